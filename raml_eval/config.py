@@ -1,0 +1,210 @@
+"""The configuration of a run: YAML, presets and flags become one checked RunConfig."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from raml_eval.errors import ConfigError, near_names
+
+Tokens = Annotated[int, Field(ge=0, strict=True)]
+BudgetField = Tokens | Literal["unlimited", "off"]
+
+
+def _split(value: Any) -> Any:
+    """A comma list or one value as a list, so that YAML, flags and --set all may use either."""
+    if isinstance(value, str):
+        return [_scalar(word.strip()) for word in value.split(",")]
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _scalar(word: str) -> Any:
+    return int(word) if word.isascii() and word.isdigit() else word
+
+
+def _names(value: Any) -> Any:
+    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sampling(_Section):
+    """How tokens are drawn. temperature 0 is greedy; top_p 1, top_k 0, min_p 0, repetition_penalty 1 switch a filter off."""
+
+    temperature: float = Field(0.6, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
+    top_k: int = Field(0, ge=0)
+    min_p: float = Field(0.0, ge=0, le=1)
+    repetition_penalty: float = Field(1.0, gt=0)
+
+
+class ThinkingSection(_Section):
+    """Thinking budgets (tokens, unlimited or off), and what is written before the end delimiter when one binds.
+
+    closing_text None takes the reasoning format's own; format None detects it from the tokenizer.
+    """
+
+    budgets: Annotated[tuple[BudgetField, ...], BeforeValidator(_split), Field(min_length=1)] = ("unlimited",)
+    closing_text: str | None = None
+    format: str | None = None
+
+
+class Grading(_Section):
+    """Worker processes for grading and the wall-clock limit of one verdict in seconds."""
+
+    workers: int = Field(1, ge=1)
+    timeout_s: float = Field(10.0, gt=0)
+
+
+class RunConfig(_Section):
+    """Everything that decides a run. Unknown keys are refused.
+
+    samples is n, the draws per question; k lists the k of pass@k and its kin (none: n). limit takes a seeded subset of
+    each task. concurrency None takes what suits the backend.
+    """
+
+    model: str
+    revision: str | None = None
+    backend: str = "vllm"
+    backend_args: dict[str, Any] = {}
+    tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
+    task_path: tuple[Path, ...] = ()
+    samples: int = Field(1, ge=1)
+    k: Annotated[tuple[int, ...], BeforeValidator(_split)] = ()
+    limit: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+    thinking: ThinkingSection = ThinkingSection()
+    answer_tokens: int = Field(2048, ge=1)
+    max_total_tokens: int | None = Field(None, ge=1)
+    sampling: Sampling = Sampling()
+    system_prompt: str | None = None
+    concurrency: int | None = Field(None, ge=1)
+    grading: Grading = Grading()
+    out: Path | None = None
+    name: str | None = None
+
+
+def preset_names() -> list[str]:
+    """The presets that ship with the package."""
+    folder = resources.files("raml_eval") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_preset(name: str) -> dict[str, Any]:
+    """The settings of a preset, not yet checked."""
+    if name not in preset_names():
+        raise ConfigError(
+            f"unknown preset {name!r}.{near_names(name, preset_names())} Presets: {', '.join(preset_names())}."
+        )
+    text = (resources.files("raml_eval") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The settings of a YAML file, not yet checked."""
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}. Name a YAML file with a run configuration."
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Mend it there.") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path} holds {type(settings).__name__}, wanted keys and values such as `model: PATH`.")
+    return settings
+
+
+def parse_set(assignment: str) -> dict[str, Any]:
+    """The nested settings of one `a.b=value`; the value is read as YAML."""
+    path, equals, text = assignment.partition("=")
+    if not equals or not all(path.split(".")):
+        raise ConfigError(
+            f"--set {assignment!r} is no assignment; wanted KEY.KEY=VALUE, as in sampling.temperature=0.8."
+        )
+    try:
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value. Quote it.") from error
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Nested settings, later layers over earlier ones."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            under = merged.get(key)
+            both = isinstance(under, Mapping) and isinstance(value, Mapping)
+            merged[key] = merge([under, value]) if both else value  # type: ignore[list-item]
+    return merged
+
+
+def build_config(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
+    """The checked configuration of merged settings. Raises ConfigError that names each wrong key, in one line."""
+    try:
+        return RunConfig.model_validate(merge(layers))
+    except ValidationError as error:
+        problems = "; ".join(dict.fromkeys(_problem(detail) for detail in error.errors()))
+        raise ConfigError(f"configuration: {problems}.") from None
+
+
+def _problem(detail: Any) -> str:
+    place = [str(part) for part in detail["loc"]]
+    key = ".".join(place)
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {key}.{near_names(place[-1], _known_keys(place[:-1]))}".rstrip(".")
+    if detail["type"] == "missing":
+        return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
+    if place[:2] == ["thinking", "budgets"]:
+        return f"thinking budget {detail['input']!r}, wanted a number of tokens, unlimited or off"
+    return f"{key} is {detail['input']!r}: {detail['msg'].lower()}"
+
+
+def _known_keys(place: list[str]) -> list[str]:
+    section: type[BaseModel] = RunConfig
+    for part in place:
+        field = section.model_fields.get(part)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        section = field.annotation
+    return list(section.model_fields)
+
+
+# Flags and keyword arguments that stand for a nested key; every other field of RunConfig is its own flag.
+_NESTED = {
+    "thinking_budget": "thinking.budgets",
+    "closing_text": "thinking.closing_text",
+    "format": "thinking.format",
+    "temperature": "sampling.temperature",
+    "top_p": "sampling.top_p",
+    "top_k": "sampling.top_k",
+    "min_p": "sampling.min_p",
+    "repetition_penalty": "sampling.repetition_penalty",
+}
+FLAGS = frozenset(_NESTED) | frozenset(RunConfig.model_fields)
+
+
+def flags_layer(**flags: Any) -> dict[str, Any]:
+    """Flags and keyword arguments as one layer of settings."""
+    layers = []
+    for name, value in flags.items():
+        setting = value
+        for key in reversed(_NESTED.get(name, name).split(".")):
+            setting = {key: setting}
+        layers.append(setting)
+    return merge(layers)
+
+
+def parse_backend_args(assignments: Iterable[str]) -> dict[str, Any]:
+    """The engine's arguments from key=value words; values are read as YAML."""
+    return merge(parse_set(assignment) for assignment in assignments)

@@ -1,0 +1,61 @@
+"""The errors a person can meet.
+
+    RamlError
+    ├── InputError          what the caller gave cannot be used: exit code 2, nothing written
+    │   ├── ConfigError     a configuration, flag or preset
+    │   ├── TaskError       a task, its YAML or its data
+    │   ├── ModelError      a checkpoint, its tokenizer or its reasoning format
+    │   └── StoreError      a run directory: foreign, locked, unwritable
+    │       └── CorruptStore    a stored line that cannot be read
+    ├── MetricError         a number that the samples cannot give
+    └── GenerationError     one request failed in the engine: the sample is owed again
+
+Every message says what failed, the value met, the value wanted, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RamlError(Exception):
+    """The root of all errors this package raises on purpose."""
+
+
+class InputError(RamlError):
+    """What the caller gave cannot be used."""
+
+
+class ConfigError(InputError):
+    """A configuration file, flag or preset is wrong."""
+
+
+class TaskError(InputError):
+    """A task, its YAML or its data is wrong or out of reach."""
+
+
+class ModelError(InputError):
+    """A checkpoint, its tokenizer or its reasoning format is wrong or out of reach."""
+
+
+class StoreError(InputError):
+    """A run directory cannot be used."""
+
+
+class CorruptStore(StoreError):
+    """A stored line, not the torn last one, cannot be read."""
+
+
+class MetricError(RamlError):
+    """The samples cannot give the number asked for."""
+
+
+class GenerationError(RamlError):
+    """One request failed in the engine; it is no answer, and the sample is owed again."""
+
+
+def near_names(wanted: str, known: Iterable[str]) -> str:
+    """The words ' Did you mean a, b?' for names close to the wanted one; empty where none is."""
+    close = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.5)
+    return f" Did you mean {', '.join(close)}?" if close else ""

@@ -1,0 +1,31 @@
+"""What a layer asks of the one below it, where more than one thing can stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from raml_eval.types import BackendDescription, Completion, SamplingParams
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """An engine: token ids in, token ids out. It knows nothing of thinking, tasks or grades.
+
+    generate may be called by many coroutines at once. It raises GenerationError for a request that failed, and never
+    returns a shorter draw in its place.
+    """
+
+    description: BackendDescription
+
+    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Tokenizer(Protocol):
+    """The part of a transformers tokenizer that this package uses."""
+
+    def encode(self, text: str, add_special_tokens: bool = ...) -> list[int]: ...
+
+    def decode(self, token_ids: Sequence[int], skip_special_tokens: bool = ...) -> str: ...

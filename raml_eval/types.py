@@ -1,0 +1,276 @@
+"""The nouns that every layer shares: frozen, without behaviour that needs a library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+TokenIds = tuple[int, ...]
+Message = Mapping[str, str]  # {"role": ..., "content": ...}
+
+Budget = int | Literal["unlimited", "off"]  # thinking tokens; "off" is the template's no-thinking mode
+Domain = Literal["in_domain", "cross_domain"]
+GraderKind = Literal["math", "choice", "exact"]
+
+
+class Status(StrEnum):
+    """What became of one sample. Only the first two were graded to the end."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    NO_ANSWER = "no_answer"  # finished, but nothing to extract
+    UNFINISHED = "unfinished"  # never reached a grader: the thinking or the answer ran out of tokens
+    TIMEOUT = "timeout"  # the grader was stopped
+
+
+class ThinkingEnd(StrEnum):
+    """How the thinking of a sample ended."""
+
+    NATURAL = "natural"  # the model wrote the end delimiter within the budget
+    FORCED = "forced"  # the budget bound: cut, and the delimiter written by the harness
+    EOS = "eos"  # the model ended its turn inside the thinking
+    LENGTH = "length"  # the cap on all tokens, or the drawn length, ran out inside the thinking
+    OFF = "off"  # no thinking was asked for
+
+
+class Finish(StrEnum):
+    """Why an engine stopped: one of the stop ids or stop strings, or the token limit."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """Everything that decides the next token; every field explicit, so that no engine's default can enter.
+
+    temperature 0 is greedy. top_k 0 and top_p 1.0 and min_p 0.0 and repetition_penalty 1.0 switch the filter off.
+    Generation ends after the first token of stop_ids, after the token that completes one of stop_strings in the decoded
+    text (special tokens included), or after max_tokens tokens.
+    """
+
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    repetition_penalty: float
+    max_tokens: int
+    seed: int
+    stop_ids: TokenIds
+    stop_strings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What an engine drew: the ids with the stop token that ended them, if one did."""
+
+    token_ids: TokenIds
+    finish: Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a task, ready to be asked and graded.
+
+    id is the row's index and six hex digits of the SHA-256 of the row, so that changed data never matches old samples.
+    cluster names what questions share (a story, a puzzle); stratum is the category that --limit spreads over.
+    stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order.
+    """
+
+    task: str
+    id: str
+    cluster: str
+    doc: Mapping[str, Any]
+    messages: tuple[Message, ...]
+    target: str
+    grader: GraderKind
+    stratum: str = ""
+    options: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SampleKey:
+    """One of the n draws for one question."""
+
+    task: str
+    question_id: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.question_id}/{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One drawn thinking, kept once and read at every budget up to its limit.
+
+    token_ids are the thinking tokens alone (no opener, no delimiter), at most limit of them. end is NATURAL (end_ids holds
+    the delimiter as the model wrote it), EOS, or LENGTH: still open after limit tokens.
+    """
+
+    key: SampleKey
+    limit: int
+    token_ids: TokenIds
+    end: ThinkingEnd
+    end_ids: TokenIds
+    text: str
+    seed: int
+    redrawn: bool = False  # drawn anew after an interruption, on an engine whose seeds do not reproduce
+
+    @property
+    def id(self) -> str:
+        return f"{self.key}@{self.limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A trajectory as one budget sees it: the ids kept, how they end, and the ids between them and the answer."""
+
+    token_ids: TokenIds
+    end: ThinkingEnd
+    closing_ids: TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, what decided."""
+
+    status: Status
+    answer: str | None
+    rule: str = ""
+    detail: str = ""
+
+    @property
+    def correct(self) -> bool:
+        return self.status is Status.CORRECT
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRecord:
+    """One sample at one budget, as it stands in samples.jsonl (docs/run-directory.md)."""
+
+    key: SampleKey
+    budget: Budget
+    trajectory: str | None  # Trajectory.id; None where thinking is off
+    thinking_end: ThinkingEnd
+    n_thinking_tokens: int
+    answer: str
+    answer_ids: TokenIds
+    answer_finish: Finish | None  # None: no answer was drawn
+    target: str
+    grade: Grade
+    seed: int  # of the answer's draw
+    leak: bool = False  # the answer writes an end delimiter again: thinking went on after the close
+
+    @property
+    def status(self) -> Status:
+        return self.grade.status
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionCounts:
+    """What n samples of one question at one budget add up to; all that a metric may see.
+
+    classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample.
+    """
+
+    task: str
+    question_id: str
+    cluster: str
+    n: int
+    correct: int
+    classes: tuple[tuple[int, int], ...] = ()
+    statuses: Mapping[Status, int] = field(default_factory=dict)
+    ends: Mapping[ThinkingEnd, int] = field(default_factory=dict)
+    thinking_tokens: tuple[int, ...] = ()
+    answer_tokens: tuple[int, ...] = ()
+    leaks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDescription:
+    """What the catalogue knows of a task without loading its data; stands in the manifest of every run.
+
+    chance is the accuracy of guessing (0.25 for four options), None where guessing is hopeless. suites are the groups that
+    list the task. dataset, config, split and revision name the data on its hub; digest is the SHA-256 of the task's YAML
+    with everything it includes.
+    """
+
+    name: str
+    domain: Domain
+    grader: GraderKind
+    answer_format: str
+    source: str
+    licence: str
+    dataset: str
+    config: str | None
+    split: str
+    revision: str
+    version: str
+    digest: str
+    chance: float | None = None
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTask:
+    """A task with its questions. content_hash is the SHA-256 over the rows; commit the hub's, None when offline."""
+
+    description: TaskDescription
+    questions: tuple[Question, ...]
+    content_hash: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run directory read back. records are the finished samples; planned ones that are missing are simply not there.
+
+    questions holds every planned question by (task, question id), in the order of the plan.
+    classes groups equal answers: (task, question id) -> extracted answer -> class number.
+    """
+
+    directory: Path
+    name: str
+    model: str
+    manifest: Mapping[str, Any]
+    tasks: Mapping[str, TaskDescription]
+    questions: Mapping[tuple[str, str], Question]
+    budgets: tuple[Budget, ...]
+    n_samples: int
+    records: tuple[SampleRecord, ...]
+    trajectories: Mapping[str, Trajectory]
+    classes: Mapping[tuple[str, str], Mapping[str, int]]
+    n_errors: int = 0  # samples that failed and are owed
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with the ends of its interval; ends are NaN where no interval can be given. method says which one."""
+
+    value: float
+    low: float
+    high: float
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendDescription:
+    """What the manifest stores of an engine. context is its longest sequence in tokens.
+
+    reproducible: a seeded draw comes out the same whatever else is in the batch.
+    """
+
+    name: str
+    version: str
+    device: str
+    dtype: str
+    context: int
+    reproducible: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
