@@ -1,0 +1,5 @@
+"""`python -m raml_eval` is `raml-eval`."""
+
+from raml_eval.cli import main
+
+main()

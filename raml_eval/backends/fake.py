@@ -1,0 +1,117 @@
+"""A scripted engine: the contract without a model, for tests and --dry-run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from raml_eval.backends.requests import check_request, completes_stop
+from raml_eval.errors import ConfigError, GenerationError, near_names
+from raml_eval.protocols import Tokenizer
+from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams, TokenIds
+
+# What the model would write, token by token, if nothing stopped it. It may raise: the request then fails.
+Script = Callable[[TokenIds, SamplingParams], Iterable[int]]
+
+
+class FakeBackend:
+    """A backend that writes what its script says and keeps the contract: stops, limits and errors are the engine's.
+
+    The script gets the prompt's ids and the sampling, and yields ids for as long as it is asked; one that runs out before
+    the request is complete fails it. tokenizer is needed for stop strings only. latency_s is waited before each draw.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        tokenizer: Tokenizer | None = None,
+        context: int = 16_384,
+        reproducible: bool = True,
+        latency_s: float = 0.0,
+    ) -> None:
+        self.description = BackendDescription("fake", "1", "none", "none", context, reproducible)
+        self._script = script
+        self._tokenizer = tokenizer
+        self._latency_s = latency_s
+        self._closed = False
+
+    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
+        """The script's ids up to the first stop or max_tokens. GenerationError: it raised, ran out, or cannot fit."""
+        check_request(prompt_ids, params, context=self.description.context)
+        await asyncio.sleep(self._latency_s)
+        if self._closed:
+            raise GenerationError("the fake backend is closed. Open a new one.")
+        try:
+            return self._draw(tuple(prompt_ids), params)
+        except GenerationError:
+            raise
+        except Exception as error:
+            raise GenerationError(f"the script of the fake backend failed: {error!r}") from error
+
+    async def aclose(self) -> None:
+        """Every later request fails."""
+        self._closed = True
+
+    def _draw(self, prompt_ids: TokenIds, params: SamplingParams) -> Completion:
+        drawn: list[int] = []
+        for token_id in self._script(prompt_ids, params):
+            drawn.append(token_id)
+            if token_id in params.stop_ids or self._completes_stop(prompt_ids, drawn, params):
+                return Completion(tuple(drawn), Finish.STOP)
+            if len(drawn) == params.max_tokens:
+                return Completion(tuple(drawn), Finish.LENGTH)
+        raise GenerationError(
+            f"the script ran out after {len(drawn)} tokens, before a stop and before max_tokens ({params.max_tokens}). "
+            "Let it yield a stop id, or go on for ever."
+        )
+
+    def _completes_stop(self, prompt_ids: TokenIds, drawn: list[int], params: SamplingParams) -> bool:
+        if not params.stop_strings:
+            return False
+        if self._tokenizer is None:
+            raise GenerationError("stop strings need a tokenizer. Pass tokenizer= to FakeBackend.")
+        return completes_stop(self._tokenizer, prompt_ids, drawn, params.stop_strings)
+
+
+def thinking_script(tokenizer: Tokenizer, eos_id: int, *, opener: str = "<think>", closer: str = "</think>") -> Script:
+    """A script that thinks in lines of sums, closes, answers in a box and ends its turn.
+
+    It goes on from wherever the prompt stops: nothing opened, an open thinking (cut anywhere), or a closed one. Its text
+    follows from the prompt and the seed; at temperature 0 from the prompt alone.
+    """
+
+    def write(prompt_ids: TokenIds, params: SamplingParams) -> Iterator[int]:
+        seed = params.seed if params.temperature > 0 else None
+        rng = random.Random(hashlib.sha256(repr((seed, prompt_ids)).encode()).digest())
+        prompt = tokenizer.decode(prompt_ids, skip_special_tokens=False)
+        opened, closed = prompt.rfind(opener), prompt.rfind(closer)
+        text = ""
+        if closed <= opened:
+            text = ("" if opened >= 0 else f"{opener}\n") + "".join(_lines(rng)) + f"{closer}\n\n"
+        yield from tokenizer.encode(f"{text}\\boxed{{{rng.randrange(100)}}}", add_special_tokens=False)
+        yield from itertools.repeat(eos_id)
+
+    return write
+
+
+def _lines(rng: random.Random) -> Iterator[str]:
+    for _ in range(rng.randint(0, 12)):
+        a, b = rng.randint(1, 49), rng.randint(1, 49)
+        yield f"{a}+{b}={a + b}\n"
+
+
+async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> FakeBackend:
+    """A fake of the model: its tokenizer, its end of turn and thinking_script; no weights are read."""
+    known = ("context", "latency_s")
+    for name in args:
+        if name not in known:
+            raise ConfigError(f"the fake backend has no argument {name!r}; it takes {known}.{near_names(name, known)}")
+    from transformers import AutoTokenizer
+
+    tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, model, revision=revision)
+    return FakeBackend(thinking_script(tokenizer, tokenizer.eos_token_id), tokenizer=tokenizer, **args)

@@ -1,0 +1,72 @@
+"""transformers as an engine: coroutines hand in rows, one worker thread decodes them in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import torch
+
+from raml_eval.backends.hf_batch import Row
+from raml_eval.backends.hf_model import HfArgs, LoadedModel, load_model
+from raml_eval.backends.hf_scheduler import Scheduler, fail
+from raml_eval.backends.requests import check_request
+from raml_eval.errors import GenerationError
+from raml_eval.types import BackendDescription, Completion, SamplingParams
+
+
+class HfBackend:
+    """A checkpoint in this process. One thread owns the model; generate only queues a row and waits for it."""
+
+    def __init__(self, loaded: LoadedModel, args: HfArgs) -> None:
+        self.description: BackendDescription = loaded.description
+        self._n_vocab = loaded.n_vocab
+        self._threads = loaded.threads
+        self._scheduler = Scheduler(loaded, args)
+        self._waiting: deque[Row] = deque()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._worker = threading.Thread(target=self._work, name="hf-worker", daemon=True)
+        self._worker.start()
+
+    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
+        """The row's draw, in full. GenerationError: it cannot fit, its batch failed, or the backend is closed."""
+        check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
+        row = Row(tuple(prompt_ids), params, Future())
+        with self._wake:
+            if self._closed:
+                raise GenerationError("the hf backend is closed. Open a new one.")
+            self._waiting.append(row)
+            self._wake.notify()
+        return await asyncio.wrap_future(row.future)
+
+    async def aclose(self) -> None:
+        """The worker has ended; rows that were under way have failed."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        await asyncio.to_thread(self._worker.join)
+
+    def _work(self) -> None:
+        if self._threads:
+            torch.set_num_threads(self._threads)  # of this thread; the main one keeps its own number
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._closed or self._waiting or self._scheduler.busy)
+                arrived = list(self._waiting)
+                self._waiting.clear()
+            if self._closed:
+                break
+            self._scheduler.run_step(arrived)
+        for row in [*arrived, *self._scheduler.rows]:
+            fail(row, "the hf backend was closed before the draw was complete. Run again to draw it.")
+
+
+async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> HfBackend:
+    """The checkpoint loaded and its worker started. ConfigError: an unknown argument. ModelError: it cannot be loaded."""
+    parsed = HfArgs.parse(args)
+    return HfBackend(await asyncio.to_thread(load_model, model, revision, parsed), parsed)

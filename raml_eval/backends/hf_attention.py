@@ -1,0 +1,40 @@
+"""Attention for decoding with grouped heads: the keys and values are read once a group and never copied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+NAME = "raml_eval_grouped"
+
+
+def grouped_attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """What transformers' sdpa attention gives; query (rows, heads, columns, size), key and value with fewer heads.
+
+    transformers repeats keys and values for each head of a group whenever there is a mask: at one new column a row that copy
+    costs as much as the attention. There the heads of a group can stand as the columns of one query instead.
+    """
+    rows, heads, columns, size = query.shape
+    kv_heads = key.shape[1]
+    if columns > 1 or heads == kv_heads or kwargs.get("position_bias") is not None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    query = query.reshape(rows, kv_heads, heads // kv_heads, size)
+    out = functional.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
+    return out.reshape(rows, 1, heads, value.shape[-1]), None
+
+
+AttentionInterface.register(NAME, grouped_attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

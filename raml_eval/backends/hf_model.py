@@ -1,0 +1,138 @@
+"""A checkpoint loaded through transformers, and the arguments that say how."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import transformers
+
+from raml_eval.backends import hf_attention
+from raml_eval.errors import ConfigError, ModelError, near_names
+from raml_eval.protocols import Tokenizer
+from raml_eval.types import BackendDescription
+
+_GIB = 2**30
+_ATTENTIONS = {"full_attention", "sliding_attention"}
+_DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class HfArgs:
+    """What --backend-arg may set. batch_size counts rows, max_batch_tokens the padded tokens of one prefill.
+
+    dtype auto: float32 on a CPU, the checkpoint's own elsewhere. cache_gib 0: 2 on a CPU, two thirds of the free memory
+    of a GPU. threads 0: torch's own number, but one for a model so small that sharing an operation costs more than it saves.
+    """
+
+    dtype: str = "auto"
+    device: str = "auto"
+    batch_size: int = 256
+    max_batch_tokens: int = 16_384
+    cache_gib: float = 0.0
+    threads: int = 0
+
+    @classmethod
+    def parse(cls, args: Mapping[str, Any]) -> Self:
+        """The arguments, converted from what a command line gives. ConfigError: an unknown name or a wrong value."""
+        known = {f.name: type(f.default) for f in fields(cls)}
+        values = {}
+        for name, value in args.items():
+            if name not in known:
+                near = near_names(name, known)
+                raise ConfigError(f"the hf backend has no argument {name!r}; it takes {', '.join(known)}.{near}")
+            try:
+                values[name] = known[name](value)
+            except (TypeError, ValueError) as error:
+                wanted = known[name].__name__
+                raise ConfigError(f"hf argument {name} is {value!r}; it must be of type {wanted}.") from error
+        parsed = cls(**values)
+        if parsed.dtype not in _DTYPES:
+            raise ConfigError(f"hf argument dtype is {parsed.dtype!r}; it must be one of {', '.join(_DTYPES)}.")
+        if min(parsed.batch_size - 1, parsed.max_batch_tokens - 1, parsed.cache_gib, parsed.threads) < 0:
+            raise ConfigError(f"an hf argument is too small: {dict(args)}. Leave it out for the default.")
+        return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready for forward passes. tokenizer loads on its first call: only stop strings need it."""
+
+    model: Any
+    n_vocab: int
+    tokenizer: Callable[[], Tokenizer]
+    description: BackendDescription
+    cache_bytes: float
+    threads: int
+
+
+def load_model(model: str, revision: str | None, args: HfArgs) -> LoadedModel:
+    """The checkpoint in memory, on its device. ModelError: it cannot be loaded, or its layers keep other state than keys."""
+    device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(_path(model), revision=revision, dtype=dtype)
+        loaded = loaded.to(device).eval()
+    except Exception as error:
+        raise ModelError(f"model {model} cannot be loaded by transformers on {device}: {error}") from error
+    text_config = loaded.config.get_text_config()
+    other = set(getattr(text_config, "layer_types", None) or []) - _ATTENTIONS
+    if other:
+        raise ModelError(
+            f"model {model} has layers of type {', '.join(sorted(other))}; the hf backend batches attention layers only. "
+            "Use --backend vllm."
+        )
+    if loaded.config._attn_implementation == "sdpa":
+        loaded.set_attn_implementation(hf_attention.NAME)
+
+    @cache
+    def tokenizer() -> Tokenizer:
+        found: Tokenizer = transformers.AutoTokenizer.from_pretrained(_path(model), revision=revision)
+        return found
+
+    threads = args.threads or _own_threads(loaded)
+    n_vocab = loaded.get_output_embeddings().weight.shape[0]
+    cache_bytes = args.cache_gib * _GIB or _default_cache_bytes(device)
+    return LoadedModel(
+        loaded, n_vocab, tokenizer, _describe(loaded, text_config, args, threads, cache_bytes), cache_bytes, threads
+    )
+
+
+def _path(model: str) -> str:
+    folder = Path(model).expanduser()
+    return str(folder) if folder.is_dir() else model
+
+
+def _own_threads(model: Any) -> int:
+    """One thread for a small model on a CPU unless OMP_NUM_THREADS says otherwise; 0 leaves torch's own number."""
+    small = sum(p.numel() for p in model.parameters()) < 2e7
+    return 1 if model.device.type == "cpu" and small and "OMP_NUM_THREADS" not in os.environ else 0
+
+
+def _default_cache_bytes(device: str) -> float:
+    return torch.cuda.mem_get_info(device)[0] * 2 / 3 if device.startswith("cuda") else 2 * _GIB
+
+
+def _describe(model: Any, text_config: Any, args: HfArgs, threads: int, cache_bytes: float) -> BackendDescription:
+    return BackendDescription(
+        name="hf",
+        version=transformers.__version__,
+        device=str(model.device) if model.device.type == "cpu" else torch.cuda.get_device_name(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        context=text_config.max_position_embeddings,
+        reproducible=False,
+        details={
+            "torch": torch.__version__,
+            "attention": model.config._attn_implementation,
+            "batch_size": args.batch_size,
+            "max_batch_tokens": args.max_batch_tokens,
+            "cache_gib": round(cache_bytes / _GIB, 2),
+            "threads": threads or torch.get_num_threads(),
+        },
+    )

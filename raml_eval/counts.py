@@ -1,0 +1,87 @@
+"""Sample records -> counts per question: all that a metric may see."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from raml_eval.errors import MetricError
+from raml_eval.types import Budget, Question, QuestionCounts, SampleRecord, Status, ThinkingEnd
+
+_GRADED = (Status.CORRECT, Status.INCORRECT)
+
+
+def count_by_question(
+    run_records: Iterable[SampleRecord],
+    questions: Mapping[tuple[str, str], Question],
+    classes: Mapping[tuple[str, str], Mapping[str, int]],
+) -> dict[tuple[str, Budget], list[QuestionCounts]]:
+    """The counts of every question of every task at every budget that has a record, in the order of questions.
+
+    Keys are (task, budget): tasks in the order of questions, budgets as off, then by size, then unlimited. A question
+    without a record has n = 0, so that what is missing can be seen. questions and classes are keyed by (task, question
+    id); classes gives an extracted answer its class, and a graded answer that it lacks is a class of its own by its
+    exact text. The order of the records does not matter. Raises MetricError for a sample given twice at one budget and
+    for a record of an unknown question.
+    """
+    samples: defaultdict[tuple[str, str, Budget], dict[int, SampleRecord]] = defaultdict(dict)
+    for record in run_records:
+        key = record.key
+        if (key.task, key.question_id) not in questions:
+            raise MetricError(
+                f"sample {key} belongs to no question of the run. Count with the questions it was drawn from."
+            )
+        of_question = samples[key.task, key.question_id, record.budget]
+        if key.index in of_question:
+            raise MetricError(
+                f"sample {key} at budget {record.budget} is given twice, wanted once. Count each run alone."
+            )
+        of_question[key.index] = record
+    budgets = sorted({budget for _, _, budget in samples}, key=_size)
+    counts: dict[tuple[str, Budget], list[QuestionCounts]] = {
+        (task, budget): [] for task in dict.fromkeys(task for task, _ in questions) for budget in budgets
+    }
+    for (task, question_id), question in questions.items():
+        for budget in budgets:
+            by_index = samples.get((task, question_id, budget), {})
+            records = [by_index[index] for index in sorted(by_index)]
+            counts[task, budget].append(_count(question, records, classes.get((task, question_id), {})))
+    return counts
+
+
+def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping[str, int]) -> QuestionCounts:
+    statuses = Counter(record.status for record in records)
+    ends = Counter(record.thinking_end for record in records)
+    return QuestionCounts(
+        task=question.task,
+        question_id=question.id,
+        cluster=question.cluster,
+        n=len(records),
+        correct=statuses[Status.CORRECT],
+        classes=_count_classes(records, classes),
+        statuses={status: statuses[status] for status in Status},
+        ends={end: ends[end] for end in ThinkingEnd},
+        thinking_tokens=tuple(record.n_thinking_tokens for record in records),
+        answer_tokens=tuple(len(record.answer_ids) for record in records),
+        leaks=sum(record.leak for record in records),
+    )
+
+
+def _count_classes(records: Sequence[SampleRecord], classes: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
+    """(count, correct among them) of each answer class, in the order in which the samples reach them."""
+    votes: Counter[int | str] = Counter()
+    correct: Counter[int | str] = Counter()
+    for record in records:
+        answer = record.grade.answer
+        if record.status in _GRADED and answer is not None:
+            answer_class = classes.get(answer, answer)
+            votes[answer_class] += 1
+            correct[answer_class] += record.grade.correct
+    return tuple((count, correct[answer_class]) for answer_class, count in votes.items())
+
+
+def _size(budget: Budget) -> float:
+    if budget == "off":
+        return -1.0
+    return math.inf if budget == "unlimited" else float(budget)

@@ -1,0 +1,96 @@
+"""How each model family marks its thinking, and how it is switched on and off: a table of plain texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from raml_eval.errors import ModelError, near_names
+from raml_eval.protocols import Tokenizer
+
+
+class ChatTokenizer(Tokenizer, Protocol):
+    """The part of a transformers tokenizer that prompts need beside encode and decode."""
+
+    chat_template: Any  # None, one Jinja text, or several by name
+    eos_token_id: int | None
+
+    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
+
+    def get_added_vocab(self) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningFormat:
+    """The texts around thinking in one model family.
+
+    opener starts the thinking and closer ends it; both are empty in the format without thinking. A template that writes the
+    opener itself belongs to the same format as one that does not: rendering adds only what is missing.
+
+    The mode is switched by at most one of: variable, a template variable set to true or false; on_sentence and
+    off_sentence, put first in the system message; off_suffix, an empty thinking written after the prompt. None of them: the
+    family has no mode without thinking.
+
+    closing_text is what a forced end writes before the closer by default; empty is the bare delimiter.
+    """
+
+    name: str
+    opener: str
+    closer: str
+    variable: str = ""
+    on_sentence: str = ""
+    off_sentence: str = ""
+    off_suffix: str = ""
+    closing_text: str = ""
+
+    @property
+    def thinks(self) -> bool:
+        return bool(self.closer)
+
+    @property
+    def mark(self) -> str:
+        """The opener without the blanks that follow it."""
+        return self.opener.rstrip()
+
+    @property
+    def switched_in_template(self) -> bool:
+        return bool(self.variable or self.off_sentence)
+
+    @property
+    def supports_off(self) -> bool:
+        return not self.thinks or self.switched_in_template or bool(self.off_suffix)
+
+
+_ALL = (
+    ReasoningFormat("qwen3", "<think>\n", "</think>", variable="enable_thinking"),
+    ReasoningFormat("deepseek-r1", "<think>\n", "</think>", off_suffix="<think>\n\n</think>\n\n"),
+    ReasoningFormat("deepseek-v3", "<think>", "</think>", variable="thinking"),
+    ReasoningFormat("qwq", "<think>\n", "</think>"),
+    # The newline is part of the format s1 was trained on; without it the first thinking token would be that newline.
+    ReasoningFormat("s1", "<|im_start|>think\n", "<|im_start|>answer"),
+    ReasoningFormat(
+        "nemotron",
+        "<think>\n",
+        "</think>",
+        on_sentence="detailed thinking on",
+        off_sentence="detailed thinking off",
+    ),
+    ReasoningFormat("nemotron-v2", "<think>\n", "</think>", on_sentence="/think", off_sentence="/no_think"),
+    # RaML's delimiters are ordinary text, each on a line of its own; glued to a sentence's last mark, the delimiter would
+    # be cut into other tokens than in training. <conclusion> and its \boxed{} belong to the answer.
+    ReasoningFormat("raml", "<think>\n", "</think>", closing_text="\n"),
+    ReasoningFormat("none", "", ""),
+)
+
+FORMATS: Mapping[str, ReasoningFormat] = MappingProxyType({fmt.name: fmt for fmt in _ALL})
+
+
+def format_by_name(name: str) -> ReasoningFormat:
+    """The format of that name. Raises ModelError, with near names, for any other."""
+    if name not in FORMATS:
+        raise ModelError(
+            f"reasoning format {name!r} is not known.{near_names(name, FORMATS)} Known formats: {', '.join(FORMATS)}."
+        )
+    return FORMATS[name]

@@ -1,0 +1,107 @@
+"""Everything a run needs before its engine: tokenizer, reasoning format, questions, prompt ids, budget policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval import prompts, weights
+from raml_eval.config import RunConfig
+from raml_eval.errors import ConfigError
+from raml_eval.formats import ReasoningFormat, format_by_name
+from raml_eval.plan import select_questions
+from raml_eval.tasks.catalogue import Catalogue
+from raml_eval.tasks.load import load_task
+from raml_eval.thinking import ThinkingBudget
+from raml_eval.types import Budget, LoadedTask, Question, TokenIds
+
+QuestionKey = tuple[str, str]  # task, question id
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompt ids of one question, with thinking opened and with thinking off; None where no budget needs it."""
+
+    thinking: TokenIds | None
+    off: TokenIds | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checkpoint's tokenizer and what the harness must know of its tokens."""
+
+    path: str
+    revision: str | None
+    fingerprint: str
+    tokenizer: Any
+    format: ReasoningFormat
+    end_of_text_ids: TokenIds
+    system_prompt: str | None
+
+    def render(self, question: Question, budgets: Sequence[Budget]) -> Prompts:
+        """The question's prompt ids for each way of asking that the budgets need."""
+        on, off = any(b != "off" for b in budgets), "off" in budgets
+
+        def ids(thinking: bool) -> TokenIds:
+            return prompts.render_prompt(self.tokenizer, self.format, question.messages, thinking, self.system_prompt)
+
+        return Prompts(ids(True) if on else None, ids(False) if off else None)
+
+
+def load_model(config: RunConfig) -> Model:
+    """The tokenizer, its reasoning format and its end-of-text ids. Raises ModelError where the checkpoint cannot be used."""
+    path = weights.locate(config.model)
+    tokenizer = prompts.load_tokenizer(path, config.revision)
+    named = config.thinking.format
+    return Model(
+        path=path,
+        revision=config.revision,
+        fingerprint=weights.fingerprint(prompts.locate_model(path, config.revision)),
+        tokenizer=tokenizer,
+        format=format_by_name(named) if named else prompts.detect_format(tokenizer, path),
+        end_of_text_ids=prompts.end_of_text_ids(tokenizer, path, config.revision),
+        system_prompt=config.system_prompt,
+    )
+
+
+def load_tasks(catalogue: Catalogue, names: Sequence[str]) -> dict[str, LoadedTask]:
+    """Each task with all its questions, in the order of the names."""
+    return {name: load_task(catalogue, name) for name in names}
+
+
+def select(tasks: Mapping[str, LoadedTask], limit: int | None) -> dict[QuestionKey, Question]:
+    """The questions that the run asks, by task and id, in the order of the tasks."""
+    chosen = {name: select_questions(task.questions, limit) for name, task in tasks.items()}
+    return {(name, question.id): question for name, questions in chosen.items() for question in questions}
+
+
+def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingBudget:
+    """The run's thinking policy on this model's token ids."""
+    return ThinkingBudget(
+        closer=model.format.closer,
+        closer_ids=prompts.closer_ids(model.tokenizer, model.format),
+        closing_ids=prompts.closing_ids(model.tokenizer, model.format, config.thinking.closing_text),
+        end_of_text_ids=model.end_of_text_ids,
+        answer_tokens=config.answer_tokens,
+        max_total_tokens=config.max_total_tokens,
+        context=context,
+    )
+
+
+def check_budgets(policy: ThinkingBudget, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
+    """Every prompt fits with every budget into the context. Raises ConfigError that names the longest prompt's question."""
+    for way in ("thinking", "off"):
+        lengths = {key: len(ids) for key, p in rendered.items() if (ids := getattr(p, way)) is not None}
+        if not lengths:
+            continue
+        (task, question_id), longest = max(lengths.items(), key=lambda item: item[1])
+        try:
+            if way == "off":
+                policy.check_answer_only(longest)
+            else:
+                for budget in budgets:
+                    if budget != "off":
+                        policy.thinking_limit(budget, longest)
+        except ConfigError as error:
+            raise ConfigError(f"{task}/{question_id}: {error}") from None

@@ -1,0 +1,62 @@
+"""One live line on stderr for long work: how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+
+class Progress:
+    """Counts finished samples and shows them: a live line on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self, total: int, done: int = 0, stream: TextIO | None = None, quiet: bool = False) -> None:
+        self.total, self.done, self.errors, self.tokens = total, done, 0, 0
+        self._skipped = done
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._every = 0.2 if self._live else 10.0
+        self._quiet = quiet
+        self._started = self._shown = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._show(last=True)
+
+    def advance(self, samples: int = 0, tokens: int = 0, errors: int = 0) -> None:
+        """So many samples, tokens and errors more; shown when it is time."""
+        self.done += samples
+        self.tokens += tokens
+        self.errors += errors
+        if time.monotonic() - self._shown >= self._every:
+            self._show()
+
+    def line(self) -> str:
+        """What is shown now."""
+        elapsed = max(time.monotonic() - self._started, 1e-9)
+        rate = (self.done - self._skipped) / elapsed
+        left = f"{_clock((self.total - self.done) / rate)} left" if rate > 0 else "no estimate yet"
+        words = [
+            f"{self.done:,}/{self.total:,} samples",
+            f"{rate:,.1f} samples/s",
+            f"{self.tokens / elapsed:,.0f} tokens/s",
+            left if self.done < self.total else f"in {_clock(elapsed)}",
+        ]
+        return " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
+
+    def _show(self, last: bool = False) -> None:
+        self._shown = time.monotonic()
+        if self._quiet:
+            return
+        start, end = ("\r\x1b[2K", "\n" if last else "") if self._live else ("", "\n")
+        print(f"{start}{self.line()}", end=end, file=self._stream, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

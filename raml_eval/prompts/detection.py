@@ -1,0 +1,89 @@
+"""Which reasoning format a tokenizer speaks, found by rendering a probe with each switch and looking what changes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from raml_eval.errors import ModelError
+from raml_eval.formats import FORMATS, ChatTokenizer, ReasoningFormat
+from raml_eval.prompts.rendering import closer_ids, render_prompt, render_text, template_source
+from raml_eval.types import TokenIds
+
+_PROBE = ({"role": "user", "content": "What is 1 + 1?"},)
+_NONE = FORMATS["none"]
+# Delimiters of families that no format of ours covers; silence about them would grade their thinking as an answer.
+_FOREIGN_MARK = re.compile(r"think|thought|reason|<\|channel\|>", re.IGNORECASE)
+
+
+def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ReasoningFormat:
+    """The reasoning format of a tokenizer: the one whose switch its chat template obeys, else the one its marks fit.
+
+    The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none where nothing hints
+    at thinking. Raises ModelError where formats fit that would write different tokens, and where the tokenizer has thinking
+    marks of a family that is not known.
+    """
+    fits = _fitting(tokenizer, Path(model).name.lower())
+    if len({_behaviour(tokenizer, fmt) for fmt in fits}) > 1:
+        names = [fmt.name for fmt in fits]
+        raise ModelError(
+            f"the reasoning format of {model} is ambiguous: {' and '.join(names)} fit its tokenizer and write different "
+            f"tokens. Name one, for example --format {names[0]}."
+        )
+    return fits[0]
+
+
+def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ReasoningFormat]:
+    """All formats that fit, likeliest first; never empty."""
+    source, added = template_source(tokenizer), tokenizer.get_added_vocab()
+    if "</think>" in source or "</think>" in added:
+        switched = [fmt for fmt in FORMATS.values() if fmt.switched_in_template and _obeys_switch(tokenizer, fmt)]
+        return switched or _without_switch(tokenizer, name, source)
+    if re.match(r"s1(\.\d)?-\d+b", name) and "<|im_start|>" in added:
+        return [FORMATS["s1"], _NONE]
+    if re.search(r"(?<![a-z])raml(?![a-z])", name):
+        return [FORMATS["raml"], _NONE]
+    foreign = sorted(token for token in added if _FOREIGN_MARK.search(token))
+    if foreign:
+        raise ModelError(
+            f"the tokenizer has the thinking marks {', '.join(foreign[:4])}, which no known reasoning format uses. Say "
+            f"--format none to take everything it writes as its answer, or one of {', '.join(FORMATS)}."
+        )
+    return [_NONE]
+
+
+def _without_switch(tokenizer: ChatTokenizer, name: str, source: str) -> list[ReasoningFormat]:
+    """What fits a tokenizer with <think> marks whose template has no switch."""
+    if "<｜Assistant｜>" in tokenizer.get_added_vocab():
+        family = FORMATS["deepseek-r1"]
+    else:
+        family = FORMATS["nemotron" if "nemotron" in name else "qwq"]
+    opened = _tail(tokenizer, _NONE, thinking=False).rstrip().endswith("<think>")
+    # Some templates drop old thinking without opening new: that alone does not tell a ChatML model from a plain one.
+    named = family.name in name or (family.name != "qwq" and "</think>" in source)
+    return [family] if opened or named else [family, _NONE]
+
+
+def _obeys_switch(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> bool:
+    """Whether the prompt after the question, where thinking is opened or skipped, changes with the format's switch."""
+    return _tail(tokenizer, fmt, thinking=True) != _tail(tokenizer, fmt, thinking=False)
+
+
+def _tail(tokenizer: ChatTokenizer, fmt: ReasoningFormat, thinking: bool) -> str:
+    """What the template writes after the question; empty where it cannot render the probe."""
+    try:
+        return render_text(tokenizer, fmt, _PROBE, thinking).rpartition(_PROBE[0]["content"])[2]
+    except ModelError:
+        return ""
+
+
+def _behaviour(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> tuple[TokenIds | None, TokenIds | None, TokenIds]:
+    """The probe's ids with and without thinking (None: no such mode), and the end delimiter's."""
+    return _probe_ids(tokenizer, fmt, True), _probe_ids(tokenizer, fmt, False), closer_ids(tokenizer, fmt)
+
+
+def _probe_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat, thinking: bool) -> TokenIds | None:
+    try:
+        return render_prompt(tokenizer, fmt, _PROBE, thinking)
+    except ModelError:
+        return None

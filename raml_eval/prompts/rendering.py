@@ -1,0 +1,201 @@
+"""Questions to token ids: the model's chat template with thinking open, or switched off, at the end of the prompt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.errors import ConfigError, ModelError
+from raml_eval.formats import ChatTokenizer, ReasoningFormat
+from raml_eval.types import Message, TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What stays the same over all prompts of one run."""
+
+    tokenizer: ChatTokenizer
+    format: ReasoningFormat
+    system_prompt: str | None = None
+
+    def render(self, messages: Sequence[Message], thinking: bool) -> TokenIds:
+        """The prompt's ids; see render_prompt."""
+        return render_prompt(self.tokenizer, self.format, messages, thinking, self.system_prompt)
+
+
+def render_prompt(
+    tokenizer: ChatTokenizer,
+    fmt: ReasoningFormat,
+    messages: Sequence[Message],
+    thinking: bool,
+    system_prompt: str | None = None,
+) -> TokenIds:
+    """The ids of the chat template's text and its generation prompt, ready for the first thinking or answer token.
+
+    With thinking the prompt ends with the format's opener, whether the template wrote all, part or none of it, so that a
+    budget counts thinking tokens only; the template's own ids come first, unchanged. Without thinking the prompt ends where
+    the answer begins. A system prompt stands before the messages. Without a chat template the contents are joined by blank
+    lines and take the tokenizer's own special tokens (a base model's begin-of-text).
+
+    Raises ModelError where the format has no such mode, or the template ignores its switch or contradicts it; ConfigError
+    where a system prompt meets messages that bring their own: two would be merged differently by every template.
+    """
+    if thinking and not fmt.thinks:
+        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --format.")
+    if not thinking and not fmt.supports_off:
+        raise ModelError(
+            f"format {fmt.name} has no mode without thinking. Use a thinking budget of 0, which opens the thinking and closes "
+            f"it at once, or another --format."
+        )
+    text = render_text(tokenizer, fmt, messages, thinking, system_prompt)
+    if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, system_prompt):
+        switch = fmt.variable or f"the sentence {fmt.off_sentence!r}"
+        raise ModelError(
+            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another --format (qwq "
+            f"and deepseek-r1 need no switch), or mend the template."
+        )
+    if not fmt.thinks:
+        return _encode_prompt(tokenizer, text)
+    return _open_thinking(tokenizer, fmt, text) if thinking else _skip_thinking(tokenizer, fmt, text)
+
+
+def _open_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) -> TokenIds:
+    if text.rstrip().endswith(fmt.closer):
+        raise ModelError(
+            f"the chat template closes thinking with {fmt.closer!r} although it is on in format {fmt.name}. Set the thinking "
+            f"budget to off, or name another --format."
+        )
+    return _encode_after(tokenizer, text, _missing(text, fmt.opener, fmt.mark))
+
+
+def _skip_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) -> TokenIds:
+    if fmt.off_suffix and not text.rstrip().endswith(fmt.closer):
+        text += _missing(text, fmt.off_suffix, fmt.mark)
+    if text.rstrip().endswith(fmt.mark):
+        raise ModelError(
+            f"the chat template opens thinking with {fmt.mark!r} although it is off in format {fmt.name}. Use a thinking "
+            f"budget of 0, or name another --format."
+        )
+    return _encode_prompt(tokenizer, text)  # in one piece: the suffix is tokenised as in the family's own use of it
+
+
+def _missing(text: str, wanted: str, mark: str) -> str:
+    """The rest of wanted, which begins with mark, after a text that may already end in its beginning."""
+    stripped = text.rstrip()
+    if not stripped.endswith(mark):
+        return wanted
+    rest, blanks = wanted[len(mark) :], text[len(stripped) :]
+    while not rest.startswith(blanks):
+        blanks = blanks[:-1]
+    return rest[len(blanks) :]
+
+
+def render_text(
+    tokenizer: ChatTokenizer,
+    fmt: ReasoningFormat,
+    messages: Sequence[Message],
+    thinking: bool,
+    system_prompt: str | None = None,
+) -> str:
+    """The prompt's text as the chat template alone writes it, with the format's switch set but no opener or suffix added."""
+    from jinja2 import TemplateError
+
+    conversation = _with_system(fmt, messages, thinking, system_prompt)
+    if tokenizer.chat_template is None:
+        return "\n\n".join(message["content"] for message in conversation)
+    switch = {fmt.variable: thinking} if fmt.variable else {}
+    try:
+        text = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True, **switch)
+    except (TemplateError, TypeError, ValueError) as error:
+        roles = ", ".join(message["role"] for message in conversation)
+        raise ModelError(
+            f"the chat template refuses messages of the roles {roles}: {error}. Leave out --system-prompt if it has no place "
+            f"for one, or mend the template."
+        ) from error
+    return str(text)
+
+
+def _with_system(
+    fmt: ReasoningFormat, messages: Sequence[Message], thinking: bool, system_prompt: str | None
+) -> list[dict[str, str]]:
+    conversation = [dict(message) for message in messages]
+    own = conversation.pop(0)["content"] if conversation and conversation[0]["role"] == "system" else None
+    if own is not None and system_prompt is not None:
+        raise ConfigError(
+            f"--system-prompt is set, but the task brings its own system message ({own[:40]!r}). Leave out one of the two."
+        )
+    sentence = fmt.on_sentence if thinking else fmt.off_sentence
+    content = system_prompt if own is None else own
+    if content is None and not sentence:
+        return conversation
+    return [{"role": "system", "content": "\n\n".join(part for part in (sentence, content) if part)}, *conversation]
+
+
+def _encode_prompt(tokenizer: ChatTokenizer, text: str) -> TokenIds:
+    # A chat template writes its special tokens itself: adding them again would double the begin-of-text.
+    return tuple(tokenizer.encode(text, add_special_tokens=tokenizer.chat_template is None))
+
+
+def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenIds:
+    """The ids of text, unchanged, and of what follows it.
+
+    Encoded together where that leaves the text's ids alone: tokenizers that mark the start of a text by a blank would write
+    one before an addition on its own.
+    """
+    before = _encode_prompt(tokenizer, text)
+    together = _encode_prompt(tokenizer, text + addition)
+    if together[: len(before)] == before:
+        return together
+    return before + tuple(tokenizer.encode(addition, add_special_tokens=False))
+
+
+def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
+    """The ids of a text that goes on after other tokens: no begin-of-text, no blank for the start of a text."""
+    before = tuple(tokenizer.encode("\n", add_special_tokens=False))
+    together = tuple(tokenizer.encode("\n" + text, add_special_tokens=False))
+    if together[: len(before)] == before:
+        return together[len(before) :]
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+def closer_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> TokenIds:
+    """The ids of the format's end delimiter; empty for the format without thinking.
+
+    Where they are several, a model may write the same text in other tokens ('>' and a line break in one, say): look for a
+    natural end in the decoded text.
+    """
+    return continuation_ids(tokenizer, fmt.closer) if fmt.thinks else ()
+
+
+def is_single_token(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> bool:
+    """Whether the end delimiter is one token of this tokenizer."""
+    return len(closer_ids(tokenizer, fmt)) == 1
+
+
+def closing_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat, closing_text: str | None = None) -> TokenIds:
+    """The ids that a forced end writes: closing text (None: the format's own) and end delimiter.
+
+    Raises ConfigError where the closing text holds the delimiter, which would then be written twice.
+    """
+    text = fmt.closing_text if closing_text is None else closing_text
+    if not fmt.thinks:
+        return ()
+    if fmt.closer in text:
+        raise ConfigError(f"the closing text {text!r} holds {fmt.closer!r}, which is written after it. Leave it out.")
+    return continuation_ids(tokenizer, text + fmt.closer)
+
+
+def chat_template_digest(tokenizer: ChatTokenizer) -> str:
+    """The first 16 hex digits of the SHA-256 of the chat template; of the empty text where there is none."""
+    return hashlib.sha256(template_source(tokenizer).encode()).hexdigest()[:16]
+
+
+def template_source(tokenizer: ChatTokenizer) -> str:
+    """The chat template as one text: empty where there is none, JSON where there are several by name."""
+    template: Any = tokenizer.chat_template
+    if template is None or isinstance(template, str):
+        return template or ""
+    return json.dumps(template, sort_keys=True)

@@ -1,0 +1,206 @@
+"""The main path: plan what is owed, draw it, grade it, store it. run_sample is one sample from prompt to disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from raml_eval.errors import GenerationError, InputError, RamlError
+from raml_eval.grading.pool import GradingPool
+from raml_eval.inputs import Prompts, QuestionKey
+from raml_eval.plan import Owed, plan_samples
+from raml_eval.progress import Progress
+from raml_eval.protocols import Backend, Tokenizer
+from raml_eval.store import RunDirectory
+from raml_eval.thinking import (
+    NO_THINKING,
+    ThinkingBudget,
+    answer_text,
+    cut_thinking,
+    derive_seed,
+    generate_answer,
+    generate_thinking,
+    serves,
+    sort_budgets,
+)
+from raml_eval.types import (
+    Budget,
+    Completion,
+    Finish,
+    Grade,
+    Question,
+    SampleKey,
+    SampleRecord,
+    SamplingParams,
+    Status,
+    Thinking,
+    ThinkingEnd,
+    TokenIds,
+    Trajectory,
+)
+
+MAX_FAILURES_IN_A_ROW = 50
+
+
+@dataclass(slots=True)
+class Session:
+    """Everything one sample needs on its way, ready to use."""
+
+    questions: Mapping[QuestionKey, Question]
+    prompts: Mapping[QuestionKey, Prompts]
+    budgets: tuple[Budget, ...]
+    n_samples: int
+    seed: int
+    policy: ThinkingBudget
+    sampling: SamplingParams
+    tokenizer: Tokenizer
+    backend: Backend
+    pool: GradingPool
+    directory: RunDirectory
+    concurrency: int
+
+
+async def run_all(session: Session, progress: Progress) -> None:
+    """Every owed sample is finished and stored, or stands in errors.jsonl.
+
+    Raises StoreError where the disk refuses, GenerationError where the engine fails again and again.
+    """
+    owed = plan_samples(session.questions, session.n_samples, session.budgets, session.directory.done)
+    failures = 0
+
+    async def work() -> None:
+        nonlocal failures
+        for sample in owed:
+            finished, errors = await run_sample(session, sample)
+            failures = 0 if finished else failures + 1
+            for budgets, error in errors:
+                await session.directory.append_error(sample.key, budgets, error)
+            tokens = sum(record.n_thinking_tokens + len(record.answer_ids) for record in finished)
+            progress.advance(len(finished), tokens, len(errors))
+            if failures >= MAX_FAILURES_IN_A_ROW and errors:
+                raise GenerationError(
+                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} What is finished is stored; mend the "
+                    f"cause and run again with the same --out."
+                )
+
+    workers = [asyncio.create_task(work()) for _ in range(session.concurrency)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+Failure = tuple[tuple[Budget, ...], BaseException]
+
+
+async def run_sample(session: Session, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
+    """One sample, from its prompt to the disk, at every budget it is owed: the records stored, and what failed."""
+    try:
+        views = await think(session, owed)
+    except (GenerationError, OSError) as error:
+        return [], [(owed.budgets, error)]
+    outcomes = await asyncio.gather(
+        *(answer(session, owed.key, thinking, budgets) for thinking, budgets in views.items()), return_exceptions=True
+    )
+    records: list[SampleRecord] = []
+    failures: list[Failure] = []
+    for budgets, outcome in zip(views.values(), outcomes, strict=True):
+        if isinstance(outcome, RamlError) and not isinstance(outcome, InputError):
+            failures.append((tuple(budgets), outcome))
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            records += outcome
+    return records, failures
+
+
+async def think(session: Session, owed: Owed) -> dict[Thinking, list[Budget]]:
+    """What each budget sees of the sample's one trajectory; budgets that see the same share one answer."""
+    views: dict[Thinking, list[Budget]] = {}
+    limits: dict[Budget, int] = {}
+    prompt_ids = session.prompts[owed.key.task, owed.key.question_id].thinking or ()
+    for budget in sort_budgets(owed.budgets):
+        if budget == "off":
+            views[NO_THINKING] = [budget]
+        else:
+            limits[budget] = session.policy.thinking_limit(budget, len(prompt_ids))
+    if limits:
+        trajectory = await _trajectory(session, owed.key, prompt_ids, max(limits.values()))
+        for budget, limit in limits.items():
+            views.setdefault(cut_thinking(trajectory, limit, session.policy), []).append(budget)
+    return views
+
+
+async def _trajectory(session: Session, key: SampleKey, prompt_ids: TokenIds, limit: int) -> Trajectory:
+    """The stored trajectory where it reaches as far as limit, else one drawn now and stored."""
+    stored = session.directory.trajectories.get(key)
+    if stored is not None and serves(stored, limit):
+        return stored
+    # Seeds that do not reproduce make a redraw another draw; it is counted, since it favours short thinking.
+    if not session.backend.description.reproducible:
+        await session.directory.append_started(key)
+    params = replace(session.sampling, seed=derive_seed(session.seed, key, "thinking"))
+    drawn = await generate_thinking(session.backend, session.tokenizer, prompt_ids, key, limit, session.policy, params)
+    drawn = replace(drawn, redrawn=key in session.directory.started)
+    await session.directory.append_trajectory(drawn)
+    session.directory.trajectories[key] = drawn
+    return drawn
+
+
+async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: Sequence[Budget]) -> list[SampleRecord]:
+    """The answer after one view of the thinking: drawn, extracted, graded, stored, a record for each budget that sees it."""
+    question = session.questions[key.task, key.question_id]
+    prompts = session.prompts[key.task, key.question_id]
+    off = thinking.end is ThinkingEnd.OFF
+    prompt_ids = (prompts.off if off else prompts.thinking) or ()
+    n_kept = len(thinking.token_ids)
+    # The budget does not enter the seed: equal views draw equal answers, in a sweep as in separate runs.
+    seed = derive_seed(session.seed, key, "off" if off else "answer", n_kept, thinking.closing_ids)
+    completion = await generate_answer(
+        session.backend, prompt_ids, thinking, session.policy, replace(session.sampling, seed=seed)
+    )
+    ids = completion.token_ids if completion else ()
+    text = answer_text(ids, session.tokenizer, question.stop)
+    grade = await _grade(session.pool, question, text, completion)
+    trajectory = None if off else session.directory.trajectories[key].id
+    records = [
+        SampleRecord(
+            key=key,
+            budget=budget,
+            trajectory=trajectory,
+            thinking_end=thinking.end,
+            n_thinking_tokens=n_kept,
+            answer=text,
+            answer_ids=ids,
+            answer_finish=completion.finish if completion else None,
+            target=question.target,
+            grade=grade,
+            seed=seed,
+            leak=_leaks(session, ids),
+        )
+        for budget in budgets
+    ]
+    await asyncio.gather(*(session.directory.append_sample(record) for record in records))
+    return records
+
+
+def _leaks(session: Session, ids: TokenIds) -> bool:
+    closer = session.policy.closer
+    return bool(closer) and closer in session.tokenizer.decode(ids, skip_special_tokens=False)
+
+
+async def _grade(pool: GradingPool, question: Question, text: str, completion: Completion | None) -> Grade:
+    """The verdict. An answer that was cut off counts only what it had finished saying: a box, or a whole sentence."""
+    if completion is None:
+        return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
+    grade = await pool.grade(question.target, text, question.grader, question.options)
+    if completion.finish is Finish.STOP or grade.rule.startswith("boxed"):
+        return grade
+    whole = text[: max(text.rfind("\n"), text.rfind(". ")) + 1]
+    grade = await pool.grade(question.target, whole, question.grader, question.options)
+    if grade.status is Status.NO_ANSWER:
+        return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
+    return grade

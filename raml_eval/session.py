@@ -1,0 +1,166 @@
+"""One sitting of a run: from a configuration to a run directory in which nothing is owed, or as far as it came."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from raml_eval import inputs, provenance
+from raml_eval.backends import open_backend
+from raml_eval.config import RunConfig
+from raml_eval.errors import ConfigError
+from raml_eval.grading.pool import GradingPool
+from raml_eval.inputs import Model, Prompts, QuestionKey
+from raml_eval.progress import Progress
+from raml_eval.protocols import Backend
+from raml_eval.runner import Session, run_all
+from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
+from raml_eval.tasks.catalogue import load_catalogue
+from raml_eval.thinking import sort_budgets
+from raml_eval.types import Question, SamplingParams, Status
+
+CONCURRENCY = {"vllm": 256, "hf": 256, "fake": 64}
+
+
+class Stopwatch:
+    """Wall-clock seconds of each part of a session."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[part] = round(self.seconds.get(part, 0.0) + time.monotonic() - started, 3)
+
+
+def run_session(config: RunConfig, quiet: bool = False) -> Path:
+    """The run directory of the configuration, with every sample that could be drawn. An existing one is resumed.
+
+    Raises InputError before anything is drawn where the configuration, a task, the model or the directory cannot be used.
+    """
+    if config.out is None:
+        raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
+    return asyncio.run(_run(config, config.out, quiet))
+
+
+async def _run(config: RunConfig, out: Path, quiet: bool) -> Path:
+    watch = Stopwatch()
+    catalogue = load_catalogue(config.task_path)
+    names = catalogue.expand(config.tasks)
+    directory = RunDirectory(out)
+    try:
+        plan = _plan(config, names, directory.stored)
+        with watch("tokenizer"):
+            model = inputs.load_model(config)
+        with watch("data"):
+            tasks = inputs.load_tasks(catalogue, plan["tasks"])
+            questions = inputs.select(tasks, plan["limit"])
+            prompts = {key: model.render(question, plan["budgets"]) for key, question in questions.items()}
+        protocol = provenance.build_protocol(config, model, tasks)
+        if directory.stored is not None:
+            # The engine's own entry is known only after its long start.
+            found = {key: value for key, value in directory.stored["protocol"].items() if key != "engine"}
+            check_protocol(found, protocol, out)
+        with watch("engine"):
+            backend = await open_backend(config.backend, model.path, revision=config.revision, args=config.backend_args)
+        try:
+            protocol["engine"] = provenance.engine_protocol(backend.description)
+            manifest = provenance.build_manifest(config, plan, protocol, backend.description, tasks, list(questions))
+            policy = inputs.build_policy(config, model, backend.description.context)
+            inputs.check_budgets(policy, plan["budgets"], prompts)
+            directory.open(manifest)
+            session = _session(config, plan, directory, backend, model, policy, questions, prompts)
+            await _draw(session, watch, quiet)
+        finally:
+            await backend.aclose()
+    finally:
+        directory.close()
+    return out
+
+
+def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What this sitting must finish: all that was ever asked of the directory, and what is asked now."""
+    wanted = {
+        "tasks": names,
+        "budgets": list(config.thinking.budgets),
+        "samples": config.samples,
+        "limit": config.limit,
+    }
+    plan = grow_plan(stored["plan"], wanted) if stored else wanted
+    return {**plan, "budgets": list(sort_budgets(plan["budgets"]))}
+
+
+def _session(
+    config: RunConfig,
+    plan: Mapping[str, Any],
+    directory: RunDirectory,
+    backend: Backend,
+    model: Model,
+    policy: inputs.ThinkingBudget,
+    questions: Mapping[QuestionKey, Question],
+    prompts: Mapping[QuestionKey, Prompts],
+) -> Session:
+    sampling = config.sampling
+    return Session(
+        questions=questions,
+        prompts=prompts,
+        budgets=tuple(plan["budgets"]),
+        n_samples=plan["samples"],
+        seed=config.seed,
+        policy=policy,
+        sampling=SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            repetition_penalty=sampling.repetition_penalty,
+            max_tokens=1,
+            seed=0,
+            stop_ids=model.end_of_text_ids,
+        ),
+        tokenizer=model.tokenizer,
+        backend=backend,
+        pool=GradingPool(workers=config.grading.workers, timeout_s=config.grading.timeout_s),
+        directory=directory,
+        concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
+    )
+
+
+async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
+    """All that is owed is drawn and stored, and the answers are grouped; the sitting is noted in the manifest."""
+    directory = session.directory
+    directory.add_questions(session.questions.values())
+    total = len(session.questions) * session.n_samples * len(session.budgets)
+    before = len(directory.done)
+    sitting = {"started": provenance.now(), "samples_before": before, "torn": directory.torn}
+    try:
+        with watch("generation"), Progress(total, before, quiet=quiet) as progress:
+            await run_all(session, progress)
+        with watch("classes"):
+            await group_answers(session)
+    finally:
+        session.pool.close()
+        sitting |= {"ended": provenance.now(), "samples_after": progress.done, "failed": progress.errors}
+        directory.manifest["sessions"].append({**sitting, "seconds": dict(watch.seconds)})
+        directory.write_manifest()
+
+
+async def group_answers(session: Session) -> None:
+    """classes.json says which of each question's answers are equal, so that maj@k can count votes."""
+    answers: dict[QuestionKey, set[str]] = {}
+    for record in read_run(session.directory.path).records:
+        if record.status in (Status.CORRECT, Status.INCORRECT) and record.grade.answer is not None:
+            answers.setdefault((record.key.task, record.key.question_id), set()).add(record.grade.answer)
+    classes = {}
+    for key, given in answers.items():
+        question = session.directory.questions[key]
+        classes[key] = await session.pool.classes(sorted(given), question.grader)
+    session.directory.write_classes(classes)

@@ -1,0 +1,209 @@
+"""A run directory: opened for one writer at a time, read by anybody."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from raml_eval.errors import StoreError
+from raml_eval.store import lines
+from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
+from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_manifest, write_manifest
+from raml_eval.types import Budget, Question, SampleKey, SampleRecord, StoredRun, Trajectory
+
+JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
+T = TypeVar("T")
+SampleId = tuple[SampleKey, Budget]
+
+
+class RunDirectory:
+    """A run directory under its lock, for one writer. Opening an existing one is resuming it.
+
+    stored is the manifest that was found, or None. After open(): trajectories and done hold what earlier sessions
+    finished, started the draws that began, torn the files whose last line had to be cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._journals: dict[str, Journal] = {}
+        self._lock = _take_lock(path)
+        try:
+            self.stored = self._find_manifest()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _find_manifest(self) -> Manifest | None:
+        if (self.path / "manifest.json").exists():
+            return read_manifest(self.path / "manifest.json")
+        if any((self.path / f"{name}.jsonl").exists() for name in JOURNALS):
+            raise StoreError(
+                f"{self.path} holds samples but no manifest.json, so what drew them is unknown. Choose another --out."
+            )
+        return None
+
+    def open(self, manifest: Manifest) -> None:
+        """The manifest is on the disk, grown from the stored one, and the journals take lines."""
+        if self.stored is not None:
+            check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
+            manifest = _grown(self.stored, manifest)
+        self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
+        self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+        self.trajectories = _best(
+            _read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values()
+        )
+        self.done = set(_read_all(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+        self.started = {lines.read_key(line) for _, line in read_lines(self.path / "started.jsonl")}
+        self.manifest = manifest
+        self.write_manifest()
+        self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
+
+    def write_manifest(self) -> None:
+        """The manifest on the disk is the one in memory."""
+        write_manifest(self.path / "manifest.json", self.manifest)
+
+    def add_questions(self, questions: Iterable[Question]) -> None:
+        """Every question stands in questions.jsonl; known ones are not written again."""
+        new = [q for q in questions if (q.task, q.id) not in self.questions]
+        self._journals["questions"].append_all([lines.question_line(q) for q in new])
+        self.questions |= {(q.task, q.id): q for q in new}
+
+    async def append_started(self, key: SampleKey) -> None:
+        """It is on the disk that a draw began, so that a draw cut short can be told from one that never began."""
+        await self._journals["started"].append(lines.key_line(key))
+
+    async def append_trajectory(self, trajectory: Trajectory) -> None:
+        """The trajectory is on the disk."""
+        await self._journals["trajectories"].append(lines.trajectory_line(trajectory))
+
+    async def append_sample(self, record: SampleRecord) -> None:
+        """The sample is on the disk."""
+        await self._journals["samples"].append(lines.sample_line(record))
+
+    async def append_error(self, key: SampleKey, budgets: Iterable[Budget], error: BaseException) -> None:
+        """The failure is on the disk; the sample stays owed."""
+        await self._journals["errors"].append(
+            {
+                **lines.key_line(key),
+                "budgets": list(budgets),
+                "error": type(error).__name__,
+                "message": str(error),
+            }
+        )
+
+    def write_classes(self, classes: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
+        """The groups of equal answers are on the disk (classes.json); they can be formed anew from the samples."""
+        write_manifest(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
+
+    def close(self) -> None:
+        """All files are closed and the lock is free."""
+        for journal in self._journals.values():
+            journal.close()
+        os.close(self._lock)
+
+
+def _take_lock(path: Path) -> int:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        file = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to run directory {path}: {error.strerror or error}. Choose a writable --out."
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(file, 32).decode(errors="replace").strip()
+        os.close(file)
+        raise StoreError(
+            f"run directory {path} is locked by process {holder or 'unknown'}, which is still writing to it. Wait for it, "
+            f"or choose another --out."
+        ) from None
+    os.ftruncate(file, 0)
+    os.write(file, str(os.getpid()).encode())
+    return file
+
+
+def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
+    protocol = {**stored["protocol"], "tasks": {**stored["protocol"]["tasks"], **wanted["protocol"]["tasks"]}}
+    tasks = {**stored["tasks"], **wanted["tasks"]}
+    for name in stored["tasks"].keys() & wanted["tasks"].keys():
+        questions = dict.fromkeys([*stored["tasks"][name]["questions"], *wanted["tasks"][name]["questions"]])
+        tasks[name] = {**tasks[name], "questions": list(questions)}
+    return {
+        **stored,
+        "plan": grow_plan(stored["plan"], wanted["plan"]),
+        "protocol": protocol,
+        "tasks": tasks,
+        "sessions": [*stored["sessions"], *wanted["sessions"]],
+    }
+
+
+def _read_all(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[[T], Any]) -> dict[Any, T]:
+    """All entries of a file by key. Raises CorruptStore for a line of another shape, and for a key that comes twice."""
+    entries: dict[Any, T] = {}
+    for number, line in read_lines(path):
+        try:
+            entry = read(line)
+        except Exception as error:
+            raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
+        if key(entry) in entries:
+            raise corrupt(path, number, f"repeats {key(entry)}, which stands on an earlier line")
+        entries[key(entry)] = entry
+    return entries
+
+
+def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
+    """The trajectory of each sample that was drawn the furthest."""
+    best: dict[SampleKey, Trajectory] = {}
+    for trajectory in trajectories:
+        if trajectory.key not in best or best[trajectory.key].limit < trajectory.limit:
+            best[trajectory.key] = trajectory
+    return best
+
+
+def read_run(path: Path | str) -> StoredRun:
+    """A run directory read back: every planned question and every finished sample. It needs no lock and writes nothing.
+
+    Raises StoreError where the folder is none, CorruptStore where a line other than a torn last one cannot be read.
+    """
+    path = Path(path)
+    manifest = read_manifest(path / "manifest.json")
+    questions = _read_all(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+    records = _read_all(path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget))
+    trajectories = _read_all(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id)
+    return StoredRun(
+        directory=path,
+        name=manifest["name"],
+        model=manifest["model"]["name"],
+        manifest=manifest,
+        tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
+        questions=_planned(questions, manifest),
+        budgets=tuple(manifest["plan"]["budgets"]),
+        n_samples=manifest["plan"]["samples"],
+        records=tuple(records.values()),
+        trajectories=trajectories,
+        classes=_read_classes(path / "classes.json"),
+        n_errors=_count_owed(path / "errors.jsonl", records),
+    )
+
+
+def _planned(questions: Mapping[tuple[str, str], Question], manifest: Manifest) -> dict[tuple[str, str], Question]:
+    wanted = [(task, qid) for task, entry in manifest["tasks"].items() for qid in entry["questions"]]
+    return {key: questions[key] for key in wanted if key in questions}
+
+
+def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
+    if not path.exists():
+        return {}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return {(key.split("/", 1)[0], key.split("/", 1)[1]): group for key, group in stored.items()}
+
+
+def _count_owed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
+    owed = {(lines.read_key(line), budget) for _, line in read_lines(path) for budget in line["budgets"]}
+    return len(owed - records.keys())

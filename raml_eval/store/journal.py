@@ -1,0 +1,161 @@
+"""Append-only JSON lines that survive a kill: an append returns when its line is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import CorruptStore, StoreError
+
+_Entry = tuple[bytes, asyncio.Future[None], asyncio.AbstractEventLoop]
+
+
+class Journal:
+    """One append-only file. A thread writes what is waiting in one go and syncs once for all of it.
+
+    Errors of the disk (full, read-only) reach every append that waited, and every later one, as StoreError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._failed: StoreError | None = None
+        self._thread = threading.Thread(target=self._write_all, name=f"journal-{path.name}", daemon=True)
+        self._thread.start()
+
+    async def append(self, line: Mapping[str, Any]) -> None:
+        """The line is on the disk. Raises StoreError where it could not be written."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._queue.put((encode_line(line), done, loop))
+        await done
+
+    def append_all(self, lines: list[Mapping[str, Any]]) -> None:
+        """All lines are on the disk. For use before and after the run, not beside append."""
+        try:
+            _write(self._file, b"".join(map(encode_line, lines)))
+            os.fsync(self._file)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def close(self) -> None:
+        """What was appended is on the disk, and the file is closed. May be called again."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+            os.close(self._file)
+
+    def _write_all(self) -> None:
+        while True:
+            entries = self._take()
+            batch = [entry for entry in entries if entry is not None]
+            if batch and self._failed is None:
+                try:
+                    _write(self._file, b"".join(text for text, _, _ in batch))
+                    os.fsync(self._file)
+                except OSError as error:
+                    self._failed = _unwritable(self.path, error)
+            for _, done, loop in batch:
+                # A loop that is closed has nobody left who waits.
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(_settle, done, self._failed)
+            if None in entries:
+                return
+
+    def _take(self) -> list[_Entry | None]:
+        entries = [self._queue.get()]
+        while not self._queue.empty():
+            entries.append(self._queue.get())
+        return entries
+
+
+def _settle(done: asyncio.Future[None], error: StoreError | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+
+
+def _write(file: int, text: bytes) -> None:
+    view = memoryview(text)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write {path}: {error.strerror or error}. Nothing that was stored is lost; free the disk or choose a "
+        f"writable --out, and run again to resume."
+    )
+
+
+def encode_line(line: Mapping[str, Any]) -> bytes:
+    """One line of UTF-8 JSON with its line break; lone surrogates, which a model can write, are kept as escapes."""
+    return json.dumps(line, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line numbers (from 1) and objects of a file; a torn last line is left out, a file that is not there is empty.
+
+    A line is torn when the file ends without its line break: its append never returned. Any other line that cannot be
+    read raises CorruptStore.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            if not text.endswith(b"\n"):
+                return
+            try:
+                line = json.loads(text)
+            except ValueError:
+                line = None
+            if not isinstance(line, dict):
+                raise corrupt(path, number, f"reads {text[:60]!r}, wanted a JSON object")
+            yield number, line
+
+
+def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
+    """The error for one line that cannot be used."""
+    return CorruptStore(
+        f"{path}:{number} {reason}. Repair the line or delete it (its sample is then drawn again), and run again."
+    )
+
+
+def cut_torn_line(path: Path) -> bool:
+    """The file ends with a line break; True if a torn last line had to be cut for that."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb+") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) == b"\n":
+            return False
+        end = _last_line_break(file, path.stat().st_size)
+        file.truncate(end)
+        os.fsync(file.fileno())
+    return True
+
+
+def _last_line_break(file: Any, size: int) -> int:
+    """The offset after the last line break before size, 0 where there is none."""
+    step = 1 << 16
+    while size > 0:
+        start = max(0, size - step)
+        file.seek(start)
+        at = file.read(size - start).rfind(b"\n")
+        if at >= 0:
+            return int(start + at + 1)
+        size = start
+    return 0

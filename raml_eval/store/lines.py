@@ -1,0 +1,170 @@
+"""Nouns to JSON lines and back: the public schema of docs/run-directory.md."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import zlib
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from raml_eval.types import (
+    Finish,
+    Grade,
+    Question,
+    SampleKey,
+    SampleRecord,
+    Status,
+    TaskDescription,
+    ThinkingEnd,
+    TokenIds,
+    Trajectory,
+)
+
+SCHEMA_VERSION = 1
+Line = dict[str, Any]
+
+
+def pack_ids(ids: Sequence[int]) -> str:
+    """Token ids as base64 of zlib of little-endian unsigned 32-bit integers; the empty string for none."""
+    if not ids:
+        return ""
+    words = array("I", ids)
+    if sys.byteorder == "big":
+        words.byteswap()
+    return base64.b64encode(zlib.compress(words.tobytes(), 1)).decode("ascii")
+
+
+def unpack_ids(packed: str) -> TokenIds:
+    """The token ids that pack_ids packed."""
+    if not packed:
+        return ()
+    words = array("I")
+    words.frombytes(zlib.decompress(base64.b64decode(packed, validate=True)))
+    if sys.byteorder == "big":
+        words.byteswap()
+    return tuple(words)
+
+
+def key_line(key: SampleKey) -> Line:
+    """The three fields that name a sample in every file."""
+    return {"task": key.task, "question_id": key.question_id, "sample": key.index}
+
+
+def read_key(line: Mapping[str, Any]) -> SampleKey:
+    """The sample that a line is about."""
+    return SampleKey(line["task"], line["question_id"], int(line["sample"]))
+
+
+def trajectory_line(trajectory: Trajectory) -> Line:
+    """One line of trajectories.jsonl."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "id": trajectory.id,
+        **key_line(trajectory.key),
+        "limit": trajectory.limit,
+        "end": trajectory.end.value,
+        "n_tokens": len(trajectory.token_ids),
+        "seed": trajectory.seed,
+        "redrawn": trajectory.redrawn,
+        "text": trajectory.text,
+        "token_ids": pack_ids(trajectory.token_ids),
+        "end_ids": pack_ids(trajectory.end_ids),
+    }
+
+
+def read_trajectory(line: Mapping[str, Any]) -> Trajectory:
+    """The trajectory of one line of trajectories.jsonl."""
+    return Trajectory(
+        key=read_key(line),
+        limit=int(line["limit"]),
+        token_ids=unpack_ids(line["token_ids"]),
+        end=ThinkingEnd(line["end"]),
+        end_ids=unpack_ids(line["end_ids"]),
+        text=line["text"],
+        seed=int(line["seed"]),
+        redrawn=bool(line["redrawn"]),
+    )
+
+
+def sample_line(record: SampleRecord) -> Line:
+    """One line of samples.jsonl."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **key_line(record.key),
+        "budget": record.budget,
+        "trajectory": record.trajectory,
+        "thinking_end": record.thinking_end.value,
+        "n_thinking_tokens": record.n_thinking_tokens,
+        "answer": record.answer,
+        "answer_finish": record.answer_finish.value if record.answer_finish else None,
+        "n_answer_tokens": len(record.answer_ids),
+        "leak": record.leak,
+        "target": record.target,
+        "extracted": record.grade.answer,
+        "status": record.grade.status.value,
+        "rule": record.grade.rule,
+        "detail": record.grade.detail,
+        "seed": record.seed,
+        "answer_ids": pack_ids(record.answer_ids),
+    }
+
+
+def read_sample(line: Mapping[str, Any]) -> SampleRecord:
+    """The sample of one line of samples.jsonl."""
+    return SampleRecord(
+        key=read_key(line),
+        budget=line["budget"],
+        trajectory=line["trajectory"],
+        thinking_end=ThinkingEnd(line["thinking_end"]),
+        n_thinking_tokens=int(line["n_thinking_tokens"]),
+        answer=line["answer"],
+        answer_ids=unpack_ids(line["answer_ids"]),
+        answer_finish=Finish(line["answer_finish"]) if line["answer_finish"] else None,
+        target=line["target"],
+        grade=Grade(Status(line["status"]), line["extracted"], line["rule"], line["detail"]),
+        seed=int(line["seed"]),
+        leak=bool(line["leak"]),
+    )
+
+
+def question_line(question: Question) -> Line:
+    """One line of questions.jsonl: all that grading and counting need, without the row itself."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task": question.task,
+        "question_id": question.id,
+        "cluster": question.cluster,
+        "stratum": question.stratum,
+        "target": question.target,
+        "grader": question.grader,
+        "options": list(question.options),
+        "stop": list(question.stop),
+        "synthetic": question.synthetic,
+        "messages": [dict(message) for message in question.messages],
+    }
+
+
+def read_question(line: Mapping[str, Any]) -> Question:
+    """The question of one line of questions.jsonl; its doc is empty, since the row is not stored."""
+    return Question(
+        task=line["task"],
+        id=line["question_id"],
+        cluster=line["cluster"],
+        doc={},
+        messages=tuple(line["messages"]),
+        target=line["target"],
+        grader=line["grader"],
+        stratum=line["stratum"],
+        options=tuple(line["options"]),
+        stop=tuple(line["stop"]),
+        synthetic=bool(line["synthetic"]),
+    )
+
+
+def read_task(entry: Mapping[str, Any]) -> TaskDescription:
+    """The task description that stands in the manifest."""
+    fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
+    fields["suites"] = tuple
+    return TaskDescription(**{name: read(entry[name]) for name, read in fields.items()})

@@ -1,0 +1,86 @@
+"""The manifest of a run: what must match for two sessions to be one run, and what may grow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import CorruptStore, StoreError
+
+Manifest = dict[str, Any]
+
+
+def protocol_digest(protocol: Mapping[str, Any]) -> str:
+    """SHA-256 (16 hex digits) over everything but the tasks, which may be added to."""
+    fixed = {key: value for key, value in protocol.items() if key != "tasks"}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
+    """Raises StoreError that names each key which differs. A task that only one side has may be added."""
+    old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
+    new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
+    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if differing:
+        listed = "; ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in differing[:8])
+        raise StoreError(
+            f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what "
+            f"it holds."
+        )
+
+
+def grow_plan(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan that covers both: tasks and budgets united, the larger number of samples, the larger limit."""
+    limits = (stored["limit"], wanted["limit"])
+    return {
+        "tasks": list(dict.fromkeys([*stored["tasks"], *wanted["tasks"]])),
+        "budgets": list(dict.fromkeys([*stored["budgets"], *wanted["budgets"]])),
+        "samples": max(stored["samples"], wanted["samples"]),
+        "limit": None if None in limits else max(limits),
+    }
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """The manifest stands at path, whole: a reader meets the old one or the new one, never half of one."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=2, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}. Free the disk or choose a writable --out."
+        ) from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at path. Raises StoreError where there is none, CorruptStore where it cannot be read."""
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(
+            f"{path.parent} is no run directory: it has no manifest.json. Name the folder that `raml-eval run --out` wrote."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or start anew with another --out.") from error
+    if not isinstance(manifest, dict) or manifest.get("schema_version") != 1:
+        raise CorruptStore(f"{path} has no schema_version 1. It was written by another program or a later version.")
+    return manifest

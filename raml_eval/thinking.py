@@ -1,0 +1,216 @@
+"""Thinking budgets on token ids: two-phase forcing that is exact on every engine (no engine knows what thinking is).
+
+Phase 1 draws thinking up to a limit; phase 2 draws the answer after the end delimiter, which the model wrote or the harness
+writes. One drawn trajectory serves every budget up to its limit: see cut_thinking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from raml_eval.errors import ConfigError
+from raml_eval.protocols import Backend, Tokenizer
+from raml_eval.types import (
+    Budget,
+    Completion,
+    Finish,
+    SampleKey,
+    SamplingParams,
+    Thinking,
+    ThinkingEnd,
+    TokenIds,
+    Trajectory,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingBudget:
+    """The policy of one run: what ends thinking, what is written at a forced end, and the allowances in tokens.
+
+    closer is the end delimiter's text and closer_ids its ids; closing_ids is what a forced end writes, delimiter included.
+    max_total_tokens caps thinking and answer together (neither delimiter nor closing text counts); None: no such cap.
+    A format without thinking has an empty closer; then only the budget "off" can be asked for.
+    """
+
+    closer: str
+    closer_ids: TokenIds
+    closing_ids: TokenIds
+    end_of_text_ids: TokenIds
+    answer_tokens: int
+    max_total_tokens: int | None
+    context: int
+
+    @property
+    def slack(self) -> int:
+        """Tokens drawn past a limit so that a delimiter which starts right at the limit is seen whole.
+
+        A delimiter of several tokens may be written in an unusual way, at worst one token a byte.
+        """
+        return 1 if len(self.closer_ids) == 1 else len(self.closer.encode())
+
+    def thinking_limit(self, budget: int | str, n_prompt: int) -> int:
+        """Thinking tokens that a budget allows after a prompt of n_prompt tokens.
+
+        "unlimited" is what the context leaves beside prompt, closing and answer. Raises ConfigError where prompt, budget,
+        closing and answer do not fit into the context: a budget is never silently lowered.
+        """
+        total = self.max_total_tokens
+        room = self.context - n_prompt - max(self.slack, len(self.closing_ids))
+        if total is not None and total > room:
+            raise ConfigError(
+                f"max_total_tokens {total} does not fit: the context of {self.context} leaves {room} after a prompt of "
+                f"{n_prompt} tokens. Ask for max_total_tokens <= {room}."
+            )
+        if budget == "unlimited":
+            limit = room - self.answer_tokens if total is None else total
+            if limit < 1:
+                raise ConfigError(
+                    f"no room to think: the context of {self.context} leaves {room} tokens after a prompt of {n_prompt}, "
+                    f"and the answer takes {self.answer_tokens}. Lower answer_tokens or raise the context."
+                )
+            return limit
+        wanted = int(budget)
+        if total is None and wanted + self.answer_tokens > room:
+            raise ConfigError(
+                f"thinking budget {wanted} and answer_tokens {self.answer_tokens} do not fit: the context of {self.context} "
+                f"leaves {room} after a prompt of {n_prompt} tokens. Ask for a budget <= {room - self.answer_tokens}, or "
+                f"unlimited."
+            )
+        return wanted if total is None else min(wanted, total)
+
+    def answer_limit(self, n_thinking: int) -> int:
+        """Answer tokens that are left after n_thinking thinking tokens."""
+        if self.max_total_tokens is None:
+            return self.answer_tokens
+        return min(self.answer_tokens, self.max_total_tokens - n_thinking)
+
+    def check_answer_only(self, n_prompt: int) -> None:
+        """Raises ConfigError where a prompt without thinking and its answer do not fit into the context."""
+        needed = n_prompt + self.answer_limit(0)
+        if needed > self.context:
+            raise ConfigError(
+                f"a prompt of {n_prompt} tokens and answer_tokens {self.answer_limit(0)} do not fit into the context of "
+                f"{self.context}. Ask for answer_tokens <= {self.context - n_prompt}."
+            )
+
+
+def derive_seed(run_seed: int, key: SampleKey, phase: str, *more: object) -> int:
+    """A 63-bit seed that depends on nothing but its arguments: SHA-256 of the run's seed, the sample and the phase."""
+    words = "\x1f".join(map(str, (run_seed, key.task, key.question_id, key.index, phase, *more)))
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
+
+
+async def generate_thinking(
+    backend: Backend,
+    tokenizer: Tokenizer,
+    prompt_ids: TokenIds,
+    key: SampleKey,
+    limit: int,
+    policy: ThinkingBudget,
+    params: SamplingParams,
+) -> Trajectory:
+    """The thinking of one sample, drawn once, up to limit tokens.
+
+    limit + slack tokens may be drawn, so that an end right after the last allowed token is seen; what is over is discarded.
+    A limit of 0 draws nothing. The seed is params.seed: it must not depend on the limit, or sweeps would not pair.
+    """
+    if limit == 0:
+        return Trajectory(key, 0, (), ThinkingEnd.LENGTH, (), "", params.seed)
+    single = len(policy.closer_ids) == 1
+    completion = await backend.generate(
+        prompt_ids,
+        replace(
+            params,
+            max_tokens=limit + policy.slack,
+            stop_ids=tuple(sorted({*policy.end_of_text_ids, *(policy.closer_ids if single else ())})),
+            stop_strings=() if single else (policy.closer,),
+        ),
+    )
+    n, end = _end_of_thinking(completion, tokenizer, policy)
+    if n > limit or end is ThinkingEnd.LENGTH:
+        n, end, end_ids = limit, ThinkingEnd.LENGTH, ()
+    else:
+        end_ids = completion.token_ids[n:]
+    ids = completion.token_ids[:n]
+    text = tokenizer.decode(ids, skip_special_tokens=False)
+    return Trajectory(key, limit, ids, end, end_ids, text, params.seed)
+
+
+def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingBudget) -> tuple[int, ThinkingEnd]:
+    """How many thinking tokens stand before the end, and what ended them."""
+    ids = completion.token_ids
+    if completion.finish is Finish.LENGTH:
+        return len(ids), ThinkingEnd.LENGTH
+    if len(policy.closer_ids) == 1 and ids[-1] == policy.closer_ids[0]:
+        return len(ids) - 1, ThinkingEnd.NATURAL
+    # Several tokens: walk back to the last token from which on the delimiter is whole.
+    if len(policy.closer_ids) > 1:
+        for start in range(len(ids) - 1, max(-1, len(ids) - 2 - policy.slack), -1):
+            if policy.closer in tokenizer.decode(ids[start:], skip_special_tokens=False):
+                return start, ThinkingEnd.NATURAL
+    return len(ids) - 1, ThinkingEnd.EOS
+
+
+def serves(trajectory: Trajectory, limit: int) -> bool:
+    """Whether the trajectory tells what happens under a limit: it ended by itself, or was drawn at least that far."""
+    return trajectory.end is not ThinkingEnd.LENGTH or trajectory.limit >= limit
+
+
+def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingBudget) -> Thinking:
+    """The trajectory as a budget of limit tokens sees it.
+
+    It keeps its own end if and only if at most limit thinking tokens stand before that end; any other is cut and closed
+    by force. A limit of 0 draws nothing and so closes always. Where max_total_tokens is what bound, nothing is left for an
+    answer, and the end is LENGTH.
+    """
+    if not serves(trajectory, limit):
+        raise ValueError(f"{trajectory.id} is open after {trajectory.limit} tokens and cannot be read at {limit}")
+    ended = trajectory.end is not ThinkingEnd.LENGTH
+    if ended and limit > 0 and len(trajectory.token_ids) <= limit:
+        return Thinking(trajectory.token_ids, trajectory.end, trajectory.end_ids)
+    kept = trajectory.token_ids[:limit]
+    if policy.max_total_tokens is not None and limit >= policy.max_total_tokens:
+        return Thinking(kept, ThinkingEnd.LENGTH, ())
+    return Thinking(kept, ThinkingEnd.FORCED, close_thinking(policy))
+
+
+def close_thinking(policy: ThinkingBudget) -> TokenIds:
+    """The ids that a forced end writes: the closing text, if any, and the end delimiter."""
+    return policy.closing_ids
+
+
+async def generate_answer(
+    backend: Backend, prompt_ids: TokenIds, thinking: Thinking, policy: ThinkingBudget, params: SamplingParams
+) -> Completion | None:
+    """The answer that follows a closed thinking, or None where there can be none: it never closed, or no token is left."""
+    if thinking.end in (ThinkingEnd.EOS, ThinkingEnd.LENGTH):
+        return None
+    allowance = policy.answer_limit(len(thinking.token_ids))
+    if allowance < 1:
+        return None
+    return await backend.generate(
+        (*prompt_ids, *thinking.token_ids, *thinking.closing_ids),
+        replace(params, max_tokens=allowance, stop_ids=policy.end_of_text_ids, stop_strings=()),
+    )
+
+
+NO_THINKING = Thinking((), ThinkingEnd.OFF, ())
+
+
+def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str]) -> str:
+    """The answer as it is graded: decoded without special tokens, cut at the first of the task's stop strings.
+
+    Stop strings act only after the first character that is not blank: an answer may begin with line breaks.
+    """
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    start = len(text) - len(text.lstrip())
+    cuts = [at for word in stop if word and (at := text.find(word, start + 1)) >= 0]
+    return text[: min(cuts)] if cuts else text
+
+
+def sort_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
+    """Budgets without repeats in the order of tables: off, numbers ascending, unlimited."""
+    rank = {"off": -1.0, "unlimited": float("inf")}
+    return tuple(sorted(set(budgets), key=lambda b: rank[b] if isinstance(b, str) else float(b)))

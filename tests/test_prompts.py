@@ -1,0 +1,158 @@
+"""Prompts as token ids: golden ids for every family, and what each template leaves for us to add."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raml_eval.errors import ConfigError, ModelError
+from raml_eval.formats import FORMATS
+from raml_eval.prompts import Prompts, chat_template_digest, closing_ids, load_tokenizer, render_prompt
+from tests.families import CHATML, DEEPSEEK, MARKS, build_merging_tokenizer, build_tokenizer
+
+USER = [{"role": "user", "content": "Hi"}]
+TURN = (257, 84, 82, 68, 81, 198, 39, 72, 258, 198)  # <|im_start|>user\nHi<|im_end|>\n
+START = (257, 64, 82, 82, 72, 82, 83, 64, 77, 83, 198)  # <|im_start|>assistant\n
+OPEN = (259, 198)  # <think>\n
+SKIP = (259, 198, 198, 260, 198, 198)  # <think>\n\n</think>\n\n
+SYSTEM = (257, 82, 88, 82, 83, 68, 76, 198)  # <|im_start|>system\n
+DETAILED = (67, 68, 83, 64, 72, 75, 68, 67, 220, 83, 71, 72, 77, 74, 72, 77, 70, 220, 78)  # detailed thinking o
+
+GOLDEN = [
+    ("qwen3", "qwen3", True, (*TURN, *START, *OPEN)),
+    ("qwen3", "qwen3", False, (*TURN, *START, *SKIP)),
+    ("qwen3_opens", "qwen3", True, (*TURN, *START, *OPEN)),
+    ("qwen3_opens", "qwen3", False, (*TURN, *START, *SKIP)),
+    ("deepseek", "deepseek-r1", True, (256, 257, 39, 72, 258, 260, 198)),
+    ("deepseek", "deepseek-r1", False, (256, 257, 39, 72, 258, 260, 198, 198, 261, 198, 198)),
+    ("deepseek_opens", "deepseek-r1", True, (256, 257, 39, 72, 258, 260, 198)),
+    ("deepseek_opens", "deepseek-r1", False, (256, 257, 39, 72, 258, 260, 198, 198, 261, 198, 198)),
+    ("deepseek_v3", "deepseek-v3", True, (256, 257, 39, 72, 258, 260)),
+    ("deepseek_v3", "deepseek-v3", False, (256, 257, 39, 72, 258, 261)),
+    ("plain", "qwq", True, (*TURN, *START, *OPEN)),
+    ("opens", "qwq", True, (*TURN, *START, *OPEN)),
+    ("opens_without_newline", "qwq", True, (*TURN, *START, *OPEN)),
+    ("plain", "s1", True, (*TURN, *START, 257, 83, 71, 72, 77, 74, 198)),
+    ("plain", "nemotron", True, (*SYSTEM, *DETAILED, 77, 258, 198, *TURN, *START, *OPEN)),
+    ("plain", "nemotron", False, (*SYSTEM, *DETAILED, 69, 69, 258, 198, *TURN, *START)),
+    ("nemotron_v2", "nemotron-v2", True, (*SYSTEM, 258, 198, *TURN, *START, *OPEN)),
+    ("nemotron_v2", "nemotron-v2", False, (*SYSTEM, 258, 198, *TURN, *START, 259, 260)),
+    ("plain", "none", False, (*TURN, *START)),
+    ("never_thinks", "deepseek-r1", False, (*TURN, *START, *SKIP)),
+    (None, "none", False, (39, 72)),
+    (None, "qwq", True, (39, 72, *OPEN)),
+]
+
+
+@pytest.mark.parametrize(("template", "name", "thinking", "ids"), GOLDEN)
+def test_golden_ids(template: str | None, name: str, thinking: bool, ids: tuple[int, ...]) -> None:
+    tokenizer = build_tokenizer(template, DEEPSEEK if (template or "").startswith("deepseek") else CHATML)
+    assert render_prompt(tokenizer, FORMATS[name], USER, thinking) == ids
+
+
+def test_golden_ids_of_raml_whose_opener_is_several_tokens() -> None:
+    ids = render_prompt(build_merging_tokenizer("plain"), FORMATS["raml"], USER, thinking=True)
+    assert ids == (264, *TURN[1:8], 265, 198, 264, *START[1:], 27, 262, 258)  # '<' 'think' '>\n'
+
+
+@pytest.mark.parametrize(("thinking", "tail"), [(True, OPEN), (False, SKIP)])
+def test_golden_ids_of_the_pocket_checkpoint(thinking: bool, tail: tuple[int, ...]) -> None:
+    folder = Path(str(resources.files("raml_eval") / "pocket"))
+    if not (folder / "tokenizer.json").is_file():
+        pytest.skip("the pocket checkpoint is not in this checkout")
+    assert render_prompt(load_tokenizer(folder), FORMATS["qwen3"], USER, thinking) == (*TURN, *START, *tail)
+
+
+@pytest.mark.parametrize(
+    "template", ["qwen3", "qwen3_opens", "opens", "opens_without_newline", "plain", "deepseek_opens"]
+)
+def test_the_template_comes_first_as_transformers_tokenises_it(template: str) -> None:
+    tokenizer = build_tokenizer(template, DEEPSEEK if template.startswith("deepseek") else CHATML)
+    name = "qwen3" if template.startswith("qwen3") else "qwq"
+    theirs = tuple(tokenizer.apply_chat_template(USER, add_generation_prompt=True, tokenize=True, return_dict=False))
+    ours = render_prompt(tokenizer, FORMATS[name], USER, thinking=True)
+    assert ours[: len(theirs)] == theirs
+    assert tokenizer.decode(ours).endswith("<think>\n")
+    assert ours.count(tokenizer.convert_tokens_to_ids("<think>")) == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "thinking", "message"),
+    [
+        ("plain", "none", True, "format none has no thinking"),
+        ("plain", "qwq", False, "format qwq has no mode without thinking. Use a thinking budget of 0"),
+        ("plain", "raml", False, "format raml has no mode without thinking"),
+        ("plain", "qwen3", True, "ignores enable_thinking"),
+        ("plain", "qwen3", False, "ignores enable_thinking"),
+        (None, "qwen3", False, "ignores enable_thinking"),
+        ("never_thinks", "qwq", True, "closes thinking with '</think>' although it is on"),
+        ("opens", "nemotron", False, "opens thinking with '<think>' although it is off"),
+        ("user_only", "nemotron", True, "refuses messages of the roles system, user: no system role here"),
+    ],
+)
+def test_a_mode_that_cannot_be_had_is_refused(template: str | None, name: str, thinking: bool, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        render_prompt(build_tokenizer(template), FORMATS[name], USER, thinking)
+
+
+@pytest.mark.parametrize(
+    ("name", "messages", "system_prompt", "content"),
+    [
+        ("none", USER, "Be brief.", "Be brief."),
+        ("none", USER, "", ""),  # an empty system message keeps a template from writing its own
+        ("none", [{"role": "system", "content": "Own."}, *USER], None, "Own."),
+        ("nemotron", USER, "Be brief.", "detailed thinking off\n\nBe brief."),
+        ("nemotron", [{"role": "system", "content": "Own."}, *USER], None, "detailed thinking off\n\nOwn."),
+    ],
+)
+def test_system_messages(name: str, messages: list[dict[str, str]], system_prompt: str | None, content: str) -> None:
+    tokenizer = build_tokenizer("plain")
+    ids = Prompts(tokenizer, FORMATS[name], system_prompt).render(messages, thinking=False)
+    assert tokenizer.decode(ids).startswith(f"<|im_start|>system\n{content}<|im_end|>\n<|im_start|>user\nHi<|im_end|>")
+    assert messages[-1] == USER[0]
+
+
+def test_two_system_messages_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"its own system message \('Own\.'\)"):
+        render_prompt(
+            build_tokenizer("plain"),
+            FORMATS["none"],
+            [{"role": "system", "content": "Own."}, *USER],
+            False,
+            "Be brief.",
+        )
+
+
+def test_a_closing_text_with_the_delimiter_is_refused() -> None:
+    with pytest.raises(ConfigError, match="holds '</think>'"):
+        closing_ids(build_tokenizer("qwen3"), FORMATS["qwen3"], "Time is up.</think>")
+
+
+def test_digest_of_the_chat_template() -> None:
+    tokenizer = build_tokenizer("plain")
+    tokenizer.chat_template = "abc"
+    assert chat_template_digest(tokenizer) == "ba7816bf8f01cfea"  # SHA-256 of abc, FIPS 180-2
+    assert chat_template_digest(build_tokenizer(None)) == "e3b0c44298fc1c14"
+    tokenizer.chat_template = {"default": "abc", "tool_use": "d"}
+    assert len(chat_template_digest(tokenizer)) == 16
+
+
+QWEN3, R1 = build_tokenizer("qwen3"), build_tokenizer("deepseek_opens", DEEPSEEK)
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",))), st.booleans())
+def test_any_text_comes_through_unchanged(text: str, thinking: bool) -> None:
+    for tokenizer, name in ((QWEN3, "qwen3"), (R1, "deepseek-r1")):
+        ids = render_prompt(tokenizer, FORMATS[name], [{"role": "user", "content": text}], thinking)
+        assert text in tokenizer.decode(ids)
+        assert tokenizer.decode(ids).endswith("<think>\n" if thinking else "</think>\n\n")
+
+
+@given(st.text(st.sampled_from("a\n <>/"), max_size=12), st.sampled_from(MARKS))
+def test_a_question_that_ends_in_a_mark_changes_nothing_after_it(text: str, mark: str) -> None:
+    ids = render_prompt(QWEN3, FORMATS["qwen3"], [{"role": "user", "content": text + mark}], thinking=True)
+    assert ids[-len(START) - 4 :] == (258, 198, *START, *OPEN)

@@ -1,0 +1,197 @@
+"""The main path on a scripted engine: statuses, sharing, resuming, failing."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from raml_eval.errors import GenerationError
+from raml_eval.types import Budget, Finish, SampleKey, SampleRecord, SamplingParams, Status, StoredRun, ThinkingEnd
+from tests.scripted import CLOSE, EOS, OPEN, run_scripted, solver
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def by_key(run: StoredRun) -> dict[tuple[SampleKey, Budget], SampleRecord]:
+    return {(record.key, record.budget): record for record in run.records}
+
+
+def test_every_planned_sample_is_stored_once_with_its_ending(tmp_path: Path) -> None:
+    run = run_scripted(tmp_path)
+    assert len(run.records) == len(by_key(run)) == 6 * 2 * 4
+    for record in run.records:
+        number = int(record.key.question_id.split("-")[0])
+        if record.budget == "off":
+            expected = (ThinkingEnd.OFF, 0, Status.INCORRECT)
+        elif record.budget == 0:
+            # Nothing is drawn and the end is forced, also where the model would have closed at once.
+            expected = (ThinkingEnd.FORCED, 0, Status.CORRECT if number == 0 else Status.INCORRECT)
+        elif record.budget == 3 and number > 3:
+            expected = (ThinkingEnd.FORCED, 3, Status.INCORRECT)
+        else:
+            expected = (ThinkingEnd.NATURAL, number, Status.CORRECT)
+        assert (record.thinking_end, record.n_thinking_tokens, record.status) == expected
+        assert record.answer_finish is Finish.STOP
+        assert (record.trajectory is None) == (record.budget == "off")
+
+
+def test_each_trajectory_is_drawn_once_and_equal_views_share_one_answer(tmp_path: Path) -> None:
+    draws: Counter[tuple[int, ...]] = Counter()
+
+    def counting(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        draws[tuple(prompt)] += 1
+        return solver(prompt, params)
+
+    run_scripted(tmp_path, script=counting, n_samples=1, budgets=(3, 5, "unlimited"), n_questions=6)
+    thinking = {prompt: n for prompt, n in draws.items() if prompt[-1] == OPEN}
+    assert set(thinking.values()) == {1}
+    # Questions 0 to 3 end within every budget, 4 and 5 are cut at 3: one answer each, and one more for the cut.
+    assert sum(draws.values()) - len(thinking) == 4 + 2 + 2
+
+
+def test_a_sweep_equals_runs_of_their_own(tmp_path: Path) -> None:
+    def noisy(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        rng = random.Random(params.seed)
+        if CLOSE not in prompt:
+            yield from (rng.randrange(97, 123) for _ in range(rng.randrange(12)))
+            yield CLOSE
+        yield from map(ord, f"\\boxed{{{rng.randrange(100)}}}")
+        yield EOS
+
+    budgets = (0, 2, 5, "unlimited")
+    sweep = by_key(run_scripted(tmp_path / "sweep", script=noisy, budgets=budgets, n_samples=4))
+    for budget in budgets:
+        alone = run_scripted(tmp_path / str(budget), script=noisy, budgets=(budget,), n_samples=4)
+        for record in alone.records:
+            swept = sweep[record.key, budget]
+            same = ("answer_ids", "n_thinking_tokens", "thinking_end", "seed", "status")
+            assert [getattr(swept, name) for name in same] == [getattr(record, name) for name in same]
+
+
+def test_more_samples_budgets_and_questions_extend_a_run(tmp_path: Path) -> None:
+    first = by_key(run_scripted(tmp_path, n_questions=2, n_samples=1, budgets=(3,)))
+    second = by_key(run_scripted(tmp_path, n_questions=5, n_samples=3, budgets=("unlimited",)))
+    assert len(second) == 5 * 3 * 2
+    assert first.items() <= second.items()
+    at_once = by_key(run_scripted(tmp_path / "new", n_questions=5, n_samples=3, budgets=(3, "unlimited")))
+    # Only the name of the trajectory tells to which limit it was drawn first.
+    assert {k: replace(r, trajectory=None) for k, r in second.items()} == {
+        k: replace(r, trajectory=None) for k, r in at_once.items()
+    }
+    assert len(by_key(run_scripted(tmp_path, n_questions=1, n_samples=1, budgets=(3,)))) == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "status"),
+    [
+        (f"{'a' * 9}", "eos", Status.UNFINISHED),  # the turn ends inside the thinking
+        ("the answer is 5", "close", Status.UNFINISHED),  # cut off: who knows what digits would follow
+        ("The answer is 5.\nTo check this we may now go on and on", "close", Status.CORRECT),
+        (r"\boxed{5} and to check", "close", Status.CORRECT),
+        (r"\boxed{6} and to check", "close", Status.INCORRECT),
+        ("no idea at all, none, none, none", "close", Status.UNFINISHED),
+    ],
+)
+def test_what_runs_out_of_tokens_counts_only_what_it_finished(tmp_path: Path, text: str, end: str, status: Status) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        if CLOSE not in prompt:
+            return iter([97, EOS if end == "eos" else CLOSE])
+        return itertools.chain(map(ord, text), itertools.repeat(32))
+
+    policy = {"answer_tokens": len(text.split(" to ")[0]) if "boxed" in text else min(len(text), 40)}
+    run = run_scripted(tmp_path, script=script, n_questions=6, budgets=(4,), n_samples=1, policy=policy)
+    assert [r.status for r in run.records if r.key.question_id.startswith("5")] == [status]
+
+
+def test_finished_without_an_answer_is_not_unfinished(tmp_path: Path) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        return iter([CLOSE] if CLOSE not in prompt else [*map(ord, "no idea"), EOS])
+
+    run = run_scripted(tmp_path, script=script, budgets=(4,))
+    assert {record.status for record in run.records} == {Status.NO_ANSWER}
+
+
+def test_thinking_after_the_close_is_noted_as_a_leak(tmp_path: Path) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        return iter([97] * 9 + [CLOSE] if CLOSE not in prompt else [97, CLOSE, *map(ord, r"\boxed{5}"), EOS])
+
+    run = run_scripted(tmp_path, script=script, budgets=(4,))
+    assert all(record.leak and record.thinking_end is ThinkingEnd.FORCED for record in run.records)
+
+
+def test_a_total_cap_inside_the_thinking_is_unfinished(tmp_path: Path) -> None:
+    run = run_scripted(tmp_path, budgets=("unlimited",), policy={"max_total_tokens": 4, "answer_tokens": 4})
+    ends = {int(r.key.question_id[0]): (r.thinking_end, r.status) for r in run.records}
+    assert ends[5] == (ThinkingEnd.LENGTH, Status.UNFINISHED)
+    assert ends[4] == (ThinkingEnd.NATURAL, Status.UNFINISHED)  # closed, with nothing left for an answer
+
+
+def test_a_failed_request_is_an_error_and_no_answer_and_is_owed_again(tmp_path: Path) -> None:
+    broken = {"on": True}
+
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        if broken["on"] and prompt[0] == 102 and CLOSE in prompt:
+            raise GenerationError("the engine dropped the request")
+        return solver(prompt, params)
+
+    run = run_scripted(tmp_path, script=script, budgets=("unlimited", "off"))
+    assert run.n_errors == 2
+    assert len(run.records) == 6 * 2 * 2 - 2
+    broken["on"] = False
+    again = run_scripted(tmp_path, script=script, budgets=("unlimited", "off"))
+    assert again.n_errors == 0
+    assert len(again.records) == 6 * 2 * 2
+
+
+def test_an_engine_that_only_fails_stops_the_run(tmp_path: Path) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        raise GenerationError("the engine is gone")
+
+    with pytest.raises(GenerationError, match="in a row failed, the last with: the engine is gone"):
+        run_scripted(tmp_path, script=script, n_questions=200)
+
+
+def test_redraws_are_marked_where_seeds_do_not_reproduce(tmp_path: Path) -> None:
+    killed = {"on": True}
+
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        if killed["on"] and prompt[0] == 103:
+            raise GenerationError("cut short")
+        return solver(prompt, params)
+
+    run_scripted(tmp_path, script=script, budgets=(4,), reproducible=False)
+    killed["on"] = False
+    run = run_scripted(tmp_path, script=script, budgets=(4,), reproducible=False)
+    assert {t.key.question_id for t in run.trajectories.values() if t.redrawn} == {"3-abcdef"}
+
+
+SLOW = "from pathlib import Path; from tests.scripted import run_scripted; run_scripted(Path({path!r}), n_questions=30, latency_s=0.05)"
+
+
+def test_killed_five_times_it_still_holds_every_sample_once(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    command = [sys.executable, "-c", SLOW.format(path=str(tmp_path / "killed"))]
+    for _ in range(5):
+        process = subprocess.Popen(command, cwd=ROOT)
+        samples = tmp_path / "killed" / "samples.jsonl"
+        before = samples.stat().st_size if samples.exists() else 0
+        while process.poll() is None and not (samples.exists() and samples.stat().st_size > before):
+            time.sleep(0.01)
+        time.sleep(rng.random() * 0.3)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    killed = run_scripted(tmp_path / "killed", n_questions=30)
+    whole = run_scripted(tmp_path / "whole", n_questions=30)
+    assert by_key(killed) == by_key(whole)
+    assert killed.trajectories == whole.trajectories

@@ -1,0 +1,221 @@
+"""The run directory: what a kill, a full disk or a foreign configuration can do to it, and what not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.store import RunDirectory, grow_plan, pack_ids, protocol_digest, read_run, unpack_ids
+from raml_eval.store.journal import Journal, cut_torn_line, read_lines
+from raml_eval.types import Finish, Grade, Question, SampleKey, SampleRecord, Status, ThinkingEnd, Trajectory
+from tests.factory import describe_task
+
+KEY = SampleKey("sums", "0-abcdef", 0)
+QUESTION = Question("sums", "0-abcdef", "0-abcdef", {}, ({"role": "user", "content": "1+1?"},), "2", "math")
+TRAJECTORY = Trajectory(KEY, 8, (5, 6, 7), ThinkingEnd.NATURAL, (260,), "abc", 11)
+
+
+def record(budget: Any = 8, index: int = 0, answer: str = "2") -> SampleRecord:
+    return SampleRecord(
+        key=SampleKey("sums", "0-abcdef", index),
+        budget=budget,
+        trajectory=TRAJECTORY.id,
+        thinking_end=ThinkingEnd.NATURAL,
+        n_thinking_tokens=3,
+        answer=answer,
+        answer_ids=(9, 10, 258),
+        answer_finish=Finish.STOP,
+        target="2",
+        grade=Grade(Status.CORRECT, "2", "boxed", "identical"),
+        seed=2**63 - 1,
+    )
+
+
+def manifest(**changes: Any) -> dict[str, Any]:
+    task = {name: getattr(describe_task("sums", "in_domain"), name) for name in type(describe_task("a", "in_domain")).__slots__}
+    built = {
+        "schema_version": 1,
+        "name": "test",
+        "model": {"name": "tiny"},
+        "protocol": {"model": "tiny", "sampling": {"temperature": 1.0}, "tasks": {"sums": {"version": "1"}}},
+        "plan": {"tasks": ["sums"], "budgets": [8], "samples": 2, "limit": 1},
+        "tasks": {"sums": {**task, "questions": ["0-abcdef"]}},
+        "sessions": [],
+    }
+    return {**built, **changes}
+
+
+def filled(path: Path) -> Path:
+    directory = RunDirectory(path)
+    directory.open(manifest())
+    directory.add_questions([QUESTION])
+
+    async def fill() -> None:
+        await directory.append_trajectory(TRAJECTORY)
+        await asyncio.gather(*(directory.append_sample(record(index=i)) for i in range(2)))
+
+    asyncio.run(fill())
+    directory.close()
+    return path
+
+
+@given(st.lists(st.integers(0, 2**32 - 1)))
+def test_packed_ids_come_back(ids: list[int]) -> None:
+    assert unpack_ids(pack_ids(ids)) == tuple(ids)
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    run = read_run(filled(tmp_path / "run"))
+    assert run.records == (record(index=0), record(index=1))
+    assert run.trajectories == {TRAJECTORY.id: TRAJECTORY}
+    assert list(run.questions.values()) == [QUESTION]
+    assert (run.budgets, run.n_samples, run.model) == ((8,), 2, "tiny")
+
+
+@pytest.mark.parametrize("text", ["\ud800 lone", "line\u2028break", "\x00\x1b[2J", 'quo"te\n', "é漢🙂"])
+def test_any_text_of_a_model_is_kept(tmp_path: Path, text: str) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.open(manifest())
+    asyncio.run(directory.append_sample(record(answer=text)))
+    directory.close()
+    assert read_run(tmp_path).records[0].answer == text
+
+
+@pytest.mark.parametrize("kept", [1, 20, 200])
+def test_a_torn_last_line_is_cut_and_owed_again(tmp_path: Path, kept: int) -> None:
+    samples = filled(tmp_path) / "samples.jsonl"
+    whole = samples.read_bytes()
+    first = whole.index(b"\n") + 1
+    samples.write_bytes(whole[: first + kept])
+    assert len(read_run(tmp_path).records) == 1
+    directory = RunDirectory(tmp_path)
+    directory.open(manifest())
+    assert directory.done == {(KEY, 8)}
+    assert directory.torn == ["samples"]
+    asyncio.run(directory.append_sample(record(index=1)))
+    directory.close()
+    assert samples.read_bytes() == whole
+
+
+def test_a_file_torn_in_its_first_line_is_emptied(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"a": ' + b"1" * 200_000)
+    assert cut_torn_line(path)
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"not json\n", "wanted a JSON object"),
+        (b"[1]\n", "wanted a JSON object"),
+        (b'{"task": "sums"}\n', "schema"),
+        (b"\xff\xfe\n", "wanted a JSON object"),
+    ],
+)
+def test_a_bad_line_elsewhere_is_an_error_with_file_and_line(tmp_path: Path, line: bytes, reason: str) -> None:
+    samples = filled(tmp_path) / "samples.jsonl"
+    samples.write_bytes(line + samples.read_bytes())
+    for use in (read_run, lambda path: RunDirectory(path).open(manifest())):
+        with pytest.raises(CorruptStore, match=rf"samples\.jsonl:1 .*{reason}"):
+            use(tmp_path)
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
+    samples = filled(tmp_path) / "samples.jsonl"
+    samples.write_bytes(samples.read_bytes() * 2)
+    with pytest.raises(CorruptStore, match=r"samples\.jsonl:3 repeats"):
+        read_run(tmp_path)
+
+
+def test_another_configuration_is_refused_by_key_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in filled(tmp_path).iterdir() if path.name != "lock"}
+    other = manifest(protocol={"model": "tiny", "sampling": {"temperature": 0.5}, "tasks": {}})
+    directory = RunDirectory(tmp_path)
+    with pytest.raises(StoreError, match=r"sampling\.temperature is 1\.0 there and 0\.5 here"):
+        directory.open(other)
+    directory.close()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "lock"} == before
+
+
+def test_a_plan_may_grow_and_never_shrinks() -> None:
+    old = {"tasks": ["a"], "budgets": [8], "samples": 4, "limit": 10}
+    new = {"tasks": ["b"], "budgets": [16, 8], "samples": 2, "limit": None}
+    assert grow_plan(old, new) == {"tasks": ["a", "b"], "budgets": [8, 16], "samples": 4, "limit": None}
+    assert grow_plan(old, old) == old
+
+
+def test_the_digest_leaves_the_tasks_out() -> None:
+    assert protocol_digest({"a": 1, "tasks": {"x": 1}}) == protocol_digest({"a": 1, "tasks": {}})
+    assert protocol_digest({"a": 1, "tasks": {}}) != protocol_digest({"a": 2, "tasks": {}})
+
+
+def test_a_directory_has_one_writer(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    with pytest.raises(StoreError, match=f"locked by process {os.getpid()}"):
+        RunDirectory(tmp_path)
+    directory.close()
+    RunDirectory(tmp_path).close()
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no manifest\.json"):
+        read_run(tmp_path)
+    (tmp_path / "samples.jsonl").write_text("")
+    with pytest.raises(StoreError, match=r"holds samples but no manifest\.json"):
+        RunDirectory(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(CorruptStore, match=r"manifest\.json cannot be read"):
+        RunDirectory(tmp_path)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="Choose a writable --out"):
+        RunDirectory(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_fails_every_append(tmp_path: Path) -> None:
+    (tmp_path / "full.jsonl").symlink_to("/dev/full")
+    journal = Journal(tmp_path / "full.jsonl")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="No space left on device"):
+            asyncio.run(journal.append({"a": 1}))
+    journal.close()
+
+
+def test_many_appends_at_once_all_reach_the_disk(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "x.jsonl")
+
+    async def append() -> None:
+        await asyncio.gather(*(journal.append({"i": i}) for i in range(2000)))
+
+    asyncio.run(append())
+    assert sorted(line["i"] for _, line in read_lines(tmp_path / "x.jsonl")) == list(range(2000))
+    journal.close()
+    journal.close()
+
+
+def test_owed_errors_are_counted_until_the_sample_is_there(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.open(manifest())
+    directory.add_questions([QUESTION])
+
+    async def fail() -> None:
+        await directory.append_error(KEY, [8, "off"], ValueError("engine fell over"))
+        await directory.append_sample(record())
+
+    asyncio.run(fail())
+    directory.close()
+    assert read_run(tmp_path).n_errors == 1
+    line = json.loads((tmp_path / "errors.jsonl").read_text())
+    assert (line["error"], line["message"], line["budgets"]) == ("ValueError", "engine fell over", [8, "off"])
