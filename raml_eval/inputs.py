@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from raml_eval import prompts, weights
@@ -70,10 +70,28 @@ def load_tasks(catalogue: Catalogue, names: Sequence[str]) -> dict[str, LoadedTa
     return {name: load_task(catalogue, name) for name in names}
 
 
-def select(tasks: Mapping[str, LoadedTask], limit: int | None) -> dict[QuestionKey, Question]:
-    """The questions that the run asks, by task and id, in the order of the tasks."""
-    chosen = {name: select_questions(task.questions, limit) for name, task in tasks.items()}
-    return {(name, question.id): question for name, questions in chosen.items() for question in questions}
+def select(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
+    """The questions that the run asks, by task and id, in the order of the tasks.
+
+    Under a chat template a task's stop strings that are nothing but line breaks are dropped: they end a completion of plain
+    text, and would end a chat's answer after its first paragraph.
+    """
+    chosen: dict[QuestionKey, Question] = {}
+    for name, task in tasks.items():
+        for question in select_questions(task.questions, limit):
+            stop = tuple(word for word in question.stop if word.strip("\r\n") or not model.tokenizer.chat_template)
+            chosen[name, question.id] = replace(question, stop=stop) if stop != question.stop else question
+    return chosen
+
+
+def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, Question]) -> list[str]:
+    """A line for each task whose stop strings were changed, for the person who runs it."""
+    kept = {task: question.stop for (task, _), question in questions.items()}
+    return [
+        f"{name}: stop strings {sorted(set(task.questions[0].stop) - set(kept[name]))!r} are dropped under a chat template"
+        for name, task in tasks.items()
+        if task.questions and name in kept and task.questions[0].stop != kept[name]
+    ]
 
 
 def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingBudget:

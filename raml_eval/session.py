@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,17 @@ def run_session(config: RunConfig, quiet: bool = False) -> Path:
 
     Raises InputError before anything is drawn where the configuration, a task, the model or the directory cannot be used.
     """
+    return asyncio.run(run_sitting(config, quiet))
+
+
+Opener = Callable[..., Awaitable[Backend]]
+
+
+async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = open_backend) -> Path:
+    """As run_session, in a running event loop and with a say in how the engine is opened."""
     if config.out is None:
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
-    return asyncio.run(_run(config, config.out, quiet))
-
-
-async def _run(config: RunConfig, out: Path, quiet: bool) -> Path:
+    out = config.out
     watch = Stopwatch()
     catalogue = load_catalogue(config.task_path)
     names = catalogue.expand(config.tasks)
@@ -62,7 +68,9 @@ async def _run(config: RunConfig, out: Path, quiet: bool) -> Path:
             model = inputs.load_model(config)
         with watch("data"):
             tasks = inputs.load_tasks(catalogue, plan["tasks"])
-            questions = inputs.select(tasks, plan["limit"])
+            questions = inputs.select(tasks, plan["limit"], model)
+            for note in inputs.stop_notes(tasks, questions):
+                print(f"note: {note}", file=sys.stderr)
             prompts = {key: model.render(question, plan["budgets"]) for key, question in questions.items()}
         protocol = provenance.build_protocol(config, model, tasks)
         if directory.stored is not None:

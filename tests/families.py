@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -29,6 +29,7 @@ TEMPLATES = {
     + "{% else %}{{ '<think>\n' }}{% endif %}{% endif %}",
     "opens": CHATML_TURNS + CHATML_START + "{{ '<think>\n' }}{% endif %}",
     "opens_without_newline": CHATML_TURNS + CHATML_START + "<think>{% endif %}",
+    "opens_with_blank_line": CHATML_TURNS + CHATML_START + "{{ '<think>\n\n' }}{% endif %}",
     "never_thinks": CHATML_TURNS + CHATML_START + "{{ '<think>\n\n</think>\n\n' }}{% endif %}",
     "deepseek": DEEPSEEK_TURNS + "{% if add_generation_prompt %}<｜Assistant｜>{% endif %}",
     "deepseek_opens": DEEPSEEK_TURNS + "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\n' }}{% endif %}",
@@ -57,13 +58,29 @@ def build_tokenizer(
     return _with_tokens({}, [], template, specials, marks)
 
 
+def build_opening_tokenizer(template: str | None) -> PreTrainedTokenizerFast:
+    """A ChatML tokenizer that begins every text with <|endoftext|> (256), as Llama's does with its begin-of-text."""
+    tokenizer = build_tokenizer(template)
+    begin = processors.TemplateProcessing(single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 256)])
+    tokenizer.backend_tokenizer.post_processor = begin
+    return tokenizer
+
+
 def build_merging_tokenizer(template: str | None) -> PreTrainedTokenizerFast:
-    """A ChatML tokenizer without marks in which '</', '.</', 'think' and '>' with a line break are tokens of their own.
+    """A ChatML tokenizer without marks in which '</', '.</', 'think', '>' with a line break and two line breaks are tokens.
 
     So are they in Qwen2.5's vocabulary: the delimiter's tokens depend on what stands beside it.
     """
-    merges = [("<", "/"), (".", "</"), (">", "Ċ"), ("t", "h"), ("i", "n"), ("th", "in"), ("thin", "k")]
+    merges = [("<", "/"), (".", "</"), (">", "Ċ"), ("t", "h"), ("i", "n"), ("th", "in"), ("thin", "k"), ("Ċ", "Ċ")]
     return _with_tokens({"".join(pair): 256 + i for i, pair in enumerate(merges)}, merges, template, CHATML, ())
+
+
+def build_metaspace_tokenizer() -> PreTrainedTokenizerFast:
+    """One id a character, its ASCII code, and 0 for the blank that stands before every text, as in SentencePiece."""
+    codes = {chr(code): code for code in (10, *range(33, 127))}
+    core = Tokenizer(models.BPE(vocab={"▁": 0} | codes, merges=[]))
+    core.normalizer = normalizers.Prepend("▁")
+    return PreTrainedTokenizerFast(tokenizer_object=core, clean_up_tokenization_spaces=False)
 
 
 def _with_tokens(

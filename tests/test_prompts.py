@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.errors import ConfigError, ModelError
-from raml_eval.formats import FORMATS
+from raml_eval.formats import FORMATS, ReasoningFormat
 from raml_eval.prompts import Prompts, chat_template_digest, closing_ids, load_tokenizer, render_prompt
-from tests.families import CHATML, DEEPSEEK, MARKS, build_merging_tokenizer, build_tokenizer
+from tests.families import (
+    CHATML,
+    DEEPSEEK,
+    MARKS,
+    build_merging_tokenizer,
+    build_metaspace_tokenizer,
+    build_opening_tokenizer,
+    build_tokenizer,
+)
 
 USER = [{"role": "user", "content": "Hi"}]
 TURN = (257, 84, 82, 68, 81, 198, 39, 72, 258, 198)  # <|im_start|>user\nHi<|im_end|>\n
@@ -36,6 +44,8 @@ GOLDEN = [
     ("plain", "qwq", True, (*TURN, *START, *OPEN)),
     ("opens", "qwq", True, (*TURN, *START, *OPEN)),
     ("opens_without_newline", "qwq", True, (*TURN, *START, *OPEN)),
+    ("opens_with_blank_line", "qwq", True, (*TURN, *START, 259, 198, 198)),
+    ("opens_with_blank_line", "deepseek-r1", False, (*TURN, *START, *SKIP)),
     ("plain", "s1", True, (*TURN, *START, 257, 83, 71, 72, 77, 74, 198)),
     ("plain", "nemotron", True, (*SYSTEM, *DETAILED, 77, 258, 198, *TURN, *START, *OPEN)),
     ("plain", "nemotron", False, (*SYSTEM, *DETAILED, 69, 69, 258, 198, *TURN, *START)),
@@ -56,7 +66,33 @@ def test_golden_ids(template: str | None, name: str, thinking: bool, ids: tuple[
 
 def test_golden_ids_of_raml_whose_opener_is_several_tokens() -> None:
     ids = render_prompt(build_merging_tokenizer("plain"), FORMATS["raml"], USER, thinking=True)
-    assert ids == (264, *TURN[1:8], 265, 198, 264, *START[1:], 27, 262, 258)  # '<' 'think' '>\n'
+    assert ids == (265, *TURN[1:8], 266, 198, 265, *START[1:], 27, 262, 258)  # '<' 'think' '>\n'
+
+
+def test_begin_of_text_is_written_once() -> None:
+    assert render_prompt(build_opening_tokenizer("plain"), FORMATS["none"], USER, False) == (*TURN, *START)
+    assert render_prompt(build_opening_tokenizer(None), FORMATS["none"], USER, False) == (256, 39, 72)
+    assert render_prompt(build_opening_tokenizer(None), FORMATS["qwq"], USER, True) == (256, 39, 72, *OPEN)
+    assert closing_ids(build_opening_tokenizer("plain"), FORMATS["qwq"], "Ok") == (46, 74, 260)
+
+
+def test_an_opener_never_changes_the_tokens_before_it() -> None:
+    tokenizer = build_merging_tokenizer(None)
+    assert tokenizer.encode("a.</think>\n") == [64, 257, 262, 258]
+    odd = ReasoningFormat("odd", "</think>\n", "<end>")  # '.' and '</' would merge over the boundary
+    assert render_prompt(tokenizer, odd, [{"role": "user", "content": "a."}], True) == (64, 13, 256, 262, 258)
+
+
+def test_a_closing_text_is_tokenised_as_it_goes_on_after_a_line() -> None:
+    tokenizer = build_merging_tokenizer("plain")
+    assert closing_ids(tokenizer, FORMATS["raml"], "\n\n") == (263, 256, 262, 29)
+
+
+def test_the_blank_that_starts_a_text_is_not_written_within_one() -> None:
+    tokenizer = build_metaspace_tokenizer()
+    assert tokenizer.encode("a") == [0, 97]
+    assert closing_ids(tokenizer, FORMATS["qwq"]) == tuple(b"</think>")
+    assert render_prompt(tokenizer, FORMATS["qwq"], [{"role": "user", "content": "a"}], True) == (0, *b"a<think>\n")
 
 
 @pytest.mark.parametrize(("thinking", "tail"), [(True, OPEN), (False, SKIP)])

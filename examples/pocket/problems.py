@@ -16,7 +16,6 @@ from pathlib import Path
 TASKS_DIR = Path(__file__).resolve().parents[2] / "tasks"
 TEST_SEED = 20_260
 TEST_QUESTIONS = 200
-SLIP_RATE = 0.08
 MAX_OPERAND = 49
 
 
@@ -94,14 +93,14 @@ def _letter(value: bool) -> str:
     return "T" if value else "F"
 
 
-def draw_training(rng: random.Random) -> Problem:
+def draw_training(rng: random.Random, slip_rate: float) -> Problem:
     """One problem of the training mixture: 84 % chains of 3 to 8 terms, 8 % sorting, 8 % logic."""
     share = rng.random()
     if share < 0.84:
-        return chain(rng, rng.randint(3, 8), SLIP_RATE)
+        return chain(rng, rng.randint(3, 8), slip_rate)
     if share < 0.92:
-        return sorting(rng, rng.randint(3, 5), SLIP_RATE)
-    return logic(rng, rng.randint(3, 8), SLIP_RATE)
+        return sorting(rng, rng.randint(3, 5), slip_rate)
+    return logic(rng, rng.randint(3, 8), slip_rate)
 
 
 def test_problems(task: str) -> Iterator[Problem]:

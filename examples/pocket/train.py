@@ -1,7 +1,7 @@
 """Train the pocket checkpoint: a 0.8 M-parameter Qwen3 that adds and subtracts one step a line.
 
-``python train.py --out DIR`` writes a folder that transformers and vLLM load. The run is reproducible from its seed on
-one machine and torch version; it takes about an hour on two CPU cores.
+``python train.py --out DIR`` writes a folder that transformers and vLLM load. A run is reproducible from its seed on one machine
+and torch version. README.md beside this file has the commands that made the shipped checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ BATCH = 96
 POOL = 16  # batches drawn at once and sorted by length, so that little padding is computed
 CUT_RATE = 0.25
 OFF_RATE = 0.06
-PEAK_LR = 2e-3
 
 
 Segment = tuple[str, bool]  # a text, and whether the model learns to write it
@@ -59,11 +58,13 @@ def encode(tok: PreTrainedTokenizerFast, segments: list[Segment]) -> Example:
     return ids, labels
 
 
-def draw_pool(tok: PreTrainedTokenizerFast, rng: random.Random, banned: frozenset[str]) -> list[list[Example]]:
+def draw_pool(
+    tok: PreTrainedTokenizerFast, rng: random.Random, banned: frozenset[str], slip_rate: float
+) -> list[list[Example]]:
     """POOL batches of examples, similar lengths together, in random order."""
     examples: list[Example] = []
     while len(examples) < BATCH * POOL:
-        problem = problems.draw_training(rng)
+        problem = problems.draw_training(rng, slip_rate)
         if problem.question not in banned:
             examples.append(encode(tok, render(problem, rng)))
     examples.sort(key=lambda example: len(example[0]))
@@ -99,21 +100,24 @@ def build_model(tok: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
     return Qwen3ForCausalLM(config)
 
 
-def train(steps: int, seed: int, out: Path, save_every: int) -> None:
-    """Train for the given steps and write the checkpoint in bfloat16."""
+def train(options: argparse.Namespace) -> None:
+    """Train for the given steps, from the start or from a checkpoint, and write the checkpoint in bfloat16."""
+    steps, seed = options.steps, options.seed
     torch.manual_seed(seed)
+    torch.set_flush_denormal(True)  # numbers next to zero make some processors ten times slower
     rng = random.Random(seed)
     tok, banned = build_tokenizer(), problems.held_out()
-    model = build_model(tok)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, weight_decay=0.01, betas=(0.9, 0.98))
+    model = build_model(tok) if options.init is None else Qwen3ForCausalLM.from_pretrained(options.init, dtype=torch.float32)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.peak_lr, weight_decay=0.01, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda s: min(1.0, (s + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * s / steps)))
+        optimizer, lambda s: min(1.0, (s + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * s / options.decay_steps)))
     )
     pool: list[list[Example]] = []
     started = time.monotonic()
     for step in range(1, steps + 1):
         if not pool:
-            pool = draw_pool(tok, rng, banned)
+            pool = draw_pool(tok, rng, banned, options.slip_rate)
         ids, labels = tensors(pool.pop(), int(tok.pad_token_id))
         loss = model(input_ids=ids, labels=labels).loss
         loss.backward()
@@ -123,8 +127,8 @@ def train(steps: int, seed: int, out: Path, save_every: int) -> None:
         optimizer.zero_grad(set_to_none=True)
         if step % 50 == 0:
             print(f"step {step}/{steps} loss {loss.item():.4f} {(time.monotonic() - started) / step:.2f} s/step", flush=True)
-        if step % save_every == 0 or step == steps:
-            save(model, tok, out)
+        if step % options.save_every == 0 or step == steps:
+            save(model, tok, options.out)
 
 
 def save(model: Qwen3ForCausalLM, tok: PreTrainedTokenizerFast, out: Path) -> None:
@@ -144,7 +148,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--decay-steps", type=int, default=2500, help="length of the cosine; may be longer than --steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=500)
-    options = parser.parse_args()
-    train(options.steps, options.seed, options.out, options.save_every)
+    parser.add_argument("--peak-lr", type=float, default=2e-3)
+    parser.add_argument("--slip-rate", type=float, default=0.08, help="share of the steps that are wrong and then corrected")
+    parser.add_argument("--init", type=Path, help="checkpoint to go on from; a new network if not given")
+    train(parser.parse_args())

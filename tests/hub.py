@@ -1,0 +1,234 @@
+"""A small data set hub on 127.0.0.1 with generated rows, in the layout and protocol that the hub's own clients expect.
+
+Every data set has the columns and the file format of the one whose name it bears. The texts are made up here.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+Rows = list[dict[str, Any]]
+
+
+def _aime() -> Rows:
+    return [
+        {"id": 60 + i, "problem": f"Find ${i}+{i}$.", "solution": "Add.", "answer": f"{2 * i:03d}", "url": "", "year": "2024"}
+        for i in range(5)
+    ]
+
+
+def _math() -> Rows:
+    return [
+        {
+            "problem": f"Write ${i}/7$.",
+            "solution": "It is written.",
+            "answer": rf"\frac{{{i}}}{{7}}",
+            "subject": ("Algebra", "Geometry")[i % 2],
+            "level": 1 + i % 5,
+            "unique_id": f"test/made_up/{i}.json",
+        }
+        for i in range(12)
+    ]
+
+
+def _gsm8k(n: int) -> Rows:
+    return [
+        {"question": f"Ann has {i} pens and buys 1000.", "answer": f"{i}+1000 = <<{i}+1000>>\n#### {i + 1000:,}"}
+        for i in range(n)
+    ]
+
+
+def _gpqa() -> Rows:
+    wrong = {f"Incorrect Answer {k}": k for k in (1, 2, 3)}
+    return [
+        {
+            "Question": f" Which is {i}? ",
+            "Correct Answer": f"{i}",
+            **{column: f"{i + k}" for column, k in wrong.items()},
+            "High-level domain": "Physics",
+            "Record ID": f"rec{i}" if i else "synthetic-0",
+        }
+        for i in range(40)
+    ]
+
+
+def _mmlu_pro() -> Rows:
+    return [
+        {
+            "question_id": 70 + i,
+            "question": f"Which one is {i}?",
+            "options": [f"it is {i + k}" for k in range(3 + i)],
+            "answer": "A",
+            "answer_index": 0,
+            "cot_content": "",
+            "category": "law",
+            "src": "made up",
+        }
+        for i in range(8)
+    ]
+
+
+def _arc() -> Rows:
+    labels = (["A", "B", "C", "D"], ["1", "2", "3", "4"])
+    return [
+        {
+            "id": f"made_up_{i}",
+            "question": f"What floats, {i}?",
+            "choices": {"text": ["lead", "cork", "iron", "gold"], "label": labels[i % 2]},
+            "answerKey": labels[i % 2][1],
+        }
+        for i in range(6)
+    ]
+
+
+def _parquet(rows: Rows) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()
+
+
+def _jsonl(rows: Rows) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _csv(rows: Rows) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def generated_repositories() -> dict[str, dict[str, bytes]]:
+    """Data set id -> path -> content, with a README that names configs and splits as on the hub."""
+    tables: dict[str, list[tuple[str, str, str, bytes]]] = {  # id -> (config, split, path, content)
+        "HuggingFaceH4/aime_2024": [("default", "train", "data/train.parquet", _parquet(_aime()))],
+        "HuggingFaceH4/MATH-500": [("default", "test", "test.jsonl", _jsonl(_math()))],
+        "openai/gsm8k": [
+            ("main", "train", "main/train.parquet", _parquet(_gsm8k(3))),
+            ("main", "test", "main/test.parquet", _parquet(_gsm8k(7))),
+        ],
+        "Idavidrein/gpqa": [("gpqa_diamond", "train", "gpqa_diamond.csv", _csv(_gpqa()))],
+        "TIGER-Lab/MMLU-Pro": [("default", "test", "data/test.parquet", _parquet(_mmlu_pro()))],
+        "allenai/ai2_arc": [("ARC-Challenge", "test", "ARC-Challenge/test.parquet", _parquet(_arc()))],
+    }
+    return {name: {"README.md": _card(files), **{f[2]: f[3] for f in files}} for name, files in tables.items()}
+
+
+def _card(files: list[tuple[str, str, str, bytes]]) -> bytes:
+    lines = ["---", "configs:"]
+    for config in dict.fromkeys(file[0] for file in files):
+        lines += [f"- config_name: {config}", "  data_files:"]
+        lines += [f"  - split: {split}\n    path: {path}" for name, split, path, _ in files if name == config]
+    return "\n".join([*lines, "---", ""]).encode()
+
+
+class Hub(ThreadingHTTPServer):
+    """The server. Its first fail_first requests for each method and path get the status fail_with."""
+
+    daemon_threads = True
+
+    def __init__(self, repositories: Mapping[str, Mapping[str, bytes]], fail_first: int = 0, fail_with: int = 503) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.repositories, self.fail_first, self.fail_with = repositories, fail_first, fail_with
+        self.seen: Counter[str] = Counter()
+        self.failed = 0
+        self.gated: set[str] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def commit(self, name: str) -> str:
+        return hashlib.sha1(repr(sorted(self.repositories[name].items())).encode()).hexdigest()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_any(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = unquote(urlsplit(self.path).path)
+        self.server.seen[f"{self.command} {path}"] += 1
+        if path != "/" and self.server.seen[f"{self.command} {path}"] <= self.server.fail_first:
+            self.server.failed += 1
+            return self._reply(self.server.fail_with, b"{}")
+        api = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+))?(?:/.*)?", path)
+        file = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+        name = (api or file or [None, ""])[1]
+        if name not in self.server.repositories:
+            return self._reply(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+        return self._file(name, file[3]) if file else self._api(name, api[2], sent)  # type: ignore[index]
+
+    do_GET = do_HEAD = do_POST = do_any  # noqa: N815
+
+    def _api(self, name: str, verb: str | None, sent: bytes) -> None:
+        files = self.server.repositories[name]
+        entries = [
+            {"type": "file", "path": path, "size": len(content), "oid": _oid(content)} for path, content in files.items()
+        ]
+        folders = {path.rpartition("/")[0] for path in files} - {""}
+        entries += [{"type": "directory", "path": folder, "size": 0, "oid": _oid(folder.encode())} for folder in folders]
+        if verb == "tree":
+            return self._reply(200, json.dumps(entries).encode())
+        if verb == "paths-info":
+            asked = json.loads(sent)["paths"] if sent[:1] == b"{" else re.findall(r"paths=([^&]+)", unquote(sent.decode()))
+            return self._reply(200, json.dumps([entry for entry in entries if entry["path"] in asked]).encode())
+        info = {"id": name, "sha": self.server.commit(name), "siblings": [{"rfilename": path} for path in files]}
+        return self._reply(200, json.dumps(info | {"private": False, "tags": [], "downloads": 0, "likes": 0}).encode())
+
+    def _file(self, name: str, path: str) -> None:
+        if name in self.server.gated:
+            return self._reply(401, b"{}", {"X-Error-Code": "GatedRepo"})
+        content = self.server.repositories[name].get(path)
+        if content is None:
+            return self._reply(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+        headers = {"X-Repo-Commit": self.server.commit(name), "ETag": f'"{_oid(content)}"'}
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        if not asked:
+            return self._reply(200, content, headers)
+        start, end = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
+        return self._reply(206, content[start : end + 1], headers)
+
+    def _reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def _oid(content: bytes) -> str:
+    return hashlib.sha1(content).hexdigest()
+
+
+@contextmanager
+def serve(fail_first: int = 0, fail_with: int = 503) -> Iterator[Hub]:
+    """A hub that serves the generated rows until the block ends."""
+    hub = Hub(generated_repositories(), fail_first, fail_with)
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    try:
+        yield hub
+    finally:
+        hub.shutdown()
+        hub.server_close()

@@ -1,0 +1,141 @@
+"""The commands as a person types them: what they print, and how they fail."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+POCKET = ROOT / "raml_eval" / "pocket"
+FAKE = [
+    "run", "--model", "pocket", "--backend", "fake", "--tasks", "pocket_chain,pocket_logic", "--samples", "2", "--limit", "3",
+    "--thinking-budget", "0,16,unlimited", "--answer-tokens", "48", "--max-total-tokens", "256", "--quiet",
+]  # fmt: skip
+
+
+def cli(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "raml_eval", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "fake"
+    done = cli(*FAKE, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def fails(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 2 and one line that says each of the words."""
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+def test_a_run_is_complete_and_every_format_reports_it(finished: Path, tmp_path: Path) -> None:
+    assert len((finished / "samples.jsonl").read_text().splitlines()) == 2 * 3 * 2 * 3
+    for form in ("terminal", "markdown", "csv", "json", "latex"):
+        out = tmp_path / f"report.{form}"
+        done = cli("report", finished, "--format", form, "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert "pocket_chain" in out.read_text().replace("\\_", "_")
+    rows = json.loads((tmp_path / "report.json").read_text())["rows"]
+    assert {"run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"} <= rows[0].keys()
+
+
+def test_running_again_draws_nothing_and_more_samples_extend(finished: Path) -> None:
+    before = (finished / "samples.jsonl").read_bytes()
+    assert cli(*FAKE, "--out", finished).returncode == 0
+    assert (finished / "samples.jsonl").read_bytes() == before
+    assert cli(*FAKE, "--samples", "3", "--out", finished).returncode == 0
+    after = (finished / "samples.jsonl").read_bytes()
+    assert after.startswith(before)
+    assert len(after.splitlines()) == 2 * 3 * 3 * 3
+
+
+def test_compare_with_itself_is_no_regression(finished: Path) -> None:
+    done = cli("compare", finished, finished)
+    assert done.returncode == 0, done.stderr
+    assert "pocket_chain" in done.stdout
+
+
+def test_another_configuration_on_the_same_directory(finished: Path) -> None:
+    before = (finished / "manifest.json").read_bytes()
+    fails(cli(*FAKE, "--temperature", "0.1", "--out", finished), "sampling.temperature", "0.6 there and 0.1 here")
+    assert (finished / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (["--tasks", "pocket_chian"], ["pocket_chian", "pocket_chain"]),
+        (["--set", "sampling.temprature=1"], ["unknown key sampling.temprature", "temperature"]),
+        (["--model", "/no/such/checkpoint"], ["/no/such/checkpoint"]),
+        (["--backend", "vlm"], ["vlm", "vllm"]),
+        (["--format", "none"], ["off"]),
+        (["--format", "qwen4"], ["qwen4", "qwen3"]),
+        (["--thinking-budget", "lots"], ["thinking budget 'lots'"]),
+        (["--thinking-budget", "99999"], ["99999", "context"]),
+        (["--max-total-tokens", "99999"], ["99999", "context"]),
+        (["--config", "/no/such.yaml"], ["/no/such.yaml"]),
+        (["--backend-arg", "contxt=5"], ["contxt", "context"]),
+        (["--closing-text", "stop</think>"], ["</think>"]),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_no_samples(change: list[str], words: list[str], tmp_path: Path) -> None:
+    fails(cli(*FAKE, *change, "--out", tmp_path / "run"), *words)
+    assert not (tmp_path / "run" / "samples.jsonl").exists() or not (tmp_path / "run" / "samples.jsonl").read_bytes()
+
+
+def test_no_place_to_write(tmp_path: Path) -> None:
+    fails(cli(*FAKE), "out is not given")
+    (tmp_path / "file").write_text("")
+    fails(cli(*FAKE, "--out", tmp_path / "file" / "run"), "Choose a writable --out")
+    fails(cli("run", "pocket", "--backend", "fake", "--quiet", "--out", "/proc/run"), "/proc/run")
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    for command in (["report", tmp_path], ["compare", tmp_path, tmp_path], ["leaderboard", "build", tmp_path]):
+        fails(cli(*command), str(tmp_path))
+
+
+def test_a_corrupt_line_names_its_place(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    copy.mkdir()
+    for path in finished.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / "samples.jsonl").write_bytes(b"garbage\n" + (copy / "samples.jsonl").read_bytes())
+    fails(cli("report", copy), "samples.jsonl:1")
+    fails(cli(*FAKE, "--out", copy), "samples.jsonl:1")
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    done = cli("run", "pocket", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "dry run" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_task_commands() -> None:
+    listed = cli("tasks", "list")
+    assert listed.returncode == 0
+    assert {"aime24", "gsm8k", "pocket_chain"} <= {line.split(" ")[0] for line in listed.stdout.splitlines()}
+    assert "licence" in cli("tasks", "show", "gsm8k").stdout
+    fails(cli("tasks", "show", "gsm9k"), "gsm8k")
+    assert cli("tasks", "check").returncode == 0
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import json, sys; from raml_eval.cli import app; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"pydantic", "torch", "transformers", "pandas", "numpy", "datasets", "lm_eval", "vllm", "scipy", "yaml", "asyncio"}
+    assert not heavy & set(json.loads(done.stdout))

@@ -1,0 +1,137 @@
+"""Records folded into counts, whatever their order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from raml_eval.counts import count_by_question
+from raml_eval.errors import MetricError
+from raml_eval.types import (
+    Budget,
+    Finish,
+    Grade,
+    Question,
+    QuestionCounts,
+    SampleKey,
+    SampleRecord,
+    Status,
+    ThinkingEnd,
+)
+
+
+def question(task: str, question_id: str, cluster: str = "") -> Question:
+    return Question(task, question_id, cluster or question_id, {}, (), "7", "math")
+
+
+def record(
+    question_id: str,
+    index: int,
+    status: Status,
+    answer: str | None = None,
+    *,
+    budget: Budget = 64,
+    task: str = "sums",
+    end: ThinkingEnd = ThinkingEnd.NATURAL,
+) -> SampleRecord:
+    return SampleRecord(
+        key=SampleKey(task, question_id, index),
+        budget=budget,
+        trajectory=None,
+        thinking_end=end,
+        n_thinking_tokens=10 + index,
+        answer=answer or "",
+        answer_ids=(1,) * (index + 1),
+        answer_finish=Finish.STOP,
+        target="7",
+        grade=Grade(status, answer),
+        seed=0,
+        leak=index == 0,
+    )
+
+
+QUESTIONS = {(q.task, q.id): q for q in (question("sums", "b", "story"), question("sums", "a"), question("sorts", "c"))}
+RECORDS = [
+    record("b", 0, Status.INCORRECT, "1/2"),
+    record("b", 1, Status.CORRECT, "7"),
+    record("b", 2, Status.INCORRECT, "0.5", end=ThinkingEnd.FORCED),
+    record("b", 3, Status.CORRECT, "7.0"),
+    record("b", 4, Status.UNFINISHED, end=ThinkingEnd.LENGTH),
+    record("b", 5, Status.NO_ANSWER),
+    record("b", 6, Status.TIMEOUT, "9^9^9"),
+    record("b", 7, Status.INCORRECT, "seven"),
+    record("b", 8, Status.CORRECT, "0.5"),
+    record("b", 0, Status.CORRECT, "7", budget="unlimited"),
+    record("b", 0, Status.CORRECT, "7", budget="off"),
+    record("b", 0, Status.CORRECT, "7", budget=8),
+]
+CLASSES = {("sums", "b"): {"1/2": 0, "0.5": 0, "7": 1, "7.0": 1, "9^9^9": 2}}
+
+
+def test_counts_of_one_question() -> None:
+    counts = count_by_question(RECORDS, QUESTIONS, CLASSES)["sums", 64][0]
+    assert counts == QuestionCounts(
+        task="sums",
+        question_id="b",
+        cluster="story",
+        n=9,
+        correct=3,
+        classes=((3, 1), (2, 2), (1, 0)),  # one half in two spellings; seven in two; a text that has no class
+        statuses={
+            Status.CORRECT: 3,
+            Status.INCORRECT: 3,
+            Status.NO_ANSWER: 1,
+            Status.UNFINISHED: 1,
+            Status.TIMEOUT: 1,
+        },
+        ends={
+            ThinkingEnd.NATURAL: 7,
+            ThinkingEnd.FORCED: 1,
+            ThinkingEnd.EOS: 0,
+            ThinkingEnd.LENGTH: 1,
+            ThinkingEnd.OFF: 0,
+        },
+        thinking_tokens=tuple(range(10, 19)),
+        answer_tokens=tuple(range(1, 10)),
+        leaks=1,
+    )
+
+
+def test_every_question_stands_at_every_budget() -> None:
+    counts = count_by_question(RECORDS, QUESTIONS, CLASSES)
+    budgets: list[Budget] = ["off", 8, 64, "unlimited"]
+    assert list(counts) == [(task, budget) for task in ("sums", "sorts") for budget in budgets]
+    assert [(c.question_id, c.n) for c in counts["sums", "off"]] == [("b", 1), ("a", 0)]
+    assert [(c.question_id, c.n, c.correct) for c in counts["sorts", 64]] == [("c", 0, 0)]
+
+
+def test_order_of_records_does_not_matter() -> None:
+    wanted = count_by_question(RECORDS, QUESTIONS, CLASSES)
+    for seed in range(5):
+        shuffled = Random(seed).sample(RECORDS, len(RECORDS))
+        counts = count_by_question(iter(shuffled), QUESTIONS, CLASSES)
+        assert counts == wanted
+        assert list(counts) == list(wanted)
+
+
+def test_answers_without_classes_are_told_apart_by_their_text() -> None:
+    counts = count_by_question(RECORDS, QUESTIONS, {})["sums", 64][0]
+    assert sorted(counts.classes) == [(1, 0), (1, 0), (1, 1), (1, 1), (2, 1)]
+
+
+def test_no_records_give_no_budgets() -> None:
+    assert count_by_question([], QUESTIONS, CLASSES) == {}
+
+
+def test_sample_given_twice_is_refused() -> None:
+    again = replace(RECORDS[3], seed=5)
+    with pytest.raises(MetricError, match=r"sums/b/3 at budget 64 is given twice"):
+        count_by_question([*RECORDS, again], QUESTIONS, CLASSES)
+
+
+def test_sample_of_an_unknown_question_is_refused() -> None:
+    stranger = record("z", 0, Status.CORRECT, "7")
+    with pytest.raises(MetricError, match=r"sums/z/0 belongs to no question"):
+        count_by_question([*RECORDS, stranger], QUESTIONS, CLASSES)

@@ -1,0 +1,145 @@
+"""Which letter an answer to a multiple-choice question settles on."""
+
+from __future__ import annotations
+
+import pytest
+
+from raml_eval.errors import TaskError
+from raml_eval.grading.choice import LETTERS, extract_choice, gold_letter
+from raml_eval.grading.rules import quick_decision
+
+OPTIONS = ("osmosis", "reverse osmosis", "diffusion", "10 eV")
+
+SETTLED = [
+    ("B", "B"),
+    ("b", "B"),
+    ("(B)", "B"),
+    ("B.", "B"),
+    ("A", "A"),
+    ("**B**", "B"),
+    ("**(B)**", "B"),
+    ("**B.**", "B"),
+    (r"\boxed{B}", "B"),
+    (r"\boxed{b}", "B"),
+    (r"\boxed{(B)}", "B"),
+    (r"\boxed{\text{B}}", "B"),
+    (r"\boxed{\text{(C)}}", "C"),
+    (r"\boxed{\textbf{(C)}\ \text{diffusion}}", "C"),
+    (r"\boxed{B. reverse osmosis}", "B"),
+    (r"\boxed{B) reverse osmosis}", "B"),
+    (r"\boxed{Option B}", "B"),
+    (r"\boxed{diffusion}", "C"),
+    (r"\boxed{Osmosis}", "A"),
+    (r"\boxed{10\text{ eV}}", "D"),
+    (r"\boxed{10\ \text{eV}}", "D"),
+    (r"\boxed{A}. No: \boxed{B}", "B"),
+    (r"Final Answer: \(\boxed{D}\)", "D"),
+    (r"$\textbf{B}$", "B"),
+    ("The answer is (B).", "B"),
+    ("The answer is B", "B"),
+    ("The answer is A.", "A"),
+    ("The answer is A because", "A"),
+    ("The answer is **D**", "D"),
+    ("The answer is **(D)**.", "D"),
+    ("The answer is option D", "D"),
+    ("The answer is \u201cC\u201d", "C"),
+    ("The answer is 'C'", "C"),
+    (r"The answer is $\text{B}$", "B"),
+    ("The answer is diffusion.", "C"),
+    ("The answer is **osmosis**", "A"),
+    ("The answer is B, because A or C would not fit", "B"),
+    ("The answer is A and not B", "A"),
+    ("The answer is (A). This answer is supported by (B).", "A"),
+    ("answer: b", "B"),
+    ("ANSWER: C", "C"),
+    ("Answer\n\nB", "B"),
+    ("### Answer: B", "B"),
+    ("**Answer: C**", "C"),
+    ("**Answer:** C) diffusion", "C"),
+    ("**Answer:** **B**", "B"),
+    ("correct answer: B) reverse osmosis", "B"),
+    ("The best answer is: **(D) 10 eV**", "D"),
+    ("The correct option is **C**.", "C"),
+    ("The correct choice is C", "C"),
+    ("Option B is correct.", "B"),
+    ("So B is the correct answer.", "B"),
+    ("(B) is the most likely.", "B"),
+    ("A is wrong. I choose D.", "D"),
+    ("**C. diffusion**", "C"),
+    ("C. diffusion", "C"),
+    ("Some reasons.\n\nC", "C"),
+    ("Some reasons.\nC) diffusion", "C"),
+    ("Some reasons.\ndiffusion", "C"),
+    ("(A) is wrong, (B) is wrong.\nSo it must be (C).", "C"),
+    ("A) osmosis\nB) reverse osmosis\nC) diffusion\nD) 10 eV\n\nThe answer is (C).", "C"),
+    ("The answer is (A)? No.\nThe answer is (B).", "B"),
+]
+
+UNSETTLED = [
+    "",
+    r"\boxed{A, B}",
+    r"\boxed{A or B}",
+    r"\boxed{A and B}",
+    r"\boxed{AB}",
+    r"\boxed{A/B}",
+    r"\boxed{\text{A or B}}",
+    r"\boxed{E}",
+    "The answer is A or B",
+    "The answer is (A) or (B).",
+    "The answer is A/B",
+    "The answer is A and C",
+    "Answer: A, B and C",
+    "answer: (D) or (A)?",
+    "The answer is E",
+    "The answer is (E)",
+    "The answer is not A",
+    "The answer is a mixture",
+    "The answer is A lot of things",
+    "Both (A) and (B)",
+    "None of these",
+    "I think it is one of them",
+    "I",
+]
+
+
+@pytest.mark.parametrize(("text", "letter"), SETTLED)
+def test_letter(text: str, letter: str) -> None:
+    assert extract_choice(text, OPTIONS).answer == letter
+
+
+@pytest.mark.parametrize("text", UNSETTLED)
+def test_no_letter(text: str) -> None:
+    found = extract_choice(text, OPTIONS)
+    assert found.answer is None
+    assert found.rule
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize(
+    "form", ["{}", "({})", r"\boxed{{{}}}", "The answer is {}.", "**{}**", "Why not.\n\nAnswer: ({})"]
+)
+def test_every_letter_in_every_form(letter: str, form: str) -> None:
+    assert extract_choice(form.format(letter)).answer == letter
+    options = [f"text {position}" for position in range(LETTERS.index(letter))]
+    assert not options or extract_choice(form.format(letter), options).answer is None  # one option too few
+
+
+def test_i_is_a_letter_among_ten_options_but_also_a_word() -> None:
+    ten = [f"text {position}" for position in range(10)]
+    assert extract_choice("The answer is I.", ten).answer == "I"
+    assert extract_choice("Answer: I would not know", ten).answer is None
+
+
+def test_equal_option_texts_name_no_letter() -> None:
+    assert extract_choice(r"\boxed{same}", ("same", "Same", "other")).answer is None
+
+
+def test_gold_may_be_a_letter_or_a_text() -> None:
+    assert gold_letter("(B)", OPTIONS) == "B"
+    assert gold_letter("Diffusion", OPTIONS) == "C"
+    assert quick_decision("diffusion", "C", "choice", OPTIONS) == (True, "letter")
+
+
+def test_a_gold_outside_the_options_is_an_error() -> None:
+    with pytest.raises(TaskError, match="'E' names none of the 4 options"):
+        quick_decision("E", "A", "choice", OPTIONS)

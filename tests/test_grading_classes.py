@@ -1,0 +1,83 @@
+"""Answers to one question, grouped without knowing the gold."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raml_eval.grading.classes import answer_classes
+from raml_eval.grading.math import equal_math
+from raml_eval.grading.pool import GradingPool
+
+
+def never(a: str, b: str) -> bool:
+    raise AssertionError(f"{a} and {b} needed sympy")
+
+
+def groups(numbers: dict[str, int]) -> set[frozenset[str]]:
+    return {frozenset(a for a in numbers if numbers[a] == number) for number in numbers.values()}
+
+
+def test_forty_integers_need_no_sympy() -> None:
+    numbers = answer_classes([str(n) for n in range(40)], "math", never)
+    assert list(numbers.values()) == list(range(40))
+
+
+def test_equal_numbers_share_a_class_and_duplicates_collapse() -> None:
+    numbers = answer_classes(["1000", "5", "1,000", r"\frac{10}{2}", "5", "1e3", "5.0"], "math", never)
+    assert numbers == {"1000": 0, "5": 1, "1,000": 0, r"\frac{10}{2}": 1, "1e3": 0, "5.0": 1}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([r"\frac{\sqrt2}{2}", r"\frac{1}{\sqrt2}", "x=5", "5"])))
+def test_the_partition_is_the_same_in_any_order(order: tuple[str, ...]) -> None:
+    numbers = answer_classes(order, "math", lambda a, b: equal_math(a, b)[0] or equal_math(b, a)[0])
+    assert groups(numbers) == {frozenset({r"\frac{\sqrt2}{2}", r"\frac{1}{\sqrt2}"}), frozenset({"x=5", "5"})}
+
+
+def test_classes_are_transitive() -> None:
+    alike = {("p1", "q1"), ("q1", "r1")}
+    numbers = answer_classes(["p1", "q1", "r1", "s1"], "math", lambda a, b: (a, b) in alike or (b, a) in alike)
+    assert groups(numbers) == {frozenset({"p1", "q1", "r1"}), frozenset({"s1"})}
+
+
+def test_a_stopped_comparison_costs_one_limit() -> None:
+    asked = []
+
+    def equal(a: str, b: str) -> bool | None:
+        asked.append((a, b))
+        return None if "slow" in a + b else a[0] == b[0]
+
+    numbers = answer_classes(["a+1", "a+2", "b+1", "slow+slow+slow"], "math", equal)
+    assert groups(numbers) == {frozenset({"a+1", "a+2"}), frozenset({"b+1"}), frozenset({"slow+slow+slow"})}
+    assert sum("slow" in a + b for a, b in asked) == 1
+
+
+def test_letters_and_texts() -> None:
+    assert answer_classes(["A", "B", "A"], "choice", never) == {"A": 0, "B": 1}
+    assert answer_classes(["True", "true.", "false"], "exact", never) == {"True": 0, "true.": 0, "false": 1}
+    assert answer_classes([], "math", never) == {}
+
+
+@given(st.lists(st.integers(-5, 5).map(str) | st.fractions(-2, 2, max_denominator=4).map(str), max_size=12))
+def test_classes_are_values(answers: list[str]) -> None:
+    from fractions import Fraction
+
+    numbers = answer_classes(answers, "math", never)
+    for a, b in itertools.combinations(numbers, 2):
+        assert (numbers[a] == numbers[b]) == (Fraction(a) == Fraction(b))
+
+
+def test_a_pool_forms_classes() -> None:
+    async def main() -> dict[str, int]:
+        pool = GradingPool(workers=1)
+        try:
+            return await pool.classes([r"\frac{1}{\sqrt2}", "3", r"\frac{\sqrt2}{2}", "x=3"])
+        finally:
+            pool.close()
+
+    numbers = asyncio.run(main())
+    assert numbers == {r"\frac{1}{\sqrt2}": 0, "3": 1, r"\frac{\sqrt2}{2}": 0, "x=3": 1}

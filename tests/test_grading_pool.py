@@ -1,0 +1,186 @@
+"""Workers: limits, deaths, one comparison a pair, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from raml_eval.errors import RamlError
+from raml_eval.grading import grade
+from raml_eval.grading.pool import GradingPool
+from raml_eval.types import Grade, Status
+
+SLOW = r"\boxed{\binom{1000000000}{500000000}}"  # hundreds of megabytes of digits, computed inside one call
+EQUAL = (r"\frac{\sqrt{3}}{3}", r"\boxed{\frac{1}{\sqrt{3}}}")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[GradingPool]:
+    """One pool for all tests that leave it usable: a worker takes seconds to load sympy."""
+    pool = GradingPool(workers=1, timeout_s=20.0)
+    yield pool
+    pool.close()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def worker_pid(pool: GradingPool) -> int:
+    (pid,) = (worker.process.pid for worker in pool._alive if worker.process.poll() is None)
+    return pid
+
+
+def test_quick_verdicts_start_no_worker() -> None:
+    pool = GradingPool()
+    for completion in (r"\boxed{5}", r"\boxed{6}", "nothing", "<think>", r"\boxed{\frac{10}{2}}"):
+        pool.grade_blocking("5", completion)
+    pool.grade_blocking("B", "(B)", "choice")
+    assert (pool.n_compared, len(pool._alive)) == (0, 0)
+    pool.close()
+
+
+def test_a_slow_comparison_is_a_timeout_and_the_next_is_graded(pool: GradingPool) -> None:
+    assert pool.grade_blocking(*EQUAL).correct  # so that the worker is ready
+    first = worker_pid(pool)
+    pool.timeout_s = 1.0
+    started = time.monotonic()
+    verdict = pool.grade_blocking("5", SLOW)
+    assert time.monotonic() - started < 3
+    assert (verdict.status, verdict.answer) == (Status.TIMEOUT, SLOW[7:-1])
+    assert "stopped after 1 s" in verdict.detail
+    assert not alive(first)
+    pool.timeout_s = 20.0
+    assert pool.grade_blocking("x+1", r"\boxed{1+x}").correct
+    assert worker_pid(pool) != first
+
+
+def test_a_killed_idle_worker_is_replaced(pool: GradingPool) -> None:
+    assert pool.grade_blocking(*EQUAL).correct
+    first = worker_pid(pool)
+    os.kill(first, signal.SIGKILL)
+    assert pool.grade_blocking("x+2", r"\boxed{2+x}").correct
+    assert worker_pid(pool) != first
+
+
+def test_a_worker_killed_while_it_compares_is_retried_once_then_an_error(pool: GradingPool) -> None:
+    assert pool.grade_blocking("x+3", r"\boxed{3+x}").correct
+    killed: set[int] = set()
+
+    def kill_twice() -> None:
+        while len(killed) < 2:
+            time.sleep(0.5)
+            for worker in list(pool._alive):
+                if worker.process.pid not in killed and worker.process.poll() is None:
+                    killed.add(worker.process.pid)
+                    os.kill(worker.process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_twice)
+    killer.start()
+    with pytest.raises(RamlError, match="two grading workers died \\(killed by signal 9\\)"):
+        pool.grade_blocking("6", SLOW)  # not the pair that was stopped above, whose verdict is kept
+    killer.join()
+    assert pool.grade_blocking("x+4", r"\boxed{4+x}").correct
+
+
+def test_equal_pairs_are_compared_once(pool: GradingPool) -> None:
+    async def main() -> list[Grade]:
+        pairs = [
+            (r"\sqrt{12}", rf"\boxed{{{answer}}}") for answer in (r"2\sqrt3", r"2 \sqrt{3}", r"2\,\sqrt{3}", r"\sqrt6")
+        ]
+        return await asyncio.gather(*(pool.grade(*pair) for pair in pairs * 8))
+
+    before = pool.n_compared
+    verdicts = asyncio.run(main())
+    assert [v.correct for v in verdicts] == [True, True, True, False] * 8
+    assert pool.n_compared == before + 2
+
+
+def test_a_cancelled_sample_does_not_cancel_the_others(pool: GradingPool) -> None:
+    async def main() -> Grade:
+        first = asyncio.create_task(pool.grade("x+5", r"\boxed{5+x}"))
+        second = asyncio.create_task(pool.grade("x+5", r"\boxed{5+x}"))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert asyncio.run(main()).correct
+
+
+def test_grade_works_in_threads() -> None:
+    verdicts: list[Grade] = []
+    threads = [threading.Thread(target=lambda: verdicts.append(grade(*EQUAL))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [verdict.correct for verdict in verdicts] == [True] * 4
+
+
+def test_a_closed_pool_leaves_no_worker_and_refuses() -> None:
+    pool = GradingPool(workers=1)
+    assert pool.grade_blocking(*EQUAL).correct
+    pid = worker_pid(pool)
+    failures: list[BaseException] = []
+
+    def compare() -> None:
+        try:
+            pool.grade_blocking("5", SLOW)
+        except RamlError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=compare)
+    thread.start()
+    time.sleep(0.5)
+    pool.close()
+    pool.close()
+    thread.join(5)
+    assert len(failures) == 1
+    assert not alive(pid)
+    with pytest.raises(RamlError, match="closed"):
+        pool.grade_blocking("x+1", r"\boxed{1+x}")
+
+
+def test_an_unguarded_script_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"from raml_eval.grading import grade\nprint('once', grade(*{EQUAL!r}).correct)\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("once True\n", "", 0)
+
+
+def test_workers_die_with_a_killed_parent_while_they_compare(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import threading, time
+        from raml_eval.grading.pool import GradingPool
+        pool = GradingPool(workers=1, timeout_s=600)
+        pool.grade_blocking(*{EQUAL!r})
+        threading.Thread(target=pool.grade_blocking, args=("5", {SLOW!r})).start()
+        time.sleep(1)
+        print(next(iter(pool._alive)).process.pid, flush=True)
+        time.sleep(600)
+        """)
+    )
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.kill()
+        deadline = time.monotonic() + 3
+        while alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not alive(pid)
