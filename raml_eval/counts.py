@@ -29,14 +29,10 @@ def count_by_question(
     for record in run_records:
         key = record.key
         if (key.task, key.question_id) not in questions:
-            raise MetricError(
-                f"sample {key} belongs to no question of the run. Count with the questions it was drawn from."
-            )
+            raise MetricError(f"sample {key} belongs to no question of the run. Count with the questions it was drawn from.")
         of_question = samples[key.task, key.question_id, record.budget]
         if key.index in of_question:
-            raise MetricError(
-                f"sample {key} at budget {record.budget} is given twice, wanted once. Count each run alone."
-            )
+            raise MetricError(f"sample {key} at budget {record.budget} is given twice, wanted once. Count each run alone.")
         of_question[key.index] = record
     budgets = sorted({budget for _, _, budget in samples}, key=_size)
     counts: dict[tuple[str, Budget], list[QuestionCounts]] = {

@@ -9,87 +9,78 @@ import csv
 import hashlib
 import io
 import json
+import os
+import pickle
 import re
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 Rows = list[dict[str, Any]]
 
+AIME: Rows = [
+    {"id": 60 + i, "problem": f"Find ${i}+{i}$.", "solution": "Add.", "answer": f"{2 * i:03d}", "url": "", "year": "2024"}
+    for i in range(5)
+]
 
-def _aime() -> Rows:
-    return [
-        {"id": 60 + i, "problem": f"Find ${i}+{i}$.", "solution": "Add.", "answer": f"{2 * i:03d}", "url": "", "year": "2024"}
-        for i in range(5)
-    ]
+MATH: Rows = [
+    {
+        "problem": f"Write ${i}/7$.",
+        "solution": "It is written.",
+        "answer": rf"\frac{{{i}}}{{7}}",
+        "subject": ("Algebra", "Geometry")[i % 2],
+        "level": 1 + i % 5,
+        "unique_id": f"test/made_up/{i}.json",
+    }
+    for i in range(12)
+]
 
+GSM8K: Rows = [
+    {"question": f"Ann has {i} pens and buys 1000.", "answer": f"{i}+1000 = <<{i}+1000>>\n#### {i + 1000:,}"} for i in range(7)
+]
 
-def _math() -> Rows:
-    return [
-        {
-            "problem": f"Write ${i}/7$.",
-            "solution": "It is written.",
-            "answer": rf"\frac{{{i}}}{{7}}",
-            "subject": ("Algebra", "Geometry")[i % 2],
-            "level": 1 + i % 5,
-            "unique_id": f"test/made_up/{i}.json",
-        }
-        for i in range(12)
-    ]
+GPQA: Rows = [
+    {
+        "Question": f" Which is {i}? ",
+        "Correct Answer": f"{i}",
+        **{f"Incorrect Answer {k}": f"{i + k}" for k in (1, 2, 3)},
+        "High-level domain": "Physics",
+        "Record ID": f"rec{i}" if i else "synthetic-0",
+    }
+    for i in range(40)
+]
 
+MMLU_PRO: Rows = [
+    {
+        "question_id": 70 + i,
+        "question": f"Which one is {i}?",
+        "options": [f"it is {i + k}" for k in range(3 + i)],
+        "answer": "A",
+        "answer_index": 0,
+        "cot_content": "",
+        "category": "law",
+        "src": "made up",
+    }
+    for i in range(8)
+]
 
-def _gsm8k(n: int) -> Rows:
-    return [
-        {"question": f"Ann has {i} pens and buys 1000.", "answer": f"{i}+1000 = <<{i}+1000>>\n#### {i + 1000:,}"}
-        for i in range(n)
-    ]
-
-
-def _gpqa() -> Rows:
-    wrong = {f"Incorrect Answer {k}": k for k in (1, 2, 3)}
-    return [
-        {
-            "Question": f" Which is {i}? ",
-            "Correct Answer": f"{i}",
-            **{column: f"{i + k}" for column, k in wrong.items()},
-            "High-level domain": "Physics",
-            "Record ID": f"rec{i}" if i else "synthetic-0",
-        }
-        for i in range(40)
-    ]
-
-
-def _mmlu_pro() -> Rows:
-    return [
-        {
-            "question_id": 70 + i,
-            "question": f"Which one is {i}?",
-            "options": [f"it is {i + k}" for k in range(3 + i)],
-            "answer": "A",
-            "answer_index": 0,
-            "cot_content": "",
-            "category": "law",
-            "src": "made up",
-        }
-        for i in range(8)
-    ]
-
-
-def _arc() -> Rows:
-    labels = (["A", "B", "C", "D"], ["1", "2", "3", "4"])
-    return [
-        {
-            "id": f"made_up_{i}",
-            "question": f"What floats, {i}?",
-            "choices": {"text": ["lead", "cork", "iron", "gold"], "label": labels[i % 2]},
-            "answerKey": labels[i % 2][1],
-        }
-        for i in range(6)
-    ]
+LABELS = (["A", "B", "C", "D"], ["1", "2", "3", "4"])
+ARC: Rows = [
+    {
+        "id": f"made_up_{i}",
+        "question": f"What floats, {i}?",
+        "choices": {"text": ["lead", "cork", "iron", "gold"], "label": LABELS[i % 2]},
+        "answerKey": LABELS[i % 2][1],
+    }
+    for i in range(6)
+]
 
 
 def _parquet(rows: Rows) -> bytes:
@@ -116,15 +107,15 @@ def _csv(rows: Rows) -> bytes:
 def generated_repositories() -> dict[str, dict[str, bytes]]:
     """Data set id -> path -> content, with a README that names configs and splits as on the hub."""
     tables: dict[str, list[tuple[str, str, str, bytes]]] = {  # id -> (config, split, path, content)
-        "HuggingFaceH4/aime_2024": [("default", "train", "data/train.parquet", _parquet(_aime()))],
-        "HuggingFaceH4/MATH-500": [("default", "test", "test.jsonl", _jsonl(_math()))],
+        "HuggingFaceH4/aime_2024": [("default", "train", "data/train.parquet", _parquet(AIME))],
+        "HuggingFaceH4/MATH-500": [("default", "test", "test.jsonl", _jsonl(MATH))],
         "openai/gsm8k": [
-            ("main", "train", "main/train.parquet", _parquet(_gsm8k(3))),
-            ("main", "test", "main/test.parquet", _parquet(_gsm8k(7))),
+            ("main", "train", "main/train.parquet", _parquet(GSM8K[:3])),
+            ("main", "test", "main/test.parquet", _parquet(GSM8K)),
         ],
-        "Idavidrein/gpqa": [("gpqa_diamond", "train", "gpqa_diamond.csv", _csv(_gpqa()))],
-        "TIGER-Lab/MMLU-Pro": [("default", "test", "data/test.parquet", _parquet(_mmlu_pro()))],
-        "allenai/ai2_arc": [("ARC-Challenge", "test", "ARC-Challenge/test.parquet", _parquet(_arc()))],
+        "Idavidrein/gpqa": [("gpqa_diamond", "train", "gpqa_diamond.csv", _csv(GPQA))],
+        "TIGER-Lab/MMLU-Pro": [("default", "test", "data/test.parquet", _parquet(MMLU_PRO))],
+        "allenai/ai2_arc": [("ARC-Challenge", "test", "ARC-Challenge/test.parquet", _parquet(ARC))],
     }
     return {name: {"README.md": _card(files), **{f[2]: f[3] for f in files}} for name, files in tables.items()}
 
@@ -165,22 +156,21 @@ class _Answer(BaseHTTPRequestHandler):
         pass
 
     def do_any(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = unquote(urlsplit(self.path).path)
         self.server.seen[f"{self.command} {path}"] += 1
         if path != "/" and self.server.seen[f"{self.command} {path}"] <= self.server.fail_first:
             self.server.failed += 1
             return self._reply(self.server.fail_with, b"{}")
-        api = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+))?(?:/.*)?", path)
+        api = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?(?:/.*)?", path)
         file = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         name = (api or file or [None, ""])[1]
         if name not in self.server.repositories:
             return self._reply(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        return self._file(name, file[3]) if file else self._api(name, api[2], sent)  # type: ignore[index]
+        return self._file(name, file[3]) if file else self._api(name, api[2])  # type: ignore[index]
 
-    do_GET = do_HEAD = do_POST = do_any  # noqa: N815
+    do_GET = do_HEAD = do_any  # noqa: N815
 
-    def _api(self, name: str, verb: str | None, sent: bytes) -> None:
+    def _api(self, name: str, verb: str | None) -> None:
         files = self.server.repositories[name]
         entries = [
             {"type": "file", "path": path, "size": len(content), "oid": _oid(content)} for path, content in files.items()
@@ -189,9 +179,6 @@ class _Answer(BaseHTTPRequestHandler):
         entries += [{"type": "directory", "path": folder, "size": 0, "oid": _oid(folder.encode())} for folder in folders]
         if verb == "tree":
             return self._reply(200, json.dumps(entries).encode())
-        if verb == "paths-info":
-            asked = json.loads(sent)["paths"] if sent[:1] == b"{" else re.findall(r"paths=([^&]+)", unquote(sent.decode()))
-            return self._reply(200, json.dumps([entry for entry in entries if entry["path"] in asked]).encode())
         info = {"id": name, "sha": self.server.commit(name), "siblings": [{"rfilename": path} for path in files]}
         return self._reply(200, json.dumps(info | {"private": False, "tags": [], "downloads": 0, "likes": 0}).encode())
 
@@ -202,12 +189,7 @@ class _Answer(BaseHTTPRequestHandler):
         if content is None:
             return self._reply(404, b"{}", {"X-Error-Code": "EntryNotFound"})
         headers = {"X-Repo-Commit": self.server.commit(name), "ETag": f'"{_oid(content)}"'}
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        if not asked:
-            return self._reply(200, content, headers)
-        start, end = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
-        headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
-        return self._reply(206, content[start : end + 1], headers)
+        return self._reply(200, content, headers)
 
     def _reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
@@ -232,3 +214,32 @@ def serve(fail_first: int = 0, fail_with: int = 503) -> Iterator[Hub]:
     finally:
         hub.shutdown()
         hub.server_close()
+
+
+_LOAD = """
+import pickle, sys, time
+from raml_eval.errors import TaskError
+from raml_eval.tasks.catalogue import load_catalogue
+from raml_eval.tasks.load import load_task
+catalogue, loaded = load_catalogue(), {}
+for name in sys.argv[2:]:
+    start = time.monotonic()
+    try:
+        loaded[name] = load_task(catalogue, name)
+    except TaskError as error:
+        loaded[name] = str(error), time.monotonic() - start
+with open(sys.argv[1], "wb") as file:
+    pickle.dump(loaded, file)
+"""
+
+
+def load_in_new_process(names: list[str], url: str, home: Path, **environment: str) -> dict[str, Any]:
+    """Each task as load_task gives it, or (message, seconds) of its error; in a process of its own, because the client
+    libraries read the hub's address when they are imported. What it writes on its standard error stands under stderr."""
+    result = home.with_suffix(".pickle")
+    environment = {**os.environ, "HF_ENDPOINT": url, "HF_HOME": str(home), "NO_PROXY": "127.0.0.1", **environment}
+    environment.pop("HF_TOKEN", None)
+    command = [sys.executable, "-W", "error", "-c", _LOAD, str(result), *names]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {**pickle.loads(result.read_bytes()), "stderr": done.stderr}

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 import pytest
+
+from raml_eval.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 POCKET = ROOT / "raml_eval" / "pocket"
@@ -17,10 +23,23 @@ FAKE = [
 ]  # fmt: skip
 
 
-def cli(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "raml_eval", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False
-    )
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def cli(*words: str | Path) -> Done:
+    """The command in this process, whose imports are paid once."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with mock.patch.object(sys, "argv", ["raml-eval", *map(str, words)]):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as leaving:
+                code = int(leaving.code or 0)
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def fails(done: subprocess.CompletedProcess[str], *words: str) -> None:
+def fails(done: Done, *words: str) -> None:
     """Exit code 2 and one line that says each of the words."""
     assert done.returncode == 2, (done.stdout, done.stderr)
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -84,7 +103,7 @@ def test_another_configuration_on_the_same_directory(finished: Path) -> None:
         (["--format", "none"], ["off"]),
         (["--format", "qwen4"], ["qwen4", "qwen3"]),
         (["--thinking-budget", "lots"], ["thinking budget 'lots'"]),
-        (["--thinking-budget", "99999"], ["99999", "context"]),
+        (["--thinking-budget", "99999", "--set", "max_total_tokens=null"], ["99999", "context"]),
         (["--max-total-tokens", "99999"], ["99999", "context"]),
         (["--config", "/no/such.yaml"], ["/no/such.yaml"]),
         (["--backend-arg", "contxt=5"], ["contxt", "context"]),
@@ -118,8 +137,9 @@ def test_a_corrupt_line_names_its_place(finished: Path, tmp_path: Path) -> None:
     fails(cli(*FAKE, "--out", copy), "samples.jsonl:1")
 
 
-def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    done = cli("run", "pocket", "--dry-run", cwd=tmp_path)
+def test_a_dry_run_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("run", "pocket", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "dry run" in done.stdout
     assert list(tmp_path.iterdir()) == []

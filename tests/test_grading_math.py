@@ -14,7 +14,6 @@ from raml_eval.grading.math import equal_math, quick_math
 
 EQUAL = r"""
 12 | 12^{\text{th}}
-12 | 12th
 21 | 21^{st}
 74 | 74^\circ
 74^\circ | 74
@@ -34,7 +33,6 @@ EQUAL = r"""
 1\frac{2}{7} | \frac97
 1000 | 1e3
 1000 | 10^3
-1000 | 1.0e3
 1000 | 1,000
 1000 | 1{,}000
 1000 | 1\,000
@@ -51,7 +49,6 @@ EQUAL = r"""
 \{\} | \emptyset
 \frac13 | 1/3
 \frac13 | \dfrac{1}{3}
-\frac13 | \frac{1}3
 \tfrac12 | \dfrac{1}{2}
 \frac{3}{4} | 0.75
 3 | \frac{6}{2}
@@ -72,7 +69,6 @@ EQUAL = r"""
 x^2 | x**2
 2x | 2*x
 5 | 5\text{ cm}
-5\text{ cm} | 5
 5 | 5 \text{ meters}
 5 | 5 dollars
 36 | 36\text{ square units}

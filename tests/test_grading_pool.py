@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from raml_eval.errors import RamlError
 from raml_eval.grading import grade
-from raml_eval.grading.pool import GradingPool
+from raml_eval.grading.pool import MEMORY_BYTES, GradingPool
 from raml_eval.types import Grade, Status
 
 SLOW = r"\boxed{\binom{1000000000}{500000000}}"  # hundreds of megabytes of digits, computed inside one call
@@ -94,6 +95,11 @@ def test_a_worker_killed_while_it_compares_is_retried_once_then_an_error(pool: G
         pool.grade_blocking("6", SLOW)  # not the pair that was stopped above, whose verdict is kept
     killer.join()
     assert pool.grade_blocking("x+4", r"\boxed{4+x}").correct
+
+
+def test_worker_memory_is_capped(pool: GradingPool) -> None:
+    assert pool.grade_blocking("x+6", r"\boxed{6+x}").correct
+    assert resource.prlimit(worker_pid(pool), resource.RLIMIT_AS)[0] == MEMORY_BYTES
 
 
 def test_equal_pairs_are_compared_once(pool: GradingPool) -> None:

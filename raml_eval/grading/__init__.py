@@ -1,0 +1,39 @@
+"""Grading: from a finished completion and a gold to a verdict."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from raml_eval.grading.rules import KINDS
+from raml_eval.types import Grade
+
+if TYPE_CHECKING:
+    from raml_eval.grading.pool import GradingPool
+
+__all__ = ["GRADER_VERSION", "KINDS", "grade"]
+
+GRADER_VERSION = "1"  # raised by every change that can alter a verdict
+
+
+def grade(gold: str, completion: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
+    """The verdict on one finished completion, within 10 seconds of comparing, from any thread.
+
+    kind is math, choice or exact; options are the texts of a choice, in order. A thinking up to the last </think> is
+    dropped first; one that is never closed is Status.UNFINISHED and not graded. The first comparison that needs sympy
+    starts one worker process, which ends with this one. Raises ConfigError for an unknown kind, TaskError for a gold
+    that is none of the options, RamlError where the worker cannot run.
+    """
+    return _shared_pool(os.getpid()).grade_blocking(gold, completion, kind, options)
+
+
+@functools.cache
+def _shared_pool(_pid: int) -> GradingPool:
+    from raml_eval.grading.pool import GradingPool
+
+    pool = GradingPool(workers=1)
+    atexit.register(pool.close)
+    return pool

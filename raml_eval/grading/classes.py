@@ -1,0 +1,47 @@
+"""Which answers to one question are the same answer, formed without the gold (maj@k votes on these)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+from raml_eval.grading.rules import quick_decision
+
+Equal = Callable[[str, str], bool | None]
+
+
+def answer_classes(answers: Sequence[str], kind: str, equal: Equal) -> dict[str, int]:
+    """Each distinct answer with the number of its class, counted from 0 in order of first appearance.
+
+    Classes are the connected parts of the relation 'equal in either order' (its symmetric, transitive closure), so
+    they depend on the set of answers alone. equal(a, b) is asked, once a pair, only where spelling and numbers do not
+    decide; it must be symmetric. None from it means that the comparison was stopped: the longer answer of that pair
+    is then compared no further, so that one hostile answer costs one time limit, not one for every other answer.
+    """
+    distinct = list(dict.fromkeys(answers))
+    parent = {answer: answer for answer in distinct}
+    given_up: set[str] = set()
+
+    def root(answer: str) -> str:
+        while parent[answer] != answer:
+            parent[answer] = answer = parent[parent[answer]]
+        return answer
+
+    undecided: list[tuple[str, str]] = []
+    for a, b in itertools.combinations(sorted(distinct, key=lambda answer: (len(answer), answer)), 2):
+        # Extracted choices are letters already, and different ones are different answers.
+        decision = (False, "letter") if kind == "choice" else quick_decision(a, b, kind)
+        if decision is None:
+            undecided.append((a, b))
+        elif decision[0]:
+            parent[root(b)] = root(a)
+    for a, b in undecided:
+        if a in given_up or b in given_up or root(a) == root(b):
+            continue
+        same = equal(a, b)
+        if same is None:
+            given_up.add(b)  # sorted by length: the second is the longer
+        elif same:
+            parent[root(b)] = root(a)
+    numbers: dict[str, int] = {}
+    return {answer: numbers.setdefault(root(answer), len(numbers)) for answer in distinct}

@@ -1,0 +1,227 @@
+"""Graders in processes that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from raml_eval.errors import RamlError
+from raml_eval.grading.classes import answer_classes
+from raml_eval.grading.extract import Extraction
+from raml_eval.grading.math_text import simplify_latex
+from raml_eval.grading.rules import Decision, grade_from, quick_decision, read_answer
+from raml_eval.types import Grade, Status
+
+START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
+MEMORY_BYTES = 4 << 30
+
+_PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from raml_eval.grading.worker import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
+)
+
+
+class WorkerDied(Exception):
+    """The worker ended without a reply."""
+
+
+class WorkerStopped(Exception):
+    """The worker was killed at its time limit."""
+
+
+class Worker:
+    """One process that compares; started, and ready, when the constructor returns. Used by one thread."""
+
+    def __init__(self) -> None:
+        program = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(os.getpid()), str(MEMORY_BYTES)]
+        self.process = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        )
+        try:
+            ready = json.loads(self._read_line(START_LIMIT_S))
+        except WorkerStopped:
+            raise RamlError(
+                f"a grading worker was not ready after {START_LIMIT_S:.0f} s; is the machine overloaded?"
+            ) from None
+        if "failed" in ready:
+            self.kill()
+            raise RamlError(f"a grading worker could not load math-verify ({ready['failed']}); reinstall raml-eval")
+
+    def compare(self, gold: str, answer: str, either_order: bool, limit_s: float) -> Decision:
+        """What symbolic_math says. Raises WorkerStopped after limit_s seconds, WorkerDied where the process ended."""
+        request = json.dumps({"gold": gold, "answer": answer, "either_order": either_order}) + "\n"
+        try:
+            assert self.process.stdin is not None
+            self.process.stdin.write(request.encode())
+        except OSError:
+            self.kill()
+            raise WorkerDied(_describe_exit(self.process.returncode)) from None
+        reply = json.loads(self._read_line(limit_s))
+        return bool(reply["equal"]), str(reply["decided_by"])
+
+    def _read_line(self, limit_s: float) -> bytes:
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + limit_s
+        line = b""
+        while not line.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                self.kill()
+                raise WorkerStopped
+            chunk = os.read(self.process.stdout.fileno(), 65536)
+            if not chunk:
+                self.kill()
+                raise WorkerDied(_describe_exit(self.process.returncode))
+            line += chunk
+        return line
+
+    def kill(self) -> None:
+        """The process is gone and its pipes are closed."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def _describe_exit(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+class GradingPool:
+    """Grades under a wall-clock limit; safe from any thread and any event loop. Close it when done.
+
+    What spelling and exact numbers decide is decided in the caller; only sympy runs in workers, which start when
+    first needed. Equal (gold, answer) pairs are compared once. timeout_s is seconds per comparison, counted from when a
+    ready worker has it. workers: processes; by default half the usable cores, from 1 to 4.
+    """
+
+    def __init__(self, workers: int | None = None, timeout_s: float = 10.0) -> None:
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+        self.workers = workers if workers is not None else max(1, min(4, usable // 2))
+        self.timeout_s = timeout_s
+        self.n_compared = 0  # comparisons that workers were asked for
+        # One thread owns one worker, and outlives it: the kernel kills a worker with the thread that started it.
+        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="grading")
+        self._own = threading.local()
+        self._alive: set[Worker] = set()
+        self._decisions: dict[tuple[str, str, bool], Future[Decision | None]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._pid = os.getpid()
+
+    async def grade(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
+        """The verdict on a finished answer text, thinking removed.
+
+        Status TIMEOUT where the comparison was stopped at its limit. Raises ConfigError (unknown kind), TaskError (a
+        gold that is no option), and RamlError where two workers in a row died: an error is not an answer.
+        """
+        found, decision = self._begin(gold, answer_text, kind, options)
+        if isinstance(decision, Future):
+            decision = await asyncio.shield(asyncio.wrap_future(decision))
+        return self._finish(found, decision)
+
+    def grade_blocking(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
+        """As grade, for callers without an event loop; blocks the calling thread."""
+        found, decision = self._begin(gold, answer_text, kind, options)
+        return self._finish(found, decision.result() if isinstance(decision, Future) else decision)
+
+    async def classes(self, answers: Sequence[str], kind: str = "math") -> dict[str, int]:
+        """Each distinct extracted answer of one question with the number of its class; see answer_classes."""
+        return await asyncio.to_thread(answer_classes, answers, kind, self._equal)
+
+    def close(self) -> None:
+        """No worker is left; what was still being compared raises RamlError. Closing twice is harmless."""
+        if self._pid != os.getpid():  # a forked copy: the workers belong to the original
+            return
+        with self._lock:
+            self._closed = True
+            alive = list(self._alive)
+        for worker in alive:
+            worker.process.kill()  # wakes the thread that waits for it
+        self._threads.shutdown(wait=True)  # what is queued finds the pool closed
+        for worker in alive:
+            worker.kill()
+
+    def _begin(
+        self, gold: str, answer_text: str, kind: str, options: Sequence[str]
+    ) -> tuple[Extraction | Grade, Decision | Future[Decision | None] | None]:
+        found = read_answer(answer_text, kind, options)
+        if isinstance(found, Grade) or found.answer is None:
+            return found, None
+        decision = quick_decision(gold, found.answer, kind, options)
+        return found, decision if decision is not None else self._compare(gold, found.answer, either_order=False)
+
+    def _finish(self, found: Extraction | Grade, decision: Decision | None) -> Grade:
+        if isinstance(found, Grade):
+            return found
+        if decision is None:
+            detail = f"the comparison was stopped after {self.timeout_s:g} s"
+            return Grade(Status.TIMEOUT, found.answer, found.rule, detail)
+        return grade_from(found, decision)
+
+    def _equal(self, a: str, b: str) -> bool | None:
+        decision = self._compare(min(a, b), max(a, b), either_order=True).result()
+        return None if decision is None else decision[0]
+
+    def _compare(self, gold: str, answer: str, either_order: bool) -> Future[Decision | None]:
+        """The one future of this pair, shared by all who ask; None in it: stopped at the limit."""
+        pair = (simplify_latex(gold), simplify_latex(answer), either_order)
+        with self._lock:
+            self._refuse_closed()
+            future = self._decisions.get(pair)
+            if future is None:
+                self.n_compared += 1
+                future = self._decisions[pair] = self._threads.submit(self._compare_in_worker, *pair)
+                future.add_done_callback(lambda done: self._forget_failure(pair, done))
+            return future
+
+    def _forget_failure(self, pair: tuple[str, str, bool], done: Future[Decision | None]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._decisions.pop(pair, None)
+
+    def _compare_in_worker(self, gold: str, answer: str, either_order: bool) -> Decision | None:
+        reason = ""
+        for _ in range(2):
+            try:
+                worker = self._own_worker()
+                return worker.compare(gold, answer, either_order, self.timeout_s)
+            except WorkerStopped:
+                return None
+            except WorkerDied as died:
+                self._refuse_closed()
+                reason = str(died)
+        raise RamlError(
+            f"two grading workers died ({reason}) while comparing {answer[:80]!r} with the gold {gold[:80]!r}; nothing "
+            "was graded. Is the machine out of memory?"
+        )
+
+    def _own_worker(self) -> Worker:
+        """This thread's worker, alive; a new one where there is none yet or the last one is gone."""
+        worker: Worker | None = getattr(self._own, "worker", None)
+        if worker is not None:
+            if worker.process.poll() is None:
+                return worker
+            worker.kill()
+        self._refuse_closed()
+        self._own.worker = fresh = Worker()
+        with self._lock:
+            self._alive = {other for other in self._alive if other.process.returncode is None} | {fresh}
+        if self._closed:
+            fresh.kill()
+        self._refuse_closed()
+        return fresh
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RamlError("this GradingPool is closed; what it was still comparing is not graded")

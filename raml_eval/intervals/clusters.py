@@ -1,0 +1,66 @@
+"""Values over questions, summed by cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raml_eval.errors import MetricError
+
+FloatArray = NDArray[np.float64]
+Bounds = tuple[float, float] | None
+
+SAME = 1e-12  # relative spread below which values differ by rounding alone
+
+
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """Values summed by cluster: sums (G,) and sizes (G,)."""
+
+    sums: FloatArray
+    sizes: FloatArray
+
+    @property
+    def n_clusters(self) -> int:
+        return len(self.sums)
+
+    @property
+    def mean(self) -> float:
+        return float(self.sums.sum() / self.sizes.sum())
+
+    @property
+    def standard_error(self) -> float:
+        """Cluster-robust, with the finite-cluster factor G / (G - 1)."""
+        residuals = self.sums - self.sizes * self.mean
+        n_clusters = self.n_clusters
+        return float(np.sqrt(n_clusters / (n_clusters - 1) * np.sum(residuals**2)) / self.sizes.sum())
+
+
+def sum_by_cluster(values: Sequence[float] | FloatArray, clusters: Sequence[str], bounds: Bounds) -> Clustered:
+    """The sums and sizes of the clusters; MetricError for NaN, values out of bounds, or lengths that differ."""
+    array = np.asarray(values, dtype=np.float64)
+    check_lengths(len(array), len(clusters))
+    if not np.isfinite(array).all():
+        n_bad = int(np.sum(~np.isfinite(array)))
+        raise MetricError(f"a mean needs a finite number a question; {n_bad} of {len(array)} are not. Leave them out.")
+    if bounds and array.size and not bounds[0] <= array.min() <= array.max() <= bounds[1]:
+        raise MetricError(
+            f"values must lie from {bounds[0]} to {bounds[1]}; met {array.min()} to {array.max()}. Give their bounds, or None."
+        )
+    _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    return Clustered(np.bincount(index, weights=array).astype(np.float64), np.bincount(index).astype(np.float64))
+
+
+def check_lengths(n_values: int, n_clusters: int) -> None:
+    if n_values != n_clusters:
+        raise MetricError(
+            f"each value needs its cluster; met {n_values} values and {n_clusters} clusters. Give one a question."
+        )
+
+
+def check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise MetricError(f"a level lies between 0 and 1; met {level}. Give 0.95 for 95 %.")

@@ -1,0 +1,155 @@
+"""The catalogue: every task and suite by name, from the YAML files alone, in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import raml_eval
+from raml_eval.errors import TaskError, near_names
+from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, raml_of, split_of
+from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
+from raml_eval.types import TaskDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All tasks and suites that can be asked for by name.
+
+    suites maps a name to its tasks, nested groups flattened. files holds the YAML of each task. unusable maps the names
+    that stand in a YAML but cannot be run to the reason why.
+    """
+
+    tasks: dict[str, TaskDescription] = field(default_factory=dict)
+    suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    files: dict[str, TaskFile] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
+
+    def expand(self, names: Iterable[str]) -> list[str]:
+        """The task names behind these task and suite names, in order, each once. TaskError for a name that is not usable."""
+        tasks: dict[str, None] = {}
+        for name in names:
+            if name in self.unusable:
+                raise TaskError(f"task {name} cannot be run: {self.unusable[name]}")
+            if name not in self.tasks and name not in self.suites:
+                near = near_names(name, [*self.tasks, *self.suites])
+                raise TaskError(
+                    f"there is no task or suite {name!r}.{near} `raml-eval tasks list` shows all; "
+                    "--task-path FOLDER adds your own."
+                )
+            tasks |= dict.fromkeys(self.suites.get(name, (name,)))
+        return list(tasks)
+
+
+def tasks_dir() -> Path:
+    """The folder of the tasks that ship with the package: inside an installed one, or at the top of a source checkout."""
+    package = Path(raml_eval.__file__).resolve().parent
+    for folder in (package / "_tasks", package.parent / "tasks"):
+        if (folder / "suites").is_dir():
+            return folder
+    raise TaskError(f"the tasks that ship with raml_eval are not in {package / '_tasks'}. Install the package again.")
+
+
+def load_catalogue(extra_paths: Sequence[Path] = ()) -> Catalogue:
+    """The tasks that ship with the package and those in these folders or files; no data and no code is loaded.
+
+    Of a name in two files neither is used: a score must never stand under the name of another task.
+    """
+    catalogue = Catalogue()
+    groups: dict[str, TaskFile] = {}
+    paths = [path for root in (tasks_dir(), *extra_paths) for path in iterate_yaml_paths(Path(root))]
+    for path in dict.fromkeys(path.expanduser().resolve() for path in paths):
+        try:
+            file = read_task_file(path)
+        except TaskError as error:
+            catalogue.unusable[path.stem] = str(error)
+            continue
+        _add(catalogue, groups, file)
+    for name in groups:
+        _add_suite(catalogue, groups, name)
+    for suite, members in catalogue.suites.items():
+        for name in members:
+            task = catalogue.tasks[name]
+            catalogue.tasks[name] = replace(task, suites=(*task.suites, suite))
+    return catalogue
+
+
+def _add(catalogue: Catalogue, groups: dict[str, TaskFile], file: TaskFile) -> None:
+    name = file.name
+    if "task" not in file.config and "group" not in file.config:
+        catalogue.unusable[name] = f"{file.path} has neither a task: nor a group: key."
+        return
+    other = catalogue.files.get(name) or groups.get(name)
+    if other or name in catalogue.unusable:
+        where = other.path if other else catalogue.unusable[name]
+        catalogue.unusable[name] = f"its name stands twice, in {file.path} and in {where}; rename one."
+        for known in (catalogue.tasks, catalogue.files, groups):
+            known.pop(name, None)
+        return
+    problems = find_suite_problems(file) if file.is_suite else find_task_problems(file)
+    if problems:
+        catalogue.unusable[name] = f"{file.path}: {' '.join(problems)}"
+    elif file.is_suite:
+        groups[name] = file
+    else:
+        catalogue.tasks[name] = describe_task(file)
+        catalogue.files[name] = file
+
+
+def _add_suite(catalogue: Catalogue, groups: Mapping[str, TaskFile], name: str) -> None:
+    members, missing = _flatten(name, catalogue, groups, ())
+    if missing:
+        near = near_names(missing[0], [*catalogue.tasks, *groups])
+        why = catalogue.unusable.get(missing[0], f"there is no such task.{near}")
+        catalogue.unusable[name] = f"{groups[name].path} lists {missing[0]}, and {why}"
+    else:
+        catalogue.suites[name] = tuple(members)
+
+
+def _flatten(
+    name: str, catalogue: Catalogue, groups: Mapping[str, TaskFile], above: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    members: dict[str, None] = {}
+    missing: list[str] = []
+    for member in members_of(groups[name].config):
+        if member in groups and member not in (*above, name):
+            inner, inner_missing = _flatten(member, catalogue, groups, (*above, name))
+            members |= dict.fromkeys(inner)
+            missing += inner_missing
+        elif member in catalogue.tasks:
+            members[member] = None
+        else:
+            missing.append(member)
+    return list(members), missing
+
+
+def describe_task(file: TaskFile) -> TaskDescription:
+    """What the YAML says of the task; suites are left empty. The file must be free of problems (rules)."""
+    config, raml = file.config, raml_of(file.config)
+    chance = raml.get("chance")
+    return TaskDescription(
+        name=file.name,
+        domain=raml["domain"],
+        grader=raml["grader"],
+        answer_format=str(raml["answer_format"]),
+        source=str(raml["source"]),
+        licence=str(raml["licence"]),
+        dataset=_dataset_of(file, config),
+        config=config.get("dataset_name"),
+        split=split_of(config),
+        revision=str(raml["revision"]),
+        version=str(config["metadata"]["version"]),
+        digest=file.digest,
+        chance=None if chance is None else float(chance),
+    )
+
+
+def _dataset_of(file: TaskFile, config: Mapping[str, Any]) -> str:
+    """The hub id; for a task whose rows lie beside its YAML, the folder and file name."""
+    if config.get("dataset_path"):
+        return str(config["dataset_path"])
+    data_files = (config.get("dataset_kwargs") or {}).get("data_files") or {}
+    name = data_files.get(split_of(config)) if isinstance(data_files, Mapping) else data_files
+    return f"{file.path.parent.name}/{name or file.path.name}"

@@ -1,0 +1,146 @@
+"""Every YAML file of a folder checked against lm-eval's format and this package's, without loading data.
+
+lm-eval itself skips files that it cannot read, and finds an unknown key only when it loads the data.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import TaskError, near_names
+from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
+from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of
+from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths, read_task_file
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend in one file."""
+
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
+    """Everything that is wrong in the YAML files under these folders or files; the tasks that ship where none is named.
+
+    A group may list tasks from any of the paths and those that ship. TaskError for a path that is not there.
+    """
+    problems: list[Problem] = []
+    files: list[TaskFile] = []
+    for path in dict.fromkeys(_all_paths(paths or [tasks_dir()])):
+        if path.suffix == ".yml":
+            problems.append(Problem(path, "lm-eval reads only files that end in .yaml; rename it."))
+            continue
+        try:
+            files.append(read_task_file(path))
+        except TaskError as error:
+            problems.append(Problem(path, str(error).removeprefix(f"{path} ")))
+    known = _known_keys()
+    members = {file.name for file in files} | _shipped_names()
+    for file in files:
+        problems += [Problem(file.path, message) for message in _file_problems(file, known, members)]
+    return problems + list(_twice(files))
+
+
+def _all_paths(roots: Iterable[Path]) -> Iterator[Path]:
+    for root in map(Path, roots):
+        for path in iterate_yaml_paths(root):
+            yield path.expanduser().resolve()
+        yield from sorted(path.resolve() for path in root.glob("**/*.yml"))
+
+
+def _shipped_names() -> set[str]:
+    catalogue = load_catalogue()
+    return {*catalogue.tasks, *catalogue.suites}
+
+
+def _known_keys() -> frozenset[str]:
+    from lm_eval.config.task import TaskConfig
+
+    return frozenset(field.name for field in fields(TaskConfig))
+
+
+def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> Iterator[str]:
+    if "task" not in file.config and "group" not in file.config:
+        yield "has neither a task: nor a group: key, so lm-eval skips it silently. Without .yaml it may be included."
+    elif file.is_suite:
+        yield from find_suite_problems(file)
+        for member in members_of(file.config):
+            if isinstance(member, str) and member not in members:
+                yield f"lists {member}, which is no task.{near_names(member, members)}"
+    elif not isinstance(file.config.get("task"), str):
+        yield f"task is {file.config.get('task')!r}; it must be a name."
+    else:
+        yield from find_task_problems(file)
+        for key in file.config:
+            if key not in known and key not in ("class", "group", "task_list"):
+                yield f"{key} is no key of an lm-eval task; our own go under metadata.raml.{near_names(key, known)}"
+        yield from _data_problems(file)
+        yield from _function_problems(file.config)
+        if "until" not in (file.config.get("generation_kwargs") or {}):
+            yield "generation_kwargs.until is missing, so stock lm-eval stops at the first blank line; write until: []."
+
+
+def _data_problems(file: TaskFile) -> Iterator[str]:
+    arguments = file.config.get("dataset_kwargs")
+    data_files = arguments.get("data_files") if isinstance(arguments, Mapping) else None
+    if data_files is None:
+        return
+    names = data_files.values() if isinstance(data_files, Mapping) else [data_files]
+    for name in names:
+        if isinstance(name, str) and "://" not in name and not (file.path.parent / name).is_file():
+            yield f"the data file {name} is not beside the YAML, in {file.path.parent}."
+
+
+def _function_problems(value: Any) -> Iterator[str]:
+    if isinstance(value, FunctionName):
+        if message := _missing_function(value):
+            yield message
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _function_problems(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _function_problems(inner)
+
+
+def _missing_function(name: FunctionName) -> str:
+    """Why lm-eval would not find the function, empty where it would; its module is parsed and never run."""
+    module, _, function = name.rpartition(".")
+    beside = name.folder / f"{module.replace('.', '/')}.py"
+    try:
+        spec = None if beside.is_file() or not module else importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    source = beside if beside.is_file() else Path(spec.origin) if spec and spec.origin else None
+    if source is None:
+        return f"!function {name}: there is no module {module or name} beside the YAML or installed."
+    if source.suffix != ".py":
+        return ""
+    try:
+        body = ast.parse(source.read_bytes()).body
+    except SyntaxError as error:
+        return f"!function {name}: {source} is not valid Python, line {error.lineno}."
+    defined = {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    names = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    defined |= {target.id for target in names if isinstance(target, ast.Name)}
+    imported = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    defined |= {alias.asname or alias.name for node in imported for alias in node.names}
+    return "" if function in defined else f"!function {name}: {source} defines no {function}.{near_names(function, defined)}"
+
+
+def _twice(files: Sequence[TaskFile]) -> Iterator[Problem]:
+    first: dict[str, Path] = {}
+    for file in files:
+        other = first.setdefault(file.name, file.path)
+        if other != file.path and ("task" in file.config or "group" in file.config):
+            yield Problem(file.path, f"the name {file.name} stands in {other} too, and lm-eval takes one of them; rename it.")

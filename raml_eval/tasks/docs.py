@@ -1,0 +1,84 @@
+"""The functions that the YAML files name: loaders, choices of rows, options in order. lm-eval calls them, ours and stock.
+
+They build columns in memory and never use Dataset.map: its disk cache knows a function by its name only, so that after a
+correction here it would go on serving the old rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def load_jsonl(config_source: str = "", data_files: Mapping[str, str] | None = None, **_metadata: Any) -> Any:
+    """The rows of JSON-lines files that lie beside the YAML, as a DatasetDict: split name -> rows.
+
+    lm-eval calls it with the task's metadata (config_source is the YAML's path) and dataset_kwargs.
+    """
+    from datasets import Dataset, DatasetDict
+
+    folder = Path(config_source).parent
+    return DatasetDict({split: Dataset.from_list(_read_rows(folder / name)) for split, name in (data_files or {}).items()})
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also split at U+2028 inside a string
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def level_5(dataset: Any) -> Any:
+    """The rows of MATH whose level is 5, the hardest."""
+    return dataset.select([row for row, level in enumerate(dataset["level"]) if int(level) == 5])
+
+
+def gsm8k_answer(doc: Mapping[str, Any]) -> str:
+    """The number after #### at the end of the row's worked solution, without commas between its thousands."""
+    return str(doc["answer"]).rpartition("####")[2].replace(",", "").strip()
+
+
+def gpqa_options(dataset: Any) -> Any:
+    """GPQA with the columns question, options and target (the letter of the correct option).
+
+    GPQA publishes no order of its options. The order here is that of their hashes, so it depends on the row alone.
+    """
+    ordered = [order_options(row) for row in dataset]
+    dataset = dataset.add_column("question", [str(row["Question"]).strip() for row in dataset])
+    dataset = dataset.add_column("options", [options for options, _ in ordered])
+    return dataset.add_column("target", [target for _, target in ordered])
+
+
+def order_options(row: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The four options of a GPQA row in an order drawn from the row's content, and the letter of the correct one."""
+    options = [str(row[column]).strip() for column in ("Correct Answer", *(f"Incorrect Answer {i}" for i in (1, 2, 3)))]
+    content = json.dumps([str(row["Question"]).strip(), options], ensure_ascii=False)
+    order = sorted(range(4), key=lambda option: hashlib.sha256(f"{option}\n{content}".encode()).digest())
+    return [options[option] for option in order], LETTERS[order.index(0)]
+
+
+def arc_options(dataset: Any) -> Any:
+    """ARC with the columns options, in published order, and target (a letter, also where the row numbers its options)."""
+    choices = list(dataset["choices"])
+    keys = list(dataset["answerKey"])
+    targets = [LETTERS[choice["label"].index(key)] for choice, key in zip(choices, keys, strict=True)]
+    dataset = dataset.add_column("options", [list(choice["text"]) for choice in choices])
+    return dataset.add_column("target", targets)
+
+
+def math_prompt(doc: Mapping[str, Any]) -> str:
+    """The problem, and that its answer belongs into the box."""
+    problem = doc["problem"] if "problem" in doc else doc["question"]
+    return f"{problem}\n\nPlease reason step by step, and put your final answer within \\boxed{{}}."
+
+
+def choice_prompt(doc: Mapping[str, Any]) -> str:
+    """The question, one lettered line for each option, and what to put into the box."""
+    options = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, doc["options"], strict=False))
+    return (
+        f"{doc['question']}\n\n{options}\n\n"
+        "Please reason step by step, and put the letter of the correct option, and nothing else, within \\boxed{}."
+    )

@@ -1,0 +1,219 @@
+"""Data sets from a hub: fetched with retries of our own, from the cache without a network, or refused within seconds.
+
+huggingface_hub and datasets read HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE when they are imported, so they are imported late.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.errors import TaskError
+
+ATTEMPTS = 5
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+PROBE_S = 3.0
+_LOCAL_BUILDERS = {"json", "csv", "parquet", "arrow", "text"}
+_NOISY = ("lm_eval", "lm-eval", "datasets", "huggingface_hub", "httpx", "fsspec", "filelock")
+
+log = logging.getLogger(__name__)
+
+
+def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mapping[str, Any]) -> Any:
+    """The data set as a DatasetDict, downloaded or from the cache; arguments are load_dataset's own.
+
+    Failures that pass (status 408, 429 and 5xx, broken connections) are tried again until one request has failed
+    ATTEMPTS times, with doubling pauses or those that the hub asks for. Without a network the cache is used. TaskError
+    where neither gives the rows.
+    """
+    from huggingface_hub import constants
+
+    if dataset in _LOCAL_BUILDERS and ("data_files" in arguments or "data_dir" in arguments):
+        return _fetch(task, dataset, config, arguments)
+    if constants.HF_HUB_OFFLINE:
+        return _fetch(task, dataset, config, arguments, without_hub="HF_HUB_OFFLINE is set")
+    if can_reach(constants.ENDPOINT):
+        return _fetch(task, dataset, config, arguments, attempts=ATTEMPTS)
+    with _offline():
+        return _fetch(task, dataset, config, arguments, without_hub=f"{constants.ENDPOINT} cannot be reached")
+
+
+def commit_of(rows: Any) -> str | None:
+    """The hub's commit id that these cached rows came from, also without a network; None for rows from elsewhere.
+
+    datasets stores a data set under CONFIG/VERSION/COMMIT/, so this is the commit of the rows in use, not of the hub's newest.
+    """
+    for file in getattr(rows, "cache_files", None) or ():
+        found = re.search(r"[/\\]([0-9a-f]{40})[/\\][^/\\]+$", file["filename"])
+        if found:
+            return found[1]
+    return None
+
+
+def can_reach(endpoint: str) -> bool:
+    """Whether something answers at the endpoint, through the proxies of the environment; known after PROBE_S seconds.
+
+    Any answer counts, an error too: this only tells a hub that fails now and then from no network at all.
+    """
+    reached: list[bool] = []
+    # A thread, because no timeout bounds the look-up of a name.
+    probe = threading.Thread(target=lambda: reached.append(_answers(endpoint)), daemon=True)
+    probe.start()
+    probe.join(PROBE_S)
+    return bool(reached and reached[0])
+
+
+def _answers(endpoint: str) -> bool:
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=PROBE_S).close()
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, (ssl.SSLError, ConnectionResetError))  # these are for the real client to judge
+    except TimeoutError:
+        return False
+    except (OSError, ValueError):  # a cut connection is for the retries, a malformed endpoint for the real client
+        return True
+    return True
+
+
+def _fetch(
+    task: str, dataset: str, config: str | None, arguments: Mapping[str, Any], attempts: int = 1, without_hub: str = ""
+) -> Any:
+    import datasets
+
+    failures: Counter[str] = Counter()  # by URL: a load makes a dozen requests, and each try gets further
+    while True:
+        try:
+            return datasets.load_dataset(path=dataset, name=config, **arguments)
+        except Exception as error:  # every client library has its own root of errors
+            failure = _find_failure(error)
+            failures[failure.url] += 1
+            tried = failures[failure.url]
+            if not failure.passing or tried == attempts:
+                raise TaskError(_explain(task, dataset, error, failure, tried, without_hub)) from error
+            pause = min(max(FIRST_PAUSE_S * 2 ** (tried - 1), failure.asked_pause_s), LONGEST_PAUSE_S)
+            log.warning("%s: %s, failure %d of %d; again in %.1f s", dataset, failure.text, tried, attempts, pause)
+            time.sleep(pause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What went wrong: passing says that it may work later, asked_pause_s what the hub's Retry-After asks for."""
+
+    text: str
+    passing: bool
+    url: str = ""
+    asked_pause_s: float = 0.0
+
+
+def _find_failure(error: BaseException) -> _Failure:
+    failure = _Failure(_line(error), False)
+    for cause in _causes(error):
+        response = getattr(cause, "response", None)
+        if response is not None:
+            status, asked = response.status_code, response.headers.get("Retry-After", "")
+            passing = status in (408, 429) or status >= 500
+            url = str(response.url)
+            return _Failure(f"status {status} from {url}", passing, url, float(asked) if asked.isdigit() else 0.0)
+        kinds = {kind.__name__ for kind in type(cause).__mro__}
+        broken = isinstance(cause, (ConnectionError, TimeoutError)) or "TransportError" in kinds  # httpx's root
+        # After a failed request datasets looks into its cache, and reports only what it misses there.
+        if (broken and "UnsupportedProtocol" not in kinds) or "Couldn't find cache for" in str(cause):
+            failure = _Failure(_line(cause), True, _url_of(cause))
+    return failure
+
+
+def _url_of(error: BaseException) -> str:
+    try:
+        return str(error.request.url)  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):  # httpx raises the second where no request is known
+        return ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    left: list[BaseException | None] = [error]
+    while left:
+        cause = left.pop()
+        if cause is not None and cause not in seen:
+            seen.append(cause)
+            yield cause
+            left += [cause.__cause__, cause.__context__]
+
+
+def _explain(task: str, dataset: str, error: BaseException, failure: _Failure, tried: int, without_hub: str) -> str:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError
+
+    what = f"task {task} needs the data set {dataset}"
+    instead = "or run the pocket tasks, which ship with the package"
+    if without_hub:
+        return (
+            f"{what}, but {without_hub} and the cache {constants.HF_HOME} does not hold it. "
+            f"Connect to the network, set HF_ENDPOINT to a hub in reach or HF_HOME to a filled cache, {instead}."
+        )
+    if any(isinstance(cause, GatedRepoError) for cause in _causes(error)) or "gated dataset" in str(error):
+        return f"{what}, which is gated at {constants.ENDPOINT}. Accept its terms on its page, then set HF_TOKEN to your token."
+    if type(error).__name__ == "DatasetNotFoundError":
+        return (
+            f"{what}, but {constants.ENDPOINT} does not give it: {_line(error)} "
+            "Check the id and HF_ENDPOINT; a private data set needs HF_TOKEN."
+        )
+    if failure.passing:
+        return f"{what}, but {constants.ENDPOINT} failed {tried} times, with {failure.text}. Try later, {instead}."
+    return f"{what}, but it cannot be loaded from {constants.ENDPOINT!r}: {failure.text}"
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Inside, the client libraries read their caches and do not try the network for 23 seconds first."""
+    import datasets
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Inside, lm-eval and the client libraries log errors only and draw no progress bars."""
+    import datasets
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    loggers = [logging.getLogger(name) for name in _NOISY]
+    levels = [logger.level for logger in loggers]
+    drawn = datasets.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        if drawn[0]:
+            datasets.enable_progress_bars()
+        if drawn[1]:
+            enable_progress_bars()

@@ -1,0 +1,191 @@
+"""Tasks with their questions: lm-eval reads the YAML and renders the prompts, this module makes Questions of them.
+
+lm-eval is the task format here and nothing more: its engine, filters, metrics and cache are not used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.errors import TaskError
+from raml_eval.tasks.catalogue import Catalogue
+from raml_eval.tasks.docs import LETTERS
+from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
+from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
+from raml_eval.tasks.rules import raml_of
+from raml_eval.tasks.task_file import TaskFile
+from raml_eval.types import LoadedTask, Message, Question, TaskDescription
+
+ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own choice of rows
+FEWSHOT_SEED = 1234  # lm-eval's own
+
+
+def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
+    """The task with all its questions, downloaded where the cache does not hold them.
+
+    A question's index counts the rows of the split as published, before the task leaves any out, so two tasks on one data set
+    (math500, math500_l5) give the same row the same id. content_hash covers the published rows of the task's questions.
+    TaskError for an unknown name, data out of reach, or rows that do not fit the task.
+    """
+    catalogue.expand([name])
+    if name not in catalogue.tasks:
+        raise TaskError(f"{name} is a suite. Expand it first, and load its tasks one by one.")
+    file, description = catalogue.files[name], catalogue.tasks[name]
+    with quiet_libraries():
+        task = _build(file, description)
+        sources = _read_sources(task, file, description)
+        questions = tuple(_question(task, file, description, source) for source in sources)
+        commit = commit_of(task.dataset[description.split])
+    ids = {question.id for question in questions}
+    if len(ids) != len(questions):
+        raise TaskError(f"task {name} gives {len(questions)} questions from {len(ids)} rows. Keep one question a row.")
+    return LoadedTask(description, questions, content_hash(source.row for source in sources), commit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What one question is made of: the published row with its index, and what the task made of it."""
+
+    index: int
+    row: Row
+    doc: Row
+
+
+def _build(file: TaskFile, description: TaskDescription) -> Any:
+    """lm-eval's task object; the rows come through our own fetch, handed over by lm-eval's custom_dataset hook."""
+    name, config = file.name, file.config
+    member: dict[str, Any] = {"task": name}
+    if not config.get("custom_dataset"):
+        arguments = {k: v for k, v in (config.get("dataset_kwargs") or {}).items() if k != "trust_remote_code"}
+        fetched = fetch_dataset(name, str(config["dataset_path"]), config.get("dataset_name"), arguments)
+        _check_revision(description, fetched)
+        member["custom_dataset"] = lambda **_: fetched
+    from lm_eval.tasks import TaskManager  # after the fetch, so that no network is told without waiting for this import
+
+    try:
+        tasks = TaskManager(include_path=[file.path.parent], include_defaults=False)
+        task = tasks.load([{"group": "_", "task": [member]}])["tasks"][name]
+    except Exception as error:
+        raise _failed(file, "when lm-eval builds it", error) from error
+    task.set_fewshot_seed(FEWSHOT_SEED)
+    return task
+
+
+def _check_revision(description: TaskDescription, fetched: Mapping[str, Any]) -> None:
+    """Offline, datasets serves the newest cached revision, whichever was asked for."""
+    if description.split not in fetched:
+        raise TaskError(
+            f"task {description.name} reads the split {description.split}, but {description.dataset} has "
+            f"{', '.join(map(str, fetched))}. Correct test_split, or check that the data set is the one meant."
+        )
+    commit = commit_of(fetched[description.split])
+    if commit and re.fullmatch(r"[0-9a-f]{40}", description.revision) and commit != description.revision:
+        raise TaskError(
+            f"task {description.name} wants {description.dataset} at {description.revision}, but the cache holds {commit}. "
+            "Connect to the network, or set HF_HOME to a cache that holds that revision."
+        )
+
+
+def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> list[_Source]:
+    """The rows that the task keeps, in its order.
+
+    A task whose process_docs writes all columns anew loses ours; its docs are then counted and hashed in place of rows.
+    """
+    published = task.dataset[description.split]
+    rows = published.to_list()
+    task.dataset[description.split] = published.add_column(ROW_COLUMN, list(range(len(rows))))
+    try:
+        kept = task.eval_docs
+        docs = kept.to_list() if hasattr(kept, "to_list") else [dict(doc) for doc in kept]
+    except Exception as error:
+        raise _failed(file, "process_docs", error) from error
+    sources = []
+    for place, doc in enumerate(docs):
+        index = doc.pop(ROW_COLUMN, None)
+        sources.append(_Source(place, doc, doc) if index is None else _Source(index, rows[index], doc))
+    return sources
+
+
+def _failed(file: TaskFile, what: str, error: Exception) -> TaskError:
+    """The task's own functions may raise anything; whatever it is, it is the task's fault."""
+    return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. Correct the task.")
+
+
+def _question(task: Any, file: TaskFile, description: TaskDescription, source: _Source) -> Question:
+    raml, doc = raml_of(file.config), source.doc
+    id_ = question_id(source.index, source.row)
+    where = f"task {description.name}, question {id_}"
+    try:
+        messages = _render_messages(task, doc)
+        target = _read_target(task, doc)
+    except Exception as error:
+        raise _failed(file, f"question {id_}", error) from error
+    if not str(messages[-1]["content"]).strip():
+        raise TaskError(f"{where}: doc_to_text gives an empty prompt. Correct it or leave the row out in process_docs.")
+    if not target.strip():
+        raise TaskError(f"{where}: doc_to_target gives no target. Correct it or leave the row out in process_docs.")
+    options = _options(raml.get("options", "options"), doc, where) if description.grader == "choice" else ()
+    if options and target not in tuple(LETTERS[: len(options)]):
+        raise TaskError(f"{where}: the target is {target!r}, but with {len(options)} options it must be a letter from A on.")
+    return Question(
+        task=description.name,
+        id=id_,
+        cluster=_column(raml, "cluster", doc, where) or id_,
+        doc=doc,
+        messages=messages,
+        target=target,
+        grader=description.grader,
+        stratum=_column(raml, "stratum", doc, where),
+        options=options,
+        stop=_stop(file.config),
+        synthetic=is_synthetic(source.row),
+    )
+
+
+def _render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
+    """The chat as lm-eval renders it; an identity in the template's place leaves the templating to us."""
+    messages = task.fewshot_context(
+        doc,
+        num_fewshot=task.config.num_fewshot or 0,
+        apply_chat_template=True,
+        fewshot_as_multiturn=True,
+        chat_template=lambda messages, add_generation_prompt=True: messages,
+    )
+    return tuple(dict(message) for message in messages)
+
+
+def _read_target(task: Any, doc: Row) -> str:
+    target = task.doc_to_target(doc)
+    if isinstance(target, int) and task.config.doc_to_choice is not None:
+        target = task.doc_to_choice(doc)[target]
+    if isinstance(target, list):
+        if len(target) != 1:
+            raise ValueError(f"doc_to_target gives {len(target)} targets, and a question has one")
+        target = target[0]
+    return str(target)
+
+
+def _options(source: str | Sequence[Any], doc: Row, where: str) -> tuple[str, ...]:
+    """The texts of the options: from the column of that name, or the same list for every question."""
+    found = doc.get(source) if isinstance(source, str) else source
+    if not isinstance(found, (list, tuple)) or not found:
+        raise TaskError(f"{where}: there is no list of options in {source!r}. Name its column in metadata.raml.options.")
+    return tuple(str(option) for option in found)
+
+
+def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:
+    column = raml.get(field)
+    if column is None:
+        return ""
+    if column not in doc:
+        raise TaskError(f"{where}: there is no column {column!r}. metadata.raml.{field} must name one of {', '.join(doc)}.")
+    return str(doc[column])
+
+
+def _stop(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stop strings that the YAML states; lm-eval's default, a blank line, would end any reasoned answer."""
+    stop = (config.get("generation_kwargs") or {}).get("until") or []
+    return (stop,) if isinstance(stop, str) else tuple(map(str, stop))

@@ -1,0 +1,137 @@
+"""What a task or suite YAML must say before this harness can run it; pure functions on the merged keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from raml_eval.errors import near_names
+from raml_eval.tasks.task_file import TaskFile
+from raml_eval.types import Domain, GraderKind
+
+REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
+OPTIONAL_FIELDS = ("chance", "cluster", "stratum", "options")
+SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
+# They fold all answers to a question into one; here every sample is graded, and maj@k is a metric.
+LIST_FILTERS = ("majority_vote", "take_first_k")
+
+# key -> why a task with it is refused
+_REFUSED_KEYS = {
+    "class": "is a task in Python code, whose prompts and targets cannot be read; write them as YAML",
+    "gen_prefix": "writes the start of the answer, which leaves no place for thinking; remove it",
+    "doc_to_image": "asks about images, and only text is supported",
+    "doc_to_audio": "asks about sound, and only text is supported",
+    "unsafe_code": "runs code that a model wrote, and there is no sandbox for it here",
+    "use_prompt": "takes its prompt from promptsource; write doc_to_text and doc_to_target",
+}
+
+
+def find_task_problems(file: TaskFile) -> list[str]:
+    """Every reason why this task cannot be run here, as sentences that say what to do; empty where it can."""
+    config = file.config
+    problems = [f"{key} {reason}." for key, reason in _REFUSED_KEYS.items() if config.get(key)]
+    output_type = config.get("output_type", "generate_until")
+    if output_type != "generate_until":
+        problems.append(
+            f"output_type is {output_type}, which scores given continuations; samples need output_type: generate_until."
+        )
+    problems += [
+        f"the filter {name} folds several answers into one, but every sample is graded by itself; remove it."
+        for name in LIST_FILTERS
+        if name in _filter_names(config)
+    ]
+    if "class" not in config:
+        problems += [f"{key} is missing." for key in ("doc_to_text", "doc_to_target") if config.get(key) is None]
+        if not (config.get("dataset_path") or config.get("custom_dataset")):
+            problems.append("dataset_path is missing: name a data set on the hub, or a loader as custom_dataset.")
+        if not split_of(config):
+            problems.append("test_split is missing: name the split that holds the questions.")
+    return problems + _metadata_problems(config)
+
+
+def find_suite_problems(file: TaskFile) -> list[str]:
+    """Every reason why this group cannot be read as a suite; that its members exist is checked elsewhere."""
+    config = file.config
+    problems = [
+        f"the key {key} would change every member of the group; put it into the tasks." + near_names(key, SUITE_KEYS)
+        for key in config
+        if key not in SUITE_KEYS
+    ]
+    members = members_of(config)
+    if not members:
+        problems.append("task is missing or empty: list the names of the tasks.")
+    problems += [
+        f"the member {member} is not a plain name; an override makes another task, so write it as a YAML of its own."
+        for member in members
+        if not isinstance(member, str)
+    ]
+    return problems
+
+
+def members_of(config: Mapping[str, Any]) -> list[Any]:
+    """The members of a group as written; one name may stand without a list."""
+    members = config.get("task") or []
+    return members if isinstance(members, list) else [members]
+
+
+def split_of(config: Mapping[str, Any]) -> str:
+    """The split that lm-eval evaluates: test_split, else validation_split, else empty."""
+    return str(config.get("test_split") or config.get("validation_split") or "")
+
+
+def raml_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mapping under metadata.raml; empty where there is none."""
+    metadata = config.get("metadata")
+    raml = metadata.get("raml") if isinstance(metadata, Mapping) else None
+    return raml if isinstance(raml, Mapping) else {}
+
+
+def _filter_names(config: Mapping[str, Any]) -> set[str]:
+    pipelines = config.get("filter_list")
+    if not isinstance(pipelines, list):
+        return set()
+    steps = [step for pipeline in pipelines if isinstance(pipeline, Mapping) for step in pipeline.get("filter") or []]
+    return {str(step.get("function")) for step in steps if isinstance(step, Mapping)}
+
+
+def _metadata_problems(config: Mapping[str, Any]) -> list[str]:
+    raml = raml_of(config)
+    if not raml:
+        wanted = ", ".join(REQUIRED_FIELDS)
+        return [f"metadata.raml is missing: add metadata: {{version: 1, raml: {{...}}}} with the fields {wanted}."]
+    problems = [f"metadata.raml.{name} is missing." for name in REQUIRED_FIELDS if raml.get(name) in (None, "")]
+    known = REQUIRED_FIELDS + OPTIONAL_FIELDS
+    problems += [
+        f"metadata.raml.{name} is no field; the fields are {', '.join(known)}." + near_names(str(name), known)
+        for name in raml
+        if name not in known
+    ]
+    if config["metadata"].get("version") is None:
+        problems.append("metadata.version is missing: start with version: 1 and raise it with every change of a score.")
+    problems += [
+        f"metadata.raml.{name} is {raml[name]!r}; it must be one of {', '.join(wanted)}."
+        for name, wanted in (("domain", get_args(Domain)), ("grader", get_args(GraderKind)))
+        if raml.get(name) is not None and raml[name] not in wanted
+    ]
+    return problems + _value_problems(config, raml)
+
+
+def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[str]:
+    problems = []
+    chance = raml.get("chance")
+    if chance is not None and not (isinstance(chance, (int, float)) and 0 <= chance < 1):
+        problems.append(f"metadata.raml.chance is {chance!r}; it must be a number from 0 up to, not including, 1.")
+    problems += [
+        f"metadata.raml.{name} is {raml[name]!r}; it must name a column."
+        for name in ("cluster", "stratum")
+        if raml.get(name) is not None and not isinstance(raml[name], str)
+    ]
+    if "options" in raml and not isinstance(raml["options"], (str, list)):
+        problems.append(f"metadata.raml.options is {raml['options']!r}; it must name a column or list the option texts.")
+    arguments = config.get("dataset_kwargs") or {}
+    fetched = arguments.get("revision", "main") if isinstance(arguments, Mapping) else "main"
+    if config.get("dataset_path") and raml.get("revision") not in (None, fetched):
+        problems.append(
+            f"metadata.raml.revision is {raml['revision']!r}, but dataset_kwargs.revision fetches {fetched!r}; make them equal."
+        )
+    return problems

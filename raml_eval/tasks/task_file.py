@@ -1,0 +1,108 @@
+"""One task or suite YAML in lm-eval's format, read without lm-eval: no function is imported, no data is loaded.
+
+lm-eval's own index would do, but importing it brings `datasets` in, which takes longer than listing tasks may.
+tests/test_tasks_catalogue.py holds the two readers to the same result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from raml_eval.errors import TaskError
+
+_SKIPPED_FOLDERS = {"__pycache__", ".ipynb_checkpoints"}
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class FunctionName(str):
+    """The text after a !function tag; folder is where lm-eval looks for the module first."""
+
+    __slots__ = ("folder",)
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFile:
+    """A YAML file merged with all it includes. digest is the SHA-256 over its bytes and those of the included files."""
+
+    path: Path
+    config: Mapping[str, Any]
+    digest: str
+
+    @property
+    def is_suite(self) -> bool:
+        return "group" in self.config and "class" not in self.config
+
+    @property
+    def name(self) -> str:
+        """The name of the task or suite; the file's stem where it states none."""
+        return str(self.config.get("group" if self.is_suite else "task") or self.path.stem)
+
+
+def iterate_yaml_paths(root: Path) -> Iterator[Path]:
+    """The task YAML paths under a folder in lm-eval's order, or the one file itself. TaskError where nothing is there."""
+    if root.is_file():
+        yield root
+    elif root.is_dir():
+        found = (path for path in root.glob("**/*.yaml") if not _SKIPPED_FOLDERS.intersection(path.parts))
+        yield from sorted(found, key=lambda path: path.as_posix())
+    else:
+        raise TaskError(f"the task path {root} does not exist. Name a folder with lm-eval task YAMLs, or one such file.")
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """The file as a TaskFile, includes merged as lm-eval does it: later includes win, the file's own keys win over all.
+
+    TaskError, with the line where there is one, for a file that is no YAML mapping or includes what is not there.
+    """
+    digest = hashlib.sha256()
+    config = _read_merged(path.expanduser().resolve(), set(), digest)
+    return TaskFile(path, config, digest.hexdigest())
+
+
+def _read_merged(path: Path, seen: set[Path], digest: Any) -> dict[str, Any]:
+    if path in seen:
+        raise TaskError(f"{path} is included twice. lm-eval allows each file once; remove one of the include lines.")
+    seen.add(path)
+    try:
+        content = path.read_bytes()
+        config = yaml.load(content, Loader=_loader(path.parent))
+    except OSError as error:
+        raise TaskError(f"{path} cannot be read: {error.strerror}. Correct the include line or the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TaskError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise TaskError(f"{path} holds {type(config).__name__}, not a mapping of keys. Start it with task: or group:.")
+    digest.update(len(content).to_bytes(8, "big") + content)
+    includes = config.pop("include", [])
+    merged: dict[str, Any] = {}
+    for included in includes if isinstance(includes, list) else [includes]:
+        inherited = _read_merged((path.parent / str(included)).resolve(), seen, digest)
+        inherited.pop("task_list", None)
+        merged |= inherited
+    return merged | config
+
+
+def _loader(folder: Path) -> Any:
+    class Loader(_SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = sorted({name for name in names if names.count(name) > 1 and name != "<<"})
+            if twice:
+                raise yaml.YAMLError(f"the key {twice[0]} stands twice in one mapping, line {node.start_mark.line + 1}")
+            mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+            return mapping
+
+    def construct_function(loader: Any, node: yaml.ScalarNode) -> FunctionName:
+        name = FunctionName(loader.construct_scalar(node))
+        name.folder = folder
+        return name
+
+    Loader.add_constructor("!function", construct_function)
+    return Loader

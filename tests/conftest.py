@@ -1,0 +1,36 @@
+"""Data set hubs on this computer: one with generated rows for every test, one with the real rows where it is at hand."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub import Hub, serve
+
+REAL_HUB = Path(__file__).resolve().parents[2] / "shared" / "hub_server.py"
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Hub]:
+    """The hub with generated rows."""
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_hub_url() -> Iterator[str]:
+    """The address of a hub with the real rows: RAML_EVAL_HUB, or a mirror that lies beside the checkout."""
+    if url := os.environ.get("RAML_EVAL_HUB"):
+        yield url
+        return
+    if not REAL_HUB.is_file():
+        pytest.skip("no hub with the real rows: set RAML_EVAL_HUB to the address of one")
+    with subprocess.Popen([sys.executable, str(REAL_HUB), "--port", "0"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()

@@ -1,0 +1,172 @@
+"""The catalogue of tasks and suites: what ships, what a person adds, what is refused and why."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raml_eval.errors import TaskError
+from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
+from raml_eval.tasks.task_file import FunctionName
+
+TASK = """
+task: mine
+dataset_path: someone/rows
+test_split: test
+doc_to_text: question
+doc_to_target: answer
+generation_kwargs: {until: []}
+metadata:
+  version: 1
+  raml: {domain: in_domain, grader: math, answer_format: a number, source: mine, licence: MIT, revision: main}
+"""
+
+HUB_TASKS = ["aime24", "math500", "math500_l5", "gsm8k", "gpqa_diamond", "mmlu_pro", "arc_challenge"]
+POCKET_TASKS = ["pocket_chain", "pocket_chain_long", "pocket_sort", "pocket_logic"]
+
+
+def write_task(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_shipped_task_and_suite_is_usable() -> None:
+    catalogue = load_catalogue()
+    assert sorted(catalogue.tasks) == sorted(HUB_TASKS + POCKET_TASKS)
+    assert catalogue.unusable == {}
+    assert catalogue.suites["math"] == ("aime24", "math500_l5", "gsm8k")
+    assert catalogue.suites["pocket"] == tuple(POCKET_TASKS)
+    assert catalogue.suites["raml_cross_domain"] == ("gpqa_diamond",)
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "grader", "dataset", "config", "split"),
+    [
+        ("aime24", "in_domain", "math", "HuggingFaceH4/aime_2024", None, "train"),
+        ("math500", "in_domain", "math", "HuggingFaceH4/MATH-500", None, "test"),
+        ("math500_l5", "in_domain", "math", "HuggingFaceH4/MATH-500", None, "test"),
+        ("gsm8k", "in_domain", "math", "openai/gsm8k", "main", "test"),
+        ("gpqa_diamond", "cross_domain", "choice", "Idavidrein/gpqa", "gpqa_diamond", "train"),
+        ("mmlu_pro", "cross_domain", "choice", "TIGER-Lab/MMLU-Pro", None, "test"),
+        ("arc_challenge", "cross_domain", "choice", "allenai/ai2_arc", "ARC-Challenge", "test"),
+        ("pocket_chain", "in_domain", "math", "pocket_chain/questions.jsonl", None, "test"),
+        ("pocket_sort", "cross_domain", "exact", "pocket_sort/questions.jsonl", None, "test"),
+        ("pocket_logic", "cross_domain", "choice", "pocket_logic/questions.jsonl", None, "test"),
+    ],
+)
+def test_description(name: str, domain: str, grader: str, dataset: str, config: str | None, split: str) -> None:
+    task = load_catalogue().tasks[name]
+    found = (task.domain, task.grader, task.dataset, task.config, task.split)
+    assert found == (domain, grader, dataset, config, split)
+    assert task.licence
+    assert task.source
+
+
+def test_a_task_knows_its_suites() -> None:
+    assert load_catalogue().tasks["aime24"].suites == ("math", "raml_in_domain")
+
+
+def test_expand_keeps_the_order_and_drops_doubles() -> None:
+    catalogue = load_catalogue()
+    assert catalogue.expand(["gsm8k", "math", "aime24"]) == ["gsm8k", "aime24", "math500_l5"]
+    with pytest.raises(TaskError, match=r"no task or suite 'gsm8'\. Did you mean gsm8k\?"):
+        catalogue.expand(["gsm8"])
+
+
+def test_the_index_agrees_with_lm_eval() -> None:
+    from lm_eval.tasks import TaskManager
+
+    def plain(value: object) -> object:
+        if isinstance(value, FunctionName):
+            return str(value.folder / value)
+        if isinstance(value, dict):
+            return {key: plain(inner) for key, inner in value.items()}
+        return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+    catalogue = load_catalogue()
+    index = TaskManager(include_path=[tasks_dir()], include_defaults=False).task_index
+    assert set(index) == {*catalogue.tasks, *catalogue.suites}
+    for name, file in catalogue.files.items():
+        assert plain(dict(file.config)) == index[name].cfg
+    for name, members in catalogue.suites.items():
+        assert list(members) == index[name].cfg["task"]
+
+
+def test_listing_takes_no_heavy_import() -> None:
+    code = (
+        "import sys; from raml_eval.tasks.catalogue import load_catalogue; load_catalogue();"
+        "print(sorted({'datasets', 'lm_eval', 'huggingface_hub', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_folder_adds_tasks_and_nested_suites(tmp_path: Path) -> None:
+    write_task(tmp_path, "a/mine", TASK)
+    write_task(tmp_path, "inner", "group: inner\ntask: [mine, gsm8k]\n")
+    write_task(tmp_path, "outer", "group: outer\ntask: [pocket_sort, inner, mine]\n")
+    catalogue = load_catalogue([tmp_path])
+    assert catalogue.expand(["outer"]) == ["pocket_sort", "mine", "gsm8k"]
+    assert catalogue.tasks["mine"].suites == ("inner", "outer")
+    one_file = load_catalogue([tmp_path / "a" / "mine.yaml"])
+    assert one_file.expand(["mine"]) == ["mine"]
+    assert load_catalogue([tasks_dir()]).unusable == {}
+
+
+def test_includes_merge_and_count_for_the_digest(tmp_path: Path) -> None:
+    write_task(tmp_path, "mine", "include: _shared\ntask: mine\ntest_split: other\n")
+    shared = tmp_path / "_shared"
+    shared.write_text(TASK, encoding="utf-8")
+    before = load_catalogue([tmp_path]).tasks["mine"]
+    assert before.split == "other"
+    shared.write_text(TASK + "# a remark\n", encoding="utf-8")
+    assert load_catalogue([tmp_path]).tasks["mine"].digest != before.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TASK.replace("in_domain", "everywhere"), "domain is 'everywhere'; it must be one of in_domain, cross_domain"),
+        (TASK.split("metadata")[0], r"metadata\.raml is missing: add .*domain, grader"),
+        (TASK + "output_type: multiple_choice\n", "output_type is multiple_choice"),
+        (TASK + "output_type: loglikelihood\n", "output_type is loglikelihood"),
+        (TASK + "gen_prefix: 'So '\n", "gen_prefix writes the start of the answer"),
+        (TASK + "doc_to_image: picture\n", "images"),
+        (TASK + "class: !function code.Mine\n", "a task in Python code"),
+        (TASK + "filter_list: [{name: m, filter: [{function: majority_vote}]}]\n", "majority_vote folds several"),
+        (TASK + "task: [broken\n", "not valid YAML"),
+        (TASK + "test_split: again\n", "test_split stands twice"),
+        (TASK + "include: nowhere\n", "cannot be read"),
+        (TASK.replace("revision: main", "revision: abc"), "dataset_kwargs.revision fetches 'main'"),
+        ("group: mine\ntask: [mine]\n", "lists mine"),
+        ("group: mine\ntask: [gsm8]\n", r"lists gsm8, and there is no such task\. Did you mean gsm8k"),
+        ("group: mine\ntask: [{task: gsm8k, repeats: 4}]\n", "is not a plain name"),
+        ("group: mine\nrepeats: 4\ntask: [gsm8k]\n", "repeats would change every member"),
+        ("tusk: mine\n", "neither a task: nor a group: key"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why_when_asked_for(tmp_path: Path, text: str, words: str) -> None:
+    write_task(tmp_path, "mine", text)
+    catalogue = load_catalogue([tmp_path])
+    assert catalogue.expand(["gsm8k"]) == ["gsm8k"]
+    with pytest.raises(TaskError, match=words):
+        catalogue.expand(["mine"])
+
+
+def test_a_name_in_two_files_is_refused(tmp_path: Path) -> None:
+    path = write_task(tmp_path, "other", TASK.replace("mine", "gsm8k", 1))
+    catalogue = load_catalogue([tmp_path])
+    with pytest.raises(TaskError, match=f"stands twice, in {path} and in"):
+        catalogue.expand(["gsm8k"])
+    with pytest.raises(TaskError, match="stands twice"):
+        catalogue.expand(["math"])
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="does not exist"):
+        load_catalogue([tmp_path / "nowhere"])

@@ -1,0 +1,92 @@
+"""tasks check: what it finds in YAML files that lm-eval would skip or only refuse with the data loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from raml_eval.errors import TaskError
+from raml_eval.tasks.check import check_tasks
+from tests.test_tasks_catalogue import TASK, write_task
+
+
+def test_the_shipped_tasks_are_clean() -> None:
+    assert check_tasks() == []
+
+
+def test_a_clean_folder_may_list_shipped_tasks(tmp_path: Path) -> None:
+    write_task(tmp_path, "mine", TASK)
+    write_task(tmp_path, "suite", "group: all\ntask: [mine, gsm8k, math]\nmetadata: {version: 1}\n")
+    assert check_tasks([tmp_path]) == []
+
+
+LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function raml_eval.tasks.docs.load_jsonl")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("task: [a\n", "is not valid YAML"),
+        ("- a\n- b\n", "holds list, not a mapping"),
+        ("", "holds NoneType, not a mapping"),
+        ("dataset_path: x\n", "lm-eval skips it silently"),
+        ("task: [a, b]\n", "it must be a name"),
+        (TASK + "doc_to_txt: question\n", "doc_to_txt is no key of an lm-eval task"),
+        (TASK + "raml: {domain: in_domain}\n", "raml is no key of an lm-eval task; our own go under metadata.raml"),
+        (TASK.replace("licence: MIT, ", ""), "metadata.raml.licence is missing"),
+        (TASK.replace(", revision: main", ""), "metadata.raml.revision is missing"),
+        (TASK.replace("source: mine", "origin: mine"), "metadata.raml.source is missing"),
+        (TASK.replace("source: mine", "origin: mine"), "metadata.raml.origin is no field"),
+        (TASK.replace("in_domain", "indomain"), "domain is 'indomain'"),
+        (TASK.replace("grader: math", "grader: maths"), "grader is 'maths'; it must be one of math, choice, exact"),
+        (TASK.replace("version: 1", "versoin: 1"), "metadata.version is missing"),
+        (TASK.replace("licence: MIT", "licence: MIT, chance: 25"), "chance is 25; it must be a number from 0"),
+        (TASK.replace("licence: MIT", "licence: MIT, cluster: 3"), "cluster is 3; it must name a column"),
+        (TASK.replace("generation_kwargs: {until: []}", ""), "stops at the first blank line"),
+        (TASK.replace("doc_to_target: answer", ""), "doc_to_target is missing"),
+        (TASK.replace("test_split: test", ""), "test_split is missing"),
+        (TASK.replace("dataset_path: someone/rows", ""), "dataset_path is missing"),
+        (TASK + "process_docs: !function raml_eval.tasks.docs.level_6\n", "defines no level_6. Did you mean level_5"),
+        (TASK + "process_docs: !function pick\n", "there is no module pick"),
+        (TASK + "process_docs: !function nowhere_at_all.pick\n", "there is no module nowhere_at_all"),
+        (LOCAL + "dataset_kwargs: {data_files: {test: rows.jsonl}}\n", "the data file rows.jsonl is not beside the YAML"),
+        ("group: g\ntask: [gsm8]\n", "lists gsm8, which is no task. Did you mean gsm8k"),
+        ("group: g\ntask: []\n", "task is missing or empty"),
+        ("group: g\ntask: [gsm8k]\nrepeat: 3\n", "repeat would change every member"),
+        ("include: _gone\ntask: a\n", "cannot be read"),
+    ],
+)
+def test_problems(tmp_path: Path, text: str, words: str) -> None:
+    write_task(tmp_path, "broken", text)
+    found = [problem.message for problem in check_tasks([tmp_path])]
+    assert any(words in message for message in found), found
+
+
+def test_functions_beside_the_yaml_are_found_and_not_run(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("raise SystemExit\ndef pick(rows): return rows\n", encoding="utf-8")
+    write_task(tmp_path, "mine", TASK + "process_docs: !function own.pick\n")
+    assert check_tasks([tmp_path]) == []
+
+
+def test_names_that_stand_twice_and_wrong_endings(tmp_path: Path) -> None:
+    first = write_task(tmp_path, "a", TASK)
+    write_task(tmp_path, "b", TASK)
+    (tmp_path / "c.yml").write_text(TASK, encoding="utf-8")
+    messages = {problem.path.name: problem.message for problem in check_tasks([tmp_path])}
+    assert messages == {
+        "b.yaml": f"the name mine stands in {first} too, and lm-eval takes one of them; rename it.",
+        "c.yml": "lm-eval reads only files that end in .yaml; rename it.",
+    }
+
+
+def test_a_problem_is_one_line_that_names_its_file(tmp_path: Path) -> None:
+    path = write_task(tmp_path, "a", "task: 'x\n")
+    (problem,) = check_tasks([path])
+    assert str(problem).startswith(f"{path}: is not valid YAML: ")
+    assert "\n" not in str(problem)
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="does not exist"):
+        check_tasks([tmp_path / "nowhere"])

@@ -1,0 +1,107 @@
+"""Data sets over a hub that fails, refuses or is not there at all."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.tasks.download import _Failure, _find_failure, can_reach
+from tests.hub import Hub, load_in_new_process, serve
+
+
+@pytest.fixture
+def dead_url() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+def test_a_hub_that_fails_now_and_then(hub: Hub, tmp_path: Path) -> None:
+    with serve(fail_first=1, fail_with=503) as flaky:
+        loaded = load_in_new_process(["aime24"], flaky.url, tmp_path / "home")
+    assert flaky.failed > 5
+    assert len(loaded["aime24"].questions) == 5
+    assert "status 503 from" in loaded["stderr"]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "passing", "pause"),
+    [
+        (503, {}, True, 0.0),
+        (500, {}, True, 0.0),
+        (429, {"Retry-After": "7"}, True, 7.0),
+        (408, {"Retry-After": "soon"}, True, 0.0),
+        (404, {}, False, 0.0),
+        (401, {}, False, 0.0),
+    ],
+)
+def test_which_answers_are_worth_another_try(status: int, headers: dict[str, str], passing: bool, pause: float) -> None:
+    import httpx
+    from huggingface_hub.errors import HfHubHTTPError
+
+    response = httpx.Response(status, headers=headers, request=httpx.Request("GET", "http://hub/file"))
+    failure = _caught(RuntimeError("load failed"), HfHubHTTPError("failed", response=response))
+    assert (failure.passing, failure.asked_pause_s, failure.url) == (passing, pause, "http://hub/file")
+
+
+def test_broken_connections_are_worth_another_try_and_other_errors_are_not() -> None:
+    import httpx
+
+    assert _caught(RuntimeError(), ConnectionResetError()).passing
+    assert _caught(RuntimeError(), httpx.ReadTimeout("slow")).passing
+    assert _caught(RuntimeError(), httpx.RemoteProtocolError("cut")).passing
+    assert not _caught(RuntimeError(), httpx.UnsupportedProtocol("no http")).passing
+    assert not _caught(RuntimeError(), ValueError("BuilderConfig 'x' not found")).passing
+
+
+def _caught(raised: Exception, inner: Exception) -> _Failure:
+    """The failure seen where a library raises one error while it handles another, and hides that."""
+    try:
+        try:
+            raise inner
+        except Exception:
+            raise raised from None
+    except Exception as error:
+        return _find_failure(error)
+
+
+def test_no_network_is_one_clear_error_within_seconds(dead_url: str, tmp_path: Path) -> None:
+    message, seconds = load_in_new_process(["gsm8k"], dead_url, tmp_path / "home")["gsm8k"]
+    assert re.match(f"task gsm8k needs the data set openai/gsm8k, but {dead_url} cannot be reached", message)
+    assert "HF_ENDPOINT" in message
+    assert "HF_HOME" in message
+    assert "pocket" in message
+    assert "\n" not in message
+    assert seconds < 20  # about 4 on an idle machine, nearly all of it imports; the clients' own retries alone take 23
+
+
+def test_a_cached_data_set_needs_no_hub(hub: Hub, dead_url: str, tmp_path: Path) -> None:
+    tasks = ["gpqa_diamond", "math500_l5"]
+    online = load_in_new_process(tasks, hub.url, tmp_path / "home")
+    unreachable = load_in_new_process(tasks, dead_url, tmp_path / "home")
+    offline = load_in_new_process([*tasks, "gsm8k"], hub.url, tmp_path / "home", HF_HUB_OFFLINE="1")
+    for name in tasks:
+        assert online[name] == unreachable[name] == offline[name]
+    assert offline["gsm8k"][0].startswith("task gsm8k needs the data set openai/gsm8k, but HF_HUB_OFFLINE is set and")
+
+
+def test_gated_and_missing_data_sets(tmp_path: Path) -> None:
+    with serve() as strict:
+        strict.gated.add("Idavidrein/gpqa")
+        del strict.repositories["openai/gsm8k"]  # type: ignore[attr-defined]
+        loaded: dict[str, Any] = load_in_new_process(["gpqa_diamond", "gsm8k"], strict.url, tmp_path / "home")
+    assert "Idavidrein/gpqa, which is gated" in loaded["gpqa_diamond"][0]
+    assert "HF_TOKEN" in loaded["gpqa_diamond"][0]
+    assert "does not give it: DatasetNotFoundError" in loaded["gsm8k"][0]
+    assert loaded["gsm8k"][1] < 10
+
+
+def test_can_reach(hub: Hub, dead_url: str) -> None:
+    assert can_reach(hub.url)
+    assert not can_reach(dead_url)
+    assert not can_reach("http://no.such.host.invalid")
