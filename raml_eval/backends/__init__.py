@@ -50,9 +50,7 @@ def check_model(model: str, revision: str | None = None) -> None:
     folder = Path(model).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise ModelError(
-                f"folder {model} has no config.json, so it is no checkpoint. Pass the folder that holds one."
-            )
+            raise ModelError(f"folder {model} has no config.json: it is no checkpoint. Pass the folder that holds one.")
         return
     if model.count("/") > 1 or model.startswith((".", "/", "~")):
         raise ModelError(

@@ -21,8 +21,8 @@ Script = Callable[[TokenIds, SamplingParams], Iterable[int]]
 class FakeBackend:
     """A backend that writes what its script says and keeps the contract: stops, limits and errors are the engine's.
 
-    The script gets the prompt's ids and the sampling, and yields ids for as long as it is asked; one that runs out before
-    the request is complete fails it. tokenizer is needed for stop strings only. latency_s is waited before each draw.
+    The script gets the prompt's ids and the sampling, and yields ids for as long as it is asked; one that runs out
+    before the request is complete fails it. tokenizer serves stop strings only. latency_s is waited before each draw.
     """
 
     def __init__(
@@ -81,8 +81,8 @@ class FakeBackend:
 def thinking_script(tokenizer: Tokenizer, eos_id: int, *, opener: str = "<think>", closer: str = "</think>") -> Script:
     """A script that thinks in lines of sums, closes, answers in a box and ends its turn.
 
-    It goes on from wherever the prompt stops: nothing opened, an open thinking (cut anywhere), or a closed one. Its text
-    follows from the prompt and the seed; at temperature 0 from the prompt alone.
+    It goes on from wherever the prompt stops: nothing opened, an open thinking (cut anywhere), or a closed one. Its
+    text follows from the prompt and the seed; at temperature 0 from the prompt alone.
     """
 
     def write(prompt_ids: TokenIds, params: SamplingParams) -> Iterator[int]:

@@ -67,6 +67,6 @@ class HfBackend:
 
 
 async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> HfBackend:
-    """The checkpoint loaded and its worker started. ConfigError: an unknown argument. ModelError: it cannot be loaded."""
+    """The checkpoint loaded and its worker started. ConfigError: a wrong argument. ModelError: it cannot be loaded."""
     parsed = HfArgs.parse(args)
     return HfBackend(await asyncio.to_thread(load_model, model, revision, parsed), parsed)

@@ -24,13 +24,14 @@ def grouped_attention(
 ) -> tuple[torch.Tensor, None]:
     """What transformers' sdpa attention gives; query (rows, heads, columns, size), key and value with fewer heads.
 
-    transformers repeats keys and values for each head of a group whenever there is a mask: at one new column a row that copy
-    costs as much as the attention. There the heads of a group can stand as the columns of one query instead.
+    transformers repeats keys and values for each head of a group whenever there is a mask: with one new column a row,
+    that copy costs as much as the attention. There the heads of a group can stand as the columns of one query instead.
     """
     rows, heads, columns, size = query.shape
     kv_heads = key.shape[1]
     if columns > 1 or heads == kv_heads or kwargs.get("position_bias") is not None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+        out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+        return out, None
     query = query.reshape(rows, kv_heads, heads // kv_heads, size)
     out = functional.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
     return out.reshape(rows, 1, heads, value.shape[-1]), None

@@ -44,7 +44,7 @@ class Row:
 
 
 class _Layer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values of one layer in buffers with room to grow, so that a step writes one column and copies nothing."""
+    """Keys and values of one layer in buffers with room to grow: a step writes one column and copies nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,8 +76,8 @@ def _grown(buffer: torch.Tensor, length: int) -> torch.Tensor:
 class Batch:
     """Rows that decode together, aligned at their last column: shorter rows have padding before them.
 
-    rows has None where a row has left; its place is computed along until the next join. mask, (rows, columns) of bool, is
-    False on padding. The last token of each row, shape (rows,), is drawn but not in the cache yet.
+    rows has None where a row has left; its place is computed along until the next join. mask, (rows, columns) of bool,
+    is False on padding. The last token of each row, shape (rows,), is drawn but not in the cache yet.
     """
 
     def __init__(self, model: Any, n_vocab: int, rows: Sequence[Row], cache: Cache, mask: torch.Tensor) -> None:
@@ -171,7 +171,7 @@ def join(batches: Sequence[Batch], rows: Collection[Row]) -> Batch:
 
 
 def _stack(parts: Sequence[tuple[torch.Tensor, torch.Tensor]], width: int) -> torch.Tensor:
-    """The chosen rows of tensors (rows, heads, columns, size), their last columns ending at width; zeros before, room after."""
+    """The chosen rows of tensors (rows, heads, columns, size), ending at column width; zeros before, room after."""
     heads, size = parts[0][0].shape[1], parts[0][0].shape[3]
     # Zeros, not whatever memory holds: a masked column still enters the sum, and 0 times a stray NaN is NaN.
     stacked = parts[0][0].new_zeros(sum(len(at) for _, at in parts), heads, _with_room(width), size)

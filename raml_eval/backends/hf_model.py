@@ -19,6 +19,7 @@ from raml_eval.types import BackendDescription
 
 _GIB = 2**30
 _ATTENTIONS = {"full_attention", "sliding_attention"}
+_TYPES: Mapping[str, Callable[[Any], Any]] = {"str": str, "int": int, "float": float}
 _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -27,7 +28,8 @@ class HfArgs:
     """What --backend-arg may set. batch_size counts rows, max_batch_tokens the padded tokens of one prefill.
 
     dtype auto: float32 on a CPU, the checkpoint's own elsewhere. cache_gib 0: 2 on a CPU, two thirds of the free memory
-    of a GPU. threads 0: torch's own number, but one for a model so small that sharing an operation costs more than it saves.
+    of a GPU. threads 0: torch's own number, but one for a model so small that sharing an operation costs more than it
+    saves.
     """
 
     dtype: str = "auto"
@@ -40,7 +42,7 @@ class HfArgs:
     @classmethod
     def parse(cls, args: Mapping[str, Any]) -> Self:
         """The arguments, converted from what a command line gives. ConfigError: an unknown name or a wrong value."""
-        known = {f.name: type(f.default) for f in fields(cls)}
+        known: dict[str, Callable[[Any], Any]] = {f.name: _TYPES[str(f.type)] for f in fields(cls)}
         values = {}
         for name, value in args.items():
             if name not in known:
@@ -49,7 +51,7 @@ class HfArgs:
             try:
                 values[name] = known[name](value)
             except (TypeError, ValueError) as error:
-                wanted = known[name].__name__
+                wanted = getattr(known[name], "__name__", "a number")
                 raise ConfigError(f"hf argument {name} is {value!r}; it must be of type {wanted}.") from error
         parsed = cls(**values)
         if parsed.dtype not in _DTYPES:
@@ -72,7 +74,7 @@ class LoadedModel:
 
 
 def load_model(model: str, revision: str | None, args: HfArgs) -> LoadedModel:
-    """The checkpoint in memory, on its device. ModelError: it cannot be loaded, or its layers keep other state than keys."""
+    """The checkpoint in memory, on its device. ModelError: it cannot be loaded, or it has more than attention layers."""
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
     transformers.utils.logging.disable_progress_bar()
@@ -85,7 +87,7 @@ def load_model(model: str, revision: str | None, args: HfArgs) -> LoadedModel:
     other = set(getattr(text_config, "layer_types", None) or []) - _ATTENTIONS
     if other:
         raise ModelError(
-            f"model {model} has layers of type {', '.join(sorted(other))}; the hf backend batches attention layers only. "
+            f"model {model} has layers of type {', '.join(sorted(other))}; the hf backend has attention layers only. "
             "Use --backend vllm."
         )
     if loaded.config._attn_implementation == "sdpa":

@@ -38,6 +38,7 @@ class BatchSampling:
 
         greedy = [p.temperature == 0 for p in params]
         k = [p.top_k or n_vocab for p in params]
+        p_cut = [p.top_p if p.top_p < 1 else 2.0 for p in params]  # no cumulated mass reaches 2, rounding included
         penalised = any(p.repetition_penalty != 1 for p in params)
         seen = None
         if penalised:
@@ -50,10 +51,7 @@ class BatchSampling:
             temperature=column([p.temperature or 1.0 for p in params]),
             min_p=column([p.min_p for p in params]) if any(p.min_p > 0 for p in params) else None,
             top_k=column(k) if min(k) < n_vocab else None,
-            # A row without top-p must lose nothing to rounding: no cumulated mass reaches 2.
-            top_p=column([p.top_p if p.top_p < 1 else 2.0 for p in params])
-            if any(p.top_p < 1 for p in params)
-            else None,
+            top_p=column(p_cut) if min(p_cut) < 1 else None,
             n_candidates=min(max(k), n_vocab),
             penalty=column([p.repetition_penalty for p in params]) if penalised else None,
             seen=seen,
@@ -64,8 +62,8 @@ def draw_tokens(logits: torch.Tensor, sampling: BatchSampling, noise: Sequence[f
     """One token id a row, shape (rows,); logits are (rows, vocabulary) in float32 and are not kept.
 
     noise is one uniform number in [0, 1) a row: the token is where the cumulated filtered distribution, in the order of
-    the vocabulary, passes it. Order of the filters, as in vLLM: repetition penalty, temperature, min-p, top-k, top-p. Ties
-    at a limit go to the lower ids first, so top_k=1 is greedy. Greedy rows ignore their noise.
+    the vocabulary, passes it. Order of the filters, as in vLLM: repetition penalty, temperature, min-p, top-k, top-p.
+    Exactly k tokens pass top-k, ties or not. Greedy rows ignore their noise.
     """
     if sampling.penalty is not None:
         penalised = torch.where(logits > 0, logits / sampling.penalty, logits * sampling.penalty)
@@ -103,8 +101,8 @@ def _filter(logits: torch.Tensor, sampling: BatchSampling) -> torch.Tensor:
 def _invert(logits: torch.Tensor, noise: Sequence[float]) -> torch.Tensor:
     """The token at which the cumulated distribution passes the noise, shape (rows,).
 
-    Summed in float64 and in the order of the vocabulary: a logit that differs in its last bit, as it does between batches of
-    different shapes, then moves a limit by about that much and no token changes its place.
+    Summed in float64 and in the order of the vocabulary: a logit that differs in its last bit, as it does between
+    batches of different shapes, then moves a limit by about that much and no token changes its place.
     """
     cumulated = logits.softmax(-1).cumsum(-1, dtype=torch.float64)
     total = cumulated[:, -1:]

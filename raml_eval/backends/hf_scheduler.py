@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import InvalidStateError
+from contextlib import suppress
 
 import torch
 
@@ -150,18 +151,14 @@ class Scheduler:
 
 def complete(row: Row, completion: Completion) -> None:
     """The row's caller has its completion, unless it was cancelled meanwhile."""
-    try:
+    with suppress(InvalidStateError):
         row.future.set_result(completion)
-    except InvalidStateError:
-        pass
 
 
 def fail(row: Row, message: str) -> None:
     """The row's caller has a GenerationError, unless it was cancelled meanwhile."""
-    try:
+    with suppress(InvalidStateError):
         row.future.set_exception(GenerationError(message))
-    except InvalidStateError:
-        pass
 
 
 def _is_out_of_memory(error: Exception) -> bool:

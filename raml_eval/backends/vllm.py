@@ -1,0 +1,245 @@
+"""vLLM as an engine: its asynchronous driver, on the GPU build and the CPU build alike."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from raml_eval.backends.requests import check_request
+from raml_eval.backends.vllm_plugin import declare_plugin
+from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
+from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
+
+_GIB = 2**30
+_FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
+# Below the first, vLLM samples at the first; above the second it refuses.
+_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.01, 2.0
+_OURS = {
+    "model": "It is --model.",
+    "revision": "It is --revision.",
+    "skip_tokenizer_init": "Stop strings need the tokenizer.",
+    "generation_config": "Every sampling field is explicit here, so the checkpoint's own defaults must not enter.",
+}
+# A seeded request of which a step prefills only a part kills the CPU engine: there each prompt is prefilled whole.
+_CPU_DEFAULTS = {
+    "block_size": 32,
+    "dtype": "float32",
+    "enable_chunked_prefill": False,
+    "enforce_eager": True,
+    "max_num_seqs": 256,
+}
+_QUIET_LOGS = {
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+}
+_DEFAULTS = {"disable_log_stats": True, "enable_log_requests": False, "seed": 0, "use_tqdm_on_load": False}
+_RECORDED = {
+    "cache_config": ("block_size", "cache_dtype", "enable_prefix_caching"),
+    "scheduler_config": ("enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "async_scheduling"),
+    "parallel_config": ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"),
+    "model_config": ("enforce_eager", "quantization"),
+}
+
+
+class VllmBackend:
+    """A checkpoint in vLLM's own process, which ends with this one however that ends."""
+
+    def __init__(self, engine: Any, description: BackendDescription) -> None:
+        self.description = description
+        self._engine = engine
+        self._n_vocab: int = engine.model_config.get_vocab_size()
+        self._numbers = itertools.count()
+        self._pending: set[str] = set()
+        self._closed = False
+
+    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
+        """The engine's draw, in full. GenerationError: it cannot fit, the engine refused it or died, or was closed."""
+        check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
+        if self._closed:
+            raise GenerationError("the vllm backend is closed. Open a new one.")
+        request_id = str(next(self._numbers))
+        self._pending.add(request_id)
+        try:
+            return await self._draw(list(prompt_ids), _engine_params(params), request_id)
+        except GenerationError:
+            raise
+        except Exception as error:
+            state = "died; every later request fails too" if self._engine.errored else "refused the request"
+            raise GenerationError(f"the vLLM engine {state}: {type(error).__name__}: {error}") from error
+        finally:
+            self._pending.discard(request_id)
+
+    async def _draw(self, prompt_ids: list[int], params: Any, request_id: str) -> Completion:
+        from vllm import TokensPrompt
+
+        output = None
+        async for request_output in self._engine.generate(
+            TokensPrompt(prompt_token_ids=prompt_ids), params, request_id
+        ):
+            output = request_output.outputs[0]
+        finish = _FINISH.get(str(output.finish_reason)) if output else None
+        if output is None or finish is None or (finish is Finish.LENGTH and len(output.token_ids) != params.max_tokens):
+            reason = f"{len(output.token_ids)} tokens, {output.finish_reason}" if output else "no output"
+            raise GenerationError(f"the vLLM engine ended a request early ({reason}). Run again to draw it.")
+        return Completion(tuple(output.token_ids), finish)
+
+    async def aclose(self) -> None:
+        """The engine's processes have ended; requests that were under way have failed."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pending and not self._engine.errored:
+            await self._engine.abort(list(self._pending))
+            await asyncio.sleep(0)
+        self._engine.shutdown()
+
+
+def _engine_params(params: SamplingParams) -> Any:
+    """vLLM's parameters with every field that could change a token explicit."""
+    from vllm import SamplingParams as EngineParams
+    from vllm.sampling_params import RequestOutputKind
+
+    if 0 < params.temperature < _MIN_TEMPERATURE or params.temperature > _MAX_TEMPERATURE:
+        raise GenerationError(
+            f"temperature is {params.temperature}; vLLM takes 0 or {_MIN_TEMPERATURE} to {_MAX_TEMPERATURE}. Change it."
+        )
+    return EngineParams(
+        n=1,
+        temperature=params.temperature,
+        top_p=params.top_p,
+        top_k=params.top_k,
+        min_p=params.min_p,
+        repetition_penalty=params.repetition_penalty,
+        presence_penalty=0.0,
+        frequency_penalty=0.0,
+        seed=params.seed,
+        max_tokens=params.max_tokens,
+        min_tokens=0,
+        ignore_eos=True,  # stop_ids hold every end of text; the engine's own list is not asked
+        stop_token_ids=list(params.stop_ids),
+        stop=list(params.stop_strings),
+        detokenize=bool(params.stop_strings),
+        include_stop_str_in_output=True,
+        skip_special_tokens=False,
+        spaces_between_special_tokens=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> VllmBackend:
+    """The engine's process started and the checkpoint loaded into it.
+
+    args are fields of vLLM's AsyncEngineArgs; on a CPU, what keeps seeds reproducible is the default. ConfigError: an unknown
+    argument or one that would make results depend on the batch. ModelError: vLLM cannot start with this model.
+    """
+    declare_plugin()
+    with _quiet():
+        return _start(model, revision, args)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """vLLM and the processes it starts meanwhile report errors only, and nothing on stdout, where the tables go.
+
+    What the user has set in the environment stays.
+    """
+    for name, value in _QUIET_LOGS.items():
+        os.environ.setdefault(name, value)
+    filters = os.environ.get("PYTHONWARNINGS")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if filters is None:
+            del os.environ["PYTHONWARNINGS"]
+
+
+def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBackend:
+    from vllm import AsyncEngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    on_cpu = current_platform.is_cpu()
+    _check_args(args, [f.name for f in dataclasses.fields(AsyncEngineArgs)], on_cpu)
+    defaults = _DEFAULTS | (_cpu_defaults() if on_cpu else {})
+    folder = Path(model).expanduser()
+    try:
+        engine_args = AsyncEngineArgs(
+            model=str(folder) if folder.is_dir() else model,
+            revision=revision,
+            tokenizer_revision=revision,
+            generation_config="vllm",
+            **{**defaults, **args},
+        )
+        engine = AsyncLLM.from_engine_args(engine_args)
+    except Exception as error:
+        given = f" with {dict(args)}" if args else ""
+        raise ModelError(
+            f"vLLM cannot start with model {model}{given}: {type(error).__name__}: {error} "
+            "The cause may stand above in the engine's log; VLLM_LOGGING_LEVEL=INFO shows more."
+        ) from error
+    return VllmBackend(engine, _describe(engine.vllm_config, args, on_cpu))
+
+
+def _cpu_defaults() -> dict[str, Any]:
+    # The engine would take half of the memory for its cache.
+    return _CPU_DEFAULTS | ({} if os.environ.get("VLLM_CPU_KVCACHE_SPACE") else {"kv_cache_memory_bytes": _GIB})
+
+
+def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> None:
+    for name in args:
+        if name not in known:
+            raise ConfigError(f"vLLM has no engine argument {name!r}.{near_names(name, known)}")
+        if name in _OURS:
+            raise ConfigError(f"the engine argument {name} cannot be set. {_OURS[name]}")
+    if on_cpu and args.get("enable_chunked_prefill"):
+        raise ConfigError(
+            "enable_chunked_prefill is true; on the CPU it must be false: the engine dies of a seeded request whose prompt "
+            "is prefilled in parts. Leave it out."
+        )
+    if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
+        raise ConfigError(
+            "VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it."
+        )
+
+
+def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:
+    import torch
+    import vllm
+
+    dtype = str(config.model_config.dtype).removeprefix("torch.")
+    details = {name: getattr(getattr(config, part), name, None) for part, names in _RECORDED.items() for name in names}
+    batch_invariant = os.environ.get("VLLM_BATCH_INVARIANT") == "1"
+    return BackendDescription(
+        name="vllm",
+        version=vllm.__version__,
+        device="cpu" if on_cpu else torch.cuda.get_device_name(),
+        dtype=dtype,
+        context=config.model_config.max_model_len,
+        # Measured on the CPU in these two; a GPU's kernels depend on the batch unless told otherwise.
+        reproducible=dtype in ("float32", "bfloat16") if on_cpu else batch_invariant,
+        details={
+            **{name: _plain(value) for name, value in details.items()},
+            "batch_invariant": batch_invariant,
+            "torch": torch.__version__,
+            "args": {
+                name: value if isinstance(value, int | float | str | None) else str(value)
+                for name, value in args.items()
+            },
+        },
+    )
+
+
+def _plain(value: Any) -> int | float | str | None:
+    return value if isinstance(value, int | float | str | None) else str(value)

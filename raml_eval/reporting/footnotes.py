@@ -1,0 +1,198 @@
+"""The caveats of a table, each with the places that it belongs to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raml_eval.reporting.render import percent
+from raml_eval.tables import MACRO, STABILITY, Row, budget_label, frame_rows, is_greedy, missing_samples, n_planned, run_labels
+from raml_eval.types import Status, StoredRun, Trajectory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Place = tuple[str | None, str | None, str | None]  # run, task, budget; None: all of them
+Rows = list[Row]
+Found = tuple[str, frozenset[Place]]
+LISTED = 4  # places named in one footnote; the rest is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Footnote:
+    """One caveat. Its mark stands at each of its places; without places it holds for the whole table."""
+
+    text: str
+    places: frozenset[Place] = frozenset()
+
+
+def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
+    """Every caveat that the runs and their frame call for, in a fixed order; the text names the run where there are several."""
+    found: list[Footnote] = []
+    rows = frame_rows(frame)
+    for run, label in zip(runs, run_labels(runs), strict=True):
+        own = [row for row in rows if row["run"] == label]
+        prefix = f"{label}: " if len(runs) > 1 else ""
+        for find in _FINDERS:
+            found += [Footnote(prefix + text, places) for text, places in find(run, label, own)]
+    return found
+
+
+def footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[str]:
+    """The texts of all caveats, in the order of their numbers from 1."""
+    return [note.text for note in find_footnotes(runs, frame)]
+
+
+def _list_some(words: Sequence[str]) -> str:
+    more = f" and {len(words) - LISTED} more" if len(words) > LISTED else ""
+    return ", ".join(words[:LISTED]) + more
+
+
+def _task_rows(own: Rows, metric: str) -> Rows:
+    return [row for row in own if row["metric"] == metric and row["task"] != MACRO]
+
+
+def _partial(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    missing = missing_samples(run)
+    if not missing:
+        return []
+    text = (
+        f"partial: {sum(missing.values())} of {n_planned(run)} planned samples are missing ({run.n_errors} of them failed); "
+        f"short thinking finishes first, so these numbers are biased"
+    )
+    return [(text, frozenset((label, task, budget_label(budget)) for task, budget in missing))]
+
+
+def _subset(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    limit = run.manifest.get("plan", {}).get("limit")
+    if limit is None:
+        return []
+    return [(f"a seeded subset of at most {limit} questions a task (--limit {limit})", frozenset({(label, None, None)}))]
+
+
+def _synthetic(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    found: list[Found] = []
+    for task in run.tasks:
+        rows = [q.synthetic for (of, _), q in run.questions.items() if of == task]
+        if any(rows):
+            text = f"{task}: {sum(rows)} of {len(rows)} questions are synthetic; no score on the benchmark of that name"
+            found.append((text, frozenset({(None, task, None), (label, task, None)})))
+    return found
+
+
+def _timeouts(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    stopped = [r for r in run.records if r.status is Status.TIMEOUT]
+    if not stopped:
+        return []
+    worst, best = (
+        {(row["task"], row["budget"]): row["value"] for row in _task_rows(own, f"accuracy_{end}")} for end in ("worst", "best")
+    )
+    listed = [
+        f"{task} at {budget} {percent(low)} to {percent(best[task, budget])}"
+        for (task, budget), low in worst.items()
+        if low is not None and best[task, budget] > low
+    ]
+    text = (
+        f"the grader was stopped on {len(stopped)} of {len(run.records)} samples, which count as wrong; worst and best "
+        f"accuracy in percent: {_list_some(listed)}"
+    )
+    return [(text, frozenset((label, r.key.task, budget_label(r.budget)) for r in stopped))]
+
+
+def _rate_note(metric: str, text: str, mark: bool) -> Callable[[StoredRun, str, Rows], list[Found]]:
+    def find(run: StoredRun, label: str, own: Rows) -> list[Found]:
+        rows = [row for row in _task_rows(own, metric) if row["value"]]
+        if not rows:
+            return []
+        top = max(rows, key=lambda row: float(row["value"]))
+        places = frozenset((label, row["task"], row["budget"]) for row in rows)
+        share = f"up to {percent(top['value'])} % of samples ({top['task']} at {top['budget']})"
+        return [(text.format(share=share), places if mark else frozenset())]
+
+    return find
+
+
+def _uncovered(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    if is_greedy(run) and run.n_samples > 1:
+        names = ", ".join(STABILITY)
+        return [(f"greedy draws only repeat themselves, so {names} are not given", frozenset({(label, None, None)}))]
+    totals = Counter(task for task, _ in run.questions)
+    empty: dict[int, Rows] = {}
+    for row in _task_rows(own, "pass@k"):
+        if row["value"] is None:
+            empty.setdefault(row["k"], []).append(row)
+    found: list[Found] = []
+    for k, rows in sorted(empty.items()):
+        listed = [
+            f"{row['n_questions']} of {totals[row['task']]} questions of {row['task']} at {row['budget']}" for row in rows
+        ]
+        names = ", ".join(name.replace("@k", f"@{k}") for name in STABILITY)
+        places = frozenset((label, row["task"], row["budget"]) for row in rows)
+        found.append((f"{names} need {k} samples per question and are not given; {_list_some(listed)} have them", places))
+    return found
+
+
+def _gains(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    totals = {(row["task"], row["budget"]): row["n_questions"] for row in _task_rows(own, "avg@n")}
+    fewer = [row for row in _task_rows(own, "gain") if row["n_questions"] < totals[row["task"], row["budget"]]]
+    listed = [
+        f"{row['n_questions']} of {totals[row['task'], row['budget']]} in {row['task']} at {row['budget']}" for row in fewer
+    ]
+    text = f"gains cover only the questions that the base run has too: {_list_some(listed)}"
+    return [(text, frozenset())] if fewer else []
+
+
+def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    redrawn = sum(t.redrawn for t in run.trajectories.values())
+    if not redrawn:
+        return []
+    text = (
+        f"{redrawn} of {len(run.trajectories)} trajectories were drawn anew after an interruption on an engine whose "
+        f"seeds do not reproduce, which favours short thinking"
+    )
+    return [(text, frozenset({(label, None, None)}))]
+
+
+def _unpaired(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    draws: dict[object, set[str]] = {}
+    for record in run.records:
+        if record.trajectory:
+            draws.setdefault(record.key, set()).add(record.trajectory)
+    several = sum(len(ids) > 1 and not _one_draw([run.trajectories[i] for i in ids]) for ids in draws.values())
+    if not several:
+        return []
+    text = (
+        f"the budgets of {several} of {len(draws)} samples are no cuts of one trajectory: their thinking was drawn at "
+        f"several limits and came out differently"
+    )
+    return [(text, frozenset({(label, None, None)}))]
+
+
+def _one_draw(trajectories: Sequence[Trajectory]) -> bool:
+    """Each shorter draw begins the longest one, as a reproducible engine draws it."""
+    longest = max(trajectories, key=lambda t: len(t.token_ids)).token_ids
+    return all(t.token_ids == longest[: len(t.token_ids)] for t in trajectories)
+
+
+def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    engine: Mapping[str, object] = run.manifest.get("engine", {})
+    if engine.get("reproducible", True):
+        return []
+    return [(f"the engine ({engine.get('name')}) does not reproduce seeded draws", frozenset({(label, None, None)}))]
+
+
+_FINDERS = (
+    _partial,
+    _subset,
+    _synthetic,
+    _timeouts,
+    _rate_note("unfinished_rate", "{share} are unfinished and count as wrong", mark=True),
+    _uncovered,
+    _gains,
+    _rate_note("forced_rate", "the budget cut the thinking of {share}", mark=False),
+    _redrawn,
+    _unpaired,
+    _engine,
+)

@@ -1,0 +1,80 @@
+"""The frame by what its numbers are, as the tables of a report look it up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from raml_eval.reporting.footnotes import Footnote, Place, find_footnotes
+from raml_eval.reporting.render import Cell, percent
+from raml_eval.tables import Row, frame_rows, run_labels
+from raml_eval.types import StoredRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Key(NamedTuple):
+    """What one number of the frame is."""
+
+    run: str
+    task: str
+    domain: str
+    budget: str
+    metric: str
+    k: int | None = None
+    tau: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The frame by key, with the names of its rows. short leaves out what a terminal has no room for."""
+
+    rows: dict[Key, Row]
+    models: dict[str, str]  # run label -> name shown
+    lines: tuple[tuple[str, str], ...]  # run label and budget, one for each row of a table
+    ks: tuple[int, ...]  # above 1: pass@1 and its kin are avg@n
+    notes: tuple[Footnote, ...]
+    short: bool
+
+    @property
+    def has_gains(self) -> bool:
+        """A base run was named."""
+        return any(key.metric == "gain" for key in self.rows)
+
+    def share(self, key: Key, *, digits: int = 1, signed: bool = False, marks: tuple[int, ...] = ()) -> Cell:
+        """The number in percent with its interval; 'n/a' where it cannot be given, blank where the frame has none."""
+        row = self.rows.get(key)
+        return Cell("" if row is None else percent(row["value"], row["low"], row["high"], digits=digits, signed=signed), marks)
+
+    def plain(self, key: Key, scale: float = 1.0) -> Cell:
+        """The number times scale, without its interval; blank where the frame has none."""
+        row = self.rows.get(key)
+        if row is None:
+            return Cell("")
+        return Cell("n/a" if row["value"] is None else f"{scale * row['value']:.1f}")
+
+    def marks(self, *places: Place) -> tuple[int, ...]:
+        """The numbers of the footnotes that belong to any of the places."""
+        return tuple(i for i, note in enumerate(self.notes, 1) if note.places.intersection(places))
+
+
+def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool) -> Numbers:
+    """The numbers of the frame by key. A model's name is followed by its run's where two runs share it."""
+    rows: dict[Key, Row] = {}
+    for row in frame_rows(frame):
+        rows[Key(*(row[name] for name in Key._fields))] = row
+    names = [run.model for run in runs]
+    shown = {
+        label: run.model if names.count(run.model) == 1 else f"{run.model} ({label})"
+        for run, label in zip(runs, run_labels(runs), strict=True)
+    }
+    return Numbers(
+        rows=rows,
+        models=shown,
+        lines=tuple(dict.fromkeys((key.run, key.budget) for key in rows)),
+        ks=tuple(sorted({key.k for key in rows if key.k is not None and key.k > 1})),
+        notes=tuple(find_footnotes(runs, frame)),
+        short=short,
+    )

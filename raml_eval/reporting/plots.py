@@ -1,0 +1,84 @@
+"""Figures made from the tidy frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raml_eval.errors import MetricError
+from raml_eval.tables import MACRO, budget_order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Okabe and Ito's palette: told apart with any colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+SPREAD = 0.05  # of a step, between the points of neighbouring lines
+
+
+def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
+    """A figure stands at path (its ending says which kind: svg, png, pdf): accuracy over thinking budget.
+
+    A line for each task and run, in percent with the frame's intervals; budgets are equally spaced, and "off", which is
+    another prompt, stands apart from the line. Raises MetricError for a frame without accuracy.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    shown = frame[(frame["metric"] == "avg@n") & (frame["task"] != MACRO) & frame["value"].notna()]
+    if shown.empty:
+        raise MetricError("the frame has no avg@n to plot. Give the frame of build_frame for a run with samples.")
+    budgets = sorted(set(shown["budget"]), key=budget_order)
+    lines = list(dict.fromkeys(zip(shown["run"], shown["task"], strict=True)))
+    tasks = list(dict.fromkeys(task for _, task in lines))
+    runs = list(dict.fromkeys(run for run, _ in lines))
+    with mpl.rc_context({"font.size": 10, "svg.hashsalt": "raml_eval"}):  # equal frames give equal files
+        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = figure.subplots()
+        for number, (run, task) in enumerate(lines):
+            own = shown[(shown["run"] == run) & (shown["task"] == task)]
+            shift = (number - (len(lines) - 1) / 2) * min(SPREAD, 0.5 / len(lines))
+            label = (task if len(runs) == 1 else f"{task}, {run}").replace("$", r"\$")  # else it reads as mathematics
+            colour = COLOURS[tasks.index(task) % len(COLOURS)]
+            _draw_line(axes, own, budgets, shift, label, colour, STYLES[runs.index(run) % len(STYLES)])
+        _finish(axes, budgets, str(shown["n_samples"].max()))
+        out = Path(path)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out, dpi=150, metadata={"Date": None} if out.suffix == ".svg" else None)
+    return out
+
+
+def _draw_line(
+    axes: Any, own: pd.DataFrame, budgets: list[str], shift: float, label: str, colour: str, style: tuple[str, str]
+) -> None:
+    import numpy as np
+
+    line, marker = style
+    places = [budgets.index(budget) + shift for budget in own["budget"]]
+    values = 100 * own["value"].to_numpy()
+    below = np.maximum(values - 100 * own["low"].to_numpy(), 0)  # a rounding error below 0 is refused
+    above = np.maximum(100 * own["high"].to_numpy() - values, 0)
+    axes.errorbar(
+        places,
+        values,
+        yerr=[below, above],
+        fmt=marker,
+        color=colour,
+        capsize=2.5,
+        markersize=5,
+        elinewidth=1,
+        label=label,
+    )
+    swept = [i for i, budget in enumerate(own["budget"]) if budget != "off"]
+    axes.plot([places[i] for i in swept], [values[i] for i in swept], line, color=colour, linewidth=1.5)
+
+
+def _finish(axes: Any, budgets: list[str], n: str) -> None:
+    axes.set_xticks(range(len(budgets)), budgets)
+    axes.set_xlabel("thinking budget (tokens)")
+    axes.set_ylabel(f"accuracy, avg@{n} (%)")
+    axes.set_ylim(-2, 102)
+    axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False)

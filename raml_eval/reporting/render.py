@@ -1,0 +1,213 @@
+"""Tables and words in the form a reader asked for, with every text escaped for that form."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import ConfigError, near_names
+
+TEMPLATES = Path(__file__).parent / "templates"
+WIDTH = 100  # columns of a terminal
+MAX_LABEL = 32  # columns of a terminal that one label may take
+
+
+class Ready(str):
+    """Text that is already in the form of the document, and must not be escaped again."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its text, unescaped, and the numbers of the footnotes that stand beside it."""
+
+    text: str
+    marks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under a header. The first n_labels columns say what a row is; a terminal repeats them when it splits."""
+
+    title: str
+    header: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    n_labels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one form of document writes words, footnote marks and tables."""
+
+    escape: Callable[[str], str]
+    mark: Callable[[str], str]
+    table: Callable[[Table], str]
+
+
+def percent(
+    value: float | None, low: float | None = None, high: float | None = None, *, digits: int = 1, signed: bool = False
+) -> str:
+    """A share in percent with its interval, such as '61.3 [57.0, 65.4]'; 'n/a' for a number that cannot be given."""
+    if value is None:
+        return "n/a"
+    text = f"{100 * value:{'+' if signed else ''}z.1f}"
+    return text if low is None or high is None else f"{text} [{100 * low:z.{digits}f}, {100 * high:z.{digits}f}]"
+
+
+def shorten(text: str, size: int = MAX_LABEL) -> str:
+    """The text, cleaned, in at most size characters."""
+    text = clean(text)
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def clean(text: str) -> str:
+    """The text on one line, without control and formatting characters: they could redraw a terminal."""
+    seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    return " ".join(seen.split())
+
+
+def escape_markdown(text: str) -> str:
+    """The text as Markdown shows it literally, in a table too."""
+    # An underscore within a word is literal, and a bracket is where no second one follows: those stay readable.
+    safe = html.escape(clean(text), quote=False)
+    return re.sub(r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\])[(\[:]", r"\\\g<0>", safe)
+
+
+_LATEX = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "τ": r"$\tau$",
+    "≤": r"$\le$",
+}
+
+
+def escape_latex(text: str) -> str:
+    """The text as LaTeX prints it literally."""
+    safe = "".join(_LATEX.get(c, c) for c in clean(text)).replace("--", "-{}-")
+    return f"{{[}}{safe[1:]}" if safe.startswith("[") else safe  # a row that begins with [ would read as an option of \\
+
+
+def _grid(table: Table, form: str, escape: Callable[[str], str], mark: Callable[[str], str]) -> str:
+    from tabulate import tabulate
+
+    def write(cell: Cell) -> str:
+        return escape(cell.text) + (mark(",".join(map(str, cell.marks))) if cell.marks else "")
+
+    rows = [[write(cell) for cell in row] for row in table.rows]
+    align = ["left"] * table.n_labels + ["right"] * (len(table.header) - table.n_labels)
+    return tabulate(rows, [write(cell) for cell in table.header], form, disable_numparse=True, colalign=align if rows else None)
+
+
+def _mark_markdown(numbers: str) -> str:
+    return f"<sup>{numbers}</sup>"
+
+
+def _mark_latex(numbers: str) -> str:
+    return f"\\textsuperscript{{{numbers}}}"
+
+
+def _mark_terminal(numbers: str) -> str:
+    return " " + numbers.translate(str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹ "))
+
+
+def _write_terminal(cell: Cell) -> str:
+    return clean(cell.text) + (_mark_terminal(",".join(map(str, cell.marks))) if cell.marks else "")
+
+
+def _terminal(table: Table) -> str:
+    lines = [[_write_terminal(cell) for cell in row] for row in (table.header, *table.rows)]
+    widths = [max(len(line[column]) for line in lines) + 2 for column in range(len(table.header))]
+    label_width = sum(min(w, MAX_LABEL + 2) for w in widths[: table.n_labels])
+    groups: list[list[int]] = [[]]
+    for column in range(table.n_labels, len(widths)):
+        if groups[-1] and label_width + sum(widths[c] for c in groups[-1]) + widths[column] > WIDTH:
+            groups.append([])
+        groups[-1].append(column)
+    return "\n\n".join(_terminal_part(lines, table.n_labels, group) for group in groups)
+
+
+def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Sequence[int]) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for label in range(n_labels):
+        grid.add_column(Text(lines[0][label]), max_width=MAX_LABEL, overflow="fold")
+    for column in columns:
+        grid.add_column(Text(lines[0][column]), justify="right", no_wrap=True)
+    above: Sequence[str] = ()
+    for line in lines[1:]:
+        same = 0  # a label that repeats the line above is left blank, but never the last one
+        while above and same < n_labels - 1 and line[same] == above[same]:
+            same += 1
+        grid.add_row(*([Text("")] * same + [Text(line[c]) for c in (*range(same, n_labels), *columns)]))
+        above = line
+    out = io.StringIO()
+    Console(file=out, width=WIDTH, color_system=None, legacy_windows=False).print(grid)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+FORMATS = {
+    "terminal": Format(clean, _mark_terminal, _terminal),
+    "markdown": Format(escape_markdown, _mark_markdown, lambda table: _grid(table, "pipe", escape_markdown, _mark_markdown)),
+    "latex": Format(escape_latex, _mark_latex, lambda table: _grid(table, "latex_raw", escape_latex, _mark_latex)),
+}
+
+
+def known_templates() -> dict[str, list[str]]:
+    """Each template's name with the formats it is written for."""
+    known: dict[str, list[str]] = {}
+    for path in sorted(TEMPLATES.glob("[!_]*.jinja")):
+        name, form, _ = path.name.split(".")
+        known.setdefault(name, []).append(form)
+    return known
+
+
+def find_template(name: str, form: str) -> str:
+    """The file name of a report template. Raises ConfigError for an unknown name, and for a form it is not written in."""
+    known = known_templates()
+    if name not in known:
+        raise ConfigError(f"there is no report template {name!r}.{near_names(name, known)} Known: {', '.join(known)}.")
+    if form not in known[name]:
+        raise ConfigError(f"template {name} has no form {form!r}, only {', '.join(known[name])}. Choose one with --format.")
+    return f"{name}.{form}.jinja"
+
+
+def render(file: str, form: str, **values: Any) -> str:
+    """The template filled in; every value is escaped for the form, tables are laid out by the filter 'grid'."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    chosen = FORMATS[form]
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=lambda value: value if isinstance(value, Ready) else chosen.escape(str(value)),
+    )
+    environment.filters["grid"] = lambda table: Ready(chosen.table(table))
+    environment.filters["underline"] = lambda text, with_: Ready(clean(text) + "\n" + with_ * len(clean(text)))
+    environment.filters["ready"] = lambda text: Ready(text)
+    environment.filters["wrap"] = lambda text, indent: Ready(_wrap(clean(text), indent))
+    return environment.get_template(file).render(**values)
+
+
+def _wrap(text: str, indent: int) -> str:
+    import textwrap
+
+    return textwrap.fill(text, WIDTH - indent, break_long_words=False).replace("\n", "\n" + " " * indent)

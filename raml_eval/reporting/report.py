@@ -1,0 +1,78 @@
+"""Runs to a report: grouped by domain, one row for each model and budget, a footnote for every caveat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.numbers import index_numbers
+from raml_eval.reporting.render import FORMATS, find_template, render
+from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
+from raml_eval.tables import DOMAINS, build_frame, describe_engine, frame_rows
+from raml_eval.types import StoredRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RAW = ("csv", "json")  # the tidy frame itself
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a template may show."""
+
+    title: str
+    lead: tuple[str, ...]
+    sections: tuple[Section, ...]
+    curve: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def render_report(
+    runs: Sequence[StoredRun],
+    template: str = "default",
+    format: str = "terminal",
+    k: Sequence[int] | None = None,
+    base: StoredRun | None = None,
+    allow_partial: bool = False,
+) -> str:
+    """The report as text. format is terminal, markdown, latex, csv or json; the last two are the tidy frame itself.
+
+    Raises ConfigError for an unknown template or format, MetricError for missing samples without allow_partial.
+    """
+    known = (*FORMATS, *RAW)
+    if format not in known:
+        raise ConfigError(f"there is no report format {format!r}.{near_names(format, known)} Known: {', '.join(known)}.")
+    raw = format in RAW and template == "default"
+    file = "" if raw else find_template(template, format)
+    frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
+    if raw:
+        return frame.to_csv(index=False) if format == "csv" else frame_to_json(frame)
+    return render(file, format, report=build_report(runs, frame, base, short=format == "terminal"))
+
+
+def frame_to_json(frame: pd.DataFrame) -> str:
+    """The frame as {"rows": [...]}, with null where a number cannot be given."""
+    return json.dumps({"rows": frame_rows(frame)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun | None = None, short: bool = False) -> Report:
+    """The parts of the report, not yet in any form. short leaves out what does not fit on a terminal."""
+    numbers = index_numbers(runs, frame, short)
+    sections = [domain_section(numbers, runs, domain) for domain in DOMAINS if tasks_of(runs, domain)]
+    return Report(
+        title=" and ".join(dict.fromkeys(run.name for run in runs)),
+        lead=tuple(_drawn_by(run) for run in runs),
+        sections=(*sections, means_section(numbers, runs, base)),
+        curve=tuple(draw_curve(numbers, runs)),
+        notes=tuple(note.text for note in numbers.notes),
+    )
+
+
+def _drawn_by(run: StoredRun) -> str:
+    sampling = run.manifest.get("config", {}).get("sampling", {})
+    settings = "".join(f", {name} {value:g}" for name, value in sampling.items())
+    return f"{run.name}: {run.model}, drawn by {describe_engine(run)}; {run.n_samples} samples per question{settings}"

@@ -1,0 +1,195 @@
+"""The tables of a report: a section for each domain, and one for the means of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from raml_eval.reporting.numbers import Key, Numbers
+from raml_eval.reporting.render import Cell, Table, shorten
+from raml_eval.tables import DOMAINS, MACRO, TAUS, budget_order
+from raml_eval.types import Domain, StoredRun
+
+TITLES = {"in_domain": "In-domain", "cross_domain": "Cross-domain"}
+BLOCKS = "▁▂▃▄▅▆▇█"
+LENGTHS = (  # column, metric, scale
+    ("thinking", "thinking_tokens_mean", 1.0),
+    ("median", "thinking_tokens_median", 1.0),
+    ("p95", "thinking_tokens_p95", 1.0),
+    ("answer", "answer_tokens_mean", 1.0),
+    ("median", "answer_tokens_median", 1.0),
+    ("p95", "answer_tokens_p95", 1.0),
+    ("forced", "forced_rate", 100.0),
+    ("unfinished", "unfinished_rate", 100.0),
+    ("no answer", "no_answer_rate", 100.0),
+    ("timeout", "timeout_rate", 100.0),
+    ("leak", "leak_rate", 100.0),
+)
+LONG_ONLY = ("answer_tokens_median", "answer_tokens_p95")
+RARE = ("timeout_rate", "leak_rate")  # a terminal shows them where there are any
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A domain, or the means of both. The first table is the one of accuracy."""
+
+    title: str
+    lead: str
+    tables: tuple[Table, ...]
+
+
+def tasks_of(runs: Sequence[StoredRun], domain: Domain) -> list[str]:
+    """The tasks of a domain in the order of the runs."""
+    return list(dict.fromkeys(task for run in runs for task, about in run.tasks.items() if about.domain == domain))
+
+
+def average_name(runs: Sequence[StoredRun]) -> str:
+    """'avg@8', or 'avg@n' where the runs differ in n."""
+    counts = {run.n_samples for run in runs}
+    return f"avg@{counts.pop()}" if len(counts) == 1 else "avg@n"
+
+
+def domain_section(numbers: Numbers, runs: Sequence[StoredRun], domain: Domain) -> Section:
+    """Accuracy, stability and lengths of every task of one domain."""
+    tasks = tasks_of(runs, domain)
+    tables = [_accuracy(numbers, runs, tasks, domain)]
+    if numbers.ks:
+        tables.append(_stability(numbers, tasks, domain))
+    tables.append(_lengths(numbers, tasks, domain))
+    return Section(TITLES[domain], _describe(numbers, runs, tasks), tuple(tables))
+
+
+def _describe(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str]) -> str:
+    about = {task: run.tasks[task] for run in runs for task in run.tasks}
+    suites = list(dict.fromkeys(suite for task in tasks for suite in about[task].suites))
+    listed = []
+    for task in tasks:
+        sizes = {row["n_questions"] for key, row in numbers.rows.items() if key.task == task and key.metric == "avg@n"}
+        chance = about[task].chance
+        guess = "" if chance is None else f", chance {100 * chance:.1f}"
+        listed.append(f"{task} ({' or '.join(map(str, sorted(sizes)))} questions{guess})")
+    before = f"{'Suites' if len(suites) > 1 else 'Suite'} {', '.join(suites)}: " if suites else ""
+    return f"{before}{', '.join(listed)}."
+
+
+def _accuracy(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str], domain: Domain) -> Table:
+    header = [Cell("model"), Cell("budget")]
+    for task in tasks:
+        header.append(Cell(task, numbers.marks((None, task, None))))
+        header += [Cell(f"gain in {task}")] if numbers.has_gains else []
+    rows = []
+    for run, budget in numbers.lines:
+        row = [_model(numbers, run), Cell(budget)]
+        for task in tasks:
+            marks = numbers.marks((run, task, budget))
+            row.append(numbers.share(Key(run, task, domain, budget, "avg@n"), marks=marks))
+            if numbers.has_gains:
+                row.append(numbers.share(Key(run, task, domain, budget, "gain"), signed=True))
+        rows.append(tuple(row))
+    return Table(f"Accuracy: {average_name(runs)} in percent [95 % interval]", tuple(header), tuple(rows), 2)
+
+
+def _model(numbers: Numbers, run: str) -> Cell:
+    return Cell(numbers.models[run], numbers.marks((run, None, None)))
+
+
+def _task_lines(numbers: Numbers, tasks: Sequence[str]) -> Iterator[tuple[tuple[Cell, ...], tuple[str, str, str]]]:
+    """The labels of each task's rows; a terminal does without the model where there is only one."""
+    for task in tasks:
+        for run, budget in numbers.lines:
+            model = () if _one_model(numbers) else (Cell(numbers.models[run]),)
+            yield (Cell(task), *model, Cell(budget)), (run, task, budget)
+
+
+def _one_model(numbers: Numbers) -> bool:
+    return numbers.short and len(numbers.models) == 1
+
+
+def _task_header(numbers: Numbers) -> tuple[Cell, ...]:
+    return (Cell("task"), *(() if _one_model(numbers) else (Cell("model"),)), Cell("budget"))
+
+
+def _stability_columns(numbers: Numbers) -> list[tuple[str, tuple[str, int, float | None]]]:
+    columns: list[tuple[str, tuple[str, int, float | None]]] = []
+    for k in numbers.ks:
+        columns.append((f"pass@{k}", ("pass@k", k, None)))
+        columns += [(f"G-Pass@{k} τ={t:g}", ("g_pass@k", k, t)) for t in TAUS if t == 1.0 or not numbers.short]
+        columns.append((f"mG-Pass@{k}", ("mg_pass@k", k, None)))
+        if not numbers.short:
+            columns.append((f"mG-Pass@{k} normalized", ("mg_pass_normalized@k", k, None)))
+        columns.append((f"maj@{k}", ("maj@k", k, None)))
+    return columns
+
+
+def _stability(numbers: Numbers, tasks: Sequence[str], domain: Domain) -> Table:
+    columns = _stability_columns(numbers)
+    digits = 0 if numbers.short else 1
+    rows = tuple(
+        (*labels, *(numbers.share(Key(run, task, domain, budget, *what), digits=digits) for _, what in columns))
+        for labels, (run, task, budget) in _task_lines(numbers, tasks)
+    )
+    header = _task_header(numbers)
+    title = "Stability, in percent [95 % interval]"
+    return Table(title, (*header, *(Cell(name) for name, _ in columns)), rows, len(header))
+
+
+def _lengths(numbers: Numbers, tasks: Sequence[str], domain: Domain) -> Table:
+    seen = {key.metric for key, row in numbers.rows.items() if row["value"]}
+    hidden = (*LONG_ONLY, *(metric for metric in RARE if metric not in seen)) if numbers.short else ()
+    columns = [column for column in LENGTHS if column[1] not in hidden]
+    rows = tuple(
+        (*labels, *(numbers.plain(Key(run, task, domain, budget, metric), scale) for _, metric, scale in columns))
+        for labels, (run, task, budget) in _task_lines(numbers, tasks)
+    )
+    labels = _task_header(numbers)
+    header = (*labels, *(Cell(name) for name, *_ in columns))
+    return Table("Tokens per sample; how samples ended, in percent", header, rows, len(labels))
+
+
+def means_section(numbers: Numbers, runs: Sequence[StoredRun], base: StoredRun | None) -> Section:
+    """The macro means of both domains, with the gains over the base run where one is named."""
+    measures: list[tuple[str, tuple[str, int | None, float | None]]] = [(average_name(runs), ("avg@n", None, None))]
+    measures += [("gain", ("gain", None, None))] if numbers.has_gains else []
+    guessable = any(row["value"] for key, row in numbers.rows.items() if key.metric == "chance")
+    measures += [("chance", ("chance", None, None))] if guessable else []
+    measures += [(f"G-Pass@{k} τ=1", ("g_pass@k", k, 1.0)) for k in numbers.ks[-1:]]
+    rows = []
+    for domain in DOMAINS:
+        for run, budget in numbers.lines:
+            keys = [Key(run, MACRO, domain, budget, *what) for _, what in measures]
+            cells = [numbers.share(key, signed=key.metric == "gain") for key in keys]
+            if keys[0] in numbers.rows:
+                rows.append((Cell(TITLES[domain].lower()), _model(numbers, run), Cell(budget), *cells))
+    header = (Cell("domain"), Cell("model"), Cell("budget"), *(Cell(name) for name, _ in measures))
+    lead = "The tasks of a domain count alike and are fixed: the intervals are those of their questions."
+    lead += f" Gains are over {base.model} ({base.name}), paired on shared questions." if base is not None else ""
+    return Section("Macro means", lead, (Table("Means over tasks, in percent [95 % interval]", header, tuple(rows), 3),))
+
+
+def draw_curve(numbers: Numbers, runs: Sequence[StoredRun]) -> list[str]:
+    """Accuracy over budget as text: a header, then a line of blocks and percents for each model and task."""
+    budgets = sorted({budget for _, budget in numbers.lines}, key=budget_order)
+    if len(budgets) < 2:
+        return []
+    lines: list[tuple[str, list[str]]] = []
+    for run, model in numbers.models.items():
+        for domain in DOMAINS:
+            for task in tasks_of(runs, domain):
+                rows = [numbers.rows.get(Key(run, task, domain, budget, "avg@n")) for budget in budgets]
+                if any(row is not None for row in rows):
+                    name = shorten(task if len(numbers.models) == 1 else f"{task}, {model}")
+                    lines.append((name, ["" if row is None else _bar(row["value"]) for row in rows]))
+    if not lines:
+        return []
+    wide = max(len(name) for name, _ in lines)
+    cells = [max(7, len(budget) + 2) for budget in budgets]
+    head = " " * wide + "".join(f"{budget:>{size}}" for budget, size in zip(budgets, cells, strict=True))
+    return [head] + [
+        f"{name:<{wide}}" + "".join(f"{bar:>{size}}" for bar, size in zip(bars, cells, strict=True)) for name, bars in lines
+    ]
+
+
+def _bar(value: float | None) -> str:
+    if value is None:
+        return "n/a"
+    return f"{BLOCKS[min(int(value * len(BLOCKS)), len(BLOCKS) - 1)]} {100 * value:.0f}"

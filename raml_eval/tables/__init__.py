@@ -1,0 +1,38 @@
+"""Runs to one tidy frame: a row for every number, with its interval."""
+
+from raml_eval.tables.counted import (
+    budget_label,
+    budget_order,
+    count_run,
+    describe_engine,
+    is_greedy,
+    missing_samples,
+    n_planned,
+    run_labels,
+)
+from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, build_frame, frame_rows, load_run, pair_counts
+from raml_eval.tables.measures import STABILITY, TAUS, Measure, question_values
+
+__all__ = [
+    "COLUMNS",
+    "DOMAINS",
+    "MACRO",
+    "STABILITY",
+    "TAUS",
+    "Measure",
+    "Row",
+    "Run",
+    "budget_label",
+    "budget_order",
+    "build_frame",
+    "count_run",
+    "describe_engine",
+    "frame_rows",
+    "is_greedy",
+    "load_run",
+    "missing_samples",
+    "n_planned",
+    "pair_counts",
+    "question_values",
+    "run_labels",
+]

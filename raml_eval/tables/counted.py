@@ -1,0 +1,88 @@
+"""What a stored run holds: its planned samples, counted, and the names under which a table shows it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from raml_eval.counts import count_by_question
+from raml_eval.errors import InputError, MetricError
+from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
+
+Cells = dict[tuple[str, Budget], list[QuestionCounts]]
+NAMED = 4  # cells named in an error; the rest is counted
+
+
+def run_labels(runs: Sequence[StoredRun]) -> list[str]:
+    """A name for each run: its own, or its directory where several have the same. Raises InputError for a run given twice."""
+    names = [run.name for run in runs]
+    labels = [run.name if names.count(run.name) == 1 else str(run.directory) for run in runs]
+    if twice := [label for label, times in Counter(labels).items() if times > 1]:
+        raise InputError(f"run {twice[0]} is given twice, wanted once. Name each run directory once.")
+    return labels
+
+
+def budget_label(budget: Budget) -> str:
+    """The budget as the frame writes it."""
+    return str(budget)
+
+
+def budget_order(label: str) -> float:
+    """Sorts budget labels: off, the numbers ascending, unlimited."""
+    return {"off": -1.0, "unlimited": math.inf}[label] if label in ("off", "unlimited") else float(label)
+
+
+def describe_engine(run: StoredRun) -> str:
+    """Which engine drew the run: name, version, number format and device."""
+    engine = run.manifest.get("engine", {})
+    return " ".join(str(engine[key]) for key in ("name", "version", "dtype", "device") if engine.get(key)) or "unknown"
+
+
+def is_greedy(run: StoredRun) -> bool:
+    """The run was drawn at temperature 0."""
+    return bool(run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0)
+
+
+def n_planned(run: StoredRun) -> int:
+    """The samples that the finished run has: questions times samples times budgets."""
+    return len(run.questions) * run.n_samples * len(run.budgets)
+
+
+def missing_samples(run: StoredRun) -> dict[tuple[str, Budget], int]:
+    """How many planned samples each task lacks at each budget, where it lacks any."""
+    present = Counter((record.key.task, record.budget) for record in planned_records(run))
+    planned = Counter(task for task, _ in run.questions)
+    owed = {(t, b): planned[t] * run.n_samples - present[t, b] for t in planned for b in run.budgets}
+    return {cell: lacking for cell, lacking in owed.items() if lacking}
+
+
+def planned_records(run: StoredRun) -> list[SampleRecord]:
+    """The records of planned samples: a directory may hold more than its plan asks for."""
+    wanted = set(run.budgets)
+    return [
+        record
+        for record in run.records
+        if record.budget in wanted
+        and record.key.index < run.n_samples
+        and (record.key.task, record.key.question_id) in run.questions
+    ]
+
+
+def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
+    """The counts of the planned samples by task and budget; a question without any has n = 0.
+
+    Raises MetricError where planned samples are missing, unless allow_partial.
+    """
+    missing = missing_samples(run)
+    if missing and not allow_partial:
+        named = ", ".join(f"{task} at {budget} lacks {n}" for (task, budget), n in list(missing.items())[:NAMED])
+        more = f" and {len(missing) - NAMED} more cells" if len(missing) > NAMED else ""
+        raise MetricError(
+            f"run {run.name} lacks {sum(missing.values())} of its {n_planned(run)} planned samples ({named}{more}; "
+            f"{run.n_errors} failed); short thinking finishes first, so a partial table is biased. Run again with the same "
+            f"--out, or pass --allow-partial."
+        )
+    counted = count_by_question(planned_records(run), run.questions, run.classes)
+    none = {t: [QuestionCounts(t, i, q.cluster, 0, 0) for (o, i), q in run.questions.items() if o == t] for t in run.tasks}
+    return {(t, b): counted.get((t, b), none[t]) for t in run.tasks for b in run.budgets}

@@ -1,0 +1,210 @@
+"""The tidy frame of one run or several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from raml_eval.errors import MetricError
+from raml_eval.intervals import PairedDifference, macro_mean, paired_difference
+from raml_eval.store import read_run
+from raml_eval.tables.counted import (
+    Cells,
+    budget_label,
+    budget_order,
+    count_run,
+    describe_engine,
+    is_greedy,
+    run_labels,
+)
+from raml_eval.tables.measures import (
+    AVERAGE,
+    STABILITY,
+    Measure,
+    estimate,
+    measures_for,
+    not_given,
+    question_values,
+    token_quantiles,
+)
+from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status, StoredRun
+
+COLUMNS = (
+    *("run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"),
+    *("n_questions", "n_samples", "engine", "method"),
+)
+DOMAINS: tuple[Domain, ...] = ("in_domain", "cross_domain")
+MACRO = "macro"
+GAIN = Measure("gain", bounds=(-1.0, 1.0))
+CHANCE = Measure("chance")
+
+Row = dict[str, Any]
+Estimates = dict[Measure, tuple[Interval, int]]
+
+
+class Run(StoredRun):
+    """A stored run that can be tabulated."""
+
+    __slots__ = ()
+
+    def table(self, **settings: Any) -> pd.DataFrame:
+        """The tidy frame of this run alone; settings are those of build_frame."""
+        return build_frame([self], **settings)
+
+
+def load_run(directory: Path | str) -> Run:
+    """The run of a directory. Raises StoreError where it is none, CorruptStore where a line cannot be read."""
+    stored = read_run(directory)
+    return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
+
+
+def build_frame(
+    runs: Sequence[StoredRun],
+    *,
+    k: Sequence[int] | None = None,
+    base: StoredRun | None = None,
+    level: float = 0.95,
+    allow_partial: bool = False,
+) -> pd.DataFrame:
+    """One row for every number of the runs, in COLUMNS; low and high are the ends of its interval at level.
+
+    budget is "off", a number of tokens or "unlimited". n_questions counts the questions that a number covers, n_samples
+    the samples planned for each. task "macro" is the mean over a domain's tasks, which are fixed, not sampled. k None takes
+    the run's own, or its n. With base, "gain" is avg@n less that of base, paired on the questions both have. NaN stands
+    for a number that cannot be given; method says why. Raises MetricError for missing samples without allow_partial and
+    for k < 1, InputError for a run given twice.
+    """
+    against = None if base is None else (base, count_run(base, allow_partial))
+    rows: list[Row] = []
+    for run, label in zip(runs, run_labels(runs), strict=True):
+        ks = tuple(sorted(set(k or run.manifest.get("config", {}).get("k") or [run.n_samples])))
+        if ks[0] < 1:
+            raise MetricError(f"k must be at least 1; met {ks[0]}. k samples are drawn from the n of each question.")
+        cells = count_run(run, allow_partial)
+        part = _Part(run, label, cells, _estimate_all(run, cells, ks, level), level)
+        rows += part.task_rows()
+        rows += part.macro_rows()
+        if against is not None and against[0].directory != run.directory:
+            rows += part.gain_rows(against[1])
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    numbers = {"tau": "float64", "value": "float64", "low": "float64", "high": "float64"}
+    return frame.astype({"k": "Int64", "n_questions": "int64", "n_samples": "int64", **numbers})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One run on its way into the frame."""
+
+    run: StoredRun
+    label: str
+    cells: Cells
+    estimates: dict[tuple[str, Budget], Estimates]
+    level: float
+
+    @property
+    def budgets(self) -> list[Budget]:
+        return sorted(self.run.budgets, key=lambda budget: budget_order(budget_label(budget)))
+
+    def tasks(self, domain: Domain | None = None) -> list[str]:
+        return [task for task, about in self.run.tasks.items() if domain in (None, about.domain)]
+
+    def task_rows(self) -> Iterator[Row]:
+        for task in self.tasks():
+            about = self.run.tasks[task]
+            for budget in self.budgets:
+                for measure, (interval, n_questions) in self.estimates[task, budget].items():
+                    yield self.row(task, about.domain, budget, measure, interval, n_questions)
+                covered = self.estimates[task, budget][AVERAGE][1]
+                for metric, interval in token_quantiles(self.cells[task, budget]).items():
+                    yield self.row(task, about.domain, budget, Measure(metric), interval, covered)
+                if about.chance is not None:
+                    yield self.row(task, about.domain, budget, CHANCE, _exactly(about.chance), covered)
+
+    def macro_rows(self) -> Iterator[Row]:
+        for domain in DOMAINS:
+            tasks = self.tasks(domain)
+            if not tasks:
+                continue
+            chances = [self.run.tasks[task].chance for task in tasks]
+            for budget in self.budgets:
+                of_tasks = [self.estimates[task, budget] for task in tasks]
+                for measure in of_tasks[0]:
+                    mean = macro_mean([estimates[measure][0] for estimates in of_tasks])
+                    covered = sum(estimates[measure][1] for estimates in of_tasks)
+                    yield self.row(MACRO, domain, budget, measure, mean, covered)
+                if any(chances):  # guessing is hopeless where a task has none
+                    chance = _exactly(math.fsum(chance or 0.0 for chance in chances) / len(tasks))
+                    yield self.row(MACRO, domain, budget, CHANCE, chance, sum(estimates[AVERAGE][1] for estimates in of_tasks))
+
+    def gain_rows(self, base: Cells) -> Iterator[Row]:
+        for domain in DOMAINS:
+            for budget in self.budgets:
+                gains = {task: self.gain(task, budget, base) for task in self.tasks(domain)}
+                shared = {task: gain for task, gain in gains.items() if gain is not None}
+                for task, gain in shared.items():
+                    interval = Interval(gain.value, gain.low, gain.high, gain.method)
+                    yield self.row(task, domain, budget, GAIN, interval, gain.n_questions)
+                # A mean over some of the tasks would be of another set than the accuracies beside it.
+                if shared and len(shared) == len(gains):
+                    covered = sum(gain.n_questions for gain in shared.values())
+                    yield self.row(MACRO, domain, budget, GAIN, macro_mean(list(shared.values())), covered)
+
+    def gain(self, task: str, budget: Budget, base: Cells) -> PairedDifference | None:
+        before, after = pair_counts(base.get((task, budget), []), self.cells[task, budget])
+        if not after:
+            return None
+        values = question_values(before, AVERAGE), question_values(after, AVERAGE)
+        return paired_difference(*values, [q.cluster for q in after], self.level)
+
+    def row(self, task: str, domain: Domain, budget: Budget, measure: Measure, of: Interval, n_questions: int) -> Row:
+        return {
+            "run": self.label,
+            "model": self.run.model,
+            "task": task,
+            "domain": domain,
+            "budget": budget_label(budget),
+            "metric": measure.metric,
+            "k": measure.k,
+            "tau": measure.tau,
+            "value": of.value,
+            "low": of.low,
+            "high": of.high,
+            "n_questions": n_questions,
+            "n_samples": self.run.n_samples,
+            "engine": describe_engine(self.run),
+            "method": of.method,
+        }
+
+
+def _estimate_all(run: StoredRun, cells: Cells, ks: Sequence[int], level: float) -> dict[tuple[str, Budget], Estimates]:
+    measures = measures_for(ks, timeouts=any(record.status is Status.TIMEOUT for record in run.records))
+    repeats = is_greedy(run) and run.n_samples > 1
+    refused = not_given("greedy draws repeat themselves"), 0
+    return {
+        cell: {m: refused if repeats and m.metric in STABILITY else estimate(counts, m, level) for m in measures}
+        for cell, counts in cells.items()
+    }
+
+
+def pair_counts(
+    base: Sequence[QuestionCounts], new: Sequence[QuestionCounts]
+) -> tuple[list[QuestionCounts], list[QuestionCounts]]:
+    """The counts of the questions that both have samples of, in the order of new. Ids carry a hash of the content."""
+    before = {q.question_id: q for q in base if q.n}
+    shared = [q for q in new if q.n and q.question_id in before]
+    return [before[q.question_id] for q in shared], shared
+
+
+def _exactly(value: float) -> Interval:
+    return Interval(value, math.nan, math.nan, "known, not estimated")
+
+
+def frame_rows(frame: pd.DataFrame) -> list[Row]:
+    """The rows as plain values, None for a number that is not there."""
+    columns = [[None if pd.isna(value) else value for value in frame[name].tolist()] for name in frame.columns]
+    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -1,0 +1,112 @@
+"""Counts per question to a mean over questions with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raml_eval import intervals, metrics
+from raml_eval.majority import maj_at_k
+from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
+
+TAUS = (0.25, 0.5, 0.75, 1.0)
+STABILITY = ("pass@k", "g_pass@k", "mg_pass@k", "mg_pass_normalized@k", "maj@k")
+TOKENS = ("thinking_tokens", "answer_tokens")
+QUANTILES = {"median": 0.5, "p95": 0.95}
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric that is a mean over questions, with its parameters. bounds None: not a share."""
+
+    metric: str
+    k: int | None = None
+    tau: float | None = None
+    bounds: tuple[float, float] | None = (0.0, 1.0)
+
+
+AVERAGE = Measure("avg@n")
+_TIMEOUT_BOUNDS = ("accuracy_worst", "accuracy_best")
+_RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
+    "forced_rate": lambda q: q.ends.get(ThinkingEnd.FORCED, 0),
+    "unfinished_rate": lambda q: q.statuses.get(Status.UNFINISHED, 0),
+    "no_answer_rate": lambda q: q.statuses.get(Status.NO_ANSWER, 0),
+    "timeout_rate": lambda q: q.statuses.get(Status.TIMEOUT, 0),
+    "leak_rate": lambda q: q.leaks,
+    "accuracy_worst": lambda q: q.correct,
+    "accuracy_best": lambda q: q.correct + q.statuses.get(Status.TIMEOUT, 0),
+}
+
+
+def measures_for(ks: Sequence[int], timeouts: bool) -> list[Measure]:
+    """Every mean over questions that a frame has, in its order. mG-Pass@k starts at k = 2; its sum is empty at 1."""
+    measures = [AVERAGE]
+    for k in ks:
+        measures.append(Measure("pass@k", k))
+        measures += [Measure("g_pass@k", k, tau) for tau in TAUS]
+        measures += [Measure("mg_pass@k", k), Measure("mg_pass_normalized@k", k)] if k > 1 else []
+        measures.append(Measure("maj@k", k))
+    measures += [Measure(f"{kind}_mean", bounds=None) for kind in TOKENS]
+    return measures + [Measure(name) for name in _RATES if timeouts or name not in _TIMEOUT_BOUNDS]
+
+
+def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
+    """The measure of each question, (Q,); NaN for a question with fewer than k samples."""
+    n = np.array([q.n for q in counts], dtype=np.int64)
+    c = np.array([q.correct for q in counts], dtype=np.int64)
+    k = measure.k or 1
+    match measure.metric:
+        case "avg@n":
+            return metrics.avg_at_n(n, c)
+        case "pass@k":
+            return metrics.pass_at_k(n, c, k)
+        case "g_pass@k":
+            return metrics.g_pass_at_k(n, c, k, 1.0 if measure.tau is None else measure.tau)
+        case "mg_pass@k":
+            return metrics.mg_pass_at_k(n, c, k)
+        case "mg_pass_normalized@k":
+            return metrics.mg_pass_at_k_normalized(n, c, k)
+        case "maj@k":
+            return np.array([maj_at_k(q.classes, q.n, k) for q in counts])
+        case "thinking_tokens_mean":
+            return np.array([np.mean(q.thinking_tokens) for q in counts])
+        case "answer_tokens_mean":
+            return np.array([np.mean(q.answer_tokens) for q in counts])
+        case rate:
+            return np.array([_RATES[rate](q) / q.n for q in counts])
+
+
+def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -> tuple[Interval, int]:
+    """The mean over questions with its interval, and how many questions it covers.
+
+    NaN where any question has fewer than k samples: the mean over the others would be one of other questions. Without k,
+    questions without a sample are left out.
+    """
+    counts = counts if measure.k else [q for q in counts if q.n]
+    if not counts:
+        return not_given("no samples"), 0
+    values = question_values(counts, measure)
+    covered = int(np.count_nonzero(~np.isnan(values)))
+    if covered < len(values):
+        return not_given(f"needs {measure.k} samples per question"), covered
+    return intervals.mean_interval(values, [q.cluster for q in counts], level, measure.bounds), covered
+
+
+def not_given(reason: str) -> Interval:
+    """NaN throughout, with the reason."""
+    return Interval(math.nan, math.nan, math.nan, f"not given: {reason}")
+
+
+def token_quantiles(counts: Sequence[QuestionCounts]) -> dict[str, Interval]:
+    """Median and 95th percentile over all samples, by metric; quantiles of samples come without an interval."""
+    found: dict[str, Interval] = {}
+    for kind in TOKENS:
+        tokens = [n for q in counts for n in getattr(q, kind)]
+        for name, share in QUANTILES.items():
+            value = float(np.quantile(tokens, share)) if tokens else math.nan
+            found[f"{kind}_{name}"] = Interval(value, math.nan, math.nan, "no interval: a quantile of samples")
+    return found

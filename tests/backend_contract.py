@@ -1,0 +1,267 @@
+"""What every backend must do: one suite, run on each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib.util
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.backends import open_backend
+from raml_eval.errors import GenerationError
+from raml_eval.protocols import Backend, Tokenizer
+from raml_eval.types import Completion, Finish, SamplingParams, TokenIds
+
+ROOT = Path(__file__).resolve().parents[1]
+POCKET = ROOT / "raml_eval" / "pocket"
+GREEDY = SamplingParams(
+    temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, repetition_penalty=1.0, max_tokens=16, seed=0, stop_ids=()
+)
+Request = tuple[TokenIds, SamplingParams]
+
+
+def params(**changes: Any) -> SamplingParams:
+    """Greedy, 16 tokens and no stops, but for the changes."""
+    return dataclasses.replace(GREEDY, **changes)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An open backend with the loop it lives in and its tokenizer."""
+
+    backend: Backend
+    runner: asyncio.Runner
+    tokenizer: Tokenizer
+
+    def prompt(self, text: str) -> TokenIds:
+        chat = f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n<think>\n"
+        return tuple(self.tokenizer.encode(chat, add_special_tokens=False))
+
+    def draw(self, *requests: Request) -> list[Completion]:
+        """All at once, answers in the order of the requests."""
+
+        async def together() -> list[Completion]:
+            return await asyncio.gather(*(self.backend.generate(*request) for request in requests))
+
+        return self.runner.run(together())
+
+    def one(self, text: str, **changes: Any) -> Completion:
+        return self.draw((self.prompt(text), params(**changes)))[0]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=False)
+
+
+@contextmanager
+def opened(name: str, model: Path, args: Mapping[str, Any]) -> Iterator[Bench]:
+    """The backend on the checkpoint, closed again at the end."""
+    from transformers import AutoTokenizer
+
+    with asyncio.Runner() as runner:
+        backend = runner.run(open_backend(name, str(model), args=args))
+        try:
+            yield Bench(backend, runner, AutoTokenizer.from_pretrained(model))
+        finally:
+            runner.run(backend.aclose())
+
+
+def checkpoint(folder: Path) -> Path:
+    """The pocket checkpoint, or one of its shape with random weights, written to the folder."""
+    if (POCKET / "model.safetensors").is_file():
+        return POCKET
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    spec = importlib.util.spec_from_file_location("pocket_tokenizer", ROOT / "examples" / "pocket" / "tokenizer.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    tokenizer = module.build_tokenizer()
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=32, max_position_embeddings=4096, tie_word_embeddings=True,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, initializer_range=0.3,
+    )  # fmt: skip
+    Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+class BackendContract:
+    """Ids in, ids out, exact ends, nobody's answer to anybody else, errors that leave the engine alive."""
+
+    cancel_after_s: tuple[float, ...] = (0.0,)
+
+    def test_the_draw_has_exactly_max_tokens_where_nothing_stops_it(self, bench: Bench) -> None:
+        for n in (1, 2, 17, 100):
+            drawn = bench.one("Compute 1+2.", max_tokens=n)
+            assert (len(drawn.token_ids), drawn.finish) == (n, Finish.LENGTH)
+            assert all(type(i) is int for i in drawn.token_ids)
+
+    def test_a_longer_limit_continues_the_same_draw(self, bench: Bench) -> None:
+        for temperature in (0.0, 1.0):
+            short, long = (bench.one("Compute 3+4.", max_tokens=n, temperature=temperature).token_ids for n in (9, 30))
+            assert long[:9] == short
+
+    def test_the_stop_id_is_the_last_token_of_the_draw(self, bench: Bench) -> None:
+        free = bench.one("Compute 5+6.", max_tokens=40, temperature=1.0).token_ids
+        stop = free[7]
+        first = free.index(stop)
+        drawn = bench.one("Compute 5+6.", max_tokens=40, temperature=1.0, stop_ids=(stop, 256))
+        assert drawn == Completion(free[: first + 1], Finish.STOP)
+
+    def test_a_stop_id_on_the_last_allowed_token_is_a_stop(self, bench: Bench) -> None:
+        first = bench.one("Compute 5+6.", max_tokens=1).token_ids
+        assert bench.one("Compute 5+6.", max_tokens=1, stop_ids=first) == Completion(first, Finish.STOP)
+
+    def test_a_stop_string_over_several_tokens_ends_with_the_token_that_completes_it(self, bench: Bench) -> None:
+        free = bench.one("Compute 7+8.", max_tokens=60, temperature=1.0, seed=3).token_ids
+        text = bench.decode(free)
+        stop = next(
+            text[i : i + 3] for i in range(12, len(text)) if text[i : i + 3].isascii() and len(text[i : i + 3]) == 3
+        )
+        n = next(n for n in range(1, len(free)) if stop in bench.decode(free[:n]))
+        for limit in (60, n):
+            drawn = bench.one("Compute 7+8.", max_tokens=limit, temperature=1.0, seed=3, stop_strings=("\0no", stop))
+            assert drawn == Completion(free[:n], Finish.STOP)
+
+    def test_a_stop_string_in_the_prompt_stops_nothing(self, bench: Bench) -> None:
+        assert bench.one("Compute 7+8.", max_tokens=2, stop_strings=("<think>\n", "Compute")).finish is Finish.LENGTH
+
+    def test_greedy_draws_repeat_and_ignore_the_seed(self, bench: Bench) -> None:
+        draws = [bench.one("Compute 9+1.", max_tokens=50, seed=seed).token_ids for seed in (0, 1, 0)]
+        assert draws[0] == draws[1] == draws[2]
+
+    def test_seeds_repeat_and_differ(self, bench: Bench) -> None:
+        draws = [bench.one("Compute 9+1.", max_tokens=50, temperature=1.5, seed=seed).token_ids for seed in (1, 2, 1)]
+        assert draws[0] == draws[2] != draws[1]
+
+    def test_a_seeded_draw_does_not_depend_on_what_else_is_drawn(self, bench: Bench) -> None:
+        rng = random.Random(0)
+        requests = [
+            (
+                bench.prompt("x" * rng.randrange(200)),
+                params(temperature=1.0, max_tokens=rng.randint(1, 60), seed=i, top_p=0.9),
+            )
+            for i in range(24)
+        ]
+        alone = [bench.draw(request)[0] for request in requests[:8]]
+        assert bench.draw(*requests)[:8] == alone
+        assert bench.draw(*reversed(requests))[::-1][:8] == alone
+
+    def test_two_hundred_at_once_reach_their_callers(self, bench: Bench) -> None:
+        requests = [(bench.prompt(f"Compute {i}+{i}."), params(max_tokens=i + 1, seed=i)) for i in range(200)]
+        together = bench.draw(*requests)
+        assert [len(drawn.token_ids) for drawn in together] == list(range(1, 201))
+        for i in (0, 50, 199):
+            assert bench.draw(requests[i])[0] == together[i]
+
+    @pytest.mark.parametrize(
+        ("text", "changes", "names"),
+        [
+            ("x", {"max_tokens": 10**6}, "context"),
+            ("x", {"max_tokens": 0}, "max_tokens"),
+            ("x", {"top_p": 0.0}, "top_p"),
+            ("x", {"temperature": -1.0}, "temperature"),
+            ("x", {"stop_strings": ("",)}, "stop_strings"),
+        ],
+    )
+    def test_a_request_that_cannot_be_drawn_fails_alone(
+        self, bench: Bench, text: str, changes: dict[str, Any], names: str
+    ) -> None:
+        with pytest.raises(GenerationError, match=names):
+            bench.one(text, **changes)
+        assert len(bench.one("Compute 1+2.").token_ids) == 16
+
+    def test_the_longest_sequence_fits_and_one_more_does_not(self, bench: Bench) -> None:
+        context = bench.backend.description.context
+        prompt = bench.prompt("y" * (context // 2))[: context - 4]
+        prompt = (prompt * (context // len(prompt) + 1))[: context - 4]
+        assert len(bench.draw((prompt, params(max_tokens=4)))[0].token_ids) == 4
+        with pytest.raises(GenerationError, match="context"):
+            bench.draw((prompt, params(max_tokens=5)))
+
+    def test_an_empty_prompt_is_refused(self, bench: Bench) -> None:
+        with pytest.raises(GenerationError, match="prompt"):
+            bench.draw(((), params()))
+
+    def test_a_cancelled_request_hurts_no_other(self, bench: Bench) -> None:
+        requests = [(bench.prompt(f"Compute {i}+3."), params(max_tokens=80, temperature=1.0, seed=i)) for i in range(6)]
+        expected = bench.draw(*requests)
+
+        async def cancel_one(delay_s: float) -> list[Any]:
+            tasks = [asyncio.ensure_future(bench.backend.generate(*request)) for request in requests]
+            await asyncio.sleep(delay_s)
+            tasks[2].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        for delay_s in self.cancel_after_s:
+            drawn = bench.runner.run(cancel_one(delay_s))
+            assert isinstance(drawn[2], asyncio.CancelledError)
+            assert drawn[:2] + drawn[3:] == expected[:2] + expected[3:]
+
+    def test_the_description_says_what_the_manifest_needs(self, bench: Bench) -> None:
+        described = bench.backend.description
+        assert described.name
+        assert described.version
+        assert described.context > 1000
+
+
+class SamplingContract(BackendContract):
+    """What the sampling fields do to a model's distribution; the scripted backend has none."""
+
+    cancel_after_s = (0.0, 0.02)
+
+    @pytest.mark.parametrize("changes", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}], ids=str)
+    def test_the_narrowest_filter_is_greedy(self, bench: Bench, changes: dict[str, Any]) -> None:
+        greedy = bench.one("Compute 9+1.", max_tokens=50)
+        assert bench.one("Compute 9+1.", max_tokens=50, temperature=1.0, **changes) == greedy
+
+    @pytest.mark.parametrize("changes", [{"top_k": 3}, {"top_p": 0.3}, {"min_p": 0.6}], ids=str)
+    def test_a_filter_narrows_the_choice(self, bench: Bench, changes: dict[str, Any]) -> None:
+        def first_tokens(**changes: Any) -> set[int]:
+            prompt = bench.prompt("Compute 17")[:-12]
+            requests = [(prompt, params(temperature=2.0, max_tokens=1, seed=i, **changes)) for i in range(100)]
+            return {drawn.token_ids[0] for drawn in bench.draw(*requests)}
+
+        free, narrow = first_tokens(), first_tokens(**changes)
+        assert len(narrow) < len(free)
+        assert len(narrow) <= changes.get("top_k", len(free))
+
+    def test_the_repetition_penalty_makes_repeats_rarer(self, bench: Bench) -> None:
+        plain, penalised = (
+            bench.one("Compute 9+1.", max_tokens=60, repetition_penalty=p).token_ids for p in (1.0, 8.0)
+        )
+        assert len(set(penalised)) > len(set(plain))
+
+    def test_a_token_id_outside_the_vocabulary_fails_alone(self, bench: Bench) -> None:
+        with pytest.raises(GenerationError, match="vocabulary"):
+            bench.draw(((5, 10**6), params()))
+        assert len(bench.one("Compute 1+2.").token_ids) == 16
+
+
+def close_and_check(bench: Bench) -> None:
+    """Requests under way and later ones fail, and closing again does nothing. The bench is of no use afterwards."""
+
+    async def close_during_a_draw() -> BaseException | Completion:
+        request = bench.backend.generate(bench.prompt("Compute 1+2."), params(max_tokens=3000))
+        task = asyncio.ensure_future(request)
+        await asyncio.sleep(0.2)
+        await bench.backend.aclose()
+        await bench.backend.aclose()
+        return (await asyncio.gather(task, return_exceptions=True))[0]
+
+    assert isinstance(bench.runner.run(close_during_a_draw()), GenerationError)
+    with pytest.raises(GenerationError, match="closed"):
+        bench.one("Compute 1+2.")

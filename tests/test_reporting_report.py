@@ -1,0 +1,164 @@
+"""Reports in every form: complete, escaped, and with their footnotes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raml_eval.errors import ConfigError, MetricError
+from raml_eval.reporting.render import (
+    WIDTH,
+    Cell,
+    Table,
+    clean,
+    escape_latex,
+    escape_markdown,
+    known_templates,
+    percent,
+    render,
+)
+from raml_eval.reporting.report import build_report, render_report
+from raml_eval.tables import COLUMNS, build_frame
+from raml_eval.types import Status, StoredRun
+from tests.factory import by_row, make_run
+
+RUN = make_run(by_row(lambda row: row % 5), chance=0.25, limit=10)
+HOSTILE = make_run(
+    by_row(lambda row: 1), name="x", model="<b>|_org_\\name$&\x1b[31m\n", tasks={"_t|a#k_": "in_domain"}, n_questions=3
+)
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
+@pytest.mark.parametrize("template", ["default", "compact"])
+def test_every_template_shows_every_task_budget_and_note(template: str, form: str) -> None:
+    text = render_report([RUN], template=template, format=form).replace("\\_", "_")
+    for word in ("In-domain", "Cross-domain", "Macro means", "pocket_chain", "pocket_sort", "64", "avg@4", "Suite pocket"):
+        assert word in text
+    assert "50.0 [" in text  # the mean of 0, 1, 2, 3, 4 of 4
+    assert "a seeded subset of at most 10 questions" in text
+    assert not re.search(r"\bnan\b|None", text)
+
+
+def test_the_default_report_holds_stability_lengths_and_gains() -> None:
+    base = make_run(by_row(lambda row: row % 4), name="base", model="old")
+    text = render_report([RUN], format="markdown", base=base)
+    for word in ("pass@4", "G-Pass@4 τ=0.25", "G-Pass@4 τ=1", "mG-Pass@4 normalized", "maj@4", "forced", "unfinished"):
+        assert word in text
+    assert "gain in pocket_chain" in text
+    assert "Gains are over old (base)" in text
+    assert "chance 25.0" in text
+
+
+def test_json_rows_are_the_tidy_frame_with_null_for_what_is_not_there() -> None:
+    rows = json.loads(render_report([RUN], format="json", k=[2, 16]))["rows"]
+    assert all(list(row) == list(COLUMNS) for row in rows)
+    assert len(rows) == len(build_frame([RUN], k=[2, 16]))
+    assert {row["value"] for row in rows if row["k"] == 16} == {None}
+    assert {type(row["k"]) for row in rows} == {int, type(None)}
+
+
+def test_csv_is_the_tidy_frame() -> None:
+    rows = list(csv.DictReader(io.StringIO(render_report([RUN], format="csv"))))
+    assert list(rows[0]) == list(COLUMNS)
+    average = [row for row in rows if (row["task"], row["budget"], row["metric"]) == ("pocket_chain", "16", "avg@n")]
+    assert [float(row["value"]) for row in average] == [0.5]
+    assert {row["k"] for row in rows} == {"", "4"}
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"template": "defualt"}, "there is no report template 'defualt'. Did you mean default?"),
+        ({"format": "markdwon"}, "there is no report format 'markdwon'. Did you mean markdown"),
+        ({"template": "compact", "format": "csv"}, "template compact has no form 'csv'"),
+        ({"template": "../default"}, "there is no report template '../default'"),
+        ({"template": "_leaderboard", "format": "markdown"}, "there is no report template '_leaderboard'"),
+    ],
+)
+def test_unknown_templates_and_formats_are_refused(settings_: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        render_report([RUN], **settings_)  # type: ignore[arg-type]
+
+
+def test_a_report_refuses_missing_samples() -> None:
+    partial = replace(RUN, records=RUN.records[1:])
+    with pytest.raises(MetricError, match="lacks 1 of"):
+        render_report([partial])
+    assert "partial: 1 of 160" in render_report([partial], allow_partial=True)
+
+
+def test_templates_exist_in_every_form() -> None:
+    assert {name: sorted(forms) for name, forms in known_templates().items()} == {
+        name: ["latex", "markdown", "terminal"] for name in ("default", "compact")
+    }
+
+
+@pytest.mark.parametrize("runs", [[RUN], [RUN, make_run(by_row(lambda row: 1), name="other", model="m" * 60)]])
+def test_a_terminal_report_fits_its_width(runs: list[StoredRun]) -> None:
+    lines = render_report(runs).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert any(line.startswith("pocket_chain") and line.count("▅ 50") == 2 for line in lines)
+
+
+def test_footnote_marks_lead_to_their_notes() -> None:
+    run = make_run(lambda t, r, i, b: Status.UNFINISHED if (t, i, b) == ("pocket_sort", 0, 16) else Status.CORRECT, limit=10)
+    text = render_report([run], format="markdown")
+    number = next(line.split(".")[0] for line in text.splitlines() if "unfinished and count as wrong" in line)
+    table = [line for line in text.splitlines() if line.startswith("| tiny") and f"<sup>{number}</sup>" in line]
+    assert len(table) == 1
+    assert "| 16 " in table[0]
+    assert "75.0 [" in table[0]
+    assert "tiny<sup>1</sup>" in table[0]  # the subset holds for the whole run
+
+
+def test_hostile_names_stay_text_in_every_form() -> None:
+    markdown = render_report([HOSTILE], format="markdown")
+    assert "<b>" not in markdown
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    columns = {len(re.findall(r"(?<!\\)\|", line)) for line in rows[:4]}
+    assert len(columns) == 1
+    latex = render_report([HOSTILE], format="latex")
+    assert r"\textless{}b\textgreater{}" in latex
+    assert r"\textbackslash{}name\$\&" in latex
+    assert r"a\#k\_" in latex
+    assert "\x1b" not in render_report([HOSTILE])
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_one_cell(text: str) -> None:
+    table = Table("", (Cell("a"), Cell("b")), ((Cell(text), Cell("1")),))
+    board = {"title": text, "description": ""}
+    markdown = render("_leaderboard.markdown.jinja", "markdown", board=board, tables=[table], notes=[text])
+    row = [line for line in markdown.splitlines() if line.startswith("|")][-1]
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
+    assert "<" not in escape_markdown(text)
+    latex = escape_latex(text)
+    assert not re.search(r"(?<!\\)[#$%&_](?!\\tau|\\le)", latex.replace(r"$\tau$", "").replace(r"$\le$", ""))
+    assert clean(text) == clean(clean(text))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((0.613, 0.57, 0.654), "61.3 [57.0, 65.4]"),
+        ((0.5,), "50.0"),
+        ((None, None, None), "n/a"),
+        ((-0.0001, -0.1, 0.1), "0.0 [-10.0, 10.0]"),
+    ],
+)
+def test_shares_are_written_in_percent(arguments: tuple[float | None, ...], expected: str) -> None:
+    assert percent(*arguments) == expected  # type: ignore[arg-type]
+
+
+def test_the_curve_needs_more_than_one_budget() -> None:
+    single = make_run(by_row(lambda row: 1), budgets=(16,))
+    assert build_report([single], build_frame([single])).curve == ()
+    assert len(build_report([RUN], build_frame([RUN])).curve) == 3
