@@ -57,7 +57,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def timed(command: list[str], env: dict[str, str]) -> float:
     started = time.monotonic()
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[:2])} failed:\n{done.stderr[-2000:]}")
     return time.monotonic() - started

@@ -81,10 +81,7 @@ def bare(limit: int, samples: int) -> None:
     thoughts = [list(output.outputs[0].token_ids) for output in first]
     thoughts = [ids if ids[-1] == closer else [*ids[:BUDGET], closer] for ids in thoughts]
     second = engine.generate(
-        [
-            {"prompt_token_ids": [*prompts[key.task, key.question_id], *ids]}
-            for key, ids in zip(owed, thoughts, strict=True)
-        ],
+        [{"prompt_token_ids": [*prompts[key.task, key.question_id], *ids]} for key, ids in zip(owed, thoughts, strict=True)],
         [
             params(derive_seed(0, key, "answer", len(ids) - 1, (closer,)), ANSWER, model.end_of_text_ids)
             for key, ids in zip(owed, thoughts, strict=True)

@@ -14,9 +14,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing help with rich takes longer than all the rest of the start
 )
-tasks_app = typer.Typer(help="The tasks that can be asked.", no_args_is_help=True)
-board_app = typer.Typer(help="Leaderboards: a folder with board.yaml, entries and a rendered README.", no_args_is_help=True)
+tasks_app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no_args_is_help=True)
+board_app = typer.Typer(
+    rich_markup_mode=None, help="Leaderboards: a folder with board.yaml, entries and a rendered README.", no_args_is_help=True
+)
 app.add_typer(tasks_app, name="tasks")
 app.add_typer(board_app, name="leaderboard")
 
@@ -61,12 +64,7 @@ def run(
     from raml_eval import config as configs
     from raml_eval.api import run_and_load
 
-
-    flags = {
-        name: value
-        for name, value in locals().items()
-        if name in configs.FLAGS and value is not None
-    }
+    flags = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
     layers = [
         configs.load_preset(preset) if preset else {},
         configs.load_yaml(config) if config else {},
@@ -171,8 +169,11 @@ def tasks_show(name: str, task_path: TaskPaths = None) -> None:
         print()
 
 
+Paths = Annotated[Optional[list[Path]], typer.Argument(help="Files or folders; the shipped tasks if none.")]  # noqa: UP045
+
+
 @tasks_app.command("check")
-def tasks_check(paths: Annotated[Optional[list[Path]], typer.Argument(help="Files or folders; the shipped tasks if none.")] = None) -> None:  # noqa: UP045, E501
+def tasks_check(paths: Paths = None) -> None:
     """Validate task YAML, those files too that lm-eval would skip without a word."""
     from raml_eval.tasks.catalogue import tasks_dir
     from raml_eval.tasks.check import check_tasks

@@ -100,9 +100,7 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> dict[str, Any]:
     """The settings of a preset, not yet checked."""
     if name not in preset_names():
-        raise ConfigError(
-            f"unknown preset {name!r}.{near_names(name, preset_names())} Presets: {', '.join(preset_names())}."
-        )
+        raise ConfigError(f"unknown preset {name!r}.{near_names(name, preset_names())} Presets: {', '.join(preset_names())}.")
     text = (resources.files("raml_eval") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     return dict(yaml.safe_load(text))
 
@@ -112,9 +110,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(
-            f"cannot read {path}: {error.strerror}. Name a YAML file with a run configuration."
-        ) from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}. Name a YAML file with a run configuration.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Mend it there.") from error
     if not isinstance(settings, dict):
@@ -126,9 +122,7 @@ def parse_set(assignment: str) -> dict[str, Any]:
     """The nested settings of one `a.b=value`; the value is read as YAML."""
     path, equals, text = assignment.partition("=")
     if not equals or not all(path.split(".")):
-        raise ConfigError(
-            f"--set {assignment!r} is no assignment; wanted KEY.KEY=VALUE, as in sampling.temperature=0.8."
-        )
+        raise ConfigError(f"--set {assignment!r} is no assignment; wanted KEY.KEY=VALUE, as in sampling.temperature=0.8.")
     try:
         value: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -21,7 +21,7 @@ from raml_eval.protocols import Backend
 from raml_eval.runner import Session, run_all
 from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
 from raml_eval.tasks.catalogue import load_catalogue
-from raml_eval.thinking import sort_budgets
+from raml_eval.thinking import ThinkingBudget, sort_budgets
 from raml_eval.types import Question, SamplingParams, Status
 
 CONCURRENCY = {"vllm": 256, "hf": 256, "fake": 64}
@@ -96,7 +96,7 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
 
 def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None) -> dict[str, Any]:
     """What this sitting must finish: all that was ever asked of the directory, and what is asked now."""
-    wanted = {
+    wanted: dict[str, Any] = {
         "tasks": names,
         "budgets": list(config.thinking.budgets),
         "samples": config.samples,
@@ -112,7 +112,7 @@ def _session(
     directory: RunDirectory,
     backend: Backend,
     model: Model,
-    policy: inputs.ThinkingBudget,
+    policy: ThinkingBudget,
     questions: Mapping[QuestionKey, Question],
     prompts: Mapping[QuestionKey, Prompts],
 ) -> Session:

@@ -130,10 +130,9 @@ async def generate_thinking(
     )
     n, end = _end_of_thinking(completion, tokenizer, policy)
     if n > limit or end is ThinkingEnd.LENGTH:
-        n, end, end_ids = limit, ThinkingEnd.LENGTH, ()
-    else:
-        end_ids = completion.token_ids[n:]
+        n, end = limit, ThinkingEnd.LENGTH
     ids = completion.token_ids[:n]
+    end_ids = () if end is ThinkingEnd.LENGTH else completion.token_ids[n:]
     text = tokenizer.decode(ids, skip_special_tokens=False)
     return Trajectory(key, limit, ids, end, end_ids, text, params.seed)
 

@@ -23,7 +23,9 @@ ENGINE_ARGS: Mapping[str, Mapping[str, Any]] = {
 }
 ENGINES = [
     pytest.param("hf", marks=pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no torch")),
-    pytest.param("vllm", marks=[pytest.mark.vllm, pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="no vLLM")]),
+    pytest.param(
+        "vllm", marks=[pytest.mark.vllm, pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="no vLLM")]
+    ),
 ]
 
 

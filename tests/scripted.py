@@ -34,7 +34,10 @@ class Letters:
 
 
 def questions(n: int) -> list[Question]:
-    return [Question("sums", f"{i}-abcdef", f"{i}-abcdef", {}, ({"role": "user", "content": f"{i}"},), str(i), "math") for i in range(n)]
+    return [
+        Question("sums", f"{i}-abcdef", f"{i}-abcdef", {}, ({"role": "user", "content": f"{i}"},), str(i), "math")
+        for i in range(n)
+    ]
 
 
 def solver(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:

@@ -33,12 +33,12 @@ def cli(*words: str | Path) -> Done:
     """The command in this process, whose imports are paid once."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
-    with mock.patch.object(sys, "argv", ["raml-eval", *map(str, words)]):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as leaving:
-                code = int(leaving.code or 0)
+    argv = mock.patch.object(sys, "argv", ["raml-eval", *map(str, words)])
+    with argv, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
     return Done(code, out.getvalue(), err.getvalue())
 
 

@@ -115,9 +115,7 @@ def test_no_letter(text: str) -> None:
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-@pytest.mark.parametrize(
-    "form", ["{}", "({})", r"\boxed{{{}}}", "The answer is {}.", "**{}**", "Why not.\n\nAnswer: ({})"]
-)
+@pytest.mark.parametrize("form", ["{}", "({})", r"\boxed{{{}}}", "The answer is {}.", "**{}**", "Why not.\n\nAnswer: ({})"])
 def test_every_letter_in_every_form(letter: str, form: str) -> None:
     assert extract_choice(form.format(letter)).answer == letter
     options = [f"text {position}" for position in range(LETTERS.index(letter))]

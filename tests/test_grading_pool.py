@@ -104,9 +104,7 @@ def test_worker_memory_is_capped(pool: GradingPool) -> None:
 
 def test_equal_pairs_are_compared_once(pool: GradingPool) -> None:
     async def main() -> list[Grade]:
-        pairs = [
-            (r"\sqrt{12}", rf"\boxed{{{answer}}}") for answer in (r"2\sqrt3", r"2 \sqrt{3}", r"2\,\sqrt{3}", r"\sqrt6")
-        ]
+        pairs = [(r"\sqrt{12}", rf"\boxed{{{answer}}}") for answer in (r"2\sqrt3", r"2 \sqrt{3}", r"2\,\sqrt{3}", r"\sqrt6")]
         return await asyncio.gather(*(pool.grade(*pair) for pair in pairs * 8))
 
     before = pool.n_compared

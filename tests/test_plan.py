@@ -16,7 +16,7 @@ QUESTIONS = [make_question("task", i, stratum="abc"[i % 10 // 5 + (i % 10 == 9)]
 def test_a_larger_limit_holds_the_smaller_one(a: int, b: int) -> None:
     small, large = (select_questions(QUESTIONS, n) for n in sorted((a, b)))
     assert len(small) == min(a, b, 100)
-    assert set(q.id for q in small) <= set(q.id for q in large)
+    assert {q.id for q in small} <= {q.id for q in large}
     assert list(large) == [q for q in QUESTIONS if q in large]  # the task's own order
 
 

@@ -103,9 +103,7 @@ def test_golden_ids_of_the_pocket_checkpoint(thinking: bool, tail: tuple[int, ..
     assert render_prompt(load_tokenizer(folder), FORMATS["qwen3"], USER, thinking) == (*TURN, *START, *tail)
 
 
-@pytest.mark.parametrize(
-    "template", ["qwen3", "qwen3_opens", "opens", "opens_without_newline", "plain", "deepseek_opens"]
-)
+@pytest.mark.parametrize("template", ["qwen3", "qwen3_opens", "opens", "opens_without_newline", "plain", "deepseek_opens"])
 def test_the_template_comes_first_as_transformers_tokenises_it(template: str) -> None:
     tokenizer = build_tokenizer(template, DEEPSEEK if template.startswith("deepseek") else CHATML)
     name = "qwen3" if template.startswith("qwen3") else "qwq"

@@ -36,9 +36,7 @@ def save_model(folder: Path, **configs: dict[str, object]) -> Path:
         ({"config": {"text_config": {"eos_token_id": 9}}}, (9, 258)),
     ],
 )
-def test_end_of_text_ids_are_the_union(
-    tmp_path: Path, configs: dict[str, dict[str, object]], ids: tuple[int, ...]
-) -> None:
+def test_end_of_text_ids_are_the_union(tmp_path: Path, configs: dict[str, dict[str, object]], ids: tuple[int, ...]) -> None:
     folder = save_model(tmp_path, **configs)
     assert end_of_text_ids(load_tokenizer(folder), folder) == ids
 
@@ -94,9 +92,7 @@ def test_the_made_up_model_has_no_tokenizer() -> None:
 def run_without_hub(home: Path, code: str) -> subprocess.CompletedProcess[str]:
     """The code's output with a hub at a port where nobody listens; its address is read once, on import."""
     env = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_hub_out_of_reach_is_told_at_once(tmp_path: Path) -> None:

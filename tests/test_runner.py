@@ -176,7 +176,11 @@ def test_redraws_are_marked_where_seeds_do_not_reproduce(tmp_path: Path) -> None
     assert {t.key.question_id for t in run.trajectories.values() if t.redrawn} == {"3-abcdef"}
 
 
-SLOW = "from pathlib import Path; from tests.scripted import run_scripted; run_scripted(Path({path!r}), n_questions=30, latency_s=0.05)"
+SLOW = """
+from pathlib import Path
+from tests.scripted import run_scripted
+run_scripted(Path({path!r}), n_questions=30, latency_s=0.05)
+"""
 
 
 def test_killed_five_times_it_still_holds_every_sample_once(tmp_path: Path) -> None:

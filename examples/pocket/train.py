@@ -1,7 +1,7 @@
 """Train the pocket checkpoint: a 0.8 M-parameter Qwen3 that adds and subtracts one step a line.
 
-``python train.py --out DIR`` writes a folder that transformers and vLLM load. A run is reproducible from its seed on one machine
-and torch version. README.md beside this file has the commands that made the shipped checkpoint.
+``python train.py --out DIR`` writes a folder that transformers and vLLM load. A run is reproducible from its seed on one
+machine and torch version. README.md beside this file has the commands that made the shipped checkpoint.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ _QUIET_LOGS = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TORCH_LOGS": "-torch._library.triton",
 }
 _DEFAULTS = {"disable_log_stats": True, "enable_log_requests": False, "seed": 0, "use_tqdm_on_load": False}
 _RECORDED = {
@@ -53,8 +54,8 @@ _RECORDED = {
 class VllmBackend:
     """A checkpoint in vLLM's own process, which ends with this one however that ends."""
 
-    def __init__(self, engine: Any, description: BackendDescription) -> None:
-        self.description = description
+    def __init__(self, engine: Any, args: Mapping[str, Any], on_cpu: bool) -> None:
+        self.description = _describe(engine.vllm_config, args, on_cpu)
         self._engine = engine
         self._n_vocab: int = engine.model_config.get_vocab_size()
         self._numbers = itertools.count()
@@ -73,7 +74,8 @@ class VllmBackend:
         except GenerationError:
             raise
         except Exception as error:
-            state = "died; every later request fails too" if self._engine.errored else "refused the request"
+            dead = self._engine is None or self._engine.errored
+            state = "is dead and will draw nothing more" if dead else "refused the request"
             raise GenerationError(f"the vLLM engine {state}: {type(error).__name__}: {error}") from error
         finally:
             self._pending.discard(request_id)
@@ -82,9 +84,7 @@ class VllmBackend:
         from vllm import TokensPrompt
 
         output = None
-        async for request_output in self._engine.generate(
-            TokensPrompt(prompt_token_ids=prompt_ids), params, request_id
-        ):
+        async for request_output in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
             output = request_output.outputs[0]
         finish = _FINISH.get(str(output.finish_reason)) if output else None
         if output is None or finish is None or (finish is Finish.LENGTH and len(output.token_ids) != params.max_tokens):
@@ -97,10 +97,11 @@ class VllmBackend:
         if self._closed:
             return
         self._closed = True
-        if self._pending and not self._engine.errored:
-            await self._engine.abort(list(self._pending))
+        engine, self._engine = self._engine, None  # its destructor must not run at interpreter exit
+        if self._pending and not engine.errored:
+            await engine.abort(list(self._pending))
             await asyncio.sleep(0)
-        self._engine.shutdown()
+        engine.shutdown()
 
 
 def _engine_params(params: SamplingParams) -> Any:
@@ -182,14 +183,14 @@ def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBac
             generation_config="vllm",
             **{**defaults, **args},
         )
-        engine = AsyncLLM.from_engine_args(engine_args)
+        # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
+        return VllmBackend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
     except Exception as error:
         given = f" with {dict(args)}" if args else ""
         raise ModelError(
             f"vLLM cannot start with model {model}{given}: {type(error).__name__}: {error} "
             "The cause may stand above in the engine's log; VLLM_LOGGING_LEVEL=INFO shows more."
         ) from error
-    return VllmBackend(engine, _describe(engine.vllm_config, args, on_cpu))
 
 
 def _cpu_defaults() -> dict[str, Any]:
@@ -209,9 +210,7 @@ def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> 
             "is prefilled in parts. Leave it out."
         )
     if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
-        raise ConfigError(
-            "VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it."
-        )
+        raise ConfigError("VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it.")
 
 
 def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:
@@ -234,8 +233,7 @@ def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDesc
             "batch_invariant": batch_invariant,
             "torch": torch.__version__,
             "args": {
-                name: value if isinstance(value, int | float | str | None) else str(value)
-                for name, value in args.items()
+                name: value if isinstance(value, int | float | str | None) else str(value) for name, value in args.items()
             },
         },
     )

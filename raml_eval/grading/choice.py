@@ -101,9 +101,7 @@ def _is_letter(match: re.Match[str]) -> bool:
 def _read_loosely(text: str, letters: str, texts: list[str]) -> Extraction:
     named = [m[1] for m in _IS_RIGHT.finditer(text) if m[1] in letters]
     if named:
-        return (
-            Extraction(named[-1], "option is correct") if len(set(named)) == 1 else Extraction(None, "several letters")
-        )
+        return Extraction(named[-1], "option is correct") if len(set(named)) == 1 else Extraction(None, "several letters")
     for match in reversed(list(_IS_OPTION.finditer(text))):
         found = _read_phrase(text[match.end() : match.end() + 2000], letters, texts)
         if found:

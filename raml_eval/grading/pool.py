@@ -49,9 +49,7 @@ class Worker:
         try:
             ready = json.loads(self._read_line(START_LIMIT_S))
         except WorkerStopped:
-            raise RamlError(
-                f"a grading worker was not ready after {START_LIMIT_S:.0f} s; is the machine overloaded?"
-            ) from None
+            raise RamlError(f"a grading worker was not ready after {START_LIMIT_S:.0f} s; is the machine overloaded?") from None
         if "failed" in ready:
             self.kill()
             raise RamlError(f"a grading worker could not load math-verify ({ready['failed']}); reinstall raml-eval")

@@ -6,9 +6,7 @@ import re
 import unicodedata
 
 # Controls, soft hyphens, zero-width and direction marks: invisible, and never part of an answer.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-)
+_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞]")  # one half and its like
 _SYMBOLS = str.maketrans(
@@ -47,9 +45,7 @@ _WRAPPED = re.compile(
     | `(?P<f>[^`]*)`)\s*""",
     re.VERBOSE | re.DOTALL,
 )
-_TEXT = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mbox|emph)\s*\{([^{}]*)\}"
-)
+_TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mbox|emph)\s*\{([^{}]*)\}")
 _TRAILING = " \t\n.,;:"
 
 

@@ -52,9 +52,7 @@ def _download(model: str, revision: str | None) -> Path:
     except GatedRepoError as error:
         raise ModelError(f"{start} the hub guards it. Accept its terms there and log in (hf auth login).") from error
     except RepositoryNotFoundError as error:
-        raise ModelError(
-            f"{start} the hub has none of that name. Check the name, or log in if it is private."
-        ) from error
+        raise ModelError(f"{start} the hub has none of that name. Check the name, or log in if it is private.") from error
     except RevisionNotFoundError as error:
         raise ModelError(f"model {model} has no revision {revision!r} on the hub. Check --revision.") from error
     except LocalEntryNotFoundError as error:

@@ -53,9 +53,7 @@ class RunDirectory:
             manifest = _grown(self.stored, manifest)
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
         self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-        self.trajectories = _best(
-            _read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values()
-        )
+        self.trajectories = _best(_read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
         self.done = set(_read_all(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
         self.started = {lines.read_key(line) for _, line in read_lines(self.path / "started.jsonl")}
         self.manifest = manifest

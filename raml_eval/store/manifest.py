@@ -39,8 +39,7 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
     if differing:
         listed = "; ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in differing[:8])
         raise StoreError(
-            f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what "
-            f"it holds."
+            f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
         )
 
 
