@@ -3,99 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import importlib.util
 import random
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raml_eval.backends import open_backend
 from raml_eval.errors import GenerationError
-from raml_eval.protocols import Backend, Tokenizer
-from raml_eval.types import Completion, Finish, SamplingParams, TokenIds
-
-ROOT = Path(__file__).resolve().parents[1]
-POCKET = ROOT / "raml_eval" / "pocket"
-GREEDY = SamplingParams(
-    temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, repetition_penalty=1.0, max_tokens=16, seed=0, stop_ids=()
-)
-Request = tuple[TokenIds, SamplingParams]
-
-
-def params(**changes: Any) -> SamplingParams:
-    """Greedy, 16 tokens and no stops, but for the changes."""
-    return dataclasses.replace(GREEDY, **changes)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """An open backend with the loop it lives in and its tokenizer."""
-
-    backend: Backend
-    runner: asyncio.Runner
-    tokenizer: Tokenizer
-
-    def prompt(self, text: str) -> TokenIds:
-        chat = f"<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n<think>\n"
-        return tuple(self.tokenizer.encode(chat, add_special_tokens=False))
-
-    def draw(self, *requests: Request) -> list[Completion]:
-        """All at once, answers in the order of the requests."""
-
-        async def together() -> list[Completion]:
-            return await asyncio.gather(*(self.backend.generate(*request) for request in requests))
-
-        return self.runner.run(together())
-
-    def one(self, text: str, **changes: Any) -> Completion:
-        return self.draw((self.prompt(text), params(**changes)))[0]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        return self.tokenizer.decode(ids, skip_special_tokens=False)
-
-
-@contextmanager
-def opened(name: str, model: Path, args: Mapping[str, Any]) -> Iterator[Bench]:
-    """The backend on the checkpoint, closed again at the end."""
-    from transformers import AutoTokenizer
-
-    with asyncio.Runner() as runner:
-        backend = runner.run(open_backend(name, str(model), args=args))
-        try:
-            yield Bench(backend, runner, AutoTokenizer.from_pretrained(model))
-        finally:
-            runner.run(backend.aclose())
-
-
-def checkpoint(folder: Path) -> Path:
-    """The pocket checkpoint, or one of its shape with random weights, written to the folder."""
-    if (POCKET / "model.safetensors").is_file():
-        return POCKET
-    import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
-    spec = importlib.util.spec_from_file_location("pocket_tokenizer", ROOT / "examples" / "pocket" / "tokenizer.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    tokenizer = module.build_tokenizer()
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=32, max_position_embeddings=4096, tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, initializer_range=0.3,
-    )  # fmt: skip
-    Qwen3ForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+from raml_eval.types import Completion, Finish
+from tests.backend_bench import Bench, params
 
 
 class BackendContract:
@@ -128,7 +43,9 @@ class BackendContract:
     def test_a_stop_string_over_several_tokens_ends_with_the_token_that_completes_it(self, bench: Bench) -> None:
         free = bench.one("Compute 7+8.", max_tokens=60, temperature=1.0, seed=3).token_ids
         text = bench.decode(free)
-        stop = next(text[i : i + 3] for i in range(12, len(text)) if text[i : i + 3].isascii() and len(text[i : i + 3]) == 3)
+        stop = next(
+            text[i : i + 3] for i in range(12, len(text)) if text[i : i + 3].isascii() and len(text[i : i + 3]) == 3
+        )
         n = next(n for n in range(1, len(free)) if stop in bench.decode(free[:n]))
         for limit in (60, n):
             drawn = bench.one("Compute 7+8.", max_tokens=limit, temperature=1.0, seed=3, stop_strings=("\0no", stop))
@@ -238,7 +155,9 @@ class SamplingContract(BackendContract):
         assert len(narrow) <= changes.get("top_k", len(free))
 
     def test_the_repetition_penalty_makes_repeats_rarer(self, bench: Bench) -> None:
-        plain, penalised = (bench.one("Compute 9+1.", max_tokens=60, repetition_penalty=p).token_ids for p in (1.0, 8.0))
+        plain, penalised = (
+            bench.one("Compute 9+1.", max_tokens=60, repetition_penalty=p).token_ids for p in (1.0, 8.0)
+        )
         assert len(set(penalised)) > len(set(plain))
 
     def test_a_token_id_outside_the_vocabulary_fails_alone(self, bench: Bench) -> None:

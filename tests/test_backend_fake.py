@@ -14,7 +14,8 @@ from raml_eval.backends.fake import FakeBackend, thinking_script
 from raml_eval.errors import ConfigError, GenerationError, ModelError
 from raml_eval.protocols import Backend
 from raml_eval.types import Finish, SamplingParams, TokenIds
-from tests.backend_contract import BackendContract, Bench, params
+from tests.backend_bench import Bench, params
+from tests.backend_contract import BackendContract
 
 
 class Bytes:

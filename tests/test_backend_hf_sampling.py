@@ -16,7 +16,7 @@ import torch
 
 from raml_eval.backends.hf_sampling import BatchSampling, draw_tokens
 from raml_eval.types import SamplingParams
-from tests.backend_contract import params
+from tests.backend_bench import params
 
 V = 7
 CPU = torch.device("cpu")

@@ -18,7 +18,8 @@ import pytest
 
 from raml_eval.backends import open_backend
 from raml_eval.errors import ConfigError, GenerationError, ModelError
-from tests.backend_contract import ROOT, Bench, SamplingContract, checkpoint, close_and_check, opened, params
+from tests.backend_bench import ROOT, Bench, checkpoint, opened, params
+from tests.backend_contract import SamplingContract, close_and_check
 
 pytestmark = [
     pytest.mark.vllm,
@@ -99,7 +100,7 @@ async def main():
     print("ready", flush=True)
     sys.stdin.readline()
     try:
-        from tests.backend_contract import params
+        from tests.backend_bench import params
         await backend.generate((1, 2, 3), params(max_tokens=3000))
     except Exception as error:
         print(type(error).__name__, flush=True)
@@ -116,17 +117,23 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def child(model: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process with an open backend; it draws a long answer after a line on its stdin."""
+def starting_child(model: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that opens a backend; it draws a long answer after a line on its stdin."""
     script = tmp_path / "child.py"
     script.write_text(CHILD)
     env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, script, model], stdin=pipe, stdout=pipe, text=True, env=env) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
         yield process
         process.kill()
+
+
+@pytest.fixture
+def child(starting_child: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """The same, once the backend is open."""
+    assert starting_child.stdout
+    assert starting_child.stdout.readline() == "ready\n"
+    return starting_child
 
 
 def descendants(pid: int) -> dict[int, str]:
@@ -142,6 +149,14 @@ def descendants(pid: int) -> dict[int, str]:
             return found
         below |= more
         found |= {child: parents[child][1] for child in more}
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def stat_of(pid: int) -> list[str] | None:
@@ -162,13 +177,29 @@ def test_no_engine_process_outlives_a_killed_parent(child: subprocess.Popen[str]
     child.stdin.flush()
     time.sleep(0.3)  # killed in the middle of a draw
     child.kill()
-    child.wait()
-    deadline = time.monotonic() + 5
+    assert not left_after(5, below)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_no_engine_process_outlives_a_parent_killed_while_it_loads(starting_child: subprocess.Popen[str]) -> None:
+    below: dict[int, str] = {}
+    while not any("spawn_main" in command_of(pid) for pid in below):
+        assert starting_child.poll() is None
+        time.sleep(0.1)
+        below = descendants(starting_child.pid)
+    starting_child.kill()
+    # The new process first has to import the engine, which would wait five minutes for its parent.
+    assert not left_after(60, below)
+
+
+def left_after(timeout_s: float, below: dict[int, str]) -> dict[int, str]:
+    """Those of the processes that are still there after so many seconds."""
+    deadline = time.monotonic() + timeout_s
     left = below
     while left and time.monotonic() < deadline:
         time.sleep(0.1)
         left = {pid: start for pid, start in below.items() if (stat := stat_of(pid)) and stat[19] == start}
-    assert not left
+    return left
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -179,7 +210,7 @@ def test_a_dead_engine_fails_what_is_under_way_and_what_comes_later(child: subpr
     child.stdin.flush()
     time.sleep(0.3)
     for pid in descendants(child.pid):
-        if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text():
+        if "resource_tracker" not in command_of(pid):
             os.kill(pid, signal.SIGKILL)
     assert child.stdout.read().split() == ["GenerationError", "GenerationError", "closed"]
     assert child.wait(timeout=30) == 0

@@ -56,8 +56,8 @@ def wait_for_growth(process: subprocess.Popen[bytes], path: Path) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_killed_at_random_moments(engine: str, temperature: str, tmp_path: Path) -> None:
     rng, out = random.Random(f"{engine}{temperature}"), tmp_path / "killed"
-    # Starting the engine dominates: all five kills for one temperature, two for the other.
-    kills = KILLS if (engine, temperature) in (("vllm", "1"), ("hf", "0")) else 2
+    # Starting the engine dominates: all five kills for one temperature, one for the other.
+    kills = KILLS if (engine, temperature) in (("vllm", "1"), ("hf", "0")) else 1
     interrupted = 0
     for _ in range(kills):
         process = start(engine, temperature, out)
@@ -70,7 +70,7 @@ def test_killed_at_random_moments(engine: str, temperature: str, tmp_path: Path)
         while (left := alive(process.pid)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not left, f"processes outlived their killed parent: {left}"
-    assert interrupted >= 2
+    assert interrupted >= kills / 2
     for path in (out, tmp_path / "whole"):
         process = start(engine, temperature, path)
         assert process.wait() == 0, path.with_suffix(".log").read_text()

@@ -84,7 +84,9 @@ class VllmBackend:
         from vllm import TokensPrompt
 
         output = None
-        async for request_output in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
+        async for request_output in self._engine.generate(
+            TokensPrompt(prompt_token_ids=prompt_ids), params, request_id
+        ):
             output = request_output.outputs[0]
         finish = _FINISH.get(str(output.finish_reason)) if output else None
         if output is None or finish is None or (finish is Finish.LENGTH and len(output.token_ids) != params.max_tokens):
@@ -210,7 +212,9 @@ def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> 
             "is prefilled in parts. Leave it out."
         )
     if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
-        raise ConfigError("VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it.")
+        raise ConfigError(
+            "VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it."
+        )
 
 
 def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:
@@ -233,7 +237,8 @@ def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDesc
             "batch_invariant": batch_invariant,
             "torch": torch.__version__,
             "args": {
-                name: value if isinstance(value, int | float | str | None) else str(value) for name, value in args.items()
+                name: value if isinstance(value, int | float | str | None) else str(value)
+                for name, value in args.items()
             },
         },
     )

@@ -1,13 +1,14 @@
 """What vLLM's processes run when they start: a watch on their parent, so that no engine outlives a killed run.
 
-vLLM loads every entry point of its group vllm.general_plugins in each of its processes. The entry point of this module is
-declared in vllm_plugin.path beside it, which declare_plugin puts on the import path: so it also works where raml_eval
-is imported from a folder and was never installed.
+vLLM calls every entry point of its group vllm.platform_plugins in each of its processes, as soon as anything there asks for
+the platform: long before the engine answers. The general plugins come too late for a run that is killed while the engine
+loads, but also where the platform is fixed by VLLM_TARGET_DEVICE; so ours is in both groups, and offers no platform. It is
+declared in vllm_plugin.path beside this file, which declare_plugin puts on the import path: so it also works where
+raml_eval is imported from a folder and was never installed.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ _NAME = "raml_eval"
 def declare_plugin() -> None:
     """Every process that vLLM starts from this one, and every process those start, ends with its parent."""
     os.environ[_FLAG] = str(os.getpid())
+    # A forked process takes the platform over and asks no plugin.
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     declaration = str(Path(__file__).with_name("vllm_plugin.path"))
     if declaration not in sys.path:
         sys.path.append(declaration)
@@ -30,9 +33,14 @@ def declare_plugin() -> None:
 
 
 def watch_parent_process() -> None:
-    """This process ends with its parent, if raml_eval's engine backend is among its ancestors and is not this process."""
-    started_by = os.environ.get(_FLAG)
-    parent = multiprocessing.parent_process()
-    if started_by is None or started_by == str(os.getpid()) or parent is None or parent.pid is None:
+    """This process ends with its parent, if it was spawned below a process that called declare_plugin.
+
+    A second call, and one in the process that declared, do nothing.
+    """
+    expected = os.environ.get(_FLAG)
+    # vLLM asks while multiprocessing is still starting the process up, when it cannot tell its parent yet.
+    spawned = "--multiprocessing-fork" in sys.orig_argv
+    if expected is None or expected == str(os.getpid()) or not spawned:
         return
-    watch_parent(parent.pid)
+    os.environ[_FLAG] = str(os.getpid())  # what this process starts shall watch this process
+    watch_parent(int(expected))
