@@ -43,9 +43,7 @@ class BackendContract:
     def test_a_stop_string_over_several_tokens_ends_with_the_token_that_completes_it(self, bench: Bench) -> None:
         free = bench.one("Compute 7+8.", max_tokens=60, temperature=1.0, seed=3).token_ids
         text = bench.decode(free)
-        stop = next(
-            text[i : i + 3] for i in range(12, len(text)) if text[i : i + 3].isascii() and len(text[i : i + 3]) == 3
-        )
+        stop = next(text[i : i + 3] for i in range(12, len(text)) if text[i : i + 3].isascii() and len(text[i : i + 3]) == 3)
         n = next(n for n in range(1, len(free)) if stop in bench.decode(free[:n]))
         for limit in (60, n):
             drawn = bench.one("Compute 7+8.", max_tokens=limit, temperature=1.0, seed=3, stop_strings=("\0no", stop))
@@ -155,9 +153,7 @@ class SamplingContract(BackendContract):
         assert len(narrow) <= changes.get("top_k", len(free))
 
     def test_the_repetition_penalty_makes_repeats_rarer(self, bench: Bench) -> None:
-        plain, penalised = (
-            bench.one("Compute 9+1.", max_tokens=60, repetition_penalty=p).token_ids for p in (1.0, 8.0)
-        )
+        plain, penalised = (bench.one("Compute 9+1.", max_tokens=60, repetition_penalty=p).token_ids for p in (1.0, 8.0))
         assert len(set(penalised)) > len(set(plain))
 
     def test_a_token_id_outside_the_vocabulary_fails_alone(self, bench: Bench) -> None:

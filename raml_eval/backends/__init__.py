@@ -23,9 +23,7 @@ _LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"fake": (), "hf": 
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
 
-async def open_backend(
-    name: str, model: str, *, revision: str | None = None, args: Mapping[str, Any] = _NO_ARGS
-) -> Backend:
+async def open_backend(name: str, model: str, *, revision: str | None = None, args: Mapping[str, Any] = _NO_ARGS) -> Backend:
     """The named engine with the model loaded, ready for generate.
 
     model is a folder or a hub id; revision a branch, tag or commit of the hub. args go to the engine (--backend-arg).
@@ -36,9 +34,7 @@ async def open_backend(
         raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
     for library in _LIBRARIES[name]:
         if importlib.util.find_spec(library) is None:
-            raise ModelError(
-                f"backend {name} needs {library}, which is not installed. Run: pip install 'raml-eval[{name}]'"
-            )
+            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: pip install 'raml-eval[{name}]'")
     check_model(model, revision)
     module = importlib.import_module(BACKENDS[name])
     backend: Backend = await module.open_engine(model, revision=revision, args=args)
@@ -53,9 +49,7 @@ def check_model(model: str, revision: str | None = None) -> None:
             raise ModelError(f"folder {model} has no config.json: it is no checkpoint. Pass the folder that holds one.")
         return
     if model.count("/") > 1 or model.startswith((".", "/", "~")):
-        raise ModelError(
-            f"model folder {model} is not there. Pass an existing folder or a hub id such as Qwen/Qwen3-8B."
-        )
+        raise ModelError(f"model folder {model} is not there. Pass an existing folder or a hub id such as Qwen/Qwen3-8B.")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HFValidationError
 

@@ -135,9 +135,7 @@ class Scheduler:
         params = row.params
         if row.drawn_ids[-1] in params.stop_ids:
             return Finish.STOP
-        if params.stop_strings and completes_stop(
-            self._loaded.tokenizer(), row.prompt_ids, row.drawn_ids, params.stop_strings
-        ):
+        if params.stop_strings and completes_stop(self._loaded.tokenizer(), row.prompt_ids, row.drawn_ids, params.stop_strings):
             return Finish.STOP
         return Finish.LENGTH if len(row.drawn_ids) >= params.max_tokens else None
 

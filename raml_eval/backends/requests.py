@@ -12,9 +12,7 @@ from raml_eval.types import SamplingParams
 _LEAD_IN_TOKENS = 4
 
 
-def check_request(
-    prompt_ids: Sequence[int], params: SamplingParams, *, context: int, n_vocab: int | None = None
-) -> None:
+def check_request(prompt_ids: Sequence[int], params: SamplingParams, *, context: int, n_vocab: int | None = None) -> None:
     """The request can be drawn in full; otherwise GenerationError, and nothing reaches the engine.
 
     context is the longest sequence in tokens, n_vocab the number of token ids that the model has embeddings for.

@@ -60,6 +60,8 @@ class VllmBackend:
         self._n_vocab: int = engine.model_config.get_vocab_size()
         self._numbers = itertools.count()
         self._pending: set[str] = set()
+        # On the CPU the engine never ends in the five seconds it is given; there it holds nothing to release.
+        self._shutdown_s = 0.1 if on_cpu else None
         self._closed = False
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
@@ -84,9 +86,7 @@ class VllmBackend:
         from vllm import TokensPrompt
 
         output = None
-        async for request_output in self._engine.generate(
-            TokensPrompt(prompt_token_ids=prompt_ids), params, request_id
-        ):
+        async for request_output in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
             output = request_output.outputs[0]
         finish = _FINISH.get(str(output.finish_reason)) if output else None
         if output is None or finish is None or (finish is Finish.LENGTH and len(output.token_ids) != params.max_tokens):
@@ -103,7 +103,7 @@ class VllmBackend:
         if self._pending and not engine.errored:
             await engine.abort(list(self._pending))
             await asyncio.sleep(0)
-        engine.shutdown()
+        engine.shutdown(timeout=self._shutdown_s)
 
 
 def _engine_params(params: SamplingParams) -> Any:
@@ -158,7 +158,7 @@ def _quiet() -> Iterator[None]:
     for name, value in _QUIET_LOGS.items():
         os.environ.setdefault(name, value)
     filters = os.environ.get("PYTHONWARNINGS")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
             warnings.simplefilter("ignore")
@@ -212,9 +212,7 @@ def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> 
             "is prefilled in parts. Leave it out."
         )
     if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
-        raise ConfigError(
-            "VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it."
-        )
+        raise ConfigError("VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it.")
 
 
 def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:
@@ -237,8 +235,7 @@ def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDesc
             "batch_invariant": batch_invariant,
             "torch": torch.__version__,
             "args": {
-                name: value if isinstance(value, int | float | str | None) else str(value)
-                for name, value in args.items()
+                name: value if isinstance(value, int | float | str | None) else str(value) for name, value in args.items()
             },
         },
     )

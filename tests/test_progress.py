@@ -1,0 +1,28 @@
+"""One line that says how far, how fast and how long still."""
+
+import io
+import re
+
+from raml_eval.progress import Progress
+
+
+def test_a_line_has_counts_rates_and_what_is_left() -> None:
+    stream = io.StringIO()
+    with Progress(200, done=100, stream=stream) as progress:
+        progress.advance(samples=50, tokens=5000, errors=2)
+        assert re.fullmatch(
+            r"150/200 samples · [\d,.]+ samples/s · [\d,]+ tokens/s · \d+:\d\d:\d\d left · 2 failed", progress.line()
+        )
+        progress.advance(samples=50)
+    assert re.search(r"200/200 samples .* in 0:00:0\d · 2 failed\n$", stream.getvalue())
+
+
+def test_what_was_done_before_does_not_count_as_speed() -> None:
+    assert "no estimate yet" in Progress(10, done=9, stream=io.StringIO()).line()
+
+
+def test_quiet_prints_nothing() -> None:
+    stream = io.StringIO()
+    with Progress(1, stream=stream, quiet=True) as progress:
+        progress.advance(samples=1)
+    assert stream.getvalue() == ""

@@ -1,0 +1,91 @@
+"""Sittings on the scripted engine with the real tasks, tokenizer, graders and store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import raml_eval
+from raml_eval.errors import ConfigError, ModelError, StoreError
+from raml_eval.tables import Run
+
+FEW: dict[str, Any] = {
+    "model": "pocket", "backend": "fake", "tasks": "pocket_chain,pocket_sort", "samples": 2, "limit": 3,
+    "thinking_budget": [0, 16], "answer_tokens": 48,
+}  # fmt: skip
+
+
+def lines(out: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_evaluate_returns_the_run_and_its_table(tmp_path: Path) -> None:
+    run = raml_eval.evaluate(**FEW, out=tmp_path)
+    assert isinstance(run, Run)
+    frame = run.table()
+    assert {"run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"} <= set(frame.columns)
+    assert len(raml_eval.load_run(tmp_path).records) == 2 * 3 * 2 * 2
+    sitting = run.manifest["sessions"][-1]
+    assert sitting["samples_after"] == 24
+    assert {"tokenizer", "data", "engine", "generation", "classes"} == set(sitting["seconds"])
+
+
+def test_a_second_task_and_budget_complete_the_whole_grid(tmp_path: Path) -> None:
+    raml_eval.evaluate(**{**FEW, "tasks": "pocket_chain", "thinking_budget": 16}, out=tmp_path)
+    first = (tmp_path / "samples.jsonl").read_bytes()
+    run = raml_eval.evaluate(**{**FEW, "tasks": "pocket_sort", "thinking_budget": "off", "limit": 5}, out=tmp_path)
+    assert (tmp_path / "samples.jsonl").read_bytes().startswith(first)
+    assert len({(r.key, r.budget) for r in run.records}) == len(run.records) == 2 * 5 * 2 * 2
+    assert [len(task["questions"]) for task in run.manifest["tasks"].values()] == [5, 5]
+
+
+def test_a_sample_line_has_the_documented_fields(tmp_path: Path) -> None:
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    documented = (Path(__file__).resolve().parents[1] / "docs" / "run-directory.md").read_text()
+    for name in ("samples", "trajectories", "questions"):
+        for field in lines(tmp_path, name)[0]:
+            assert f"`{field}`" in documented, f"{name}.jsonl has {field}, which docs/run-directory.md does not explain"
+
+
+def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
+    import shutil
+
+    from raml_eval.weights import locate
+
+    shutil.copytree(locate("pocket"), tmp_path / "model")
+    raml_eval.evaluate(**{**FEW, "model": str(tmp_path / "model")}, out=tmp_path / "run")
+    weights = bytearray((tmp_path / "model" / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / "model" / "model.safetensors").write_bytes(bytes(weights))
+    with pytest.raises(StoreError, match=r"model\.fingerprint"):
+        raml_eval.evaluate(**{**FEW, "model": str(tmp_path / "model")}, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"format": "none"}, ModelError, "budget to off"),
+        ({"out": None}, ConfigError, "out is not given"),
+        ({"answer_tokens": 20_000}, ConfigError, "context of 16384"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_drawn(
+    change: dict[str, Any], error: type[Exception], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        raml_eval.evaluate(**{**FEW, "out": tmp_path, **change})
+    assert not (tmp_path / "samples.jsonl").exists()
+
+
+def test_the_manifest_holds_what_a_reader_needs(tmp_path: Path) -> None:
+    manifest = raml_eval.evaluate(**FEW, out=tmp_path).manifest
+    task = manifest["tasks"]["pocket_chain"]
+    assert task["licence"]
+    assert task["n_available"] == 200
+    assert manifest["protocol"]["prompt"]["format"]["name"] == "qwen3"
+    assert manifest["protocol"]["engine"]["name"] == "fake"
+    assert manifest["config"]["thinking"]["budgets"] == [0, 16]
+    assert {"raml-eval", "python", "lm-eval", "transformers"} <= manifest["versions"].keys()
