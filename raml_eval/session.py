@@ -78,7 +78,7 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
             found = {key: value for key, value in directory.stored["protocol"].items() if key != "engine"}
             check_protocol(found, protocol, out)
         with watch("engine"):
-            backend = await open_backend(config.backend, model.path, revision=config.revision, args=config.backend_args)
+            backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
         try:
             protocol["engine"] = provenance.engine_protocol(backend.description)
             manifest = provenance.build_manifest(config, plan, protocol, backend.description, tasks, list(questions))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,18 @@ def test_a_missing_folder_is_refused_before_any_engine_loads(name: str, model: s
 def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no config\.json"):
         open_it("fake", str(tmp_path))
+
+
+def test_a_hub_out_of_reach_is_told_in_seconds(monkeypatch: Any) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(
+        "huggingface_hub.file_download.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+        "http://127.0.0.1:9/{repo_id}/{revision}/{filename}",
+    )
+    started = time.monotonic()
+    with pytest.raises(ModelError, match="neither a folder nor within reach"):
+        open_it("fake", "nobody/no-such-model")
+    assert time.monotonic() - started < 5
 
 
 def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: Any) -> None:

@@ -50,14 +50,26 @@ def check_model(model: str, revision: str | None = None) -> None:
         return
     if model.count("/") > 1 or model.startswith((".", "/", "~")):
         raise ModelError(f"model folder {model} is not there. Pass an existing folder or a hub id such as Qwen/Qwen3-8B.")
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        hf_hub_download(model, "config.json", revision=revision)
-    except (OSError, ValueError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if reason := _hub_refusal(model, revision):
         raise ModelError(
             f"model {model!r} is neither a folder nor within reach on the hub ({reason}). "
             "Check the spelling and the revision, log in for a gated model, or pass a local folder."
-        ) from error
+        )
+
+
+def _hub_refusal(model: str, revision: str | None) -> str | None:
+    """Why the hub will not give the model; None where it is cached, or where the hub answers and loading may try.
+
+    One request without the retries of the client library, which take half a minute where there is no network.
+    """
+    from huggingface_hub import get_session, get_token, hf_hub_url, try_to_load_from_cache
+
+    try:
+        if isinstance(try_to_load_from_cache(model, "config.json", revision=revision), str):
+            return None
+        url = hf_hub_url(model, "config.json", revision=revision)
+        headers = {"authorization": f"Bearer {token}"} if (token := get_token()) else {}
+        status = get_session().head(url, headers=headers, timeout=10).status_code
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return f"it answers {status}" if status in (401, 403, 404) else None
