@@ -33,6 +33,15 @@ def test_evaluate_returns_the_run_and_its_table(tmp_path: Path) -> None:
     assert {"tokenizer", "data", "engine", "generation", "classes"} == set(sitting["seconds"])
 
 
+def test_samples_are_joined_with_their_thinking(tmp_path: Path) -> None:
+    samples = raml_eval.evaluate(**FEW, out=tmp_path).samples()
+    assert len(samples) == 24
+    assert (samples.thinking_ids.map(len) == samples.n_thinking_tokens).all()
+    assert (samples.answer_ids.map(len) == samples.n_answer_tokens).all()
+    whole = samples[samples.thinking_end == "natural"]
+    assert (whole.trajectory_text.str.len() == whole.n_thinking_tokens).all()  # one byte a token
+
+
 def test_a_second_task_and_budget_complete_the_whole_grid(tmp_path: Path) -> None:
     raml_eval.evaluate(**{**FEW, "tasks": "pocket_chain", "thinking_budget": 16}, out=tmp_path)
     first = (tmp_path / "samples.jsonl").read_bytes()

@@ -32,6 +32,7 @@ from raml_eval.tables.measures import (
     question_values,
     token_quantiles,
 )
+from raml_eval.tables.samples import build_samples
 from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status, StoredRun
 
 COLUMNS = (
@@ -55,6 +56,10 @@ class Run(StoredRun):
     def table(self, **settings: Any) -> pd.DataFrame:
         """The tidy frame of this run alone; settings are those of build_frame."""
         return build_frame([self], **settings)
+
+    def samples(self) -> pd.DataFrame:
+        """Every sample joined with its thinking; see build_samples."""
+        return build_samples(self)
 
 
 def load_run(directory: Path | str) -> Run:
