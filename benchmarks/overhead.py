@@ -50,7 +50,7 @@ def harness(limit: int, samples: int) -> None:
 def bare(limit: int, samples: int) -> None:
     """The same draws by the engine's own blocking interface, phase by phase; prints the seconds of both phases."""
     from raml_eval import inputs
-    from raml_eval.backends.vllm import engine_arguments, sampling_params
+    from raml_eval.backends.vllm import engine_arguments, engine_params
     from raml_eval.plan import plan_samples
     from raml_eval.tasks.catalogue import load_catalogue
     from raml_eval.thinking import derive_seed
@@ -64,12 +64,13 @@ def bare(limit: int, samples: int) -> None:
     prompts = {key: model.render(question, (BUDGET,)).thinking for key, question in questions.items()}
     owed = [sample.key for sample in plan_samples(questions, samples, (BUDGET,), set())]
     from vllm import LLM
+    from vllm.platforms import current_platform
 
-    engine = LLM(**engine_arguments(model.path, None, SETTINGS))
+    engine = LLM(**engine_arguments(model.path, None, SETTINGS, on_cpu=current_platform.is_cpu()))
     closer = model.tokenizer.convert_tokens_to_ids("</think>")
 
     def params(seed: int, tokens: int, stop: tuple[int, ...]) -> object:
-        return sampling_params(SamplingParams(1.0, 1.0, 0, 0.0, 1.0, tokens, seed, stop))
+        return engine_params(SamplingParams(1.0, 1.0, 0, 0.0, 1.0, tokens, seed, stop))
 
     started = time.monotonic()
     stop = (*model.end_of_text_ids, closer)

@@ -39,6 +39,7 @@ def main() -> int:
         overrides.write_text("".join(f"{name} ; sys_platform == 'never'\n" for name in LEFT_OUT), encoding="utf-8")
         command = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
         command += ["--index-strategy", "unsafe-best-match", "--override", str(overrides), *options, *PACKAGES]
+        command += ["--compile-bytecode"]  # or every start of the engine compiles it anew
         return subprocess.run(command, check=False).returncode
 
 

@@ -42,7 +42,7 @@ _QUIET_LOGS = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TORCH_LOGS": "-torch._library.triton",
 }
-_DEFAULTS = {"disable_log_stats": True, "enable_log_requests": False, "seed": 0, "use_tqdm_on_load": False}
+_DEFAULTS = {"disable_log_stats": True, "seed": 0, "use_tqdm_on_load": False}
 _RECORDED = {
     "cache_config": ("block_size", "cache_dtype", "enable_prefix_caching"),
     "scheduler_config": ("enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "async_scheduling"),
@@ -72,7 +72,7 @@ class VllmBackend:
         request_id = str(next(self._numbers))
         self._pending.add(request_id)
         try:
-            return await self._draw(list(prompt_ids), _engine_params(params), request_id)
+            return await self._draw(list(prompt_ids), engine_params(params), request_id)
         except GenerationError:
             raise
         except Exception as error:
@@ -106,7 +106,7 @@ class VllmBackend:
         engine.shutdown(timeout=self._shutdown_s)
 
 
-def _engine_params(params: SamplingParams) -> Any:
+def engine_params(params: SamplingParams) -> Any:
     """vLLM's parameters with every field that could change a token explicit."""
     from vllm import SamplingParams as EngineParams
     from vllm.sampling_params import RequestOutputKind
@@ -193,6 +193,20 @@ def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBac
             f"vLLM cannot start with model {model}{given}: {type(error).__name__}: {error} "
             "The cause may stand above in the engine's log; VLLM_LOGGING_LEVEL=INFO shows more."
         ) from error
+
+
+def engine_arguments(model: str, revision: str | None, args: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
+    """The engine's arguments: ours, then what the platform needs, then the caller's over them."""
+    folder = Path(model).expanduser()
+    return {
+        "model": str(folder) if folder.is_dir() else model,
+        "revision": revision,
+        "tokenizer_revision": revision,
+        "generation_config": "vllm",
+        **_DEFAULTS,
+        **(_cpu_defaults() if on_cpu else {}),
+        **args,
+    }
 
 
 def _cpu_defaults() -> dict[str, Any]:
