@@ -25,7 +25,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 PROBE_S = 3.0
 _LOCAL_BUILDERS = {"json", "csv", "parquet", "arrow", "text"}
-_NOISY = ("lm_eval", "lm-eval", "datasets", "huggingface_hub", "httpx", "fsspec", "filelock")
+_NOISY = ("lm_eval", "lm-eval", "datasets", "huggingface_hub", "httpx", "httpx2", "fsspec", "filelock")
 
 log = logging.getLogger(__name__)
 
