@@ -29,29 +29,46 @@ Count = Optional[int]  # noqa: UP045
 Place = Optional[Path]  # noqa: UP045
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(version("raml-eval"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Evaluate reasoning models under exact thinking budgets, with error bars."""
+
+
 @app.command()
 def run(
     preset: Annotated[Text, typer.Argument(help="A preset: pocket, raml-paper, raml-repo.")] = None,
     config: Annotated[Place, typer.Option(help="YAML file with a run configuration.")] = None,
     model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
-    backend: Annotated[Text, typer.Option(help="vllm, hf or fake.")] = None,
+    backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
     backend_arg: Annotated[Optional[list[str]], typer.Option(help="key=value for the engine; repeatable.")] = None,  # noqa: UP045
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, by comma.")] = None,
     task_path: Annotated[Optional[list[Path]], typer.Option(help="Folder with more tasks; its Python is run.")] = None,  # noqa: UP045
-    samples: Annotated[Count, typer.Option(help="Draws per question (n).")] = None,
-    thinking_budget: Annotated[Text, typer.Option(help="Tokens, 'unlimited' or 'off'; a list by comma is a sweep.")] = None,
+    samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
+    thinking_budget: Annotated[
+        Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a list by comma sweeps.")
+    ] = None,
     closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
     format: Annotated[Text, typer.Option(help="Reasoning format; detected from the tokenizer if not given.")] = None,
-    answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer.")] = None,
+    answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer; 2048 if not given.")] = None,
     max_total_tokens: Annotated[Count, typer.Option(help="Cap on thinking and answer together.")] = None,
-    temperature: Annotated[Number, typer.Option(help="0 is greedy.")] = None,
-    top_p: Annotated[Number, typer.Option(help="1 is off.")] = None,
-    top_k: Annotated[Count, typer.Option(help="0 is off.")] = None,
-    min_p: Annotated[Number, typer.Option(help="0 is off.")] = None,
-    repetition_penalty: Annotated[Number, typer.Option(help="1 is off.")] = None,
+    temperature: Annotated[Number, typer.Option(help="0 is greedy; 0.6 if not given.")] = None,
+    top_p: Annotated[Number, typer.Option(help="1 is off; 0.95 if not given.")] = None,
+    top_k: Annotated[Count, typer.Option(help="0, the default, is off.")] = None,
+    min_p: Annotated[Number, typer.Option(help="0, the default, is off.")] = None,
+    repetition_penalty: Annotated[Number, typer.Option(help="1, the default, is off.")] = None,
     system_prompt: Annotated[Text, typer.Option(help="A system message before every question.")] = None,
-    seed: Annotated[Count, typer.Option(help="Run seed.")] = None,
+    seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
     limit: Annotated[Count, typer.Option(help="At most so many questions a task, a nested subset.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma; n if not given.")] = None,
     concurrency: Annotated[Count, typer.Option(help="Samples in flight.")] = None,
@@ -66,20 +83,24 @@ def run(
 
     flags = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
     layers = [
+        {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
         configs.load_preset(preset) if preset else {},
         configs.load_yaml(config) if config else {},
-        {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
         configs.flags_layer(**flags),
-        {"backend_args": configs.parse_backend_args(backend_arg)} if backend_arg else {},
+        {"backend_args": configs.parse_backend_args(backend_arg or [])},
         *map(configs.parse_set, set_ or []),
     ]
-    finished = run_and_load(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
+    try:
+        finished = run_and_load(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was finished is stored, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
     if dry_run:
         print(finished.summary)
         return
     if not quiet:
         _print_report([finished.run])
-        print(f"\n{finished.summary}")
+        print(finished.summary)
     if finished.n_owed:
         print(f"{finished.n_owed} samples failed and are owed; run the same command again to retry them.", file=sys.stderr)
         raise typer.Exit(1)
@@ -103,9 +124,12 @@ def report(
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
     """Tables of one run or several, rebuilt from the stored samples."""
+    from raml_eval.errors import ConfigError
     from raml_eval.reporting.report import render_report
     from raml_eval.tables import build_frame, load_run
 
+    if plot is not None and plot.suffix not in (".png", ".svg"):
+        raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
     loaded = [load_run(path) for path in runs]
     base_run = load_run(base) if base else None
     ks = _numbers(k)
@@ -113,11 +137,11 @@ def report(
     if out is None:
         print(text)
     else:
-        _write(out, text)
+        print(_write(out, text))
     if plot is not None:
         from raml_eval.reporting.plots import plot_budget_curve
 
-        plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot)
+        print(plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot))
 
 
 @app.command()
@@ -215,10 +239,10 @@ def _numbers(text: str | None) -> list[int] | None:
     try:
         return [int(word) for word in text.split(",")]
     except ValueError:
-        raise ConfigError(f"-k {text!r} is no list of numbers; wanted such as 1,8.") from None
+        raise ConfigError(f"--k {text!r} is no list of numbers; wanted such as 1,8.") from None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> Path:
     from raml_eval.errors import ConfigError
 
     try:
@@ -226,6 +250,7 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}. Choose a writable --out.") from error
+    return path
 
 
 def main() -> None:
@@ -237,9 +262,6 @@ def main() -> None:
     except RamlError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is stored, and the same command goes on from there", file=sys.stderr)
-        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

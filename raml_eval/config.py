@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -118,15 +119,15 @@ def load_yaml(path: Path) -> dict[str, Any]:
     return settings
 
 
-def parse_set(assignment: str) -> dict[str, Any]:
+def parse_set(assignment: str, flag: str = "--set") -> dict[str, Any]:
     """The nested settings of one `a.b=value`; the value is read as YAML."""
     path, equals, text = assignment.partition("=")
     if not equals or not all(path.split(".")):
-        raise ConfigError(f"--set {assignment!r} is no assignment; wanted KEY.KEY=VALUE, as in sampling.temperature=0.8.")
+        raise ConfigError(f"{flag} {assignment!r} is no assignment; wanted KEY=VALUE, as in sampling.temperature=0.8.")
     try:
         value: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {assignment!r}: {text!r} is not a YAML value. Quote it.") from error
+        raise ConfigError(f"{flag} {assignment!r}: {text!r} is not a YAML value. Quote it.") from error
     for key in reversed(path.split(".")):
         value = {key: value}
     return dict(value)
@@ -156,7 +157,7 @@ def _problem(detail: Any) -> str:
     place = [str(part) for part in detail["loc"]]
     key = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        return f"unknown key {key}.{near_names(place[-1], _known_keys(place[:-1]))}".rstrip(".")
+        return f"unknown key {key};{_near_keys(place[-1])} docs/configuration.md lists all"
     if detail["type"] == "missing":
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
     if place[:2] == ["thinking", "budgets"]:
@@ -164,14 +165,23 @@ def _problem(detail: Any) -> str:
     return f"{key} is {detail['input']!r}: {detail['msg'].lower()}"
 
 
-def _known_keys(place: list[str]) -> list[str]:
-    section: type[BaseModel] = RunConfig
-    for part in place:
-        field = section.model_fields.get(part)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return []
-        section = field.annotation
-    return list(section.model_fields)
+def _near_keys(name: str) -> str:
+    """The dotted keys whose last part, or whose flag, is close to the name."""
+    keys = {key.rpartition(".")[2]: key for key in setting_keys()} | _NESTED
+    close = dict.fromkeys(keys[near] for near in difflib.get_close_matches(name, list(keys), n=3, cutoff=0.6))
+    return f" did you mean {', '.join(close)}?" if close else ""
+
+
+def setting_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    """Every key of a configuration, nested ones dotted."""
+    keys = []
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += setting_keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
 
 
 # Flags and keyword arguments that stand for a nested key; every other field of RunConfig is its own flag.
@@ -201,4 +211,4 @@ def flags_layer(**flags: Any) -> dict[str, Any]:
 
 def parse_backend_args(assignments: Iterable[str]) -> dict[str, Any]:
     """The engine's arguments from key=value words; values are read as YAML."""
-    return merge(parse_set(assignment) for assignment in assignments)
+    return merge(parse_set(assignment, "--backend-arg") for assignment in assignments)

@@ -144,7 +144,7 @@ async def _trajectory(session: Session, key: SampleKey, prompt_ids: TokenIds, li
         await session.directory.append_started(key)
     params = replace(session.sampling, seed=derive_seed(session.seed, key, "thinking"))
     drawn = await generate_thinking(session.backend, session.tokenizer, prompt_ids, key, limit, session.policy, params)
-    drawn = replace(drawn, redrawn=key in session.directory.started)
+    drawn = replace(drawn, redrawn=stored is None and key in session.directory.started)
     await session.directory.append_trajectory(drawn)
     session.directory.trajectories[key] = drawn
     return drawn

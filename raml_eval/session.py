@@ -16,6 +16,7 @@ from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Model, Prompts, QuestionKey
+from raml_eval.plan import Owed, plan_samples
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend
 from raml_eval.runner import Session, run_all
@@ -77,6 +78,10 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
             # The engine's own entry is known only after its long start.
             found = {key: value for key, value in directory.stored["protocol"].items() if key != "engine"}
             check_protocol(found, protocol, out)
+            directory.load()
+            if plan == _sorted(directory.stored["plan"]) and not any(_owed(plan, questions, directory)):
+                print(f"note: {out} is complete for all it was asked; the engine was not started", file=sys.stderr)
+                return out
         with watch("engine"):
             backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
         try:
@@ -102,8 +107,19 @@ def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None)
         "samples": config.samples,
         "limit": config.limit,
     }
-    plan = grow_plan(stored["plan"], wanted) if stored else wanted
+    plan = _sorted(grow_plan(stored["plan"], wanted) if stored else wanted)
+    if plan != _sorted(wanted):
+        told = ", ".join(f"{key} {plan[key]}" for key in wanted if plan[key] != _sorted(wanted)[key])
+        print(f"note: the run directory was asked for more before and is finished as a whole: {told}", file=sys.stderr)
+    return plan
+
+
+def _sorted(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**plan, "budgets": list(sort_budgets(plan["budgets"]))}
+
+
+def _owed(plan: Mapping[str, Any], questions: Mapping[QuestionKey, Question], directory: RunDirectory) -> Iterator[Owed]:
+    return plan_samples(questions, plan["samples"], plan["budgets"], directory.done)
 
 
 def _session(

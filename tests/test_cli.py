@@ -73,7 +73,9 @@ def test_a_run_is_complete_and_every_format_reports_it(finished: Path, tmp_path:
 
 def test_running_again_draws_nothing_and_more_samples_extend(finished: Path) -> None:
     before = (finished / "samples.jsonl").read_bytes()
-    assert cli(*FAKE, "--out", finished).returncode == 0
+    again = cli(*FAKE, "--out", finished)
+    assert again.returncode == 0
+    assert "the engine was not started" in again.stderr
     assert (finished / "samples.jsonl").read_bytes() == before
     assert cli(*FAKE, "--samples", "3", "--out", finished).returncode == 0
     after = (finished / "samples.jsonl").read_bytes()

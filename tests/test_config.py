@@ -15,6 +15,7 @@ from raml_eval.config import (
     parse_backend_args,
     parse_set,
     preset_names,
+    setting_keys,
 )
 from raml_eval.errors import ConfigError
 
@@ -57,8 +58,9 @@ def test_budgets_take_one_value_or_a_list(given: Any, budgets: tuple[Any, ...]) 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"modle": "x", **LEAST}, r"unknown key modle\. Did you mean model"),
-        ({**LEAST, "sampling": {"temprature": 1}}, r"unknown key sampling\.temprature\. Did you mean temperature"),
+        ({"modle": "x", **LEAST}, "unknown key modle; did you mean model"),
+        ({**LEAST, "sampling": {"temprature": 1}}, r"unknown key sampling\.temprature; did you mean sampling\.temperature"),
+        ({**LEAST, "thinking_budget": 5}, r"did you mean thinking\.budgets"),
         ({"model": "m"}, "tasks is not given; pass --tasks"),
         ({**LEAST, "samples": 0}, "samples is 0"),
         ({**LEAST, "samples": "many"}, "samples is 'many'"),
@@ -100,6 +102,21 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, text: str) -> None:
         load_yaml(path)
     with pytest.raises(ConfigError, match="cannot read"):
         load_yaml(tmp_path / "absent.yaml")
+
+
+def test_every_key_is_documented() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "configuration.md").read_text()
+    for key in setting_keys():
+        assert f"`{key}`" in page
+
+
+def test_the_defaults_are_those_that_the_help_names() -> None:
+    config = build_config([LEAST])
+    assert (config.backend, config.samples, config.thinking.budgets, config.answer_tokens) == ("vllm", 1, ("unlimited",), 2048)
+    assert config.sampling.model_dump() == {
+        "temperature": 0.6, "top_p": 0.95, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0,
+    }  # fmt: skip
+    assert config.seed == 0
 
 
 def test_every_flag_reaches_the_configuration() -> None:

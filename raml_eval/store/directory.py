@@ -51,14 +51,18 @@ class RunDirectory:
         if self.stored is not None:
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
             manifest = _grown(self.stored, manifest)
-        self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
-        self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-        self.trajectories = _best(_read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
-        self.done = set(_read_all(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+        self.load()
         self.started = {lines.read_key(line) for _, line in read_lines(self.path / "started.jsonl")}
         self.manifest = manifest
         self.write_manifest()
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
+
+    def load(self) -> None:
+        """What earlier sittings stored is in memory; torn last lines are cut."""
+        self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
+        self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+        self.trajectories = _best(_read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
+        self.done = set(_read_all(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
 
     def write_manifest(self) -> None:
         """The manifest on the disk is the one in memory."""

@@ -36,7 +36,10 @@ def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
     """
     problems: list[Problem] = []
     files: list[TaskFile] = []
-    for path in dict.fromkeys(_all_paths(paths or [tasks_dir()])):
+    found = list(dict.fromkeys(_all_paths(paths or [tasks_dir()])))
+    if not found:
+        raise TaskError(f"there is no task file under {', '.join(map(str, paths))}. Name a folder with .yaml files.")
+    for path in found:
         if path.suffix == ".yml":
             problems.append(Problem(path, "lm-eval reads only files that end in .yaml; rename it."))
             continue
