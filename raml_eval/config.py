@@ -18,10 +18,10 @@ BudgetField = Tokens | Literal["unlimited", "off"]
 
 
 def _split(value: Any) -> Any:
-    """A comma list or one value as a list, so that YAML, flags and --set all may use either."""
+    """A comma list or one value as a list, so that YAML, flags and --set all may use either; YAML reads off as false."""
     if isinstance(value, str):
         return [_scalar(word.strip()) for word in value.split(",")]
-    return value if isinstance(value, list | tuple) else [value]
+    return ["off" if item is False else item for item in (value if isinstance(value, list | tuple) else [value])]
 
 
 def _scalar(word: str) -> Any:
@@ -33,7 +33,7 @@ def _names(value: Any) -> Any:
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Sampling(_Section):
@@ -78,7 +78,7 @@ class RunConfig(_Section):
     tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
     task_path: tuple[Path, ...] = ()
     samples: int = Field(1, ge=1)
-    k: Annotated[tuple[int, ...], BeforeValidator(_split)] = ()
+    k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)] = ()
     limit: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
     thinking: ThinkingSection = ThinkingSection()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -36,10 +38,21 @@ def build_protocol(config: RunConfig, model: Model, tasks: Mapping[str, LoadedTa
         "max_total_tokens": config.max_total_tokens,
         "end_of_text_ids": list(model.end_of_text_ids),
         "tasks": {
-            name: {"yaml": task.description.digest, "version": task.description.version, "data": task.content_hash}
+            name: {
+                "yaml": task.description.digest,
+                "version": task.description.version,
+                "data": task.content_hash,
+                "questions": _questions_digest(task),
+            }
             for name, task in tasks.items()
         },
     }
+
+
+def _questions_digest(task: LoadedTask) -> str:
+    """What the task's own code made of its rows: changed code must not pass as the same task."""
+    asked = [(q.id, [dict(m) for m in q.messages], q.target, q.options, q.stop, q.cluster, q.grader) for q in task.questions]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def engine_protocol(description: BackendDescription) -> dict[str, Any]:
@@ -49,6 +62,7 @@ def engine_protocol(description: BackendDescription) -> dict[str, Any]:
         "version": description.version,
         "device": description.device,
         "dtype": description.dtype,
+        "context": description.context,  # what "unlimited" comes to
     }
 
 

@@ -164,7 +164,8 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
     )
     ids = completion.token_ids if completion else ()
     text = answer_text(ids, session.tokenizer, question.stop)
-    grade = await _grade(session.pool, question, text, completion)
+    stopped = text != session.tokenizer.decode(ids, skip_special_tokens=True)  # at one of the task's stop strings
+    grade = await _grade(session.pool, question, text, completion, stopped)
     trajectory = None if off else session.directory.trajectories[key].id
     records = [
         SampleRecord(
@@ -192,12 +193,12 @@ def _leaks(session: Session, ids: TokenIds) -> bool:
     return bool(closer) and closer in session.tokenizer.decode(ids, skip_special_tokens=False)
 
 
-async def _grade(pool: GradingPool, question: Question, text: str, completion: Completion | None) -> Grade:
+async def _grade(pool: GradingPool, question: Question, text: str, completion: Completion | None, stopped: bool) -> Grade:
     """The verdict. An answer that was cut off counts only what it had finished saying: a box, or a whole sentence."""
     if completion is None:
         return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
     grade = await pool.grade(question.target, text, question.grader, question.options)
-    if completion.finish is Finish.STOP or grade.rule.startswith("boxed"):
+    if stopped or completion.finish is Finish.STOP or grade.rule.startswith("boxed"):
         return grade
     whole = text[: max(text.rfind("\n"), text.rfind(". ")) + 1]
     grade = await pool.grade(question.target, whole, question.grader, question.options)

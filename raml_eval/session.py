@@ -14,7 +14,9 @@ from raml_eval import inputs, provenance
 from raml_eval.backends import open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError
+from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
+from raml_eval.grouping import group_answers
 from raml_eval.inputs import Model, Prompts, QuestionKey
 from raml_eval.plan import Owed, plan_samples
 from raml_eval.progress import Progress
@@ -23,7 +25,7 @@ from raml_eval.runner import Session, run_all
 from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.thinking import ThinkingBudget, sort_budgets
-from raml_eval.types import Question, SamplingParams, Status
+from raml_eval.types import Question, SamplingParams
 
 CONCURRENCY = {"vllm": 256, "hf": 256, "fake": 64}
 
@@ -164,27 +166,24 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
     directory.add_questions(session.questions.values())
     total = len(session.questions) * session.n_samples * len(session.budgets)
     before = len(directory.done)
-    sitting = {"started": provenance.now(), "samples_before": before, "torn": directory.torn}
+    sitting = {
+        "started": provenance.now(),
+        "samples_before": before,
+        "torn": directory.torn,
+        "grader_version": GRADER_VERSION,
+        "seconds": {},
+    }
+    directory.manifest["sessions"].append(sitting)
+    directory.write_manifest()
     try:
         with watch("generation"), Progress(total, before, quiet=quiet) as progress:
             await run_all(session, progress)
         with watch("classes"):
-            await group_answers(session)
+            run = read_run(directory.path)
+            classes = await asyncio.to_thread(group_answers, run.records, run.questions, run.classes, session.pool)
+            directory.write_classes(classes)
     finally:
         session.pool.close()
         sitting |= {"ended": provenance.now(), "samples_after": progress.done, "failed": progress.errors}
-        directory.manifest["sessions"].append({**sitting, "seconds": dict(watch.seconds)})
+        sitting["seconds"] = dict(watch.seconds)
         directory.write_manifest()
-
-
-async def group_answers(session: Session) -> None:
-    """classes.json says which of each question's answers are equal, so that maj@k can count votes."""
-    answers: dict[QuestionKey, set[str]] = {}
-    for record in read_run(session.directory.path).records:
-        if record.status in (Status.CORRECT, Status.INCORRECT) and record.grade.answer is not None:
-            answers.setdefault((record.key.task, record.key.question_id), set()).add(record.grade.answer)
-    classes = {}
-    for key, given in answers.items():
-        question = session.directory.questions[key]
-        classes[key] = await session.pool.classes(sorted(given), question.grader)
-    session.directory.write_classes(classes)

@@ -78,7 +78,12 @@ class ThinkingBudget:
                 f"leaves {room} after a prompt of {n_prompt} tokens. Ask for a budget <= {room - self.answer_tokens}, or "
                 f"unlimited."
             )
-        return wanted if total is None else min(wanted, total)
+        if total is not None and wanted > total:
+            raise ConfigError(
+                f"thinking budget {wanted} is over max_total_tokens {total}, which would cut it first. Ask for a budget <= "
+                f"{total}, or unlimited."
+            )
+        return wanted
 
     def answer_limit(self, n_thinking: int) -> int:
         """Answer tokens that are left after n_thinking thinking tokens."""

@@ -48,6 +48,7 @@ def test_later_layers_win_key_by_key() -> None:
         ("0, unlimited", (0, "unlimited")),
         (16, (16,)),
         ([16, "off"], (16, "off")),
+        ([False, 16], ("off", 16)),  # as YAML reads [off, 16]
         ("unlimited", ("unlimited",)),
     ],
 )

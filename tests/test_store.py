@@ -48,6 +48,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "protocol": {"model": "tiny", "sampling": {"temperature": 1.0}, "tasks": {"sums": {"version": "1"}}},
         "plan": {"tasks": ["sums"], "budgets": [8], "samples": 2, "limit": 1},
         "tasks": {"sums": {**task, "questions": ["0-abcdef"]}},
+        "config": {"k": []},
         "sessions": [],
     }
     return {**built, **changes}

@@ -148,7 +148,9 @@ def test_an_open_trajectory_cannot_be_read_beyond_its_limit() -> None:
 def test_a_total_cap_ends_the_thinking_open_and_leaves_no_answer() -> None:
     policy = replace(POLICY, max_total_tokens=10)
     assert policy.thinking_limit("unlimited", 5) == 10
-    assert policy.thinking_limit(64, 5) == 10
+    assert policy.thinking_limit(10, 5) == 10
+    with pytest.raises(ConfigError, match="budget 64 is over max_total_tokens 10"):
+        policy.thinking_limit(64, 5)
     view = cut_thinking(think(30, 10, policy=policy), 10, policy)
     assert view.end is ThinkingEnd.LENGTH
     assert asyncio.run(generate_answer(thinks(0), (50,), view, policy, PARAMS)) is None

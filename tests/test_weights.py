@@ -14,7 +14,7 @@ def make(folder: Path, weights: bytes = b"w" * 3_000_000, config: str = "{}") ->
     return folder
 
 
-@pytest.mark.parametrize("place", [0, 2_999_999])
+@pytest.mark.parametrize("place", [0, 1_234_567, 2_999_999])
 def test_other_weights_of_the_same_size(tmp_path: Path, place: int) -> None:
     weights = bytearray(b"w" * 3_000_000)
     weights[place] = 0

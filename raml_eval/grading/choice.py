@@ -16,14 +16,21 @@ _HEDGE = re.compile(
     rf"{_NAMED}\(?[A-P]\)?(?:\s*(?:,|/|\||;|&|\\&|\b(?:and|or)\b)\s*(?:or\s+|and\s+)?{_NAMED}\(?[A-P]\)?)+[.]?|[A-P]{{2,}}",
     re.IGNORECASE,
 )
+_ALONE = re.compile(r"[(\[]?([A-P])[)\].:]*")
+# A second letter in what stands beside the first: "A. Paris or B. London", "A - B".
+_SECOND = re.compile(r"(?:^|\b(?:or|and)\b[\s(]*|[\s(])([A-P])(?:[.):](?:\s|$)|\)|$)|\b(?:or|and)\s+\(?([A-P])\b")
 _LEAD = r"(?:[\s*_`$({\[\"'“‘]|\\\(|\\\[|\\(?:text|textbf|mathrm|mathbf|boxed)\s*\{){0,12}"
 _AFTER_PHRASE = re.compile(
-    rf"{_LEAD}(?:(?:most\s+likely|clearly|therefore|thus|option|choice|letter)\b:?{_LEAD}){{0,3}}([A-P])(?!\w|['’]\w)"
+    rf"{_LEAD}(?:(?:most\s+likely|probably|clearly|therefore|thus|option|choice|letter)\b:?{_LEAD}){{0,3}}([A-P])(?!\w|['’]\w)"
 )
 _MORE = re.compile(
-    r"[\s*_`$)}\]]{0,6}(?:\bor\b|\band\b|/|&|,(?=[\s*(]{0,4}[A-P][*)]{0,3}\s{0,4}(?:,|\.|\band\b|\bor\b|$)))"
-    r"[\s*_`$(]{0,6}(?:option\s+)?([A-P])(?!\w|['’]\w)"
+    r"[\s*_`$)}\]]{0,6}\(?(?:\bor\b|\band\b|/|&|;|,(?=[\s*(]{0,4}[A-P][*)]{0,3}\s{0,4}(?:,|\.|\band\b|\bor\b|$)))"
+    r"[\s*_`$(]{0,6}(?:(?:possibly|perhaps|maybe|also|even)\s+)?(?:option\s+)?([A-P])(?!\w|['’]\w)"
 )
+# "A is incorrect" after "the answer is" says what it is not.
+_TAKEN_BACK = re.compile(r"[\s*_`)}]{0,6}is\s+(?:in|not\s+)correct|[\s*_`)}]{0,6}is\s+(?:wrong|false|not\b)")
+_DENIED = re.compile(r"(?:\bnot|n['’]t|\bnever|\bcannot|\bneither|\bif|\bwhether)\b[^.!?\n]*$", re.IGNORECASE)
+_DOUBTED = re.compile(r"[^.!?\n]*(?:\?|\bonly\s+if\b|\?\s*No\b)")
 _IS_RIGHT = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ss]tatement)?[\s*_]{0,4}\(?\b([A-P])\b\)?[*_]{0,4}\s+is\s+(?:the\s+)?"
     r"(?:correct|right|best|most\s+(?:likely|appropriate|accurate)|answer)\b"
@@ -67,21 +74,27 @@ def _read_whole(place: str, letters: str, texts: list[str]) -> str | None:
     """The letter that a short text is; "" for several, None for none."""
     content = unwrap(drop_text_commands(place[:2000]))
     content = content.replace(r"\ ", " ").strip(" ~\\")
+    if (alone := _ALONE.fullmatch(content)) is not None and alone[1] in letters:
+        return alone[1]  # also where an option's text is a letter: answers are asked for by letter
     normal = normalize_exact(content)
     if normal in texts:
         return letters[texts.index(normal)] if texts.count(normal) == 1 else ""
     if _HEDGE.fullmatch(content):
         return ""
     match = _LETTER.fullmatch(content)
-    if match is not None and match[1].upper() in letters:
-        return match[1].upper()
-    return None
+    if match is None or match[1].upper() not in letters:
+        return None
+    letter, rest = match[1].upper(), (match[2] or match[3] or "").strip()
+    other = letters[texts.index(normalize_exact(rest))] if texts.count(normalize_exact(rest)) == 1 else letter
+    second = _SECOND.search(rest)
+    named = {letter, other, *((second[1] or second[2],) if second else ())}
+    return letter if len(named) == 1 else ""
 
 
 def _read_phrase(rest: str, letters: str, texts: list[str]) -> str | None:
     """The letter that stands right after 'answer is'; else the option whose text does."""
     match = _AFTER_PHRASE.match(rest)
-    if match is not None and match[1] in letters and _is_letter(match):
+    if match is not None and match[1] in letters and _is_letter(match) and not _TAKEN_BACK.match(rest, match.end()):
         more = _MORE.match(rest, match.end())
         return "" if more and more[1] in letters else match[1]
     line = rest.strip().partition("\n")[0]
@@ -98,8 +111,14 @@ def _is_letter(match: re.Match[str]) -> bool:
     return match[1] not in "AI" or _STILL_LETTER.match(match.string, match.end()) is not None
 
 
+def _is_denied(match: re.Match[str]) -> bool:
+    """Whether the sentence denies, doubts or only supposes what the match says."""
+    before = match.string[max(0, match.start() - 200) : match.start()]
+    return bool(_DENIED.search(before) or _DOUBTED.match(match.string[match.end() : match.end() + 200]))
+
+
 def _read_loosely(text: str, letters: str, texts: list[str]) -> Extraction:
-    named = [m[1] for m in _IS_RIGHT.finditer(text) if m[1] in letters]
+    named = [m[1] for m in _IS_RIGHT.finditer(text) if m[1] in letters and not _is_denied(m)]
     if named:
         return Extraction(named[-1], "option is correct") if len(set(named)) == 1 else Extraction(None, "several letters")
     for match in reversed(list(_IS_OPTION.finditer(text))):
@@ -127,4 +146,6 @@ def _read_last_line(text: str, letters: str, texts: list[str]) -> Extraction:
 def gold_letter(gold: str, options: Sequence[str] = ()) -> str | None:
     """The letter that a gold names, as a letter or as an option's text; None where it names none."""
     letters = LETTERS[: len(options)] if options else LETTERS
+    if gold.strip() in letters and len(gold.strip()) == 1:
+        return gold.strip()
     return _read_whole(gold, letters, [normalize_exact(option) for option in options]) or None

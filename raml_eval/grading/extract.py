@@ -23,7 +23,7 @@ _DELIMITED = re.compile(
     r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]"
     r"|\*\*([^*\n]{1,500})\*\*"
 )
-_SENTENCE_END = re.compile(r"[.;!?](?=\s|$)|\n|\s(?:because|since|so that|which)\s")
+_SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.;!?](?=\s|$)|\n|\s(?:because|since|so that|which)\s")
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
@@ -87,7 +87,7 @@ def last_phrases(text: str) -> list[str]:
     return [text[end : end + 2000] for end in reversed(ends[-20:])]
 
 
-def _read_phrase(rest: str) -> str | None:
+def _read_phrase(rest: str, exact: bool) -> str | None:
     """The formulas, bold words or clause that 'answer is' is followed by; "" for a hedge, None for a mere remark."""
     formulas, position = [], 0
     while (formula := _DELIMITED.match(rest, position)) is not None:
@@ -98,6 +98,8 @@ def _read_phrase(rest: str) -> str | None:
         return ", ".join(formulas)
     end = _SENTENCE_END.search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
+    if exact:  # a label may be any words: 'not entailed', 'correct', '5 apples'
+        return clause if clause and len(clause) <= 200 else None
     if _HEDGE.search(clause):
         return ""
     counted = _COUNTED.fullmatch(clause)
@@ -112,19 +114,19 @@ def _one_short_line(text: str, limit: int) -> str | None:
     return line if line and "\n" not in line and len(line) <= limit else None
 
 
-def _extract_boxed_or_phrase(text: str) -> Extraction | None:
+def _extract_boxed_or_phrase(text: str, exact: bool) -> Extraction | None:
     box = last_box(text)
     if box is not None:
         return Extraction(box, "boxed")
     for phrase in last_phrases(text):
-        answer = _read_phrase(phrase)
+        answer = _read_phrase(phrase, exact)
         if answer is not None:
             return Extraction(answer or None, "answer phrase" if answer else "answer phrase, a hedge")
     return None
 
 
 def _extract_math(text: str) -> Extraction:
-    found = _extract_boxed_or_phrase(text)
+    found = _extract_boxed_or_phrase(text, exact=False)
     if found is not None:
         return found
     hashes = _HASHES.findall(text)
@@ -137,7 +139,7 @@ def _extract_math(text: str) -> Extraction:
 
 
 def _extract_exact(text: str) -> Extraction:
-    found = _extract_boxed_or_phrase(text)
+    found = _extract_boxed_or_phrase(text, exact=True)
     if found is not None:
         return found
     line = _one_short_line(text, 200)

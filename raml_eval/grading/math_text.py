@@ -11,12 +11,14 @@ from raml_eval.grading.text import plain_unicode, unwrap
 LONGEST = 2000  # characters that are rewritten; a longer text is only stripped
 
 _WRAPPER = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
+_POWERS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_SCALE = rf"([\d.])\s*(?:\\(?:text|textrm|mathrm)\s*\{{\s*)?({'|'.join(_POWERS)})\s*\}}?(?:\s+[a-z]+)*$"
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
-        (r"(?<=\d)(?:\\[,!: ]|~)\s*(?=\d{3}(?!\d))|\{,\}\\?!?|(?<=\d,)\\!", lambda m: "," if "{" in m[0] else ""),
-        (r"\\[,;:! ]|\\q?quad(?![a-zA-Z])|~|\s+", " "),
+        (r"(?<=\d)(?:(?<!\\)\\[,!: ]|~)\s*(?=\d{3}(?!\d))|\{,\}\\?!?|(?<=\d,)\\!", lambda m: "," if "{" in m[0] else ""),
+        (r"(?<!\\)\\[,;:! ]|\\q?quad(?![a-zA-Z])|~|\s+", " "),
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
         (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
         (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
@@ -39,6 +41,7 @@ _REWRITES = [
         (r"\\text\s*\{\s*,?\s*(?:and|or)\s*\}|,?\s(?:and|or)\s", ", "),
         (r"^\s*(?:\\\$|\$|€|£|US\\?\$)\s*(?=[\d.-])", ""),
         (r"(\d)\s+per\s?cent\b", r"\1\\%"),
+        (_SCALE, lambda m: rf"{m[1]}\cdot 10^{{{_POWERS[m[2]]}}}"),
         (
             r"^(-?[\d.,]+)\s+(?!(?:hundred|thousand|million|billion|trillion|dozen|over)\b)[a-z]{3,}(?:\s[a-z]{2,})*$",
             r"\1",

@@ -136,7 +136,11 @@ class GradingPool:
 
     async def classes(self, answers: Sequence[str], kind: str = "math") -> dict[str, int]:
         """Each distinct extracted answer of one question with the number of its class; see answer_classes."""
-        return await asyncio.to_thread(answer_classes, answers, kind, self._equal)
+        return await asyncio.to_thread(self.classes_blocking, answers, kind)
+
+    def classes_blocking(self, answers: Sequence[str], kind: str = "math") -> dict[str, int]:
+        """As classes, for callers without an event loop; blocks the calling thread."""
+        return answer_classes(answers, kind, self._equal)
 
     def close(self) -> None:
         """No worker is left; what was still being compared raises RamlError. Closing twice is harmless."""

@@ -141,6 +141,7 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         "plan": grow_plan(stored["plan"], wanted["plan"]),
         "protocol": protocol,
         "tasks": tasks,
+        "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
         "sessions": [*stored["sessions"], *wanted["sessions"]],
     }
 
@@ -184,7 +185,7 @@ def read_run(path: Path | str) -> StoredRun:
         model=manifest["model"]["name"],
         manifest=manifest,
         tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
-        questions=_planned(questions, manifest),
+        questions=_planned(path, questions, manifest),
         budgets=tuple(manifest["plan"]["budgets"]),
         n_samples=manifest["plan"]["samples"],
         records=tuple(records.values()),
@@ -194,18 +195,32 @@ def read_run(path: Path | str) -> StoredRun:
     )
 
 
-def _planned(questions: Mapping[tuple[str, str], Question], manifest: Manifest) -> dict[tuple[str, str], Question]:
+def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest: Manifest) -> dict[tuple[str, str], Question]:
     wanted = [(task, qid) for task, entry in manifest["tasks"].items() for qid in entry["questions"]]
-    return {key: questions[key] for key in wanted if key in questions}
+    if missing := [key for key in wanted if key not in questions]:
+        raise StoreError(
+            f"{path / 'questions.jsonl'} lacks {len(missing)} of {len(wanted)} planned questions, such as "
+            f"{'/'.join(missing[0])}: the last sitting was cut short. Run again with the same --out."
+        )
+    return {key: questions[key] for key in wanted}
 
 
 def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
     if not path.exists():
         return {}
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    return {(key.split("/", 1)[0], key.split("/", 1)[1]): group for key, group in stored.items()}
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        # A task's name may hold a slash, a question's id never does.
+        return {(key.rpartition("/")[0], key.rpartition("/")[2]): dict(group) for key, group in stored.items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}  # formed anew from the samples
 
 
 def _count_owed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
-    owed = {(lines.read_key(line), budget) for _, line in read_lines(path) for budget in line["budgets"]}
+    owed: set[SampleId] = set()
+    for number, line in read_lines(path):
+        try:
+            owed |= {(lines.read_key(line), budget) for budget in line["budgets"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
     return len(owed - records.keys())

@@ -12,6 +12,7 @@ from typing import Any
 from raml_eval.errors import CorruptStore, StoreError
 
 Manifest = dict[str, Any]
+REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
 
 
 def protocol_digest(protocol: Mapping[str, Any]) -> str:
@@ -59,7 +60,7 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
     draft = path.with_name(f".{path.name}.draft")
     try:
         with draft.open("w", encoding="utf-8") as file:
-            json.dump(manifest, file, indent=2, ensure_ascii=False)
+            json.dump(manifest, file, indent=2, allow_nan=False)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -82,4 +83,7 @@ def read_manifest(path: Path) -> Manifest:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or start anew with another --out.") from error
     if not isinstance(manifest, dict) or manifest.get("schema_version") != 1:
         raise CorruptStore(f"{path} has no schema_version 1. It was written by another program or a later version.")
+    lacking = [key for key in REQUIRED if key not in manifest]
+    if lacking:
+        raise CorruptStore(f"{path} lacks {', '.join(lacking)}. Restore it, or start anew with another --out.")
     return manifest
