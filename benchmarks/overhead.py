@@ -79,18 +79,23 @@ def bare(limit: int, samples: int) -> None:
         [params(derive_seed(0, key, "thinking"), BUDGET + 1, stop) for key in owed],
         use_tqdm=False,
     )
-    thoughts = [list(output.outputs[0].token_ids) for output in first]
-    thoughts = [ids if ids[-1] == closer else [*ids[:BUDGET], closer] for ids in thoughts]
+    thoughts = {key: list(output.outputs[0].token_ids) for key, output in zip(owed, first, strict=True)}
+    ended = [len(ids) - 1 for ids in thoughts.values() if ids[-1] in model.end_of_text_ids]  # these get no answer
+    thoughts = {
+        key: ids if ids[-1] == closer else [*ids[:BUDGET], closer]
+        for key, ids in thoughts.items()
+        if ids[-1] not in model.end_of_text_ids
+    }
     second = engine.generate(
-        [{"prompt_token_ids": [*prompts[key.task, key.question_id], *ids]} for key, ids in zip(owed, thoughts, strict=True)],
+        [{"prompt_token_ids": [*prompts[key.task, key.question_id], *ids]} for key, ids in thoughts.items()],
         [
             params(derive_seed(0, key, "answer", len(ids) - 1, (closer,)), ANSWER, model.end_of_text_ids)
-            for key, ids in zip(owed, thoughts, strict=True)
+            for key, ids in thoughts.items()
         ],
         use_tqdm=False,
     )
     seconds = time.monotonic() - started
-    tokens = sum(len(ids) - 1 for ids in thoughts) + sum(len(o.outputs[0].token_ids) for o in second)
+    tokens = sum(ended) + sum(len(ids) - 1 for ids in thoughts.values()) + sum(len(o.outputs[0].token_ids) for o in second)
     print(json.dumps({"seconds": seconds, "tokens": tokens}))
 
 
@@ -115,7 +120,8 @@ def main() -> None:
     for pair in range(options.pairs):
         sides = ["harness", "bare"] if pair % 2 == 0 else ["bare", "harness"]
         took = {side: measure(side, options) for side in sides}
-        assert took["harness"]["tokens"] == took["bare"]["tokens"], "the two sides did not draw the same"
+        if took["harness"]["tokens"] != took["bare"]["tokens"]:
+            raise SystemExit(f"the two sides did not draw the same: {took}")
         ratios.append(took["harness"]["seconds"] / took["bare"]["seconds"])
         row = [took["harness"]["seconds"], took["bare"]["seconds"], ratios[-1]]
         print(f"| {pair + 1} | {row[0]:.2f} | {row[1]:.2f} | {row[2]:.3f} | {took['bare']['tokens']:,.0f} |", flush=True)
