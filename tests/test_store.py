@@ -85,6 +85,7 @@ def test_a_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
 def test_any_text_of_a_model_is_kept(tmp_path: Path, text: str) -> None:
     directory = RunDirectory(tmp_path)
     directory.open(manifest())
+    directory.add_questions([QUESTION])
     asyncio.run(directory.append_sample(record(answer=text)))
     directory.close()
     assert read_run(tmp_path).records[0].answer == text
@@ -157,6 +158,23 @@ def test_a_plan_may_grow_and_never_shrinks() -> None:
 def test_the_digest_leaves_the_tasks_out() -> None:
     assert protocol_digest({"a": 1, "tasks": {"x": 1}}) == protocol_digest({"a": 1, "tasks": {}})
     assert protocol_digest({"a": 1, "tasks": {}}) != protocol_digest({"a": 2, "tasks": {}})
+
+
+def test_a_lost_question_is_no_smaller_table(tmp_path: Path) -> None:
+    questions = filled(tmp_path) / "questions.jsonl"
+    questions.write_bytes(questions.read_bytes()[:-10])
+    with pytest.raises(StoreError, match="lacks 1 of 1 planned questions"):
+        read_run(tmp_path)
+
+
+def test_classes_keep_task_names_with_slashes_and_may_be_damaged(tmp_path: Path) -> None:
+    directory = RunDirectory(filled(tmp_path))
+    directory.open(manifest())
+    directory.write_classes({("my/task", "0-abcdef"): {"2": 0}})
+    directory.close()
+    assert read_run(tmp_path).classes == {("my/task", "0-abcdef"): {"2": 0}}
+    (tmp_path / "classes.json").write_text("{")
+    assert read_run(tmp_path).classes == {}
 
 
 def test_a_directory_has_one_writer(tmp_path: Path) -> None:
