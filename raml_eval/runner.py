@@ -164,9 +164,12 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
     )
     ids = completion.token_ids if completion else ()
     text = answer_text(ids, session.tokenizer, question.stop)
-    stopped = text != session.tokenizer.decode(ids, skip_special_tokens=True)  # at one of the task's stop strings
+    stopped = bool(question.stop) and text != session.tokenizer.decode(
+        ids, skip_special_tokens=True
+    )  # at one of the task's stop strings
     grade = await _grade(session.pool, question, text, completion, stopped)
     trajectory = None if off else session.directory.trajectories[key].id
+    leak = _leaks(session, ids)
     records = [
         SampleRecord(
             key=key,
@@ -180,7 +183,7 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
             target=question.target,
             grade=grade,
             seed=seed,
-            leak=_leaks(session, ids),
+            leak=leak,
         )
         for budget in budgets
     ]

@@ -30,6 +30,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._journals: dict[str, Journal] = {}
+        self._loaded = False
         self._lock = _take_lock(path)
         try:
             self.stored = self._find_manifest()
@@ -51,7 +52,8 @@ class RunDirectory:
         if self.stored is not None:
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
             manifest = _grown(self.stored, manifest)
-        self.load()
+        if not self._loaded:
+            self.load()
         self.started = {lines.read_key(line) for _, line in read_lines(self.path / "started.jsonl")}
         self.manifest = manifest
         self.write_manifest()
@@ -59,6 +61,7 @@ class RunDirectory:
 
     def load(self) -> None:
         """What earlier sittings stored is in memory; torn last lines are cut."""
+        self._loaded = True
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
         self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
         self.trajectories = _best(_read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
