@@ -8,13 +8,14 @@ from typing import Any
 
 from raml_eval import prompts, weights
 from raml_eval.config import RunConfig
+from raml_eval.descriptions import LoadedTask
 from raml_eval.errors import ConfigError
 from raml_eval.formats import ReasoningFormat, format_by_name
 from raml_eval.plan import select_questions
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.thinking import ThinkingBudget
-from raml_eval.types import Budget, LoadedTask, Question, TokenIds
+from raml_eval.types import Budget, Question, TokenIds
 
 QuestionKey = tuple[str, str]  # task, question id
 

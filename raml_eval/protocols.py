@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from raml_eval.types import BackendDescription, Completion, SamplingParams
+from raml_eval.descriptions import BackendDescription
+from raml_eval.types import Completion, SamplingParams
 
 
 @runtime_checkable

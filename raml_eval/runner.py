@@ -26,14 +26,11 @@ from raml_eval.thinking import (
 )
 from raml_eval.types import (
     Budget,
-    Completion,
     Finish,
-    Grade,
     Question,
     SampleKey,
     SampleRecord,
     SamplingParams,
-    Status,
     Thinking,
     ThinkingEnd,
     TokenIds,
@@ -164,10 +161,10 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
     )
     ids = completion.token_ids if completion else ()
     text = answer_text(ids, session.tokenizer, question.stop)
-    stopped = bool(question.stop) and text != session.tokenizer.decode(
-        ids, skip_special_tokens=True
-    )  # at one of the task's stop strings
-    grade = await _grade(session.pool, question, text, completion, stopped)
+    finish = completion.finish if completion else None
+    if question.stop and text != session.tokenizer.decode(ids, skip_special_tokens=True):
+        finish = Finish.STOP  # at one of the task's stop strings, however the draw went on
+    grade = await session.pool.grade_sample(question, text, finish)
     trajectory = None if off else session.directory.trajectories[key].id
     leak = _leaks(session, ids)
     records = [
@@ -179,7 +176,7 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
             n_thinking_tokens=n_kept,
             answer=text,
             answer_ids=ids,
-            answer_finish=completion.finish if completion else None,
+            answer_finish=finish,
             target=question.target,
             grade=grade,
             seed=seed,
@@ -194,17 +191,3 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
 def _leaks(session: Session, ids: TokenIds) -> bool:
     closer = session.policy.closer
     return bool(closer) and closer in session.tokenizer.decode(ids, skip_special_tokens=False)
-
-
-async def _grade(pool: GradingPool, question: Question, text: str, completion: Completion | None, stopped: bool) -> Grade:
-    """The verdict. An answer that was cut off counts only what it had finished saying: a box, or a whole sentence."""
-    if completion is None:
-        return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
-    grade = await pool.grade(question.target, text, question.grader, question.options)
-    if stopped or completion.finish is Finish.STOP or grade.rule.startswith("boxed"):
-        return grade
-    whole = text[: max(text.rfind("\n"), text.rfind(". ")) + 1]
-    grade = await pool.grade(question.target, whole, question.grader, question.options)
-    if grade.status is Status.NO_ANSWER:
-        return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
-    return grade

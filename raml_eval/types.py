@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Literal
 
 TokenIds = tuple[int, ...]
@@ -13,7 +12,7 @@ Message = Mapping[str, str]  # {"role": ..., "content": ...}
 
 Budget = int | Literal["unlimited", "off"]  # thinking tokens; "off" is the template's no-thinking mode
 Domain = Literal["in_domain", "cross_domain"]
-GraderKind = Literal["math", "choice", "exact"]
+GraderKind = Literal["math", "choice", "exact", "label", "bracket", "grid", "code"]
 
 
 class Status(StrEnum):
@@ -77,7 +76,8 @@ class Question:
 
     id is the row's index and six hex digits of the SHA-256 of the row, so that changed data never matches old samples.
     cluster names what questions share (a story, a puzzle); stratum is the category that --limit spreads over.
-    stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order.
+    stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order, or the
+    labels that an answer is one of. tests is what a grader runs where the target alone does not say it (JSON text).
     """
 
     task: str
@@ -91,6 +91,12 @@ class Question:
     options: tuple[str, ...] = ()
     stop: tuple[str, ...] = ()
     synthetic: bool = False
+    tests: str = ""
+
+    @property
+    def gold(self) -> str:
+        """What a grader compares with."""
+        return self.tests or self.target
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,12 +144,16 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, what decided."""
+    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, what decided.
+
+    score is the share that is right where a kind knows parts (cells of a grid), None elsewhere.
+    """
 
     status: Status
     answer: str | None
     rule: str = ""
     detail: str = ""
+    score: float | None = None
 
     @property
     def correct(self) -> bool:
@@ -194,63 +204,6 @@ class QuestionCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskDescription:
-    """What the catalogue knows of a task without loading its data; stands in the manifest of every run.
-
-    chance is the accuracy of guessing (0.25 for four options), None where guessing is hopeless. suites are the groups that
-    list the task. dataset, config, split and revision name the data on its hub; digest is the SHA-256 of the task's YAML
-    with everything it includes.
-    """
-
-    name: str
-    domain: Domain
-    grader: GraderKind
-    answer_format: str
-    source: str
-    licence: str
-    dataset: str
-    config: str | None
-    split: str
-    revision: str
-    version: str
-    digest: str
-    chance: float | None = None
-    suites: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedTask:
-    """A task with its questions. content_hash is the SHA-256 over the rows; commit the hub's, None when offline."""
-
-    description: TaskDescription
-    questions: tuple[Question, ...]
-    content_hash: str
-    commit: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """A run directory read back. records are the finished samples; planned ones that are missing are simply not there.
-
-    questions holds every planned question by (task, question id), in the order of the plan.
-    classes groups equal answers: (task, question id) -> extracted answer -> class number.
-    """
-
-    directory: Path
-    name: str
-    model: str
-    manifest: Mapping[str, Any]
-    tasks: Mapping[str, TaskDescription]
-    questions: Mapping[tuple[str, str], Question]
-    budgets: tuple[Budget, ...]
-    n_samples: int
-    records: tuple[SampleRecord, ...]
-    trajectories: Mapping[str, Trajectory]
-    classes: Mapping[tuple[str, str], Mapping[str, int]]
-    n_errors: int = 0  # samples that failed and are owed
-
-
-@dataclass(frozen=True, slots=True)
 class Interval:
     """A value with the ends of its interval; ends are NaN where no interval can be given. method says which one."""
 
@@ -258,19 +211,3 @@ class Interval:
     low: float
     high: float
     method: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BackendDescription:
-    """What the manifest stores of an engine. context is its longest sequence in tokens.
-
-    reproducible: a seeded draw comes out the same whatever else is in the batch.
-    """
-
-    name: str
-    version: str
-    device: str
-    dtype: str
-    context: int
-    reproducible: bool
-    details: Mapping[str, Any] = field(default_factory=dict)

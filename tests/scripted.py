@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.fake import FakeBackend, Script
+from raml_eval.descriptions import StoredRun
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Prompts
 from raml_eval.progress import Progress
 from raml_eval.runner import Session, run_all
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.thinking import ThinkingBudget
-from raml_eval.types import Budget, Question, SamplingParams, StoredRun
+from raml_eval.types import Budget, Question, SamplingParams
 from tests.test_store import manifest
 
 EOS, CLOSE, OPEN, OFF = 1, 2, 3, 4

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from raml_eval.descriptions import StoredRun
 from raml_eval.prompts import load_tokenizer
 from raml_eval.protocols import Backend
-from raml_eval.types import StoredRun, ThinkingEnd
+from raml_eval.types import ThinkingEnd
 from tests.engines import ENGINES, ROOT, drawn, open_pocket, sit
 
 CLOSER = 260

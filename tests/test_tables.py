@@ -9,9 +9,10 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
+from raml_eval.descriptions import StoredRun
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.tables import COLUMNS, build_frame, frame_rows
-from raml_eval.types import Budget, Interval, Status, StoredRun
+from raml_eval.types import Budget, Interval, Status
 from tests.factory import by_row, make_run
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.vllm_plugin import declare_plugin
+from raml_eval.descriptions import BackendDescription
 from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
-from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
+from raml_eval.types import Completion, Finish, SamplingParams
 
 _GIB = 2**30
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}

@@ -19,7 +19,7 @@ from raml_eval.grading.classes import answer_classes
 from raml_eval.grading.extract import Extraction
 from raml_eval.grading.math_text import simplify_latex
 from raml_eval.grading.rules import Decision, grade_from, quick_decision, read_answer
-from raml_eval.types import Grade, Status
+from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
 MEMORY_BYTES = 4 << 30
@@ -128,6 +128,22 @@ class GradingPool:
         if isinstance(decision, Future):
             decision = await asyncio.shield(asyncio.wrap_future(decision))
         return self._finish(found, decision)
+
+    async def grade_sample(self, question: Question, answer: str, finish: Finish | None) -> Grade:
+        """The verdict on a sample's answer as it is stored. finish None: no answer could be drawn.
+
+        An answer that was cut off counts only what it had finished saying: a box, or a whole sentence or line.
+        """
+        if finish is None:
+            return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
+        grade = await self.grade(question.gold, answer, question.grader, question.options)
+        if finish is Finish.STOP or grade.rule.startswith("boxed"):
+            return grade
+        whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
+        grade = await self.grade(question.gold, whole, question.grader, question.options)
+        if grade.status is Status.NO_ANSWER:
+            return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
+        return grade
 
     def grade_blocking(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """As grade, for callers without an event loop; blocks the calling thread."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.render import percent
 from raml_eval.tables import MACRO, STABILITY, Row, budget_label, frame_rows, is_greedy, missing_samples, n_planned, run_labels
-from raml_eval.types import Status, StoredRun, Trajectory
+from raml_eval.types import Status, Trajectory
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from raml_eval.descriptions import StoredRun
 from raml_eval.errors import StoreError
 from raml_eval.store import lines
+from raml_eval.store.grades import Layer, apply_layers, read_layers
 from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_manifest, write_manifest
-from raml_eval.types import Budget, Question, SampleKey, SampleRecord, StoredRun, Trajectory
+from raml_eval.types import Budget, Question, SampleKey, SampleRecord, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 T = TypeVar("T")
@@ -182,6 +184,7 @@ def read_run(path: Path | str) -> StoredRun:
     questions = _read_all(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
     records = _read_all(path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget))
     trajectories = _read_all(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id)
+    layers = read_layers(path)
     return StoredRun(
         directory=path,
         name=manifest["name"],
@@ -191,11 +194,19 @@ def read_run(path: Path | str) -> StoredRun:
         questions=_planned(path, questions, manifest),
         budgets=tuple(manifest["plan"]["budgets"]),
         n_samples=manifest["plan"]["samples"],
-        records=tuple(records.values()),
+        records=apply_layers(records.values(), layers),
         trajectories=trajectories,
         classes=_read_classes(path / "classes.json"),
         n_errors=_count_owed(path / "errors.jsonl", records),
+        grader_versions=_grader_versions(manifest, layers, len(records)),
     )
+
+
+def _grader_versions(manifest: Manifest, layers: list[Layer], n_records: int) -> tuple[str, ...]:
+    """The graders whose verdicts stand: the last layer's, and those of the sittings that stored a sample after it."""
+    covered = layers[-1].n_graded if layers else 0
+    sittings = [s for s in manifest["sessions"] if "grader_version" in s and s.get("samples_after", n_records) > covered]
+    return tuple(sorted({*(s["grader_version"] for s in sittings), *(layer.grader_version for layer in layers[-1:])}))
 
 
 def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest: Manifest) -> dict[tuple[str, str], Question]:

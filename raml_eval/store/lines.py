@@ -7,20 +7,11 @@ import sys
 import zlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from raml_eval.types import (
-    Finish,
-    Grade,
-    Question,
-    SampleKey,
-    SampleRecord,
-    Status,
-    TaskDescription,
-    ThinkingEnd,
-    TokenIds,
-    Trajectory,
-)
+from raml_eval.descriptions import TaskDescription
+from raml_eval.types import Finish, Grade, Question, SampleKey, SampleRecord, Status, ThinkingEnd, TokenIds, Trajectory
 
 SCHEMA_VERSION = 1
 Line = dict[str, Any]
@@ -102,10 +93,7 @@ def sample_line(record: SampleRecord) -> Line:
         "n_answer_tokens": len(record.answer_ids),
         "leak": record.leak,
         "target": record.target,
-        "extracted": record.grade.answer,
-        "status": record.grade.status.value,
-        "rule": record.grade.rule,
-        "detail": record.grade.detail,
+        **grade_fields(record.grade),
         "seed": record.seed,
         "answer_ids": pack_ids(record.answer_ids),
     }
@@ -123,10 +111,28 @@ def read_sample(line: Mapping[str, Any]) -> SampleRecord:
         answer_ids=unpack_ids(line["answer_ids"]),
         answer_finish=Finish(line["answer_finish"]) if line["answer_finish"] else None,
         target=line["target"],
-        grade=Grade(Status(line["status"]), line["extracted"], line["rule"], line["detail"]),
+        grade=read_grade(line),
         seed=int(line["seed"]),
         leak=bool(line["leak"]),
     )
+
+
+def grade_fields(grade: Grade) -> Line:
+    """A verdict's fields, as they stand in samples.jsonl and in the layers of grades."""
+    return {
+        "extracted": grade.answer,
+        "status": grade.status.value,
+        "rule": grade.rule,
+        "detail": grade.detail,
+        "score": grade.score,
+    }
+
+
+def read_grade(line: Mapping[str, Any]) -> Grade:
+    """The verdict in a line of samples.jsonl or of a layer of grades; lines of earlier versions have no score."""
+    score = line.get("score")
+    grade = Grade(Status(line["status"]), line["extracted"], line["rule"], line["detail"])
+    return grade if score is None else replace(grade, score=float(score))
 
 
 def question_line(question: Question) -> Line:
@@ -142,6 +148,7 @@ def question_line(question: Question) -> Line:
         "options": list(question.options),
         "stop": list(question.stop),
         "synthetic": question.synthetic,
+        "tests": question.tests,
         "messages": [dict(message) for message in question.messages],
     }
 
@@ -160,6 +167,7 @@ def read_question(line: Mapping[str, Any]) -> Question:
         options=tuple(line["options"]),
         stop=tuple(line["stop"]),
         synthetic=bool(line["synthetic"]),
+        tests=line.get("tests", ""),
     )
 
 

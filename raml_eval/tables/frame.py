@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from raml_eval.descriptions import StoredRun
 from raml_eval.errors import MetricError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grouping import group_answers, ungrouped
@@ -35,7 +36,7 @@ from raml_eval.tables.measures import (
     token_quantiles,
 )
 from raml_eval.tables.samples import build_samples
-from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status, StoredRun
+from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status
 
 COLUMNS = (
     *("run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"),

@@ -1,0 +1,77 @@
+"""`raml-eval run`: draw, grade, store, and end in a table."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts
+
+
+def run(
+    preset: Annotated[Text, typer.Argument(help="A preset: pocket, raml-paper, raml-repo.")] = None,
+    config: Annotated[Place, typer.Option(help="YAML file with a run configuration.")] = None,
+    model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
+    revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
+    backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
+    backend_arg: Annotated[Texts, typer.Option(help="key=value for the engine; repeatable.")] = None,
+    tasks: Annotated[Text, typer.Option(help="Tasks and suites, by comma.")] = None,
+    task_path: Annotated[Places, typer.Option(help="Folder with more tasks; its Python is run.")] = None,
+    samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
+    thinking_budget: Annotated[
+        Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a list by comma sweeps.")
+    ] = None,
+    closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
+    format: Annotated[Text, typer.Option(help="Reasoning format; detected from the tokenizer if not given.")] = None,
+    answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer; 2048 if not given.")] = None,
+    max_total_tokens: Annotated[Count, typer.Option(help="Cap on thinking and answer together.")] = None,
+    temperature: Annotated[Number, typer.Option(help="0 is greedy; 0.6 if not given.")] = None,
+    top_p: Annotated[Number, typer.Option(help="1 is off; 0.95 if not given.")] = None,
+    top_k: Annotated[Count, typer.Option(help="0, the default, is off.")] = None,
+    min_p: Annotated[Number, typer.Option(help="0, the default, is off.")] = None,
+    repetition_penalty: Annotated[Number, typer.Option(help="1, the default, is off.")] = None,
+    system_prompt: Annotated[Text, typer.Option(help="A system message before every question.")] = None,
+    seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
+    limit: Annotated[Count, typer.Option(help="At most so many questions a task, a nested subset.")] = None,
+    k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma; n if not given.")] = None,
+    concurrency: Annotated[Count, typer.Option(help="Samples in flight.")] = None,
+    set_: Annotated[Texts, typer.Option("--set", help="a.b=value over everything else; repeatable.")] = None,
+    out: Annotated[Place, typer.Option(help="Run directory; an existing one is resumed or extended.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="All but the engine: load, render, check, and draw from a fake.")] = False,
+    quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
+) -> None:
+    """Draw, grade and store samples; ends in a table."""
+    from raml_eval import config as configs
+    from raml_eval.api import run_and_load
+
+    flags = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
+    layers = [
+        {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
+        configs.load_preset(preset) if preset else {},
+        configs.load_yaml(config) if config else {},
+        configs.flags_layer(**flags),
+        {"backend_args": configs.parse_backend_args(backend_arg or [])},
+        *map(configs.parse_set, set_ or []),
+    ]
+    try:
+        finished = run_and_load(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was finished is stored, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if dry_run:
+        print(finished.summary)
+        return
+    if not quiet:
+        _print_report([finished.run])
+        print(finished.summary)
+    if finished.n_owed:
+        print(f"{finished.n_owed} samples failed and are owed; run the same command again to retry them.", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _print_report(runs: list[Any]) -> None:
+    from raml_eval.reporting.report import render_report
+
+    print(render_report(runs, format="terminal", allow_partial=True))

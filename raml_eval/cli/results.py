@@ -1,0 +1,80 @@
+"""`raml-eval report` and `compare`: tables from what is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raml_eval.cli.options import Place, Text
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    template: Annotated[str, typer.Option(help="Template of the report.")] = "default",
+    format: Annotated[str, typer.Option(help="terminal, markdown, csv, json or latex.")] = "terminal",
+    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+    base: Annotated[Place, typer.Option(help="Run directory that gains are measured against.")] = None,
+    k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma.")] = None,
+    plot: Annotated[Place, typer.Option(help="Also draw accuracy over budget into this PNG or SVG.")] = None,
+    allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
+) -> None:
+    """Tables of one run or several, rebuilt from the stored samples."""
+    from raml_eval.errors import ConfigError
+    from raml_eval.reporting.report import render_report
+    from raml_eval.tables import build_frame, load_run
+
+    if plot is not None and plot.suffix not in (".png", ".svg"):
+        raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
+    loaded = [load_run(path) for path in runs]
+    base_run = load_run(base) if base else None
+    ks = _numbers(k)
+    text = render_report(loaded, template=template, format=format, k=ks, base=base_run, allow_partial=allow_partial)
+    if out is None:
+        print(text)
+    else:
+        print(_write(out, text))
+    if plot is not None:
+        from raml_eval.reporting.plots import plot_budget_curve
+
+        print(plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot))
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="Run directory to compare against.")],
+    new: Annotated[Path, typer.Argument(help="Run directory that may be better or worse.")],
+    metric: Annotated[str, typer.Option(help="avg@n, pass@K, g_pass@K:TAU or mg_pass@K.")] = "avg@n",
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    format: Annotated[str, typer.Option(help="terminal or markdown.")] = "terminal",
+) -> None:
+    """Paired differences on shared questions; exit code 1 on a significant regression."""
+    from raml_eval.reporting.compare import compare_runs, render_comparison
+    from raml_eval.tables import load_run
+
+    comparison = compare_runs(load_run(base), load_run(new), metric=metric, level=level)
+    print(render_comparison(comparison, format))
+    if comparison.regressed:
+        raise typer.Exit(1)
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    from raml_eval.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--k {text!r} is no list of numbers; wanted such as 1,8.") from None
+
+
+def _write(path: Path, text: str) -> Path:
+    from raml_eval.errors import ConfigError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}. Choose a writable --out.") from error
+    return path

@@ -1,0 +1,59 @@
+"""`raml-eval tasks`: what can be asked."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from raml_eval.cli.options import Places
+
+app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no_args_is_help=True)
+
+TaskPaths = Annotated[Places, typer.Option("--task-path", help="Folder with more tasks.")]
+
+
+@app.command("list")
+def tasks_list(task_path: TaskPaths = None) -> None:
+    """Every task and suite, without loading data."""
+    from raml_eval.tasks.catalogue import load_catalogue
+
+    catalogue = load_catalogue(task_path or ())
+    width = max(map(len, [*catalogue.tasks, *catalogue.suites]))
+    for name, task in sorted(catalogue.tasks.items()):
+        print(f"{name:<{width}}  {task.domain:<12}  {task.grader:<6}  {task.dataset}")
+    print()
+    for name, members in sorted(catalogue.suites.items()):
+        print(f"{name:<{width}}  suite: {', '.join(members)}")
+
+
+@app.command("show")
+def tasks_show(name: str, task_path: TaskPaths = None) -> None:
+    """What the catalogue knows of one task."""
+    from dataclasses import asdict
+
+    from raml_eval.tasks.catalogue import load_catalogue
+
+    catalogue = load_catalogue(task_path or ())
+    for task in catalogue.expand([name]):
+        for key, value in asdict(catalogue.tasks[task]).items():
+            print(f"{key:<14} {', '.join(value) if isinstance(value, tuple) else value}")
+        print()
+
+
+Paths = Annotated[Places, typer.Argument(help="Files or folders; the shipped tasks if none.")]
+
+
+@app.command("check")
+def tasks_check(paths: Paths = None) -> None:
+    """Validate task YAML, those files too that lm-eval would skip without a word."""
+    from raml_eval.tasks.catalogue import tasks_dir
+    from raml_eval.tasks.check import check_tasks
+
+    problems = check_tasks(paths or [tasks_dir()])
+    for problem in problems:
+        print(f"{problem.path}: {problem.message}", file=sys.stderr)
+    if problems:
+        raise typer.Exit(2)
+    print("no problems")
