@@ -183,7 +183,7 @@ def test_no_engine_process_outlives_a_killed_parent(child: subprocess.Popen[str]
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_no_engine_process_outlives_a_parent_killed_while_it_loads(starting_child: subprocess.Popen[str]) -> None:
     below: dict[int, str] = {}
-    while not any("spawn_main" in command_of(pid) for pid in below):
+    while not any("resource_tracker" not in command_of(pid) for pid in below):
         assert starting_child.poll() is None
         time.sleep(0.1)
         below = descendants(starting_child.pid)

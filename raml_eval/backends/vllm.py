@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.requests import check_request
+from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
 from raml_eval.descriptions import BackendDescription
 from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
 from raml_eval.types import Completion, Finish, SamplingParams
 
-_GIB = 2**30
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 # Below the first, vLLM samples at the first; above the second it refuses.
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.01, 2.0
@@ -28,14 +28,6 @@ _OURS = {
     "revision": "It is --revision.",
     "skip_tokenizer_init": "Stop strings need the tokenizer.",
     "generation_config": "Every sampling field is explicit here, so the checkpoint's own defaults must not enter.",
-}
-# A seeded request of which a step prefills only a part kills the CPU engine: there each prompt is prefilled whole.
-_CPU_DEFAULTS = {
-    "block_size": 32,
-    "dtype": "float32",
-    "enable_chunked_prefill": False,
-    "enforce_eager": True,
-    "max_num_seqs": 256,
 }
 _QUIET_LOGS = {
     "VLLM_LOGGING_LEVEL": "ERROR",
@@ -47,7 +39,7 @@ _DEFAULTS = {"disable_log_stats": True, "seed": 0, "use_tqdm_on_load": False}
 _RECORDED = {
     "cache_config": ("block_size", "cache_dtype", "enable_prefix_caching"),
     "scheduler_config": ("enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "async_scheduling"),
-    "parallel_config": ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"),
+    "parallel_config": ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "distributed_executor_backend"),
     "model_config": ("enforce_eager", "quantization"),
 }
 
@@ -176,17 +168,11 @@ def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBac
 
     on_cpu = current_platform.is_cpu()
     _check_args(args, [f.name for f in dataclasses.fields(AsyncEngineArgs)], on_cpu)
-    defaults = _DEFAULTS | (_cpu_defaults() if on_cpu else {})
-    folder = Path(model).expanduser()
     try:
-        engine_args = AsyncEngineArgs(
-            model=str(folder) if folder.is_dir() else model,
-            revision=revision,
-            tokenizer_revision=revision,
-            generation_config="vllm",
-            **{**defaults, **args},
-        )
+        engine_args = AsyncEngineArgs(**engine_arguments(model, revision, args, on_cpu))
         # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
+        if on_cpu and forks_engine(args):
+            return VllmBackend(start_forked(engine_args), args, on_cpu)
         return VllmBackend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
     except Exception as error:
         given = f" with {dict(args)}" if args else ""
@@ -205,14 +191,9 @@ def engine_arguments(model: str, revision: str | None, args: Mapping[str, Any], 
         "tokenizer_revision": revision,
         "generation_config": "vllm",
         **_DEFAULTS,
-        **(_cpu_defaults() if on_cpu else {}),
+        **(cpu_defaults(args) if on_cpu else {}),
         **args,
     }
-
-
-def _cpu_defaults() -> dict[str, Any]:
-    # The engine would take half of the memory for its cache.
-    return _CPU_DEFAULTS | ({} if os.environ.get("VLLM_CPU_KVCACHE_SPACE") else {"kv_cache_memory_bytes": _GIB})
 
 
 def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> None:

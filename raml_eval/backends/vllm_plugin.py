@@ -9,8 +9,10 @@ raml_eval is imported from a folder and was never installed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from raml_eval.lifeline import watch_parent
@@ -44,3 +46,31 @@ def watch_parent_process() -> None:
         return
     os.environ[_FLAG] = str(os.getpid())  # what this process starts shall watch this process
     watch_parent(int(expected))
+
+
+_forking_pid: int | None = None  # the process whose forks end with it
+_hooked = False
+
+
+@contextlib.contextmanager
+def watch_forked() -> Iterator[None]:
+    """Inside this context every process forked from this one, and every fork of those, ends with its parent.
+
+    A fork asks no plugin: the platform is known to it.
+    """
+    global _forking_pid, _hooked
+    if not _hooked:  # a hook cannot be taken back
+        os.register_at_fork(after_in_child=_watch_in_fork)
+        _hooked = True
+    _forking_pid = os.getpid()
+    try:
+        yield
+    finally:
+        _forking_pid = None
+
+
+def _watch_in_fork() -> None:
+    global _forking_pid
+    if _forking_pid is not None:
+        watch_parent(_forking_pid)
+        _forking_pid = os.getpid()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_m
 from raml_eval.types import Budget, Question, SampleKey, SampleRecord, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
+LOCK_WAIT_S = 10.0  # for what a killed run left behind to end
 T = TypeVar("T")
 SampleId = tuple[SampleKey, Budget]
 
@@ -121,18 +123,38 @@ def _take_lock(path: Path) -> int:
         raise StoreError(
             f"cannot write to run directory {path}: {error.strerror or error}. Choose a writable --out."
         ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(file, 32).decode(errors="replace").strip()
-        os.close(file)
-        raise StoreError(
-            f"run directory {path} is locked by process {holder or 'unknown'}, which is still writing to it. Wait for it, "
-            f"or choose another --out."
-        ) from None
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while not _lock(file):
+        holder = os.pread(file, 32, 0).decode(errors="replace").strip()
+        # A killed run's engine holds the lock until it notices, within a second.
+        if _is_alive(holder) or time.monotonic() > deadline:
+            os.close(file)
+            raise StoreError(
+                f"run directory {path} is locked by process {holder or 'unknown'}, which is still writing to it. Wait for "
+                f"it, or choose another --out."
+            )
+        time.sleep(0.05)
     os.ftruncate(file, 0)
     os.write(file, str(os.getpid()).encode())
     return file
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _grown(stored: Manifest, wanted: Manifest) -> Manifest:

@@ -1,0 +1,77 @@
+"""vLLM's CPU build: settings that keep its seeds reproducible, and a start that suits a machine of two cores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from raml_eval.backends.vllm_plugin import watch_forked
+
+_GIB = 2**30
+# A seeded request of which a step prefills only a part kills the CPU engine: there each prompt is prefilled whole.
+_DEFAULTS = {
+    "block_size": 32,
+    "dtype": "float32",
+    "enable_chunked_prefill": False,
+    "enforce_eager": True,
+    "max_num_seqs": 256,
+}
+_PARALLEL = ("distributed_executor_backend", "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+_BINDINGS = ("OMP_NUM_THREADS", "VLLM_CPU_OMP_THREADS_BIND")
+
+
+def cpu_defaults(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine arguments that the CPU build takes where the caller gives no others."""
+    # The engine would take half of the memory for its cache.
+    cache = {} if os.environ.get("VLLM_CPU_KVCACHE_SPACE") else {"kv_cache_memory_bytes": _GIB}
+    return {**_DEFAULTS, **cache, **({"distributed_executor_backend": "uni"} if forks_engine(args) else {})}
+
+
+def forks_engine(args: Mapping[str, Any]) -> bool:
+    """Whether the engine is forked from this process and computes in it, on one thread.
+
+    vLLM's own way on a CPU starts one process for the scheduler and one for the model, and each imports everything anew. On
+    two cores the model has one of them either way, and one forked process starts in a fifth of the time. On more cores,
+    and where the caller says how to spread the work, its own way stands: it binds threads to cores, and a fork of a process
+    whose thread pools have run could hang on more than one thread.
+    """
+    told = any(name in args for name in _PARALLEL) or any(os.environ.get(name, "1") != "1" for name in _BINDINGS)
+    return sys.platform == "linux" and not told and len(os.sched_getaffinity(0)) <= 2
+
+
+def start_forked(engine_args: Any) -> Any:
+    """An AsyncLLM whose engine is a fork of this process and ends with it."""
+    import torch
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the fork inherits it
+    try:
+        # vLLM allows one process for scheduler and model only where it believes to be in it.
+        with _environment(VLLM_ENABLE_V1_MULTIPROCESSING="0"):
+            config = engine_args.create_engine_config()
+        with _environment(VLLM_WORKER_MULTIPROC_METHOD="fork"), watch_forked():
+            return AsyncLLM.from_vllm_config(
+                config,
+                enable_log_requests=engine_args.enable_log_requests,
+                disable_log_stats=engine_args.disable_log_stats,
+            )
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
