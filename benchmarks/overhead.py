@@ -51,6 +51,7 @@ def bare(limit: int, samples: int) -> None:
     """The same draws by the engine's own blocking interface, phase by phase; prints the seconds of both phases."""
     from raml_eval import inputs
     from raml_eval.backends.vllm import engine_arguments, engine_params
+    from raml_eval.backends.vllm_cpu import forks_engine
     from raml_eval.plan import plan_samples
     from raml_eval.tasks.catalogue import load_catalogue
     from raml_eval.thinking import derive_seed
@@ -64,9 +65,24 @@ def bare(limit: int, samples: int) -> None:
     prompts = {key: model.render(question, (BUDGET,)).thinking for key, question in questions.items()}
     owed = [sample.key for sample in plan_samples(questions, samples, (BUDGET,), set())]
     from vllm import LLM
+    from vllm.engine.arg_utils import EngineArgs
     from vllm.platforms import current_platform
 
-    engine = LLM(**engine_arguments(model.path, None, SETTINGS, on_cpu=current_platform.is_cpu()))
+    on_cpu = current_platform.is_cpu()
+    if on_cpu and forks_engine(SETTINGS):  # the same engine process: scheduler and model in one, on one thread
+        os.environ["OMP_NUM_THREADS"] = "1"
+        create = EngineArgs.create_engine_config
+
+        def create_alike(self, *words, **names):  # type: ignore[no-untyped-def]
+            os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+            try:
+                return create(self, *words, **names)
+            finally:
+                del os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"]
+
+        EngineArgs.create_engine_config = create_alike
+    engine = LLM(**engine_arguments(model.path, None, SETTINGS, on_cpu=on_cpu))
+    print(engine.llm_engine.vllm_config.parallel_config.distributed_executor_backend, file=sys.stderr)
     closer = model.tokenizer.convert_tokens_to_ids("</think>")
 
     def params(seed: int, tokens: int, stop: tuple[int, ...]) -> object:

@@ -1,169 +1,148 @@
-"""Spellings of mathematical answers: one spelling for many, and what can be read off without sympy."""
+"""Spellings of mathematical answers: one spelling for many, so that equal answers are more often the same text."""
 
 from __future__ import annotations
 
 import functools
+import html
 import re
-from fractions import Fraction
 
 from raml_eval.grading.text import plain_unicode, unwrap
 
 LONGEST = 2000  # characters that are rewritten; a longer text is only stripped
 
-_WRAPPER = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
+_TEXTS = r"(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mathbf|mathit|mathsf|mbox|hbox|emph|rm|bf|operatorname)"
+TEXT = rf"\\{_TEXTS}\s*\{{([^{{}}]*)\}}"
+_STYLES = r"(?:mathbf|boldsymbol|bm|underline|underbrace|mathit|mathrm|textbf|text|textit|Large|large|huge|Huge|LARGE|small|phantom|hl)"
 _POWERS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_SCALE = rf"([\d.])\s*(?:\\(?:text|textrm|mathrm)\s*\{{\s*)?({'|'.join(_POWERS)})\s*\}}?(?:\s+[a-z]+)*$"
+_CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_TRIG = r"\\(?:sin|cos|tan|cot|sec|csc)"
+_DEGREE = r"\s*\^\s*\{?\s*(?:\\circ|o|\\text\{o\}|\\degree)\s*\}?|\s*\\degrees?(?![a-zA-Z])"
+
+
+def _drop_ordinal(match: re.Match[str]) -> str:
+    return match[1]
+
+
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"\\(?:left|right|displaystyle|textstyle|limits|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
-        (r"(?<=\d)(?:(?<!\\)\\[,!: ]|~)\s*(?=\d{3}(?!\d))|\{,\}\\?!?|(?<=\d,)\\!", lambda m: "," if "{" in m[0] else ""),
-        (r"(?<!\\)\\[,;:! ]|\\q?quad(?![a-zA-Z])|~|\s+", " "),
+        (r"\\(?:left|right|middle)\s*\.|\\(?:left|right|middle|displaystyle|textstyle|scriptstyle|limits|nolimits|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
+        (r"\\(?:normalsize|large|Large|LARGE|huge|Huge|small|bf|rm|it|boldmath|noindent|strut)(?![a-zA-Z])\s*", ""),
+        (r"\\(?:textcolor|colorbox)\s*\{[a-zA-Z]*\}|\\color\s*\{[a-zA-Z]*\}", ""),
+        (rf"\\{_STYLES}\s*\{{\s*([-+]?[\d.,]+|[A-Z]?\d[0-9A-F]*)\s*\}}", r"\1"),
+        (r"\\underline\s*\{([^{}]*)\}", r"\1"),
+        (r"(?<=\d)(?:(?<!\\)\\[,!: ;]|~)\s*(?=\d{3}(?!\d))|\{,\}\\?!?|(?<=\d,)\\!", lambda m: "," if "{" in m[0] else ""),
+        (r"(?<!\\)\\[,;:!> ]|\\q?quad(?![a-zA-Z])|\\(?:h|v)space\*?\s*\{[^{}]*\}|~|\s+", " "),
+        (r"\\(?:textbf|textit|textrm|textsf|textnormal|mbox|hbox|emph)\s*\{", r"\\text{"),
         (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (r"\\[dt]binom(?![a-zA-Z])", r"\\binom"),
+        (r"(?<![\d.^_{/])(\d+|(?<![a-zA-Z\\])[a-z])/(\d+)(?= ?\\(?:sin|cos|tan|sqrt|pi|ln|log)| [a-zA-Z])", r"\\frac{\1}{\2}"),
         (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
         (r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{"),
-        (r"\\frac\s*\{([^{}]*)\}\s*(\d)", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*\{([^{}]*)\}\s*(\d|[a-zA-Z](?![a-zA-Z]))", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", lambda m: rf"\frac{{{m[1].strip()}}}{{{m[2].strip()}}}"),
+        (r"\{\s*([^{}]{1,60}?)\s*\\over\s*([^{}]{1,60}?)\s*\}|^\s*([^{}\\]{1,60}?)\s*\\over\s*([^{}\\]{1,60}?)\s*$",
+         lambda m: rf"\frac{{{m[1] or m[3]}}}{{{m[2] or m[4]}}}"),
+        (r"\{\s*([^{}]{1,30}?)\s*\\choose\s*([^{}]{1,30}?)\s*\}|^([^{}\\]{1,30}?)\s*\\choose\s*([^{}\\]{1,30}?)$",
+         lambda m: rf"\binom{{{m[1] or m[3]}}}{{{m[2] or m[4]}}}"),
+        (r"(?:\\mathrm\{C\}|(?<![a-zA-Z\\])C)_\{?(\d+)\}?\^\{?(\d+)\}?", r"\\binom{\1}{\2}"),
+        (r"(?:\{\})?[_^]\{?(\d+)\}?C_\{?(\d+)\}?", r"\\binom{\1}{\2}"),
+        (r"\{(\d+)\}/\{(\d+)\}|\((\d+)\)/\((\d+)\)", lambda m: rf"\frac{{{m[1] or m[3]}}}{{{m[2] or m[4]}}}"),
         (r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"\\sqrt\s*(\d+|[a-zA-Z])(?![a-zA-Z])", r"\\sqrt{\1}"),
-        (r"(?<![\\a-zA-Z])(pi|sin|cos|tan|log|ln)(?![a-zA-Z])", r"\\\1 "),
+        (r"(?<![\\a-zA-Z])sqrt\s*(?=[\d{a-z])", r"\\sqrt "),
+        (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
+        (r"\\sqrt\s*(\[[^\[\]]*\])?\s*(\d+|\\?[a-zA-Z]+)(?![a-zA-Z])", lambda m: rf"\sqrt{m[1] or ''}{{{m[2]}}}"),
+        (r"\\sqrt\s*(\[[^\[\]]*\])?\s*\{\s*([^{}]*?)\s*\}", r"\\sqrt\1{\2}"),
+        (r"\\(?:mathrm|text|textrm|operatorname|rm)\s*\{\s*(ln|log|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|exp|gcd|lcm|max|min)\s*\}",
+         r"\\\1 "),
+        (r"\\operatorname\*?\s*\{\s*cis\s*\}|\\cis(?![a-zA-Z])", r"\\cis "),
+        (r"(?<![\\a-zA-Z])(pi|sin|cos|tan|log|ln|arctan|arcsin|arccos)(?![a-zA-Z])", r"\\\1 "),
+        (r"\\log_\{?e\}?", r"\\ln "),
         (r"\*\*|\^\^", "^"),
         (r"\^\s*\(([^()]*)\)", r"^{\1}"),
-        (r"\*", r"\\cdot "),
-        (r"<=|\\leq(?:slant)?(?![a-zA-Z])", r"\\le "),
-        (r">=|\\geq(?:slant)?(?![a-zA-Z])", r"\\ge "),
-        (
-            r"(\d)\s*\^?\s*\{?\s*(?:\\(?:text|mathrm|textrm)\s*\{\s*(?:st|nd|rd|th)\s*\}|(?:st|nd|rd|th)(?![a-zA-Z]))\s*\}?",
-            r"\1",
-        ),
-        (r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])", ""),
-        (r"\\(?:varnothing|O)(?![a-zA-Z])|\\\{\s*\\\}", r"\\emptyset"),
-        (r"\\(?:mathrm|text|textrm)\s*\{\s*([ie])\s*\}", r"\1"),
-        (r"\\text\s*\{\s*,?\s*(?:and|or)\s*\}|,?\s(?:and|or)\s", ", "),
-        (r"^\s*(?:\\\$|\$|€|£|US\\?\$)\s*(?=[\d.-])", ""),
-        (r"(\d)\s+per\s?cent\b", r"\1\\%"),
-        (_SCALE, lambda m: rf"{m[1]}\cdot 10^{{{_POWERS[m[2]]}}}"),
-        (
-            r"^(-?[\d.,]+)\s+(?!(?:hundred|thousand|million|billion|trillion|dozen|over)\b)[a-z]{3,}(?:\s[a-z]{2,})*$",
-            r"\1",
-        ),
-        (r"\\begin\{array\}\{[lcr| ]*\}", r"\\begin{pmatrix}"),
-        (r"\\end\{array\}", r"\\end{pmatrix}"),
-        (r"[(\[]\s*(\\begin\{pmatrix\}.*?\\end\{pmatrix\})\s*[)\]]", r"\1"),
-        (r"\\cdot\s*|\\times\s*", lambda m: m[0].strip() + " "),
+        (r"\^\s*\{\s*([^{}]*?)\s*\}", r"^{\1}"),
+        (r"\*|\\ast(?![a-zA-Z])", r"\\cdot "),
+        (r"<=|=<|\\leq(?:slant|q)?(?![a-zA-Z])", r"\\le "),
+        (r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])", r"\\ge "),
+        (r"\\neq(?![a-zA-Z])|!=|\\not\s*=", r"\\ne "),
+        (r"\\(?:gt|lt)(?![a-zA-Z])", lambda m: ">" if m[0] == r"\gt" else "<"),
+        (rf"(\d)\s*\^?\s*\{{?\s*(?:\\{_TEXTS}\s*\{{\s*(?:st|nd|rd|th)\s*\}}|(?:st|nd|rd|th)(?![a-zA-Z]))\s*\}}?", _drop_ordinal),
+        (rf"({_TRIG}\s*(?:\^\{{?-?\d\}}?)?)\s*(?:\(\s*([\d.]+)(?:{_DEGREE})\s*\)|([\d.]+)(?:{_DEGREE}))",
+         lambda m: rf"{m[1]}(\frac{{{m[2] or m[3]}\pi}}{{180}})"),
+        (rf"\\cis\s*(?:\(\s*([\d.]+)(?:{_DEGREE})\s*\)|([\d.]+)(?:{_DEGREE}))",
+         lambda m: "(" + "+i".join(rf"\{name}(\frac{{{m[1] or m[2]}\pi}}{{180}})" for name in ("cos", "sin")) + ")"),
+        (r"\\(?:varnothing|O)(?![a-zA-Z])|\\\{\s*\\\}|\\phi\s*$", r"\\emptyset"),
+        (r"\\(?:lbrace|lvert|rvert|lVert|rVert|vert|rbrace|langle|rangle)(?![a-zA-Z])\s*",
+         lambda m: {"lb": r"\{", "rb": r"\}", "la": "(", "ra": ")"}.get(m[0][1:3], "|")),
+        (rf"\\{_TEXTS}\s*\{{\s*([ie])\s*\}}", r"\1"),
+        (r"\\(?:imath|mathrm i)(?![a-zA-Z])", "i"),
+        (rf",?\s*\\{_TEXTS}\s*\{{\s*,?\s*(?:and|or|and\s+or|und|et|和|或|与|及)\s*,?\s*\}}\s*,?|,?\s(?:and|or)\s|(?<=[\d}})])\s*[和或与及]\s*(?=[-\d\\(a-z])", ", "),
+        (r"^\s*(?:\\\$|\$|€|£|¥|US\\?\$|USD)\s*(?=[\d.-])", ""),
+        (r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}", r"\1\2\\%"),
+        (r"(?<!\\)%", r"\\%"),
+        (r"\\(?:pmod|mod|bmod)\s*\{?([^{}]*)\}?", r"\\pmod{\1}"),
+        (r"\\begin\{(?:array|[bvBV]?matrix|smallmatrix)\}(?:\{[lcr| ]*\})?", r"\\begin{pmatrix}"),
+        (r"\\end\{(?:array|[bvBV]?matrix|smallmatrix)\}", r"\\end{pmatrix}"),
+        (r"(?:\(|\[|\\\{)\s*(\\begin\{pmatrix\}.*?\\end\{pmatrix\})\s*(?:\)|\]|\\\})", r"\1"),
+        (r"\\dot\s*\{?(\d)\}?$", r"\\overline{\1}"),
+        (r"(?<=\d)(\.\d*?)(\d)\2{2,}\s*(?:\\[lcd]?dots\s*|\.{2,})$", r"\1\\overline{\2}"),
+        (r"\.{3,}|\\[cd]dots(?![a-zA-Z])", r"\\ldots "),
+        (r"\\(?:cdot|times)(?![a-zA-Z])\s*", lambda m: m[0].strip() + " "),
         (r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}"),
         (r" +(?=[^\w ])|(?<=[^\w ,]) +(?!$)", ""),
         (r", +(?!\d{3}(?!\d))", ","),  # 1, 200 stays two numbers
     )
-]
-
-_NUMBER = re.compile(
-    r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d*)(?:\.(\d*))?"
-    r"(?:[eE]([+-]?\d{1,9})|(?:\\times|\\cdot) ?10\^\{?([+-]?\d{1,9})\}?)?"
-)
-_FRACTION = re.compile(r"(?P<sign>[+-]?)\\frac\{(?P<top>[+-]?\d+)\}\{(?P<bottom>[+-]?\d+)\}")
-_SLASHED = re.compile(r"(?P<sign>[+-]?)(?P<top>\d+)/(?P<bottom>\d+)")
-_MIXED = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)\\frac\{(?P<top>\d+)\}\{(?P<bottom>\d+)\}")
-_REPEATING = re.compile(r"([+-]?)(\d*)\.(\d*)\\overline\{(\d+)\}")
-_BASE_WORDS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "sixteen")
-_BASES = {word: base for base, word in enumerate(_BASE_WORDS, start=2)} | {"sixteen": 16}
-_BASED = re.compile(r"(\d[0-9A-F]*)_(?:\{?(?:\\text\{)?\(?(\d{1,2}|[a-z]+)\)?\}?\}?)")
-_MARKED_WORD = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\{([^{}\\]*)\}")
-_WORD = re.compile(r"\(?[^\W\d_]+\)?(?:[ '\-]+[^\W\d_]+)*")
-_TOO_LARGE = re.compile(r"\^\{?[+-]?\d{7,}|\d{5,}!|!{3,}|\d{400,}")
-_TOWER = re.compile(r"\d+(?:\)?\^\{?\(?\d+){2,}")
+]  # fmt: skip
 
 
 def simplify_latex(text: str) -> str:
     """The text in a spelling that equal answers share more often; the value it names is unchanged.
 
-    A bare number's units, currency and degree signs go; texts over LONGEST characters are only stripped.
+    Texts over LONGEST characters are only stripped.
     """
     return unwrap(text) if len(text) > LONGEST else _simplify(text)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=8192)
 def _simplify(text: str) -> str:
-    text = unwrap(plain_unicode(text))
-    if (box := _WRAPPER.fullmatch(text)) is not None:
-        text = unwrap(box[1])
+    text = plain_unicode(html.unescape(text) if "&" in text and ";" in text else text)
+    if (dollars := len(_DOLLAR.findall(text))) and dollars % 2 == 0:
+        text = _DOLLAR.sub("", text)
+    text = _strip_wrappers(_DOTS.sub(r"\\ldots ", text))
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     return unwrap(text)
 
 
-def read_number(text: str) -> tuple[str, str, int] | None:
-    """A plain number as (sign, digits without zeros at either end, exponent), equal if and only if the values are.
-
-    Integers, decimals, thousands separators, 1e3 and 1.5 \\times 10^{3}, of any length; None for all else.
-    """
-    match = _NUMBER.fullmatch(text)
-    if match is None:
-        return None
-    sign, whole, decimals = match[1], re.sub("[, ]", "", match[2]), match[3] or ""
-    if not whole + decimals:
-        return None
-    exponent = int(match[4] or match[5] or 0) - len(decimals)
-    digits = (whole + decimals).lstrip("0")
-    shorter = digits.rstrip("0")
-    if not shorter:
-        return "", "", 0
-    return "-" if sign == "-" else "", shorter, exponent + len(digits) - len(shorter)
+_WRAPPER = re.compile(r"\\(?:boxed|fbox|displaystyle|ensuremath)\s*\{(.*)\}", re.DOTALL)
+_GROUP = re.compile(r"\{([^{}]*)\}")
+_LEADING = re.compile(r"^(?:=|\\approx|\\therefore|:)\s*")
+_DOLLAR = re.compile(r"(?<!\\)\$")
+_DOTS = re.compile(r"\.{3,}")
+_TAIL = re.compile(r"\s*\((?:approximately|approx\.?|exactly|exact)\)\s*$", re.IGNORECASE)
 
 
-def read_fraction(text: str) -> Fraction | None:
-    """The exact value of a number, a/b, a mixed number or a repeating decimal up to 400 characters; None for all else."""
-    if len(text) > 400:
-        return None
-    number = read_number(text)
-    if number is not None:
-        sign, digits, exponent = number
-        return Fraction(f"{sign}{digits or 0}e{exponent}") if abs(exponent) <= 400 else None
-    for pattern in (_FRACTION, _SLASHED, _MIXED):
-        if (match := pattern.fullmatch(text)) is not None:
-            sign, whole, top, bottom = match["sign"], match.groupdict().get("whole", "0"), match["top"], match["bottom"]
-            if not int(bottom):
-                return None
-            value = int(whole) + Fraction(int(top), int(bottom))
-            return -value if sign == "-" else value
-    if (match := _REPEATING.fullmatch(text)) is not None:
-        sign, whole, fixed, repeated = match.groups()
-        value = int(whole + fixed or "0") + Fraction(int(repeated), 10 ** len(repeated) - 1)
-        return Fraction(-1 if sign == "-" else 1, 10 ** len(fixed)) * value
-    return None
+def _strip_wrappers(text: str) -> str:
+    for _ in range(4):
+        text = _LEADING.sub("", _TAIL.sub("", unwrap(text).removesuffix("\\\\").strip('"')))
+        match = _WRAPPER.fullmatch(text) or _GROUP.fullmatch(text)
+        if match is None or not _is_balanced(match[1]):
+            break
+        text = match[1]
+    return text
 
 
-def read_based(text: str) -> tuple[str, int] | None:
-    r"""(digits, base) of a number with its base as a subscript, such as 4343_6 or 4343_{\text{six}}."""
-    match = _BASED.fullmatch(text)
-    if match is None:
-        return None
-    base = int(match[2]) if match[2].isdigit() else _BASES.get(match[2], 0)
-    return (match[1].lstrip("0") or "0", base) if base >= 2 else None
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for character in text:
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
-def read_word(text: str) -> tuple[str, bool] | None:
-    r"""The words that a text consists of, case folded, and whether \text{...} marks them as words; None for all else."""
-    marked = _MARKED_WORD.fullmatch(text)
-    content = unwrap(marked[1]) if marked else text
-    return (content.strip("()").casefold(), marked is not None) if _WORD.fullmatch(content) else None
-
-
-def is_tuple(text: str) -> bool:
-    """Whether one pair of parentheses encloses the whole text and a comma stands directly in it."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return False
-    depth, comma = 0, False
-    for position, character in enumerate(text):
-        depth += (character in "([{") - (character in ")]}")
-        comma |= character == "," and depth == 1
-        if depth == 0:
-            return comma and position == len(text) - 1
-    return False
-
-
-def is_set(text: str) -> bool:
-    r"""Whether the text is \{...\} with a comma in it."""
-    return text.startswith(r"\{") and text.endswith(r"\}") and "," in text
+_TOO_LARGE = re.compile(r"\^\{?[+-]?\d{7,}|\d{5,}!|!{3,}|\d{400,}")
+_TOWER = re.compile(r"\d+(?:\)?\^\{?\(?\d+){2,}")
 
 
 def too_large(text: str) -> bool:

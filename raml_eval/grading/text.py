@@ -7,8 +7,12 @@ import unicodedata
 
 # Controls, soft hyphens, zero-width and direction marks: invisible, and never part of an answer.
 _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-_SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
+_SUPERSCRIPTS = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_SUBSCRIPTS = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞]")  # one half and its like
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho  sigma tau upsilon phi chi psi omega"
+)
 _SYMBOLS = str.maketrans(
     {
         "−": "-",
@@ -19,24 +23,37 @@ _SYMBOLS = str.maketrans(
         "⋅": r"\cdot ",
         "÷": "/",
         "⁄": "/",
-        "π": r"\pi ",
         "∞": r"\infty ",
         "∅": r"\emptyset ",
         "∪": r"\cup ",
         "∩": r"\cap ",
         "∈": r"\in ",
+        "∖": r"\setminus ",
         "≤": r"\le ",
         "≥": r"\ge ",
+        "⩽": r"\le ",
+        "⩾": r"\ge ",
         "≠": r"\ne ",
+        "≈": r"\approx ",
+        "≡": r"\equiv ",
         "±": r"\pm ",
         "√": r"\sqrt ",
+        "∛": r"\sqrt[3] ",
         "°": r"^\circ",
         "º": r"^\circ",
+        "ℝ": r"\mathbb{R}",
+        "ℤ": r"\mathbb{Z}",
+        "…": r"\ldots ",
+        "⟨": r"\langle ",
+        "⟩": r"\rangle ",
         "，": ",",
+        "、": ",",
         "“": '"',
         "”": '"',
         "‘": "'",
         "’": "'",
+        "′": "'",
+        **{chr(0x3B1 + place): rf"\{name} " for place, name in enumerate(_GREEK.split(" ")) if name and name != "o"},
     }
 )
 _WRAPPED = re.compile(
@@ -56,7 +73,10 @@ def drop_invisible(text: str) -> str:
 
 def plain_unicode(text: str) -> str:
     """The text with look-alike characters (full-width digits, other minus signs, superscripts) in one spelling."""
+    if text.isascii():
+        return drop_invisible(text)
     text = _SUPERSCRIPTS.sub(lambda m: f"^{{{unicodedata.normalize('NFKC', m[0]).replace('−', '-')}}}", text)
+    text = _SUBSCRIPTS.sub(lambda m: f"_{{{unicodedata.normalize('NFKC', m[0])}}}", text)
     text = _VULGAR.sub(lambda m: r"\frac{{{}}}{{{}}}".format(*unicodedata.normalize("NFKC", m[0]).split("⁄")), text)
     return unicodedata.normalize("NFKC", drop_invisible(text).translate(_SYMBOLS)).translate(_SYMBOLS)
 

@@ -1,0 +1,298 @@
+"""Equality of two forms, part by part; the parts themselves are compared by a leaf.
+
+A leaf says whether two expressions are equal: True, False, or None where it cannot tell. So the same rules serve the quick
+comparison, whose leaf knows spelling and exact numbers, and the symbolic one, whose leaf asks sympy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from raml_eval.grading.math_forms import (
+    EMPTY,
+    Alternatives,
+    Equation,
+    Form,
+    Interval,
+    Joined,
+    Many,
+    Matrix,
+    Named,
+    Option,
+    Ratio,
+    Value,
+    Word,
+    is_name,
+)
+from raml_eval.grading.math_numbers import read_fraction
+from raml_eval.grading.math_units import DEGREE, PERCENT
+
+Leaf = Callable[[str, str], bool | None]
+_PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
+LONGEST_LIST = 60  # items that are matched in any order
+_WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
+
+
+def compare(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """Whether the answer is the gold; None where the leaf could not tell and it matters."""
+    gold, answer = _expand(gold), _expand(answer)
+    for kind, rule in _RULES:
+        if isinstance(gold, kind) or isinstance(answer, kind):
+            return rule(gold, answer, leaf)
+    raise AssertionError("every form has a rule")
+
+
+def _any(verdicts: Sequence[bool | None]) -> bool | None:
+    if any(verdicts):
+        return True
+    return None if None in verdicts else False
+
+
+def _all(verdicts: Sequence[bool | None]) -> bool | None:
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def _in_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bool | None:
+    if len(left) != len(right):
+        return False
+    return _all([compare(a, b, leaf) for a, b in zip(left, right, strict=True)])
+
+
+def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bool | None:
+    if len(left) != len(right):
+        return False
+    if len(left) > LONGEST_LIST:
+        return _in_order(left, right, leaf)
+    free, undecided = list(right), False
+    for item in left:
+        verdicts = [compare(item, other, leaf) for other in free]
+        if True in verdicts:
+            del free[verdicts.index(True)]
+        elif None in verdicts:
+            undecided = True
+        else:
+            return False
+    return None if undecided else True
+
+
+def _expand(form: Form) -> Form:
+    r"""A value with one \pm as the list of its two values."""
+    if isinstance(form, Value) and len(_PLUS_MINUS.findall(form.text)) == 1 and r"\mp" not in form.text:
+        before, after = (part.strip() for part in _PLUS_MINUS.split(form.text))
+        return Many("", (Value(f"{before}+{after}" if before else after), Value(f"{before}-{after}")))
+    if isinstance(form, Named) and isinstance(form.value, Value) and r"\pm" in form.value.text:
+        return Named(form.name, _expand(form.value))
+    return form
+
+
+def _alternatives(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    golds = gold.forms if isinstance(gold, Alternatives) else (gold,)
+    answers = answer.forms if isinstance(answer, Alternatives) else (answer,)
+    return _any([compare(g, a, leaf) for g in golds for a in answers])
+
+
+def _options(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Option) and isinstance(answer, Option):
+        return gold.letter == answer.letter
+    option, other = (gold, answer) if isinstance(gold, Option) else (answer, gold)
+    assert isinstance(option, Option)
+    word = _word_of(other)
+    if word is not None and len(word) == 1:
+        return word == option.letter.casefold()
+    return compare(gold, option.content, leaf) if option is answer else compare(option.content, answer, leaf)
+
+
+def _word_of(form: Form) -> str | None:
+    if isinstance(form, Word):
+        return form.text
+    return form.text.casefold() if isinstance(form, Value) and form.text.isalpha() and form.unit is None else None
+
+
+def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Word) and isinstance(answer, Word):
+        return gold.text == answer.text
+    word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
+    assert isinstance(word, Word)
+    if not isinstance(other, Value):
+        return compare(gold, answer.value, leaf) if isinstance(answer, Named) else False
+    if other.text in _WORDS_FOR.get(word.text, ()):
+        return True
+    if word.marked or not other.text.isalpha():
+        return other.unit is None and word.text == other.text.casefold()
+    return leaf(gold.text, answer.text) if isinstance(gold, (Word, Value)) and isinstance(answer, (Word, Value)) else False
+
+
+def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Equation) and isinstance(answer, Equation):
+        return gold.sides == answer.sides or leaf("=".join(gold.sides), "=".join(answer.sides))
+    equation, other = (gold, answer) if isinstance(gold, Equation) else (answer, gold)
+    assert isinstance(equation, Equation)
+    if isinstance(other, Named):
+        return leaf(_equation_text(gold), _equation_text(answer))
+    last = equation.sides[-1]
+    # The answer may write out what it found, a+b=5 for 5; a gold that is an equation wants the equation.
+    return False if equation is gold or last == "0" else compare(gold, Value(last), leaf)
+
+
+def _equation_text(form: Form) -> str:
+    if isinstance(form, Equation):
+        return "=".join(form.sides)
+    assert isinstance(form, Named)
+    return f"{form.name}={form.value.text if isinstance(form.value, Value) else ''}"
+
+
+def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if not (isinstance(gold, Named) and isinstance(answer, Named)):
+        return compare(
+            gold.value if isinstance(gold, Named) else gold, answer.value if isinstance(answer, Named) else answer, leaf
+        )
+    if _same_name(gold.name, answer.name):
+        return compare(gold.value, answer.value, leaf)
+    values = gold.value, answer.value
+    if all(isinstance(value, Value) for value in values) and any(_has_letters(value.text) for value in values):  # type: ignore[union-attr]
+        return leaf(_equation_text(gold), _equation_text(answer))
+    return False
+
+
+def _same_name(a: str, b: str) -> bool:
+    if re.sub(r"[{} ]", "", a) == re.sub(r"[{} ]", "", b):
+        return True
+    return "y" in (a, b) and any("(" in name for name in (a, b))  # y = x^2 for f(x) = x^2
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalpha() for character in re.sub(r"\\[a-zA-Z]+", "", text))
+
+
+def _joined(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Joined) and isinstance(answer, Joined):
+        return _in_any_order(gold.parts, answer.parts, leaf)
+    return False
+
+
+def _intervals(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    ends = [_ends(gold), _ends(answer)]
+    if ends[0] is None or ends[1] is None:
+        return False
+    (name, brackets, *gold_ends), (other, other_brackets, *answer_ends) = ends
+    if (name and other and name != other) or brackets != other_brackets:
+        return False
+    return _in_order(gold_ends, answer_ends, leaf)  # type: ignore[arg-type]
+
+
+def _ends(form: Form) -> tuple[str, str, Form, Form] | None:
+    if isinstance(form, Interval):
+        return form.variable, form.brackets, form.low, form.high
+    if isinstance(form, Many) and form.ordered and len(form.items) == 2:
+        return "", form.brackets, form.items[0], form.items[1]
+    return None
+
+
+def _ratios(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Ratio) and isinstance(answer, Ratio):
+        if len(gold.parts) != len(answer.parts):
+            return False
+        same = _all([leaf(a, b) for a, b in zip(gold.parts, answer.parts, strict=True)])
+        if same is not False or any(re.fullmatch(r"\d\d", part) for part in (*gold.parts[1:], *answer.parts[1:])):
+            return same  # two digits behind a colon may be minutes
+        crossed = [
+            leaf(f"({a})\\cdot ({gold.parts[0]})", f"({b})\\cdot ({answer.parts[0]})")
+            for a, b in zip(answer.parts, gold.parts, strict=True)
+        ]
+        return _all(crossed)
+    ratio, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
+    assert isinstance(ratio, Ratio)
+    if not isinstance(other, Value) or len(ratio.parts) != 2:
+        return False
+    quotient = rf"\frac{{{ratio.parts[0]}}}{{{ratio.parts[1]}}}"
+    return leaf(quotient, other.text) if ratio is gold else leaf(other.text, quotient)
+
+
+def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    rows, others = _rows(gold), _rows(answer)
+    if rows is None or others is None or [len(row) for row in rows] != [len(row) for row in others]:
+        return False
+    return _all([_in_order(a, b, leaf) for a, b in zip(rows, others, strict=True)])
+
+
+def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
+    """A tuple of the form (a,b,c) is a column."""
+    if isinstance(form, Many) and form.brackets in ("()", "[]"):
+        return [(item,) for item in form.items]
+    return form.rows if isinstance(form, Matrix) else None
+
+
+def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if not (isinstance(gold, Many) and isinstance(answer, Many)):
+        return False
+    names = [[item.name for item in many.items if isinstance(item, Named)] for many in (gold, answer)]
+    if all(names) and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
+        return _in_any_order(gold.items, answer.items, leaf)
+    if gold.ordered and answer.ordered:
+        return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
+    items = [[item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer)]
+    if gold.ordered or answer.ordered:  # one of them is bare: (3,4) for 3,4
+        return {gold.brackets, answer.brackets} == {"()", ""} and _in_order(*items, leaf)
+    if any(len({name.partition("_")[0] for name in of}) > 1 for of in names):  # x=3, y=4 says which is which
+        return r"\{\}" not in (gold.brackets, answer.brackets) and _in_order(*items, leaf)
+    return _in_any_order(*items, leaf)
+
+
+def _values(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    assert isinstance(gold, Value)
+    assert isinstance(answer, Value)
+    units = gold.unit, answer.unit
+    powers = {unit.power for unit in units if unit and unit.power}
+    if len(powers) > 1:
+        return False
+    plain = leaf(gold.text, answer.text)
+    if units[0] == units[1] or (None not in units and "" in (gold.unit.kind, answer.unit.kind)):  # type: ignore[union-attr]
+        return plain
+    if None not in units:
+        return _scaled(gold, answer, leaf)
+    if PERCENT in units:
+        return _percent(gold, answer, plain, leaf)
+    if not plain and DEGREE in units and r"\pi" in gold.text + answer.text:
+        angle, radians = (gold, answer) if gold.unit is DEGREE else (answer, gold)
+        return leaf(radians.text, rf"\frac{{({angle.text})\pi}}{{180}}")
+    return plain
+
+
+def _percent(gold: Value, answer: Value, plain: bool | None, leaf: Leaf) -> bool | None:
+    """50 % is 0.5, and 50 with the sign left out; but 0.5 % is not 0.5 where the gold has no sign."""
+    part, whole = (gold, answer) if gold.unit is PERCENT else (answer, gold)
+    value = read_fraction(whole.text)
+    if plain and (part is gold or value is None or abs(value) >= 1):
+        return True
+    return leaf(whole.text, rf"\frac{{{part.text}}}{{100}}")
+
+
+def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
+    assert gold.unit is not None
+    assert answer.unit is not None
+    if gold.unit.kind != answer.unit.kind:
+        # 15 cm for 15 cm^2 leaves out what the question asks for anyway
+        return leaf(gold.text, answer.text) if gold.unit.text == answer.unit.text else False
+    size = answer.unit.size / gold.unit.size
+    return leaf(gold.text, rf"({answer.text})\cdot \frac{{{size.numerator}}}{{{size.denominator}}}")
+
+
+# The first kind that one of the two has decides which rule compares them.
+_RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
+    (Alternatives, _alternatives),
+    (Option, _options),
+    (Word, _words),
+    (Equation, _equations),
+    (Named, _named),
+    (Joined, _joined),
+    (Interval, _intervals),
+    (Matrix, _matrices),
+    (Ratio, _ratios),
+    (Many, _many),
+    (Value, _values),
+)
+
+__all__ = ["Leaf", "compare", "is_name"]
