@@ -9,13 +9,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from raml_eval.grading.boxes import final_boxes, last_box
+from raml_eval.grading.conclusion import read_conclusion, read_result
 from raml_eval.grading.text import drop_invisible, unwrap
 
 LOOKED_AT = 100_000  # characters, from the end: an answer stands there, and the time stays bounded
 
-_BRACES = re.compile(r"(\\(?:boxed|fbox)\s*\{)|\\.|([{}])", re.DOTALL)
+_TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _PHRASE = re.compile(
-    r"\banswer\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
+    r"(?:最终)?答案(?:应该?)?[是为]?\s{0,2}[:：]?\s{0,4}|\b(?:answer|ans)\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
     r"(?:[*_]{1,2}(?=[\s:]))?[\s:]{0,8}|[*_]{0,4}:?[*_]{0,4}[ \t]{0,4}\n\s{0,8})",
     re.IGNORECASE,
 )
@@ -23,11 +25,12 @@ _DELIMITED = re.compile(
     r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]"
     r"|\*\*([^*\n]{1,500})\*\*"
 )
-_SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.;!?](?=\s|$)|\n|\s(?:because|since|so that|which)\s")
+_SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s")
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
-_FORMULA = re.compile(rf"{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%)?|\$[^$]+\$|\\\(.+\\\)")
+_FORMULA = re.compile(rf"(?:[a-zA-Z]\s*=\s*)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%)?|\$[^$]+\$|\\\(.+\\\)")
+_PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
 _JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
 _REMARK = re.compile(  # 'this answer is correct' answers nothing
@@ -49,36 +52,6 @@ def drop_thinking(completion: str) -> str | None:
     """The text after the last </think>; None where a thinking was opened and never closed."""
     answer = completion.rpartition("</think>")[2]
     return None if "<think>" in answer else answer
-
-
-def find_boxes(text: str) -> list[tuple[int, int, int]]:
-    r"""Where the closed \boxed{...} and \fbox{...} stand, in the order in which they close.
-
-    Each is (start of the command, start of the content, end of the content). Escaped braces hold nothing.
-    """
-    open_at: list[tuple[int, int] | None] = []
-    boxes: list[tuple[int, int, int]] = []
-    for match in _BRACES.finditer(text):
-        if match[1]:
-            open_at.append((match.start(), match.end()))
-        elif match[2] == "{":
-            open_at.append(None)
-        elif match[2] == "}" and open_at and (opened := open_at.pop()) is not None:
-            boxes.append((*opened, match.start()))
-    return boxes
-
-
-def last_box(text: str) -> str | None:
-    """The content of the last closed box that is not blank; of a box that only holds a box, the inner one's."""
-    boxes = find_boxes(text)
-    while boxes and not text[boxes[-1][1] : boxes[-1][2]].strip():
-        boxes.pop()
-    if not boxes:
-        return None
-    _, start, end = boxes.pop()
-    while boxes and not text[start : boxes[-1][0]].strip() and not text[boxes[-1][2] + 1 : end].strip():
-        _, start, end = boxes.pop()
-    return text[start:end].strip()
 
 
 def last_phrases(text: str) -> list[str]:
@@ -105,6 +78,10 @@ def _read_phrase(rest: str, exact: bool) -> str | None:
     counted = _COUNTED.fullmatch(clause)
     if counted is not None:
         return counted[1]
+    if len(_PLAIN_WORD.findall(clause)) >= 3 and (
+        result := read_result(clause.replace("**", "") if clause.count("**") % 2 else clause)
+    ):
+        return result
     is_remark = _REMARK.match(clause) and not re.search(r"[\d\\=]", clause)
     return None if not clause or len(clause) > 200 or is_remark else clause
 
@@ -114,10 +91,11 @@ def _one_short_line(text: str, limit: int) -> str | None:
     return line if line and "\n" not in line and len(line) <= limit else None
 
 
-def _extract_boxed_or_phrase(text: str, exact: bool) -> Extraction | None:
-    box = last_box(text)
-    if box is not None:
-        return Extraction(box, "boxed")
+def _extract_tagged_or_phrase(text: str, exact: bool) -> Extraction | None:
+    tagged = _TAGGED.findall(text)
+    if tagged and len(tagged[-1].strip()) <= 500 and tagged[-1].strip():
+        inner = _extract_exact(tagged[-1]) if exact else _extract_math(tagged[-1])
+        return Extraction(inner.answer or unwrap(tagged[-1]), "answer tag")
     for phrase in last_phrases(text):
         answer = _read_phrase(phrase, exact)
         if answer is not None:
@@ -126,20 +104,29 @@ def _extract_boxed_or_phrase(text: str, exact: bool) -> Extraction | None:
 
 
 def _extract_math(text: str) -> Extraction:
-    found = _extract_boxed_or_phrase(text, exact=False)
+    boxes = final_boxes(text)
+    if boxes:
+        return Extraction(", ".join(boxes), "boxed" if len(boxes) == 1 else "boxed, in parts")
+    if boxes is None:
+        return Extraction(None, "unclosed box")
+    found = _extract_tagged_or_phrase(text, exact=False)
     if found is not None:
         return found
     hashes = _HASHES.findall(text)
     if hashes and _FORMULA.fullmatch(hashes[-1].rstrip(" \t.")):
         return Extraction(unwrap(hashes[-1]), "after ####")
     line = _one_short_line(text, 200)
-    if line is not None and _FORMULA.fullmatch(line.rstrip(".")):
-        return Extraction(unwrap(line), "whole answer")
+    if (line is not None and _FORMULA.fullmatch(unwrap(line))) or _FORMULA.fullmatch((line or "").rstrip(".")):
+        return Extraction(unwrap(line or ""), "whole answer")
+    concluded = read_conclusion(text)
+    if concluded is not None:
+        return Extraction(concluded, "conclusion")
     return Extraction(None, "nothing found")
 
 
 def _extract_exact(text: str) -> Extraction:
-    found = _extract_boxed_or_phrase(text, exact=True)
+    box = last_box(text)
+    found = Extraction(box, "boxed") if box is not None else _extract_tagged_or_phrase(text, exact=True)
     if found is not None:
         return found
     line = _one_short_line(text, 200)
@@ -151,12 +138,15 @@ def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extract
 
     text is the finished answer, without thinking; its last LOOKED_AT characters are read. By kind:
 
-    - math: the last closed box; else what follows the last 'answer is', 'answer:' or 'Answer' heading, unless it hedges;
-      else '#### 42'; else the whole text where it is one number or formula.
+    - math: the last box, with those that lead up to it in one phrase; else <answer>; else what follows the last 'answer is',
+      'answer:' or 'Answer' heading, unless it hedges; else '#### 42'; else the whole text where it is one number or
+      formula; else the one result of a last sentence that concludes.
     - exact: the last closed box; else what follows the last such phrase; else the whole text where it is one line.
     - choice: see raml_eval.grading.choice.
     """
-    text = drop_invisible(text[-LOOKED_AT:])
+    # A log whose escapes were read once too often holds a backspace for \b and a form feed for \f.
+    text = text[-LOOKED_AT:].replace("\x08oxed", "\\boxed").replace("\x0crac", "\\frac").replace("\x0cbox", "\\fbox")
+    text = drop_invisible(text)
     if kind == "choice":
         from raml_eval.grading.choice import extract_choice
 

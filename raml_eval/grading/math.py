@@ -8,9 +8,11 @@ from __future__ import annotations
 import functools
 
 from raml_eval.grading.math_compare import compare
-from raml_eval.grading.math_forms import EMPTY, Form, read_form
+from raml_eval.grading.math_forms import EMPTY, Form
 from raml_eval.grading.math_numbers import decimals_of, read_based, read_fraction, read_number
+from raml_eval.grading.math_reading import read_form
 from raml_eval.grading.math_text import simplify_latex, too_large
+from raml_eval.grading.math_value import rounds_to, same_value
 
 TOO_LONG = 1000  # characters of one side; longer ones are compared as text and as numbers only
 
@@ -61,6 +63,7 @@ def _form(text: str) -> Form:
     return read_form(text)
 
 
+@functools.lru_cache(maxsize=16384)
 def quick_leaf(left: str, right: str) -> bool | None:
     """Whether two expressions are equal, as far as spelling and exact numbers tell."""
     if left == right:
@@ -84,7 +87,12 @@ def quick_leaf(left: str, right: str) -> bool | None:
         return digits == (left if based[1] else right)
     if EMPTY in (left, right) or (too_large(left) or too_large(right)):
         return False
-    return None
+    for decimal, formula in ((left, right), (right, left)):
+        if (decimals := decimals_of(decimal)) is not None and "=" not in formula:
+            rounded = rounds_to(formula, decimal, decimals)
+            if rounded is not None:
+                return rounded
+    return None if "=" in left + right else same_value(left, right)
 
 
 def _decided_by(gold: Form, answer: Form) -> str:

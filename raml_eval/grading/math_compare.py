@@ -23,7 +23,6 @@ from raml_eval.grading.math_forms import (
     Ratio,
     Value,
     Word,
-    is_name,
 )
 from raml_eval.grading.math_numbers import read_fraction
 from raml_eval.grading.math_units import DEGREE, PERCENT
@@ -294,5 +293,3 @@ _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
     (Many, _many),
     (Value, _values),
 )
-
-__all__ = ["Leaf", "compare", "is_name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from fractions import Fraction
 
@@ -22,7 +23,7 @@ _BASES = {
 } | {"sixteen": 16, "hex": 16, "binary": 2, "octal": 8}
 _BASED = re.compile(
     r"\(?(?:\\text\{)?(\d[0-9A-F]*|[A-F][0-9A-F]*\d[0-9A-F]*)\}?\)?"
-    r"(?:_\{?(?:\\text\{)? ?\(?(?:base ?)?(\d{1,2}|[a-z]+)\)? ?\}?\}?|,? ?(?:\\text\{ ?)?\(?(?:in )?base ?-?(\d{1,2}|[a-z]+)\)?\}?)"
+    r"(?:_\{?(?:\\text\{)? ?\(?(?:base ?\}? ?)?(\d{1,2}|[a-z]+)\)? ?\}?\}?|,? ?(?:\\text\{ ?)?\(?(?:in )?base ?-?(\d{1,2}|[a-z]+)\)?\}?)"
 )
 _UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1, "dozen": 12}
@@ -34,6 +35,7 @@ _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9
 _SCALED = re.compile(r"([+-]?[\d.,]+) ?(?:\\text\{ ?)?(hundred|thousand|million|billion|trillion)s? ?\}?")
 
 
+@functools.lru_cache(maxsize=8192)
 def read_number(text: str) -> tuple[str, str, int] | None:
     r"""A plain number as (sign, digits without zeros at either end, exponent), equal if and only if the values are.
 
@@ -53,6 +55,7 @@ def read_number(text: str) -> tuple[str, str, int] | None:
     return "-" if sign == "-" else "", shorter, exponent + len(digits) - len(shorter)
 
 
+@functools.lru_cache(maxsize=8192)
 def read_fraction(text: str) -> Fraction | None:
     """The exact value of a number, a/b, a mixed number, a repeating decimal or '5 million' up to 400 characters, or None."""
     if len(text) > 400:
@@ -103,6 +106,7 @@ def _read_words(text: str) -> Fraction | None:
     return Fraction(total + group)
 
 
+@functools.lru_cache(maxsize=4096)
 def read_based(text: str) -> tuple[str, int] | None:
     r"""(digits, base) of a number with its base beside it, such as 4343_6, 4343_{\text{six}}, (4343)_6 or 4343 base 6."""
     match = _BASED.fullmatch(text)

@@ -1,0 +1,90 @@
+r"""Boxes: where \boxed{...} stands in a text, and which of several boxes are the answer.
+
+Pure and linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+
+_BRACES = re.compile(r"(\\(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOTALL)
+_UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
+_UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
+# What may stand between two boxes that are one answer: x = \boxed{1} and y = \boxed{2}.
+_JOINT = re.compile(
+    r"(?:[\s,;&$.]|\\[,;:!() \[\]]|\\q?quad|\\\\|\*\*|~|\\text\s*\{[\s,;]*(?:and|or|und|et)?[\s,;]*\}|\b(?:and|or|with|及|和|或)\b|[和或、，；]"
+    r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
+)
+LONGEST_JOINT = 80  # characters
+
+
+def find_boxes(text: str) -> list[tuple[int, int, int]]:
+    r"""Where the closed \boxed{...} and \fbox{...} stand, in the order in which they close.
+
+    Each is (start of the command, start of the content, end of the content). Escaped braces hold nothing.
+    """
+    open_at: list[tuple[int, int] | None] = []
+    boxes: list[tuple[int, int, int]] = []
+    for match in _BRACES.finditer(text):
+        if match[1]:
+            open_at.append((match.start(), match.end()))
+        elif match[2] == "{":
+            open_at.append(None)
+        elif match[2] == "}" and open_at and (opened := open_at.pop()) is not None:
+            boxes.append((*opened, match.start()))
+    return boxes
+
+
+def _outermost(text: str) -> list[tuple[int, int, int]]:
+    """The boxes that are in no other one and not blank, in order; of a box that only holds a box, the inner one."""
+    outer: list[tuple[int, int, int]] = []
+    inner: dict[int, tuple[int, int, int]] = {}
+    for box in find_boxes(text):
+        while outer and outer[-1][0] > box[0]:
+            held = outer.pop()
+            if not text[box[1] : held[0]].strip() and not text[held[2] + 1 : box[2]].strip():
+                inner[box[0]] = inner.get(held[0], held)
+        outer.append(box)
+    found = [(box[0], *inner.get(box[0], box)[1:]) for box in outer]
+    return [box for box in found if text[box[1] : box[2]].strip()]
+
+
+def last_box(text: str) -> str | None:
+    """The content of the last closed box that is not blank; of a box that only holds a box, the inner one's."""
+    boxes = _outermost(text)
+    return text[boxes[-1][1] : boxes[-1][2]].strip() if boxes else None
+
+
+def final_boxes(text: str) -> list[str] | None:
+    r"""The contents of the boxes that together are the answer: the last one, and those that lead up to it in one phrase.
+
+    Empty where there is none, None where the last one is never closed; a box that ends with its formula ($, \) or \])
+    rather than with its brace is read up to there.
+    """
+    boxes = _outermost(text)
+    after = boxes[-1][2] + 1 if boxes else 0
+    for match in _UNCLOSED.finditer(text, after):
+        unclosed = _read_unclosed(text, match.end())
+        if unclosed != "":  # an empty box says nothing either way
+            return None if unclosed is None else [unclosed]
+    if not boxes:
+        bare = [match[1] or match[2] for match in _UNBRACED.finditer(text)]
+        return bare[-1:]
+    chosen = [boxes.pop()]
+    while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
+        chosen.insert(0, boxes.pop())
+    return list(dict.fromkeys(text[start:end].strip() for _, start, end in chosen))
+
+
+def _read_unclosed(text: str, start: int) -> str | None:
+    """The content of a box without its brace; None where nothing says where it ends, "" where it is an empty one."""
+    line = text[start : start + 200].partition("\n")[0]
+    if not line.partition("}")[0].strip() and "}" in line:
+        return ""
+    end = _CLOSED_BY.search(line)
+    return line[: end.start()].strip().rstrip(".") or None if end else None
+
+
+def _is_joint(between: str) -> bool:
+    return len(between) <= LONGEST_JOINT and _JOINT.fullmatch(between) is not None

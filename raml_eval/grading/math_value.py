@@ -1,0 +1,295 @@
+r"""Values of simple formulas to fifty digits, without sympy: numbers, \pi, letters, + - \cdot / ^ !, fractions, roots, logarithms.
+
+A formula in another language is no formula here (None), and is left to sympy. Every operation is bounded, so this runs anywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+DIGITS = 50
+_CLOSE = 10 ** -(DIGITS - 15)
+_LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
+_REALS = (1.3719, -0.7431, 2.2361, 0.4142, -1.618, 3.3019)
+_WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14)
+_TOKEN = re.compile(
+    r"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<symbol>[a-zA-Z](?:_(?:\{\w{1,8}\}|\w))?)|(?P<sign>[-+/^!(){}|\[\]_])| +"
+)
+_GREEK = frozenset(
+    r"\alpha \beta \gamma \delta \epsilon \varepsilon \theta \lambda \mu \nu \rho \sigma \tau \phi \varphi \omega \Delta \Omega".split()
+)
+_FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
+              r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
+
+
+class _NoFormula(Exception):
+    """The text is not in the language of this module."""
+
+
+def same_value(left: str, right: str) -> bool | None:
+    """Whether two formulas have the same value, at several points where they have letters; None where either is none."""
+    tokens = _tokenize(left), _tokenize(right)
+    if tokens[0] is None or tokens[1] is None:
+        return None
+    import mpmath
+
+    with mpmath.workdps(DIGITS):
+        compared = 0
+        for point in _points(*tokens):
+            try:
+                values = [_Reader(side, point).read() for side in tokens]
+            except _NoFormula:
+                return None
+            except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+                continue
+            if not all(mpmath.isfinite(value) for value in values):
+                continue
+            compared += 1
+            if abs(values[0] - values[1]) > _CLOSE * max(abs(values[0]), abs(values[1])):
+                return False
+        needed = 2 if _letters(*tokens) else 1
+        return True if compared >= needed else None
+
+
+def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
+    """Whether the value of a formula without letters rounds, or is cut, to the decimal; None where it has no value."""
+    tokens = _tokenize(formula)
+    if tokens is None or _letters(tokens):
+        return None
+    import mpmath
+
+    with mpmath.workdps(DIGITS):
+        try:
+            value = _Reader(tokens, {}).read()
+        except (_NoFormula, ZeroDivisionError, OverflowError, ValueError, TypeError):
+            return None
+        return bool(abs(value - mpmath.mpf(decimal)) < mpmath.mpf(10) ** -decimals)
+
+
+@functools.lru_cache(maxsize=8192)
+def _tokenize(text: str) -> tuple[tuple[str, str], ...] | None:
+    tokens, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None or len(tokens) > 300:
+            return None
+        position = match.end()
+        if match.lastgroup is not None:
+            tokens.append((match.lastgroup, match[0].replace("{", "").replace("}", "") if match["symbol"] else match[0]))
+    return tuple(tokens)
+
+
+def _letters(*sides: tuple[tuple[str, str], ...]) -> list[str]:
+    names = {text for side in sides for kind, text in side if kind == "symbol" or text in _GREEK}
+    return sorted(names - {"i", "e"})
+
+
+def _points(*sides: Any) -> Iterator[dict[str, Any]]:
+    import mpmath
+
+    letters = _letters(*sides)
+    if not letters:
+        yield {}
+        return
+    steps = any(text in ("!", r"\binom", r"\lfloor", r"\lceil") for side in sides for _, text in side)
+    values = _WHOLE if steps else _REALS
+    for shift in range(len(values)):
+        # A step of its own for each letter keeps x+y and 2x apart.
+        yield {name: mpmath.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+
+
+class _Reader:
+    """One evaluation of a formula, token by token, by recursive descent."""
+
+    def __init__(self, tokens: tuple[tuple[str, str], ...], point: Mapping[str, Any]) -> None:
+        self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
+
+    def read(self) -> Any:
+        """The value of the whole formula."""
+        value = self._sum()
+        if self._at != len(self._tokens):
+            raise _NoFormula
+        return value
+
+    def _peek(self) -> str:
+        return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
+
+    def _take(self, wanted: str) -> None:
+        if self._peek() != wanted:
+            raise _NoFormula
+        self._at += 1
+
+    def _sum(self) -> Any:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _NoFormula
+        value = self._signed()
+        while self._peek() in ("+", "-"):
+            sign = self._peek()
+            self._at += 1
+            value = value + self._product() if sign == "+" else value - self._product()
+        self._depth -= 1
+        return value
+
+    def _signed(self) -> Any:
+        sign = self._peek()
+        if sign in ("+", "-"):
+            self._at += 1
+            return -self._product() if sign == "-" else self._product()
+        return self._product()
+
+    def _product(self) -> Any:
+        value, divided = self._power(), False
+        while (token := self._peek()) and token not in ("+", "-", ")", "}", "]", "|", r"\rfloor", r"\rceil"):
+            if token in (r"\cdot", r"\times"):
+                self._at += 1
+                value = value * self._factor()
+            elif token in ("/", r"\div"):
+                self._at += 1
+                value, divided = value / self._factor(), True
+            elif divided or self._tokens[self._at][0] == "number":
+                raise _NoFormula  # 1/2x has two readings, and 2 3 has none
+            else:
+                value = value * self._power()
+        return value
+
+    def _factor(self) -> Any:
+        if self._peek() == "-":
+            self._at += 1
+            return -self._power()
+        return self._power()
+
+    def _power(self) -> Any:
+        import mpmath
+
+        value = self._atom()
+        while self._peek() == "!":
+            self._at += 1
+            if not mpmath.isint(value) or not 0 <= value <= _LARGEST_FACTORIAL:
+                raise _NoFormula
+            value = mpmath.factorial(value)
+        if self._peek() != "^":
+            return value
+        self._at += 1
+        return self._raise(value, self._group())
+
+    def _raise(self, base: Any, exponent: Any) -> Any:
+        import mpmath
+
+        if abs(exponent) > _LARGEST_EXPONENT or abs(mpmath.log(abs(base) or 1)) > _LARGEST_EXPONENT:
+            raise _NoFormula
+        return mpmath.power(base, exponent)
+
+    def _group(self) -> Any:
+        """What stands in braces, or one token: an exponent, a numerator, the argument of a root."""
+        if self._peek() == "{":
+            return self._enclosed("{", "}")
+        kind, text = self._tokens[self._at] if self._at < len(self._tokens) else ("", "")
+        if kind == "number" and len(text) > 1:  # x^12 is x^1 2 in LaTeX, and never meant so
+            raise _NoFormula
+        return self._atom()
+
+    def _enclosed(self, opening: str, closing: str) -> Any:
+        self._take(opening)
+        value = self._sum()
+        self._take(closing)
+        return value
+
+    def _atom(self) -> Any:
+        import mpmath
+
+        if self._at >= len(self._tokens):
+            raise _NoFormula
+        kind, text = self._tokens[self._at]
+        if text in ("(", "{", "|"):
+            value = self._enclosed(text, {"(": ")", "{": "}", "|": "|"}[text])
+            return abs(value) if text == "|" else value
+        self._at += 1
+        if kind == "number":
+            return self._mixed(mpmath.mpf(text), text)
+        if kind == "symbol":
+            if text in ("i", "e"):
+                return mpmath.mpc(0, 1) if text == "i" else mpmath.e
+            called = [token for _, token in self._tokens[self._at : self._at + 3]]
+            if called[:1] == ["("] and (text[0] in "fghFGHP" or called[2:] == [")"]):
+                raise _NoFormula  # f(x+1), or I(0): a function's value
+        if text in self._point:
+            return self._point[text]
+        return self._command(text)
+
+    def _mixed(self, whole: Any, text: str) -> Any:
+        parts = [token for _, token in self._tokens[self._at : self._at + 7]]
+        if text.isdigit() and len(parts) == 7 and parts[0] == r"\frac" and parts[2].isdigit() and parts[5].isdigit():
+            if (parts[1], parts[3], parts[4], parts[6]) == ("{", "}", "{", "}"):
+                self._at += 7
+                return whole + type(whole)(parts[2]) / type(whole)(parts[5])
+        return whole
+
+    def _command(self, text: str) -> Any:
+        import mpmath
+
+        if text == r"\pi":
+            return +mpmath.pi
+        if text == r"\frac":
+            top = self._group()
+            return top / self._group()
+        if text == r"\binom":
+            top, bottom = self._group(), self._group()
+            if max(abs(top), abs(bottom)) > _LARGEST_FACTORIAL:
+                raise _NoFormula
+            return mpmath.binomial(top, bottom)
+        if text in (r"\lfloor", r"\lceil"):
+            value = self._sum()
+            self._take(text.replace(r"\l", r"\r"))
+            return mpmath.floor(value) if text == r"\lfloor" else mpmath.ceil(value)
+        if text == r"\sqrt":
+            return self._root()
+        if text in _FUNCTIONS:
+            return self._function(_FUNCTIONS[text])
+        if text == r"\log":
+            return self._logarithm()
+        raise _NoFormula
+
+    def _root(self) -> Any:
+        import mpmath
+
+        degree = self._enclosed("[", "]") if self._peek() == "[" else mpmath.mpf(2)
+        value = self._group()
+        if mpmath.isint(degree) and degree % 2 == 1 and not isinstance(value, mpmath.mpc) and value < 0:
+            return -mpmath.root(-value, int(degree))  # a cube root of -8 is meant to be -2
+        return self._raise(value, 1 / degree)
+
+    def _function(self, name: str) -> Any:
+        import mpmath
+
+        power = None
+        if self._peek() == "^":
+            self._at += 1
+            power = self._group()
+            if power == -1:
+                name, power = f"a{name}", None
+        value = getattr(mpmath, name)(self._argument())
+        return value if power is None else self._raise(value, power)
+
+    def _argument(self) -> Any:
+        """What stands in parentheses, or a number with the letters behind it: 2x, \\frac{x}{2}, 3\\theta."""
+        if self._peek() in ("(", "{"):
+            return self._atom()
+        value = self._atom()
+        while self._at < len(self._tokens) and (self._tokens[self._at][0] == "symbol" or self._peek() in (r"\pi", *_GREEK)):
+            value = value * self._atom()
+        if self._peek() in ("^", "/", "!"):
+            raise _NoFormula
+        return value
+
+    def _logarithm(self) -> Any:
+        import mpmath
+
+        if self._peek() != "_":
+            raise _NoFormula  # to the base e or 10, as one likes
+        self._at += 1
+        base = self._group()
+        return mpmath.log(self._argument()) / mpmath.log(base)
