@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import random
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
@@ -193,8 +195,14 @@ def _logits(model: Any, ids: torch.Tensor, positions: torch.Tensor, mask: torch.
         input_ids=ids,
         position_ids=positions,
         attention_mask=mask,
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **{_cache_argument(type(model)): cache},
     )
     return out.logits[:, -1].float()
+
+
+@functools.cache
+def _cache_argument(kind: type) -> str:
+    """transformers renamed it in 5.24, model by model."""
+    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"  # type: ignore[attr-defined]
