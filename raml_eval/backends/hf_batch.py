@@ -203,6 +203,6 @@ def _logits(model: Any, ids: torch.Tensor, positions: torch.Tensor, mask: torch.
 
 
 @functools.cache
-def _cache_argument(kind: type) -> str:
+def _cache_argument(kind: Any) -> str:
     """transformers renamed it in 5.24, model by model."""
-    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"  # type: ignore[attr-defined]
+    return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"
