@@ -52,6 +52,17 @@ def test_a_prompt_that_ends_in_the_opener_decides_for_itself_alone(tmp_path: Pat
     assert (found.budget, found.opened) == ("unlimited", False)
 
 
+def test_a_prompt_that_ends_the_thinking_leaves_nothing_to_open(tmp_path: Path) -> None:
+    """Without thinking, a model may still write the end delimiter; that makes the other answers no unfinished thinking."""
+    lines = [
+        line(question_id=str(n), prompt=f"{n}?<think>\n\n</think>\n", completion="a</think>b" if n < 3 else "b")
+        for n in range(9)
+    ]
+    found = look(tmp_path, lines)
+    assert (found.budget, found.opened, found.n_open) == ("off", False, 0)
+    assert look(tmp_path, lines, opened=True).n_open == 0
+
+
 def test_thinking_under_a_budget_of_off_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--thinking-budget is off, but the log holds thinking"):
         look(tmp_path, [line(completion="<think>a</think>b")], budget="off")

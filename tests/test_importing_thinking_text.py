@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from raml_eval.importing.thinking_text import DELIMITERS, Parts, join_parts, opens_thinking, split_thinking
+from raml_eval.importing.thinking_text import DELIMITERS, Parts, join_parts, keep_whole, prompt_leaves, split_thinking
 
 THINK = ("<think>", "</think>")
 
@@ -41,10 +41,16 @@ def test_what_a_log_keeps_apart_is_closed_by_an_answer() -> None:
     assert join_parts("a", " \n") == Parts("a", " \n", closed=False, written=True)
 
 
-def test_a_rendered_prompt_may_open_the_thinking() -> None:
-    assert opens_thinking(({"role": "user", "content": "hi<|im_start|>assistant\n<think>\n"},))
-    assert not opens_thinking(({"role": "user", "content": "hi<think>\n\n</think>\n\n"},))
-    assert not opens_thinking(())
+def test_a_rendered_prompt_may_open_the_thinking_or_end_it() -> None:
+    assert prompt_leaves(({"role": "user", "content": "hi<|im_start|>assistant\n<think>\n"},)) is True
+    assert prompt_leaves(({"role": "user", "content": "hi<think>\n\n</think>\n\n"},)) is False
+    assert prompt_leaves(({"role": "user", "content": "what does <think> mean?"},)) is None
+    assert prompt_leaves(()) is None
+
+
+def test_after_a_prompt_that_ends_the_thinking_all_is_answer() -> None:
+    assert keep_whole("a") == Parts(None, "a")
+    assert keep_whole("a</think>b") == Parts(None, "a</think>b", leak=True)
 
 
 @pytest.mark.parametrize("text", ["<think>" * 150_000, "</think>" * 130_000, "<think>" + "<" * 1_000_000, " " * 1_000_000])

@@ -11,7 +11,7 @@ from raml_eval.errors import ConfigError, SourceError
 from raml_eval.importing.golds import read_gold
 from raml_eval.importing.samples import SAMPLING, ImportedSample, Source, TaskFacts
 from raml_eval.importing.settings import Grading, ImportSettings, check_names, choose_grading
-from raml_eval.importing.thinking_text import Parts, join_parts, opens_thinking, split_thinking
+from raml_eval.importing.thinking_text import Parts, join_parts, keep_whole, prompt_leaves, split_thinking
 from raml_eval.plan import select_questions
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import Budget, Question
@@ -74,7 +74,10 @@ def split_sample(sample: ImportedSample, opened: bool) -> Parts:
     """Thinking and answer of a sample, however its log keeps them."""
     if sample.thinking is not None:
         return join_parts(sample.thinking, sample.text)
-    return split_thinking(sample.text, not sample.sealed and (opened or opens_thinking(sample.messages)))
+    left_open = prompt_leaves(sample.messages)
+    if left_open is False:
+        return keep_whole(sample.text)
+    return split_thinking(sample.text, not sample.sealed and (opened or left_open is True))
 
 
 def survey(source: Source, settings: ImportSettings) -> Survey:
@@ -127,7 +130,8 @@ class _Counts:
         self.thinking += parts.thinking is not None
         self.ended += parts.thinking is not None and parts.closed and not parts.written
         self.sealed += sample.sealed
-        self.plain += parts.thinking is None and not sample.sealed
+        # These count as unfinished where the others show that the prompt opens the thinking.
+        self.plain += not split_sample(sample, opened=True).closed and parts.closed
 
     def _begin(self, sample: ImportedSample) -> TaskSurvey:
         grading = choose_grading(sample, self.settings, self.catalogue)

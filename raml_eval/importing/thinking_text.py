@@ -45,7 +45,14 @@ def join_parts(thinking: str, answer: str) -> Parts:
     return Parts(thinking, answer, closed=bool(answer.strip()), written=True)
 
 
-def opens_thinking(messages: Sequence[Message]) -> bool:
-    """The prompt, as a chat template rendered it, ends with an opened thinking."""
+def keep_whole(text: str) -> Parts:
+    """The parts of a completion whose prompt has ended the thinking: all of it is the answer."""
+    return Parts(None, text, leak=any(closer in text for _, closer in DELIMITERS))
+
+
+def prompt_leaves(messages: Sequence[Message]) -> bool | None:
+    """Whether the prompt, as a chat template rendered it, ends with an opened thinking or an ended one; None: with neither."""
     end = messages[-1]["content"].rstrip() if messages else ""
-    return any(end.endswith(mark) for mark, _ in DELIMITERS)
+    if any(end.endswith(mark) for mark, _ in DELIMITERS):
+        return True
+    return False if any(end.endswith(closer) for _, closer in DELIMITERS) else None
