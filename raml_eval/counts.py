@@ -59,7 +59,7 @@ def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping
         statuses={status: statuses[status] for status in Status},
         ends={end: ends[end] for end in ThinkingEnd},
         thinking_tokens=tuple(record.n_thinking_tokens for record in records),
-        answer_tokens=tuple(len(record.answer_ids) for record in records),
+        answer_tokens=tuple(record.n_answer_tokens for record in records),
         leaks=sum(record.leak for record in records),
     )
 

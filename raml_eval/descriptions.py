@@ -82,3 +82,8 @@ class StoredRun:
     classes: Mapping[tuple[str, str], Mapping[str, int]]
     n_errors: int = 0  # samples that failed and are owed
     grader_versions: tuple[str, ...] = ()  # whose verdicts the records hold; several: regrade to compare them
+
+    @property
+    def imported(self) -> Mapping[str, Any] | None:
+        """Which harness's log the run was imported from (docs/importing.md); None for a run that was drawn here."""
+        return self.manifest.get("imported")

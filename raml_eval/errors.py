@@ -5,8 +5,9 @@
     │   ├── ConfigError     a configuration, flag or preset
     │   ├── TaskError       a task, its YAML or its data
     │   ├── ModelError      a checkpoint, its tokenizer or its reasoning format
-    │   └── StoreError      a run directory: foreign, locked, unwritable
-    │       └── CorruptStore    a stored line that cannot be read
+    │   ├── StoreError      a run directory: foreign, locked, unwritable
+    │   │   └── CorruptStore    a stored line that cannot be read
+    │   └── SourceError     another harness's log: unreadable, or of samples that cannot be imported
     ├── MetricError         a number that the samples cannot give
     └── GenerationError     one request failed in the engine: the sample is owed again
 
@@ -45,6 +46,10 @@ class StoreError(InputError):
 
 class CorruptStore(StoreError):
     """A stored line, not the torn last one, cannot be read."""
+
+
+class SourceError(InputError):
+    """Another harness's log cannot be imported."""
 
 
 class MetricError(RamlError):

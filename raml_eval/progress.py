@@ -42,7 +42,7 @@ class Progress:
         words = [
             f"{self.done:,}/{self.total:,} samples",
             f"{rate:,.1f} samples/s",
-            f"{self.tokens / elapsed:,.0f} tokens/s",
+            *([f"{self.tokens / elapsed:,.0f} tokens/s"] if self.tokens else []),
             left if self.done < self.total else f"in {_clock(elapsed)}",
         ]
         return " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))

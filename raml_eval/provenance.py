@@ -97,8 +97,8 @@ def build_manifest(
             for name, task in tasks.items()
         },
         "grader_version": GRADER_VERSION,
-        "versions": _versions(),
-        "git_commit": _git_commit(),
+        "versions": library_versions(),
+        "git_commit": git_commit(),
         "sessions": [],
     }
 
@@ -113,7 +113,8 @@ def package_version() -> str:
     return metadata.version("raml-eval")
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """The installed versions of this package and of the libraries that can alter a number."""
     versions = {"raml-eval": package_version(), "python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -123,7 +124,7 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit of the checkout this package runs from; None for an installed package."""
     folder = Path(__file__).resolve().parents[1]
     if not (folder / ".git").exists():

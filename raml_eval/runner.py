@@ -73,7 +73,7 @@ async def run_all(session: Session, progress: Progress) -> None:
             failures = 0 if finished else failures + 1
             for budgets, error in errors:
                 await session.directory.append_error(sample.key, budgets, error)
-            tokens = sum(record.n_thinking_tokens + len(record.answer_ids) for record in finished)
+            tokens = sum((record.n_thinking_tokens or 0) + len(record.answer_ids) for record in finished)
             progress.advance(len(finished), tokens, len(errors))
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
                 raise GenerationError(

@@ -13,7 +13,7 @@ from typing import Any
 from raml_eval import inputs, provenance
 from raml_eval.backends import open_backend
 from raml_eval.config import RunConfig
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grouping import group_answers
@@ -66,6 +66,7 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
     names = catalogue.expand(config.tasks)
     directory = RunDirectory(out)
     try:
+        _refuse_imported(directory)
         plan = _plan(config, names, directory.stored)
         with watch("tokenizer"):
             model = inputs.load_model(config)
@@ -99,6 +100,16 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
     finally:
         directory.close()
     return out
+
+
+def _refuse_imported(directory: RunDirectory) -> None:
+    """What another harness drew cannot be gone on with: its engine, prompts and seeds are not here."""
+    imported = (directory.stored or {}).get("imported")
+    if imported is not None:
+        raise StoreError(
+            f"run directory {directory.path} was imported from {imported['harness']} and cannot be drawn on. Choose another "
+            f"--out; `raml-eval compare` sets the two runs side by side."
+        )
 
 
 def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None) -> dict[str, Any]:

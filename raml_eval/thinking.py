@@ -159,7 +159,7 @@ def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: Think
 
 def serves(trajectory: Trajectory, limit: int) -> bool:
     """Whether the trajectory tells what happens under a limit: it ended by itself, or was drawn at least that far."""
-    return trajectory.end is not ThinkingEnd.LENGTH or trajectory.limit >= limit
+    return trajectory.end is not ThinkingEnd.LENGTH or (trajectory.limit or 0) >= limit
 
 
 def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingBudget) -> Thinking:

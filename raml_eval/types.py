@@ -33,6 +33,7 @@ class ThinkingEnd(StrEnum):
     EOS = "eos"  # the model ended its turn inside the thinking
     LENGTH = "length"  # the cap on all tokens, or the drawn length, ran out inside the thinking
     OFF = "off"  # no thinking was asked for
+    UNKNOWN = "unknown"  # imported samples only: the log does not say
 
 
 class Finish(StrEnum):
@@ -40,6 +41,7 @@ class Finish(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+    UNKNOWN = "unknown"  # imported samples only: the log does not say; graded as finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +118,22 @@ class Trajectory:
     """One drawn thinking, kept once and read at every budget up to its limit.
 
     token_ids are the thinking tokens alone (no opener, no delimiter), at most limit of them. end is NATURAL (end_ids holds
-    the delimiter as the model wrote it), EOS, or LENGTH: still open after limit tokens.
+    the delimiter as the model wrote it), EOS, or LENGTH: still open after limit tokens. An imported one has text alone: no
+    ids, and None for limit and seed.
     """
 
     key: SampleKey
-    limit: int
+    limit: int | None
     token_ids: TokenIds
     end: ThinkingEnd
     end_ids: TokenIds
     text: str
-    seed: int
+    seed: int | None
     redrawn: bool = False  # drawn anew after an interruption, on an engine whose seeds do not reproduce
 
     @property
     def id(self) -> str:
-        return f"{self.key}@{self.limit}"
+        return f"{self.key}@{'imported' if self.limit is None else self.limit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,25 +164,47 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """What another harness's log says of a sample beside its text; None for what it does not say.
+
+    verdict is that harness's own, by metric. of_question: its numbers are of all samples of the question together.
+    n_tokens counts thinking and answer, as that log counts.
+    """
+
+    verdict: Mapping[str, float]
+    of_question: bool = False
+    n_tokens: int | None = None
+    n_answer_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SampleRecord:
-    """One sample at one budget, as it stands in samples.jsonl (docs/run-directory.md)."""
+    """One sample at one budget, as it stands in samples.jsonl (docs/run-directory.md).
+
+    An imported sample has no token ids, and None for each count, and for the seed, that its log does not give.
+    """
 
     key: SampleKey
     budget: Budget
     trajectory: str | None  # Trajectory.id; None where thinking is off
     thinking_end: ThinkingEnd
-    n_thinking_tokens: int
+    n_thinking_tokens: int | None
     answer: str
     answer_ids: TokenIds
     answer_finish: Finish | None  # None: no answer was drawn
     target: str
     grade: Grade
-    seed: int  # of the answer's draw
+    seed: int | None  # of the answer's draw
     leak: bool = False  # the answer writes an end delimiter again: thinking went on after the close
+    imported: Imported | None = None
 
     @property
     def status(self) -> Status:
         return self.grade.status
+
+    @property
+    def n_answer_tokens(self) -> int | None:
+        return self.imported.n_answer_tokens if self.imported else len(self.answer_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +212,7 @@ class QuestionCounts:
     """What n samples of one question at one budget add up to; all that a metric may see.
 
     classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample.
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None where it is not known.
     """
 
     task: str
@@ -198,8 +223,8 @@ class QuestionCounts:
     classes: tuple[tuple[int, int], ...] = ()
     statuses: Mapping[Status, int] = field(default_factory=dict)
     ends: Mapping[ThinkingEnd, int] = field(default_factory=dict)
-    thinking_tokens: tuple[int, ...] = ()
-    answer_tokens: tuple[int, ...] = ()
+    thinking_tokens: tuple[int | None, ...] = ()
+    answer_tokens: tuple[int | None, ...] = ()
     leaks: int = 0
 
 

@@ -92,6 +92,7 @@ def test_counts_of_one_question() -> None:
             ThinkingEnd.EOS: 0,
             ThinkingEnd.LENGTH: 1,
             ThinkingEnd.OFF: 0,
+            ThinkingEnd.UNKNOWN: 0,
         },
         thinking_tokens=tuple(range(10, 19)),
         answer_tokens=tuple(range(1, 10)),

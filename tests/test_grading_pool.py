@@ -19,7 +19,7 @@ import pytest
 from raml_eval.errors import RamlError
 from raml_eval.grading import grade
 from raml_eval.grading.pool import MEMORY_BYTES, GradingPool
-from raml_eval.types import Grade, Status
+from raml_eval.types import Finish, Grade, Question, Status
 
 SLOW = r"\boxed{\binom{1000000000}{500000000}}"  # hundreds of megabytes of digits, computed inside one call
 EQUAL = (r"\frac{\sqrt{3}}{3}", r"\boxed{\frac{1}{\sqrt{3}}}")
@@ -188,3 +188,17 @@ def test_workers_die_with_a_killed_parent_while_they_compare(tmp_path: Path) -> 
         while alive(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not alive(pid)
+
+
+@pytest.mark.parametrize(
+    ("finish", "status"),
+    [
+        (Finish.STOP, Status.CORRECT),
+        (Finish.UNKNOWN, Status.CORRECT),
+        (Finish.LENGTH, Status.UNFINISHED),
+        (None, Status.UNFINISHED),
+    ],
+)
+def test_an_answer_of_unknown_end_is_graded_as_a_finished_one(pool: GradingPool, finish: Finish | None, status: Status) -> None:
+    question = Question("t", "0-abcdef", "0-abcdef", {}, (), "4", "math")
+    assert asyncio.run(pool.grade_sample(question, "So the answer is 4", finish)).status is status

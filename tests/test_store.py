@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.store import RunDirectory, grow_plan, pack_ids, protocol_digest, read_run, unpack_ids
 from raml_eval.store.journal import Journal, cut_torn_line, read_lines
-from raml_eval.types import Finish, Grade, Question, SampleKey, SampleRecord, Status, ThinkingEnd, Trajectory
+from raml_eval.types import Finish, Grade, Imported, Question, SampleKey, SampleRecord, Status, ThinkingEnd, Trajectory
 from tests.factory import describe_task
 
 KEY = SampleKey("sums", "0-abcdef", 0)
@@ -79,6 +80,35 @@ def test_a_run_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.trajectories == {TRAJECTORY.id: TRAJECTORY}
     assert list(run.questions.values()) == [QUESTION]
     assert (run.budgets, run.n_samples, run.model) == ((8,), 2, "tiny")
+
+
+def test_an_imported_sample_reads_back_with_what_is_not_known(tmp_path: Path) -> None:
+    thinking = Trajectory(KEY, None, (), ThinkingEnd.UNKNOWN, (), "abc", None)
+    said = Imported({"acc": 1.0}, of_question=True, n_tokens=9, n_answer_tokens=None)
+    sample = replace(
+        record(),
+        trajectory=thinking.id,
+        n_thinking_tokens=None,
+        answer_ids=(),
+        answer_finish=Finish.UNKNOWN,
+        seed=None,
+        imported=said,
+    )
+    directory = RunDirectory(tmp_path)
+    directory.open(manifest())
+    directory.add_questions([QUESTION])
+    asyncio.run(directory.append_trajectory(thinking))
+    asyncio.run(directory.append_sample(sample))
+    directory.close()
+    run = read_run(tmp_path)
+    assert run.records == (sample,)
+    assert run.trajectories == {"sums/0-abcdef/0@imported": thinking}
+    line = json.loads((tmp_path / "samples.jsonl").read_text())
+    assert line["n_thinking_tokens"] is line["n_answer_tokens"] is line["seed"] is None
+
+
+def test_a_sample_drawn_here_has_no_imported_field(tmp_path: Path) -> None:
+    assert "imported" not in json.loads((filled(tmp_path) / "samples.jsonl").read_text().splitlines()[0])
 
 
 @pytest.mark.parametrize("text", ["\ud800 lone", "line\u2028break", "\x00\x1b[2J", 'quo"te\n', "é漢🙂"])

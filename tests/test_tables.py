@@ -12,7 +12,7 @@ import pytest
 from raml_eval.descriptions import StoredRun
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.tables import COLUMNS, build_frame, frame_rows
-from raml_eval.types import Budget, Interval, Status
+from raml_eval.types import Budget, Imported, Interval, Status
 from tests.factory import by_row, make_run
 
 
@@ -188,3 +188,30 @@ def test_records_beyond_the_plan_are_left_out(run: StoredRun) -> None:
     assert set(frame["budget"]) == {"16"}
     values = [min(r % 5, 2) / 2 for r in range(10)]
     assert pick(frame, task="pocket_chain", metric="avg@n").value == pytest.approx(sum(values) / 10)
+
+
+def test_tokens_that_are_not_all_counted_are_not_given_and_nothing_else_is_lost(run: StoredRun) -> None:
+    first, *rest = run.records
+    unknown = replace(run, records=(replace(first, n_thinking_tokens=None), *rest))
+    frame = build_frame([unknown])
+    whole = build_frame([run])
+    cell = {"task": first.key.task, "budget": "16"}
+    for metric in ("thinking_tokens_mean", "thinking_tokens_median", "thinking_tokens_p95"):
+        row = pick(frame, metric=metric, **cell)
+        assert math.isnan(row.value)
+        assert row.method == "not given: the samples' tokens are not all counted"
+    assert math.isnan(pick(frame, metric="thinking_tokens_mean", task="macro", domain="in_domain", budget="16").value)
+    for metric in ("answer_tokens_mean", "avg@n"):
+        assert pick(frame, metric=metric, **cell).value == pick(whole, metric=metric, **cell).value
+    assert pick(frame, metric="thinking_tokens_mean", task=first.key.task, budget="64").value == 40
+
+
+def test_answer_tokens_of_imported_samples_are_what_their_log_says(run: StoredRun) -> None:
+    counted = tuple(replace(r, answer_ids=(), imported=Imported({}, n_answer_tokens=3)) for r in run.records)
+    assert (
+        pick(build_frame([replace(run, records=counted)]), task="pocket_chain", budget="16", metric="answer_tokens_mean").value
+        == 3
+    )
+    unknown = tuple(replace(r, answer_ids=(), imported=Imported({})) for r in run.records)
+    row = pick(build_frame([replace(run, records=unknown)]), task="pocket_chain", budget="16", metric="answer_tokens_mean")
+    assert math.isnan(row.value)

@@ -9,6 +9,7 @@ import typer
 
 from raml_eval.cli import boards, results, tasks
 from raml_eval.cli.evaluate import run
+from raml_eval.cli.importing import import_
 
 app = typer.Typer(
     name="raml-eval",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 for command in (run, results.report, results.compare):
     app.command()(command)
+app.command("import")(import_)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(boards.app, name="leaderboard")
 

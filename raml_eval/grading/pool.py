@@ -132,12 +132,13 @@ class GradingPool:
     async def grade_sample(self, question: Question, answer: str, finish: Finish | None) -> Grade:
         """The verdict on a sample's answer as it is stored. finish None: no answer could be drawn.
 
-        An answer that was cut off counts only what it had finished saying: a box, or a whole sentence or line.
+        An answer that was cut off counts only what it had finished saying: a box, or a whole sentence or line. One whose
+        end is unknown, since it was imported, counts as finished.
         """
         if finish is None:
             return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
         grade = await self.grade(question.gold, answer, question.grader, question.options)
-        if finish is Finish.STOP or grade.rule.startswith("boxed"):
+        if finish is not Finish.LENGTH or grade.rule.startswith("boxed"):
             return grade
         whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
         grade = await self.grade(question.gold, whole, question.grader, question.options)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.intervals import holm, paired_difference
+from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.render import Cell, Table, percent, render
 from raml_eval.store.manifest import flatten
 from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_counts, question_values
@@ -175,7 +176,7 @@ def _judge(cells: Sequence[ComparedCell], level: float) -> tuple[ComparedCell, .
 
 
 def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tuple[str, ...]:
-    notes = []
+    notes = [f"{run.name}: {note}" for run in (base, new) for note in import_notes(run)]
     for task in dict.fromkeys(cell.task for cell in cells):
         sizes = [sum(owner == task for owner, _ in run.questions) for run in (base, new)]
         shared = next(cell.n_questions for cell in cells if cell.task == task)

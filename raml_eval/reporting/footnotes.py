@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raml_eval.descriptions import StoredRun
+from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.render import percent
 from raml_eval.tables import MACRO, STABILITY, Row, budget_label, frame_rows, is_greedy, missing_samples, n_planned, run_labels
 from raml_eval.types import Status, Trajectory
@@ -53,6 +54,10 @@ def _list_some(words: Sequence[str]) -> str:
 
 def _task_rows(own: Rows, metric: str) -> Rows:
     return [row for row in own if row["metric"] == metric and row["task"] != MACRO]
+
+
+def _imported(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    return [(text, frozenset({(label, None, None)})) for text in import_notes(run)]
 
 
 def _partial(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -185,6 +190,7 @@ def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 _FINDERS = (
+    _imported,
     _partial,
     _subset,
     _synthetic,

@@ -74,5 +74,6 @@ def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun
 
 def _drawn_by(run: StoredRun) -> str:
     sampling = run.manifest.get("config", {}).get("sampling", {})
-    settings = "".join(f", {name} {value:g}" for name, value in sampling.items())
-    return f"{run.name}: {run.model}, drawn by {describe_engine(run)}; {run.n_samples} samples per question{settings}"
+    settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if value is not None)
+    drawn = f"drawn by {describe_engine(run)}" if run.imported is None else f"imported from {run.manifest['engine']['version']}"
+    return f"{run.name}: {run.model}, {drawn}; {run.n_samples} samples per question{settings}"

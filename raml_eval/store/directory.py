@@ -191,7 +191,7 @@ def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
     """The trajectory of each sample that was drawn the furthest."""
     best: dict[SampleKey, Trajectory] = {}
     for trajectory in trajectories:
-        if trajectory.key not in best or best[trajectory.key].limit < trajectory.limit:
+        if trajectory.key not in best or (best[trajectory.key].limit or 0) < (trajectory.limit or 0):
             best[trajectory.key] = trajectory
     return best
 

@@ -11,7 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from raml_eval.descriptions import TaskDescription
-from raml_eval.types import Finish, Grade, Question, SampleKey, SampleRecord, Status, ThinkingEnd, TokenIds, Trajectory
+from raml_eval.types import (
+    Finish,
+    Grade,
+    Imported,
+    Question,
+    SampleKey,
+    SampleRecord,
+    Status,
+    ThinkingEnd,
+    TokenIds,
+    Trajectory,
+)
 
 SCHEMA_VERSION = 1
 Line = dict[str, Any]
@@ -56,7 +67,7 @@ def trajectory_line(trajectory: Trajectory) -> Line:
         **key_line(trajectory.key),
         "limit": trajectory.limit,
         "end": trajectory.end.value,
-        "n_tokens": len(trajectory.token_ids),
+        "n_tokens": None if trajectory.limit is None else len(trajectory.token_ids),
         "seed": trajectory.seed,
         "redrawn": trajectory.redrawn,
         "text": trajectory.text,
@@ -69,19 +80,19 @@ def read_trajectory(line: Mapping[str, Any]) -> Trajectory:
     """The trajectory of one line of trajectories.jsonl."""
     return Trajectory(
         key=read_key(line),
-        limit=int(line["limit"]),
+        limit=_read_count(line["limit"]),
         token_ids=unpack_ids(line["token_ids"]),
         end=ThinkingEnd(line["end"]),
         end_ids=unpack_ids(line["end_ids"]),
         text=line["text"],
-        seed=int(line["seed"]),
+        seed=_read_count(line["seed"]),
         redrawn=bool(line["redrawn"]),
     )
 
 
 def sample_line(record: SampleRecord) -> Line:
     """One line of samples.jsonl."""
-    return {
+    line = {
         "schema_version": SCHEMA_VERSION,
         **key_line(record.key),
         "budget": record.budget,
@@ -90,13 +101,17 @@ def sample_line(record: SampleRecord) -> Line:
         "n_thinking_tokens": record.n_thinking_tokens,
         "answer": record.answer,
         "answer_finish": record.answer_finish.value if record.answer_finish else None,
-        "n_answer_tokens": len(record.answer_ids),
+        "n_answer_tokens": record.n_answer_tokens,
         "leak": record.leak,
         "target": record.target,
         **grade_fields(record.grade),
         "seed": record.seed,
         "answer_ids": pack_ids(record.answer_ids),
     }
+    if record.imported:
+        said = record.imported
+        line["imported"] = {"verdict": dict(said.verdict), "of_question": said.of_question, "n_tokens": said.n_tokens}
+    return line
 
 
 def read_sample(line: Mapping[str, Any]) -> SampleRecord:
@@ -106,15 +121,29 @@ def read_sample(line: Mapping[str, Any]) -> SampleRecord:
         budget=line["budget"],
         trajectory=line["trajectory"],
         thinking_end=ThinkingEnd(line["thinking_end"]),
-        n_thinking_tokens=int(line["n_thinking_tokens"]),
+        n_thinking_tokens=_read_count(line["n_thinking_tokens"]),
         answer=line["answer"],
         answer_ids=unpack_ids(line["answer_ids"]),
         answer_finish=Finish(line["answer_finish"]) if line["answer_finish"] else None,
         target=line["target"],
         grade=read_grade(line),
-        seed=int(line["seed"]),
+        seed=_read_count(line["seed"]),
         leak=bool(line["leak"]),
+        imported=_read_imported(line),
     )
+
+
+def _read_count(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _read_imported(line: Mapping[str, Any]) -> Imported | None:
+    said = line.get("imported")
+    if said is None:
+        return None
+    verdict = {str(metric): float(value) for metric, value in said["verdict"].items()}
+    counts = _read_count(said["n_tokens"]), _read_count(line["n_answer_tokens"])
+    return Imported(verdict, bool(said["of_question"]), *counts)
 
 
 def grade_fields(grade: Grade) -> Line:

@@ -81,8 +81,9 @@ def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
         more = f" and {len(missing) - NAMED} more cells" if len(missing) > NAMED else ""
         raise MetricError(
             f"run {run.name} lacks {sum(missing.values())} of its {n_planned(run)} planned samples ({named}{more}; "
-            f"{run.n_errors} failed); short thinking finishes first, so a partial table is biased. Run again with the same "
-            f"--out, and `raml-eval report --allow-partial` shows what is there."
+            f"{run.n_errors} failed); short thinking finishes first, so a partial table is biased. "
+            f"{'Import a whole log' if run.imported else 'Run again with the same --out'}, and `raml-eval report "
+            f"--allow-partial` shows what is there."
         )
     counted = count_by_question(planned_records(run), run.questions, run.classes)
     none = {t: [QuestionCounts(t, i, q.cluster, 0, 0) for (o, i), q in run.questions.items() if o == t] for t in run.tasks}

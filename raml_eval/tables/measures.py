@@ -30,6 +30,7 @@ class Measure:
 
 
 AVERAGE = Measure("avg@n")
+UNCOUNTED = "the samples' tokens are not all counted"
 _TIMEOUT_BOUNDS = ("accuracy_worst", "accuracy_best")
 _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
     "forced_rate": lambda q: q.ends.get(ThinkingEnd.FORCED, 0),
@@ -55,7 +56,7 @@ def measures_for(ks: Sequence[int], timeouts: bool) -> list[Measure]:
 
 
 def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
-    """The measure of each question, (Q,); NaN for a question with fewer than k samples."""
+    """The measure of each question, (Q,); NaN for a question with fewer than k samples, or with a token count unknown."""
     n = np.array([q.n for q in counts], dtype=np.int64)
     c = np.array([q.correct for q in counts], dtype=np.int64)
     k = measure.k or 1
@@ -73,18 +74,23 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
         case "maj@k":
             return np.array([maj_at_k(q.classes, q.n, k) for q in counts])
         case "thinking_tokens_mean":
-            return np.array([np.mean(q.thinking_tokens) for q in counts])
+            return np.array([_mean(q.thinking_tokens) for q in counts])
         case "answer_tokens_mean":
-            return np.array([np.mean(q.answer_tokens) for q in counts])
+            return np.array([_mean(q.answer_tokens) for q in counts])
         case rate:
             return np.array([_RATES[rate](q) / q.n for q in counts])
+
+
+def _mean(tokens: Sequence[int | None]) -> float:
+    """NaN where any sample's count is unknown: the mean over the others would be one of other samples."""
+    return float(np.mean(np.array(tokens, dtype=np.float64)))
 
 
 def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -> tuple[Interval, int]:
     """The mean over questions with its interval, and how many questions it covers.
 
-    NaN where any question has fewer than k samples: the mean over the others would be one of other questions. Without k,
-    questions without a sample are left out.
+    NaN where any question has fewer than k samples, or a token count that is not known: the mean over the others would be
+    one of other questions. Without k, questions without a sample are left out.
     """
     counts = counts if measure.k else [q for q in counts if q.n]
     if not counts:
@@ -92,7 +98,7 @@ def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -
     values = question_values(counts, measure)
     covered = int(np.count_nonzero(~np.isnan(values)))
     if covered < len(values):
-        return not_given(f"needs {measure.k} samples per question"), covered
+        return not_given(f"needs {measure.k} samples per question" if measure.k else UNCOUNTED), covered
     return intervals.mean_interval(values, [q.cluster for q in counts], level, measure.bounds), covered
 
 
@@ -106,7 +112,9 @@ def token_quantiles(counts: Sequence[QuestionCounts]) -> dict[str, Interval]:
     found: dict[str, Interval] = {}
     for kind in TOKENS:
         tokens = [n for q in counts for n in getattr(q, kind)]
+        known = [n for n in tokens if n is not None]
         for name, share in QUANTILES.items():
-            value = float(np.quantile(tokens, share)) if tokens else math.nan
-            found[f"{kind}_{name}"] = Interval(value, math.nan, math.nan, "no interval: a quantile of samples")
+            value = float(np.quantile(known, share)) if known else math.nan
+            whole = Interval(value, math.nan, math.nan, "no interval: a quantile of samples")
+            found[f"{kind}_{name}"] = whole if len(known) == len(tokens) else not_given(UNCOUNTED)
     return found

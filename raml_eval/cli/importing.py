@@ -1,0 +1,63 @@
+"""`raml-eval import`: another harness's log becomes a run directory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from raml_eval.cli.options import Count, Text, Texts
+
+
+def import_(
+    format: Annotated[str, typer.Argument(help="lm-eval, lighteval, opencompass, inspect or jsonl.")],
+    path: Annotated[Path, typer.Argument(help="The log: a file, or the folder that the harness wrote.")],
+    out: Annotated[Path, typer.Option(help="Run directory to write; must not exist.")],
+    task: Annotated[Texts, typer.Option(help="Import only this task, by its name there; repeatable.")] = None,
+    grader: Annotated[Texts, typer.Option(help="math, choice, exact, ... or TASK=KIND; repeatable.")] = None,
+    task_map: Annotated[Texts, typer.Option(help="THEIRS=OURS: named, described and graded as our task; repeatable.")] = None,
+    limit: Annotated[Count, typer.Option(help="At most so many questions a task, the subset of `run --limit`.", min=1)] = None,
+    samples: Annotated[Count, typer.Option(help="Only the first so many samples of each question.", min=1)] = None,
+    model: Annotated[Text, typer.Option(help="The model's name, where the log lacks it or has another.")] = None,
+    name: Annotated[Text, typer.Option(help="The run's name; the directory's if not given.")] = None,
+    thinking_budget: Annotated[
+        Text, typer.Option(help="Tokens, unlimited or off, as drawn there; if not given, off where no thinking shows.")
+    ] = None,
+    opened: Annotated[
+        Optional[bool],  # noqa: UP045  typer reads the annotation
+        typer.Option(
+            "--opened/--not-opened",
+            help="The prompts opened the thinking: a completion that does not end it is unfinished; told from the log.",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
+) -> None:
+    """Another harness's samples as a run: graded by our graders, its verdicts beside ours; ends in a table."""
+    from raml_eval.importing import open_source
+    from raml_eval.importing.settings import build_settings
+    from raml_eval.importing.writer import import_run
+
+    settings = build_settings(
+        grader or (),
+        task_map or (),
+        thinking_budget,
+        tasks=tuple(task or ()),
+        limit=limit,
+        samples=samples,
+        model=model,
+        name=name,
+        opened=opened,
+    )
+    try:
+        import_run(open_source(format, path), out, settings, quiet=quiet)
+    except KeyboardInterrupt:
+        print("\ninterrupted; nothing was written", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not quiet:
+        from raml_eval.reporting.report import render_report
+        from raml_eval.tables import load_run
+
+        print(render_report([load_run(out)], format="terminal", allow_partial=True))
+    print(out)

@@ -1,0 +1,57 @@
+"""Other harnesses' sample logs as run directories: graded by our graders, their verdicts beside ours (docs/importing.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+from raml_eval.errors import SourceError, near_names
+from raml_eval.importing.samples import ImportedSample, Source
+
+# Format -> module with open_source(path); imported only when asked for.
+FORMATS = MappingProxyType(
+    {
+        "lm-eval": "raml_eval.importing.lm_eval",
+        "lighteval": "raml_eval.importing.lighteval",
+        "opencompass": "raml_eval.importing.opencompass",
+        "inspect": "raml_eval.importing.inspect_ai",
+        "jsonl": "raml_eval.importing.jsonl",
+    }
+)
+
+__all__ = ["FORMATS", "open_source"]
+
+
+def open_source(format: str, path: Path) -> Source:
+    """The log at path, its headers read and its samples not yet.
+
+    Raises SourceError where it is none of that format; so does reading its samples.
+    """
+    if format not in FORMATS:
+        raise SourceError(f"there is no log format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
+    if not path.exists():
+        raise SourceError(f"{path} does not exist. Name the file or folder that {format} wrote.")
+    with _explained(format, path):
+        source: Source = import_module(FORMATS[format]).open_source(path)
+
+    def read() -> Iterator[ImportedSample]:
+        with _explained(format, path):
+            yield from source.read()
+
+    return replace(source, read=read)
+
+
+@contextmanager
+def _explained(format: str, path: Path) -> Iterator[None]:
+    """What a file of another layout trips over is an error about that file, and no error of this program."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(
+            f"{path} is not laid out as {format} logs are ({type(error).__name__}: {error}). Name another format, or a log of "
+            f"the version that docs/importing.md names."
+        ) from error

@@ -1,0 +1,73 @@
+"""Files of other programs, read with one clear error for each way in which they can be unusable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import SourceError
+
+
+def read_json(path: Path) -> Any:
+    """The JSON of a file. Raises SourceError where it cannot be read."""
+    try:
+        return parse_json(path.read_bytes(), str(path))
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}. Make it readable.") from error
+
+
+def parse_json(text: bytes, where: str) -> Any:
+    """The JSON of a text. Raises SourceError for anything else."""
+    if not text.strip():
+        raise SourceError(f"{where} is empty, wanted JSON. Name a log that was written to its end.")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
+        raise SourceError(f"{where} is no whole JSON ({reason}). Name a log that was written to its end.") from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and object of each line of a JSON-lines file, one at a time; blank lines are passed over.
+
+    Raises SourceError for a line that is no JSON object, and for a file without any.
+    """
+    found = False
+    try:
+        with path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                if not text.strip():
+                    continue
+                found = True
+                yield f"{path}:{number}", as_object(parse_json(text, f"{path}:{number}"), f"{path}:{number}")
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}. Make it readable.") from error
+    if not found:
+        raise SourceError(f"{path} holds no samples. Name a log that was written to its end.")
+
+
+def as_object(value: Any, where: str) -> dict[str, Any]:
+    """The value, which is a JSON object. Raises SourceError for another."""
+    if not isinstance(value, dict):
+        raise SourceError(f"{where} holds {type(value).__name__}, wanted a JSON object. Is this the log of another harness?")
+    return value
+
+
+def take(entry: Mapping[str, Any], key: str, where: str, harness: str) -> Any:
+    """What stands under a key that every entry of this harness has. Raises SourceError where it is missing."""
+    if key not in entry:
+        listed = ", ".join(list(map(str, entry))[:8]) or "nothing"
+        raise SourceError(f"{where} has no {key!r}, only {listed}: {harness} logs it otherwise. Name another format or file.")
+    return entry[key]
+
+
+def refuse_twice(owners: Mapping[str, Sequence[Path]]) -> None:
+    """Raises SourceError for a task that stands in several files: one of them is another run."""
+    for task, paths in owners.items():
+        if len(paths) > 1:
+            raise SourceError(
+                f"task {task} stands in {len(paths)} logs, {paths[0]} and {paths[1]}, wanted one: they are different runs. "
+                f"Name the one file to import, or move the other away."
+            )

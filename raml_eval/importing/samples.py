@@ -1,0 +1,134 @@
+"""What every log comes down to: its samples one by one, with what it says of their tasks."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from raml_eval.tasks.rows import question_id
+from raml_eval.types import Domain, Finish, GraderKind, Message
+
+SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What a log says of one task as a whole. sampling holds the fields of SAMPLING, max_tokens and seed where it says them."""
+
+    name: str
+    version: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    grader: GraderKind | None = None
+    domain: Domain | None = None
+    chance: float | None = None
+    dataset: str = ""
+    config: str | None = None
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedSample:
+    """One completion of a log. None, an empty text or Finish.UNKNOWN stands for what the log does not say.
+
+    text is the completion as logged, thinking included where the log has it in one piece; thinking is what it keeps apart.
+    sealed: the model thought, and the log does not hold it. targets are the golds as logged, options the texts of a choice
+    in order. error: the sample failed over there, and there is no text. verdict is theirs, by metric; of_question: its
+    numbers are of all samples of the question together.
+    """
+
+    task: TaskFacts
+    question_id: str
+    index: int
+    messages: tuple[Message, ...]
+    targets: tuple[str, ...]
+    text: str
+    model: str | None = None
+    thinking: str | None = None
+    sealed: bool = False
+    options: tuple[str, ...] = ()
+    cluster: str = ""
+    synthetic: bool = False
+    verdict: Mapping[str, float] = field(default_factory=dict)
+    of_question: bool = False
+    finish: Finish = Finish.UNKNOWN
+    n_tokens: int | None = None
+    n_thinking_tokens: int | None = None
+    n_answer_tokens: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An opened log. read gives its samples from the start, as often as it is called.
+
+    version is the harness's own, "" where the log does not say it. hides_thinking says why thinking is not in the texts,
+    "" where nothing was taken out. Raises SourceError, from read too, for what cannot be used.
+    """
+
+    harness: str
+    version: str
+    files: tuple[Path, ...]
+    read: Callable[[], Iterator[ImportedSample]]
+    hides_thinking: str = ""
+
+
+def identify(label: int | str, content: Mapping[str, Any]) -> str:
+    """The question id: the row's number, or the log's own name for it, and six hex digits of the content's SHA-256."""
+    if isinstance(label, int):
+        return question_id(label, content)
+    digest = question_id(0, content).partition("-")[2]
+    return f"{re.sub(r'[^A-Za-z0-9_.]+', '_', label)[:80] or 'row'}-{digest}"
+
+
+def read_number(value: Any) -> float | None:
+    """A finite number or a truth value as a float; None for anything else."""
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def read_count(value: Any) -> int | None:
+    """A count of tokens; None where there is none."""
+    number = read_number(value)
+    return int(number) if number is not None and number >= 0 and number == int(number) else None
+
+
+def read_sampling(settings: Mapping[str, Any], max_tokens: str) -> dict[str, Any]:
+    """The fields of SAMPLING, seed and max_tokens that the settings hold; max_tokens names the key of the last there."""
+    known = {name: number for name in (*SAMPLING, "seed") if (number := read_number(settings.get(name))) is not None}
+    limit = read_count(settings.get(max_tokens))
+    return known | ({"max_tokens": limit} if limit is not None else {})
+
+
+def as_texts(value: Any) -> tuple[str, ...]:
+    """A text or number, or a list of them, as texts; empty for None."""
+    if value is None:
+        return ()
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+
+
+def as_messages(prompt: Any) -> tuple[Message, ...]:
+    """A prompt as a chat: a text becomes one user message, of a list of messages the roles and texts are kept.
+
+    Keys are role and content, or OpenCompass's role and prompt.
+    """
+    if not isinstance(prompt, list | tuple):
+        return ({"role": "user", "content": "" if prompt is None else str(prompt)},)
+    roles = {"HUMAN": "user", "BOT": "assistant", "SYSTEM": "system"}
+    messages = []
+    for entry in prompt:
+        if isinstance(entry, Mapping):
+            role = str(entry.get("role", "user"))
+            content = entry.get("content", entry.get("prompt", ""))
+            messages.append({"role": roles.get(role, role), "content": content if isinstance(content, str) else str(content)})
+        else:
+            messages.append({"role": "user", "content": str(entry)})
+    return tuple(messages)

@@ -1,0 +1,219 @@
+"""The second pass: every sample graded by our graders and written, into a run directory that is there whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import StoreError
+from raml_eval.grading import GRADER_VERSION
+from raml_eval.grading.pool import GradingPool
+from raml_eval.importing.golds import read_gold
+from raml_eval.importing.manifest import build_manifest
+from raml_eval.importing.samples import ImportedSample, Source
+from raml_eval.importing.settings import ImportSettings
+from raml_eval.importing.survey import Survey, split_sample, survey
+from raml_eval.importing.thinking_text import Parts
+from raml_eval.progress import Progress
+from raml_eval.provenance import now
+from raml_eval.store import lines
+from raml_eval.store.journal import Journal
+from raml_eval.store.manifest import write_manifest
+from raml_eval.types import (
+    Finish,
+    Grade,
+    Imported,
+    Question,
+    SampleKey,
+    SampleRecord,
+    Status,
+    ThinkingEnd,
+    Trajectory,
+)
+
+IN_FLIGHT = 64  # samples being graded at once: one that takes its whole time limit holds up no others
+FLUSHED = 512  # lines written at a time
+FILES = ("questions", "trajectories", "samples", "errors")
+
+
+def import_run(source: Source, out: Path, settings: ImportSettings | None = None, quiet: bool = False) -> Path:
+    """The run directory out, made from the log: every sample graded here, their verdicts beside ours.
+
+    The log is read twice, a sample at a time. Raises StoreError where out exists or cannot be written, SourceError and
+    ConfigError for a log or settings that cannot be used; out is then not there.
+    """
+    settings = settings or ImportSettings()
+    _refuse_existing(out)
+    found = survey(source, settings)
+    manifest = build_manifest(source, found, settings, out)
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))
+    except OSError as error:
+        raise StoreError(f"cannot write beside {out}: {error.strerror or error}. Choose a writable --out.") from error
+    try:
+        _Import(source, found, manifest, draft).write(quiet)
+        _refuse_existing(out)
+        draft.chmod(0o755)  # a temporary folder is its owner's alone
+        draft.rename(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return out
+
+
+def _refuse_existing(out: Path) -> None:
+    if out.exists():
+        raise StoreError(f"{out} exists, and an import writes a new run directory. Choose another --out, or delete it.")
+
+
+class _Import:
+    """One import on its way to the disk."""
+
+    def __init__(self, source: Source, found: Survey, manifest: dict[str, Any], folder: Path) -> None:
+        self.source, self.found, self.manifest, self.folder = source, found, manifest, folder
+        self.questions: dict[tuple[str, str], Question] = {}
+        self.answers: dict[tuple[str, str], set[str]] = {}  # graded ones, for their classes
+        self.waiting: dict[str, list[lines.Line]] = {name: [] for name in FILES}
+        self.n_written = self.n_failed = 0
+
+    def write(self, quiet: bool) -> None:
+        """All files of the run directory are in the folder."""
+        started, clock = now(), time.monotonic()
+        self.journals = {name: Journal(self.folder / f"{name}.jsonl") for name in FILES}
+        pool = GradingPool()
+        try:
+            with Progress(self.found.n_total, quiet=quiet) as progress:
+                asyncio.run(self._grade_all(pool, progress))
+            graded = time.monotonic()
+            classes = {
+                "/".join(key): pool.classes_blocking(sorted(given), self.questions[key].grader)
+                for key, given in self.answers.items()
+            }
+        finally:
+            pool.close()
+            for journal in self.journals.values():
+                journal.close()
+        write_manifest(self.folder / "classes.json", classes)
+        seconds = {"grading": round(graded - clock, 3), "classes": round(time.monotonic() - graded, 3)}
+        sitting = {
+            "started": started,
+            "samples_before": 0,
+            "torn": [],
+            "grader_version": GRADER_VERSION,
+            "seconds": seconds,
+            "ended": now(),
+            "samples_after": self.n_written,
+            "failed": self.n_failed,
+        }
+        write_manifest(self.folder / "manifest.json", {**self.manifest, "sessions": [sitting]})
+
+    async def _grade_all(self, pool: GradingPool, progress: Progress) -> None:
+        samples = filter(self.found.keeps, self.source.read())
+
+        async def work(samples: Iterator[ImportedSample]) -> None:
+            for sample in samples:
+                await self._grade(sample, pool)
+                progress.advance(samples=not sample.error, errors=bool(sample.error))
+                if len(self.waiting["samples"]) >= FLUSHED:
+                    self._flush()
+
+        workers = [asyncio.create_task(work(samples)) for _ in range(IN_FLIGHT)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        self._flush()
+
+    async def _grade(self, sample: ImportedSample, pool: GradingPool) -> None:
+        question = self._question(sample)
+        key = SampleKey(question.task, question.id, sample.index)
+        if sample.error:
+            failed = {"budgets": [self.found.budget], "error": "imported", "message": sample.error}
+            self.waiting["errors"].append({**lines.key_line(key), **failed})
+            self.n_failed += 1
+            return
+        parts = split_sample(sample, self.found.opened)
+        # null: there is no answer, and no grader is asked
+        finish = sample.finish if parts.closed else None
+        grade = await pool.grade_sample(question, parts.answer, finish)
+        trajectory = None if parts.thinking is None else _trajectory(key, sample, parts)
+        if trajectory is not None:
+            self.waiting["trajectories"].append(lines.trajectory_line(trajectory))
+        self.waiting["samples"].append(lines.sample_line(self._record(key, sample, parts, finish, grade, trajectory, question)))
+        self.n_written += 1
+        if grade.status in (Status.CORRECT, Status.INCORRECT) and grade.answer is not None:
+            self.answers.setdefault((key.task, key.question_id), set()).add(grade.answer)
+
+    def _question(self, sample: ImportedSample) -> Question:
+        """The sample's question, written when it is met first."""
+        grading = self.found.tasks[sample.task.name].grading
+        key = grading.name, sample.question_id
+        if key not in self.questions:
+            options = sample.options or grading.options
+            gold, _ = read_gold(sample.targets, grading.kind, options, "/".join(key))
+            question = Question(
+                *key,
+                cluster=sample.cluster or sample.question_id,
+                doc={},
+                messages=sample.messages,
+                target=gold,
+                grader=grading.kind,
+                options=options if grading.kind == "choice" or grading.options else (),
+                synthetic=sample.synthetic,
+            )
+            self.waiting["questions"].append(lines.question_line(question))
+            self.questions[key] = replace(question, messages=())  # the prompts of a whole log need not stay in memory
+        return self.questions[key]
+
+    def _record(
+        self,
+        key: SampleKey,
+        sample: ImportedSample,
+        parts: Parts,
+        finish: Finish | None,
+        grade: Grade,
+        trajectory: Trajectory | None,
+        question: Question,
+    ) -> SampleRecord:
+        hidden = parts.thinking is None and (sample.sealed or bool(self.source.hides_thinking))
+        # Where no thinking shows and none was taken out, all of a completion is its answer.
+        whole = parts.thinking is None and not hidden and sample.n_thinking_tokens is None
+        n_thinking = 0 if whole and sample.n_tokens is not None else sample.n_thinking_tokens
+        n_answer = sample.n_tokens if whole and sample.n_answer_tokens is None else sample.n_answer_tokens
+        end = ThinkingEnd.UNKNOWN if hidden else ThinkingEnd.OFF
+        return SampleRecord(
+            key=key,
+            budget=self.found.budget,
+            trajectory=trajectory.id if trajectory else None,
+            thinking_end=trajectory.end if trajectory else end,
+            n_thinking_tokens=n_thinking,
+            answer=parts.answer,
+            answer_ids=(),
+            answer_finish=finish,
+            target=question.target,
+            grade=grade,
+            seed=None,
+            leak=parts.leak,
+            imported=Imported(sample.verdict, sample.of_question, sample.n_tokens, n_answer),
+        )
+
+    def _flush(self) -> None:
+        """What waits is on the disk, questions and thinking before the samples that refer to them."""
+        for name, waiting in self.waiting.items():
+            if waiting:
+                self.journals[name].append_all(list(waiting))
+                waiting.clear()
+
+
+def _trajectory(key: SampleKey, sample: ImportedSample, parts: Parts) -> Trajectory:
+    ends = {Finish.STOP: ThinkingEnd.EOS, Finish.LENGTH: ThinkingEnd.LENGTH, Finish.UNKNOWN: ThinkingEnd.UNKNOWN}
+    end = ThinkingEnd.NATURAL if parts.closed else ends[sample.finish]
+    return Trajectory(key, None, (), end, (), parts.thinking or "", None)

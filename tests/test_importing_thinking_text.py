@@ -1,0 +1,60 @@
+"""Where thinking ends and an answer begins, told from text."""
+
+import time
+
+import pytest
+
+from raml_eval.importing.thinking_text import DELIMITERS, Parts, join_parts, keep_whole, prompt_leaves, split_thinking
+
+THINK = ("<think>", "</think>")
+
+
+def test_the_delimiters_are_those_of_the_reasoning_formats() -> None:
+    assert THINK in DELIMITERS
+    assert ("<|im_start|>think", "<|im_start|>answer") in DELIMITERS
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "parts"),
+    [
+        ("<think>\nab\n</think>\n\nc", False, Parts("ab\n", "\n\nc", written=True)),
+        ("  <think>ab</think>c", False, Parts("ab", "c", written=True)),
+        ("ab</think>c", False, Parts("ab", "c")),
+        ("ab</think>c", True, Parts("ab", "c")),
+        ("<think>ab", False, Parts("ab", "", closed=False, written=True)),
+        ("ab", True, Parts("ab", "", closed=False)),
+        ("ab", False, Parts(None, "ab")),
+        ("", False, Parts(None, "")),
+        ("", True, Parts("", "", closed=False)),
+        ("<think></think>c", False, Parts("", "c", written=True)),
+        ("<think>a</think>b</think>c", False, Parts("a", "b</think>c", written=True, leak=True)),
+        ("<|im_start|>think\na<|im_start|>answer\nb", False, Parts("a", "\nb", written=True)),
+        ("see <think> in HTML", False, Parts(None, "see <think> in HTML")),
+    ],
+)
+def test_a_text_is_split_at_its_first_end(text: str, opened: bool, parts: Parts) -> None:
+    assert split_thinking(text, opened) == parts
+
+
+def test_what_a_log_keeps_apart_is_closed_by_an_answer() -> None:
+    assert join_parts("a", "b") == Parts("a", "b", written=True)
+    assert join_parts("a", " \n") == Parts("a", " \n", closed=False, written=True)
+
+
+def test_a_rendered_prompt_may_open_the_thinking_or_end_it() -> None:
+    assert prompt_leaves(({"role": "user", "content": "hi<|im_start|>assistant\n<think>\n"},)) is True
+    assert prompt_leaves(({"role": "user", "content": "hi<think>\n\n</think>\n\n"},)) is False
+    assert prompt_leaves(({"role": "user", "content": "what does <think> mean?"},)) is None
+    assert prompt_leaves(()) is None
+
+
+def test_after_a_prompt_that_ends_the_thinking_all_is_answer() -> None:
+    assert keep_whole("a") == Parts(None, "a")
+    assert keep_whole("a</think>b") == Parts(None, "a</think>b", leak=True)
+
+
+@pytest.mark.parametrize("text", ["<think>" * 150_000, "</think>" * 130_000, "<think>" + "<" * 1_000_000, " " * 1_000_000])
+def test_a_megabyte_takes_no_time(text: str) -> None:
+    started = time.monotonic()
+    split_thinking(text, opened=False)
+    assert time.monotonic() - started < 1
