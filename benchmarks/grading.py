@@ -1,7 +1,7 @@
 """Math gradings per second, as a run of n = 32 samples needs them, against plain serial math-verify on the same samples.
 
-The samples are generated: questions with golds of the usual kinds, each with 32 long answers that box few distinct spellings, right
-and wrong. Prints gradings and distinct (gold, answer) pairs per second of both, and how often their verdicts are right.
+The samples are generated: questions with golds of the usual kinds, each with 32 long answers that box few distinct
+spellings, right and wrong. Prints gradings and distinct (gold, answer) pairs per second of both, and how often their verdicts are right.
 
     python benchmarks/grading.py --questions 300
 """
@@ -27,9 +27,9 @@ def question(rng: random.Random) -> tuple[str, list[str], list[str]]:
     """A gold, spellings that equal it, and answers that do not."""
     a, b, c = rng.randint(2, 40), rng.randint(2, 12), rng.randint(13, 29)
     kinds = (
-        (str(a * b), [str(a * b), f"{a * b}.0", f"x = {a * b}", f"{a * b}\\text{{ cm}}"], [str(a * b + 1), str(-a * b), f"{a}"]),
-        (f"\\frac{{{a}}}{{{c}}}", [f"\\dfrac{{{a}}}{{{c}}}", f"{a}/{c}", f"\\frac{{{2 * a}}}{{{2 * c}}}"], [f"\\frac{{{c}}}{{{a}}}", f"{a}"]),
-        (f"{b}\\sqrt{{{c}}}", [f"{b} \\sqrt{{{c}}}", f"\\sqrt{{{b * b * c}}}", f"\\sqrt{{{c}}}\\cdot {b}"], [f"{b}\\sqrt{{{c + 1}}}", f"{b * c}"]),
+        (str(a * b), [f"{a * b}", f"{a * b}.0", f"x = {a * b}", f"{a * b}\\text{{ cm}}"], [f"{a * b + 1}", f"{-a * b}", f"{a}"]),
+        (f"\\frac{{1}}{{{c}}}", [f"\\dfrac{{1}}{{{c}}}", f"1/{c}", f"\\frac{{2}}{{{2 * c}}}"], [f"\\frac{{{c}}}{{1}}", f"{a}"]),
+        (f"{b}\\sqrt{{{c}}}", [f"{b} \\sqrt{{{c}}}", f"\\sqrt{{{b * b * c}}}"], [f"{b}\\sqrt{{{c + 1}}}", f"{b * c}"]),
         (f"({a},{b})", [f"\\left({a}, {b}\\right)", f"(x,y)=({a},{b})"], [f"({b},{a})", f"{a}", f"({a},{b + 1})"]),
         (f"[{a},\\infty)", [f"x \\ge {a}", f"[{a}, +\\infty)"], [f"({a},\\infty)", f"x \\le {a}"]),
         (f"{a}x^2+{b}x", [f"x({a}x+{b})", f"{b}x + {a}x^2"], [f"{a}x^2-{b}x", f"{b}x^2+{a}x"]),
@@ -92,9 +92,12 @@ def main() -> None:
     took = {}
     for name, grade in (("raml_eval", ours), ("math-verify, serial", plain)):
         took[name], verdicts = grade(samples)
-        right = sum(verdict == good for verdict, (_, _, good) in zip(verdicts, samples, strict=True)) / len(samples)
+        hits = [verdict == good for verdict, (_, _, good) in zip(verdicts, samples, strict=True)]
+        right = sum(hits) / len(hits)
         seconds = took[name]
-        print(f"| {name} | {seconds:.1f} | {len(samples) / seconds:,.0f} | {distinct / seconds:,.0f} | {right:.2%} |", flush=True)
+        print(
+            f"| {name} | {seconds:.1f} | {len(samples) / seconds:,.0f} | {distinct / seconds:,.0f} | {right:.2%} |", flush=True
+        )
     print(f"\nratio {took['math-verify, serial'] / took['raml_eval']:.1f}")
 
 

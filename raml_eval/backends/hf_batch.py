@@ -197,7 +197,7 @@ def _logits(model: Any, ids: torch.Tensor, positions: torch.Tensor, mask: torch.
         attention_mask=mask,
         use_cache=True,
         logits_to_keep=1,
-        **{_cache_argument(type(model)): cache},
+        **{_cache_argument(type(model)): cache},  # type: ignore[arg-type]
     )
     return out.logits[:, -1].float()
 

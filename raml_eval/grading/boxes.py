@@ -13,7 +13,8 @@ _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
 # What may stand between two boxes that are one answer: x = \boxed{1} and y = \boxed{2}.
 _JOINT = re.compile(
-    r"(?:[\s,;&$.]|\\[,;:!() \[\]]|\\q?quad|\\\\|\*\*|~|\\text\s*\{[\s,;]*(?:and|or|und|et)?[\s,;]*\}|\b(?:and|or|with|及|和|或)\b|[和或、，；]"
+    r"(?:[\s,;&$.]|\\[,;:!() \[\]]|\\q?quad|\\\\|\*\*|~|\\text\s*\{[\s,;]*(?:and|or|und|et)?[\s,;]*\}|"
+    r"\b(?:and|or|with|及|和|或)\b|[和或、，；]"
     r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
 )
 LONGEST_JOINT = 80  # characters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from raml_eval.grading.extract import Extraction, last_box, last_phrases
+from raml_eval.grading.boxes import last_box
+from raml_eval.grading.extract import Extraction, last_phrases
 from raml_eval.grading.text import drop_text_commands, normalize_exact, unwrap
 
 LETTERS = "ABCDEFGHIJKLMNOP"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 _CONCLUDES = re.compile(
-    r"^(?:[\s>*#_\-•✅]|\\therefore|∴|\d\.)*(?:So|Thus|Therefore|Hence|Consequently|Finally|Accordingly|In conclusion|In summary|"
-    r"To conclude|As a result|In total|Altogether|Overall|This (?:means|gives|yields|shows|implies)|"
+    r"^(?:[\s>*#_\-•✅]|\\therefore|∴|\d\.)*(?:So|Thus|Therefore|Hence|Consequently|Finally|Accordingly|In conclusion|"
+    r"In summary|To conclude|As a result|In total|Altogether|Overall|This (?:means|gives|yields|shows|implies)|"
     r"(?:We|I) (?:get|have|find|conclude|obtain)|It follows|The (?:final |correct )?(?:answer|result|solution|value)|"
     r"因此|所以|故|综上|于是|最终)",
 )
@@ -22,9 +22,14 @@ _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.\\^{/])((?:\\?[$€£]\s?)?[-−]?\d(?:[\d,]*\d)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%|\s+(?:hundred|thousand|million|billion)\b|°)?)"
     r"(?![A-Za-z0-9_^])"
 )
-_VERB = re.compile(r"\b(?:is|are|was|were|be|equals?|equal to|becomes|gives|yields|makes|totals?|costs?|has|have|had|takes?|need(?:s|ed)?|"
-                   r"left with|get|obtain|find|to)\b|[=:是为]")  # fmt: skip
-_HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not|approximately|about|roughly|if|unless|let|suppose|assume|check|verify|next)\b", re.I)  # fmt: skip
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|be|equals?|equal to|becomes|gives|yields|makes|totals?|costs?|has|have|had|takes?|need(?:s|ed)?|"
+    r"left with|get|obtain|find|to)\b|[=:是为]"
+)
+_HEDGE = re.compile(
+    r"\b(?:either|maybe|perhaps|possibly|not|approximately|about|roughly|if|unless|let|suppose|assume|check|verify|next)\b",
+    re.IGNORECASE,
+)
 _SPLIT = re.compile(r"(?<=[.!?])\s+(?=[A-Z\\$*∴因所故])|(?<=。)|\n+")
 _AND = re.compile(r"\s*(?:,|;|\band\b|\bor\b|,\s*and\b|,\s*or\b|和|或|、)\s*")
 

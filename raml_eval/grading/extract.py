@@ -17,7 +17,8 @@ LOOKED_AT = 100_000  # characters, from the end: an answer stands there, and the
 
 _TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _PHRASE = re.compile(
-    r"(?:最终)?答案(?:应该?)?[是为]?\s{0,2}[:：]?\s{0,4}|\b(?:answer|ans)\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
+    r"(?:最终)?答案(?:应该?)?[是为]?\s{0,2}[:：]?\s{0,4}|"
+    r"\b(?:answer|ans)\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
     r"(?:[*_]{1,2}(?=[\s:]))?[\s:]{0,8}|[*_]{0,4}:?[*_]{0,4}[ \t]{0,4}\n\s{0,8})",
     re.IGNORECASE,
 )
@@ -78,10 +79,10 @@ def _read_phrase(rest: str, exact: bool) -> str | None:
     counted = _COUNTED.fullmatch(clause)
     if counted is not None:
         return counted[1]
-    if len(_PLAIN_WORD.findall(clause)) >= 3 and (
-        result := read_result(clause.replace("**", "") if clause.count("**") % 2 else clause)
-    ):
-        return result
+    if len(_PLAIN_WORD.findall(clause)) >= 3:
+        result = read_result(clause.replace("**", "") if clause.count("**") % 2 else clause)
+        if result:
+            return result
     is_remark = _REMARK.match(clause) and not re.search(r"[\d\\=]", clause)
     return None if not clause or len(clause) > 200 or is_remark else clause
 

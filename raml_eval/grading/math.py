@@ -77,8 +77,8 @@ def quick_leaf(left: str, right: str) -> bool | None:
     if a is not None and b is not None:
         if a == b:
             return True
-        decimals = [d for text in (left, right) if (d := decimals_of(text)) is not None]
-        return abs(a - b) * 10 ** decimals[0] < 1 if len(decimals) == 1 else False
+        counts = [count for text in (left, right) if (count := decimals_of(text)) is not None]
+        return abs(a - b) * 10 ** counts[0] < 1 if len(counts) == 1 else False
     based = read_based(left), read_based(right)
     if based[0] and based[1]:
         return based[0] == based[1]

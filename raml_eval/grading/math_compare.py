@@ -24,10 +24,8 @@ from raml_eval.grading.math_forms import (
     Value,
     Word,
 )
-from raml_eval.grading.math_numbers import read_fraction
-from raml_eval.grading.math_units import DEGREE, PERCENT
+from raml_eval.grading.math_quantities import Leaf, equal_quantities
 
-Leaf = Callable[[str, str], bool | None]
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 LONGEST_LIST = 60  # items that are matched in any order
 _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
@@ -150,8 +148,8 @@ def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         )
     if _same_name(gold.name, answer.name):
         return compare(gold.value, answer.value, leaf)
-    values = gold.value, answer.value
-    if all(isinstance(value, Value) for value in values) and any(_has_letters(value.text) for value in values):  # type: ignore[union-attr]
+    a, b = gold.value, answer.value
+    if isinstance(a, Value) and isinstance(b, Value) and _has_letters(a.text + b.text):
         return leaf(_equation_text(gold), _equation_text(answer))
     return False
 
@@ -173,21 +171,18 @@ def _joined(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _intervals(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    ends = [_ends(gold), _ends(answer)]
-    if ends[0] is None or ends[1] is None:
+    left, right = _as_interval(gold), _as_interval(answer)
+    if left is None or right is None or left.brackets != right.brackets:
         return False
-    (name, brackets, *gold_ends), (other, other_brackets, *answer_ends) = ends
-    if (name and other and name != other) or brackets != other_brackets:
+    if left.variable and right.variable and left.variable != right.variable:
         return False
-    return _in_order(gold_ends, answer_ends, leaf)  # type: ignore[arg-type]
+    return _in_order((left.low, left.high), (right.low, right.high), leaf)
 
 
-def _ends(form: Form) -> tuple[str, str, Form, Form] | None:
-    if isinstance(form, Interval):
-        return form.variable, form.brackets, form.low, form.high
+def _as_interval(form: Form) -> Interval | None:
     if isinstance(form, Many) and form.ordered and len(form.items) == 2:
-        return "", form.brackets, form.items[0], form.items[1]
-    return None
+        return Interval("", form.brackets, *form.items)
+    return form if isinstance(form, Interval) else None
 
 
 def _ratios(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -232,51 +227,12 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         return _in_any_order(gold.items, answer.items, leaf)
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
-    items = [[item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer)]
+    left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))
     if gold.ordered or answer.ordered:  # one of them is bare: (3,4) for 3,4
-        return {gold.brackets, answer.brackets} == {"()", ""} and _in_order(*items, leaf)
+        return {gold.brackets, answer.brackets} == {"()", ""} and _in_order(left, right, leaf)
     if any(len({name.partition("_")[0] for name in of}) > 1 for of in names):  # x=3, y=4 says which is which
-        return r"\{\}" not in (gold.brackets, answer.brackets) and _in_order(*items, leaf)
-    return _in_any_order(*items, leaf)
-
-
-def _values(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    assert isinstance(gold, Value)
-    assert isinstance(answer, Value)
-    units = gold.unit, answer.unit
-    powers = {unit.power for unit in units if unit and unit.power}
-    if len(powers) > 1:
-        return False
-    plain = leaf(gold.text, answer.text)
-    if units[0] == units[1] or (None not in units and "" in (gold.unit.kind, answer.unit.kind)):  # type: ignore[union-attr]
-        return plain
-    if None not in units:
-        return _scaled(gold, answer, leaf)
-    if PERCENT in units:
-        return _percent(gold, answer, plain, leaf)
-    if not plain and DEGREE in units and r"\pi" in gold.text + answer.text:
-        angle, radians = (gold, answer) if gold.unit is DEGREE else (answer, gold)
-        return leaf(radians.text, rf"\frac{{({angle.text})\pi}}{{180}}")
-    return plain
-
-
-def _percent(gold: Value, answer: Value, plain: bool | None, leaf: Leaf) -> bool | None:
-    """50 % is 0.5, and 50 with the sign left out; but 0.5 % is not 0.5 where the gold has no sign."""
-    part, whole = (gold, answer) if gold.unit is PERCENT else (answer, gold)
-    value = read_fraction(whole.text)
-    if plain and (part is gold or value is None or abs(value) >= 1):
-        return True
-    return leaf(whole.text, rf"\frac{{{part.text}}}{{100}}")
-
-
-def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
-    assert gold.unit is not None
-    assert answer.unit is not None
-    if gold.unit.kind != answer.unit.kind:
-        # 15 cm for 15 cm^2 leaves out what the question asks for anyway
-        return leaf(gold.text, answer.text) if gold.unit.text == answer.unit.text else False
-    size = answer.unit.size / gold.unit.size
-    return leaf(gold.text, rf"({answer.text})\cdot \frac{{{size.numerator}}}{{{size.denominator}}}")
+        return r"\{\}" not in (gold.brackets, answer.brackets) and _in_order(left, right, leaf)
+    return _in_any_order(left, right, leaf)
 
 
 # The first kind that one of the two has decides which rule compares them.
@@ -291,5 +247,5 @@ _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
     (Matrix, _matrices),
     (Ratio, _ratios),
     (Many, _many),
-    (Value, _values),
+    (Value, equal_quantities),
 )

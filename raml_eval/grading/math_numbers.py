@@ -23,9 +23,13 @@ _BASES = {
 } | {"sixteen": 16, "hex": 16, "binary": 2, "octal": 8}
 _BASED = re.compile(
     r"\(?(?:\\text\{)?(\d[0-9A-F]*|[A-F][0-9A-F]*\d[0-9A-F]*)\}?\)?"
-    r"(?:_\{?(?:\\text\{)? ?\(?(?:base ?\}? ?)?(\d{1,2}|[a-z]+)\)? ?\}?\}?|,? ?(?:\\text\{ ?)?\(?(?:in )?base ?-?(\d{1,2}|[a-z]+)\)?\}?)"
+    r"(?:_\{?(?:\\text\{)? ?\(?(?:base ?\}? ?)?(\d{1,2}|[a-z]+)\)? ?\}?\}?|"
+    r",? ?(?:\\text\{ ?)?\(?(?:in )?base ?-?(\d{1,2}|[a-z]+)\)?\}?)"
 )
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
 _SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1, "dozen": 12}
 _TENS = {
     word: 10 * place
@@ -73,8 +77,8 @@ def read_fraction(text: str) -> Fraction | None:
         return Fraction(-1 if sign == "-" else 1, 10 ** len(fixed)) * value
     if (match := _POWER_OF_TEN.fullmatch(text)) is not None:
         return Fraction(f"{match[1]}1e{match[2]}")
-    if (match := _SCALED.fullmatch(text)) is not None and (value := read_fraction(match[1])) is not None:
-        return value * _SCALES[match[2]]
+    if (match := _SCALED.fullmatch(text)) is not None and (scaled := read_fraction(match[1])) is not None:
+        return scaled * _SCALES[match[2]]
     return _read_words(text)
 
 

@@ -30,7 +30,8 @@ _WORD = re.compile(
 )
 _OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
 _NAME = re.compile(
-    r"(?:\\?[a-zA-Z]+|\\(?:angle|overline|vec|mathbf|triangle) ?\{?[a-zA-Z]+\}?)'*(?:_\{?\w+\}?)?'*(?:\^\{-1\}|\^-1)?(?:\([a-zA-Z\d, ]+\))?"
+    r"(?:\\?[a-zA-Z]+|\\(?:angle|overline|vec|mathbf|triangle) ?\{?[a-zA-Z]+\}?)'*"
+    r"(?:_\{?\w+\}?)?'*(?:\^\{-1\}|\^-1)?(?:\([a-zA-Z\d, ]+\))?"
 )
 _FUNCTION_NAMES = re.compile(r"\\(?:sin|cos|tan|ln|log|sqrt|pi|emptyset|infty|frac|pm|mp)\b")
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
@@ -42,7 +43,8 @@ _MEMBER = re.compile(r"([a-zA-Z]\w*)\\in ?(.+)", re.DOTALL)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _TO = re.compile(r"([\d.]+) ?(?:\\text\{ ?to ?\}|to) ?([\d.]+)")
 _INTRODUCTION = re.compile(
-    r"^(?:\\text\{ ?[A-Za-z][A-Za-z ,']+:? ?\}:? ?|(?:the )?(?:final )?answers?(?: is| are|:|=) ?:? ?)(?=[-+\d\\(\[{.A-Z$a-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)\b)",
+    r"^(?:\\text\{ ?[A-Za-z][A-Za-z ,']+:? ?\}:? ?|(?:the )?(?:final )?answers?(?: is| are|:|=) ?:? ?)"
+    r"(?=[-+\d\\(\[{.A-Z$a-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)\b)",
     re.IGNORECASE,
 )
 _CJK_LEAD = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+ ?(?=[-+\d\\(a-zA-Z])")

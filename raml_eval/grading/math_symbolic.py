@@ -26,10 +26,8 @@ def equal_expressions(left: str, right: str) -> tuple[bool, str]:
     Where both can be evaluated they are equal if and only if they are so at several points, to thirty digits. A decimal
     with six digits or more stands for any number that it rounds or cuts; shorter ones are exact.
     """
-    if "=" in left and "=" in right:
-        decided = _equal_equations(left, right)
-    else:
-        decided = _equal_values(left, right)
+    both = "=" in left and "=" in right
+    decided = _equal_equations(left, right) if both else _equal_values(left, right)
     if decided is not None:
         return decided, "value"
     return _verify(left, right), "math-verify"

@@ -12,21 +12,18 @@ LONGEST = 2000  # characters that are rewritten; a longer text is only stripped
 
 _TEXTS = r"(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mathbf|mathit|mathsf|mbox|hbox|emph|rm|bf|operatorname)"
 TEXT = rf"\\{_TEXTS}\s*\{{([^{{}}]*)\}}"
-_STYLES = r"(?:mathbf|boldsymbol|bm|underline|underbrace|mathit|mathrm|textbf|text|textit|Large|large|huge|Huge|LARGE|small|phantom|hl)"
+_STYLES = r"(?:mathbf|boldsymbol|bm|underline|mathit|mathrm|textbf|text|textit|[lL]arge|LARGE|[hH]uge|small)"
 _POWERS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _TRIG = r"\\(?:sin|cos|tan|cot|sec|csc)"
 _DEGREE = r"\s*\^\s*\{?\s*(?:\\circ|o|\\text\{o\}|\\degree)\s*\}?|\s*\\degrees?(?![a-zA-Z])"
 
 
-def _drop_ordinal(match: re.Match[str]) -> str:
-    return match[1]
-
-
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"\\(?:left|right|middle)\s*\.|\\(?:left|right|middle|displaystyle|textstyle|scriptstyle|limits|nolimits|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
+        (r"\\(?:left|right|middle)\s*\.|"
+         r"\\(?:left|right|middle|(?:display|text|script)style|(?:no)?limits|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
         (r"\\(?:normalsize|large|Large|LARGE|huge|Huge|small|bf|rm|it|boldmath|noindent|strut)(?![a-zA-Z])\s*", ""),
         (r"\\(?:textcolor|colorbox)\s*\{[a-zA-Z]*\}|\\color\s*\{[a-zA-Z]*\}", ""),
         (rf"\\{_STYLES}\s*\{{\s*([-+]?[\d.,]+|[A-Z]?\d[0-9A-F]*)\s*\}}", r"\1"),
@@ -66,7 +63,8 @@ _REWRITES = [
         (r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])", r"\\ge "),
         (r"\\neq(?![a-zA-Z])|!=|\\not\s*=", r"\\ne "),
         (r"\\(?:gt|lt)(?![a-zA-Z])", lambda m: ">" if m[0] == r"\gt" else "<"),
-        (rf"(\d)\s*\^?\s*\{{?\s*(?:\\{_TEXTS}\s*\{{\s*(?:st|nd|rd|th)\s*\}}|(?:st|nd|rd|th)(?![a-zA-Z]))\s*\}}?", _drop_ordinal),
+        (rf"(\d)\s*\^?\s*\{{?\s*(?:\\{_TEXTS}\s*\{{\s*(?:st|nd|rd|th)\s*\}}|(?:st|nd|rd|th)(?![a-zA-Z]))\s*\}}?",
+         r"\1"),
         (rf"({_TRIG}\s*(?:\^\{{?-?\d\}}?)?)\s*(?:\(\s*([\d.]+)(?:{_DEGREE})\s*\)|([\d.]+)(?:{_DEGREE}))",
          lambda m: rf"{m[1]}(\frac{{{m[2] or m[3]}\pi}}{{180}})"),
         (rf"\\cis\s*(?:\(\s*([\d.]+)(?:{_DEGREE})\s*\)|([\d.]+)(?:{_DEGREE}))",
@@ -76,7 +74,8 @@ _REWRITES = [
          lambda m: {"lb": r"\{", "rb": r"\}", "la": "(", "ra": ")"}.get(m[0][1:3], "|")),
         (rf"\\{_TEXTS}\s*\{{\s*([ie])\s*\}}", r"\1"),
         (r"\\(?:imath|mathrm i)(?![a-zA-Z])", "i"),
-        (rf",?\s*\\{_TEXTS}\s*\{{\s*,?\s*(?:and|or|and\s+or|und|et|和|或|与|及)\s*,?\s*\}}\s*,?|,?\s(?:and|or)\s|(?<=[\d}})])\s*[和或与及]\s*(?=[-\d\\(a-z])", ", "),
+        (rf",?\s*\\{_TEXTS}\s*\{{\s*,?\s*(?:and|or|and\s+or|und|et|和|或|与|及)\s*,?\s*\}}\s*,?|"
+         r",?\s(?:and|or)\s|(?<=[\d})])\s*[和或与及]\s*(?=[-\d\\(a-z])", ", "),
         (r"^\s*\$\s*(?=[\d.-])|(?:US)?\\\$\s*(?=-?[\d.])|(?:€|£|¥|USD|US\$)\s*(?=-?[\d.])", ""),
         (r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}", r"\1\2\\%"),
         (r"(?<!\\)%", r"\\%"),

@@ -8,36 +8,28 @@ from fractions import Fraction
 
 from raml_eval.grading.math_text import TEXT
 
-_SIZES: dict[str, dict[str, Fraction]] = {
-    "length": {"mm": Fraction(1, 1000), "cm": Fraction(1, 100), "dm": Fraction(1, 10), "m": Fraction(1), "km": Fraction(1000)},
-    "length us": {"in": Fraction(1), "inch": Fraction(1), "inches": Fraction(1), "ft": Fraction(12), "feet": Fraction(12),
-                  "foot": Fraction(12), "yards": Fraction(36), "yard": Fraction(36), "mile": Fraction(63360), "miles": Fraction(63360)},
-    "mass": {"mg": Fraction(1, 1000), "g": Fraction(1), "grams": Fraction(1), "kg": Fraction(1000), "kilograms": Fraction(1000)},
-    "time": {"s": Fraction(1), "sec": Fraction(1), "second": Fraction(1), "seconds": Fraction(1), "min": Fraction(60),
-             "minute": Fraction(60), "minutes": Fraction(60), "h": Fraction(3600), "hr": Fraction(3600), "hrs": Fraction(3600),
-             "hour": Fraction(3600), "hours": Fraction(3600), "day": Fraction(86400), "days": Fraction(86400)},
-    "money": {"cent": Fraction(1, 100), "cents": Fraction(1, 100), "dollar": Fraction(1), "dollars": Fraction(1), "$": Fraction(1)},
+_SIZES = {
+    "length": {"mm": "1/1000", "cm": "1/100", "dm": "1/10", "m": "1", "km": "1000"},
+    "length us": {"in": "1", "inch": "1", "inches": "1", "ft": "12", "feet": "12", "foot": "12", "yard": "36", "yards": "36",
+                  "mile": "63360", "miles": "63360"},
+    "mass": {"mg": "1/1000", "g": "1", "grams": "1", "kg": "1000", "kilograms": "1000"},
+    "time": {"s": "1", "sec": "1", "second": "1", "seconds": "1", "min": "60", "minute": "60", "minutes": "60", "h": "3600",
+             "hr": "3600", "hrs": "3600", "hour": "3600", "hours": "3600", "day": "86400", "days": "86400"},
+    "money": {"cent": "1/100", "cents": "1/100", "dollar": "1", "dollars": "1", "$": "1"},
 }  # fmt: skip
-_LONG = {
-    "centimeter": "cm",
-    "millimeter": "mm",
-    "kilometer": "km",
-    "meter": "m",
-    "metre": "m",
-    "centimetre": "cm",
-    "kilometre": "km",
-}
-_KNOWN = {name: (kind, size) for kind, sizes in _SIZES.items() for name, size in sizes.items()}
+_PREFIXES = {"centi": "c", "milli": "m", "kilo": "k", "": ""}
+_LONG = {f"{prefix}met{end}": f"{short}m" for prefix, short in _PREFIXES.items() for end in ("er", "re")}
+_KNOWN = {name: (kind, Fraction(size)) for kind, sizes in _SIZES.items() for name, size in sizes.items()}
 _SHORT = (
-    "mm cm dm m km mi in ft yd mg g kg lb lbs oz s sec secs min mins h hr hrs ms mph kph km/h m/s ft/s cm/s m/s^2 m/s^{2} L l mL ml "
-    "Hz J N W V A K C F Pa mol eV rad deg units unit"
+    "mm cm dm m km mi in ft yd mg g kg lb lbs oz s sec secs min mins h hr hrs ms mph kph km/h m/s ft/s cm/s m/s^2 "
+    "m/s^{2} L l mL ml Hz J N W V A K C F Pa mol eV rad deg units unit"
 )
 _EXPONENT = r"(?:\^\{?\d\}?)?"
-_PLAIN_UNIT = re.compile(
-    rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{'|'.join(sorted(map(re.escape, _SHORT.split()), key=len, reverse=True))}){_EXPONENT}\.?"
-)
+_LONGEST_FIRST = "|".join(sorted(map(re.escape, _SHORT.split()), key=len, reverse=True))
+_PLAIN_UNIT = re.compile(rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{_LONGEST_FIRST}){_EXPONENT}\.?")
 _WORDS = re.compile(
-    r" ?(?!(?:hundred|thousand|million|billion|trillion|dozen|over|or|and|to|mod|base|choose)\b)[a-z]{3,}\.?(?:[ -][a-z]{2,}\.?){0,4}"
+    r" ?(?!(?:hundred|thousand|million|billion|trillion|dozen|over|or|and|to|mod|base|choose)\b)"
+    r"[a-z]{3,}\.?(?:[ -][a-z]{2,}\.?){0,4}"
 )
 _MARKED = re.compile(rf" ?(?:{TEXT}{_EXPONENT}[ /\\cdot]*)+")
 _POWER = re.compile(r"\^\{?(\d)\}?$|\b(?:sq(?:uare)?|cubic|cu)\b\.? ?")

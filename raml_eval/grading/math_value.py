@@ -1,26 +1,18 @@
-r"""Values of simple formulas to fifty digits, without sympy: numbers, \pi, letters, + - \cdot / ^ !, fractions, roots, logarithms.
+r"""Values of simple formulas to fifty digits, without sympy: numbers, letters, + - \cdot / ^ !, fractions, roots, functions.
 
-A formula in another language is no formula here (None), and is left to sympy. Every operation is bounded, so this runs anywhere.
+What else is written is no formula here (None), and is left to sympy. Every operation is bounded, so this runs anywhere.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from raml_eval.grading.math_tokens import GREEK, Tokens, letters_of, points, tokenize
 
 DIGITS = 50
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
-_REALS = (1.3719, -0.7431, 2.2361, 0.4142, -1.618, 3.3019)
-_WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14)
-_TOKEN = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<symbol>[a-zA-Z](?:_(?:\{\w{1,8}\}|\w))?)|(?P<sign>[-+/^!(){}|\[\]_])| +"
-)
-_GREEK = frozenset(
-    r"\alpha \beta \gamma \delta \epsilon \varepsilon \theta \lambda \mu \nu \rho \sigma \tau \phi \varphi \omega \Delta \Omega".split()
-)
 _FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
               r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
 
@@ -31,16 +23,16 @@ class _NoFormula(Exception):
 
 def same_value(left: str, right: str) -> bool | None:
     """Whether two formulas have the same value, at several points where they have letters; None where either is none."""
-    tokens = _tokenize(left), _tokenize(right)
-    if tokens[0] is None or tokens[1] is None:
+    a, b = tokenize(left), tokenize(right)
+    if a is None or b is None:
         return None
     import mpmath
 
     with mpmath.workdps(DIGITS):
         compared = 0
-        for point in _points(*tokens):
+        for point in points(a, b):
             try:
-                values = [_Reader(side, point).read() for side in tokens]
+                values = [_Reader(side, point).read() for side in (a, b)]
             except _NoFormula:
                 return None
             except (ZeroDivisionError, OverflowError, ValueError, TypeError):
@@ -50,14 +42,14 @@ def same_value(left: str, right: str) -> bool | None:
             compared += 1
             if abs(values[0] - values[1]) > _CLOSE * max(abs(values[0]), abs(values[1])):
                 return False
-        needed = 2 if _letters(*tokens) else 1
+        needed = 2 if letters_of(a, b) else 1
         return True if compared >= needed else None
 
 
 def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
     """Whether the value of a formula without letters rounds, or is cut, to the decimal; None where it has no value."""
-    tokens = _tokenize(formula)
-    if tokens is None or _letters(tokens):
+    tokens = tokenize(formula)
+    if tokens is None or letters_of(tokens):
         return None
     import mpmath
 
@@ -69,42 +61,10 @@ def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
         return bool(abs(value - mpmath.mpf(decimal)) < mpmath.mpf(10) ** -decimals)
 
 
-@functools.lru_cache(maxsize=8192)
-def _tokenize(text: str) -> tuple[tuple[str, str], ...] | None:
-    tokens, position = [], 0
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None or len(tokens) > 300:
-            return None
-        position = match.end()
-        if match.lastgroup is not None:
-            tokens.append((match.lastgroup, match[0].replace("{", "").replace("}", "") if match["symbol"] else match[0]))
-    return tuple(tokens)
-
-
-def _letters(*sides: tuple[tuple[str, str], ...]) -> list[str]:
-    names = {text for side in sides for kind, text in side if kind == "symbol" or text in _GREEK}
-    return sorted(names - {"i", "e"})
-
-
-def _points(*sides: Any) -> Iterator[dict[str, Any]]:
-    import mpmath
-
-    letters = _letters(*sides)
-    if not letters:
-        yield {}
-        return
-    steps = any(text in ("!", r"\binom", r"\lfloor", r"\lceil") for side in sides for _, text in side)
-    values = _WHOLE if steps else _REALS
-    for shift in range(len(values)):
-        # A step of its own for each letter keeps x+y and 2x apart.
-        yield {name: mpmath.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
-
-
 class _Reader:
     """One evaluation of a formula, token by token, by recursive descent."""
 
-    def __init__(self, tokens: tuple[tuple[str, str], ...], point: Mapping[str, Any]) -> None:
+    def __init__(self, tokens: Tokens, point: Mapping[str, Any]) -> None:
         self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
 
     def read(self) -> Any:
@@ -222,10 +182,10 @@ class _Reader:
 
     def _mixed(self, whole: Any, text: str) -> Any:
         parts = [token for _, token in self._tokens[self._at : self._at + 7]]
-        if text.isdigit() and len(parts) == 7 and parts[0] == r"\frac" and parts[2].isdigit() and parts[5].isdigit():
-            if (parts[1], parts[3], parts[4], parts[6]) == ("{", "}", "{", "}"):
-                self._at += 7
-                return whole + type(whole)(parts[2]) / type(whole)(parts[5])
+        braced = parts[:2] + parts[3:5] + parts[6:] == [r"\frac", "{", "}", "{", "}"]
+        if text.isdigit() and braced and parts[2].isdigit() and parts[5].isdigit():
+            self._at += 7
+            return whole + type(whole)(parts[2]) / type(whole)(parts[5])
         return whole
 
     def _command(self, text: str) -> Any:
@@ -279,7 +239,7 @@ class _Reader:
         if self._peek() in ("(", "{"):
             return self._atom()
         value = self._atom()
-        while self._at < len(self._tokens) and (self._tokens[self._at][0] == "symbol" or self._peek() in (r"\pi", *_GREEK)):
+        while self._at < len(self._tokens) and (self._tokens[self._at][0] == "symbol" or self._peek() in (r"\pi", *GREEK)):
             value = value * self._atom()
         if self._peek() in ("^", "/", "!"):
             raise _NoFormula

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from raml_eval.errors import SourceError, TaskError
+from raml_eval.grading.boxes import last_box
 from raml_eval.grading.choice import LETTERS, gold_letter
-from raml_eval.grading.extract import last_box
 from raml_eval.grading.rules import quick_decision
 
 NO_TARGET = "no target"

@@ -1,0 +1,55 @@
+"""The tokens of a simple formula, its letters, and the points at which two formulas are compared."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+Tokens = tuple[tuple[str, str], ...]
+
+_REALS = (1.3719, -0.7431, 2.2361, 0.4142, -1.618, 3.3019)
+_WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14)
+_TOKEN = re.compile(
+    r"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<symbol>[a-zA-Z](?:_(?:\{\w{1,8}\}|\w))?)|"
+    r"(?P<sign>[-+/^!(){}|\[\]_])| +"
+)
+_NAMES = "alpha beta gamma delta epsilon varepsilon theta lambda mu nu rho sigma tau phi varphi omega Delta Omega"
+GREEK = frozenset(f"\\{name}" for name in _NAMES.split())
+
+
+@functools.lru_cache(maxsize=8192)
+def tokenize(text: str) -> Tokens | None:
+    """The tokens of a formula, as (kind, text); None where something in it is none, or there are over 300."""
+    tokens: list[tuple[str, str]] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None or len(tokens) > 300:
+            return None
+        position = match.end()
+        if match.lastgroup is not None:
+            tokens.append((match.lastgroup, match[0].replace("{", "").replace("}", "") if match["symbol"] else match[0]))
+    return tuple(tokens)
+
+
+def letters_of(*sides: Tokens) -> list[str]:
+    """The variables in the formulas, sorted."""
+    names = {text for side in sides for kind, text in side if kind == "symbol" or text in GREEK}
+    return sorted(names - {"i", "e"})
+
+
+def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
+    """Where formulas are compared: a value for each of their letters, the same for all; one empty point for none."""
+    import mpmath
+
+    letters = letters_of(*sides)
+    if not letters:
+        yield {}
+        return
+    steps = any(text in ("!", r"\binom", r"\lfloor", r"\lceil") for side in sides for _, text in side)
+    values = _WHOLE if steps else _REALS
+    for shift in range(len(values)):
+        # A step of its own for each letter keeps x+y and 2x apart.
+        yield {name: mpmath.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
