@@ -163,8 +163,10 @@ class Crew:
     def _own_process(self) -> _Process:
         self._refuse_closed()
         own: _Process | None = getattr(self._own, "process", None)
-        if own is not None and own.process.poll() is None:
-            return own
+        if own is not None:
+            if own.process.poll() is None:
+                return own
+            own.kill()
         self._own.process = process = _Process(self.timeout_s)
         with self._lock:
             self._alive = {other for other in self._alive if other.process.returncode is None} | {process}
