@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Count, Number, Text, Texts
+from raml_eval.cli.options import Count, Number, Places, Text, Texts
 
 
 def regrade(
@@ -47,3 +47,20 @@ def regrade(
     if failed:
         print(f"{failed} samples could not be graded and keep their verdicts", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def audit(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    against: Annotated[Places, typer.Option(help="Run directory whose majorities are compared; repeatable.")] = None,
+    format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
+    limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
+) -> None:
+    """Likely errors of the grader, the most suspicious first."""
+    from raml_eval.grouping import with_classes
+    from raml_eval.reporting.audit import audit_run, render_audit
+    from raml_eval.reporting.listing import check_format
+    from raml_eval.store import read_run
+
+    check_format(format)
+    runs = [with_classes(read_run(path, drawn=False)) for path in (run, *(against or ()))]
+    print(render_audit(audit_run(runs[0], runs[1:]), format, limit))

@@ -192,8 +192,8 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
     if len({*base.grader_versions, *new.grader_versions}) > 1:
         before, after = (" and ".join(run.grader_versions) or "an unknown grader" for run in (base, new))
         notes.append(
-            f"warning: graded by different graders, {before} in {base.name} and {after} in {new.name}, so a difference could be "
-            f"theirs; `raml-eval regrade` grades both by one"
+            f"warning: graded by different graders, {before} in {base.name} and {after} in {new.name}, so a difference "
+            f"could be theirs; `raml-eval regrade` grades both by one"
         )
     old, now = (flatten(run.manifest.get("protocol", {})) for run in (base, new))
     tasks = {f"tasks.{cell.task}." for cell in cells}

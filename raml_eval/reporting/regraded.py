@@ -67,7 +67,7 @@ def _count_cell(task: str, budget: Budget, pairs: Sequence[tuple[SampleRecord, G
 
 
 def render_regrading(done: Regrading, format: str = "terminal") -> str:
-    """The regrading as text: terminal or markdown, or json: one line with every change. Raises ConfigError for another format."""
+    """The regrading as text: terminal or markdown, or json: every change in one line. Raises ConfigError for another."""
     check_format(format)
     cells = count_regraded(done)
     if format == "json":
