@@ -65,13 +65,12 @@ class BackendDescription:
 class Judgement:
     """What a judge model said of one candidate answer to one question; asked once, whatever samples gave it.
 
-    digest is that of the whole candidate, of which candidate is the part that was sent. verdict is equivalent, different,
-    unclear, or unavailable (the reply could not be read); reason is the model's own, or why there is none.
+    verdict is equivalent, different, unclear, or unavailable (the reply could not be read); reason is the model's own, or
+    what stood in its place.
     """
 
     task: str
     question_id: str
-    digest: str
     candidate: str
     model: str
     prompt_version: str

@@ -109,7 +109,7 @@ def test_a_regrading_of_one_task_covers_that_task_alone(stored: Path) -> None:
     whole = files(stored)
     assert again(stored, tasks=["sums"]).layer is None
     assert files(stored) == whole  # every sample is known to be this grader's: nothing to note
-    with pytest.raises(ConfigError, match=r"no task 'leters'\. Did you mean letters\?"):
+    with pytest.raises(ConfigError, match=r"there is no task 'leters'\. Did you mean letters\?"):
         again(stored, tasks=["leters"])
 
 

@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # drawing help with rich takes longer than all the rest of the start
 )
-for command in (run, results.report, results.compare, grading.regrade, grading.audit):
+for command in (run, results.report, results.compare, grading.regrade, grading.audit, grading.show, grading.judge):
     app.command()(command)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(boards.app, name="leaderboard")

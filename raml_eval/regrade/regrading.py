@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from raml_eval.descriptions import StoredRun
-from raml_eval.errors import ConfigError, StoreError, near_names
+from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grouping import ungrouped
 from raml_eval.progress import Progress
@@ -77,7 +77,7 @@ def regrade_run(
         watch = _Stopwatch()
         with watch("reading"):
             run = read_run(directory, drawn=False)
-        chosen = _choose_tasks(run, tasks)
+        chosen = choose_names("task", tasks, run.tasks)
         records = [record for record in run.records if record.key.task in chosen]
         limit_s = timeout_s or run.manifest["config"].get("grading", {}).get("timeout_s") or TIMEOUT_S
         with Crew(workers or usable_cores(), limit_s) as crew:
@@ -110,15 +110,6 @@ def _check_version(wanted: str | None) -> None:
             f"--grader-version {wanted} is wanted, and the installed grader is version {GRADER_VERSION}. Only the installed "
             f"one can grade: install the raml-eval whose raml_eval.grading.GRADER_VERSION is {wanted}, or drop the flag."
         )
-
-
-def _choose_tasks(run: StoredRun, tasks: Sequence[str]) -> tuple[str, ...]:
-    for task in tasks:
-        if task not in run.tasks:
-            raise ConfigError(
-                f"run {run.name} has no task {task!r}.{near_names(task, run.tasks)} It has {', '.join(run.tasks)}."
-            )
-    return tuple(task for task in run.tasks if not tasks or task in tasks)
 
 
 def _grade_all(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raml_eval.descriptions import StoredRun
+from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.render import percent
 from raml_eval.tables import MACRO, STABILITY, Row, budget_label, frame_rows, is_greedy, missing_samples, n_planned, run_labels
 from raml_eval.types import Status, Trajectory
@@ -203,6 +204,13 @@ def _graders(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(text, frozenset({(label, None, None)}))]
 
 
+def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    return [
+        (text, frozenset((label, cell.task, budget_label(cell.budget)) for cell in cells if cell.accepted))
+        for text, cells in judge_notes(run)
+    ]
+
+
 _FINDERS = (
     _partial,
     _subset,
@@ -216,4 +224,5 @@ _FINDERS = (
     _unpaired,
     _engine,
     _graders,
+    _judged,
 )

@@ -36,7 +36,7 @@ def read_judgements(directory: Path) -> list[Judgement]:
 def judgement_key(judgement: Judgement) -> tuple[str, ...]:
     """What is asked once: the candidate to the question, by this model with this prompt."""
     j = judgement
-    return j.task, j.question_id, j.digest, j.model, j.prompt_version
+    return j.task, j.question_id, j.candidate, j.model, j.prompt_version
 
 
 def _read(line: Mapping[str, Any]) -> Judgement:
