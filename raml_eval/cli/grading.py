@@ -42,7 +42,7 @@ def regrade(
         except KeyboardInterrupt:
             print(f"\ninterrupted; {run} is as it was", file=sys.stderr)
             raise typer.Exit(130) from None
-        print(render_regrading(done, format))
+        _print(render_regrading(done, format))
         failed += len(done.failed)
     if failed:
         print(f"{failed} samples could not be graded and keep their verdicts", file=sys.stderr)
@@ -63,7 +63,7 @@ def audit(
 
     check_format(format)
     runs = [with_classes(read_run(path, drawn=False)) for path in (run, *(against or ()))]
-    print(render_audit(audit_run(runs[0], runs[1:]), format, limit))
+    _print(render_audit(audit_run(runs[0], runs[1:]), format, limit))
 
 
 def show(
@@ -78,7 +78,7 @@ def show(
     from raml_eval.reporting.show import show_question
     from raml_eval.store import read_run
 
-    print(show_question(read_run(run, drawn=False), task, question, sample, budget, full))
+    _print(show_question(read_run(run, drawn=False), task, question, sample, budget, full))
 
 
 def judge(
@@ -117,7 +117,7 @@ def judge(
     except KeyboardInterrupt:
         print("\ninterrupted; what was judged is stored, and the same command goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None
-    print(render_judging(done, format))
+    _print(render_judging(done, format))
     if done.n_failed:
         print(f"{done.n_failed} requests failed; run the same command again to retry them", file=sys.stderr)
         raise typer.Exit(1)
@@ -133,3 +133,9 @@ def _read_key(variable: str | None) -> str | None:
     if not os.environ.get(variable):
         raise ConfigError(f"environment variable {variable} is not set; --api-key-env names the one that holds the key.")
     return os.environ[variable]
+
+
+def _print(text: str) -> None:
+    """Print a text of any characters; those that the terminal's encoding lacks come as escapes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
