@@ -44,7 +44,11 @@ def spellings(rng: random.Random) -> tuple[str, list[str], list[str]]:
         n = a * b * c
         return str(n), [str(n), f"{n:,}", f"{n}.0"], [str(n + k) for k in (1, 2, 10)]
     if kind == 1:
-        return rf"\frac{{{a}}}{{{b}}}", [rf"\dfrac{{{a}}}{{{b}}}", f"{a}/{b}", rf"\frac{a}{{{b}}}"], [f"{b}/{a}", f"{a}"]
+        return (
+            rf"\frac{{{a}}}{{{b}}}",
+            [rf"\dfrac{{{a}}}{{{b}}}", f"{a}/{b}", rf"\frac{{ {a} }}{{ {b} }}"],
+            [f"{b}/{a}", f"{a}"],
+        )
     if kind == 2:
         return rf"{a}\sqrt{{{b}}}", [rf"{a}\sqrt{{{b}}}", rf"\sqrt{{{a * a * b}}}"], [rf"{b}\sqrt{{{a}}}", rf"\sqrt{{{c}}}"]
     if kind == 3:

@@ -60,7 +60,7 @@ def test_sound_verdicts_raise_no_suspicion(tmp_path: Path) -> None:
         ("incorrect, gold in a box", ask(0, "12"), Drawn(r"\boxed{12} or rather \boxed{x}", given("incorrect", "x"))),
         ("incorrect, gold in the last line", ask(0, "12"), Drawn("a is 3\nand so it is 12.", given("incorrect", "3"))),
         ("looks equal", ask(0, r"\text{Even}"), Drawn(r"\boxed{even}", given("incorrect", "even"))),
-        ("looks equal", ask(0, "-5"), Drawn(r"\boxed{5}", given("incorrect", "5"))),
+        ("equal but for punctuation", ask(0, "-5"), Drawn(r"\boxed{5}", given("incorrect", "5"))),
         ("accepted, texts differ", ask(0, "12"), Drawn(r"\boxed{\text{Monday}}", given("correct", r"\text{Monday}"))),
         ("accepted, texts differ", ask(0, "(1,2)"), Drawn(r"\boxed{7}", given("correct", "7"))),
         ("accepted, texts differ", ask(0, "x"), Drawn("", given("correct", "x^2+y^2+z^2+a^2+b^2+c^2-d^2-e^2-f^2-g^2"))),
@@ -146,8 +146,8 @@ def test_two_signs_on_one_answer_are_one_finding(tmp_path: Path) -> None:
     assert set(finding.reasons) == {"looks equal"}
     samples = [Drawn(r"\boxed{-12}", given("incorrect", "-12"))] * 5
     (finding,) = audit(tmp_path / "more", [ask(0, "12")], samples).findings
-    assert set(finding.reasons) == {"majority wrong", "looks equal"}
-    assert finding.suspicion == pytest.approx(1 - (1 - 0.45) * (1 - 0.7))
+    assert set(finding.reasons) == {"majority wrong", "equal but for punctuation"}
+    assert finding.suspicion == pytest.approx(1 - (1 - 0.23) * (1 - 0.7))
 
 
 def test_the_command_prints_every_form_and_no_escapes(tmp_path: Path) -> None:
@@ -171,11 +171,12 @@ def test_the_command_prints_every_form_and_no_escapes(tmp_path: Path) -> None:
         (r"\left(1, 2\right)", "(1,2)", 1.0),
         ("２\u200a", "2", 1.0),
         ("50%", r"50\%", 1.0),
-        ("1.5", "15", 0.5),
-        ("-5", "5", 0.5),
-        ("1/2", "12", 0.5),
-        (r"\frac{1}{23}", r"\frac{12}{3}", 0.5),
-        ("4343_6", "43436", 0.5),
+        ("1.5", "15", 0.25),
+        ("-5", "5", 0.25),
+        ("1/2", "12", 0.25),
+        (r"\frac{1}{23}", r"\frac{12}{3}", 0.25),
+        ("4343_6", "43436", 0.25),
+        ("(1,2]", "1, 2", 0.5),
         ("12", "13", 0.0),
         ("", "", 0.0),
         ("?", "!", 0.0),

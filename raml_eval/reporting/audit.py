@@ -28,7 +28,7 @@ from raml_eval.types import Question, SampleRecord
 
 LIMIT = 20  # findings shown
 SHOWN_END = 200  # characters of an answer's end
-VARIETY = 0.97  # each further finding of a reason ranks a little lower, so that the first lines show several reasons
+VARIETY = 0.94  # each further finding of a reason ranks a little lower, so that the first lines show several reasons
 QuestionKey = tuple[str, str]
 
 

@@ -14,6 +14,7 @@ _DRESSING = re.compile(
     r"\\(?:[bB]igg?[lr]?|(?:text|math)(?:bf|it|rm|sf|tt|cal)?|mbox|operatorname|boxed|fbox|q?quad)(?![a-zA-Z])|\\(?=[%$#&{}])"
 )
 _NO_MEANING = re.compile(r"[^\w+\-./^=<>()\[\]%,]")
+_NO_VALUE = re.compile(r"[^\w+\-./^<>]")
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+|[^\s\w]|_")
 _PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+(?:e[-+]?\d+)?%?|[-+]?(?:frac)?\d+/?\d+")
 _SEVERAL = re.compile(r"[<>≤≥,;]|\\(?:leq?|geq?|lt|gt|cup|infty)(?![a-zA-Z])|\b(?:and|or)\b")
@@ -42,10 +43,14 @@ def bare_text(text: str) -> str:
 
 
 def looks_equal(a: str, b: str) -> float:
-    """1 where two texts differ in layout alone, 0.5 where in punctuation and signs too, else 0."""
-    if firm_text(a) and firm_text(a) == firm_text(b):
+    """1 where two texts differ in layout alone; 0.5 in brackets, commas and the like; 0.25 in signs and points too; else 0."""
+    firm = firm_text(a), firm_text(b)
+    if firm[0] and firm[0] == firm[1]:
         return 1.0
-    return 0.5 if bare_text(a) and bare_text(a) == bare_text(b) else 0.0
+    bare = bare_text(a)
+    if not bare or bare != bare_text(b):
+        return 0.0
+    return 0.5 if _NO_VALUE.sub("", firm[0]) == _NO_VALUE.sub("", firm[1]) else 0.25
 
 
 def text_pattern(text: str) -> re.Pattern[str] | None:

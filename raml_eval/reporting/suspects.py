@@ -73,7 +73,8 @@ def suspect_sample(record: SampleRecord, question: Question, golds: Golds) -> It
     if record.status is Status.INCORRECT:
         likeness = max((looks_equal(text, extracted) for text in golds.texts), default=0.0) if extracted else 0.0
         if likeness:
-            yield Suspect("looks equal", 0.92 if likeness == 1.0 else 0.45, record)
+            reason = "looks equal" if likeness == 1.0 else "equal but for punctuation"
+            yield Suspect(reason, 0.92 * likeness, record)
         boxes = [_close(box) for box in _BOX.findall(record.answer[-20 * END :])]
         if likeness < 1.0 and any(looks_equal(text, box) == 1.0 for text in golds.texts for box in boxes):
             yield Suspect("incorrect, gold in a box", 0.75, record)
