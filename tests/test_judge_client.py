@@ -59,6 +59,7 @@ def test_a_chat_is_asked_in_the_common_form(chat: Chat) -> None:
         Reply(raw=b'{"choices": [{"message": {"content": ["parts"]}}]}'),
         Reply(raw=b"\xff\xfe\x00"),
         Reply(raw=b""),
+        Reply(raw=b"no gzip", headers={"Content-Encoding": "gzip"}),
         Reply(cut=True),
     ],
     ids=lambda reply: f"{reply.status}-{(reply.raw or b'')[:10]!r}{'-cut' * reply.cut}",

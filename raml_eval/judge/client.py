@@ -117,7 +117,7 @@ class ChatClient:
                     text = self._redact(await _read_body(response))
         except TimeoutError:
             return None, f"no whole reply within {self.timeout_s:g} s", None
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
             return None, self._redact(f"{type(error).__name__}: {error}"), None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
             raise EndpointRefused(f"{self.address} cannot be asked: {self._redact(str(error))}") from None
