@@ -57,7 +57,7 @@ def judgements(path: Path) -> list[dict[str, str]]:
 
 def test_each_distinct_rejected_answer_is_asked_once_and_verdicts_stand(stored: Path, chat: Chat) -> None:
     before = (stored / "samples.jsonl").read_bytes()
-    done = cli("judge", stored, "--endpoint", chat.url, "--model", "tiny", "--quiet")
+    done = cli("judge", stored, "--endpoint", chat.url, "--model", "tiny", "--quiet", "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert sorted((line["candidate"], line["verdict"]) for line in judgements(stored)) == [
         ("13", "different"), ("a dozen", "equivalent"), ("it comes to twelve I would say", "different")
