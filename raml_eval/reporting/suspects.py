@@ -16,6 +16,7 @@ from raml_eval.types import Budget, Question, SampleRecord, Status
 
 END = 300  # characters of an answer in which its conclusion is looked for
 MIN_VOTES = 4
+SELF_GRADED = ("math", "choice", "exact")  # kinds whose gold in a box is a right answer
 NO_TEXT = ("code", "grid")  # kinds whose gold does not stand in an answer as it is
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{([^\n]{1,300})")
 _GRADED = (Status.CORRECT, Status.INCORRECT)
@@ -157,7 +158,7 @@ def suspect_votes(own: Mapping[Budget, Vote], others: Sequence[Vote]) -> Iterato
 def suspect_golds(questions: Iterable[tuple[Question, SampleRecord]], pool: GradingPool) -> Iterator[Suspect]:
     """The golds that no grader can read; each comes with a sample of its question."""
     for question, record in questions:
-        if question.grader in NO_TEXT or not question.target.strip():
+        if question.grader not in SELF_GRADED or not question.target.strip():
             continue
         problem = _problem_of(question, pool)
         if problem:
