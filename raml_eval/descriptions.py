@@ -62,6 +62,24 @@ class BackendDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge model said of one candidate answer to one question; asked once, whatever samples gave it.
+
+    verdict is equivalent, different, unclear, or unavailable (the reply could not be read); reason is the model's own, or
+    what stood in its place.
+    """
+
+    task: str
+    question_id: str
+    candidate: str
+    model: str
+    prompt_version: str
+    verdict: str
+    reason: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredRun:
     """A run directory read back. records are the finished samples; planned ones that are missing are simply not there.
 
@@ -82,6 +100,7 @@ class StoredRun:
     classes: Mapping[tuple[str, str], Mapping[str, int]]
     n_errors: int = 0  # samples that failed and are owed
     grader_versions: tuple[str, ...] = ()  # whose verdicts the records hold; several: regrade to compare them
+    judgements: tuple[Judgement, ...] = ()  # second opinions; the records' own verdicts do not know them
 
     @property
     def imported(self) -> Mapping[str, Any] | None:

@@ -64,3 +64,12 @@ def near_names(wanted: str, known: Iterable[str]) -> str:
     """The words ' Did you mean a, b?' for names close to the wanted one; empty where none is."""
     close = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.5)
     return f" Did you mean {', '.join(close)}?" if close else ""
+
+
+def choose_names(noun: str, wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The wanted names in the order of the known ones; all of those where none is wanted. Raises ConfigError for another."""
+    names, asked = list(known), list(wanted)
+    for name in asked:
+        if name not in names:
+            raise ConfigError(f"there is no {noun} {name!r}.{near_names(name, names)} There are {', '.join(names)}.")
+    return tuple(name for name in names if not asked or name in asked)

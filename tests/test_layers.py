@@ -12,7 +12,7 @@ LAYERS = [
         "backends", "prompts", "formats", "thinking", "tasks", "grading", "store", "counts", "metrics", "majority",
         "intervals", "progress", "plan", "weights", "lifeline",
     ],
-    ["grouping", "inputs", "provenance", "runner", "session", "tables", "importing"],
+    ["grouping", "importing", "inputs", "judge", "provenance", "regrade", "runner", "session", "tables"],
     ["reporting", "api"],
     ["cli", "__main__", "__init__"],
 ]  # fmt: skip

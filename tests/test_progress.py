@@ -26,3 +26,9 @@ def test_quiet_prints_nothing() -> None:
     with Progress(1, stream=stream, quiet=True) as progress:
         progress.advance(samples=1)
     assert stream.getvalue() == ""
+
+
+def test_other_things_than_samples_are_counted_by_their_name() -> None:
+    with Progress(4, stream=io.StringIO(), noun="judgements") as progress:
+        progress.advance(samples=2)
+        assert re.fullmatch(r"2/4 judgements · [\d,.]+ judgements/s · \d+:\d\d:\d\d left", progress.line())

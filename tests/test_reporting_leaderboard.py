@@ -54,6 +54,13 @@ def test_an_entry_holds_numbers_with_intervals_and_where_they_came_from(board: P
     assert list(path.parent.iterdir()) == [path]  # no draft stays
 
 
+def test_an_entry_names_the_graders_whose_verdicts_it_holds(board: Path) -> None:
+    regraded = replace(entrant("org/model"), grader_versions=("2", "3"))
+    regraded = replace(regraded, manifest={**regraded.manifest, "grader_version": "1"})
+    entry = json.loads(add_entry(board, regraded).read_text(encoding="utf-8"))
+    assert entry["manifest"]["grader_version"] == "2, 3"
+
+
 def test_the_readme_ranks_entries_and_breaks_ties_by_name(board: Path) -> None:
     for model, hits in (("b", 2), ("a", 2), ("best", 4), ("worst", 0)):
         add_entry(board, entrant(model, hits))

@@ -163,3 +163,25 @@ def test_the_curve_needs_more_than_one_budget() -> None:
     single = make_run(by_row(lambda row: 1), budgets=(16,))
     assert build_report([single], build_frame([single])).curve == ()
     assert len(build_report([RUN], build_frame([RUN])).curve) == 3
+
+
+def test_several_graders_are_told_beside_the_accuracies() -> None:
+    mixed = replace(RUN, grader_versions=("1", "2"))
+    report = build_report([mixed], build_frame([mixed]))
+    (number,) = (i for i, note in enumerate(report.notes, 1) if note.startswith("verdicts of several graders, 1 and 2"))
+    for table in (section.tables[0] for section in report.sections):  # that of the accuracies
+        assert all(any(number in cell.marks for cell in row) for row in table.rows)
+    for versions in ((), ("1",)):
+        one = replace(RUN, grader_versions=versions)
+        assert not any("grader" in note for note in build_report([one], build_frame([one])).notes)
+
+
+def test_runs_of_different_graders_are_told_apart() -> None:
+    first, second = (
+        replace(make_run(by_row(lambda row: 2), name=name), grader_versions=(version,))
+        for name, version in (("a", "1"), ("b", "2"))
+    )
+    notes = build_report([first, second], build_frame([first, second])).notes
+    assert any("graded by different graders, a by 1, b by 2" in note for note in notes)
+    same = replace(second, grader_versions=("1",))
+    assert not any("graders" in note for note in build_report([first, same], build_frame([first, same])).notes)

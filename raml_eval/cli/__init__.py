@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli import boards, results, tasks
+from raml_eval.cli import boards, grading, results, tasks
 from raml_eval.cli.evaluate import run
 from raml_eval.cli.importing import import_
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # drawing help with rich takes longer than all the rest of the start
 )
-for command in (run, results.report, results.compare):
+for command in (run, results.report, results.compare, grading.regrade, grading.audit, grading.show, grading.judge):
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(tasks.app, name="tasks")

@@ -137,8 +137,8 @@ def _check_timeouts(run: StoredRun, cell: tuple[str, Budget], counts: Sequence[Q
     if stopped > TIMEOUTS_ALLOWED * drawn:
         raise MetricError(
             f"the grader was stopped on {stopped} of {drawn} compared samples of {cell[0]} at {cell[1]} in run {run.name}, "
-            f"wanted at most {TIMEOUTS_ALLOWED:.0%}: a difference could be the grader's. Raise grading.timeout_s and grade "
-            f"again."
+            f"wanted at most {TIMEOUTS_ALLOWED:.0%}: a difference could be the grader's. Grade both again with more time: "
+            f"`raml-eval regrade --timeout SECONDS`."
         )
 
 
@@ -190,6 +190,12 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
     ]
     if left_out:
         notes.append(f"left out, since only one run has it: {', '.join(left_out)}")
+    if len({*base.grader_versions, *new.grader_versions}) > 1:
+        before, after = (" and ".join(run.grader_versions) or "an unknown grader" for run in (base, new))
+        notes.append(
+            f"warning: graded by different graders, {before} in {base.name} and {after} in {new.name}, so a difference "
+            f"could be theirs; `raml-eval regrade` grades both by one"
+        )
     old, now = (flatten(run.manifest.get("protocol", {})) for run in (base, new))
     tasks = {f"tasks.{cell.task}." for cell in cells}
     keys = [

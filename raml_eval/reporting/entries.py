@@ -33,6 +33,8 @@ def make_entry(run: StoredRun, board: Board) -> Entry:
     run = _restrict(run, board)
     ids = {task: sorted(q for owner, q in run.questions if owner == task) for task in board.tasks}
     facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
+    if run.grader_versions:  # the manifest's is that of the first sitting; a regrading may have come since
+        facts["grader_version"] = ", ".join(run.grader_versions)
     rows = [{name: row[name] for name in KEPT} for row in frame_rows(build_frame([run], k=[board.k]))]
     return {
         "schema_version": ENTRY_VERSION,

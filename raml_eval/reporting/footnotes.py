@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.imports import import_notes
+from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.render import percent
 from raml_eval.tables import MACRO, STABILITY, Row, budget_label, frame_rows, is_greedy, missing_samples, n_planned, run_labels
 from raml_eval.types import Status, Trajectory
@@ -39,12 +40,21 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
         prefix = f"{label}: " if len(runs) > 1 else ""
         for find in _FINDERS:
             found += [Footnote(prefix + text, places) for text, places in find(run, label, own)]
-    return found
+    return found + _graded_apart(runs)
 
 
 def footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[str]:
     """The texts of all caveats, in the order of their numbers from 1."""
     return [note.text for note in find_footnotes(runs, frame)]
+
+
+def _graded_apart(runs: Sequence[StoredRun]) -> list[Footnote]:
+    graders = dict(zip(run_labels(runs), (run.grader_versions for run in runs), strict=True))
+    if len({versions for versions in graders.values() if versions}) < 2:
+        return []
+    listed = _list_some([f"{label} by {' and '.join(versions) or 'an unknown one'}" for label, versions in graders.items()])
+    text = f"the runs were graded by different graders, {listed}: `raml-eval regrade` grades them all by one"
+    return [Footnote(text, frozenset((label, None, None) for label in graders))]
 
 
 def _list_some(words: Sequence[str]) -> str:
@@ -189,6 +199,23 @@ def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(f"the engine ({engine.get('name')}) does not reproduce seeded draws", frozenset({(label, None, None)}))]
 
 
+def _graders(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    if len(run.grader_versions) < 2:
+        return []
+    text = (
+        f"verdicts of several graders, {' and '.join(run.grader_versions)}, stand side by side: `raml-eval regrade` grades all "
+        f"samples by one"
+    )
+    return [(text, frozenset({(label, None, None)}))]
+
+
+def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    return [
+        (text, frozenset((label, cell.task, budget_label(cell.budget)) for cell in cells if cell.accepted))
+        for text, cells in judge_notes(run)
+    ]
+
+
 _FINDERS = (
     _imported,
     _partial,
@@ -202,4 +229,6 @@ _FINDERS = (
     _redrawn,
     _unpaired,
     _engine,
+    _graders,
+    _judged,
 )

@@ -7,15 +7,17 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import StoreError
 from raml_eval.store import lines
-from raml_eval.store.grades import Layer, apply_layers, read_layers
+from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
-from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_manifest, write_manifest
+from raml_eval.store.judgements import read_judgements
+from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_manifest, sittings, write_manifest
 from raml_eval.types import Budget, Question, SampleKey, SampleRecord, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
@@ -196,16 +198,18 @@ def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
     return best
 
 
-def read_run(path: Path | str) -> StoredRun:
+def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     """A run directory read back: every planned question and every finished sample. It needs no lock and writes nothing.
 
-    Raises StoreError where the folder is none, CorruptStore where a line other than a torn last one cannot be read.
+    drawn False leaves out trajectories and token ids, which are most of a large run. Raises StoreError where the folder is
+    none, CorruptStore where a line other than a torn last one cannot be read.
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")
     questions = _read_all(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-    records = _read_all(path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget))
-    trajectories = _read_all(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id)
+    read_sample = partial(lines.read_sample, ids=drawn)
+    records = _read_all(path / "samples.jsonl", read_sample, lambda r: (r.key, r.budget))
+    trajectories = _read_all(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
     layers = read_layers(path)
     return StoredRun(
         directory=path,
@@ -220,15 +224,9 @@ def read_run(path: Path | str) -> StoredRun:
         trajectories=trajectories,
         classes=_read_classes(path / "classes.json"),
         n_errors=_count_owed(path / "errors.jsonl", records),
-        grader_versions=_grader_versions(manifest, layers, len(records)),
+        grader_versions=grader_versions(tuple(records.values()), layers, sittings(manifest)),
+        judgements=tuple(read_judgements(path)),
     )
-
-
-def _grader_versions(manifest: Manifest, layers: list[Layer], n_records: int) -> tuple[str, ...]:
-    """The graders whose verdicts stand: the last layer's, and those of the sittings that stored a sample after it."""
-    covered = layers[-1].n_graded if layers else 0
-    sittings = [s for s in manifest["sessions"] if "grader_version" in s and s.get("samples_after", n_records) > covered]
-    return tuple(sorted({*(s["grader_version"] for s in sittings), *(layer.grader_version for layer in layers[-1:])}))
 
 
 def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest: Manifest) -> dict[tuple[str, str], Question]:

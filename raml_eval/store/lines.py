@@ -114,8 +114,8 @@ def sample_line(record: SampleRecord) -> Line:
     return line
 
 
-def read_sample(line: Mapping[str, Any]) -> SampleRecord:
-    """The sample of one line of samples.jsonl."""
+def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
+    """The sample of one line of samples.jsonl; ids False leaves its answer_ids empty, most of the work of reading."""
     return SampleRecord(
         key=read_key(line),
         budget=line["budget"],
@@ -123,7 +123,7 @@ def read_sample(line: Mapping[str, Any]) -> SampleRecord:
         thinking_end=ThinkingEnd(line["thinking_end"]),
         n_thinking_tokens=_read_count(line["n_thinking_tokens"]),
         answer=line["answer"],
-        answer_ids=unpack_ids(line["answer_ids"]),
+        answer_ids=unpack_ids(line["answer_ids"]) if ids else (),
         answer_finish=Finish(line["answer_finish"]) if line["answer_finish"] else None,
         target=line["target"],
         grade=read_grade(line),

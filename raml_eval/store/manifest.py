@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
@@ -13,6 +14,11 @@ from raml_eval.errors import CorruptStore, StoreError
 
 Manifest = dict[str, Any]
 REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def protocol_digest(protocol: Mapping[str, Any]) -> str:
@@ -53,6 +59,12 @@ def grow_plan(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
         "samples": max(stored["samples"], wanted["samples"]),
         "limit": None if None in limits else max(limits),
     }
+
+
+def sittings(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The sittings of a run, each with the version of the grader that it stored its samples by where that is known."""
+    graders = {key: manifest[key] for key in ("grader_version",) if key in manifest}
+    return [{**graders, **sitting} for sitting in manifest["sessions"]]
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ import pandas as pd
 
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import MetricError
-from raml_eval.grading.pool import GradingPool
-from raml_eval.grouping import group_answers, ungrouped
+from raml_eval.grouping import with_classes
 from raml_eval.intervals import PairedDifference, macro_mean, paired_difference
 from raml_eval.store import read_run
 from raml_eval.tables.counted import (
@@ -67,13 +66,7 @@ class Run(StoredRun):
 
 def load_run(directory: Path | str) -> Run:
     """The run of a directory. Raises StoreError where it is none, CorruptStore where a line cannot be read."""
-    stored = read_run(directory)
-    if ungrouped(stored.records, stored.classes):
-        pool = GradingPool(workers=1)
-        try:
-            stored = replace(stored, classes=group_answers(stored.records, stored.questions, stored.classes, pool))
-        finally:
-            pool.close()
+    stored = with_classes(read_run(directory))
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 

@@ -1,0 +1,141 @@
+"""`raml-eval regrade`, `audit`, `show` and `judge`: the verdicts of a run, looked at again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raml_eval.cli.options import Count, Number, Places, Text, Texts
+
+
+def regrade(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    grader_version: Annotated[Text, typer.Option(help="Refuse any other than this version of the installed grader.")] = None,
+    task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
+    workers: Annotated[Count, typer.Option(min=1, help="Grading processes; one a core if not given.")] = None,
+    timeout: Annotated[Number, typer.Option(min=0.1, help="Seconds per comparison; the run's own if not given.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, and write nothing.")] = False,
+    format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
+    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+) -> None:
+    """Grade the stored answers anew; the old verdicts stay in the history. Exit code 1 where samples could not be graded."""
+    from raml_eval.regrade.regrading import regrade_run
+    from raml_eval.reporting.listing import check_format
+    from raml_eval.reporting.regraded import render_regrading
+
+    check_format(format)
+    failed = 0
+    for run in runs:
+        try:
+            done = regrade_run(
+                run,
+                grader_version=grader_version,
+                tasks=task or (),
+                workers=workers,
+                timeout_s=timeout,
+                dry_run=dry_run,
+                quiet=quiet,
+            )
+        except KeyboardInterrupt:
+            print(f"\ninterrupted; {run} is as it was", file=sys.stderr)
+            raise typer.Exit(130) from None
+        _print(render_regrading(done, format))
+        failed += len(done.failed)
+    if failed:
+        print(f"{failed} samples could not be graded and keep their verdicts", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def audit(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    against: Annotated[Places, typer.Option(help="Run directory whose majorities are compared; repeatable.")] = None,
+    format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
+    limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
+) -> None:
+    """Likely errors of the grader, the most suspicious first."""
+    from raml_eval.grouping import with_classes
+    from raml_eval.reporting.audit import audit_run, render_audit
+    from raml_eval.reporting.listing import check_format
+    from raml_eval.store import read_run
+
+    check_format(format)
+    runs = [with_classes(read_run(path, drawn=False)) for path in (run, *(against or ()))]
+    _print(render_audit(audit_run(runs[0], runs[1:]), format, limit))
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    task: Annotated[str, typer.Option(help="The question's task.")],
+    question: Annotated[str, typer.Option(help="The question's id, or the number of its row.")],
+    sample: Annotated[Count, typer.Option(help="This sample alone.")] = None,
+    budget: Annotated[Text, typer.Option(help="This budget alone: tokens, unlimited or off.")] = None,
+    full: Annotated[bool, typer.Option(help="Leave nothing of a text out.")] = False,
+) -> None:
+    """One question with its samples: thinking, answer, what was extracted, what decided, and all verdicts so far."""
+    from raml_eval.reporting.show import show_question
+    from raml_eval.store import read_run
+
+    _print(show_question(read_run(run, drawn=False), task, question, sample, budget, full))
+
+
+def judge(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    endpoint: Annotated[
+        str, typer.Option(help="Base address of an OpenAI-compatible server, such as http://localhost:8000/v1.")
+    ],
+    model: Annotated[str, typer.Option(help="The judge's name at that server.")],
+    api_key_env: Annotated[Text, typer.Option(help="Environment variable that holds the API key.")] = None,
+    task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
+    max_asked: Annotated[Count, typer.Option("--max", min=1, help="At most so many, the most given answers first.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 60.0,
+    retry_unavailable: Annotated[bool, typer.Option(help="Ask again where a reply could not be read.")] = False,
+    format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
+    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+) -> None:
+    """A model's second opinion on rejected answers, kept beside the verdicts. Exit code 1 where requests failed."""
+    from raml_eval.judge.client import ChatClient
+    from raml_eval.judge.judging import judge_run
+    from raml_eval.reporting.judged import render_judging
+    from raml_eval.reporting.listing import check_format
+
+    check_format(format)
+    client = ChatClient(endpoint, model, _read_key(api_key_env), timeout_s=timeout)
+    try:
+        done = judge_run(
+            run,
+            client,
+            tasks=task or (),
+            workers=workers,
+            max_asked=max_asked,
+            retry_unavailable=retry_unavailable,
+            quiet=quiet,
+        )
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was judged is stored, and the same command goes on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+    _print(render_judging(done, format))
+    if done.n_failed:
+        print(f"{done.n_failed} requests failed; run the same command again to retry them", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _read_key(variable: str | None) -> str | None:
+    import os
+
+    from raml_eval.errors import ConfigError
+
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise ConfigError(f"environment variable {variable} is not set; --api-key-env names the one that holds the key.")
+    return os.environ[variable]
+
+
+def _print(text: str) -> None:
+    """Print a text of any characters; those that the terminal's encoding lacks come as escapes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding))

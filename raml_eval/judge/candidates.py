@@ -1,0 +1,108 @@
+"""What a judge is asked, and what its judgements come to."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+from raml_eval.descriptions import Judgement, StoredRun
+from raml_eval.types import Budget, SampleRecord, Status
+
+REJECTED = (Status.NO_ANSWER, Status.INCORRECT)
+NOT_JUDGED = ("code",)  # kinds whose right answers are no text that could be compared
+SENT = 1500  # characters of a candidate, from its end
+Asked = tuple[str, str, str]  # task, question id, candidate
+
+
+def candidate_of(record: SampleRecord) -> str | None:
+    """What a judge sees of a rejected sample: the extracted answer, else the answer's end; None where nothing is asked."""
+    if record.status not in REJECTED:
+        return None
+    text = record.grade.answer if record.grade.answer is not None else record.answer
+    # A lone surrogate is no text that a request can carry.
+    return text.strip()[-SENT:].encode("utf-8", "replace").decode() or None
+
+
+def collect_candidates(run: StoredRun, tasks: Container[str]) -> Counter[Asked]:
+    """The distinct candidates of the tasks, each with the number of samples that gave it."""
+    candidates: Counter[Asked] = Counter()
+    for record in run.records:
+        key = (record.key.task, record.key.question_id)
+        if key[0] in tasks and key in run.questions and run.questions[key].grader not in NOT_JUDGED:
+            text = candidate_of(record)
+            candidates.update([(*key, text)] if text is not None else ())
+    return candidates
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCell:
+    """What one judge says of one task at one budget. by_rule and with_judge are avg@n, the mean over questions.
+
+    with_judge counts the accepted samples as correct beside those that the rules found correct; what was not asked, unclear
+    or unavailable stays rejected.
+    """
+
+    model: str
+    prompt_version: str
+    task: str
+    budget: Budget
+    n_samples: int
+    n_rejected: int
+    verdicts: Mapping[str, int]
+    by_rule: float
+    with_judge: float
+
+    @property
+    def accepted(self) -> int:
+        return self.verdicts.get("equivalent", 0)
+
+    @property
+    def n_judged(self) -> int:
+        return sum(self.verdicts.values())
+
+
+def judges_of(run: StoredRun) -> list[tuple[str, str]]:
+    """The judges of a run, each as model and prompt version, in the order in which they were first asked."""
+    return list(dict.fromkeys((judgement.model, judgement.prompt_version) for judgement in run.judgements))
+
+
+def count_judged(run: StoredRun, records: Iterable[SampleRecord]) -> list[JudgedCell]:
+    """A cell for each judge, task and budget of the records in which it judged a sample."""
+    cells: defaultdict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
+    for record in records:
+        cells[record.key.task, record.budget].append(record)
+    counted = []
+    for judge in judges_of(run):
+        said = judgements_by(run, *judge)
+        counted += [_count_cell(judge, *cell, given, said) for cell, given in cells.items()]
+    return [cell for cell in counted if cell.n_judged]
+
+
+def judgements_by(run: StoredRun, model: str, prompt_version: str) -> dict[Asked, Judgement]:
+    """What one judge said, by what it was asked."""
+    own = (j for j in run.judgements if (j.model, j.prompt_version) == (model, prompt_version))
+    return {(j.task, j.question_id, j.candidate): j for j in own}
+
+
+def _count_cell(
+    judge: tuple[str, str], task: str, budget: Budget, records: list[SampleRecord], said: Mapping[Asked, Judgement]
+) -> JudgedCell:
+    drawn = Counter(record.key.question_id for record in records)
+    right = Counter(record.key.question_id for record in records if record.grade.correct)
+    accepted: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    for record in records:
+        candidate = candidate_of(record)
+        judgement = None if candidate is None else said.get((task, record.key.question_id, candidate))
+        if judgement is not None:
+            verdicts[judgement.verdict] += 1
+            accepted[record.key.question_id] += judgement.verdict == "equivalent"
+
+    def average(*counts: Counter[str]) -> float:
+        return math.fsum(sum(count[question] for count in counts) / n for question, n in drawn.items()) / len(drawn)
+
+    n_rejected = sum(record.status in REJECTED for record in records)
+    averages = average(right), average(right, accepted)
+    return JudgedCell(*judge, task, budget, len(records), n_rejected, dict(verdicts), *averages)

@@ -1,0 +1,122 @@
+"""One sitting of a judge: what it was not asked yet is asked, and each judgement is on the disk before it is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from raml_eval.descriptions import Judgement, StoredRun
+from raml_eval.errors import RamlError, choose_names
+from raml_eval.judge.candidates import Asked, collect_candidates, judgements_by
+from raml_eval.judge.client import ChatClient, RequestFailed
+from raml_eval.judge.prompt import PROMPT_VERSION, REASON_KEPT, build_messages, read_reply
+from raml_eval.progress import Progress
+from raml_eval.store import RunDirectory, read_run
+from raml_eval.store.journal import Journal, cut_torn_line
+from raml_eval.store.judgements import FILE, judgement_line, read_judgements
+from raml_eval.store.manifest import now, read_manifest
+from raml_eval.types import Question
+
+MAX_FAILURES_IN_A_ROW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a sitting came to. run holds all judgements; n_left counts candidates that max_asked left for another time."""
+
+    run: StoredRun
+    model: str
+    tasks: tuple[str, ...]
+    n_asked: int
+    n_failed: int
+    n_left: int
+
+
+def judge_run(
+    directory: Path,
+    client: ChatClient,
+    *,
+    tasks: Sequence[str] = (),
+    workers: int = 8,
+    max_asked: int | None = None,
+    retry_unavailable: bool = False,
+    quiet: bool = False,
+) -> Judging:
+    """Every distinct rejected answer of the run has a judgement by the client's model in judgements.jsonl, or as many as asked.
+
+    The verdicts of the rules are untouched. What this model judged with this prompt is not asked again, but for unavailable
+    judgements with retry_unavailable. The answers that most samples gave come first. Raises ConfigError for an unknown task
+    and an endpoint that refuses, StoreError as read_run, RamlError where request after request fails; what is finished is
+    stored in all cases.
+    """
+    read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
+    lock = RunDirectory(directory)
+    try:
+        cut_torn_line(directory / FILE)
+        run = read_run(directory, drawn=False)
+        chosen = choose_names("task", tasks, run.tasks)
+        owed = _owed(run, chosen, client.model, retry_unavailable)
+        asked = owed[:max_asked]
+        journal = Journal(directory / FILE)
+        try:
+            with Progress(len(asked), quiet=quiet, noun="judgements") as progress:
+                asyncio.run(_ask_all(client, run.questions, asked, journal, progress, workers))
+        finally:
+            journal.close()
+        judged = replace(run, judgements=tuple(read_judgements(directory)))
+        n_failed = progress.errors
+        return Judging(judged, client.model, chosen, len(asked) - n_failed, n_failed, len(owed) - len(asked))
+    finally:
+        lock.close()
+
+
+def _owed(run: StoredRun, tasks: Sequence[str], model: str, retry_unavailable: bool) -> list[Asked]:
+    known = judgements_by(run, model, PROMPT_VERSION)
+    settled = {asked for asked, j in known.items() if not (retry_unavailable and j.verdict == "unavailable")}
+    return [asked for asked, _ in collect_candidates(run, tasks).most_common() if asked not in settled]
+
+
+async def _ask_all(
+    client: ChatClient,
+    questions: Mapping[tuple[str, str], Question],
+    asked: Sequence[Asked],
+    journal: Journal,
+    progress: Progress,
+    workers: int,
+) -> None:
+    waiting: Iterator[Asked] = iter(asked)
+    failures = 0
+
+    async def work() -> None:
+        nonlocal failures
+        for one in waiting:
+            try:
+                judgement = await _judge(client, questions[one[0], one[1]], one)
+            except RequestFailed as error:
+                failures += 1
+                progress.advance(errors=1)
+                if failures >= MAX_FAILURES_IN_A_ROW:
+                    told = f"{failures} requests in a row failed, the last with: {error}."
+                    raise RamlError(f"{told} What is judged is stored; mend the cause and run again.") from error
+                continue
+            failures = 0
+            await journal.append(judgement_line(judgement))
+            progress.advance(1)
+
+    async with client:
+        tasks = [asyncio.create_task(work()) for _ in range(workers)]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _judge(client: ChatClient, question: Question, asked: Asked) -> Judgement:
+    text = "\n\n".join(str(message["content"]) for message in question.messages if message.get("role") == "user")
+    reply = await client.ask(build_messages(text, question.options, question.target, asked[2]))
+    verdict, reason = read_reply(reply) or ("unavailable", f"unreadable: {reply[-REASON_KEPT:]}")
+    return Judgement(*asked, client.model, PROMPT_VERSION, verdict, reason, now())

@@ -1,0 +1,1 @@
+"""Regrading: the stored answers graded anew by the installed grader, without an engine; the old verdicts are kept."""

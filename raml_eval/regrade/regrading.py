@@ -1,0 +1,200 @@
+"""A run's stored answers to new verdicts, and the layer that keeps them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from raml_eval.descriptions import StoredRun
+from raml_eval.errors import ConfigError, StoreError, choose_names
+from raml_eval.grading import GRADER_VERSION
+from raml_eval.grouping import ungrouped
+from raml_eval.progress import Progress
+from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
+from raml_eval.store import RunDirectory, read_run
+from raml_eval.store.grades import Layer, change_of, read_layers, write_layer
+from raml_eval.store.lines import read_grade
+from raml_eval.store.manifest import now, read_manifest
+from raml_eval.types import Grade, Question, SampleRecord
+
+TIMEOUT_S = 10.0
+QuestionKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Regrading:
+    """What grading anew came to. run holds the verdicts from before; changes pair its records with their new verdicts.
+
+    failed says why a record kept its verdict. layer is the file that keeps the changes: None for a dry run, and where the
+    verdicts were already known to be this grader's. seconds are those of each part.
+    """
+
+    run: StoredRun
+    grader_version: str
+    tasks: tuple[str, ...]
+    n_graded: int
+    changes: tuple[tuple[SampleRecord, Grade], ...]
+    failed: tuple[tuple[SampleRecord, str], ...]
+    layer: Path | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[part] = round(time.monotonic() - started, 3)
+
+
+def regrade_run(
+    directory: Path,
+    *,
+    grader_version: str | None = None,
+    tasks: Sequence[str] = (),
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> Regrading:
+    """The stored answers of a run graded anew, and a layer of grades on the disk where a verdict or its grader changed.
+
+    Only the installed grader can grade; grader_version refuses any other. workers are processes, one a usable core if not
+    given; timeout_s is seconds per comparison, the run's own if not given. The run is as it was until all is graded. A
+    dry run writes nothing. Raises ConfigError for another grader's version or an unknown task, StoreError as read_run.
+    """
+    _check_version(grader_version)
+    read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
+    lock = None if dry_run else RunDirectory(directory)
+    try:
+        watch = _Stopwatch()
+        with watch("reading"):
+            run = read_run(directory, drawn=False)
+        chosen = choose_names("task", tasks, run.tasks)
+        records = [record for record in run.records if record.key.task in chosen]
+        limit_s = timeout_s or run.manifest["config"].get("grading", {}).get("timeout_s") or TIMEOUT_S
+        with Crew(workers or usable_cores(), limit_s) as crew:
+            with watch("grading"), Progress(len(records), quiet=quiet) as progress:
+                changes, failed = _grade_all(crew, run.questions, records, progress)
+            done = Regrading(run, GRADER_VERSION, chosen, len(records), tuple(changes), tuple(failed), None, watch.seconds)
+            if lock is None:
+                return done
+            layer, is_new = _layer_of(done, read_layers(directory), limit_s)
+            if layer is None:
+                return done
+            with watch("classes"):
+                classes = _regroup(crew, done) if is_new else None
+        with watch("writing"):
+            path = _write(lock, layer, classes)
+        return replace(done, layer=path if is_new else None)
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_version(wanted: str | None) -> None:
+    if wanted not in (None, GRADER_VERSION):
+        raise ConfigError(
+            f"--grader-version {wanted} is wanted, and the installed grader is version {GRADER_VERSION}. Only the installed "
+            f"one can grade: install the raml-eval whose raml_eval.grading.GRADER_VERSION is {wanted}, or drop the flag."
+        )
+
+
+def _grade_all(
+    crew: Crew, questions: Mapping[QuestionKey, Question], records: Sequence[SampleRecord], progress: Progress
+) -> tuple[list[tuple[SampleRecord, Grade]], list[tuple[SampleRecord, str]]]:
+    """The records whose verdict changed, and those that could not be graded, in the order of the records."""
+    by_answer: dict[QuestionKey, dict[Answer, list[int]]] = {}
+    for position, record in enumerate(records):
+        given = by_answer.setdefault((record.key.task, record.key.question_id), {})
+        given.setdefault((record.answer, record.answer_finish), []).append(position)
+    verdicts: dict[int, Grade | str] = {}
+    chunks: list[Chunk] = []
+    for key, given in by_answer.items():
+        if key in questions:
+            chunks += split_answers(questions[key], given)
+        else:
+            lost = f"question {'/'.join(key)} stands in no plan of the run"
+            verdicts |= {position: lost for positions in given.values() for position in positions}
+    for chunk, replies in crew.grade(chunks):
+        given = by_answer[chunk.question.task, chunk.question.id]
+        for answer, fields in zip(chunk.answers, replies, strict=True):
+            verdict = str(fields["error"]) if "error" in fields else read_grade(fields)
+            verdicts |= dict.fromkeys(given[answer], verdict)
+            progress.advance(len(given[answer]), errors=len(given[answer]) if "error" in fields else 0)
+    graded = [(record, verdicts[position]) for position, record in enumerate(records)]
+    changes = [(record, verdict) for record, verdict in graded if isinstance(verdict, Grade) and verdict != record.grade]
+    return changes, [(record, verdict) for record, verdict in graded if isinstance(verdict, str)]
+
+
+def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tuple[Layer | None, bool]:
+    """The layer to write, and whether it is a new one.
+
+    A regrading that changes nothing adds no file: it is noted in the last layer where that is of the same grader and
+    tasks, and written nowhere where older layers of this grader cover every sample.
+    """
+    layer = Layer(
+        number=1 + max((layer.number for layer in layers), default=0),
+        grader_version=done.grader_version,
+        created=now(),
+        n_graded=len(done.run.records),
+        changes={(record.key, record.budget): change_of(record, grade) for record, grade in done.changes},
+        tasks=None if set(done.tasks) == set(done.run.tasks) else done.tasks,
+        timeout_s=timeout_s,
+        failed={(record.key, record.budget): reason for record, reason in done.failed},
+    )
+    last = layers[-1] if layers else None
+    if done.changes or last is None:
+        return layer, True
+    if (last.grader_version, last.tasks) == (layer.grader_version, layer.tasks):
+        return replace(last, n_graded=layer.n_graded, failed=layer.failed, verified=layer.created, timeout_s=timeout_s), False
+    return (layer, True) if _adds(layer, layers, done.run) else (None, False)
+
+
+def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
+    """A sample that the layer covers has the verdict of another grader on top until now."""
+    for position, record in enumerate(run.records):
+        if layer.covers(position, record):
+            top = next((old for old in reversed(layers) if old.covers(position, record)), None)
+            if top is None or top.grader_version != layer.grader_version:
+                return True
+    return False
+
+
+def _regroup(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
+    """The classes of all answers: formed anew for the graded tasks, since what counts as equal may have changed too."""
+    new = {(record.key, record.budget): grade for record, grade in done.changes}
+    records = [replace(r, grade=new[r.key, r.budget]) if (r.key, r.budget) in new else r for r in done.run.records]
+    kept = {key: dict(group) for key, group in done.run.classes.items() if key[0] not in done.tasks}
+    owed = {key: given for key, given in ungrouped(records, kept).items() if key in done.run.questions}
+    kept |= {key: {given[0]: 0} for key, given in owed.items() if len(given) == 1}
+    several = [(done.run.questions[key], given) for key, given in owed.items() if len(given) > 1]
+    for question, group in crew.classes(several):
+        if group is not None:
+            kept[question.task, question.id] = group
+    return kept
+
+
+def _write(lock: RunDirectory, layer: Layer, classes: Mapping[QuestionKey, Mapping[str, int]] | None) -> Path:
+    """The layer and the classes are on the disk. Killed between the two, the run has no classes, and readers form them."""
+    if classes is None:
+        return write_layer(lock.path, layer)
+    try:
+        (lock.path / "classes.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot replace {lock.path / 'classes.json'}: {error.strerror}. Make the run writable.") from error
+    path = write_layer(lock.path, layer)
+    lock.write_classes(classes)
+    return path

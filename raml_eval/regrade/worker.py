@@ -1,0 +1,67 @@
+"""The process that grades chunks of stored answers: requests in, verdicts out, one JSON line each.
+
+What a GradingPool decides at once it decides in its caller, on one core; here the callers are as many as the cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from typing import IO, Any
+
+from raml_eval.errors import RamlError
+from raml_eval.grading.pool import GradingPool
+from raml_eval.lifeline import watch_parent
+from raml_eval.store.lines import grade_fields, read_question
+from raml_eval.types import Finish, Question
+
+
+def serve(parent_pid: int, timeout_s: float) -> None:
+    """Answer requests from standard input until it closes; returns then. Dies with the parent.
+
+    The first reply says that the graders are loaded, {"ready": true}.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print must not land among the replies
+    watch_parent(parent_pid)
+    pool = GradingPool(workers=1, timeout_s=timeout_s)
+    try:
+        _write(replies, {"ready": True})
+        for line in sys.stdin:
+            _write(replies, asyncio.run(answer_request(pool, json.loads(line))))
+    finally:
+        pool.close()
+
+
+def _write(replies: IO[str], reply: Mapping[str, Any]) -> None:
+    replies.write(json.dumps(reply) + "\n")
+    replies.flush()
+
+
+async def answer_request(pool: GradingPool, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdicts on a request's samples, each its fields or {"error": reason}; or the classes of its answers."""
+    question = read_question(request["question"])
+    if "answers" in request:
+        try:
+            return {"classes": await pool.classes(request["answers"], question.grader)}
+        except Exception as error:
+            return {"error": describe(error)}
+    return {"grades": await asyncio.gather(*(_grade(pool, question, *sample) for sample in request["samples"]))}
+
+
+async def _grade(pool: GradingPool, question: Question, answer: str, finish: str | None) -> dict[str, Any]:
+    try:
+        return grade_fields(await pool.grade_sample(question, answer, Finish(finish) if finish else None))
+    except Exception as error:  # a grader that fails on one answer must not take the others' verdicts with it
+        return {"error": describe(error)}
+
+
+def describe(error: Exception) -> str:
+    """One line on what went wrong."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, RamlError) else f"the grader failed with {type(error).__name__}: {text[:200]}"

@@ -1,0 +1,46 @@
+"""judgements.jsonl: what a judge model said, beside the verdicts and never in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from raml_eval.descriptions import Judgement
+from raml_eval.store.journal import corrupt, read_lines
+from raml_eval.store.lines import SCHEMA_VERSION
+
+FILE = "judgements.jsonl"
+VERDICTS = ("equivalent", "different", "unclear", "unavailable")
+
+
+def judgement_line(judgement: Judgement) -> dict[str, Any]:
+    """One line of judgements.jsonl."""
+    return {"schema_version": SCHEMA_VERSION, **asdict(judgement)}
+
+
+def read_judgements(directory: Path) -> list[Judgement]:
+    """Every judgement in the order of its line; of two about the same, the later one holds. Raises CorruptStore."""
+    path = directory / FILE
+    last: dict[tuple[str, ...], Judgement] = {}
+    for number, line in read_lines(path):
+        try:
+            judgement = _read(line)
+        except (KeyError, TypeError, ValueError) as error:
+            raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
+        last[judgement_key(judgement)] = judgement
+    return list(last.values())
+
+
+def judgement_key(judgement: Judgement) -> tuple[str, ...]:
+    """What is asked once: the candidate to the question, by this model with this prompt."""
+    j = judgement
+    return j.task, j.question_id, j.candidate, j.model, j.prompt_version
+
+
+def _read(line: Mapping[str, Any]) -> Judgement:
+    judgement = Judgement(**{field.name: str(line[field.name]) for field in fields(Judgement)})
+    if judgement.verdict not in VERDICTS:
+        raise ValueError(f"verdict {judgement.verdict!r}, wanted one of {', '.join(VERDICTS)}")
+    return judgement
