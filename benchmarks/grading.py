@@ -1,7 +1,8 @@
 """Math gradings per second, as a run of n = 32 samples needs them, against plain serial math-verify on the same samples.
 
 The samples are generated: questions with golds of the usual kinds, each with 32 long answers that box few distinct
-spellings, right and wrong. Prints gradings and distinct (gold, answer) pairs per second of both, and how often their verdicts are right.
+spellings, right and wrong.
+Prints gradings and distinct (gold, answer) pairs per second of both, and how often their verdicts are right.
 
     python benchmarks/grading.py --questions 300
 """
@@ -27,7 +28,7 @@ def question(rng: random.Random) -> tuple[str, list[str], list[str]]:
     """A gold, spellings that equal it, and answers that do not."""
     a, b, c = rng.randint(2, 40), rng.randint(2, 12), rng.randint(13, 29)
     kinds = (
-        (str(a * b), [f"{a * b}", f"{a * b}.0", f"x = {a * b}", f"{a * b}\\text{{ cm}}"], [f"{a * b + 1}", f"{-a * b}", f"{a}"]),
+        (f"{a * b}", [f"{a * b}.0", f"x = {a * b}", f"{a * b}\\text{{ cm}}"], [f"{a * b + 1}", f"{-a * b}", f"{a}"]),
         (f"\\frac{{1}}{{{c}}}", [f"\\dfrac{{1}}{{{c}}}", f"1/{c}", f"\\frac{{2}}{{{2 * c}}}"], [f"\\frac{{{c}}}{{1}}", f"{a}"]),
         (f"{b}\\sqrt{{{c}}}", [f"{b} \\sqrt{{{c}}}", f"\\sqrt{{{b * b * c}}}"], [f"{b}\\sqrt{{{c + 1}}}", f"{b * c}"]),
         (f"({a},{b})", [f"\\left({a}, {b}\\right)", f"(x,y)=({a},{b})"], [f"({b},{a})", f"{a}", f"({a},{b + 1})"]),

@@ -110,9 +110,13 @@ def _word_of(form: Form) -> str | None:
 
 def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if isinstance(gold, Word) and isinstance(answer, Word):
-        return gold.text == answer.text
+        return gold.text == answer.text or _says(answer.text, gold.text)
     word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
     assert isinstance(word, Word)
+    if isinstance(other, Ratio):
+        return _same_time(word.text, ":".join(other.parts))
+    if isinstance(answer, Many) and isinstance(answer.items[0], (Word, Value)) and word.text in ("yes", "no"):
+        return _word_of(answer.items[0]) == word.text  # Yes, it is possible
     if not isinstance(other, Value):
         return compare(gold, answer.value, leaf) if isinstance(answer, Named) else False
     if other.text in _WORDS_FOR.get(word.text, ()):
@@ -120,6 +124,26 @@ def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if word.marked or not other.text.isalpha():
         return other.unit is None and word.text == other.text.casefold()
     return leaf(gold.text, answer.text) if isinstance(gold, (Word, Value)) and isinstance(answer, (Word, Value)) else False
+
+
+_UNSAID = frozenset("not no nor neither or and but never non except unless".split())
+
+
+def _says(answer: str, gold: str) -> bool:
+    """Whether the answer is a short phrase around the gold's words: the function is odd, for odd."""
+    words, wanted = answer.split(), gold.split()
+    if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or _UNSAID & {*words, *wanted}:
+        return False
+    return any(words[place : place + len(wanted)] == wanted for place in range(len(words)))
+
+
+def _same_time(word: str, clock: str) -> bool:
+    """2:30 pm is 2:30 and 14:30."""
+    match = re.fullmatch(r"(\d{1,2}):(\d\d) ([ap])m", word)
+    if match is None:
+        return False
+    hour = int(match[1]) % 12 + 12 * (match[3] == "p")
+    return clock in (f"{int(match[1])}:{match[2]}", f"{hour}:{match[2]}", f"{hour:02}:{match[2]}")
 
 
 def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -213,17 +237,38 @@ def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
-    """A tuple of the form (a,b,c) is a column."""
-    if isinstance(form, Many) and form.brackets in ("()", "[]"):
+    """A tuple of the form (a,b,c) is a column, and so is a list of tuples."""
+    if isinstance(form, Many) and (form.brackets in ("()", "[]") or all(isinstance(item, Many) for item in form.items)):
         return [(item,) for item in form.items]
     return form.rows if isinstance(form, Matrix) else None
 
 
+def _same_letters(gold: Form, answer: Form) -> bool:
+    """ACD and A, C, D: the letters of several options."""
+    many, other = (gold, answer) if isinstance(gold, Many) else (answer, gold)
+    if not (isinstance(many, Many) and isinstance(other, Value) and re.fullmatch("[A-P]{2,}", other.text)):
+        return False
+    letters = [item.text for item in many.items if isinstance(item, Value)]
+    return len(letters) == len(many.items) and sorted(letters) == sorted(other.text)
+
+
+def _flat(many: Many) -> Many:
+    r"""A list or set in which 1, \pm 2 is written out."""
+    if many.ordered:
+        return many
+    items: list[Form] = []
+    for item in map(_expand, many.items):
+        items += item.items if isinstance(item, Many) and item.brackets == "" else (item,)
+    return Many(many.brackets, tuple(items))
+
+
 def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if not (isinstance(gold, Many) and isinstance(answer, Many)):
-        return False
+        return _same_letters(gold, answer)
+    gold, answer = _flat(gold), _flat(answer)
     names = [[item.name for item in many.items if isinstance(item, Named)] for many in (gold, answer)]
-    if all(names) and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
+    bases = {name.partition("_")[0] for of in names for name in of}
+    if all(names) and len(bases) > 1 and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
         return _in_any_order(gold.items, answer.items, leaf)
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)

@@ -38,6 +38,9 @@ def _percent(gold: Value, answer: Value, plain: bool | None, leaf: Leaf) -> bool
     value = read_fraction(whole.text)
     if plain and (part is gold or value is None or abs(value) >= 1):
         return True
+    share = read_fraction(part.text)
+    if share is not None and value is not None:
+        return share / 100 == value
     return leaf(whole.text, rf"\frac{{{part.text}}}{{100}}")
 
 
@@ -48,4 +51,7 @@ def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
         # 15 cm for 15 cm^2 leaves out what the question asks for anyway
         return leaf(gold.text, answer.text) if gold.unit.text == answer.unit.text else False
     size = answer.unit.size / gold.unit.size
+    exact = read_fraction(gold.text), read_fraction(answer.text)
+    if exact[0] is not None and exact[1] is not None:
+        return exact[0] == exact[1] * size
     return leaf(gold.text, rf"({answer.text})\cdot \frac{{{size.numerator}}}{{{size.denominator}}}")

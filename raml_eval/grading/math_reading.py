@@ -28,17 +28,21 @@ from raml_eval.grading.math_units import split_unit
 _WORD = re.compile(
     r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
 )
+_TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?", re.IGNORECASE)
+_LETTER = re.compile(r"(?:\\text\{ ?)?(?:(?:option|choice|answer)s?:? ?)?\(?([A-P])\)?[.)]? ?\}?", re.IGNORECASE)
 _OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
 _NAME = re.compile(
     r"(?:\\?[a-zA-Z]+|\\(?:angle|overline|vec|mathbf|triangle) ?\{?[a-zA-Z]+\}?)'*"
-    r"(?:_\{?\w+\}?)?'*(?:\^\{-1\}|\^-1)?(?:\([a-zA-Z\d, ]+\))?"
+    r"(?:_\{?\w+\}?)?'*(?:(?<=[fgh])(?:\^\{-1\}|\^-1))?(?:\([a-zA-Z\d, ]+\))?"
 )
 _FUNCTION_NAMES = re.compile(r"\\(?:sin|cos|tan|ln|log|sqrt|pi|emptyset|infty|frac|pm|mp)\b")
-_MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
+_MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _ALL_REALS = re.compile(
     r"(?:\\text\{)?(?:all|any) real (?:numbers?|values?)(?: [a-z])?\}?|\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE
 )
+_BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
+_DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
 _MEMBER = re.compile(r"([a-zA-Z]\w*)\\in ?(.+)", re.DOTALL)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _TO = re.compile(r"([\d.]+) ?(?:\\text\{ ?to ?\}|to) ?([\d.]+)")
@@ -47,6 +51,7 @@ _INTRODUCTION = re.compile(
     r"(?=[-+\d\\(\[{.A-Z$a-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)\b)",
     re.IGNORECASE,
 )
+_FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
 _CJK_LEAD = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+ ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(r"\\text\{ ?[\u3400-\u9fff：:\s]+\}")
 _OPEN, _CLOSE = "([{", ")]}"
@@ -68,9 +73,11 @@ def split_top(text: str, separators: str) -> list[str]:
 
 def read_form(text: str, depth: int = 0) -> Form:
     """The form of a simplified text; what is nested deeper than eight levels stays a Value."""
-    text = _CJK_TEXT.sub("", text.strip())
+    text = _CJK_TEXT.sub("", text.strip()) or text.strip()
     text = _CJK_LEAD.sub("", text) or text
     text = _INTRODUCTION.sub("", text) or text
+    if (family := _FAMILY.fullmatch(text)) is not None:
+        text = re.sub(rf"(?<![a-zA-Z\\]){family[2]}(?![a-zA-Z])", "k", family[1].strip(" ,"))
     if depth > 8 or not text:
         return Value(text)
     return (
@@ -86,8 +93,12 @@ def read_form(text: str, depth: int = 0) -> Form:
 
 
 def _read_option(text: str, depth: int) -> Form | None:
+    if depth:
+        return None
+    if len(text) > 1 and (alone := _LETTER.fullmatch(text)) is not None and alone[1].isupper():
+        return Value(alone[1])
     match = _OPTION.fullmatch(text)
-    if match is None or depth:
+    if match is None:
         return None
     letter, content = match[1] or match[3], (match[2] or match[4]).strip(" }") if match[1] or match[3] else ""
     return Option(letter, read_form(content, depth + 1)) if content else None
@@ -98,6 +109,8 @@ def _read_word(text: str) -> Form | None:
         return Interval("", "()", Value(r"-\infty"), Value(r"\infty"))
     whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*", text)
     content = " ".join(re.sub(TEXT, r" \1 ", text).split()) if whole else text
+    if (time := _TIME.fullmatch(content)) is not None:
+        return Word(f"{int(time[1])}:{time[2] or '00'} {time[3].lower()}m", True)
     content = content.rstrip(".").removesuffix("的")
     if read_fraction(content) is not None and (whole or content.isascii()):
         return Value(content)
@@ -109,24 +122,38 @@ def _read_word(text: str) -> Form | None:
 
 
 def _plain_words(text: str) -> str:
+    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
     text = re.sub(r"(?<=[apAP])\.?(?=[mM]\.?$)", "", text.strip("()")).casefold().replace(".", "")
     text = re.sub(r"^(?:an?|the) (?=\w)", "", text)
     text = re.sub(r"(\d) ?([ap]m)$", r"\1 \2", text)
     if re.fullmatch(r"(?:there (?:is|are) )?no (?:real |such |integer )?(?:solutions?|values?|answers?)(?: exists?)?", text):
         return "no solution"
-    return {"infinite": "infinity", "infinitely many solutions": "infinitely many"}.get(text, text)
+    return {
+        "dne": "does not exist",
+        "无解": "no solution",
+        "infinite": "infinity",
+        "infinitely many solutions": "infinitely many",
+    }.get(text, text)
 
 
 def _read_matrix(text: str, depth: int) -> Form | None:
     match = _MATRIX.fullmatch(text)
-    if match is None or r"\begin" in match[1]:
+    if match is None or r"\begin" in match[2]:
         return None
-    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[1].replace(r"\hline", "")) if row.strip()]
+    factor = match[1].strip()
+    if factor:
+        cells = re.sub(
+            r"[^&\\]+(?:\\(?!\\)[^&\\]*)*", lambda m: rf"{factor}\cdot ({m[0].strip()})" if m[0].strip() else "", match[2]
+        )
+        return _read_matrix(rf"\begin{{pmatrix}}{cells}\end{{pmatrix}}", depth)
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2].replace(r"\hline", "")) if row.strip()]
     return Matrix(tuple(tuple(read_form(cell.strip(), depth + 1) for cell in row.split("&")) for row in rows))
 
 
 def _read_list(text: str, depth: int) -> Form | None:
     r"""A bare list, a union, or the assignments of several names."""
+    if (difference := re.fullmatch(r"(.+)\\(?:setminus|backslash) ?\\\{([^{},]+)\\\}", _drop_member(text))) is not None:
+        return _read_gap(difference[1], difference[2], depth)
     if r"\cup" in text or r"\vee" in text or r"\lor" in text:
         parts = [part for part in re.split(r"\\(?:cup|vee|lor)(?![a-zA-Z]) ?", _drop_member(text)) if part]
         if len(parts) > 1 and all(_is_level(part) for part in parts):
@@ -145,6 +172,17 @@ def _read_list(text: str, depth: int) -> Form | None:
     return None
 
 
+def _read_gap(whole: str, point: str, depth: int) -> Form | None:
+    """An interval without one of its points."""
+    outer, gap = read_form(whole, depth + 1), read_form(point, depth + 1)
+    if isinstance(outer, Many) and len(outer.items) == 2 and outer.ordered:
+        outer = Interval("", outer.brackets, *outer.items)
+    if not isinstance(outer, Interval):
+        return None
+    low = Interval(outer.variable, outer.brackets[0] + ")", outer.low, gap)
+    return Joined((low, Interval(outer.variable, "(" + outer.brackets[1], gap, outer.high)))
+
+
 def _is_level(text: str) -> bool:
     return sum((c in _OPEN) - (c in _CLOSE) for c in text) == 0
 
@@ -159,7 +197,7 @@ def _read_relation(text: str, depth: int) -> Form | None:
     if r"\approx" in text:
         parts = [part.strip() for part in text.split(r"\approx") if part.strip()]
         return Alternatives(tuple(read_form(part, depth + 1) for part in parts)) if parts else None
-    member = _MEMBER.fullmatch(text)
+    member = _MEMBER.fullmatch(text) or _BUILDER.fullmatch(text)
     if member is not None:
         return read_form(member[2], depth + 1)
     if _RELATION.search(text) and "=" not in text:
@@ -178,24 +216,40 @@ def is_name(text: str) -> bool:
     """Whether the text names a quantity: a symbol, f(x), an index, an angle; not a formula."""
     if re.fullmatch(TEXT, text):
         return True
+    if re.fullmatch(r"[A-Z](?:\\(?:cap|cup|setminus) ?[A-Z])+|\|[A-Z]+\|", text):
+        return True
     return bool(_NAME.fullmatch(text)) and not _FUNCTION_NAMES.match(text)
 
 
 def _read_equation(sides: list[str], depth: int) -> Form:
+    if (function := re.fullmatch(r"([a-zA-Z])\(([a-wyz])\)", sides[0])) is not None:
+        rename = re.compile(rf"(?<![a-zA-Z\\]){function[2]}(?![a-zA-Z])")
+        sides = [rename.sub("x", side) for side in sides]
     name = sides[0]
     if re.fullmatch(r"\([a-zA-Z](?:,[a-zA-Z])+\)", name):
         return read_form(sides[-1], depth + 1)
     if len(sides) == 2 and is_name(sides[1]) and not is_name(name):
         name, sides = sides[1], sides[::-1]
+    value = read_form(sides[-1], depth + 1)  # of a chain the last side counts
+    names = [side for side in sides[:-1] if is_name(side)]
+    if len(names) > 1 and len(names) == len(sides) - 1:  # x=y=z=1
+        return Many("", tuple(Named(each, value) for each in names))
     if is_name(name):
-        rest = [read_form(side, depth + 1) for side in sides[1:]]
-        return Named(name, rest[0] if len(rest) == 1 else Alternatives(tuple(rest)))
-    if not any(character.isalpha() for side in sides for character in re.sub(r"\\[a-zA-Z]+", "", side)):
-        return Alternatives((read_form(sides[-1], depth + 1), Equation(tuple(sides))))
+        return Named(name, value)
+    if not any(map(str.isalpha, re.sub(r"\\[a-zA-Z]+", "", re.sub(TEXT, "", "".join(sides))))):
+        return Alternatives((value, Equation(tuple(sides))))
     return Equation(tuple(sides))
 
 
 def _read_interval(text: str, depth: int) -> Form | None:
+    if (distance := _DISTANCE.fullmatch(text)) is not None:  # |x|<4
+        name, sign, bound = distance.groups()
+        inside, ends = sign in ("<", r"\le"), ("()" if sign in "<>" else "[]")
+        low, high = read_form(f"-({bound})", depth + 1), read_form(bound, depth + 1)
+        if inside:
+            return Interval(name, ends, low, high)
+        below = Interval(name, "(" + ends[1], Value(r"-\infty"), low)
+        return Joined((below, Interval(name, ends[0] + ")", high, Value(r"\infty"))))
     parts = [part.strip() for part in _RELATION.split(text)]
     signs = _RELATION.findall(text)
     if not all(parts) or len(parts) > 3 or (len(signs) == 2 and (signs[0] in "<\\le") != (signs[1] in "<\\le")):

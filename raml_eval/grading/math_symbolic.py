@@ -5,6 +5,7 @@ No limit on time or memory of its own: it belongs in a worker.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ _DIGITS = 40  # of the values that are compared
 _CLOSE = 10 ** -(_DIGITS - 10)
 # Where free symbols are put: no symmetry between them, both signs; whole numbers for what is defined on those only.
 _REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.6180", "3.3019")
+_LARGE = 1e30  # above it, the difference is exact or none
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14)
 _FUNCTIONS = re.compile(r"\\(gamma|beta|zeta|lambda|chi|psi|phi)(?![a-zA-Z])")
 
@@ -41,6 +43,11 @@ def _equal_values(left: str, right: str) -> bool | None:
         decimals = decimals_of(decimal)
         if decimals is not None and not other.free_symbols:
             return _rounds_to(other, decimal, decimals)
+    if not a.free_symbols | b.free_symbols:
+        with contextlib.suppress(Exception):
+            difference = (a - b).doit()
+            if difference.is_number and abs(complex(a.evalf(15))) > _LARGE:
+                return bool(difference.simplify() == 0)
     points = list(_points(a, b))
     values = [(_value(a, point), _value(b, point)) for point in points]
     known = [pair for pair in values if None not in pair]

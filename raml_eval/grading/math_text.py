@@ -28,6 +28,30 @@ _REWRITES = [
         (r"\\(?:textcolor|colorbox)\s*\{[a-zA-Z]*\}|\\color\s*\{[a-zA-Z]*\}", ""),
         (rf"\\{_STYLES}\s*\{{\s*([-+]?[\d.,]+|[A-Z]?\d[0-9A-F]*)\s*\}}", r"\1"),
         (r"\\underline\s*\{([^{}]*)\}", r"\1"),
+        (r"\\(?:blacksquare|square|qed|checkmark|Box)(?![a-zA-Z])", ""),
+        (r"(?<=\d),\s*\\[!,]\s*(?=\d{3}(?!\d))|(?<=\d)\{,\}(?:\\!)?(?=\d{3}(?!\d))", ""),
+        (r"(?<=\d)\{\.\}(?=\d)", "."),
+        (r"^\^\{?(\d+)\}?/_\{?(\d+)\}?$", r"\\frac{\1}{\2}"),
+        (r"\\(?:pounds|euro|yen)(?![a-zA-Z])\s*|\\text\s*\{\s*[$€£¥]\s*\}", ""),
+        (r"\\lg(?![a-zA-Z])", r"\\log_{10}"),
+        (r"(?<![\w)}])\+\s*\\infty", r"\\infty"),
+        (r"^\\mp(?![a-zA-Z])", r"\\pm "),
+        (r"\\(max|min|gcd|lcm)\s*\\\{([^{}]*)\\\}", r"\\\1(\2)"),
+        (r"&\s*=", "="),
+        (r"\\\{\s*(?=\\begin\{)", ""),
+        (r"\\overline\s*\{([A-Z]{2})\}|\\triangle\s*([A-Z]{3})", lambda m: m[1] or rf"\text{{triangle {m[2]}}}"),
+        (r"\\bigcup(?![a-zA-Z])", r"\\cup "),
+        (r"\\colon(?![a-zA-Z])|\\!:\\!", ":"),
+        (r"(?<![a-zA-Z])\{(\w+)\}_", r"\1_"),
+        (r"\\(?:text|mathrm)\s*\{([0-9A-F]+)\}(?=[0-9A-F]*_)", r"\1"),
+        (r"\(mod\s*(\d+)\)|\\text\s*\{\s*\(?mod\s*(\d+)\)?\s*\}", lambda m: rf"\pmod{{{m[1] or m[2]}}}"),
+        (r"\\(?:hat|vec|mathbf)\s*\{?\\?([ijk])(?:math)?\}?(?![a-zA-Z])", r"v_{\1}"),
+        (r"\\begin\{(?:cases|aligned|array)\}(?:\{[lcr ]*\})?([^&{}]*=[^&{}]*(?:\\\\[^&{}]*=[^&{}]*)+)\\end\{(?:cases|aligned|array)\}",
+         lambda m: re.sub(r"\s*\\\\\s*", ", ", m[1].strip())),
+        (r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?[ZN]\}?(?:[_^]\{?[+*\d]*\}?)?.*$", r" \\integer{\1}"),
+        (r"\\text\s*\{\s*,?\s*(?:for (?:all|any|every|some|each)|where|for)\b.*$", ""),
+        (r"(\\(?:text|mathrm)\s*\{[^{}]*)\^\{(-?\d)\}", r"\1^\2"),
+        (r"(\\(?:text|mathrm)\s*\{[^{}]*)\\[, ]", r"\1 "),
         (r"(?<=\d)(?:(?<!\\)\\[,!: ;]|~)\s*(?=\d{3}(?!\d))|\{,\}\\?!?|(?<=\d,)\\!", lambda m: "," if "{" in m[0] else ""),
         (r"(?<!\\)\\[,;:!> ]|\\q?quad(?![a-zA-Z])|\\(?:h|v)space\*?\s*\{[^{}]*\}|~|\s+", " "),
         (r"\\(?:textbf|textit|textrm|textsf|textnormal|mbox|hbox|emph)\s*\{", r"\\text{"),
@@ -63,8 +87,8 @@ _REWRITES = [
         (r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])", r"\\ge "),
         (r"\\neq(?![a-zA-Z])|!=|\\not\s*=", r"\\ne "),
         (r"\\(?:gt|lt)(?![a-zA-Z])", lambda m: ">" if m[0] == r"\gt" else "<"),
-        (rf"(\d)\s*\^?\s*\{{?\s*(?:\\{_TEXTS}\s*\{{\s*(?:st|nd|rd|th)\s*\}}|(?:st|nd|rd|th)(?![a-zA-Z]))\s*\}}?",
-         r"\1"),
+        (rf"(\d)\s*\^\s*\{{\s*(?:\\{_TEXTS}\s*\{{\s*(?:st|nd|rd|th)\s*\}}|st|nd|rd|th)\s*\}}", r"\1"),
+        (rf"(\d)\s*\^?\s*(?:\\{_TEXTS}\s*\{{\s*(?:st|nd|rd|th)\s*\}}|(?:st|nd|rd|th)(?![a-zA-Z]))", r"\1"),
         (rf"({_TRIG}\s*(?:\^\{{?-?\d\}}?)?)\s*(?:\(\s*([\d.]+)(?:{_DEGREE})\s*\)|([\d.]+)(?:{_DEGREE}))",
          lambda m: rf"{m[1]}(\frac{{{m[2] or m[3]}\pi}}{{180}})"),
         (rf"\\cis\s*(?:\(\s*([\d.]+)(?:{_DEGREE})\s*\)|([\d.]+)(?:{_DEGREE}))",
@@ -76,6 +100,7 @@ _REWRITES = [
         (r"\\(?:imath|mathrm i)(?![a-zA-Z])", "i"),
         (rf",?\s*\\{_TEXTS}\s*\{{\s*,?\s*(?:and|or|and\s+or|und|et|和|或|与|及)\s*,?\s*\}}\s*,?|"
          r",?\s(?:and|or)\s|(?<=[\d})])\s*[和或与及]\s*(?=[-\d\\(a-z])", ", "),
+        (r"^\s*(?:US)?\\?\$\s*(-?[\d,]*\.?\d+)\s*$", r"\1\\text{dollars}"),
         (r"^\s*\$\s*(?=[\d.-])|(?:US)?\\\$\s*(?=-?[\d.])|(?:€|£|¥|USD|US\$)\s*(?=-?[\d.])", ""),
         (r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}", r"\1\2\\%"),
         (r"(?<!\\)%", r"\\%"),
@@ -89,6 +114,7 @@ _REWRITES = [
         (r"\\(?:cdot|times)(?![a-zA-Z])\s*", lambda m: m[0].strip() + " "),
         (r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}"),
         (r" +(?=[^\w ])|(?<=[^\w ,]) +(?!$)", ""),
+        (r"^(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?)(?= ?(?:\\text|\\mathrm|[a-zA-Z\u4e00-\u9fff]|_))", lambda m: m[0].replace(",", "")),
         (r", +(?!\d{3}(?!\d))", ","),  # 1, 200 stays two numbers
     )
 ]  # fmt: skip
@@ -113,9 +139,14 @@ def _simplify(text: str) -> str:
     return unwrap(text)
 
 
-_WRAPPER = re.compile(r"\\(?:boxed|fbox|displaystyle|ensuremath)\s*\{(.*)\}", re.DOTALL)
+_WRAPPER = re.compile(
+    r"\\(?:boxed|fbox|displaystyle|ensuremath|boldsymbol|bold|bm|mathbf|underline)\s*\{(.*)\}|\*([^*]+)\*|【(.*)】|\$(.*)\$",
+    re.DOTALL,
+)
+_FORMULA = re.compile(r"\\text\s*\{\s*(\\(?:[dt]?frac|sqrt|pi)\b.*)\}", re.DOTALL)
+_LISTED = re.compile(r"\\(?:text|textbf|mathrm)\s*\{\s*([^{}]*)\}")
 _GROUP = re.compile(r"\{([^{}]*)\}")
-_LEADING = re.compile(r"^(?:=|\\approx|\\therefore|:)\s*")
+_LEADING = re.compile(r"^(?:=|\\approx|\\therefore|:|\\\\)\s*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _DOTS = re.compile(r"\.{3,}")
 _TAIL = re.compile(r"\s*\((?:approximately|approx\.?|exactly|exact)\)\s*$", re.IGNORECASE)
@@ -124,11 +155,20 @@ _TAIL = re.compile(r"\s*\((?:approximately|approx\.?|exactly|exact)\)\s*$", re.I
 def _strip_wrappers(text: str) -> str:
     for _ in range(4):
         text = _LEADING.sub("", _TAIL.sub("", unwrap(text).removesuffix("\\\\").strip('"')))
-        match = _WRAPPER.fullmatch(text) or _GROUP.fullmatch(text)
-        if match is None or not _is_balanced(match[1]):
+        match = _WRAPPER.fullmatch(text) or _GROUP.fullmatch(text) or _read_as_list(text)
+        content = "" if match is None else next(group for group in match.groups() if group is not None)
+        if match is None or not _is_balanced(content):
             break
-        text = match[1]
+        text = content
     return text
+
+
+def _read_as_list(text: str) -> re.Match[str] | None:
+    r"""A \text{...} that holds a formula or a list rather than words."""
+    if (formula := _FORMULA.fullmatch(text)) is not None:
+        return formula
+    match = _LISTED.fullmatch(text)
+    return match if match is not None and re.match(r"[-\d$]|[^.]{1,60}(?:,| and )", match[1]) else None
 
 
 def _is_balanced(text: str) -> bool:

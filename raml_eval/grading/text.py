@@ -63,7 +63,7 @@ _WRAPPED = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mbox|emph)\s*\{([^{}]*)\}")
-_TRAILING = " \t\n.,;:"
+_TRAILING = " \t\n.,;:。"
 
 
 def drop_invisible(text: str) -> str:

@@ -146,9 +146,10 @@ class _View:
         if trajectory is None:
             yield f"thinking: {record.thinking_end.value}"
             return
-        drawn = len(trajectory.token_ids)
-        cut = "" if record.n_thinking_tokens >= drawn else f", the first of {drawn} drawn, which are shown"
-        yield f"thinking ({record.thinking_end.value}, {record.n_thinking_tokens} tokens{cut}):"
+        drawn, kept = len(trajectory.token_ids), record.n_thinking_tokens
+        cut = "" if kept is None or kept >= drawn else f", the first of {drawn} drawn, which are shown"
+        counted = "not counted" if kept is None else f"{kept} tokens"
+        yield f"thinking ({record.thinking_end.value}, {counted}{cut}):"
         yield from _text_lines(trajectory.text, self.full)
 
 
