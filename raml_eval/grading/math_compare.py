@@ -24,7 +24,8 @@ from raml_eval.grading.math_forms import (
     Value,
     Word,
 )
-from raml_eval.grading.math_quantities import Leaf, equal_quantities
+from raml_eval.grading.math_quantities import Leaf, all_of, equal_quantities, equal_ratios
+from raml_eval.grading.math_words import same_time, says, word_of
 
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 LONGEST_LIST = 60  # items that are matched in any order
@@ -46,16 +47,10 @@ def _any(verdicts: Sequence[bool | None]) -> bool | None:
     return None if None in verdicts else False
 
 
-def _all(verdicts: Sequence[bool | None]) -> bool | None:
-    if False in verdicts:
-        return False
-    return None if None in verdicts else True
-
-
 def _in_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bool | None:
     if len(left) != len(right):
         return False
-    return _all([compare(a, b, leaf) for a, b in zip(left, right, strict=True)])
+    return all_of([compare(a, b, leaf) for a, b in zip(left, right, strict=True)])
 
 
 def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bool | None:
@@ -96,27 +91,21 @@ def _options(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         return gold.letter == answer.letter
     option, other = (gold, answer) if isinstance(gold, Option) else (answer, gold)
     assert isinstance(option, Option)
-    word = _word_of(other)
+    word = word_of(other)
     if word is not None and len(word) == 1:
         return word == option.letter.casefold()
     return compare(gold, option.content, leaf) if option is answer else compare(option.content, answer, leaf)
 
 
-def _word_of(form: Form) -> str | None:
-    if isinstance(form, Word):
-        return form.text
-    return form.text.casefold() if isinstance(form, Value) and form.text.isalpha() and form.unit is None else None
-
-
 def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if isinstance(gold, Word) and isinstance(answer, Word):
-        return gold.text == answer.text or _says(answer.text, gold.text)
+        return gold.text == answer.text or says(answer.text, gold.text)
     word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
     assert isinstance(word, Word)
     if isinstance(other, Ratio):
-        return _same_time(word.text, ":".join(other.parts))
+        return same_time(word.text, ":".join(other.parts))
     if isinstance(answer, Many) and isinstance(answer.items[0], (Word, Value)) and word.text in ("yes", "no"):
-        return _word_of(answer.items[0]) == word.text  # Yes, it is possible
+        return word_of(answer.items[0]) == word.text  # Yes, it is possible
     if not isinstance(other, Value):
         return compare(gold, answer.value, leaf) if isinstance(answer, Named) else False
     if other.text in _WORDS_FOR.get(word.text, ()):
@@ -124,26 +113,6 @@ def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if word.marked or not other.text.isalpha():
         return other.unit is None and word.text == other.text.casefold()
     return leaf(gold.text, answer.text) if isinstance(gold, (Word, Value)) and isinstance(answer, (Word, Value)) else False
-
-
-_UNSAID = frozenset("not no nor neither or and but never non except unless".split())
-
-
-def _says(answer: str, gold: str) -> bool:
-    """Whether the answer is a short phrase around the gold's words: the function is odd, for odd."""
-    words, wanted = answer.split(), gold.split()
-    if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or _UNSAID & {*words, *wanted}:
-        return False
-    return any(words[place : place + len(wanted)] == wanted for place in range(len(words)))
-
-
-def _same_time(word: str, clock: str) -> bool:
-    """2:30 pm is 2:30 and 14:30."""
-    match = re.fullmatch(r"(\d{1,2}):(\d\d) ([ap])m", word)
-    if match is None:
-        return False
-    hour = int(match[1]) % 12 + 12 * (match[3] == "p")
-    return clock in (f"{int(match[1])}:{match[2]}", f"{hour}:{match[2]}", f"{hour:02}:{match[2]}")
 
 
 def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -209,31 +178,11 @@ def _as_interval(form: Form) -> Interval | None:
     return form if isinstance(form, Interval) else None
 
 
-def _ratios(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    if isinstance(gold, Ratio) and isinstance(answer, Ratio):
-        if len(gold.parts) != len(answer.parts):
-            return False
-        same = _all([leaf(a, b) for a, b in zip(gold.parts, answer.parts, strict=True)])
-        if same is not False or any(re.fullmatch(r"\d\d", part) for part in (*gold.parts[1:], *answer.parts[1:])):
-            return same  # two digits behind a colon may be minutes
-        crossed = [
-            leaf(f"({a})\\cdot ({gold.parts[0]})", f"({b})\\cdot ({answer.parts[0]})")
-            for a, b in zip(answer.parts, gold.parts, strict=True)
-        ]
-        return _all(crossed)
-    ratio, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
-    assert isinstance(ratio, Ratio)
-    if not isinstance(other, Value) or len(ratio.parts) != 2:
-        return False
-    quotient = rf"\frac{{{ratio.parts[0]}}}{{{ratio.parts[1]}}}"
-    return leaf(quotient, other.text) if ratio is gold else leaf(other.text, quotient)
-
-
 def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     rows, others = _rows(gold), _rows(answer)
     if rows is None or others is None or [len(row) for row in rows] != [len(row) for row in others]:
         return False
-    return _all([_in_order(a, b, leaf) for a, b in zip(rows, others, strict=True)])
+    return all_of([_in_order(a, b, leaf) for a, b in zip(rows, others, strict=True)])
 
 
 def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
@@ -290,7 +239,7 @@ _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
     (Joined, _joined),
     (Interval, _intervals),
     (Matrix, _matrices),
-    (Ratio, _ratios),
+    (Ratio, equal_ratios),
     (Many, _many),
     (Value, equal_quantities),
 )

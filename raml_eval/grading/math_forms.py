@@ -100,3 +100,19 @@ class Alternatives:
 Form: TypeAlias = Union[Value, Word, Many, Interval, Joined, Named, Equation, Ratio, Matrix, Option, Alternatives]  # noqa: UP007  recursive
 
 EMPTY = r"\emptyset"
+
+OPENING, CLOSING = "([{", ")]}"
+
+
+def split_top(text: str, separators: str) -> list[str]:
+    """The text split at single characters that stand outside all brackets; any closing bracket closes any opening one."""
+    parts, depth, start = [], 0, 0
+    for place, character in enumerate(text):
+        if character in OPENING:
+            depth += 1
+        elif character in CLOSING:
+            depth -= 1
+        elif depth == 0 and character in separators:
+            parts.append(text[start:place])
+            start = place + 1
+    return [*parts, text[start:]]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
-from raml_eval.grading.math_forms import Form, Value
+from raml_eval.grading.math_forms import Form, Ratio, Value
 from raml_eval.grading.math_numbers import read_fraction
 from raml_eval.grading.math_units import DEGREE, PERCENT
 
 Leaf = Callable[[str, str], bool | None]
+
+
+def all_of(verdicts: Sequence[bool | None]) -> bool | None:
+    """False where one is, else None where one is not known."""
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
 
 
 def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -55,3 +63,24 @@ def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
     if exact[0] is not None and exact[1] is not None:
         return exact[0] == exact[1] * size
     return leaf(gold.text, rf"({answer.text})\cdot \frac{{{size.numerator}}}{{{size.denominator}}}")
+
+
+def equal_ratios(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """Whether two ratios, or a ratio and a quotient, are equal; None where the leaf could not tell."""
+    if isinstance(gold, Ratio) and isinstance(answer, Ratio):
+        if len(gold.parts) != len(answer.parts):
+            return False
+        same = all_of([leaf(a, b) for a, b in zip(gold.parts, answer.parts, strict=True)])
+        if same is not False or any(re.fullmatch(r"\d\d", part) for part in (*gold.parts[1:], *answer.parts[1:])):
+            return same  # two digits behind a colon may be minutes
+        crossed = [
+            leaf(f"({a})\\cdot ({gold.parts[0]})", f"({b})\\cdot ({answer.parts[0]})")
+            for a, b in zip(answer.parts, gold.parts, strict=True)
+        ]
+        return all_of(crossed)
+    ratio, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
+    assert isinstance(ratio, Ratio)
+    if not isinstance(other, Value) or len(ratio.parts) != 2:
+        return False
+    quotient = rf"\frac{{{ratio.parts[0]}}}{{{ratio.parts[1]}}}"
+    return leaf(quotient, other.text) if ratio is gold else leaf(other.text, quotient)

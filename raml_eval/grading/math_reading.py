@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from raml_eval.grading.math_forms import (
-    Alternatives,
-    Equation,
+    CLOSING,
+    OPENING,
     Form,
     Interval,
     Joined,
@@ -20,10 +20,13 @@ from raml_eval.grading.math_forms import (
     Ratio,
     Value,
     Word,
+    split_top,
 )
 from raml_eval.grading.math_numbers import read_fraction, read_number
+from raml_eval.grading.math_relations import MEMBER, read_gap, read_relation
 from raml_eval.grading.math_text import TEXT
 from raml_eval.grading.math_units import split_unit
+from raml_eval.grading.math_words import plain_words
 
 _WORD = re.compile(
     r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
@@ -31,19 +34,10 @@ _WORD = re.compile(
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?", re.IGNORECASE)
 _LETTER = re.compile(r"(?:\\text\{ ?)?(?:(?:option|choice|answer)s?:? ?)?\(?([A-P])\)?[.)]? ?\}?", re.IGNORECASE)
 _OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
-_NAME = re.compile(
-    r"(?:\\?[a-zA-Z]+|\\(?:angle|overline|vec|mathbf|triangle) ?\{?[a-zA-Z]+\}?)'*"
-    r"(?:_\{?\w+\}?)?'*(?:(?<=[fgh])(?:\^\{-1\}|\^-1))?(?:\([a-zA-Z\d, ]+\))?"
-)
-_FUNCTION_NAMES = re.compile(r"\\(?:sin|cos|tan|ln|log|sqrt|pi|emptyset|infty|frac|pm|mp)\b")
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
-_RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _ALL_REALS = re.compile(
     r"(?:\\text\{)?(?:all|any) real (?:numbers?|values?)(?: [a-z])?\}?|\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE
 )
-_BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
-_DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
-_MEMBER = re.compile(r"([a-zA-Z]\w*)\\in ?(.+)", re.DOTALL)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _TO = re.compile(r"([\d.]+) ?(?:\\text\{ ?to ?\}|to) ?([\d.]+)")
 _INTRODUCTION = re.compile(
@@ -54,21 +48,6 @@ _INTRODUCTION = re.compile(
 _FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
 _CJK_LEAD = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+ ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(r"\\text\{ ?[\u3400-\u9fff：:\s]+\}")
-_OPEN, _CLOSE = "([{", ")]}"
-
-
-def split_top(text: str, separators: str) -> list[str]:
-    """The text split at single characters that stand outside all brackets; any closing bracket closes any opening one."""
-    parts, depth, start = [], 0, 0
-    for place, character in enumerate(text):
-        if character in _OPEN:
-            depth += 1
-        elif character in _CLOSE:
-            depth -= 1
-        elif depth == 0 and character in separators:
-            parts.append(text[start:place])
-            start = place + 1
-    return [*parts, text[start:]]
 
 
 def read_form(text: str, depth: int = 0) -> Form:
@@ -85,7 +64,7 @@ def read_form(text: str, depth: int = 0) -> Form:
         or _read_word(text)
         or _read_matrix(text, depth)
         or _read_list(text, depth)
-        or _read_relation(text, depth)
+        or read_relation(text, lambda part: read_form(part, depth + 1))
         or _read_enclosed(text, depth)
         or _read_ratio(text)
         or _read_value(text)
@@ -118,22 +97,7 @@ def _read_word(text: str) -> Form | None:
         return None
     if not whole and (len(content) < 4 or "\\" in content) and content.casefold() not in ("yes", "no") and content.isascii():
         return None
-    return Word(_plain_words(content), bool(whole))
-
-
-def _plain_words(text: str) -> str:
-    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
-    text = re.sub(r"(?<=[apAP])\.?(?=[mM]\.?$)", "", text.strip("()")).casefold().replace(".", "")
-    text = re.sub(r"^(?:an?|the) (?=\w)", "", text)
-    text = re.sub(r"(\d) ?([ap]m)$", r"\1 \2", text)
-    if re.fullmatch(r"(?:there (?:is|are) )?no (?:real |such |integer )?(?:solutions?|values?|answers?)(?: exists?)?", text):
-        return "no solution"
-    return {
-        "dne": "does not exist",
-        "无解": "no solution",
-        "infinite": "infinity",
-        "infinitely many solutions": "infinitely many",
-    }.get(text, text)
+    return Word(plain_words(content), bool(whole))
 
 
 def _read_matrix(text: str, depth: int) -> Form | None:
@@ -153,7 +117,7 @@ def _read_matrix(text: str, depth: int) -> Form | None:
 def _read_list(text: str, depth: int) -> Form | None:
     r"""A bare list, a union, or the assignments of several names."""
     if (difference := re.fullmatch(r"(.+)\\(?:setminus|backslash) ?\\\{([^{},]+)\\\}", _drop_member(text))) is not None:
-        return _read_gap(difference[1], difference[2], depth)
+        return read_gap(difference[1], difference[2], lambda part: read_form(part, depth + 1))
     if r"\cup" in text or r"\vee" in text or r"\lor" in text:
         parts = [part for part in re.split(r"\\(?:cup|vee|lor)(?![a-zA-Z]) ?", _drop_member(text)) if part]
         if len(parts) > 1 and all(_is_level(part) for part in parts):
@@ -172,100 +136,13 @@ def _read_list(text: str, depth: int) -> Form | None:
     return None
 
 
-def _read_gap(whole: str, point: str, depth: int) -> Form | None:
-    """An interval without one of its points."""
-    outer, gap = read_form(whole, depth + 1), read_form(point, depth + 1)
-    if isinstance(outer, Many) and len(outer.items) == 2 and outer.ordered:
-        outer = Interval("", outer.brackets, *outer.items)
-    if not isinstance(outer, Interval):
-        return None
-    low = Interval(outer.variable, outer.brackets[0] + ")", outer.low, gap)
-    return Joined((low, Interval(outer.variable, "(" + outer.brackets[1], gap, outer.high)))
-
-
 def _is_level(text: str) -> bool:
-    return sum((c in _OPEN) - (c in _CLOSE) for c in text) == 0
+    return sum((c in OPENING) - (c in CLOSING) for c in text) == 0
 
 
 def _drop_member(text: str) -> str:
-    match = _MEMBER.fullmatch(text)
+    match = MEMBER.fullmatch(text)
     return match[2] if match else text
-
-
-def _read_relation(text: str, depth: int) -> Form | None:
-    """An assignment, an equation, an inequality in one variable, a value with what it is about."""
-    if r"\approx" in text:
-        parts = [part.strip() for part in text.split(r"\approx") if part.strip()]
-        return Alternatives(tuple(read_form(part, depth + 1) for part in parts)) if parts else None
-    member = _MEMBER.fullmatch(text) or _BUILDER.fullmatch(text)
-    if member is not None:
-        return read_form(member[2], depth + 1)
-    if _RELATION.search(text) and "=" not in text:
-        return _read_interval(text, depth)
-    if (unequal := re.fullmatch(r"([a-zA-Z])\\ne ?(.+)", text)) is not None and _RELATION.search(text) is None:
-        gap = read_form(unequal[2], depth + 1)
-        low, high = Value(r"-\infty"), Value(r"\infty")
-        return Joined((Interval(unequal[1], "()", low, gap), Interval(unequal[1], "()", gap, high)))
-    sides = [side.strip() for side in split_top(text, "=")]
-    if len(sides) < 2 or not all(sides):
-        return None
-    return _read_equation(sides, depth)
-
-
-def is_name(text: str) -> bool:
-    """Whether the text names a quantity: a symbol, f(x), an index, an angle; not a formula."""
-    if re.fullmatch(TEXT, text):
-        return True
-    if re.fullmatch(r"[A-Z](?:\\(?:cap|cup|setminus) ?[A-Z])+|\|[A-Z]+\|", text):
-        return True
-    return bool(_NAME.fullmatch(text)) and not _FUNCTION_NAMES.match(text)
-
-
-def _read_equation(sides: list[str], depth: int) -> Form:
-    if (function := re.fullmatch(r"([a-zA-Z])\(([a-wyz])\)", sides[0])) is not None:
-        rename = re.compile(rf"(?<![a-zA-Z\\]){function[2]}(?![a-zA-Z])")
-        sides = [rename.sub("x", side) for side in sides]
-    name = sides[0]
-    if re.fullmatch(r"\([a-zA-Z](?:,[a-zA-Z])+\)", name):
-        return read_form(sides[-1], depth + 1)
-    if len(sides) == 2 and is_name(sides[1]) and not is_name(name):
-        name, sides = sides[1], sides[::-1]
-    value = read_form(sides[-1], depth + 1)  # of a chain the last side counts
-    names = [side for side in sides[:-1] if is_name(side)]
-    if len(names) > 1 and len(names) == len(sides) - 1:  # x=y=z=1
-        return Many("", tuple(Named(each, value) for each in names))
-    if is_name(name):
-        return Named(name, value)
-    if not any(map(str.isalpha, re.sub(r"\\[a-zA-Z]+", "", re.sub(TEXT, "", "".join(sides))))):
-        return Alternatives((value, Equation(tuple(sides))))
-    return Equation(tuple(sides))
-
-
-def _read_interval(text: str, depth: int) -> Form | None:
-    if (distance := _DISTANCE.fullmatch(text)) is not None:  # |x|<4
-        name, sign, bound = distance.groups()
-        inside, ends = sign in ("<", r"\le"), ("()" if sign in "<>" else "[]")
-        low, high = read_form(f"-({bound})", depth + 1), read_form(bound, depth + 1)
-        if inside:
-            return Interval(name, ends, low, high)
-        below = Interval(name, "(" + ends[1], Value(r"-\infty"), low)
-        return Joined((below, Interval(name, ends[0] + ")", high, Value(r"\infty"))))
-    parts = [part.strip() for part in _RELATION.split(text)]
-    signs = _RELATION.findall(text)
-    if not all(parts) or len(parts) > 3 or (len(signs) == 2 and (signs[0] in "<\\le") != (signs[1] in "<\\le")):
-        return None
-    if signs[0] in (">", r"\ge"):
-        parts, signs = parts[::-1], [{">": "<", r"\ge": r"\le"}.get(sign, sign) for sign in reversed(signs)]
-    if len(parts) == 3 and is_name(parts[1]):
-        low, high = read_form(parts[0], depth + 1), read_form(parts[2], depth + 1)
-        return Interval(parts[1], ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]"), low, high)
-    if len(parts) != 2:
-        return None
-    if is_name(parts[0]):
-        return Interval(parts[0], "()" if signs[0] == "<" else "(]", Value(r"-\infty"), read_form(parts[1], depth + 1))
-    if is_name(parts[1]):
-        return Interval(parts[1], "()" if signs[0] == "<" else "[)", read_form(parts[0], depth + 1), Value(r"\infty"))
-    return None
 
 
 def _read_enclosed(text: str, depth: int) -> Form | None:
@@ -274,7 +151,7 @@ def _read_enclosed(text: str, depth: int) -> Form | None:
     body = named[1] if named else text
     if body.startswith(r"\{") and body.endswith(r"\}"):
         opening, closing, inner = r"\{", r"\}", body[2:-2]
-    elif body and body[0] in _OPEN and body[-1] in _CLOSE:
+    elif body and body[0] in OPENING and body[-1] in CLOSING:
         opening, closing, inner = body[0], body[-1], body[1:-1]
     else:
         return None
@@ -294,8 +171,8 @@ def _read_enclosed(text: str, depth: int) -> Form | None:
 def _closes_at_end(text: str) -> bool:
     depth = 0
     for place, character in enumerate(text):
-        depth += (character in _OPEN) - (character in _CLOSE)
-        if depth == 0 and character in _CLOSE:
+        depth += (character in OPENING) - (character in CLOSING)
+        if depth == 0 and character in CLOSING:
             return place == len(text) - 1
     return False
 

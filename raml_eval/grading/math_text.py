@@ -46,9 +46,11 @@ _REWRITES = [
         (r"\\(?:text|mathrm)\s*\{([0-9A-F]+)\}(?=[0-9A-F]*_)", r"\1"),
         (r"\(mod\s*(\d+)\)|\\text\s*\{\s*\(?mod\s*(\d+)\)?\s*\}", lambda m: rf"\pmod{{{m[1] or m[2]}}}"),
         (r"\\(?:hat|vec|mathbf)\s*\{?\\?([ijk])(?:math)?\}?(?![a-zA-Z])", r"v_{\1}"),
-        (r"\\begin\{(?:cases|aligned|array)\}(?:\{[lcr ]*\})?([^&{}]*=[^&{}]*(?:\\\\[^&{}]*=[^&{}]*)+)\\end\{(?:cases|aligned|array)\}",
+        (r"\\begin\{(?:cases|aligned|array)\}(?:\{[lcr ]*\})?"
+         r"([^&{}]*=[^&{}]*(?:\\\\[^&{}]*=[^&{}]*)+)\\end\{(?:cases|aligned|array)\}",
          lambda m: re.sub(r"\s*\\\\\s*", ", ", m[1].strip())),
-        (r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?[ZN]\}?(?:[_^]\{?[+*\d]*\}?)?.*$", r" \\integer{\1}"),
+        (r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?[ZN]\}?"
+         r"(?:[_^]\{?[+*\d]*\}?)?.*$", r" \\integer{\1}"),
         (r"\\text\s*\{\s*,?\s*(?:for (?:all|any|every|some|each)|where|for)\b.*$", ""),
         (r"(\\(?:text|mathrm)\s*\{[^{}]*)\^\{(-?\d)\}", r"\1^\2"),
         (r"(\\(?:text|mathrm)\s*\{[^{}]*)\\[, ]", r"\1 "),
@@ -114,7 +116,8 @@ _REWRITES = [
         (r"\\(?:cdot|times)(?![a-zA-Z])\s*", lambda m: m[0].strip() + " "),
         (r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}"),
         (r" +(?=[^\w ])|(?<=[^\w ,]) +(?!$)", ""),
-        (r"^(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?)(?= ?(?:\\text|\\mathrm|[a-zA-Z\u4e00-\u9fff]|_))", lambda m: m[0].replace(",", "")),
+        (r"^(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?)(?= ?(?:\\text|\\mathrm|[a-zA-Z\u4e00-\u9fff]|_))",
+         lambda m: m[0].replace(",", "")),
         (r", +(?!\d{3}(?!\d))", ","),  # 1, 200 stays two numbers
     )
 ]  # fmt: skip
