@@ -17,6 +17,7 @@ _JOINT = re.compile(
     r"\b(?:and|or|with|及|和|或)\b|[和或、，；]"
     r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
 )
+_NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
 LONGEST_JOINT = 80  # characters
 
 
@@ -75,7 +76,20 @@ def final_boxes(text: str) -> list[str] | None:
     chosen = [boxes.pop()]
     while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
         chosen.insert(0, boxes.pop())
+    if len(chosen) == 1 and (parts := _named_parts(text, [*boxes, *chosen])):
+        return parts
     return list(dict.fromkeys(text[start:end].strip() for _, start, end in chosen))
+
+
+def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
+    r"""The last boxes as assignments where each gives another letter its value: x = \boxed{3} ... y = \boxed{4}."""
+    parts: dict[str, str] = {}
+    for start, opened, closed in reversed(boxes):
+        name = _NAMED.search(text[max(0, start - 120) : start])
+        if name is None or name[1] in parts:
+            break
+        parts[name[1]] = text[opened:closed].strip()
+    return [f"{name}={value}" for name, value in reversed(parts.items())] if len(parts) > 1 else []
 
 
 def _read_unclosed(text: str, start: int) -> str | None:

@@ -1,62 +1,88 @@
-"""The answer in a concluding sentence, where a text has neither a box nor 'the answer is'.
+"""The answer in a last sentence, where a text has neither a box nor 'the answer is'.
 
-Only a last sentence that says that it concludes is read, and only where it names one result.
+Only a last sentence that is whole is read, and only where it names one result; a plan, a question and a hedge name none.
 """
 
 from __future__ import annotations
 
 import re
 
-_CONCLUDES = re.compile(
-    r"^(?:[\s>*#_\-•✅]|\\therefore|∴|\d\.)*(?:So|Thus|Therefore|Hence|Consequently|Finally|Accordingly|In conclusion|"
-    r"In summary|To conclude|As a result|In total|Altogether|Overall|This (?:means|gives|yields|shows|implies)|"
-    r"(?:We|I) (?:get|have|find|conclude|obtain)|It follows|The (?:final |correct )?(?:answer|result|solution|value)|"
-    r"因此|所以|故|综上|于是|最终)",
-)
-_END = re.compile(r"(?:[.!。！)\]}$*]|\\\)|\\\])\s*$")
+_END = re.compile(r"(?:[.!。！)\]}$*✓✔]|\\\)|\\\])\s*$")
 _FORMULA = re.compile(
-    r"\$\$((?:[^$\\]|\\.){1,500})\$\$|\$((?:[^$\\]|\\.){1,500})\$|\\\(((?:[^\\]|\\(?!\))){1,500})\\\)|\\\[((?:[^\\]|\\(?!\])){1,500})\\\]"
+    r"\$\$((?:[^$\\]|\\.){1,500})\$\$|\$((?:[^$\\]|\\.){1,500})\$|\\\(((?:[^\\]|\\(?!\))){1,500})\\\)|"
+    r"\\\[((?:[^\\]|\\(?!\])){1,500})\\\]"
 )
-_BOLD = re.compile(r"\*\*([^*\n]{1,120})\*\*")
+_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.\\^{/])((?:\\?[$€£]\s?)?[-−]?\d(?:[\d,]*\d)?(?:\.\d+)?(?:/\d+)?(?:\s?\\?%|\s+(?:hundred|thousand|million|billion)\b|°)?)"
-    r"(?![A-Za-z0-9_^])"
+    r"(?<![A-Za-z0-9_.\\^{/√])((?:\\?[$€£]\s?)?[-−]?(?:\d(?:[\d,]*\d)?(?:\.\d+)?(?:/\d+)?(?:√\d+|π)?|√\d+|π)"
+    r"(?:\s?\\?%|\s+(?:hundred|thousand|million|billion)\b|°)?)(?![A-Za-z0-9_^])"
+)
+_NUMBER_WORD = re.compile(
+    r"\b((?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|two|"
+    r"three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)\b",
+    re.IGNORECASE,
 )
 _VERB = re.compile(
     r"\b(?:is|are|was|were|be|equals?|equal to|becomes|gives|yields|makes|totals?|costs?|has|have|had|takes?|need(?:s|ed)?|"
     r"left with|get|obtain|find|to)\b|[=:是为]"
 )
-_HEDGE = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|not|approximately|about|roughly|if|unless|let|suppose|assume|check|verify|next)\b",
+_NO_RESULT = re.compile(
+    r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|verify|"
+    r"need to|have to|want to|will|would|should|try|substitut\w+|question)\b|\?|`|^\W{0,4}(?:first|next|now|recall|note|since|let)\b",
     re.IGNORECASE,
 )
-_SPLIT = re.compile(r"(?<=[.!?])\s+(?=[A-Z\\$*∴因所故])|(?<=。)|\n+")
+_CONCLUDES = re.compile(
+    r"^\W{0,4}(?:so|thus|therefore|hence|finally|in total|altogether|the (?:final |correct )?(?:answer|result|solution|value)|因此|所以|故|综上)",
+    re.IGNORECASE,
+)
+_POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)
+_SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\\$*∴因所故])|(?<=。)|\n+")
 _AND = re.compile(r"\s*(?:,|;|\band\b|\bor\b|,\s*and\b|,\s*or\b|和|或|、)\s*")
+_ARROWS = re.compile(r"\$?\\(?:therefore|Rightarrow|implies|Longrightarrow|because)\$?|[∴⇒→]")
+_TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
+_ASIDE = re.compile(r"\([^()]{0,80}\)(?=[\s.]*$)")
+_FIRST_LINE = re.compile(r"\s*\**([^*\n]{1,40}?)\.?\**\s*\n\s*\**(?:Explanation|Reason|Because|Proof|Solution|Justification)\b")
 
 
 def read_conclusion(text: str) -> str | None:
-    """The one result that the last sentence concludes with; None where it concludes nothing, hedges or names several."""
-    tail = text[-3000:].strip()
-    sentences = [part for part in _SPLIT.split(tail) if part.strip()]
+    """The one result that the last sentence names; None where it names none or several, plans, asks or hedges."""
+    if (first := _FIRST_LINE.match(text[:200])) is not None and re.search(r"\d", first[1]):
+        return first[1].strip()
+    tail = _TAGS.sub(" ", text[-3000:]).strip()
+    sentences = [part.strip() for part in _SPLIT.split(tail) if part.strip(" *-#>_\t")]
+    for _ in range(3):
+        if len(sentences) > 1 and not re.search(r"\d|\$|\*\*", sentences[-1]) and (
+            sentences[-1].rstrip(" )😊🙂").endswith("?") or _POLITE.match(sentences[-1]) or not re.search(r"\w", sentences[-1])
+        ):
+            sentences.pop()
     if not sentences:
         return None
-    last = sentences[-1].strip()
+    last = sentences[-1]
     if len(sentences) > 1 and _FORMULA.fullmatch(last.strip(" .")):  # "Therefore,\n\\[ x = 5 \\]"
-        last = f"{sentences[-2].strip()} {last}"
-    ended = _END.search(last) or len(text) < 200
-    return read_result(last) if _CONCLUDES.match(last) and ended else None
+        last = f"{sentences[-2]} {last}"
+    ended = _END.search(last) or (len(text) < 200 and _CONCLUDES.match(last))
+    return read_result(last) if ended else None
 
 
 def read_result(sentence: str) -> str | None:
-    """The one result that a sentence names: in bold, as a formula or as a number; None where it hedges or names several."""
-    if _HEDGE.search(_FORMULA.sub("", sentence)):
+    """The one result that a sentence names: in bold, as a formula or as a number; None where it names none or several."""
+    sentence = _ARROWS.sub(" ", sentence)
+    whole = _BOLD.fullmatch(sentence.strip(" .>#-"))
+    if whole is not None and len(whole[1].split()) > 2:
+        sentence = whole[1]
+    if _NO_RESULT.search(_FORMULA.sub("", sentence)):
         return None
-    return _read_bold(sentence) or _read_formula(sentence) or _read_number(sentence)
+    bold = _read_bold(sentence)
+    return bold or _read_formula(sentence) or _read_number(_ASIDE.sub("", sentence)) or _read_word(sentence)
 
 
 def _read_bold(sentence: str) -> str | None:
     bold = [part.strip(" .:") for part in _BOLD.findall(sentence)]
-    return bold[0] if len(bold) == 1 and re.search(r"\d|\\", bold[0]) else None
+    bold = [part for part in bold if not re.fullmatch(r"(?:Step \d+|Conclusion|Therefore|Answer|Result|Final \w+|Check)", part)]
+    if len(bold) != 1:
+        return None
+    alone = not re.search(r"\w", _BOLD.sub("", sentence))
+    return bold[0] if re.search(r"\d|\\", bold[0]) or (alone and len(bold[0].split()) <= 3) else None
 
 
 def _read_formula(sentence: str) -> str | None:
@@ -82,3 +108,10 @@ def _read_number(sentence: str) -> str | None:
     after = re.split(_VERB, sentence)[-1]
     behind = [match[1] for match in _NUMBER.finditer(after)]
     return behind[0].strip() if len(behind) == 1 else None
+
+
+def _read_word(sentence: str) -> str | None:
+    if _NUMBER.search(sentence) or _FORMULA.search(sentence):
+        return None
+    words = _NUMBER_WORD.findall(sentence)
+    return words[0] if len(words) == 1 else None

@@ -9,15 +9,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raml_eval.grading.boxes import final_boxes, last_box
+from raml_eval.grading.boxes import final_boxes, find_boxes, last_box
 from raml_eval.grading.conclusion import read_conclusion, read_result
 from raml_eval.grading.text import drop_invisible, unwrap
 
 LOOKED_AT = 100_000  # characters, from the end: an answer stands there, and the time stays bounded
 
+_JSON_FIELD = re.compile(r"\"(?:final_?)?answer\"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|([^\",}\s]{1,100}))", re.IGNORECASE)
+_NEXT_QUESTION = re.compile(r"\n\s{0,4}(?:Q|Question|Problem|Exercise)\s{0,2}\d{0,3}\s{0,2}[:：]")
+_CLOSED = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_OPENED = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _PHRASE = re.compile(
-    r"(?:最终)?答案(?:应该?)?[是为]?\s{0,2}[:：]?\s{0,4}|"
+    r"(?:最终)?答案(?:应该?)?[是为]?\s{0,2}[:：]?\s{0,4}|(?:^|\n)答[:：]\s{0,4}|故选\s{0,2}[:：]?\s{0,2}|答えは\s{0,2}|(?:정답|답)은?\s{0,2}[:：]?\s{0,4}|"
+    r"\brespuesta(?:\s+final)?\s*(?:es|:)\s{0,4}|\bAntwort\s*(?:ist|lautet|:)\s{0,4}|\bréponse(?:\s+finale)?\s*(?:est|:)\s{0,4}|"
+    r"\bответ\s*[:—]\s{0,4}|\bresposta(?:\s+final)?\s*(?:é|:)\s{0,4}|\brisposta(?:\s+finale)?\s*(?:è|:)\s{0,4}|\banswer\.\*\*\s{1,4}|"
     r"\b(?:answer|ans)\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
     r"(?:[*_]{1,2}(?=[\s:]))?[\s:]{0,8}|[*_]{0,4}:?[*_]{0,4}[ \t]{0,4}\n\s{0,8})",
     re.IGNORECASE,
@@ -26,11 +32,12 @@ _DELIMITED = re.compile(
     r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]"
     r"|\*\*([^*\n]{1,500})\*\*"
 )
-_SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s")
+_SENTENCE_END = re.compile(r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s")
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _FORMULA = re.compile(rf"(?:[a-zA-Z]\s*=\s*)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%)?|\$[^$]+\$|\\\(.+\\\)")
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
 _JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
@@ -50,9 +57,9 @@ class Extraction:
 
 
 def drop_thinking(completion: str) -> str | None:
-    """The text after the last </think>; None where a thinking was opened and never closed."""
-    answer = completion.rpartition("</think>")[2]
-    return None if "<think>" in answer else answer
+    """The text after the last </think>, or another tag of its kind; None where a thinking was opened and never closed."""
+    answer = _CLOSED.split(completion)[-1]
+    return None if _OPENED.search(answer) else answer
 
 
 def last_phrases(text: str) -> list[str]:
@@ -74,17 +81,27 @@ def _read_phrase(rest: str, exact: bool) -> str | None:
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
     if exact:  # a label may be any words: 'not entailed', 'correct', '5 apples'
         return clause if clause and len(clause) <= 200 else None
+    clause = clause.rpartition("i.e.")[2].strip(" ,")
     if _HEDGE.search(clause):
         return ""
     counted = _COUNTED.fullmatch(clause)
     if counted is not None:
         return counted[1]
-    if len(_PLAIN_WORD.findall(clause)) >= 3:
+    if len(_PLAIN_WORD.findall(clause)) >= 3 or len(_CJK.findall(clause)) >= 2:
         result = read_result(clause.replace("**", "") if clause.count("**") % 2 else clause)
         if result:
             return result
     is_remark = _REMARK.match(clause) and not re.search(r"[\d\\=]", clause)
     return None if not clause or len(clause) > 200 or is_remark else clause
+
+
+def _drop_next_question(text: str) -> str:
+    """A base model goes on with the next question of its prompt: only what it says before is an answer to this one."""
+    for match in _NEXT_QUESTION.finditer(text):
+        before = text[: match.start()]
+        if _HASHES.search(before) or _PHRASE.search(before) or find_boxes(before):
+            return before
+    return text
 
 
 def _one_short_line(text: str, limit: int) -> str | None:
@@ -97,6 +114,9 @@ def _extract_tagged_or_phrase(text: str, exact: bool) -> Extraction | None:
     if tagged and len(tagged[-1].strip()) <= 500 and tagged[-1].strip():
         inner = _extract_exact(tagged[-1]) if exact else _extract_math(tagged[-1])
         return Extraction(inner.answer or unwrap(tagged[-1]), "answer tag")
+    fields = _JSON_FIELD.findall(text)
+    if fields:
+        return Extraction((fields[-1][0] or fields[-1][1]).replace("\\\\", "\\"), "answer field")
     for phrase in last_phrases(text):
         answer = _read_phrase(phrase, exact)
         if answer is not None:
@@ -114,7 +134,7 @@ def _extract_math(text: str) -> Extraction:
     if found is not None:
         return found
     hashes = _HASHES.findall(text)
-    if hashes and _FORMULA.fullmatch(hashes[-1].rstrip(" \t.")):
+    if hashes and (_FORMULA.fullmatch(hashes[-1].rstrip(" \t.")) or _COUNTED.fullmatch(hashes[-1].rstrip(" \t."))):
         return Extraction(unwrap(hashes[-1]), "after ####")
     line = _one_short_line(text, 200)
     if (line is not None and _FORMULA.fullmatch(unwrap(line))) or _FORMULA.fullmatch((line or "").rstrip(".")):
@@ -147,7 +167,7 @@ def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extract
     """
     # A log whose escapes were read once too often holds a backspace for \b and a form feed for \f.
     text = text[-LOOKED_AT:].replace("\x08oxed", "\\boxed").replace("\x0crac", "\\frac").replace("\x0cbox", "\\fbox")
-    text = drop_invisible(text)
+    text = _drop_next_question(drop_invisible(text))
     if kind == "choice":
         from raml_eval.grading.choice import extract_choice
 

@@ -18,7 +18,7 @@ _FUNCTION_NAMES = re.compile(r"\\(?:sin|cos|tan|ln|log|sqrt|pi|emptyset|infty|fr
 _RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
 _DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
-MEMBER = re.compile(r"([a-zA-Z]\w*)\\in ?(.+)", re.DOTALL)
+MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 
 
 def read_relation(text: str, read: Read) -> Form | None:

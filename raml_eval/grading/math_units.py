@@ -116,7 +116,7 @@ def _unit_at_end(text: str) -> re.Match[str] | None:
         if not (text[place - 1].isdigit() or text[place - 1] in ")}|!" or text[:place].endswith((r"\pi", r"\infty"))):
             continue
         for pattern in (_DEGREES, _MARKED, _PLAIN_UNIT, _WORDS, _CJK):
-            if pattern in (_PLAIN_UNIT, _WORDS) and text[place - 1] not in "0123456789)}":
+            if pattern in (_PLAIN_UNIT, _WORDS) and text[place - 1] not in "0123456789)}" and text[place] != " ":
                 continue
             if pattern is _PLAIN_UNIT and len(text) == place + 1:
                 continue  # 6m may be a product; 6 m is none

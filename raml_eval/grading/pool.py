@@ -142,7 +142,7 @@ class GradingPool:
             return grade
         whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
         grade = await self.grade(question.gold, whole, question.grader, question.options)
-        if grade.status is Status.NO_ANSWER:
+        if grade.status is Status.NO_ANSWER or grade.rule == "conclusion":
             return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
         return grade
 
