@@ -49,10 +49,10 @@ def test_a_stopped_comparison_costs_one_limit() -> None:
 
     def equal(a: str, b: str) -> bool | None:
         asked.append((a, b))
-        return None if "slow" in a + b else a[0] == b[0]
+        return None if "slow" in a + b else a[5] == b[5]
 
-    numbers = answer_classes(["a+1", "a+2", "b+1", "slow+slow+slow"], "math", equal)
-    assert groups(numbers) == {frozenset({"a+1", "a+2"}), frozenset({"b+1"}), frozenset({"slow+slow+slow"})}
+    numbers = answer_classes(["\\sum a1", "\\sum a2", "\\sum b1", "\\sum slow+slow"], "math", equal)
+    assert groups(numbers) == {frozenset({"\\sum a1", "\\sum a2"}), frozenset({"\\sum b1"}), frozenset({"\\sum slow+slow"})}
     assert sum("slow" in a + b for a, b in asked) == 1
 
 

@@ -62,7 +62,7 @@ GRADES = [
     ("5", r"<think>\boxed{5}</think>", "math", (), Status.NO_ANSWER),
     ("5", r"<think>\boxed{5}", "math", (), Status.UNFINISHED),
     ("5", "<think>", "math", (), Status.UNFINISHED),
-    ("5", r"\boxed{5}</think>so 5", "math", (), Status.NO_ANSWER),
+    ("5", r"\boxed{5}</think>so 5 or 6", "math", (), Status.NO_ANSWER),
     ("5", r"<think>a</think>\boxed{5}<think>hm", "math", (), Status.UNFINISHED),
     ("5", "The answer is 5.", "math", (), Status.CORRECT),
     ("5", "I get 5 here and 5 there.", "math", (), Status.NO_ANSWER),
@@ -101,7 +101,7 @@ def test_status(gold: str, completion: str, kind: str, options: tuple[str, ...],
 
 def test_a_verdict_says_what_decided() -> None:
     verdict = grade("1000", r"\boxed{1{,}000}")
-    assert (verdict.answer, verdict.rule, verdict.detail) == ("1{,}000", "boxed", "number")
+    assert (verdict.answer, verdict.rule, verdict.detail) == ("1{,}000", "boxed", "identical")
 
 
 def test_an_unknown_kind_is_refused_with_near_names() -> None:

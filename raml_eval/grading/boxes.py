@@ -18,6 +18,10 @@ _JOINT = re.compile(
     r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
 )
 _NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
+_SAME_SENTENCE = re.compile(  # the smaller one is \\boxed{2} and the larger one is \\boxed{7}
+    r"\$?,?\s*and(?:(?!\b(?:wait|not|no|instead|actually|so|then|hence|thus|therefore|which)\b)[^.!?\n])*\b(?:is|are)\s+\$?",
+    re.IGNORECASE,
+)
 LONGEST_JOINT = 80  # characters
 
 
@@ -102,4 +106,6 @@ def _read_unclosed(text: str, start: int) -> str | None:
 
 
 def _is_joint(between: str) -> bool:
-    return len(between) <= LONGEST_JOINT and _JOINT.fullmatch(between) is not None
+    if len(between) > LONGEST_JOINT:
+        return False
+    return _JOINT.fullmatch(between) is not None or _SAME_SENTENCE.fullmatch(between) is not None

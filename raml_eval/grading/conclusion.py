@@ -51,8 +51,14 @@ def read_conclusion(text: str) -> str | None:
     tail = _TAGS.sub(" ", text[-3000:]).strip()
     sentences = [part.strip() for part in _SPLIT.split(tail) if part.strip(" *-#>_\t")]
     for _ in range(3):
-        if len(sentences) > 1 and not re.search(r"\d|\$|\*\*", sentences[-1]) and (
-            sentences[-1].rstrip(" )😊🙂").endswith("?") or _POLITE.match(sentences[-1]) or not re.search(r"\w", sentences[-1])
+        if (
+            len(sentences) > 1
+            and not re.search(r"\d|\$|\*\*", sentences[-1])
+            and (
+                sentences[-1].rstrip(" )😊🙂").endswith("?")
+                or _POLITE.match(sentences[-1])
+                or not re.search(r"\w", sentences[-1])
+            )
         ):
             sentences.pop()
     if not sentences:
@@ -103,7 +109,7 @@ def _read_formula(sentence: str) -> str | None:
 
 def _read_number(sentence: str) -> str | None:
     numbers = [match[1] for match in _NUMBER.finditer(sentence)]
-    if len(set(numbers)) == 1:
+    if len(numbers) == 1:
         return numbers[0].strip()
     after = re.split(_VERB, sentence)[-1]
     behind = [match[1] for match in _NUMBER.finditer(after)]
