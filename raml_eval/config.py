@@ -61,7 +61,7 @@ class Grading(_Section):
     """Worker processes for grading and the wall-clock limit of one verdict in seconds."""
 
     workers: int = Field(1, ge=1)
-    timeout_s: float = Field(10.0, gt=0)
+    timeout_s: float = Field(5.0, gt=0)
 
 
 class RunConfig(_Section):

@@ -116,4 +116,4 @@ def test_a_gold_that_is_no_option_is_refused() -> None:
 
 def test_kinds_and_version_are_public() -> None:
     assert raml_eval.grading.KINDS == ("math", "choice", "exact")
-    assert raml_eval.grading.GRADER_VERSION == "1"
+    assert raml_eval.grading.GRADER_VERSION == "2"

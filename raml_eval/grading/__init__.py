@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GRADER_VERSION", "KINDS", "grade"]
 
-GRADER_VERSION = "1"  # raised by every change that can alter a verdict
+GRADER_VERSION = "2"  # raised by every change that can alter a verdict
 
 
 def grade(gold: str, completion: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
-    """The verdict on one finished completion, within 10 seconds of comparing, from any thread.
+    """The verdict on one finished completion, within 5 seconds of comparing, from any thread.
 
     kind is math, choice or exact; options are the texts of a choice, in order. A thinking up to the last </think> is
     dropped first; one that is never closed is Status.UNFINISHED and not graded. The first comparison that needs sympy

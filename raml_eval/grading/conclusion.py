@@ -18,8 +18,9 @@ _NUMBER = re.compile(
     r"(?:\s?\\?%|\s+(?:hundred|thousand|million|billion)\b|°)?)(?![A-Za-z0-9_^])"
 )
 _NUMBER_WORD = re.compile(
-    r"\b((?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|two|"
-    r"three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)\b",
+    r"\b((?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|"
+    r"two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    r"nineteen)\b",
     re.IGNORECASE,
 )
 _VERB = re.compile(
@@ -27,12 +28,15 @@ _VERB = re.compile(
     r"left with|get|obtain|find|to)\b|[=:是为]"
 )
 _NO_RESULT = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|verify|"
-    r"need to|have to|want to|will|would|should|try|substitut\w+|question)\b|\?|`|^\W{0,4}(?:first|next|now|recall|note|since|let)\b",
+    r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|"
+    r"verify|"
+    r"need to|have to|want to|will|would|should|try|substitut\w+|question)\b|\?|`|"
+    r"^\W{0,4}(?:first|next|now|recall|note|since|let)\b",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
-    r"^\W{0,4}(?:so|thus|therefore|hence|finally|in total|altogether|the (?:final |correct )?(?:answer|result|solution|value)|因此|所以|故|综上)",
+    r"^\W{0,4}(?:so|thus|therefore|hence|finally|in total|altogether|"
+    r"the (?:final |correct )?(?:answer|result|solution|value)|因此|所以|故|综上)",
     re.IGNORECASE,
 )
 _POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)

@@ -104,7 +104,7 @@ class GradingPool:
     ready worker has it. workers: processes; by default half the usable cores, from 1 to 4.
     """
 
-    def __init__(self, workers: int | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(self, workers: int | None = None, timeout_s: float = 5.0) -> None:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
         self.workers = workers if workers is not None else max(1, min(4, usable // 2))
         self.timeout_s = timeout_s
