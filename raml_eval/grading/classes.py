@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-from raml_eval.grading.rules import quick_decision
+from raml_eval.grading.rules import quick_equality
 
 Equal = Callable[[str, str], bool | None]
 
@@ -29,8 +29,7 @@ def answer_classes(answers: Sequence[str], kind: str, equal: Equal) -> dict[str,
 
     undecided: list[tuple[str, str]] = []
     for a, b in itertools.combinations(sorted(distinct, key=lambda answer: (len(answer), answer)), 2):
-        # Extracted choices are letters already, and different ones are different answers.
-        decision = (False, "letter") if kind == "choice" else quick_decision(a, b, kind)
+        decision = quick_equality(a, b, kind)
         if decision is None:
             undecided.append((a, b))
         elif decision[0]:

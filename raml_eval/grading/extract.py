@@ -20,7 +20,8 @@ _PHRASE = re.compile(
     re.IGNORECASE,
 )
 _DELIMITED = re.compile(
-    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]"
+    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|"
+    r"\\(?!\])){1,2000})\\\]"
     r"|\*\*([^*\n]{1,500})\*\*"
 )
 _SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.;!?](?=\s|$)|\n|\s(?:because|since|so that|which)\s")
@@ -138,14 +139,6 @@ def _extract_math(text: str) -> Extraction:
     return Extraction(None, "nothing found")
 
 
-def _extract_exact(text: str) -> Extraction:
-    found = _extract_boxed_or_phrase(text, exact=True)
-    if found is not None:
-        return found
-    line = _one_short_line(text, 200)
-    return Extraction(line, "whole answer") if line is not None else Extraction(None, "nothing found")
-
-
 def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extraction:
     r"""The answer that the text gives, never one that merely happens to stand in it.
 
@@ -153,12 +146,11 @@ def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extract
 
     - math: the last closed box; else what follows the last 'answer is', 'answer:' or 'Answer' heading, unless it hedges;
       else '#### 42'; else the whole text where it is one number or formula.
-    - exact: the last closed box; else what follows the last such phrase; else the whole text where it is one line.
-    - choice: see raml_eval.grading.choice.
+    - the other kinds: see the modules of their names.
     """
     text = drop_invisible(text[-LOOKED_AT:])
-    if kind == "choice":
-        from raml_eval.grading.choice import extract_choice
+    if kind == "math":
+        return _extract_math(text)
+    from raml_eval.grading.readers import READERS
 
-        return extract_choice(text, options)
-    return _extract_math(text) if kind == "math" else _extract_exact(text)
+    return READERS[kind](text, options)
