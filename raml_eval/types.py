@@ -187,7 +187,8 @@ class QuestionCounts:
     """What n samples of one question at one budget add up to; all that a metric may see.
 
     classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample.
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample. So does scores, where any of
+    the samples has a Grade.score; a sample without one has 0 there.
     """
 
     task: str
@@ -201,6 +202,7 @@ class QuestionCounts:
     thinking_tokens: tuple[int, ...] = ()
     answer_tokens: tuple[int, ...] = ()
     leaks: int = 0
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
