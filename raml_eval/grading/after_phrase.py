@@ -15,7 +15,7 @@ _LEAD = re.compile(
     r"textcolor\{\w+\})\s*\{?|"
     r"(?:a|o)(?=[ \t]+[\w(*])|(?i:the|la|le|el|die|der|option|choice|letter|answer|number|indeed|definitely|clearly|"
     r"most likely|likely|probably|therefore|thus|simply|just|"
-    r"opción|opção|opzione|alternativa|alternative|letra|lettre|lettera|buchstabe|вариант|буква|选项|選項|選択肢|"
+    r"opción|opção|opzione|alternativa|alternative|letra|lettre|lettera|buchstabe|вариант|буква|الخيار|选项|選項|選択肢|"
     r"only)(?![\w'])[\s*_:]*(?=\S)){0,16}"
 )
 _LETTER = re.compile(
@@ -28,7 +28,7 @@ _STILL_LETTER = re.compile(
 )
 _CHAIN = re.compile(
     r"[\s*_`$)}\]\\]{0,6}(?:,?\s*\(?\b(?:or|and|und|oder|et|ou|y|o|e|или|и)\b|/|\\?&|;|、|\||\+|或者?|和|与|及|または|또는|"
-    r",(?=[\s*_(]{0,4}[A-P][*_).]{0,3}\s{0,4}(?:,|\.|\band\b|\bor\b|$|\n)))"
+    r",(?=[\s*_(]{0,4}[A-P][*_).\]]{0,3}\s{0,4}(?:,|\.|\band\b|\bor\b|$|\n)))"
     r"[\s*_`$({\[\\]{0,6}(?:(?:possibly|perhaps|maybe|also|even|alternatively|else),?\s+)?(?:\\text\{)?(?:option\s+|"
     r"choice\s+)?[*_(\[]{0,3}([A-P])(?![A-Za-z0-9_'’])"
 )
@@ -41,7 +41,7 @@ _CLAUSE = re.compile(
 _OR_IT_MIGHT = re.compile(
     r"[\s*_`$)}\]]{0,4}[.,;]?\s*(?:(?:or|but|and|though|although)\b[\s,]*)?(?:(?:maybe|perhaps|possibly)\b[\s,]*)?"
     r"(?:(?:it|the answer|that)\s+)?(?:(?:could|might|may)\s+(?:also\s+|as well\s+)?be|or\s+(?:maybe|perhaps|possibly)|maybe|"
-    r"perhaps)\s+(?:option\s+)?[(*_]{0,3}([A-P])(?![A-Za-z0-9_'’])",
+    r"perhaps|(?<=\.\s)or)\s+(?:option\s+)?[(*_]{0,3}([A-P])(?![A-Za-z0-9_'’])",
     re.IGNORECASE,
 )
 _NOT_THIS = re.compile(r"[\s*_:]*not\b", re.IGNORECASE)
@@ -55,7 +55,7 @@ _WORD_END = re.compile(r"\w*[\"”’')\]*_$}]*")
 _OWN_TEXT = re.compile(r"[\s*_`$)}\].:,—–-]{1,8}\(?")
 _STRICT_END = re.compile(
     r"[*_`)\]}$\"'”’]{0,6}(?:\s+it\s+is\b|\s*(?:$|\n|[.,;:!()—–-])|\s+(?:because|since|as|for|which|with|is the|is correct|"
-    r"is right|option|choice|instead|rather|here|remains?|"
+    r"is right|the\s+(?:right|correct|best|only)|option|choice|instead|rather|here|remains?|"
     r"fits|works|matches|satisfies|lies|holds|describes|and not|not)\b|项|項|选项|です|입니다|이다|である|。)"
 )
 
@@ -127,6 +127,8 @@ def _read_letter(text: str, match: re.Match[str], at: int, texts: OptionTexts, s
     letter, end = (match[1] or match[2]).upper(), match.end()
     if letter not in texts.letters and (named := texts.match(letter)):
         letter = named
+    if strict and letter not in texts.letters:
+        return None
     line = rest[end:].partition("\n")[0]
     own = _OWN_TEXT.match(rest, end)
     following = rest[own.end() :].partition("\n")[0] if own is not None else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from raml_eval.grading.after_phrase import read_after
 from raml_eval.grading.letters import LONE_LETTERS, read_whole
-from raml_eval.grading.option_lines import read_item, stands_alone
+from raml_eval.grading.option_lines import read_item, read_line, stands_alone
 from raml_eval.grading.option_text import OptionTexts, soft_key
 from raml_eval.grading.places import MOST, Place, place_order
 from raml_eval.grading.settle import HEDGE, Reading
@@ -22,7 +22,7 @@ _POINTED = re.compile(
     r"\b(?:it(?:['’]s| is| must be| has to be| should be)|that(?:['’]s| is| must be| leaves)(?: us)?(?: only)?(?: with)?|"
     r"this (?:is|must be|leaves|means|gives)(?: us)?(?: only)?(?: with)?|"
     r"which (?:is|leaves)|leaving(?: us)?(?: only)?(?: with)?|leaves(?: us)?(?: only)?(?: with)?|left with(?: only)?|"
-    r"(?:corresponds?|corresponding|points|leads?) to|match(?:es|ing)|must be|no,|"
+    r"(?:corresponds?|corresponding|points|leads?) to|match(?:es|ing)|must be|no,|mak(?:es|ing)|"
     r"best is|richtig ist|i\.e\.|namely|(?:correct|right|best|appropriate|suitable) [a-z]{3,15} (?:is|would be)|hence|"
     r"therefore|thus|so|consequently)[,:]?[ \t]+(?:it(?:['’]s| is| must be)[ \t]+)?(?:only[ \t]+)?"
 )
@@ -66,7 +66,7 @@ _MARK_FIRST = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _UNMARKED = re.compile(r"\b(?:not|in|isn['’]t|nearly)[ \t*_]*$", re.IGNORECASE)
-_INLINE_MARK = re.compile(r"(?<![A-Za-z0-9])\(?([A-P])\)?[ \t]*[:–-][ \t]*(?:correct|right)\b", re.IGNORECASE)
+_INLINE_MARK = re.compile(r"(?<![A-Za-z0-9])\(?([A-P])\)?[ \t]*[:–-][ \t]*(?:correct|right|yes)\b", re.IGNORECASE)
 _BOLD = re.compile(r"\*\*([^*\n]{1,1000})\*\*|__([^_\n]{1,1000})__")
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s+(?=[A-Z(*\"“])|(?<=[。！？])|\n+")
 _NAMED = re.compile(
@@ -83,6 +83,9 @@ _CUE = re.compile(
 )
 _AGAINST = re.compile(
     r"\b(?:not|never|nobody|cannot|neither|nor|than|over|instead|unlike|except|whether|if|which of|could|might|may|between)\b|"
+    r"\b(?:consider(?:ing)?|start(?:ing)? with|look(?:ing)? at|examin(?:e|ing)|"
+    r"check(?:ing)?|evaluat(?:e|ing)|analy[sz](?:e|ing)|"
+    r"suppose|assume)[ \t]+(?:the[ \t]+)?(?:options?[ \t]+|choices?[ \t]+)?[*_(]{0,3}$|"
     r"n['’]t\b|不|非",
     re.IGNORECASE,
 )
@@ -91,7 +94,7 @@ _AGAINST_AFTER = re.compile(
     re.IGNORECASE,
 )
 _LAST_WORD = re.compile(
-    r"[.!?]\s+[*_(]{0,3}([A-P])[*_)]{0,3}(?:,?\s+(?:then|it is|is))?[.!*]*$|(?<![A-P])[\s\"”.]{1,3}(?:→|⇒|∴|=>|"
+    r"(?<![A-P])[.!?]\s+[*_(]{0,3}([A-P])[*_)]{0,3}(?:,?\s+(?:then|it is|is))?[.!*]*$|(?<![A-P])[\s\"”.]{1,3}(?:→|⇒|∴|=>|"
     r"->)\s*[*_(]{0,3}([A-P])[*_)]{0,3}[.!]*$"
 )
 _CONCLUSION = re.compile(
@@ -163,6 +166,9 @@ def closing_reading(text: str, low: str, texts: OptionTexts) -> Reading | None:
         return Reading(found, start, len(body), "bold")
     if (named := _read_last_sentences(body, texts)) is not None:
         return Reading(named, start, len(body), "last sentence")
+    told = line.replace("：", ":").rpartition(":")[2]
+    if told != line and read_item(line) is None and (value := read_line(told, texts)) is not None:
+        return Reading(value, start, len(body), "last line, after a colon")
     last = _LAST_WORD.search(body, max(0, len(body) - 200))
     if last is not None and (last[1] or last[2]) in texts.letters:
         return Reading(last[1] or last[2], last.start(), len(body), "last words")

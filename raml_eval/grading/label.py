@@ -53,6 +53,12 @@ _UNDECIDED = re.compile(
     r"decided?|concluded?|established?|know|known|inferred?|verif(?:y|ied)|say|said|ascertain(?:ed)?)"
 )
 _ENTAILS = re.compile(r"(?<!not )(?:entails|logically follows|(?P<no>contradicts|is contradicted|refutes))(?![\w])")
+_COLON = re.compile(r"[:：]\s*(?=[^:：\n]{1,60}$)")
+_SENTENCES = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_CUE = re.compile(r"\b(?:is|be|as|therefore|thus|so|hence|conclud\w+)\b")
+_UNSURE = re.compile(
+    r"\b(?:not|never|neither|nor|whether|if|would|could|might|may|premises?|assum\w+|suppos\w+|either|or)\b|n['’]t\b|[?？]"
+)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
@@ -81,7 +87,7 @@ def extract_label(text: str, options: Sequence[str] = ()) -> Extraction:
         if weak is not None and (found is None or (weak.value != HEDGE and CHANGE.search(low[found.end : weak.end]))):
             found = weak
     if found is None:
-        found = _read_bold(text, labels)
+        found = _read_bold(text, labels) or _read_last_sentence(low, labels)
     if found is None:
         return Extraction(None, "nothing found")
     return Extraction(found.value, found.rule) if found.value else Extraction(None, f"{found.rule}, several labels")
@@ -196,6 +202,22 @@ def _read_bold(text: str, labels: Labels) -> Reading | None:
     start = body.rfind("\n") + 1
     named = {labels.words[word] for bold in _BOLD.findall(body[start:]) if (word := soft_key(bold)) in labels.words}
     return Reading(named.pop() if len(named) == 1 else HEDGE, start, len(body), "bold") if named else None
+
+
+def _read_last_sentence(low: str, labels: Labels) -> Reading | None:
+    """The label behind the last line's colon; else the one with which the last sentence ends, unless it denies or supposes."""
+    body = low.rstrip(" \n.*_`\"'")
+    start = body.rfind("\n") + 1
+    colon = _COLON.search(body, start)
+    if colon is not None and body[colon.end() :] in labels.words and body[colon.end() :] not in OF_ANSWERS:
+        return Reading(labels.words[body[colon.end() :]], start, len(body), "last line, after a colon")
+    sentence = _SENTENCES.split(body[-600:])[-1]
+    last = max(labels.pattern.finditer(sentence), key=lambda match: match.end(), default=None)
+    if last is None or last.end() < len(sentence) or len(last[0]) <= 3 or not _CUE.search(sentence, 0, last.start()):
+        return None
+    if last[0] in OF_ANSWERS or _UNSURE.search(sentence):
+        return None
+    return Reading(labels.label_of(last[0]), len(body) - len(sentence), len(body), "last sentence")
 
 
 def gold_label(gold: str, options: Sequence[str]) -> str | None:

@@ -51,6 +51,9 @@ def read_whole(content: str, texts: OptionTexts) -> str | None:
     small = SMALL.fullmatch(short)
     if small is not None and small[1].upper() in texts.letters:
         return small[1].upper()
+    beside = WITH_TEXT.fullmatch(short)
+    if beside is not None and beside["rest"] and is_own(beside[1].upper(), unparenthesised(beside["rest"]), texts):
+        return beside[1].upper()  # also where the text is a letter or a list: (C) P
     if LIST.fullmatch(short) or names_several(content, texts):
         letters = set(LONE_LETTERS.findall(short.upper()))
         return letters.pop() if len(letters) == 1 and letters <= set(texts.letters) else HEDGE
@@ -110,8 +113,8 @@ def unparenthesised(rest: str) -> str:
 
 
 def is_own(letter: str, rest: str, texts: OptionTexts) -> bool:
-    """Whether what stands beside a letter is its option's text; a minus may have been taken for a dash."""
-    return texts.is_text_of(letter, rest) or texts.is_text_of(letter, f"-{rest}")
+    """Whether what stands beside a letter is its option's text; a minus and parentheses may have been taken for marks."""
+    return any(texts.is_text_of(letter, text) for text in (rest, f"-{rest}", f"({rest})"))
 
 
 def starts_with_own(letter: str, rest: str, texts: OptionTexts) -> bool:

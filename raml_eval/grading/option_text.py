@@ -19,7 +19,7 @@ _COMMANDS = re.compile(
     r"left|right|"
     r"ensuremath|operatorname|checkmark)(?![a-zA-Z])\s*"
 )
-_SPACES = re.compile(r"\\q?quad(?![a-zA-Z])|\\[ ,;:!]|\\\\|~")
+_SPACES = re.compile(r"\\q?quad(?![a-zA-Z])|\\[ ,;:!]|\\\\|(?<=[\w})])~(?=[\w\\({])")
 _MARKS = re.compile(r"\\?[{}$]|\\[()\[\]]|[*`]|__|``|''")
 _QUOTES = re.compile("[\"“”«»„「」『』]|^['‘’]|['‘’]$")
 _BLANKS = re.compile(r"\s+")
@@ -37,7 +37,9 @@ _ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
 
 def flat(text: str) -> str:
     r"""The text without what only changes its looks: LaTeX text commands and delimiters, bold, quotes, closing punctuation."""
-    text = _COMMANDS.sub("", _COLOURS.sub("", text)) if "\\" in text else text
+    if "\\" in text:
+        text = text.replace(r"\mathrm{~", r"\mathrm{ ")  # before a unit; elsewhere ~ before a letter is 'not'
+        text = _COMMANDS.sub("", _COLOURS.sub("", text))
     text = _MARKS.sub("", _SPACES.sub(" ", text))
     return _BLANKS.sub(" ", _QUOTES.sub("", text)).strip(" .,;:!\\")
 

@@ -74,14 +74,16 @@ def _matches(pattern: re.Pattern[str], text: str, rule: str, skip: int = 0) -> l
 # Nouns that mean the answer itself.
 _ANSWER = (
     "answers?|ans|réponses?|antwort|lösung|respuesta|resposta|risposta|antwoord|odpowied(?:ź|zią)|odpověď|cevap|yanıt|jawabann?y?a?|"
-    "svaret|svar|đáp án|câu trả lời|ответ(?:ом)?|відповідь|उत्तर|คำตอบ|(?:ال)?[إا]جابة|(?:ال)?جواب"
+    "svaret|svar|đáp án|câu trả lời|ответ(?:ом|а)?|відповідь|उत्तर|คำตอบ|(?:ال)?[إا]جابة|(?:ال)?جواب"
 )
 # Nouns that mean the answer only with a word such as 'correct' beside them, or as a label before a colon.
 _OPTION = (
     "options?|choices?|letter|alternative|selection|statement|one|opci[oó]n|opção|opzione|alternativa|letra|lettre|lettera|"
     "вариант|label|verdict"
 )
-_LABEL = "solution|result|conclusion|correct(?:ion)?|decision|pick|key|gabarito|richtig|corrig[eé]|respuesta final"
+_LABEL = (
+    "solution|response|result|conclusion|correct(?:ion)?|decision|pick|key|gabarito|richtig|vote|corrig[eé]|respuesta final"
+)
 _NOUN = re.compile(f"(?:{_ANSWER})|({_OPTION})|({_LABEL})")
 
 
@@ -94,7 +96,8 @@ _STEMS = (
     *_words(
         "ans antwo respuesta resposta risposta odpowied cevap jawaban svar option choice letter alternativ selection statement"
     ),
-    *_words("label verdict opcion opzione letra lettre solution result conclusion correct decision pick key gabarito richtig"),
+    *_words("label verdict opcion opzione letra lettre solution result conclusion correct decision pick key"),
+    *_words("gabarito richtig response vote"),
     "one is",
 )
 _FOREIGN_STEMS = _words(

@@ -27,7 +27,7 @@ Read = Callable[[Place], tuple[str, int] | None]
 
 _SENTENCE = r"[^.!?\n。！？]"
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|cannot|hardly)|n['’]t)\s+(?:the\s+|my\s+|really\s+|to\s+|ever\s+|just\s+)?$|"
+    r"(?:\b(?:not|never|cannot|hardly)|n['’]t)[ \t]+(?:(?:the|my|really|to|ever|just)[ \t]+)?$|"
     r"(?:(?:\b(?:not|never|cannot|hardly)|n['’]t)\s+(?:[\w'’]+\s+){0,4}?"
     r"(?:think|believe|say|mean|true|case|sure|certain|agree|know|clear|convinced|claim|follow|suggest|imply|conclude|"
     r"accept)\b|"
