@@ -13,6 +13,9 @@ from raml_eval.grading.text import drop_text_commands, plain_unicode
 LETTERS = "ABCDEFGHIJKLMNOP"
 SEVERAL = ""  # what a match returns where several options fit
 
+# Most lines are plain words, which need none of the patterns below.
+_SPECIAL = re.compile(r"[\\{}$*`~\"“”«»„「」『』_'‘’]")
+_DIGIT = re.compile(r"\d")
 _COLOURS = re.compile(r"\\(?:textcolor|color|colorbox)\s*\{[^{}]*\}")
 _COMMANDS = re.compile(
     r"\\(?:text[a-z]*|math[a-z]*|mbox|emph|boxed|fbox|underline|[lL]arge|LARGE|[hH]uge|bf|rm|bm|sf|displaystyle|textstyle|"
@@ -37,6 +40,8 @@ _ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
 
 def flat(text: str) -> str:
     r"""The text without what only changes its looks: LaTeX text commands and delimiters, bold, quotes, closing punctuation."""
+    if _SPECIAL.search(text) is None:
+        return " ".join(text.split()).strip(" .,;:!")
     if "\\" in text:
         text = text.replace(r"\mathrm{~", r"\mathrm{ ")  # before a unit; elsewhere ~ before a letter is 'not'
         text = _COMMANDS.sub("", _COLOURS.sub("", text))
@@ -51,6 +56,8 @@ def soft_key(text: str) -> str:
 
 def text_key(text: str) -> str:
     """The text without spaces and marks, case kept: what options are compared by, formulas included."""
+    if text.isascii() and _SPECIAL.search(text) is None and _DIGIT.search(text) is None:
+        return "".join(text.split()).strip(".,;:!")
     text = drop_text_commands(plain_unicode(text))
     text = _FRACTION.sub(lambda m: f"{m[1] or m[2]}/{m[3] or m[4]}", text)
     text = text.replace(r"\%", "%").replace(r"\$", "$").replace(r"\times", "×").replace(r"\cdot", "×").replace(r"^\circ", "deg")

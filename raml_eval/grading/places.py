@@ -161,9 +161,12 @@ _CJK_CHOOSE = re.compile(
 )
 
 
+_CJK_CHARACTER = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
+
+
 def phrase_places(text: str, low: str) -> Iterator[Place]:
     """What stands after 'the answer is', 'Answer:', 'correct option:' and their like, the last first; low is the lower case."""
-    if text.isascii():
+    if _CJK_CHARACTER.search(low) is None:
         return _worded_places(low)
     cjk = [Place(m.start(), m.end(), None, "answer phrase") for pattern in (_CJK, _CJK_CHOOSE) for m in pattern.finditer(low)]
     return merge(sorted(cjk, key=place_order, reverse=True)[:MOST], _worded_places(low), key=place_order, reverse=True)
