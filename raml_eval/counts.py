@@ -61,7 +61,14 @@ def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping
         thinking_tokens=tuple(record.n_thinking_tokens for record in records),
         answer_tokens=tuple(record.n_answer_tokens for record in records),
         leaks=sum(record.leak for record in records),
+        scores=_count_scores(records),
     )
+
+
+def _count_scores(records: Sequence[SampleRecord]) -> tuple[float, ...]:
+    """The share of parts right of each sample, 0 where nothing was graded; empty where no sample has parts."""
+    scores = [record.grade.score for record in records]
+    return tuple(score or 0.0 for score in scores) if any(score is not None for score in scores) else ()
 
 
 def _count_classes(records: Sequence[SampleRecord], classes: Mapping[str, int]) -> tuple[tuple[int, int], ...]:

@@ -212,7 +212,8 @@ class QuestionCounts:
     """What n samples of one question at one budget add up to; all that a metric may see.
 
     classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None where it is not known.
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None where it is not known. So
+    does scores, where any of the samples has a Grade.score; a sample without one has 0 there.
     """
 
     task: str
@@ -226,6 +227,7 @@ class QuestionCounts:
     thinking_tokens: tuple[int | None, ...] = ()
     answer_tokens: tuple[int | None, ...] = ()
     leaks: int = 0
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

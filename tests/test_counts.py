@@ -100,6 +100,16 @@ def test_counts_of_one_question() -> None:
     )
 
 
+def test_scores_count_what_was_not_graded_as_0() -> None:
+    graded = [
+        replace(r, grade=replace(r.grade, score=share)) for r, share in zip(RECORDS[:4], (0.5, 1.0, None, 0.0), strict=True)
+    ]
+    counts = count_by_question(graded, QUESTIONS, CLASSES)["sums", 64]
+    assert counts[0].scores == (0.5, 1.0, 0.0, 0.0)
+    assert counts[1].scores == ()
+    assert count_by_question(RECORDS, QUESTIONS, CLASSES)["sums", 64][0].scores == ()
+
+
 def test_every_question_stands_at_every_budget() -> None:
     counts = count_by_question(RECORDS, QUESTIONS, CLASSES)
     budgets: list[Budget] = ["off", 8, 64, "unlimited"]

@@ -60,6 +60,19 @@ def test_letters_and_texts() -> None:
     assert answer_classes(["A", "B", "A"], "choice", never) == {"A": 0, "B": 1}
     assert answer_classes(["True", "true.", "false"], "exact", never) == {"True": 0, "true.": 0, "false": 1}
     assert answer_classes([], "math", never) == {}
+    assert answer_classes(["True", "False", "True"], "label", never) == {"True": 0, "False": 1}
+
+
+def test_brackets_and_grids_are_compared_by_form() -> None:
+    brackets = answer_classes(["{1,2}", "A;C", "{2, 1}", "[A];[C]", "1 2,3 4", "1 2\n3 4", "C;A"], "bracket", never)
+    assert list(brackets.values()) == [0, 1, 0, 1, 2, 2, 3]
+    ann, bob = '{"House 1": {"Name": "Ann"}}', '{"House 1": {"Name": "Bob"}}'
+    assert list(answer_classes([ann, bob, ann.replace("Ann", "ANN")], "grid", never).values()) == [0, 1, 0]
+
+
+def test_formulas_in_brackets_are_left_to_sympy() -> None:
+    numbers = answer_classes(["2x+3", "3+2x", "2x+4"], "bracket", lambda a, b: {a, b} == {"2x+3", "3+2x"})
+    assert groups(numbers) == {frozenset({"2x+3", "3+2x"}), frozenset({"2x+4"})}
 
 
 @given(st.lists(st.integers(-5, 5).map(str) | st.fractions(-2, 2, max_denominator=4).map(str), max_size=12))

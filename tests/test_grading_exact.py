@@ -9,6 +9,7 @@ from raml_eval.errors import ConfigError, TaskError
 from raml_eval.grading import grade
 from raml_eval.grading.text import normalize_exact
 from raml_eval.types import Status
+from tests.cases import exact as cases
 
 SAME = [
     ("True", "true"),
@@ -99,6 +100,11 @@ def test_status(gold: str, completion: str, kind: str, options: tuple[str, ...],
     assert verdict.rule
 
 
+@pytest.mark.parametrize(("gold", "completion", "status"), cases.GRADES)
+def test_case(gold: str, completion: str, status: str) -> None:
+    assert grade(gold, completion, "exact").status.value == status
+
+
 def test_a_verdict_says_what_decided() -> None:
     verdict = grade("1000", r"\boxed{1{,}000}")
     assert (verdict.answer, verdict.rule, verdict.detail) == ("1{,}000", "boxed", "identical")
@@ -115,5 +121,5 @@ def test_a_gold_that_is_no_option_is_refused() -> None:
 
 
 def test_kinds_and_version_are_public() -> None:
-    assert raml_eval.grading.KINDS == ("math", "choice", "exact")
+    assert raml_eval.grading.KINDS == ("math", "choice", "exact", "label", "bracket", "grid")
     assert raml_eval.grading.GRADER_VERSION == "2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,23 @@ PIECES += [
     "^{",
     "\x00",
 ]
+PIECES += [
+    "[[",
+    "[[1]] ",
+    "]]",
+    '{"a":',
+    '{"House 1":',
+    "['",
+    '"answer": "',
+    "<answer>",
+    "true or ",
+    "not true ",
+    "| a |\n",
+    "答案是",
+    "选A",
+    "if ",
+    "so ",
+]
 PIECES += ["\u202e", "option A is ", "answer to a", "the answer is $", "\\,", "<think>", "</think>", "𝟙", "٣", "½", "²"]
 
 
@@ -68,7 +86,7 @@ def test_extraction_of_a_megabyte_is_fast(piece: str, kind: str) -> None:
     extract_answer(text, kind, ("x", "y"))
     extract_answer(text + "}" * 5000, kind, ("x", "y"))
     extract_answer("answer is " + text, kind, ("x", "y"))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 4  # three texts, on a machine that may be busy
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -129,9 +147,10 @@ def test_python_in_any_field_is_only_text(pool: GradingPool, kind: str, tmp_path
     touched = tmp_path / "touched"
     code = f"__import__('os').system('touch {touched}')"
     options = (code, "y")
+    golds = {"choice": "A", "label": code, "grid": json.dumps({"House 1": {"Name": code}})}
     for completion in (code, rf"\boxed{{{code}}}", f"The answer is {code}", f"$\\text{{{code}}}$", f"#### {code}"):
-        pool.grade_blocking("A" if kind == "choice" else "7", completion, kind, options)
-        pool.grade_blocking(code if kind != "choice" else "A", rf"\boxed{{x+{code}}}", kind, options)
+        pool.grade_blocking(golds.get(kind, "7"), completion, kind, options)
+        pool.grade_blocking(golds.get(kind, code), rf"\boxed{{x+{code}}}", kind, options)
     assert not touched.exists()
 
 

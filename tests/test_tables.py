@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -134,6 +135,38 @@ def test_rates_count_every_status_and_end() -> None:
         assert pick(frame, task="pocket_chain", budget="16", metric=metric).value == value
     assert pick(frame, task="pocket_chain", budget="64", metric="forced_rate").value == 0
     assert not frame["metric"].isin(["accuracy_best", "accuracy_worst"]).any()
+
+
+def scored(run: StoredRun, task: str, share: Callable[[int, int], float | None]) -> StoredRun:
+    """The run with a score for each sample of the task, by the question's row and the sample's index."""
+    records = tuple(
+        replace(r, grade=replace(r.grade, score=share(int(r.key.question_id.split("-")[0]), r.key.index)))
+        if r.key.task == task
+        else r
+        for r in run.records
+    )
+    return replace(run, records=records)
+
+
+def test_cell_accuracy_is_the_mean_over_samples_then_questions_of_the_tasks_that_have_parts() -> None:
+    run = scored(
+        make_run(by_row(lambda row: 0), per_cluster=2), "pocket_sort", lambda row, index: None if index == 3 else row / 10
+    )
+    frame = build_frame([run])
+    row = pick(frame, task="pocket_sort", budget="64", metric="cell_accuracy")
+    expected = mean_interval([3 * r / 40 for r in range(10)], [f"c{r // 2}" for r in range(10)])
+    assert (row.value, row.low, row.high) == pytest.approx((expected.value, expected.low, expected.high))
+    assert row.n_questions == 10
+    macro = pick(frame, task="macro", domain="cross_domain", budget="64", metric="cell_accuracy")
+    assert macro.value == pytest.approx(row.value)
+    assert len(frame[frame["metric"] == "cell_accuracy"]) == 4  # one task and its macro mean, at two budgets
+
+
+def test_a_macro_mean_of_cells_needs_every_task_of_its_domain() -> None:
+    tasks = {"a": "cross_domain", "b": "cross_domain"}
+    run = scored(make_run(by_row(lambda row: 0), tasks=tasks), "a", lambda row, index: 0.5)  # type: ignore[arg-type]
+    frame = build_frame([run])
+    assert set(frame[frame["metric"] == "cell_accuracy"]["task"]) == {"a"}
 
 
 def test_timeouts_bring_best_and_worst_accuracy() -> None:

@@ -43,6 +43,8 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         (TASK.replace("version: 1", "versoin: 1"), "metadata.version is missing"),
         (TASK.replace("licence: MIT", "licence: MIT, chance: 25"), "chance is 25; it must be a number from 0"),
         (TASK.replace("licence: MIT", "licence: MIT, cluster: 3"), "cluster is 3; it must name a column"),
+        (TASK.replace("grader: math", "grader: label, options: [yes, no]"), "so quote the words"),
+        (TASK.replace("grader: math", "grader: label"), "metadata.raml.options is missing: list the labels"),
         (TASK.replace("generation_kwargs: {until: []}", ""), "stops at the first blank line"),
         (TASK.replace("doc_to_target: answer", ""), "doc_to_target is missing"),
         (TASK.replace("test_split: test", ""), "test_split is missing"),

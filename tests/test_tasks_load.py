@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ from typing import Any
 import pytest
 
 from raml_eval.descriptions import LoadedTask
+from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.docs import order_options
 from raml_eval.tasks.load import load_task
 from tests.hub import Hub, load_in_new_process
-from tests.test_tasks_catalogue import HUB_TASKS, POCKET_TASKS
+from tests.test_tasks_catalogue import HUB_TASKS, POCKET_TASKS, write_task
 
 ASK = "\n\nPlease reason step by step, and put your final answer within \\boxed{}."
 ASK_LETTER = "\n\nPlease reason step by step, and put the letter of the correct option, and nothing else, within \\boxed{}."
@@ -103,3 +106,54 @@ def test_pocket_prompts_are_the_questions_verbatim(name: str) -> None:
         assert not question.synthetic
         assert question.options == (("T", "F") if name == "pocket_logic" else ())
     assert set(task.questions[0].doc) == {"question", "answer"}
+
+
+LOCAL = """
+task: mine
+custom_dataset: !function raml_eval.tasks.docs.load_jsonl
+dataset_kwargs: {data_files: {test: rows.jsonl}}
+test_split: test
+doc_to_text: question
+doc_to_target: answer
+generation_kwargs: {until: []}
+metadata:
+  version: 1
+  raml: {domain: in_domain, grader: GRADER, answer_format: any, source: mine, licence: MIT, revision: main}
+"""
+GRID = '{"header": ["House", "Name"], "rows": [["1", "Ann"]]}'
+
+
+def load_own(folder: Path, grader: str, answer: str) -> LoadedTask:
+    write_task(folder, "mine", LOCAL.replace("GRADER", grader))
+    (folder / "rows.jsonl").write_text(json.dumps({"question": "Is it?", "answer": answer}) + "\n", encoding="utf-8")
+    return load_task(load_catalogue([folder]), "mine")
+
+
+@pytest.mark.parametrize(
+    ("grader", "answer", "options"),
+    [
+        ("label, options: [yes it is, 'no']", "yes it is", ("yes it is", "no")),
+        ("bracket", "[[A];[B]]", ()),
+        ("grid", GRID, ()),
+        ("exact", "any", ()),
+    ],
+)
+def test_every_grader_has_the_options_it_needs(tmp_path: Path, grader: str, answer: str, options: tuple[str, ...]) -> None:
+    (question,) = load_own(tmp_path, grader, answer).questions
+    assert (question.target, question.options, question.grader) == (answer, options, grader.partition(",")[0])
+
+
+@pytest.mark.parametrize(
+    ("grader", "answer", "message"),
+    [
+        ("label, options: [yes it is, 'no']", "maybe", "the target is 'maybe', wanted one of the labels yes it is, no"),
+        ("label, options: column", "no", "there is no list of options in 'column'"),
+        ("choice, options: [x, y]", "C", "with 2 options it must be a letter"),
+        ("grid", "Ann lives there", "is no JSON object"),
+        ("grid", "[]", "is no JSON object"),
+        ("bracket", " ", "doc_to_target gives no target"),
+    ],
+)
+def test_targets_that_no_answer_could_equal_are_refused(tmp_path: Path, grader: str, answer: str, message: str) -> None:
+    with pytest.raises(TaskError, match=re.escape(message)):
+        load_own(tmp_path, grader, answer)

@@ -22,7 +22,7 @@ def tasks_list(task_path: TaskPaths = None) -> None:
     catalogue = load_catalogue(task_path or ())
     width = max(map(len, [*catalogue.tasks, *catalogue.suites]))
     for name, task in sorted(catalogue.tasks.items()):
-        print(f"{name:<{width}}  {task.domain:<12}  {task.grader:<6}  {task.dataset}")
+        print(f"{name:<{width}}  {task.domain:<12}  {task.grader:<7}  {task.dataset}")
     print()
     for name, members in sorted(catalogue.suites.items()):
         print(f"{name:<{width}}  suite: {', '.join(members)}")

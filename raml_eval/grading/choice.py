@@ -3,150 +3,102 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from heapq import merge
 
-from raml_eval.grading.boxes import last_box
-from raml_eval.grading.extract import Extraction, last_phrases
-from raml_eval.grading.text import drop_text_commands, normalize_exact, unwrap
+from raml_eval.grading.after_phrase import read_after
+from raml_eval.grading.choice_prose import closing_reading, read_weak, weak_places
+from raml_eval.grading.extract import Extraction
+from raml_eval.grading.letters import read_whole
+from raml_eval.grading.option_lines import stands_alone
+from raml_eval.grading.option_text import LETTERS, OptionTexts, option_texts
+from raml_eval.grading.places import Place, formal_places, phrase_places, place_order
+from raml_eval.grading.settle import CHANGE, HEDGE, Reading, cut_next_question, lower, settle
 
-LETTERS = "ABCDEFGHIJKLMNOP"
+__all__ = ["LETTERS", "extract_choice", "gold_letter"]
 
-_NAMED = r"(?:the\s+)?(?:correct\s+|final\s+|best\s+)?(?:option|choice|answer)?\s*(?:is\s*)?:?\s*"
-_LETTER = re.compile(rf"{_NAMED}\(?([A-P])\)?(?:\s*[.:)]\s*(.*)|\s+[-–]\s+(.*))?", re.DOTALL | re.IGNORECASE)
-_HEDGE = re.compile(
-    rf"{_NAMED}\(?[A-P]\)?(?:\s*(?:,|/|\||;|&|\\&|\b(?:and|or)\b)\s*(?:or\s+|and\s+)?{_NAMED}\(?[A-P]\)?)+[.]?|[A-P]{{2,}}",
-    re.IGNORECASE,
-)
-_ALONE = re.compile(r"[(\[]?([A-P])[)\].:]*")
-# A second letter in what stands beside the first: "A. Paris or B. London", "A - B".
-_SECOND = re.compile(r"(?:^|\b(?:or|and)\b[\s(]*|[\s(])([A-P])(?:[.):](?:\s|$)|\)|$)|\b(?:or|and)\s+\(?([A-P])\b")
-_LEAD = r"(?:[\s*_`$({\[\"'“‘]|\\\(|\\\[|\\(?:text|textbf|mathrm|mathbf|boxed)\s*\{){0,12}"
-_AFTER_PHRASE = re.compile(
-    rf"{_LEAD}(?:(?:most\s+likely|probably|clearly|therefore|thus|option|choice|letter)\b:?{_LEAD}){{0,3}}([A-P])(?!\w|['’]\w)"
-)
-_MORE = re.compile(
-    r"[\s*_`$)}\]]{0,6}\(?(?:\bor\b|\band\b|/|&|;|,(?=[\s*(]{0,4}[A-P][*)]{0,3}\s{0,4}(?:,|\.|\band\b|\bor\b|$)))"
-    r"[\s*_`$(]{0,6}(?:(?:possibly|perhaps|maybe|also|even)\s+)?(?:option\s+)?([A-P])(?!\w|['’]\w)"
-)
-# "A is incorrect" after "the answer is" says what it is not.
-_TAKEN_BACK = re.compile(r"[\s*_`)}]{0,6}is\s+(?:in|not\s+)correct|[\s*_`)}]{0,6}is\s+(?:wrong|false|not\b)")
-_DENIED = re.compile(r"(?:\bnot|n['’]t|\bnever|\bcannot|\bneither|\bif|\bwhether)\b[^.!?\n]*$", re.IGNORECASE)
-_DOUBTED = re.compile(r"[^.!?\n]*(?:\?|\bonly\s+if\b|\?\s*No\b)")
-_IS_RIGHT = re.compile(
-    r"\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer|[Ss]tatement)?[\s*_]{0,4}\(?\b([A-P])\b\)?[*_]{0,4}\s+is\s+(?:the\s+)?"
-    r"(?:correct|right|best|most\s+(?:likely|appropriate|accurate)|answer)\b"
-)
-_IS_OPTION = re.compile(
-    r"\b(?:correct|right|best|final|my)\s+(?:option|choice|answer|letter)[*_]{0,4}(?:\s+(?:is|would\s+be)|\s*:)[*_:]{0,3}|"
-    r"\b(?:choose|select|pick)\s+(?:option|choice|answer)?",
-    re.IGNORECASE,
-)
-_BOLD = re.compile(r"\*\*([^*\n]{1,300})\*\*|__([^_\n]{1,300})__")
-_IN_PARENTHESES = re.compile(r"\(([A-P])\)")
-# "A" and "I" are also words: before one of these they are still letters.
-_STILL_LETTER = re.compile(r"\s*(?:$|[^\sa-z]|\s(?:because|since|as|for|which|with|due|is|and|or|but|not)\b)")
+# One character each, so that positions stay: full-width, circled and mathematical letters and brackets.
+_STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00a0\u2002-\u200a\u202f]")
+# A lone capital that looks like a Latin one is the letter that a reader sees.
+_LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
+_LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
+_LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
 def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
     """The one letter that the text settles on, out of as many as there are options (A to P where none are given).
 
-    Tried in this order: the last box (its letter, or an option's text); the last 'answer is'; 'option B is correct';
-    the last bold letter or option; the last line as a letter, an option's text, or the only letter in parentheses in
-    it. Where the place that decides names several letters, there is no answer.
+    The last statement decides that is neither denied nor doubted: a box, an answer tag, '####', JSON, 'the answer is',
+    'Answer:' and the like in many languages, or a first or last line that is an option and nothing else. What follows it
+    overrides it only with a change of mind ('wait, it is C'). Without such a statement: 'option C is correct', 'I'd go with
+    C', 'so C'; then what the end of the text says. A letter, an option's text or both may stand there; a letter that
+    contradicts the text beside it, and several letters, are no answer. A letter beyond the options is an answer, a wrong
+    one.
     """
-    letters = LETTERS[: len(options)] if options else LETTERS
-    texts = [normalize_exact(option) for option in options]
-    box = last_box(text)
-    found = None if box is None else _read_whole(box, letters, texts)
-    if found is not None:
-        return _settled(found, "boxed")
-    for phrase in last_phrases(text):
-        found = _read_phrase(phrase, letters, texts)
-        if found is not None:
-            return _settled(found, "answer phrase")
-    return _read_loosely(text, letters, texts)
-
-
-def _settled(found: str, rule: str) -> Extraction:
-    return Extraction(found, rule) if found else Extraction(None, f"{rule}, several letters")
-
-
-def _read_whole(place: str, letters: str, texts: list[str]) -> str | None:
-    """The letter that a short text is; "" for several, None for none."""
-    content = unwrap(drop_text_commands(place[:2000]))
-    content = content.replace(r"\ ", " ").strip(" ~\\")
-    if (alone := _ALONE.fullmatch(content)) is not None and alone[1] in letters:
-        return alone[1]  # also where an option's text is a letter: answers are asked for by letter
-    normal = normalize_exact(content)
-    if normal in texts:
-        return letters[texts.index(normal)] if texts.count(normal) == 1 else ""
-    if _HEDGE.fullmatch(content):
-        return ""
-    match = _LETTER.fullmatch(content)
-    if match is None or match[1].upper() not in letters:
-        return None
-    letter, rest = match[1].upper(), (match[2] or match[3] or "").strip()
-    other = letters[texts.index(normalize_exact(rest))] if texts.count(normalize_exact(rest)) == 1 else letter
-    second = _SECOND.search(rest)
-    named = {letter, other, *((second[1] or second[2],) if second else ())}
-    return letter if len(named) == 1 else ""
-
-
-def _read_phrase(rest: str, letters: str, texts: list[str]) -> str | None:
-    """The letter that stands right after 'answer is'; else the option whose text does."""
-    match = _AFTER_PHRASE.match(rest)
-    if match is not None and match[1] in letters and _is_letter(match) and not _TAKEN_BACK.match(rest, match.end()):
-        more = _MORE.match(rest, match.end())
-        return "" if more and more[1] in letters else match[1]
-    line = rest.strip().partition("\n")[0]
-    sentence = re.split(r"[.;](?=\s|$)", line, maxsplit=1)[0]
-    for candidate in (line, sentence):
-        found = _read_whole(candidate, letters, texts)
-        if found is not None:
+    text = _readable(text)
+    texts = option_texts(tuple(options))
+    low = lower(text)
+    cut = cut_next_question(low)
+    if cut < len(text):
+        found = _extract(text[:cut], low[:cut], texts)
+        if found.answer is not None:
             return found
-    return None
+    return _extract(text, low, texts)
 
 
-def _is_letter(match: re.Match[str]) -> bool:
-    """Whether an A or I is meant as a letter and not as the word."""
-    return match[1] not in "AI" or _STILL_LETTER.match(match.string, match.end()) is not None
+def _readable(text: str) -> str:
+    if text.isascii():
+        return text
+    text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0])[:1], text)
+    return _LONE.sub(lambda m: m[0].translate(_LOOK_ALIKES), text)
 
 
-def _is_denied(match: re.Match[str]) -> bool:
-    """Whether the sentence denies, doubts or only supposes what the match says."""
-    before = match.string[max(0, match.start() - 200) : match.start()]
-    return bool(_DENIED.search(before) or _DOUBTED.match(match.string[match.end() : match.end() + 200]))
+def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
+    def read(place: Place) -> tuple[str, int] | None:
+        if place.end is None:
+            return read_after(text, place.at, texts)
+        value = read_whole(text[place.at : place.end][:2000], texts)
+        return None if value is None else (value, place.end)
+
+    formal = sorted([*formal_places(text), *_line_places(text, texts)], key=place_order, reverse=True)
+    found = settle(low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read)
+    if found is None or found.value == HEDGE or CHANGE.search(low, found.end):
+        weak = settle(low, weak_places(text, low, found.end if found else 0), lambda place: read_weak(text, place, texts))
+        if weak is not None and (found is None or weak.value != HEDGE):
+            found = weak if found is None or found.value == HEDGE or CHANGE.search(low[found.end : weak.end]) else found
+    if found is None:
+        found = closing_reading(text, low, texts) or settle(
+            low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read, weight=1
+        )
+    return _extraction(found)
 
 
-def _read_loosely(text: str, letters: str, texts: list[str]) -> Extraction:
-    named = [m[1] for m in _IS_RIGHT.finditer(text) if m[1] in letters and not _is_denied(m)]
-    if named:
-        return Extraction(named[-1], "option is correct") if len(set(named)) == 1 else Extraction(None, "several letters")
-    for match in reversed(list(_IS_OPTION.finditer(text))):
-        found = _read_phrase(text[match.end() : match.end() + 2000], letters, texts)
-        if found:
-            return Extraction(found, "option is correct")
-    for bold in reversed(_BOLD.findall(text)):
-        found = _read_whole(bold[0] or bold[1], letters, texts)
-        if found is not None:
-            return _settled(found, "bold")
-    return _read_last_line(text, letters, texts)
+def _extraction(found: Reading | None) -> Extraction:
+    if found is None:
+        return Extraction(None, "nothing found")
+    return Extraction(found.value, found.rule) if found.value else Extraction(None, f"{found.rule}, several letters")
 
 
-def _read_last_line(text: str, letters: str, texts: list[str]) -> Extraction:
-    line = text.strip().rpartition("\n")[2].strip()
-    found = _read_whole(line, letters, texts) if len(line) <= 500 else None
-    if found is not None:
-        return _settled(found, "last line")
-    inside = {letter for letter in _IN_PARENTHESES.findall(line) if letter in letters}
-    if len(inside) == 1:
-        return Extraction(inside.pop(), "last line, in parentheses")
-    return Extraction(None, "several letters" if inside else "nothing found")
+def _line_places(text: str, texts: OptionTexts) -> list[Place]:
+    """The first and the last line, where they are an option and stand in no list of options."""
+    tail = max(0, len(text) - 4000)
+    first = [(m.start(), m.end()) for m in _LINE.finditer(text[:4000])][:2]
+    last = [(tail + m.start(), tail + m.end()) for m in _LINE.finditer(text[tail:])][-2:]
+    if not first or not last:
+        return []
+    places = []
+    for line, beside, rule in ((first[0], first[1:], "first line"), (last[-1], last[:-1], "last line")):
+        said = "oxed" in text[line[0] : line[1]] or "answer" in text[line[0] : line[1]].lower()  # then that is the place
+        if not said and stands_alone(text, line, [other for other in beside if other != line], texts) is not None:
+            places.append(Place(line[0], line[0], line[1], rule))
+    return places
 
 
 def gold_letter(gold: str, options: Sequence[str] = ()) -> str | None:
     """The letter that a gold names, as a letter or as an option's text; None where it names none."""
-    letters = LETTERS[: len(options)] if options else LETTERS
-    if gold.strip() in letters and len(gold.strip()) == 1:
+    texts = option_texts(tuple(options))
+    if gold.strip() in texts.letters and len(gold.strip()) == 1:
         return gold.strip()
-    return _read_whole(gold, letters, [normalize_exact(option) for option in options]) or None
+    letter = read_whole(gold, texts)
+    return letter if letter and letter in texts.letters else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 
-from raml_eval.grading.rules import quick_decision
+from raml_eval.grading.rules import quick_equality
 
 Equal = Callable[[str, str], bool | None]
 
@@ -29,11 +29,10 @@ def answer_classes(answers: Sequence[str], kind: str, equal: Equal) -> dict[str,
 
     undecided: list[tuple[str, str]] = []
     for a, b in itertools.combinations(sorted(distinct, key=lambda answer: (len(answer), answer)), 2):
-        # Extracted choices are letters already, and different ones are different answers.
-        decision = False if kind == "choice" else _quick(a, b, kind)
+        decision = quick_equality(a, b, kind)
         if decision is None:
             undecided.append((a, b))
-        elif decision:
+        elif decision[0]:
             parent[root(b)] = root(a)
     for a, b in undecided:
         if a in given_up or b in given_up or root(a) == root(b):
@@ -45,11 +44,3 @@ def answer_classes(answers: Sequence[str], kind: str, equal: Equal) -> dict[str,
             parent[root(b)] = root(a)
     numbers: dict[str, int] = {}
     return {answer: numbers.setdefault(root(answer), len(numbers)) for answer in distinct}
-
-
-def _quick(a: str, b: str, kind: str) -> bool | None:
-    """Whether spelling and numbers decide that the two are equal in either order; None: they do not."""
-    decisions = [quick_decision(*pair, kind) for pair in ((a, b), (b, a))]
-    if any(decision is not None and decision[0] for decision in decisions):
-        return True
-    return None if None in decisions else False

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raml_eval.grading.boxes import final_boxes, find_boxes, last_box
+from raml_eval.grading.boxes import final_boxes, find_boxes
 from raml_eval.grading.conclusion import read_conclusion, read_result
 from raml_eval.grading.text import drop_invisible, unwrap
 
@@ -29,7 +29,8 @@ _PHRASE = re.compile(
     re.IGNORECASE,
 )
 _DELIMITED = re.compile(
-    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]"
+    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|"
+    r"\\(?!\])){1,2000})\\\]"
     r"|\*\*([^*\n]{1,500})\*\*"
 )
 _SENTENCE_END = re.compile(r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s")
@@ -68,7 +69,7 @@ def last_phrases(text: str) -> list[str]:
     return [text[end : end + 2000] for end in reversed(ends[-20:])]
 
 
-def _read_phrase(rest: str, exact: bool) -> str | None:
+def _read_phrase(rest: str) -> str | None:
     """The formulas, bold words or clause that 'answer is' is followed by; "" for a hedge, None for a mere remark."""
     formulas, position = [], 0
     while (formula := _DELIMITED.match(rest, position)) is not None:
@@ -79,8 +80,6 @@ def _read_phrase(rest: str, exact: bool) -> str | None:
         return ", ".join(formulas)
     end = _SENTENCE_END.search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
-    if exact:  # a label may be any words: 'not entailed', 'correct', '5 apples'
-        return clause if clause and len(clause) <= 200 else None
     clause = clause.rpartition("i.e.")[2].strip(" ,")
     if _HEDGE.search(clause):
         return ""
@@ -109,16 +108,16 @@ def _one_short_line(text: str, limit: int) -> str | None:
     return line if line and "\n" not in line and len(line) <= limit else None
 
 
-def _extract_tagged_or_phrase(text: str, exact: bool) -> Extraction | None:
+def _extract_tagged_or_phrase(text: str) -> Extraction | None:
     tagged = _TAGGED.findall(text)
     if tagged and len(tagged[-1].strip()) <= 500 and tagged[-1].strip():
-        inner = _extract_exact(tagged[-1]) if exact else _extract_math(tagged[-1])
+        inner = _extract_math(tagged[-1])
         return Extraction(inner.answer or unwrap(tagged[-1]), "answer tag")
     fields = _JSON_FIELD.findall(text)
     if fields:
         return Extraction((fields[-1][0] or fields[-1][1]).replace("\\\\", "\\"), "answer field")
     for phrase in last_phrases(text):
-        answer = _read_phrase(phrase, exact)
+        answer = _read_phrase(phrase)
         if answer is not None:
             return Extraction(answer or None, "answer phrase" if answer else "answer phrase, a hedge")
     return None
@@ -130,7 +129,7 @@ def _extract_math(text: str) -> Extraction:
         return Extraction(", ".join(boxes), "boxed" if len(boxes) == 1 else "boxed, in parts")
     if boxes is None:
         return Extraction(None, "unclosed box")
-    found = _extract_tagged_or_phrase(text, exact=False)
+    found = _extract_tagged_or_phrase(text)
     if found is not None:
         return found
     hashes = _HASHES.findall(text)
@@ -145,15 +144,6 @@ def _extract_math(text: str) -> Extraction:
     return Extraction(None, "nothing found")
 
 
-def _extract_exact(text: str) -> Extraction:
-    box = last_box(text)
-    found = Extraction(box, "boxed") if box is not None else _extract_tagged_or_phrase(text, exact=True)
-    if found is not None:
-        return found
-    line = _one_short_line(text, 200)
-    return Extraction(line, "whole answer") if line is not None else Extraction(None, "nothing found")
-
-
 def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extraction:
     r"""The answer that the text gives, never one that merely happens to stand in it.
 
@@ -162,14 +152,13 @@ def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extract
     - math: the last box, with those that lead up to it in one phrase; else <answer>; else what follows the last 'answer is',
       'answer:' or 'Answer' heading, unless it hedges; else '#### 42'; else the whole text where it is one number or
       formula; else the one result of a last sentence that concludes.
-    - exact: the last closed box; else what follows the last such phrase; else the whole text where it is one line.
-    - choice: see raml_eval.grading.choice.
+    - the other kinds: see the modules of their names.
     """
     # A log whose escapes were read once too often holds a backspace for \b and a form feed for \f.
-    text = text[-LOOKED_AT:].replace("\x08oxed", "\\boxed").replace("\x0crac", "\\frac").replace("\x0cbox", "\\fbox")
-    text = _drop_next_question(drop_invisible(text))
-    if kind == "choice":
-        from raml_eval.grading.choice import extract_choice
+    text = text.rstrip()[-LOOKED_AT:].replace("\x08oxed", "\\boxed").replace("\x0crac", "\\frac").replace("\x0cbox", "\\fbox")
+    text = drop_invisible(text)
+    if kind == "math":
+        return _extract_math(_drop_next_question(text))
+    from raml_eval.grading.readers import READERS
 
-        return extract_choice(text, options)
-    return _extract_math(text) if kind == "math" else _extract_exact(text)
+    return READERS[kind](text, options)

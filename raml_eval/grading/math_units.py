@@ -137,7 +137,7 @@ def _named_unit(name: str) -> Unit:
         if spelling in _KNOWN:
             kind, size = _KNOWN[spelling]
             return Unit(base, f"{kind} {power}" if power > 1 else kind, size**power, power if power > 1 else None)
-    return Unit(base.casefold(), power=power if power > 1 else None)
+    return Unit(base.casefold(), base if base in _SHORT.split() else "", power=power if power > 1 else None)
 
 
 def _power_of(name: str) -> int:

@@ -18,7 +18,7 @@ from raml_eval.errors import RamlError
 from raml_eval.grading.classes import answer_classes
 from raml_eval.grading.extract import Extraction
 from raml_eval.grading.math_text import simplify_latex
-from raml_eval.grading.rules import Decision, grade_from, quick_decision, read_answer
+from raml_eval.grading.rules import CLOSED_RULES, Decision, compared_gold, grade_from, quick_decision, read_answer
 from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
@@ -132,13 +132,13 @@ class GradingPool:
     async def grade_sample(self, question: Question, answer: str, finish: Finish | None) -> Grade:
         """The verdict on a sample's answer as it is stored. finish None: no answer could be drawn.
 
-        An answer that was cut off counts only what it had finished saying: a box, or a whole sentence or line. One whose
-        end is unknown, since it was imported, counts as finished.
+        An answer that was cut off counts only what it had finished saying: a box and its like, or a whole sentence or line.
+        One whose end is unknown, since it was imported, counts as finished.
         """
         if finish is None:
             return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
         grade = await self.grade(question.gold, answer, question.grader, question.options)
-        if finish is not Finish.LENGTH or grade.rule.startswith("boxed"):
+        if finish is not Finish.LENGTH or grade.rule.startswith(CLOSED_RULES):
             return grade
         whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
         grade = await self.grade(question.gold, whole, question.grader, question.options)
@@ -179,7 +179,9 @@ class GradingPool:
         if isinstance(found, Grade) or found.answer is None:
             return found, None
         decision = quick_decision(gold, found.answer, kind, options)
-        return found, decision if decision is not None else self._compare(gold, found.answer, either_order=False)
+        if decision is None:
+            return found, self._compare(compared_gold(gold, kind), found.answer, either_order=False)
+        return found, decision
 
     def _finish(self, found: Extraction | Grade, decision: Decision | None) -> Grade:
         if isinstance(found, Grade):

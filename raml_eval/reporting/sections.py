@@ -110,8 +110,8 @@ def _task_header(numbers: Numbers) -> tuple[Cell, ...]:
     return (Cell("task"), *(() if _one_model(numbers) else (Cell("model"),)), Cell("budget"))
 
 
-def _stability_columns(numbers: Numbers) -> list[tuple[str, tuple[str, int, float | None]]]:
-    columns: list[tuple[str, tuple[str, int, float | None]]] = []
+def _stability_columns(numbers: Numbers) -> list[tuple[str, tuple[str, int | None, float | None]]]:
+    columns: list[tuple[str, tuple[str, int | None, float | None]]] = []
     for k in numbers.ks:
         columns.append((f"pass@{k}", ("pass@k", k, None)))
         columns += [(f"G-Pass@{k} τ={t:g}", ("g_pass@k", k, t)) for t in TAUS if t == 1.0 or not numbers.short]
@@ -124,6 +124,8 @@ def _stability_columns(numbers: Numbers) -> list[tuple[str, tuple[str, int, floa
 
 def _stability(numbers: Numbers, tasks: Sequence[str], domain: Domain) -> Table:
     columns = _stability_columns(numbers)
+    if any(key.metric == "cell_accuracy" and key.task in tasks for key in numbers.rows):
+        columns.insert(0, ("cells right", ("cell_accuracy", None, None)))
     digits = 0 if numbers.short else 1
     rows = tuple(
         (*labels, *(numbers.share(Key(run, task, domain, budget, *what), digits=digits) for _, what in columns))

@@ -84,7 +84,8 @@ def build_frame(
     the samples planned for each. task "macro" is the mean over a domain's tasks, which are fixed, not sampled. k None takes
     the run's own, or its n. With base, "gain" is avg@n less that of base, paired on the questions both have. NaN stands
     for a number that cannot be given; method says why. Raises MetricError for missing samples without allow_partial and
-    for k < 1, InputError for a run given twice.
+    for k < 1, InputError for a run given twice. cell_accuracy stands where a task's answers have parts, such as the cells
+    of a grid: the mean over a question's samples of the share that is right, then over questions.
     """
     against = None if base is None else (base, count_run(base, allow_partial))
     rows: list[Row] = []
@@ -141,6 +142,8 @@ class _Part:
             for budget in self.budgets:
                 of_tasks = [self.estimates[task, budget] for task in tasks]
                 for measure in of_tasks[0]:
+                    if not all(measure in estimates for estimates in of_tasks):
+                        continue  # a mean over some of the tasks would be of another set
                     mean = macro_mean([estimates[measure][0] for estimates in of_tasks])
                     covered = sum(estimates[measure][1] for estimates in of_tasks)
                     yield self.row(MACRO, domain, budget, measure, mean, covered)
@@ -189,11 +192,15 @@ class _Part:
 
 
 def _estimate_all(run: StoredRun, cells: Cells, ks: Sequence[int], level: float) -> dict[tuple[str, Budget], Estimates]:
-    measures = measures_for(ks, timeouts=any(record.status is Status.TIMEOUT for record in run.records))
+    timeouts = any(record.status is Status.TIMEOUT for record in run.records)
+    parted = {task for (task, _), counts in cells.items() if any(q.scores for q in counts)}
     repeats = is_greedy(run) and run.n_samples > 1
     refused = not_given("greedy draws repeat themselves"), 0
     return {
-        cell: {m: refused if repeats and m.metric in STABILITY else estimate(counts, m, level) for m in measures}
+        cell: {
+            m: refused if repeats and m.metric in STABILITY else estimate(counts, m, level)
+            for m in measures_for(ks, timeouts, cell[0] in parted)
+        }
         for cell, counts in cells.items()
     }
 

@@ -31,6 +31,7 @@ class Measure:
 
 AVERAGE = Measure("avg@n")
 UNCOUNTED = "the samples' tokens are not all counted"
+CELLS = Measure("cell_accuracy")
 _TIMEOUT_BOUNDS = ("accuracy_worst", "accuracy_best")
 _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
     "forced_rate": lambda q: q.ends.get(ThinkingEnd.FORCED, 0),
@@ -43,9 +44,12 @@ _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
 }
 
 
-def measures_for(ks: Sequence[int], timeouts: bool) -> list[Measure]:
-    """Every mean over questions that a frame has, in its order. mG-Pass@k starts at k = 2; its sum is empty at 1."""
-    measures = [AVERAGE]
+def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:
+    """Every mean over questions that a frame has, in its order. mG-Pass@k starts at k = 2; its sum is empty at 1.
+
+    cells: the task's answers have parts, whose mean share right is cell_accuracy.
+    """
+    measures = [AVERAGE, CELLS] if cells else [AVERAGE]
     for k in ks:
         measures.append(Measure("pass@k", k))
         measures += [Measure("g_pass@k", k, tau) for tau in TAUS]
@@ -63,6 +67,8 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
     match measure.metric:
         case "avg@n":
             return metrics.avg_at_n(n, c)
+        case "cell_accuracy":  # a question of which no sample reached the grader has no part right
+            return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
         case "pass@k":
             return metrics.pass_at_k(n, c, k)
         case "g_pass@k":

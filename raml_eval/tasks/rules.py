@@ -126,8 +126,12 @@ def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[
         for name in ("cluster", "stratum")
         if raml.get(name) is not None and not isinstance(raml[name], str)
     ]
+    if raml.get("grader") == "label" and not raml.get("options"):
+        problems.append("metadata.raml.options is missing: list the labels that an answer is one of, or name their column.")
     if "options" in raml and not isinstance(raml["options"], (str, list)):
         problems.append(f"metadata.raml.options is {raml['options']!r}; it must name a column or list the option texts.")
+    if isinstance(raml.get("options"), list) and any(isinstance(option, bool) for option in raml["options"]):
+        problems.append("metadata.raml.options holds true or false; YAML reads bare yes and no as these, so quote the words.")
     arguments = config.get("dataset_kwargs") or {}
     fetched = arguments.get("revision", "main") if isinstance(arguments, Mapping) else "main"
     if config.get("dataset_path") and raml.get("revision") not in (None, fetched):

@@ -1,0 +1,74 @@
+"""Answers that are compared as text: what a text gives as its answer, word for word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from raml_eval.grading.boxes import last_box
+from raml_eval.grading.extract import Extraction, last_phrases
+from raml_eval.grading.places import formal_places, phrase_places, place_order
+from raml_eval.grading.settle import lower
+from raml_eval.grading.text import unwrap
+
+LONGEST = 200  # characters of an answer that no delimiter marks
+
+_DELIMITED = re.compile(
+    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|"
+    r"\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]|\*\*([^*\n]{1,500})\*\*|「([^」\n]{1,500})」|『([^』\n]{1,500})』"
+)
+_FENCED = re.compile(r"\s{0,8}```[a-z]{0,12}\n([^`]{1,2000})\n[ \t]*```")
+_SENTENCE_END = re.compile(
+    r"(?<!\b[A-Z])[.;!?](?=\s|$)|[。！？；\n]|\s(?:because|since|so that|which)\s|(?:です|である|입니다|이다)(?:[.。]|$)"
+)
+_JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
+_PLACEHOLDER = re.compile(r"\W*")
+_SURE = ("answer tag", "JSON")
+
+
+def extract_exact(text: str) -> Extraction:
+    """The last closed box; else the last <answer>, JSON "answer" or closing '####' line; else what the last 'answer is' says.
+
+    Else the whole text where it is one line of at most LONGEST characters.
+    """
+    box = last_box(text)
+    if box is not None:
+        return Extraction(box, "boxed")
+    end = len(text.rstrip())
+    for place in sorted(formal_places(text), key=place_order, reverse=True):
+        closing = place.rule == "after ####" and place.end is not None and place.end >= end
+        content = unwrap(text[place.at : place.end])
+        if (place.rule in _SURE or closing) and not _PLACEHOLDER.fullmatch(content):
+            return Extraction(content, place.rule)
+    for phrase in (*last_phrases(text), *_other_phrases(text)):
+        answer = _read_phrase(phrase)
+        if answer:
+            return Extraction(answer, "answer phrase")
+    line = text.strip()
+    if line and "\n" not in line and len(line) <= LONGEST and "oxed{" not in line:
+        return Extraction(line, "whole answer")
+    return Extraction(None, "nothing found")
+
+
+def _other_phrases(text: str) -> Iterator[str]:
+    """What follows the phrases of other languages, and labels such as 'Result:', the last first."""
+    for place in islice(phrase_places(text, lower(text)), 20):
+        yield text[place.at : place.at + 2000]
+
+
+def _read_phrase(rest: str) -> str | None:
+    """The code block, formulas, bold words or clause that a phrase is followed by."""
+    fenced = _FENCED.match(rest)
+    if fenced is not None:
+        return fenced[1].strip()
+    parts, position = [], 0
+    while (part := _DELIMITED.match(rest, position)) is not None:
+        parts.append(next(group for group in part.groups() if group is not None).strip())
+        joint = _JOINED.match(rest, part.end())
+        position = joint.end() if joint and joint[0].strip() else len(rest)
+    if parts:
+        return ", ".join(parts)
+    end = _SENTENCE_END.search(rest)
+    clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
+    return clause if clause and len(clause) <= LONGEST else None
