@@ -155,7 +155,12 @@ def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extract
       else '#### 42'; else the whole text where it is one number or formula.
     - exact: the last closed box; else what follows the last such phrase; else the whole text where it is one line.
     - choice: see raml_eval.grading.choice.
+    - code: see raml_eval.grading.code_text; options are the names of which the program defines one.
     """
+    if kind == "code":
+        from raml_eval.grading.code_text import extract_code
+
+        return extract_code(text, options)
     text = drop_invisible(text[-LOOKED_AT:])
     if kind == "choice":
         from raml_eval.grading.choice import extract_choice

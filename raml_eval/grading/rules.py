@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from raml_eval.errors import ConfigError, TaskError, near_names
 from raml_eval.grading.choice import gold_letter
+from raml_eval.grading.code_text import normalize_program
 from raml_eval.grading.extract import Extraction, drop_thinking, extract_answer
 from raml_eval.grading.math import quick_math
 from raml_eval.grading.text import normalize_exact
 from raml_eval.types import Grade, Status
 
-KINDS = ("math", "choice", "exact")
+KINDS = ("math", "choice", "exact", "code")
 
 Decision = tuple[bool, str]  # equal or not, and what decided
 
@@ -39,6 +40,8 @@ def quick_decision(gold: str, answer: str, kind: str, options: Sequence[str] = (
         return quick_math(gold, answer)
     if kind == "exact":
         return normalize_exact(gold) == normalize_exact(answer), "exact text"
+    if kind == "code":  # among answers only: a program is right if it passes its tests
+        return normalize_program(gold) == normalize_program(answer), "program text"
     letter = gold_letter(gold, options)
     if letter is None:
         raise TaskError(
