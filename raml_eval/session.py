@@ -16,6 +16,7 @@ from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
+from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import group_answers
 from raml_eval.inputs import Model, Prompts, QuestionKey
 from raml_eval.plan import Owed, plan_samples
@@ -84,6 +85,7 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
             if plan == _sorted(directory.stored["plan"]) and not any(_owed(plan, questions, directory)):
                 print(f"note: {out} is complete for all it was asked; the engine was not started", file=sys.stderr)
                 return out
+        _check_sandbox(config, questions)
         with watch("engine"):
             backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
         try:
@@ -114,6 +116,12 @@ def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None)
         told = ", ".join(f"{key} {plan[key]}" for key in wanted if plan[key] != _sorted(wanted)[key])
         print(f"note: the run directory was asked for more before and is finished as a whole: {told}", file=sys.stderr)
     return plan
+
+
+def _check_sandbox(config: RunConfig, questions: Mapping[QuestionKey, Question]) -> None:
+    """Programs can be graded, if there are any: the engine's long start must not come before the refusal."""
+    if any(question.grader == "code" for question in questions.values()):
+        open_sandbox(config.grading.allow_unsafe_code)
 
 
 def _sorted(plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +162,7 @@ def _session(
         ),
         tokenizer=model.tokenizer,
         backend=backend,
-        pool=GradingPool(workers=config.grading.workers, timeout_s=config.grading.timeout_s),
+        pool=GradingPool(config.grading.workers, config.grading.timeout_s, config.grading.allow_unsafe_code),
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
     )
@@ -173,6 +181,8 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
         "grader_version": GRADER_VERSION,
         "seconds": {},
     }
+    if any(question.grader == "code" for question in session.questions.values()):
+        sitting["sandbox"] = session.pool.code.open()
     directory.manifest["sessions"].append(sitting)
     directory.write_manifest()
     try:

@@ -16,7 +16,7 @@ from typing import Any
 from raml_eval.errors import ConfigError, RamlError, TaskError
 from raml_eval.grading import watch
 from raml_eval.grading.bubblewrap import bubblewrap_problem
-from raml_eval.grading.sandbox import MEMORY_BYTES, Pair, Sandbox, bubblewrap, no_sandbox
+from raml_eval.grading.sandbox import MEMORY_BYTES, PROCESSES, Pair, Sandbox, bubblewrap, no_sandbox
 from raml_eval.types import Status
 
 START_LIMIT_S = 120.0
@@ -125,10 +125,12 @@ class _Clock:
             self._before = program, judge
         cpu_s = program.cpu_s - self._before[0].cpu_s
         judge_cpu_s = judge.cpu_s - self._before[1].cpu_s
-        able_s = wall_s - max(program.waited_s - self._before[0].waited_s, 0.0)
+        able_s = wall_s - program.longest_wait_since(self._before[0])
         where = f"test {self._test}"
         if program.memory_bytes > MEMORY_BYTES:
             return Verdict(Status.INCORRECT, f"{where}: used more than {MEMORY_BYTES >> 30} GiB of memory")
+        if len(program.waited_s) > PROCESSES + 2:  # where the system's own limit does not bind: root without a sandbox
+            return Verdict(Status.INCORRECT, f"{where}: started more than {PROCESSES} processes")
         if cpu_s >= self._limits.cpu_s:
             return Verdict(Status.INCORRECT, f"{where}: used up its {self._limits.cpu_s:g} s of CPU time")
         if judge_cpu_s >= self._limits.idle_s:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -15,11 +15,15 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a tree of processes has used: seconds of CPU time (reaped children included), bytes of memory that belong to it
-    alone, and the longest time in seconds that one of its processes was ready to run and got no core."""
+    alone, and by process the seconds in which it was ready to run and got no core."""
 
-    cpu_s: float = 0.0
-    memory_bytes: int = 0
-    waited_s: float = 0.0
+    cpu_s: float
+    memory_bytes: int
+    waited_s: Mapping[int, float]
+
+    def longest_wait_since(self, before: Usage) -> float:
+        """The seconds that the process which waited longest since then has waited."""
+        return max((seconds - before.waited_s.get(pid, 0.0) for pid, seconds in self.waited_s.items()), default=0.0)
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -36,7 +40,8 @@ def descendants(pid: int) -> Iterator[int]:
 
 def measure(pid: int) -> Usage:
     """What the processes below this one use; zeros where /proc does not tell."""
-    cpu_s, memory, waited = 0.0, 0, 0.0
+    cpu_s, memory = 0.0, 0
+    waited: dict[int, float] = {}
     for child in descendants(pid):
         with contextlib.suppress(OSError, ValueError, IndexError):
             words = _read(child, "stat").rpartition(")")[2].split()
@@ -44,7 +49,7 @@ def measure(pid: int) -> Usage:
             for line in _read(child, "status").splitlines():
                 if line.startswith(("RssAnon:", "RssShmem:")):
                     memory += int(line.split()[1]) << 10
-            waited = max(waited, int(_read(child, "schedstat").split()[1]) / 1e9)
+            waited[child] = int(_read(child, "schedstat").split()[1]) / 1e9
     return Usage(cpu_s, memory, waited)
 
 
@@ -73,20 +78,21 @@ def end(process: subprocess.Popen[bytes], contained: bool) -> None:
     if contained and process.poll() is None:
         first = next(descendants(process.pid), None)
         if first is not None:
-            _kill(first)
+            _send(first, signal.SIGKILL)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
     elif not contained:
-        for _ in range(100):  # what is killed may have had children in the meantime
-            below = list(descendants(process.pid))
-            if not below:
-                break
-            for pid in below:
-                _kill(pid)
+        stopped: set[int] = set()
+        while new := set(descendants(process.pid)) - stopped:  # those that are stopped start no others
+            for pid in new:
+                _send(pid, signal.SIGSTOP)
+            stopped |= new
+        for pid in stopped:
+            _send(pid, signal.SIGKILL)
     process.kill()
     process.wait()
 
 
-def _kill(pid: int) -> None:
+def _send(pid: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)

@@ -184,6 +184,14 @@ def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(f"the engine ({engine.get('name')}) does not reproduce seeded draws", frozenset({(label, None, None)}))]
 
 
+def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    if all(sitting.get("sandbox") != "none" for sitting in run.manifest.get("sessions", ())):
+        return []
+    tasks = [name for name, task in run.tasks.items() if task.grader == "code"]
+    text = "programs ran without a sandbox (--allow-unsafe-code), where they may have touched the harness and its numbers"
+    return [(text, frozenset((label, task, None) for task in tasks))]
+
+
 _FINDERS = (
     _partial,
     _subset,
@@ -196,4 +204,5 @@ _FINDERS = (
     _redrawn,
     _unpaired,
     _engine,
+    _unsafe,
 )

@@ -105,7 +105,8 @@ def livecodebench_tests(doc: Doc) -> str:
 
 def code_target(doc: Doc) -> str:
     """What stands for the tests where a person reads."""
-    return f"{doc['question_id'] if 'question_id' in doc else doc['task_id']} passes its tests"
+    name = str(doc["question_id"] if "question_id" in doc else doc["task_id"])
+    return f"{f'MBPP/{name}' if name.isdigit() else name} passes its tests"
 
 
 def _read_cases(text: str) -> list[dict[str, Any]]:
