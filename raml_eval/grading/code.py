@@ -15,6 +15,7 @@ from typing import Any
 from raml_eval.errors import RamlError, TaskError
 from raml_eval.grading.code_text import extract_code, is_body, is_whole, parse
 from raml_eval.grading.extract import Extraction, drop_thinking
+from raml_eval.grading.sandbox import Judge
 from raml_eval.grading.trial import Verdict, judge_program, open_sandbox
 from raml_eval.types import Grade, Status
 
@@ -62,6 +63,8 @@ class CodeGrader:
         self._allow_unsafe_code = allow_unsafe_code
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         self._verdicts: dict[tuple[bytes, int, int], Future[Verdict]] = {}
+        self._own = threading.local()
+        self._judges: list[Judge] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -106,8 +109,14 @@ class CodeGrader:
             return future
 
     def _run(self, gold: str, sources: list[str]) -> Verdict:
+        sandbox = open_sandbox(self._allow_unsafe_code)
+        judge: Judge | None = getattr(self._own, "judge", None)
+        if judge is None or judge.process.poll() is not None:
+            self._own.judge = judge = Judge(sandbox)
+            with self._lock:
+                self._judges = [other for other in self._judges if other.process.poll() is None] + [judge]
         job = {**unpack(read_tests(gold)), "sources": sources}
-        return judge_program(open_sandbox(self._allow_unsafe_code), job, self.wall_s, self._closed)
+        return judge_program(sandbox, judge, job, self.wall_s, self._closed)
 
     def _forget_failure(self, key: tuple[bytes, int, int], judged: Future[Verdict]) -> None:
         if judged.cancelled() or judged.exception() is not None:
@@ -118,6 +127,8 @@ class CodeGrader:
         with self._lock:
             self._closed.set()
         self._threads.shutdown(wait=True, cancel_futures=True)
+        for judge in self._judges:
+            judge.end()
 
 
 def assemble(found: Extraction, tests: Mapping[str, Any]) -> list[str]:

@@ -1,11 +1,13 @@
 """Sandboxes for programs that a model wrote: bubblewrap with resource limits, or, where a person insists, none.
 
-A job is judged by two of them, each in its own name spaces: in one the program runs, in the other the tests, and two
-sockets join them (raml_eval.grading.inside). What starts them here reads nothing but the judge's lines.
+A job takes two of them, each in its own name spaces: in one the program runs, in the other its judge with the tests, and
+two sockets join them (raml_eval.grading.inside). Each program gets a new one; a judge, in which no program ever runs,
+serves one job after the other. What starts them here reads nothing but the judge's lines.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -14,11 +16,11 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from raml_eval.errors import RamlError
 from raml_eval.grading import watch
 from raml_eval.grading.bubblewrap import FOLDERS, HARNESS, INSIDE, interpreter, numpy_folders, other_user, sandbox_command
 from raml_eval.grading.seccomp import build_filter
@@ -44,12 +46,44 @@ _ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A judge that has begun to work, and its program. judge writes JSON lines; errors is what both write on stderr."""
+class Judge:
+    """A process that judges one job after the other, in a sandbox of its own. Used by one thread, which it dies with."""
 
-    judge: subprocess.Popen[bytes]
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._contained = bool(sandbox.bwrap)
+        self._stack = contextlib.ExitStack()
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="raml-eval-"))
+        self.errors = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (open as long as the judge)
+        self._jobs, theirs = socket.socketpair()
+        with theirs:
+            self.process = sandbox.spawn("judge", {"jobs": theirs}, folder, self.errors)
+        self.busy = False  # until the verdict of its job is read
+
+    def give(self, job: Mapping[str, Any], control: socket.socket, calls: socket.socket, verdicts: int) -> None:
+        """The job is with the process, which writes to the descriptor of verdicts what comes of it. Raises RamlError."""
+        self.busy = True
+        text = json.dumps(job).encode()
+        try:
+            socket.send_fds(self._jobs, [len(text).to_bytes(8, "big")], [control.fileno(), calls.fileno(), verdicts])
+            self._jobs.sendall(text)
+        except OSError:
+            said = tail_of(self.errors) or "nothing was said"
+            raise RamlError(f"the sandbox of the tests ended or did not start ({said}); run again") from None
+
+    def end(self) -> None:
+        """The process, and all that it started, is gone."""
+        self._jobs.close()
+        watch.end(self.process, self._contained)
+        self._stack.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A program and its judge at work. verdicts gives the judge's lines, errors what the program's sandbox complains of."""
+
+    judge: Judge
     program: subprocess.Popen[bytes]
+    verdicts: int
     errors: IO[bytes]
 
 
@@ -60,41 +94,43 @@ class Sandbox:
     name: str
     bwrap: str
 
-    @contextmanager
-    def start(self, job: Mapping[str, Any], cpu_s: int) -> Iterator[Pair]:
-        """Both processes, until the block ends; then they and all that they started are gone, files too.
+    @contextlib.contextmanager
+    def start(self, judge: Judge, job: Mapping[str, Any], cpu_s: int) -> Iterator[Trial]:
+        """The job's program in a new sandbox and before this judge, until the block ends; then it is gone, files too.
 
-        cpu_s is the CPU time in seconds that one process of the program may take for one test.
+        cpu_s is the CPU time in seconds that one process of the program may take for one test. A judge that has given no
+        verdict by the end of the block is gone too.
         """
-        with tempfile.TemporaryDirectory(prefix="raml-eval-") as folder, tempfile.TemporaryFile() as errors:
-            sockets = [*socket.socketpair(), *socket.socketpair()]
-            started: list[subprocess.Popen[bytes]] = []
+        with (
+            tempfile.TemporaryDirectory(prefix="raml-eval-") as folder,
+            tempfile.TemporaryFile() as errors,
+            contextlib.ExitStack() as stack,
+        ):
+            control, their_control = _pair(stack)
+            calls, their_calls = _pair(stack)
+            reading, writing = os.pipe()
+            stack.callback(os.close, reading)
             try:
-                ends = {"program": (sockets[0], sockets[2]), "judge": (sockets[1], sockets[3])}
-                with tempfile.TemporaryFile() as stdin:
-                    stdin.write(json.dumps(job).encode())
-                    stdin.seek(0)
-                    for role, (control, calls) in ends.items():
-                        fds = (control.fileno(), calls.fileno())
-                        started.append(self._spawn(role, fds, cpu_s, folder, stdin, errors))
-                for end in sockets:
-                    end.close()
-                yield Pair(started[1], started[0], errors)
+                program = self.spawn("program", {"control": their_control, "calls": their_calls}, folder, errors, cpu_s)
+                stack.callback(watch.end, program, bool(self.bwrap))
+                judge.give({**job, "cpu_s": cpu_s}, control, calls, writing)
             finally:
-                for process in reversed(started):
-                    watch.end(process, contained=bool(self.bwrap))
-                    if process.stdout is not None:
-                        process.stdout.close()
-                for end in sockets:
+                os.close(writing)
+                for end in (control, their_control, calls, their_calls):
                     end.close()
+            try:
+                yield Trial(judge, program, reading, errors)
+            finally:
+                if judge.busy:
+                    judge.end()
 
-    def _spawn(
-        self, role: str, fds: tuple[int, int], cpu_s: int, folder: str, stdin: IO[bytes], errors: IO[bytes]
+    def spawn(
+        self, role: str, sockets: Mapping[str, socket.socket], folder: str, errors: IO[bytes] | int, cpu_s: int = 0
     ) -> subprocess.Popen[bytes]:
-        is_judge = role == "judge"
+        """The first process of a new sandbox, in that role and with these sockets. folder is for what has no sandbox."""
+        fds = {name: end.fileno() for name, end in sockets.items()}
         settings = {
-            "control": fds[0],
-            "calls": fds[1],
+            **fds,
             "alone": bool(self.bwrap),
             "uid": other_user() if self.bwrap else None,
             "folders": list(FOLDERS) if self.bwrap else [folder],
@@ -113,17 +149,32 @@ class Sandbox:
             command = [*sandbox_command(self.bwrap, filter_fds[0], _ENVIRONMENT), *python] if self.bwrap else python
             return subprocess.Popen(
                 command,
-                stdin=stdin if is_judge else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if is_judge else subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 stderr=errors,
-                pass_fds=(*fds, *filter_fds),
+                pass_fds=(*fds.values(), *filter_fds),
                 cwd=folder,
                 env=_ENVIRONMENT | {"HOME": "/tmp" if self.bwrap else folder},
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
 
 
-@contextmanager
+def tail_of(errors: IO[bytes]) -> str:
+    """The end of what a sandbox complained of, in one line; empty where it did not, or is closed."""
+    if errors.closed:
+        return ""
+    errors.seek(0)
+    return " ".join(errors.read(10_000).decode(errors="replace").split())[-300:]
+
+
+def _pair(stack: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
+    ours, theirs = socket.socketpair()
+    stack.callback(ours.close)
+    stack.callback(theirs.close)
+    return ours, theirs
+
+
+@contextlib.contextmanager
 def _seccomp_pipe(wanted: bool) -> Iterator[tuple[int, ...]]:
     """The reading end of a pipe that holds the filter of system calls; nothing where none is wanted."""
     if not wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import functools
 import json
 import math
@@ -15,8 +16,8 @@ from typing import Any
 
 from raml_eval.errors import ConfigError, RamlError, TaskError
 from raml_eval.grading import watch
-from raml_eval.grading.bubblewrap import bubblewrap_problem
-from raml_eval.grading.sandbox import MEMORY_BYTES, PROCESSES, Pair, Sandbox, bubblewrap, no_sandbox
+from raml_eval.grading.bubblewrap import INSIDE, bubblewrap_problem
+from raml_eval.grading.sandbox import MEMORY_BYTES, PROCESSES, Judge, Sandbox, Trial, bubblewrap, no_sandbox, tail_of
 from raml_eval.types import Status
 
 START_LIMIT_S = 120.0
@@ -55,35 +56,32 @@ class Limits:
         return 0.8 * self.wall_s
 
 
-def judge_program(sandbox: Sandbox, job: Job, wall_s: float, stop: threading.Event | None = None) -> Verdict:
+def judge_program(sandbox: Sandbox, judge: Judge, job: Job, wall_s: float, stop: threading.Event | None = None) -> Verdict:
     """What the judge says of the program, or the limit that it broke; tests after the first that fails are not run.
 
     wall_s is the wall-clock limit of each test; see Limits. Raises TaskError where the tests cannot be run, RamlError
     where the sandbox ended without a verdict or stop was set: neither says anything about the program.
     """
     limits = Limits(wall_s)
-    with sandbox.start(job, math.ceil(limits.cpu_s)) as pair:
-        for message in _messages(pair, limits, stop or threading.Event()):
+    with sandbox.start(judge, job, math.ceil(limits.cpu_s)) as trial:
+        for message in _messages(trial, limits, stop or threading.Event()):
             if isinstance(message, Verdict):
                 return message
             if "broken" in message:
                 raise TaskError(f"the tests of this question cannot be run: {message['broken']}. Correct the task's tests.")
             if "passed" in message:
                 return Verdict(Status.CORRECT if message["passed"] else Status.INCORRECT, message["detail"])
-        pair.errors.seek(0)
-        said = " ".join(pair.errors.read(2000).decode(errors="replace").split())
-    raise RamlError(f"the sandbox of a program ended without a verdict ({said[-300:] or 'nothing was said'}); run again")
+        said = tail_of(trial.errors) or tail_of(judge.errors)
+    raise RamlError(f"the sandbox of a program ended without a verdict ({said or 'nothing was said'}); run again")
 
 
-def _messages(pair: Pair, limits: Limits, stop: threading.Event) -> Iterator[dict[str, Any] | Verdict]:
+def _messages(trial: Trial, limits: Limits, stop: threading.Event) -> Iterator[dict[str, Any] | Verdict]:
     """The judge's lines as they come; a verdict as soon as a limit is broken; the end where the judge ends."""
-    assert pair.judge.stdout is not None
-    lines = pair.judge.stdout.fileno()
-    clock = _Clock(pair, limits)
+    clock = _Clock(trial, limits)
     buffer = b""
     while not stop.is_set():
-        if select.select([lines], [], [], POLL_S)[0]:
-            part = os.read(lines, 65536)
+        if select.select([trial.verdicts], [], [], POLL_S)[0]:
+            part = os.read(trial.verdicts, 65536)
             if not part:
                 return
             *whole, buffer = (buffer + part).split(b"\n")
@@ -91,6 +89,8 @@ def _messages(pair: Pair, limits: Limits, stop: threading.Event) -> Iterator[dic
                 message = json.loads(line)
                 if "test" in message:
                     clock.begin(message["test"])
+                else:
+                    trial.judge.busy = False
                 yield message
         elif (broken := clock.check()) is not None:
             yield broken
@@ -100,8 +100,9 @@ def _messages(pair: Pair, limits: Limits, stop: threading.Event) -> Iterator[dic
 class _Clock:
     """What one test has used so far."""
 
-    def __init__(self, pair: Pair, limits: Limits) -> None:
-        self._pair, self._limits = pair, limits
+    def __init__(self, trial: Trial, limits: Limits) -> None:
+        self._processes = trial.program.pid, trial.judge.process.pid
+        self._limits = limits
         self._started = time.monotonic()
         self._test = 0
         self._before: tuple[watch.Usage, watch.Usage] | None = None
@@ -120,7 +121,7 @@ class _Clock:
             if wall_s > START_LIMIT_S:
                 raise RamlError(f"a sandbox was not ready after {START_LIMIT_S:.0f} s; is the machine overloaded?")
             return None
-        program, judge = (watch.measure(process.pid) for process in (self._pair.program, self._pair.judge))
+        program, judge = map(watch.measure, self._processes)
         if self._before is None:
             self._before = program, judge
         cpu_s = program.cpu_s - self._before[0].cpu_s
@@ -158,12 +159,15 @@ def working_sandbox() -> Sandbox | str:
     if problem := bubblewrap_problem():
         return problem
     sandbox = bubblewrap()
+    compileall.compile_dir(INSIDE, quiet=2)  # once, where it can be kept, rather than in every sandbox
+    judge = Judge(sandbox)
+    job = {"style": "stdin", "sources": [_PROBE], "prefix": "", "tests": [["ready", "ready"]]}
     try:
-        verdict = judge_program(
-            sandbox, {"style": "stdin", "sources": [_PROBE], "prefix": "", "tests": [["ready", "ready"]]}, 60.0
-        )
+        verdict = judge_program(sandbox, judge, job, 60.0)
     except (RamlError, OSError) as error:
         return f"{sandbox.name} does not work here: {error}"
+    finally:
+        judge.end()
     return sandbox if verdict.status is Status.CORRECT else f"{sandbox.name} does not work here: {verdict.detail}"
 
 

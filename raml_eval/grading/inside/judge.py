@@ -10,10 +10,12 @@ import contextlib
 import json
 import os
 import resource
+import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from raml_eval.grading.inside.outputs import find_difference, shorten
 from raml_eval.grading.inside.plain import NotPlain
@@ -33,21 +35,55 @@ class Broken(Exception):
 
 
 def main(settings_text: str) -> None:
-    """The job on standard input is judged: one JSON line for each test that begins, and one with the verdict."""
+    """Jobs are judged, each in a fork of this process, until nobody sends any more.
+
+    A job comes on the socket of jobs with three descriptors: the two sockets that lead to its program, and a pipe for one
+    JSON line for each test that begins and one with the verdict.
+    """
     settings = json.loads(settings_text)
-    verdicts = os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what tests print must not land among the verdicts
-    job = json.load(sys.stdin)
+    hide_from_tracers()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no judge is waited for
+    with socket.socket(fileno=settings["jobs"]) as jobs:
+        while True:
+            head, fds, _, _ = socket.recv_fds(jobs, 8, 3)
+            if len(head) < 8:
+                return
+            text = _read_text(jobs, int.from_bytes(head, "big"))
+            if "import numpy" in text:
+                with contextlib.suppress(ImportError):
+                    import numpy  # noqa: F401  # once here rather than in every fork
+            if os.fork() == 0:
+                jobs.close()
+                _judge_one(json.loads(text), fds, settings)
+            for fd in fds:
+                os.close(fd)
+
+
+def _read_text(jobs: socket.socket, size: int) -> str:
+    parts = bytearray()
+    while len(parts) < size:
+        part = jobs.recv(min(size - len(parts), 1 << 20))
+        if not part:
+            sys.exit()
+        parts += part
+    return parts.decode()
+
+
+def _judge_one(job: Job, fds: list[int], settings: Mapping[str, Any]) -> NoReturn:
+    control, calls, verdicts = fds
     give_up(settings["uid"])
     hide_from_tracers()
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (settings["limits"]["judge_bytes"],) * 2)
+    limits = {**settings["limits"], "cpu_s": job["cpu_s"]}
 
     def say(message: Mapping[str, Any]) -> None:
         os.write(verdicts, json.dumps(message).encode() + b"\n")
 
-    program = Program(settings["control"], settings["calls"], settings["limits"])
-    say(judge(job, program, lambda number: say({"test": number})))
+    try:
+        say(judge(job, Program(control, calls, limits), lambda number: say({"test": number})))
+    finally:
+        os._exit(0)
 
 
 def judge(job: Job, program: Program, report: Report) -> dict[str, Any]:

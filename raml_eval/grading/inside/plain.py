@@ -10,8 +10,6 @@ import builtins
 import json
 import os
 from collections.abc import Callable, Mapping
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 DEEPEST = 150  # levels of containers; a list that holds itself must end somewhere
@@ -63,9 +61,9 @@ def _encode_rare(value: Any, unplain: Unplain, depth: int) -> Any:
         return {"c": [value.real, value.imag]}
     if kind is range and len(value) <= LONGEST_RANGE:
         return {"r": [value.start, value.stop, value.step]}
-    if kind is Decimal:
+    if kind.__module__ == "decimal" and kind.__name__ == "Decimal":
         return {"m": str(value)}
-    if kind is Fraction:
+    if kind.__module__ == "fractions" and kind.__name__ == "Fraction":
         return {"q": [hex(value.numerator), hex(value.denominator)]}
     if kind is type and value in vars(builtins).values():
         return {"y": value.__name__}
@@ -116,6 +114,18 @@ def _read_type(name: str) -> type:
     return found
 
 
+def _read_decimal(text: str) -> Any:
+    from decimal import Decimal  # here, because every start of a sandbox would pay for it
+
+    return Decimal(text)
+
+
+def _read_fraction(parts: list[str]) -> Any:
+    from fractions import Fraction
+
+    return Fraction(int(parts[0], 16), int(parts[1], 16))
+
+
 _BUILDERS: Mapping[str, Callable[[list[Any]], Any]] = {"t": tuple, "s": set, "f": frozenset, "n": iter}
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "i": lambda text: int(text, 16),
@@ -123,8 +133,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "a": lambda text: bytearray(text.encode("latin-1")),
     "c": lambda parts: complex(*parts),
     "r": _read_range,
-    "m": Decimal,
-    "q": lambda parts: Fraction(int(parts[0], 16), int(parts[1], 16)),
+    "m": _read_decimal,
+    "q": _read_fraction,
     "y": _read_type,
 }
 
