@@ -69,6 +69,8 @@ def judge_program(sandbox: Sandbox, judge: Judge, job: Job, wall_s: float, stop:
                 return message
             if "broken" in message:
                 raise TaskError(f"the tests of this question cannot be run: {message['broken']}. Correct the task's tests.")
+            if not message:
+                break
             if "passed" in message:
                 return Verdict(Status.CORRECT if message["passed"] else Status.INCORRECT, message["detail"])
         said = tail_of(trial.errors) or tail_of(judge.errors)

@@ -28,11 +28,10 @@ class Usage:
 
 def descendants(pid: int) -> Iterator[int]:
     """The processes below this one, each before its own children; none where /proc does not tell."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = [int(word) for word in file.read().split()]
-    except OSError:
-        return
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):  # a child stands under the thread that started it
+            children += map(int, _read(pid, f"task/{thread}/children").split())
     for child in children:
         yield child
         yield from descendants(child)

@@ -87,7 +87,9 @@ def _judge_one(job: Job, fds: list[int], settings: Mapping[str, Any]) -> NoRetur
 
 
 def judge(job: Job, program: Program, report: Report) -> dict[str, Any]:
-    """{"passed": true or false, "detail": ...}, or {"broken": reason} where the fault is the tests'."""
+    """{"passed": true or false, "detail": ...}, {"broken": reason} where the fault is the tests', {} where no sandbox came."""
+    if not program.started():
+        return {}
     styles = {"stdin": _judge_outputs, "calls": _judge_calls, "python": _judge_python}
     try:
         styles[job["style"]](job, program, report)

@@ -6,6 +6,7 @@ test behind. The program runs in forks of it, under resource limits and another 
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import fcntl
 import importlib
@@ -17,6 +18,7 @@ import signal
 import sys
 import time
 import types
+from _sitebuiltins import Quitter
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -34,6 +36,9 @@ def main(settings_text: str) -> None:
     if not settings["alone"]:
         reap_orphans()
     os.umask(0)
+    for name in ("exit", "quit"):  # Python's site module, which is not loaded here, makes them
+        setattr(builtins, name, Quitter(name, "Ctrl-D"))
+    write_message(settings["control"], {"ready": True})
     while (order := read_message(settings["control"])) is not None:
         _import_ahead(order)
         carry_out = _serve if order["do"] == "serve" else _run_script

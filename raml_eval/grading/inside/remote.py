@@ -35,6 +35,10 @@ class Program:
         self.last_call = ""
         self.last_value: Any = None
 
+    def started(self) -> bool:
+        """Whether the program's sandbox has come up; one that is lost later is the program's doing."""
+        return bool(read_message(self._control) == {"ready": True})
+
     def run_script(self, job: Mapping[str, Any], stdin: str) -> dict[str, Any]:
         """How the program ended as a script with that standard input: exit, signal, cpu_s, stdout, error."""
         write_message(self._control, {"do": "script", **_part(job), "stdin": stdin})
