@@ -7,6 +7,7 @@ import base64
 import builtins
 import json
 import pickletools
+import warnings
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -157,20 +158,26 @@ def _python_tests(tests: Sequence[str], prefix: str = "", setup: str = "", entry
     return json.dumps({"style": "python", "prefix": prefix, "setup": setup, "names": list(names), "tests": list(tests)})
 
 
+def _parse(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some rows have invalid escapes in their strings
+        return ast.parse(source)
+
+
 def _imports(source: str) -> list[str]:
     """The lines with which the source imports whole modules under their names."""
-    return [ast.unparse(node) for node in ast.parse(source).body if isinstance(node, ast.Import)]
+    return [ast.unparse(node) for node in _parse(source).body if isinstance(node, ast.Import)]
 
 
 def _functions(source: str) -> set[str]:
-    return {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {node.name for node in _parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def _unbound_names(sources: Iterable[str], prefix: str, solved: set[str]) -> list[str]:
     """The names that the sources use and that neither they, nor the prefix, nor Python binds."""
     used: dict[str, None] = {}
     bound = {*dir(builtins), "__name__"} - solved
-    for node in (node for source in [*sources, prefix] for node in ast.walk(ast.parse(source))):
+    for node in (node for source in [*sources, prefix] for node in ast.walk(_parse(source))):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             used[node.id] = None
         elif isinstance(node, ast.Name):
