@@ -1,7 +1,7 @@
 """How many programs a second are graded, each in a sandbox of its own, with 1 and with 20 tests a program.
 
-All programs are different, since equal ones are graded once. The CPU time is that of the programs' sandboxes and of this process
-together, in milliseconds a sample; the judges, which live on from sample to sample, are not in it.
+All programs are different, since equal ones are graded once. The CPU time is that of the programs' sandboxes and of this
+process together, in milliseconds a sample; the judges, which live on from sample to sample, are not in it.
 
     python benchmarks/sandbox_throughput.py --samples 200
 """

@@ -22,7 +22,7 @@ def test_without_a_sandbox_limits_hold_and_nothing_is_left(temporary: Path) -> N
     assert judge("print('ok')", OK, sandbox=sandbox).status is Status.CORRECT
     for name in ("memory bomb", "one huge file", "endless output", "sleep"):
         assert judge(HOSTILE[name], OK, sandbox=sandbox).status in WRONG, name
-    assert judge(MANY_FORKS.format(n=300, seconds=60), OK, sandbox=sandbox).status is Status.INCORRECT
+    assert judge(MANY_FORKS.format(n=300, seconds=60), OK, sandbox=sandbox).status in WRONG
     assert list(watch.descendants(os.getpid())) == []
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from raml_eval.descriptions import LoadedTask
-from raml_eval.grading.code import read_tests, unpack
+from raml_eval.grading.code import read_tests
+from raml_eval.grading.inside.judge import unpack
 from raml_eval.grading.pool import GradingPool
 from raml_eval.tasks import code
 from tests.hub import Hub, load_in_new_process

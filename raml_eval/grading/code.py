@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import json
 import threading
-import zlib
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -24,9 +22,9 @@ STYLES = ("python", "stdin", "calls")
 
 @functools.lru_cache(maxsize=16)
 def read_tests(text: str) -> Mapping[str, Any]:
-    """The tests of one question from their JSON text (docs/code-tasks.md), with every field there; packed ones stay so.
+    """The tests of one question from their JSON text (docs/code-tasks.md), with every field there.
 
-    Raises TaskError for a text that is none.
+    Packed ones, perhaps many megabytes, are for the judge to unpack. Raises TaskError for a text that is none.
     """
     try:
         tests: dict[str, Any] = {"prefix": "", "setup": "", "names": [], "tests": [], "packed": ""} | json.loads(text)
@@ -42,13 +40,6 @@ def read_tests(text: str) -> Mapping[str, Any]:
             f"{', '.join(STYLES)}, and at least one test."
         )
     return tests
-
-
-def unpack(tests: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tests with those that were packed (base64 of zlib of JSON) at the end of the others."""
-    if not tests["packed"]:
-        return tests
-    return {**tests, "tests": tests["tests"] + json.loads(zlib.decompress(base64.b64decode(tests["packed"])))}
 
 
 class CodeGrader:
@@ -115,8 +106,7 @@ class CodeGrader:
             self._own.judge = judge = Judge(sandbox)
             with self._lock:
                 self._judges = [other for other in self._judges if other.process.poll() is None] + [judge]
-        job = {**unpack(read_tests(gold)), "sources": sources}
-        return judge_program(sandbox, judge, job, self.wall_s, self._closed)
+        return judge_program(sandbox, judge, {**read_tests(gold), "sources": sources}, self.wall_s, self._closed)
 
     def _forget_failure(self, key: tuple[bytes, int, int], judged: Future[Verdict]) -> None:
         if judged.cancelled() or judged.exception() is not None:

@@ -129,11 +129,12 @@ class Sandbox:
     ) -> subprocess.Popen[bytes]:
         """The first process of a new sandbox, in that role and with these sockets. folder is for what has no sandbox."""
         fds = {name: end.fileno() for name, end in sockets.items()}
+        harness, work = (HARNESS, folder) if self.bwrap else _unboxed(folder)
         settings = {
             **fds,
             "alone": bool(self.bwrap),
             "uid": other_user() if self.bwrap else None,
-            "folders": list(FOLDERS) if self.bwrap else [folder],
+            "folders": list(FOLDERS) if self.bwrap else [work],
             "limits": {
                 "cpu_s": cpu_s,
                 "memory_bytes": MEMORY_BYTES,
@@ -143,7 +144,6 @@ class Sandbox:
                 "processes": PROCESSES + (0 if self.bwrap else watch.count_tasks(os.getuid())),
             },
         }
-        harness = HARNESS if self.bwrap else _unboxed_harness()
         python = [interpreter(), "-P", "-s", "-S", "-c", _START.format(role=role), harness, json.dumps(settings)]
         with _seccomp_pipe(bool(self.bwrap)) as filter_fds:
             command = [*sandbox_command(self.bwrap, filter_fds[0], _ENVIRONMENT), *python] if self.bwrap else python
@@ -153,8 +153,8 @@ class Sandbox:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 pass_fds=(*fds.values(), *filter_fds),
-                cwd=folder,
-                env=_ENVIRONMENT | {"HOME": "/tmp" if self.bwrap else folder},
+                cwd=work,
+                env=_ENVIRONMENT | {"HOME": "/tmp" if self.bwrap else work},
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
 
@@ -194,22 +194,18 @@ def _filter() -> bytes:
     return build_filter()
 
 
-@functools.cache
-def _unboxed_harness() -> str:
-    """A folder, kept while this process lives, in which Python finds what the sandbox would show."""
-    folder = tempfile.TemporaryDirectory(prefix="raml-eval-harness-")
-    _kept.append(folder)
-    package = Path(folder.name, "raml_eval", "grading")
-    package.mkdir(parents=True)
-    package.joinpath("inside").symlink_to(INSIDE)
-    packages = Path(folder.name, "packages")
-    packages.mkdir()
-    for source in numpy_folders():
-        packages.joinpath(source.name).symlink_to(source)
-    return folder.name
+def _unboxed(folder: str) -> tuple[str, str]:
+    """In the folder, where Python finds what a sandbox would show it, and an empty place to work in."""
+    harness, work = Path(folder, "harness"), Path(folder, "work")
+    work.mkdir()
+    for link, source in ((harness / "raml_eval" / "grading" / "inside", INSIDE), *_packages(harness)):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)
+    return str(harness), str(work)
 
 
-_kept: list[tempfile.TemporaryDirectory[str]] = []
+def _packages(harness: Path) -> list[tuple[Path, Path]]:
+    return [(harness / "packages" / source.name, source) for source in numpy_folders()]
 
 
 def bubblewrap() -> Sandbox:

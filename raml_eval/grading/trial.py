@@ -128,7 +128,9 @@ class _Clock:
             self._before = program, judge
         cpu_s = program.cpu_s - self._before[0].cpu_s
         judge_cpu_s = judge.cpu_s - self._before[1].cpu_s
-        able_s = wall_s - program.longest_wait_since(self._before[0])
+        # One of the two works at a time, so what the judge took is no time of the program's.
+        waited_s = program.longest_wait_since(self._before[0]) + judge.longest_wait_since(self._before[1])
+        able_s = wall_s - waited_s - max(judge_cpu_s, 0.0)
         where = f"test {self._test}"
         if program.memory_bytes > MEMORY_BYTES:
             return Verdict(Status.INCORRECT, f"{where}: used more than {MEMORY_BYTES >> 30} GiB of memory")

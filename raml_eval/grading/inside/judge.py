@@ -6,6 +6,7 @@ success that it prints, an exit, an __eq__ of its own or a killed parent decide 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import socket
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -54,7 +56,7 @@ def main(settings_text: str) -> None:
                     import numpy  # noqa: F401  # once here rather than in every fork
             if os.fork() == 0:
                 jobs.close()
-                _judge_one(json.loads(text), fds, settings)
+                _judge_one(unpack(json.loads(text)), fds, settings)
             for fd in fds:
                 os.close(fd)
 
@@ -67,6 +69,13 @@ def _read_text(jobs: socket.socket, size: int) -> str:
             sys.exit()
         parts += part
     return parts.decode()
+
+
+def unpack(job: Job) -> Job:
+    """The job with the tests that were packed, base64 of zlib of their JSON, after its others."""
+    if not job.get("packed"):
+        return job
+    return {**job, "tests": job["tests"] + json.loads(zlib.decompress(base64.b64decode(job["packed"])))}
 
 
 def _judge_one(job: Job, fds: list[int], settings: Mapping[str, Any]) -> NoReturn:
