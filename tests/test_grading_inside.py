@@ -38,6 +38,28 @@ def test_tampering_does_not_help(name: str) -> None:
     assert verdict.status in {Status.INCORRECT, Status.TIMEOUT}, verdict
 
 
+REPLIES = [
+    '7', '[]', 'null', '"x"', '{}', '{"value": {"o": []}}', '{"value": {"o": [0, 1, 2]}}', '{"value": {"o": [-1, "int", 1]}}',
+    '{"value": {"zz": 1}}', '{"value": {"y": "object"}}', '{"value": {"r": [0, 1000000, 1]}}', '{"error": 1}',
+    '{"error": ["a"]}', '{"error": ["SystemExit", "0"]}', '{"error": ["AssertionError", ""]}',
+    '{"error": ["UnicodeDecodeError", "x"]}', '{"error": ["ExceptionGroup", "x"]}', '{"value": 1, "args": 7}',
+    '{"value": 1, "args": [{"o": 1}]}', '{"value": 1, "args": [[2]]}', '{"passed": true}', 'NaN', '{"value": NaN}',
+    '{"value": ' + '[' * 5000 + ']' * 5000 + '}', '{"value": ', '\\xff',
+]  # fmt: skip
+
+
+@needs_sandbox
+@pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply[:40])
+def test_no_reply_of_the_program_upsets_the_judge(reply: str) -> None:
+    program = (
+        f"import os\ntext = {reply!r}.encode('latin-1')\ndef f(x):\n    os.write(3, len(text).to_bytes(8, 'big') + text)\n"
+        "    while True: pass\n"
+    )
+    verdict = judge(program, [f"assert f([1]) == {SECRET}"], "python", names=["f"], wall_s=4.0)
+    assert verdict.status is Status.INCORRECT, verdict
+    assert verdict.detail.startswith("test 1 of 1"), verdict
+
+
 def test_the_tampering_is_real() -> None:
     """The same comparisons in one process with the program are fooled, so the cases above are worth their names."""
     space: dict[str, Any] = {}

@@ -70,6 +70,11 @@ class Judge:
             said = tail_of(self.errors) or "nothing was said"
             raise RamlError(f"the sandbox of the tests ended or did not start ({said}); run again") from None
 
+    def end_if_busy(self) -> None:
+        """A process that still has a job is gone."""
+        if self.busy:
+            self.end()
+
     def end(self) -> None:
         """The process, and all that it started, is gone."""
         self._jobs.close()
@@ -106,6 +111,7 @@ class Sandbox:
             tempfile.TemporaryFile() as errors,
             contextlib.ExitStack() as stack,
         ):
+            stack.callback(judge.end_if_busy)
             control, their_control = _pair(stack)
             calls, their_calls = _pair(stack)
             reading, writing = os.pipe()
@@ -118,11 +124,7 @@ class Sandbox:
                 os.close(writing)
                 for end in (control, their_control, calls, their_calls):
                     end.close()
-            try:
-                yield Trial(judge, program, reading, errors)
-            finally:
-                if judge.busy:
-                    judge.end()
+            yield Trial(judge, program, reading, errors)
 
     def spawn(
         self, role: str, sockets: Mapping[str, socket.socket], folder: str, errors: IO[bytes] | int, cpu_s: int = 0

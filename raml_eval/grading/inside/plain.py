@@ -139,7 +139,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def write_message(fd: int, message: Any) -> None:
+def write_message(fd: int, message: Mapping[str, Any]) -> None:
     """The message is in the socket: its length in eight bytes, then JSON. Raises OSError where nobody reads."""
     payload = json.dumps(message).encode()
     left = memoryview(len(payload).to_bytes(8, "big") + payload)
@@ -147,8 +147,8 @@ def write_message(fd: int, message: Any) -> None:
         left = left[os.write(fd, left) :]
 
 
-def read_message(fd: int, largest: int = 1 << 62) -> Any:
-    """The next message; None where the other side is gone. Raises NotPlain for one that is too large or no JSON."""
+def read_message(fd: int, largest: int = 1 << 62) -> dict[str, Any] | None:
+    """The next message, a JSON object; None where the other side is gone. Raises NotPlain for anything else."""
     head = _read_exactly(fd, 8)
     size = int.from_bytes(head, "big")
     if len(head) < 8:
@@ -159,9 +159,12 @@ def read_message(fd: int, largest: int = 1 << 62) -> Any:
     if len(payload) < size:
         return None
     try:
-        return json.loads(payload)
+        found = json.loads(payload)
     except (ValueError, RecursionError, MemoryError) as error:
         raise NotPlain(f"no JSON ({type(error).__name__})") from None
+    if not isinstance(found, dict):
+        raise NotPlain("no message")
+    return found
 
 
 def _read_exactly(fd: int, size: int) -> bytes:

@@ -37,13 +37,12 @@ class Program:
 
     def started(self) -> bool:
         """Whether the program's sandbox has come up; one that is lost later is the program's doing."""
-        return bool(read_message(self._control) == {"ready": True})
+        return read_message(self._control) == {"ready": True}
 
     def run_script(self, job: Mapping[str, Any], stdin: str) -> dict[str, Any]:
         """How the program ended as a script with that standard input: exit, signal, cpu_s, stdout, error."""
         write_message(self._control, {"do": "script", **_part(job), "stdin": stdin})
-        ended: dict[str, Any] = read_message(self._control) or {"lost": True}
-        return ended
+        return read_message(self._control) or {"lost": True}
 
     def load(self, job: Mapping[str, Any]) -> None:
         """The program stands ready to be called. Raises what it raises, ProgramEnded where it ends."""
@@ -73,8 +72,6 @@ class Program:
             reply = None
         if reply is None:
             self._raise_end()
-        if not isinstance(reply, dict):
-            raise NotPlain("no reply")
         if "error" in reply:
             raise _rebuild(reply["error"])
         return reply
