@@ -58,10 +58,15 @@ class ThinkingSection(_Section):
 
 
 class Grading(_Section):
-    """Worker processes for grading and the wall-clock limit of one verdict in seconds."""
+    """Worker processes for grading and the wall-clock limit in seconds of one comparison, or of one test of a program.
+
+    allow_unsafe_code runs programs unprotected where no sandbox works; otherwise code tasks are refused there.
+    """
 
     workers: int = Field(1, ge=1)
     timeout_s: float = Field(5.0, gt=0)
+    test_timeout_s: float = Field(10.0, gt=0)
+    allow_unsafe_code: bool = False
 
 
 class RunConfig(_Section):
@@ -194,6 +199,7 @@ _NESTED = {
     "top_k": "sampling.top_k",
     "min_p": "sampling.min_p",
     "repetition_penalty": "sampling.repetition_penalty",
+    "allow_unsafe_code": "grading.allow_unsafe_code",
 }
 FLAGS = frozenset(_NESTED) | frozenset(RunConfig.model_fields)
 

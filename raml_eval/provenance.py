@@ -51,7 +51,10 @@ def build_protocol(config: RunConfig, model: Model, tasks: Mapping[str, LoadedTa
 
 def _questions_digest(task: LoadedTask) -> str:
     """What the task's own code made of its rows: changed code must not pass as the same task."""
-    asked = [(q.id, [dict(m) for m in q.messages], q.target, q.options, q.stop, q.cluster, q.grader) for q in task.questions]
+    asked = [
+        (q.id, [dict(m) for m in q.messages], q.target, q.options, q.stop, q.cluster, q.grader, *([q.tests] if q.tests else []))
+        for q in task.questions
+    ]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 

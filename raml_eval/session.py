@@ -16,6 +16,7 @@ from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
+from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import group_answers
 from raml_eval.inputs import Model, Prompts, QuestionKey
 from raml_eval.plan import Owed, plan_samples
@@ -85,6 +86,7 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
             if plan == _sorted(directory.stored["plan"]) and not any(_owed(plan, questions, directory)):
                 print(f"note: {out} is complete for all it was asked; the engine was not started", file=sys.stderr)
                 return out
+        _check_sandbox(config, questions)
         with watch("engine"):
             backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
         try:
@@ -127,6 +129,12 @@ def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None)
     return plan
 
 
+def _check_sandbox(config: RunConfig, questions: Mapping[QuestionKey, Question]) -> None:
+    """Programs can be graded, if there are any: the engine's long start must not come before the refusal."""
+    if any(question.grader == "code" for question in questions.values()):
+        open_sandbox(config.grading.allow_unsafe_code)
+
+
 def _sorted(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**plan, "budgets": list(sort_budgets(plan["budgets"]))}
 
@@ -165,7 +173,7 @@ def _session(
         ),
         tokenizer=model.tokenizer,
         backend=backend,
-        pool=GradingPool(workers=config.grading.workers, timeout_s=config.grading.timeout_s),
+        pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
     )
@@ -184,6 +192,8 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
         "grader_version": GRADER_VERSION,
         "seconds": {},
     }
+    if any(question.grader == "code" for question in session.questions.values()):
+        sitting["sandbox"] = session.pool.code.open()
     directory.manifest["sessions"].append(sitting)
     directory.write_manifest()
     try:

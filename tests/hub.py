@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tests import hub_code
+
 Rows = list[dict[str, Any]]
 
 AIME: Rows = [
@@ -116,6 +118,15 @@ def generated_repositories() -> dict[str, dict[str, bytes]]:
         "Idavidrein/gpqa": [("gpqa_diamond", "train", "gpqa_diamond.csv", _csv(GPQA))],
         "TIGER-Lab/MMLU-Pro": [("default", "test", "data/test.parquet", _parquet(MMLU_PRO))],
         "allenai/ai2_arc": [("ARC-Challenge", "test", "ARC-Challenge/test.parquet", _parquet(ARC))],
+        "openai/openai_humaneval": [("openai_humaneval", "test", "test.parquet", _parquet(hub_code.HUMANEVAL))],
+        "evalplus/humanevalplus": [("default", "test", "test.parquet", _parquet(hub_code.HUMANEVAL_PLUS))],
+        "google-research-datasets/mbpp": [("full", "test", "full/test.parquet", _parquet(hub_code.MBPP))],
+        "evalplus/mbppplus": [("default", "test", "test.parquet", _parquet(hub_code.MBPP_PLUS))],
+        "livecodebench/code_generation_lite": [
+            ("default", "test", "test4.jsonl", _jsonl(hub_code.LIVECODEBENCH[:2])),
+            ("default", "test", "test5.jsonl", _jsonl(hub_code.LIVECODEBENCH[2:])),
+            ("script", "test", "code_generation_lite.py", b"raise SystemExit\n"),  # datasets refuses a data set with this
+        ],
     }
     return {name: {"README.md": _card(files), **{f[2]: f[3] for f in files}} for name, files in tables.items()}
 

@@ -31,7 +31,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             "lm-eval",
             LM_EVAL / "demo__reasoner",
             ["--grader", "math", "--task", "toy_sums"],
-            "imported from lm-eval 0.4.13, graded by raml_eval (grader 1)",
+            "imported from lm-eval 0.4.13, graded by raml_eval (grader 2)",
         ),
         (
             "lighteval",

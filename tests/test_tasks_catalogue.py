@@ -25,6 +25,7 @@ metadata:
 """
 
 HUB_TASKS = ["aime24", "math500", "math500_l5", "gsm8k", "gpqa_diamond", "mmlu_pro", "arc_challenge"]
+CODE_TASKS = ["humaneval", "humaneval_plus", "mbpp", "mbpp_plus", "livecodebench"]
 POCKET_TASKS = ["pocket_chain", "pocket_chain_long", "pocket_sort", "pocket_logic"]
 
 
@@ -37,11 +38,12 @@ def write_task(folder: Path, name: str, text: str) -> Path:
 
 def test_every_shipped_task_and_suite_is_usable() -> None:
     catalogue = load_catalogue()
-    assert sorted(catalogue.tasks) == sorted(HUB_TASKS + POCKET_TASKS)
+    assert sorted(catalogue.tasks) == sorted(HUB_TASKS + CODE_TASKS + POCKET_TASKS)
     assert catalogue.unusable == {}
     assert catalogue.suites["math"] == ("aime24", "math500_l5", "gsm8k")
     assert catalogue.suites["pocket"] == tuple(POCKET_TASKS)
-    assert catalogue.suites["raml_cross_domain"] == ("gpqa_diamond",)
+    assert catalogue.suites["code"] == tuple(CODE_TASKS)
+    assert catalogue.suites["raml_cross_domain"] == ("gpqa_diamond", "livecodebench")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,10 @@ def test_every_shipped_task_and_suite_is_usable() -> None:
         ("gpqa_diamond", "cross_domain", "choice", "Idavidrein/gpqa", "gpqa_diamond", "train"),
         ("mmlu_pro", "cross_domain", "choice", "TIGER-Lab/MMLU-Pro", None, "test"),
         ("arc_challenge", "cross_domain", "choice", "allenai/ai2_arc", "ARC-Challenge", "test"),
+        ("humaneval", "cross_domain", "code", "openai/openai_humaneval", "openai_humaneval", "test"),
+        ("mbpp", "cross_domain", "code", "google-research-datasets/mbpp", "full", "test"),
+        ("mbpp_plus", "cross_domain", "code", "evalplus/mbppplus", None, "test"),
+        ("livecodebench", "cross_domain", "code", "livecodebench/code_generation_lite", None, "test"),
         ("pocket_chain", "in_domain", "math", "pocket_chain/questions.jsonl", None, "test"),
         ("pocket_sort", "cross_domain", "exact", "pocket_sort/questions.jsonl", None, "test"),
         ("pocket_logic", "cross_domain", "choice", "pocket_logic/questions.jsonl", None, "test"),

@@ -37,6 +37,9 @@ def run(
     limit: Annotated[Count, typer.Option(help="At most so many questions a task, a nested subset.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma; n if not given.")] = None,
     concurrency: Annotated[Count, typer.Option(help="Samples in flight.")] = None,
+    allow_unsafe_code: Annotated[
+        bool | None, typer.Option("--allow-unsafe-code", help="Run programs that a model wrote without a sandbox.")
+    ] = None,
     set_: Annotated[Texts, typer.Option("--set", help="a.b=value over everything else; repeatable.")] = None,
     out: Annotated[Place, typer.Option(help="Run directory; an existing one is resumed or extended.")] = None,
     dry_run: Annotated[bool, typer.Option(help="All but the engine: load, render, check, and draw from a fake.")] = False,

@@ -17,6 +17,7 @@ def regrade(
     task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
     workers: Annotated[Count, typer.Option(min=1, help="Grading processes; one a core if not given.")] = None,
     timeout: Annotated[Number, typer.Option(min=0.1, help="Seconds per comparison; the run's own if not given.")] = None,
+    allow_unsafe_code: Annotated[bool, typer.Option(help="Run programs unprotected where no sandbox works.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would change, and write nothing.")] = False,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
@@ -36,6 +37,7 @@ def regrade(
                 tasks=task or (),
                 workers=workers,
                 timeout_s=timeout,
+                allow_unsafe_code=allow_unsafe_code,
                 dry_run=dry_run,
                 quiet=quiet,
             )

@@ -22,11 +22,12 @@ GRADER_VERSION = "2"  # raised by every change that can alter a verdict
 def grade(gold: str, completion: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
     """The verdict on one finished completion, within 5 seconds of comparing, from any thread.
 
-    kind is one of KINDS; options are the texts of a choice, in order, or the labels that an answer is one of. A thinking up
-    to the last </think> is dropped first; one that is never closed is Status.UNFINISHED and not graded. The first
-    comparison that needs sympy starts one worker process, which ends with this one. Raises ConfigError for an unknown kind,
-    TaskError for a gold that can have no right answer (no option, no label, no solved grid), RamlError where the worker
-    cannot run.
+    kind is one of KINDS; options are the texts of a choice, in order, or the labels that an answer is one of. The gold of
+    code is the JSON text of its tests (docs/code-tasks.md); the program runs in bubblewrap, and each test may take 10
+    seconds. A thinking up to the last </think> is dropped first; one that is never closed is Status.UNFINISHED and not
+    graded. The first comparison that needs sympy starts one worker process, which ends with this one. Raises ConfigError for
+    an unknown kind and for code where no sandbox works, TaskError for a gold that can have no right answer (no option, no
+    label, no tests), RamlError where a worker or a sandbox cannot run.
     """
     return _shared_pool(os.getpid()).grade_blocking(gold, completion, kind, options)
 

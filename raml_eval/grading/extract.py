@@ -154,6 +154,10 @@ def extract_answer(text: str, kind: str, options: Sequence[str] = ()) -> Extract
       formula; else the one result of a last sentence that concludes.
     - the other kinds: see the modules of their names.
     """
+    if kind == "code":
+        from raml_eval.grading.code_text import extract_code
+
+        return extract_code(text, options)
     # A log whose escapes were read once too often holds a backspace for \b and a form feed for \f.
     text = text.rstrip()[-LOOKED_AT:].replace("\x08oxed", "\\boxed").replace("\x0crac", "\\frac").replace("\x0cbox", "\\fbox")
     text = drop_invisible(text)

@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from raml_eval.errors import RamlError
 from raml_eval.grading.classes import answer_classes
+from raml_eval.grading.code import CodeGrader
 from raml_eval.grading.extract import Extraction
 from raml_eval.grading.math_text import simplify_latex
 from raml_eval.grading.rules import CLOSED_RULES, Decision, compared_gold, grade_from, quick_decision, read_answer
@@ -101,10 +102,13 @@ class GradingPool:
 
     What spelling and exact numbers decide is decided in the caller; only sympy runs in workers, which start when
     first needed. Equal (gold, answer) pairs are compared once. timeout_s is seconds per comparison, counted from when a
-    ready worker has it. workers: processes; by default half the usable cores, from 1 to 4.
+    ready worker has it. workers: processes; by default half the usable cores, from 1 to 4. code grades programs, as many
+    at once as there are usable cores.
     """
 
-    def __init__(self, workers: int | None = None, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self, workers: int | None = None, timeout_s: float = 5.0, allow_unsafe_code: bool = False, test_timeout_s: float = 10.0
+    ) -> None:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
         self.workers = workers if workers is not None else max(1, min(4, usable // 2))
         self.timeout_s = timeout_s
@@ -117,6 +121,7 @@ class GradingPool:
         self._lock = threading.Lock()
         self._closed = False
         self._pid = os.getpid()
+        self.code = CodeGrader(usable, test_timeout_s, allow_unsafe_code)
 
     async def grade(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """The verdict on a finished answer text, thinking removed.
@@ -124,6 +129,8 @@ class GradingPool:
         Status TIMEOUT where the comparison was stopped at its limit. Raises ConfigError (unknown kind), TaskError (a
         gold that is no option), and RamlError where two workers in a row died: an error is not an answer.
         """
+        if kind == "code":
+            return await asyncio.wrap_future(self.code.grade(gold, answer_text))
         found, decision = self._begin(gold, answer_text, kind, options)
         if isinstance(decision, Future):
             decision = await asyncio.shield(asyncio.wrap_future(decision))
@@ -137,6 +144,8 @@ class GradingPool:
         """
         if finish is None:
             return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
+        if question.grader == "code":
+            return await asyncio.wrap_future(self.code.grade(question.gold, answer, cut_off=finish is Finish.LENGTH))
         grade = await self.grade(question.gold, answer, question.grader, question.options)
         if finish is not Finish.LENGTH or grade.rule.startswith(CLOSED_RULES):
             return grade
@@ -148,6 +157,8 @@ class GradingPool:
 
     def grade_blocking(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """As grade, for callers without an event loop; blocks the calling thread."""
+        if kind == "code":
+            return self.code.grade(gold, answer_text).result()
         found, decision = self._begin(gold, answer_text, kind, options)
         return self._finish(found, decision.result() if isinstance(decision, Future) else decision)
 
@@ -166,6 +177,7 @@ class GradingPool:
         with self._lock:
             self._closed = True
             alive = list(self._alive)
+        self.code.close()
         for worker in alive:
             worker.process.kill()  # wakes the thread that waits for it
         self._threads.shutdown(wait=True)  # what is queued finds the pool closed

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from raml_eval.errors import ConfigError, TaskError, near_names
 from raml_eval.grading.bracket_equal import equal_bracket, read_gold, same_bracket
 from raml_eval.grading.choice import gold_letter
+from raml_eval.grading.code_text import normalize_program
 from raml_eval.grading.extract import Extraction, drop_thinking, extract_answer
 from raml_eval.grading.grid import count_cells, same_grid
 from raml_eval.grading.label import gold_label
@@ -14,7 +15,7 @@ from raml_eval.grading.math import quick_math
 from raml_eval.grading.text import normalize_exact
 from raml_eval.types import Grade, Status
 
-KINDS = ("math", "choice", "exact", "label", "bracket", "grid")
+KINDS = ("math", "choice", "exact", "label", "bracket", "grid", "code")
 
 # What these find was closed by whoever wrote it, so it stands where the text was cut off later.
 CLOSED_RULES = ("boxed", "in brackets", "answer tag", "JSON")
@@ -48,6 +49,8 @@ def quick_decision(gold: str, answer: str, kind: str, options: Sequence[str] = (
         return quick_math(gold, answer)
     if kind == "exact":
         return normalize_exact(gold) == normalize_exact(answer), "exact text"
+    if kind == "code":  # among answers only: a program is right if it passes its tests
+        return normalize_program(gold) == normalize_program(answer), "program text"
     if kind == "bracket":
         return equal_bracket(gold, answer)
     if kind == "grid":

@@ -41,12 +41,15 @@ def _read_solution(gold: str) -> str:
 
 
 def _read_letter(gold: str, options: Sequence[str], where: str) -> str:
-    letter = gold_letter(gold, options)
     if gold.isdecimal() and any(option.strip().isdecimal() for option in options):
         raise SourceError(
             f"{where}: the target {gold!r} may be an option's text or its place among {', '.join(options)[:80]}; wanted a "
             f"letter. Write such a task as jsonl with letters, or leave it out with --task."
         )
-    if letter is None and gold.isdecimal() and int(gold) < len(options):
+    if gold.isdecimal() and int(gold) < len(options):
         return LETTERS[int(gold)]
-    return letter or gold
+    if gold.isdecimal():
+        raise SourceError(
+            f"{where}: the target {gold!r} names none of the {len(options)} options, which count from 0. Mend the log."
+        )
+    return gold_letter(gold, options) or gold

@@ -24,7 +24,7 @@ CHUNK_CHARACTERS = 4_000_000
 Answer = tuple[str, Finish | None]
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from raml_eval.regrade.worker import serve; serve(int(sys.argv[2]), float(sys.argv[3]))"
+    "from raml_eval.regrade.worker import serve; serve(int(sys.argv[2]), float(sys.argv[3]), sys.argv[4] == 'unsafe')"
 )
 
 
@@ -65,8 +65,9 @@ class ProcessDied(Exception):
 class _Process:
     """One grading process, used by one thread."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, allow_unsafe_code: bool) -> None:
         program = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), str(os.getpid()), str(timeout_s)]
+        program.append("unsafe" if allow_unsafe_code else "safe")
         self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             self._read_reply()  # that it is ready
@@ -101,8 +102,8 @@ class _Process:
 class Crew:
     """Grading processes, started when first needed; leaving the context ends them all, whatever they are busy with."""
 
-    def __init__(self, workers: int, timeout_s: float) -> None:
-        self.timeout_s = timeout_s
+    def __init__(self, workers: int, timeout_s: float, allow_unsafe_code: bool = False) -> None:
+        self.timeout_s, self.allow_unsafe_code = timeout_s, allow_unsafe_code
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="regrading")
         self._own = threading.local()
         self._alive: set[_Process] = set()
@@ -167,7 +168,7 @@ class Crew:
             if own.process.poll() is None:
                 return own
             own.kill()
-        self._own.process = process = _Process(self.timeout_s)
+        self._own.process = process = _Process(self.timeout_s, self.allow_unsafe_code)
         with self._lock:
             self._alive = {other for other in self._alive if other.process.returncode is None} | {process}
         if self._closed:

@@ -12,6 +12,7 @@ from pathlib import Path
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
+from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import ungrouped
 from raml_eval.progress import Progress
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
@@ -61,6 +62,7 @@ def regrade_run(
     tasks: Sequence[str] = (),
     workers: int | None = None,
     timeout_s: float | None = None,
+    allow_unsafe_code: bool = False,
     dry_run: bool = False,
     quiet: bool = False,
 ) -> Regrading:
@@ -68,7 +70,8 @@ def regrade_run(
 
     Only the installed grader can grade; grader_version refuses any other. workers are processes, one a usable core if not
     given; timeout_s is seconds per comparison, the run's own if not given. The run is as it was until all is graded. A
-    dry run writes nothing. Raises ConfigError for another grader's version or an unknown task, StoreError as read_run.
+    dry run writes nothing. Raises ConfigError for another grader's version, an unknown task, and programs without a sandbox
+    unless allow_unsafe_code; StoreError as read_run.
     """
     _check_version(grader_version)
     read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
@@ -79,8 +82,10 @@ def regrade_run(
             run = read_run(directory, drawn=False)
         chosen = choose_names("task", tasks, run.tasks)
         records = [record for record in run.records if record.key.task in chosen]
+        if any(run.tasks[name].grader == "code" for name in chosen):
+            open_sandbox(allow_unsafe_code)
         limit_s = timeout_s or run.manifest["config"].get("grading", {}).get("timeout_s") or TIMEOUT_S
-        with Crew(workers or usable_cores(), limit_s) as crew:
+        with Crew(workers or usable_cores(), limit_s, allow_unsafe_code) as crew:
             with watch("grading"), Progress(len(records), quiet=quiet) as progress:
                 changes, failed = _grade_all(crew, run.questions, records, progress)
             done = Regrading(run, GRADER_VERSION, chosen, len(records), tuple(changes), tuple(failed), None, watch.seconds)

@@ -20,7 +20,7 @@ from raml_eval.store.lines import grade_fields, read_question
 from raml_eval.types import Finish, Question
 
 
-def serve(parent_pid: int, timeout_s: float) -> None:
+def serve(parent_pid: int, timeout_s: float, allow_unsafe_code: bool = False) -> None:
     """Answer requests from standard input until it closes; returns then. Dies with the parent.
 
     The first reply says that the graders are loaded, {"ready": true}.
@@ -29,7 +29,7 @@ def serve(parent_pid: int, timeout_s: float) -> None:
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not land among the replies
     watch_parent(parent_pid)
-    pool = GradingPool(workers=1, timeout_s=timeout_s)
+    pool = GradingPool(workers=1, timeout_s=timeout_s, allow_unsafe_code=allow_unsafe_code)
     try:
         _write(replies, {"ready": True})
         for line in sys.stdin:

@@ -216,6 +216,14 @@ def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
     ]
 
 
+def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    if all(sitting.get("sandbox") != "none" for sitting in run.manifest.get("sessions", ())):
+        return []
+    tasks = [name for name, task in run.tasks.items() if task.grader == "code"]
+    text = "programs ran without a sandbox (--allow-unsafe-code), where they may have touched the harness and its numbers"
+    return [(text, frozenset((label, task, None) for task in tasks))]
+
+
 _FINDERS = (
     _imported,
     _partial,
@@ -231,4 +239,5 @@ _FINDERS = (
     _engine,
     _graders,
     _judged,
+    _unsafe,
 )

@@ -96,7 +96,7 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
 def _data_problems(file: TaskFile) -> Iterator[str]:
     arguments = file.config.get("dataset_kwargs")
     data_files = arguments.get("data_files") if isinstance(arguments, Mapping) else None
-    if data_files is None:
+    if data_files is None or "/" in str(file.config.get("dataset_path", "")):  # those of a hub's data set are there
         return
     names = data_files.values() if isinstance(data_files, Mapping) else [data_files]
     for name in names:

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mapping[str, Any]) -> Any:
     """The data set as a DatasetDict, downloaded or from the cache; arguments are load_dataset's own.
 
+    data_files of a hub id are taken as they are, past a loading script in the data set, which datasets runs no longer.
+
     Failures that pass (status 408, 429 and 5xx, broken connections) are tried again until one request has failed
     ATTEMPTS times, with doubling pauses or those that the hub asks for. Without a network the cache is used. TaskError
     where neither gives the rows.
@@ -52,10 +54,13 @@ def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mappin
 def commit_of(rows: Any) -> str | None:
     """The hub's commit id that these cached rows came from, also without a network; None for rows from elsewhere.
 
-    datasets stores a data set under CONFIG/VERSION/COMMIT/, so this is the commit of the rows in use, not of the hub's newest.
+    datasets stores a data set under CONFIG/VERSION/COMMIT/, and huggingface_hub a file under snapshots/COMMIT/, so this is
+    the commit of the rows in use, not of the hub's newest.
     """
-    for file in getattr(rows, "cache_files", None) or ():
-        found = re.search(r"[/\\]([0-9a-f]{40})[/\\][^/\\]+$", file["filename"])
+    paths = [file["filename"] for file in getattr(rows, "cache_files", None) or ()]
+    paths += getattr(getattr(rows, "info", None), "download_checksums", None) or ()
+    for path in paths:
+        found = re.search(r"[/\\]([0-9a-f]{40})[/\\][^/\\]+$", path)
         if found:
             return found[1]
     return None
@@ -96,6 +101,8 @@ def _fetch(
     failures: Counter[str] = Counter()  # by URL: a load makes a dozen requests, and each try gets further
     while True:
         try:
+            if "data_files" in arguments and dataset not in _LOCAL_BUILDERS:
+                return _load_files(dataset, arguments)
             return datasets.load_dataset(path=dataset, name=config, **arguments)
         except Exception as error:  # every client library has its own root of errors
             failure = _find_failure(error)
@@ -106,6 +113,22 @@ def _fetch(
             pause = min(max(FIRST_PAUSE_S * 2 ** (tried - 1), failure.asked_pause_s), LONGEST_PAUSE_S)
             log.warning("%s: %s, failure %d of %d; again in %.1f s", dataset, failure.text, tried, attempts, pause)
             time.sleep(pause)
+
+
+def _load_files(dataset: str, arguments: Mapping[str, Any]) -> Any:
+    import datasets
+    from huggingface_hub import hf_hub_download
+
+    files: dict[str, list[str]] = {}
+    for split, names in arguments["data_files"].items():
+        for name in [names] if isinstance(names, str) else names:
+            path = hf_hub_download(dataset, name, repo_type="dataset", revision=arguments.get("revision"))
+            files.setdefault(split, []).append(path)
+    suffix = {path.rpartition(".")[2] for paths in files.values() for path in paths}.pop()
+    loaded = datasets.load_dataset(suffix.removesuffix("l") if suffix == "jsonl" else suffix, data_files=files)
+    for split, rows in loaded.items():
+        rows.info.download_checksums = {path: {} for path in files[split]}  # where commit_of finds them
+    return loaded
 
 
 @dataclass(frozen=True, slots=True)

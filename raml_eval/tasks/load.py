@@ -23,6 +23,7 @@ from raml_eval.types import GraderKind, Message, Question
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own choice of rows
 FEWSHOT_SEED = 1234  # lm-eval's own
+LONGEST_COLUMN = 10_000  # characters of a column that a question keeps beside its tests, which may be many megabytes
 
 
 def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
@@ -129,6 +130,7 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
         raise TaskError(f"{where}: doc_to_text gives an empty prompt. Correct it or leave the row out in process_docs.")
     if not target.strip():
         raise TaskError(f"{where}: doc_to_target gives no target. Correct it or leave the row out in process_docs.")
+    tests = _read_tests(task, doc, where)
     named = description.grader in ("choice", "label")
     options = _options(raml.get("options", "options"), doc, where) if named else ()
     _check_target(description.grader, target, options, where)
@@ -136,7 +138,7 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
         task=description.name,
         id=id_,
         cluster=_column(raml, "cluster", doc, where) or id_,
-        doc=doc,
+        doc={name: value for name, value in doc.items() if not (tests and len(str(value)) > LONGEST_COLUMN)},
         messages=messages,
         target=target,
         grader=description.grader,
@@ -144,6 +146,7 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
         options=options,
         stop=_stop(file.config),
         synthetic=is_synthetic(source.row),
+        tests=tests,
     )
 
 
@@ -185,6 +188,19 @@ def _check_target(grader: GraderKind, target: str, options: tuple[str, ...], whe
             solved = False
         if not solved:
             raise TaskError(f"{where}: the target {target[:80]!r} is no JSON object; a grid's is its solution as JSON text.")
+
+
+def _read_tests(task: Any, doc: Row, where: str) -> str:
+    """What a grader runs, from the column or the function that metadata.raml.tests names; empty without one."""
+    source = raml_of({"metadata": task.config.metadata}).get("tests")
+    if source is None:
+        return ""
+    try:
+        return str(source(doc) if callable(source) else doc[source])
+    except Exception as error:
+        raise TaskError(
+            f"{where}: its tests cannot be read: {type(error).__name__}: {error}. Correct the row or the task."
+        ) from error
 
 
 def _options(source: str | Sequence[Any], doc: Row, where: str) -> tuple[str, ...]:

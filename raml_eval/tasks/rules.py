@@ -10,7 +10,7 @@ from raml_eval.tasks.task_file import TaskFile
 from raml_eval.types import Domain, GraderKind
 
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
-OPTIONAL_FIELDS = ("chance", "cluster", "stratum", "options")
+OPTIONAL_FIELDS = ("chance", "cluster", "stratum", "options", "tests")
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 # They fold all answers to a question into one; here every sample is graded, and maj@k is a metric.
 LIST_FILTERS = ("majority_vote", "take_first_k")
@@ -21,7 +21,6 @@ _REFUSED_KEYS = {
     "gen_prefix": "writes the start of the answer, which leaves no place for thinking; remove it",
     "doc_to_image": "asks about images, and only text is supported",
     "doc_to_audio": "asks about sound, and only text is supported",
-    "unsafe_code": "runs code that a model wrote, and there is no sandbox for it here",
     "use_prompt": "takes its prompt from promptsource; write doc_to_text and doc_to_target",
 }
 
@@ -30,6 +29,8 @@ def find_task_problems(file: TaskFile) -> list[str]:
     """Every reason why this task cannot be run here, as sentences that say what to do; empty where it can."""
     config = file.config
     problems = [f"{key} {reason}." for key, reason in _REFUSED_KEYS.items() if config.get(key)]
+    if config.get("unsafe_code") and raml_of(config).get("grader") != "code":
+        problems.append("unsafe_code runs code that a model wrote outside any sandbox; give its tests to the grader code.")
     output_type = config.get("output_type", "generate_until")
     if output_type != "generate_until":
         problems.append(
@@ -128,6 +129,10 @@ def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[
     ]
     if raml.get("grader") == "label" and not raml.get("options"):
         problems.append("metadata.raml.options is missing: list the labels that an answer is one of, or name their column.")
+    if raml.get("tests") is not None and not isinstance(raml["tests"], str):
+        problems.append(f"metadata.raml.tests is {raml['tests']!r}; it must name a column, or a function by !function.")
+    if raml.get("grader") == "code" and raml.get("tests") is None:
+        problems.append("metadata.raml.tests is missing: name the column or the !function that gives the tests to run.")
     if "options" in raml and not isinstance(raml["options"], (str, list)):
         problems.append(f"metadata.raml.options is {raml['options']!r}; it must name a column or list the option texts.")
     if isinstance(raml.get("options"), list) and any(isinstance(option, bool) for option in raml["options"]):

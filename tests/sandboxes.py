@@ -1,0 +1,97 @@
+"""Programs judged in the sandbox of this machine, for the tests of code grading."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.grading import watch
+from raml_eval.grading.sandbox import Judge, Sandbox
+from raml_eval.grading.trial import Verdict, judge_program, working_sandbox
+from raml_eval.types import Status
+
+# Only where bubblewrap is not installed: one that is there and does not work is a failure.
+needs_sandbox = pytest.mark.skipif(
+    shutil.which("bwrap") is None, reason="bubblewrap is not installed (apt-get install bubblewrap)"
+)
+
+WRONG = {Status.INCORRECT, Status.TIMEOUT}
+OK = [["", "ok"]]
+
+
+def read_programs(name: str) -> dict[str, str]:
+    """The programs of a text file beside this one, each below a line '=== NAME'."""
+    sections = (Path(__file__).parent / name).read_text(encoding="utf-8").split("\n=== ")[1:]
+    return dict(section.split("\n", 1) for section in sections)
+
+
+HOSTILE = read_programs("hostile_programs.txt")
+MANY_FORKS = """
+import os, time
+for _ in range({n}):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep({seconds})
+        os._exit(0)
+print("ok", flush=True)
+time.sleep({seconds})
+"""
+
+
+def here() -> Sandbox:
+    found = working_sandbox()
+    assert isinstance(found, Sandbox), found
+    return found
+
+
+def judge(
+    program: str, tests: list[Any], style: str = "stdin", wall_s: float = 3.0, sandbox: Sandbox | None = None, **fields: Any
+) -> Verdict:
+    """The verdict on one program, with nothing left of it."""
+    sandbox = sandbox or here()
+    desk = Judge(sandbox)
+    try:
+        job = {"style": style, "sources": [program], "prefix": "", "setup": "", "names": [], "tests": tests, **fields}
+        return judge_program(sandbox, desk, job, wall_s)
+    finally:
+        desk.end()
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """At the end of the block no process is left in any process namespace that came up during it."""
+    own, before = os.readlink("/proc/self/ns/pid"), set(watch.descendants(os.getpid()))
+    known = {own, *_namespaces(before)}
+    seen: set[str] = set()
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.01):
+            seen.update(_namespaces(watch.descendants(os.getpid())))
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looker.join()
+    assert seen - known, "no sandbox was seen at work"
+    everybody = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    assert not (set(_namespaces(everybody)) & (seen - known))
+    assert set(watch.descendants(os.getpid())) <= before
+
+
+def _namespaces(pids: Iterable[int]) -> Iterator[str]:
+    for pid in pids:
+        try:
+            yield os.readlink(f"/proc/{pid}/ns/pid")
+        except OSError:
+            continue
