@@ -26,7 +26,7 @@ FILLER = (
 
 def question(rng: random.Random) -> tuple[str, list[str], list[str]]:
     """A gold, spellings that equal it, and answers that do not."""
-    a, b, c = rng.randint(2, 40), rng.randint(2, 12), rng.randint(13, 29)
+    a, b, c = rng.randint(30, 60), rng.randint(2, 12), rng.randint(13, 29)
     kinds = (
         (f"{a * b}", [f"{a * b}.0", f"x = {a * b}", f"{a * b}\\text{{ cm}}"], [f"{a * b + 1}", f"{-a * b}", f"{a}"]),
         (f"\\frac{{1}}{{{c}}}", [f"\\dfrac{{1}}{{{c}}}", f"1/{c}", f"\\frac{{2}}{{{2 * c}}}"], [f"\\frac{{{c}}}{{1}}", f"{a}"]),

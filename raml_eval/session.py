@@ -28,7 +28,8 @@ from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.thinking import ThinkingBudget, sort_budgets
 from raml_eval.types import Question, SamplingParams
 
-CONCURRENCY = {"vllm": 256, "hf": 256, "fake": 64}
+# More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
+CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
 
 
 class Stopwatch:

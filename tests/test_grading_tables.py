@@ -40,3 +40,11 @@ def test_whole_outputs(pool: GradingPool) -> None:
     missed = [row for row, verdict in zip(rows("math_outputs"), verdicts, strict=True) if verdict != row["correct"]]
     assert [row for row in missed if not row["correct"]] == []
     assert len(missed) <= 0.015 * len(verdicts)
+
+
+def test_multiple_choice(pool: GradingPool) -> None:
+    table = rows("choice_outputs")
+    verdicts = [pool.grade_blocking(row["gold"], row["completion"], "choice", row["options"]).correct for row in table]
+    missed = [row for row, verdict in zip(table, verdicts, strict=True) if verdict != row["correct"]]
+    assert [row for row in missed if not row["correct"]] == []
+    assert len(missed) <= 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from raml_eval.grading.math_numbers import read_number
+from raml_eval.grading.math_text import simplify_latex
 from raml_eval.grading.rules import quick_equality
 
 Equal = Callable[[str, str], bool | None]
@@ -28,7 +30,7 @@ def answer_classes(answers: Sequence[str], kind: str, equal: Equal) -> dict[str,
         return answer
 
     undecided: list[tuple[str, str]] = []
-    for a, b in itertools.combinations(sorted(distinct, key=lambda answer: (len(answer), answer)), 2):
+    for a, b in _pairs(distinct, kind, parent):
         decision = quick_equality(a, b, kind)
         if decision is None:
             undecided.append((a, b))
@@ -44,3 +46,22 @@ def answer_classes(answers: Sequence[str], kind: str, equal: Equal) -> dict[str,
             parent[root(b)] = root(a)
     numbers: dict[str, int] = {}
     return {answer: numbers.setdefault(root(answer), len(numbers)) for answer in distinct}
+
+
+def _pairs(distinct: Sequence[str], kind: str, parent: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The pairs to compare, the shorter answer first; for math, answers of one spelling or number are joined in parent
+    already, and no two numbers are compared: most of many answers are numbers."""
+    first: dict[object, str] = {}
+    numbers: list[str] = []
+    others: list[str] = []
+    for answer in sorted(distinct, key=lambda answer: (len(answer), answer)):
+        spelling = simplify_latex(answer) if kind == "math" else answer
+        number = read_number(spelling) if kind == "math" else None
+        key = number if number is not None else spelling
+        if first.setdefault(key, answer) != answer:
+            parent[answer] = first[key]
+        else:
+            (others if number is None else numbers).append(answer)
+    yield from itertools.combinations(others, 2)
+    for a, b in itertools.product(others, numbers):
+        yield (a, b) if (len(a), a) < (len(b), b) else (b, a)

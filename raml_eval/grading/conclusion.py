@@ -29,9 +29,8 @@ _VERB = re.compile(
 )
 _NO_RESULT = re.compile(
     r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|"
-    r"verify|"
-    r"need to|have to|want to|will|would|should|try|substitut\w+|question)\b|\?|`|"
-    r"^\W{0,4}(?:first|next|now|recall|note|since|let)\b",
+    r"verify|need to|have to|want to|(?:we|i|you|one)(?:'ll| will| would| should)|try|substitut\w+|question)\b|\?|`|"
+    r"^\W{0,4}(?:first|next|now|recall|note|let)\b",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
@@ -43,8 +42,11 @@ _POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is the
 _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\\$*∴因所故])|(?<=。)|\n+")
 _AND = re.compile(r"\s*(?:,|;|\band\b|\bor\b|,\s*and\b|,\s*or\b|和|或|、)\s*")
 _ARROWS = re.compile(r"\$?\\(?:therefore|Rightarrow|implies|Longrightarrow|because)\$?|[∴⇒→]")
+_CHECKS = re.compile(r"\W{0,4}(?:check|verification|proof|验证|检验)\b", re.IGNORECASE)
+_AT_END = re.compile(rf"\b(?:is|are|equals)\s+(?:exactly\s+)?{_NUMBER.pattern}(?:\s+[a-z]+){{0,3}}[.!]?\s*$")
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
-_ASIDE = re.compile(r"\([^()]{0,80}\)(?=[\s.]*$)")
+_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
+_ASIDE = re.compile(r"(?<!\\)\([^()]{0,80}\)(?=[\s.]*$)")
 _FIRST_LINE = re.compile(r"\s*\**([^*\n]{1,40}?)\.?\**\s*\n\s*\**(?:Explanation|Reason|Because|Proof|Solution|Justification)\b")
 
 
@@ -52,19 +54,9 @@ def read_conclusion(text: str) -> str | None:
     """The one result that the last sentence names; None where it names none or several, plans, asks or hedges."""
     if (first := _FIRST_LINE.match(text[:200])) is not None and re.search(r"\d", first[1]):
         return first[1].strip()
-    tail = _TAGS.sub(" ", text[-3000:]).strip()
+    tail = _EMOJI.sub("", _TAGS.sub(" ", text[-3000:])).strip()
     sentences = [part.strip() for part in _SPLIT.split(tail) if part.strip(" *-#>_\t")]
-    for _ in range(3):
-        if (
-            len(sentences) > 1
-            and not re.search(r"\d|\$|\*\*", sentences[-1])
-            and (
-                sentences[-1].rstrip(" )😊🙂").endswith("?")
-                or _POLITE.match(sentences[-1])
-                or not re.search(r"\w", sentences[-1])
-            )
-        ):
-            sentences.pop()
+    sentences = _drop_remarks(sentences)
     if not sentences:
         return None
     last = sentences[-1]
@@ -74,16 +66,33 @@ def read_conclusion(text: str) -> str | None:
     return read_result(last) if ended else None
 
 
+def _drop_remarks(sentences: list[str]) -> list[str]:
+    """Without what is said behind the result: an offer, a check of it, a remark that names no number."""
+    for _ in range(4):
+        if len(sentences) < 2:
+            break
+        last, before = sentences[-1], sentences[-2]
+        bare = not re.search(r"\d|\$|\*\*", last)
+        asks = last.rstrip(" )").endswith("?") or _POLITE.match(last) is not None or not re.search(r"\w", last)
+        concluded = _CONCLUDES.match(before) is not None or before.startswith("**")
+        if not (bare and asks) and not (concluded and (bare or _CHECKS.match(last))):
+            break
+        sentences = sentences[:-1]
+    return sentences
+
+
 def read_result(sentence: str) -> str | None:
     """The one result that a sentence names: in bold, as a formula or as a number; None where it names none or several."""
-    sentence = _ARROWS.sub(" ", sentence)
+    sentence = _ASIDE.sub("", _ARROWS.sub(" ", sentence))
     whole = _BOLD.fullmatch(sentence.strip(" .>#-"))
+    if whole is not None and re.search(r"\d|\\", whole[1]) and not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}", whole[1]):
+        return whole[1].strip(" .:")
     if whole is not None and len(whole[1].split()) > 2:
         sentence = whole[1]
     if _NO_RESULT.search(_FORMULA.sub("", sentence)):
         return None
     bold = _read_bold(sentence)
-    return bold or _read_formula(sentence) or _read_number(_ASIDE.sub("", sentence)) or _read_word(sentence)
+    return bold or _read_formula(sentence) or _read_number(sentence) or _read_word(sentence)
 
 
 def _read_bold(sentence: str) -> str | None:
@@ -112,6 +121,8 @@ def _read_formula(sentence: str) -> str | None:
 
 
 def _read_number(sentence: str) -> str | None:
+    if (ends := _AT_END.search(sentence)) is not None:
+        return ends[1].strip()
     numbers = [match[1] for match in _NUMBER.finditer(sentence)]
     if len(numbers) == 1:
         return numbers[0].strip()

@@ -33,7 +33,9 @@ _DELIMITED = re.compile(
     r"\\(?!\])){1,2000})\\\]"
     r"|\*\*([^*\n]{1,500})\*\*"
 )
-_SENTENCE_END = re.compile(r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s")
+_SENTENCE_END = re.compile(
+    r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s|,\s(?:as|because|since)\s"
+)
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
