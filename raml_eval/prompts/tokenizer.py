@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -64,12 +65,18 @@ def _download(model: str, revision: str | None) -> Path:
         raise ModelError(f"{start} the hub failed: {_first_line(error)}. Try again later.") from error
 
 
+# torch, which transformers imports, reads these once: engines that share its process would be too late.
+_QUIET_TORCH = {"TORCH_CPP_LOG_LEVEL": "ERROR", "TORCH_LOGS": "-torch._library.triton"}
+
+
 def load_tokenizer(model: str | Path, revision: str | None = None) -> ChatTokenizer:
     """The tokenizer of a model folder or hub id, without running code from it.
 
     Raises ModelError where there is no such model (see locate_model) or it holds no usable tokenizer.
     """
     folder = locate_model(model, revision)
+    for name, value in _QUIET_TORCH.items():
+        os.environ.setdefault(name, value)
     from transformers import AutoTokenizer
 
     try:
