@@ -23,6 +23,7 @@ from raml_eval.store import read_run
 from raml_eval.tables import load_run
 from raml_eval.types import Finish, Status, ThinkingEnd
 from tests.imports import FIXTURES, import_lines, line, write_log
+from tests.signals import take_interrupts
 
 MATH = ImportSettings(grader="math")
 
@@ -256,7 +257,7 @@ def test_a_failure_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_an_interrupted_import_leaves_nothing_behind(tmp_path: Path) -> None:
     log = write_log(tmp_path / "x.jsonl", [line(sample=n, completion=f"\\boxed{{{n}}}") for n in range(60_000)])
     command = [sys.executable, "-m", "raml_eval", "import", "jsonl", str(log), "--out", str(tmp_path / "run"), "--quiet"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=take_interrupts)
     while not (drafts := list(tmp_path.glob(".run.*"))) and process.poll() is None:
         time.sleep(0.02)
     assert drafts, "the import ended before it could be interrupted"

@@ -24,6 +24,7 @@ from raml_eval.reporting.regraded import count_regraded
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.grades import read_layers
 from raml_eval.types import Finish, Grade, Status
+from tests.signals import take_interrupts
 from tests.stored import WRONG, Drawn, ask, store_run
 from tests.test_cli import FAKE, cli, fails
 from tests.test_grading_pool import SLOW, alive
@@ -221,7 +222,8 @@ def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, se
     path = store_run(tmp_path / "run", [HALF], [*slow, *SAMPLES[:3]], timeout_s=300.0)
     before = files(path)
     program = [sys.executable, "-m", "raml_eval", "regrade", str(path), "--workers", "1"]
-    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as regrade:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(program, stdout=nowhere, stderr=nowhere, preexec_fn=take_interrupts) as regrade:
         wait_until(lambda: len(children_of(regrade.pid)) >= 2)  # a grading process, and the worker that compares for it
         time.sleep(1.0)
         below = children_of(regrade.pid)
