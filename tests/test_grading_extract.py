@@ -28,7 +28,7 @@ MATH = [
     ("\\boxed{\n5\n}", "5", "boxed"),
     ("\\boxed{5\u200b}", "5", "boxed"),
     ("The answer is 42.", "42", "answer phrase"),
-    ("The answer is 42 apples because of that", "42", "answer phrase"),
+    ("The answer is 42 apples because of that", "42 apples", "answer phrase"),
     ("the answer is -7", "-7", "answer phrase"),
     ("My answer is 1/2.", "1/2", "answer phrase"),
     ("The answer is 12:30", "12:30", "answer phrase"),

@@ -62,10 +62,11 @@ def last_box(text: str) -> str | None:
     return text[boxes[-1][1] : boxes[-1][2]].strip() if boxes else None
 
 
-def final_boxes(text: str) -> list[str] | None:
+def final_boxes(text: str) -> tuple[str, list[str]]:
     r"""The contents of the boxes that together are the answer: the last one, and those that lead up to it in one phrase.
 
-    Empty where there is none, None where the last one is never closed; a box that ends with its formula ($, \) or \])
+    With them comes the rule: boxed, boxed in parts, bare box (\boxed 7), box without its brace; unclosed box with an empty list
+    where the last one is never closed, and nothing found where there is none. A box that ends with its formula ($, \) or \])
     rather than with its brace is read up to there.
     """
     boxes = _outermost(text)
@@ -73,16 +74,17 @@ def final_boxes(text: str) -> list[str] | None:
     for match in _UNCLOSED.finditer(text, after):
         unclosed = _read_unclosed(text, match.end())
         if unclosed != "":  # an empty box says nothing either way
-            return None if unclosed is None else [unclosed]
+            return ("unclosed box", []) if unclosed is None else ("box without its brace", [unclosed])
     if not boxes:
         bare = [match[1] or match[2] for match in _UNBRACED.finditer(text)]
-        return bare[-1:]
+        return ("bare box", bare[-1:]) if bare else ("nothing found", [])
     chosen = [boxes.pop()]
     while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
         chosen.insert(0, boxes.pop())
     if len(chosen) == 1 and (parts := _named_parts(text, [*boxes, *chosen])):
-        return parts
-    return list(dict.fromkeys(text[start:end].strip() for _, start, end in chosen))
+        return "boxed, in parts", parts
+    contents = list(dict.fromkeys(text[start:end].strip() for _, start, end in chosen))
+    return "boxed" if len(contents) == 1 else "boxed, in parts", contents
 
 
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:

@@ -28,9 +28,14 @@ _VERB = re.compile(
     r"left with|get|obtain|find|to)\b|[=:是为]"
 )
 _NO_RESULT = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|"
-    r"verify|need to|have to|want to|(?:we|i|you|one)(?:'ll| will| would| should)|try|substitut\w+|question)\b|\?|`|"
-    r"^\W{0,4}(?:first|next|now|recall|note|let)\b",
+    r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|doubt|"
+    r"verify|need to|have to|want to|(?:we|i|you|one)(?:'ll| will| would| should)|try|substitut\w+|question|impossible|"
+    r"decimal places)\b|\?|`|^\W{0,4}(?:first|next|now|recall|note|let)\b",
+    re.IGNORECASE,
+)
+_RELATED = re.compile(  # more than 5, a multiple of 5, x > 5: said of a number, which is not the result
+    r"(?:\b(?:than|at least|at most|below|above|under|over|multiple of|divisible by|double|twice|range|from)\b|[<>≤≥]=?)\s*"
+    r"(?:\*\*|\$|\\?[$€£]?\s?[-−]?\d)",
     re.IGNORECASE,
 )
 _CONCLUDES = re.compile(
@@ -43,7 +48,13 @@ _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\\$*∴因所故])|(?<=。)|\n+")
 _AND = re.compile(r"\s*(?:,|;|\band\b|\bor\b|,\s*and\b|,\s*or\b|和|或|、)\s*")
 _ARROWS = re.compile(r"\$?\\(?:therefore|Rightarrow|implies|Longrightarrow|because)\$?|[∴⇒→]")
 _CHECKS = re.compile(r"\W{0,4}(?:check|verification|proof|验证|检验)\b", re.IGNORECASE)
+_VALUE = _NUMBER.pattern.replace("((?:", "(?:(?:", 1)
+_SAID = re.compile(rf"\b(?:is|are|was|equals?|has|have|gets?|costs?|takes?|=)\s+(?:exactly\s+)?{_VALUE}")
 _AT_END = re.compile(rf"\b(?:is|are|equals)\s+(?:exactly\s+)?{_NUMBER.pattern}(?:\s+[a-z]+){{0,3}}[.!]?\s*$")
+_LISTED = re.compile(  # x = 2 or x = -2; the roots are 2 and -2
+    rf"(\b[a-z]\s*=\s*{_VALUE}(?:\s*(?:,|,?\s*and|,?\s*or)\s*[a-z]\s*=\s*{_VALUE})+)[.!]?\s*$|"
+    rf"\bare\s+(?:[a-z]\s*=\s*)?({_VALUE}(?:\s*(?:,|,?\s*and)\s*{_VALUE})+)[.!]?\s*$",
+)
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
 _ASIDE = re.compile(r"(?<!\\)\([^()]{0,80}\)(?=[\s.]*$)")
@@ -91,6 +102,8 @@ def read_result(sentence: str) -> str | None:
         sentence = whole[1]
     if _NO_RESULT.search(_FORMULA.sub("", sentence)):
         return None
+    if _RELATED.search(sentence):
+        return None
     bold = _read_bold(sentence)
     return bold or _read_formula(sentence) or _read_number(sentence) or _read_word(sentence)
 
@@ -121,14 +134,17 @@ def _read_formula(sentence: str) -> str | None:
 
 
 def _read_number(sentence: str) -> str | None:
-    if (ends := _AT_END.search(sentence)) is not None:
-        return ends[1].strip()
     numbers = [match[1] for match in _NUMBER.finditer(sentence)]
     if len(numbers) == 1:
         return numbers[0].strip()
-    after = re.split(_VERB, sentence)[-1]
-    behind = [match[1] for match in _NUMBER.finditer(after)]
-    return behind[0].strip() if len(behind) == 1 else None
+    if (listed := _LISTED.search(sentence)) is not None:
+        return (listed[1] or listed[2]).strip()
+    if len(_SAID.findall(sentence)) == 1 and (ends := _AT_END.search(sentence)) is not None:
+        return ends[1].strip()
+    sum_ = sentence.rpartition(":")[2]
+    behind = [match[1] for match in _NUMBER.finditer(sum_.rpartition("=")[2])]
+    one_line = "=" in sum_ and not re.search(r"\b(?:and|or)\b|,", sum_)
+    return behind[0].strip() if one_line and len(behind) == 1 else None
 
 
 def _read_word(sentence: str) -> str | None:

@@ -16,7 +16,9 @@ from raml_eval.grading.text import drop_invisible, unwrap
 LOOKED_AT = 100_000  # characters, from the end: an answer stands there, and the time stays bounded
 
 _JSON_FIELD = re.compile(r"\"(?:final_?)?answer\"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|([^\",}\s]{1,100}))", re.IGNORECASE)
-_NEXT_QUESTION = re.compile(r"\n\s{0,4}(?:Q|Question|Problem|Exercise)\s{0,2}\d{0,3}\s{0,2}[:：]")
+_NEXT_QUESTION = re.compile(
+    r"\n\s{0,4}(?:Q|Question|Problem|Exercise|Human|User)\s{0,2}\d{0,3}\s{0,2}[:：]|\n###\s+(?:Instruction|Question|Problem)\b|<\|im_start\|>"
+)
 _CLOSED = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _OPENED = re.compile(r"<(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
 _TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
@@ -34,13 +36,17 @@ _DELIMITED = re.compile(
     r"|\*\*([^*\n]{1,500})\*\*"
 )
 _SENTENCE_END = re.compile(
-    r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.;!?](?=\s|$)|。|\n|\s(?:because|since|so that|which)\s|,\s(?:as|because|since)\s"
+    r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.!?](?=\s|$)|;(?=\s*[A-Za-z]|\s*$)|。|\n|\s(?:because|since|so that|which)\s|"
+    r",\s(?:as|because|since)\s"
 )
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
-_COUNTED = re.compile(rf"({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
+_COUNTED = re.compile(rf"(?:\\?[$€£]\s?)?({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
-_FORMULA = re.compile(rf"(?:[a-zA-Z]\s*=\s*)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%)?|\$[^$]+\$|\\\(.+\\\)")
+_FORMULA = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%)?|\$[^$]+\$|\\\(.+\\\)")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_DOUBTED = re.compile(
+    r"\b(?:not true|not the case|doubt|unlikely|false|wrong|incorrect|n't think|not think)[^.!?\n]*$", re.IGNORECASE
+)
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
 _JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
@@ -67,7 +73,9 @@ def drop_thinking(completion: str) -> str | None:
 
 def last_phrases(text: str) -> list[str]:
     """What follows the last 20 'answer is', 'answer:' or 'Answer' headings, the last first, up to 2,000 characters each."""
-    ends = [match.end() for match in _PHRASE.finditer(text)]
+    ends = [
+        match.end() for match in _PHRASE.finditer(text) if not _DOUBTED.search(text[max(0, match.start() - 60) : match.start()])
+    ]
     return [text[end : end + 2000] for end in reversed(ends[-20:])]
 
 
@@ -82,18 +90,18 @@ def _read_phrase(rest: str) -> str | None:
         return ", ".join(formulas)
     end = _SENTENCE_END.search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
-    clause = clause.rpartition("i.e.")[2].strip(" ,")
+    clause = re.sub(r"\s*\((?:not|and not)\b[^()]*\)$", "", clause.rpartition("i.e.")[2].strip(" ,"))
     if _HEDGE.search(clause):
         return ""
-    counted = _COUNTED.fullmatch(clause)
-    if counted is not None:
-        return counted[1]
+    if (_REMARK.match(clause) and not re.search(r"[\d\\=]", clause)) or "decimal place" in clause:
+        return None
+    if re.match(r"[-+−\d\\$]", clause):
+        return clause if len(clause) <= 200 else None
     if len(_PLAIN_WORD.findall(clause)) >= 3 or len(_CJK.findall(clause)) >= 2:
         result = read_result(clause.replace("**", "") if clause.count("**") % 2 else clause)
         if result:
             return result
-    is_remark = _REMARK.match(clause) and not re.search(r"[\d\\=]", clause)
-    return None if not clause or len(clause) > 200 or is_remark else clause
+    return None if not clause or len(clause) > 200 else clause
 
 
 def _drop_next_question(text: str) -> str:
@@ -126,11 +134,9 @@ def _extract_tagged_or_phrase(text: str) -> Extraction | None:
 
 
 def _extract_math(text: str) -> Extraction:
-    boxes = final_boxes(text)
-    if boxes:
-        return Extraction(", ".join(boxes), "boxed" if len(boxes) == 1 else "boxed, in parts")
-    if boxes is None:
-        return Extraction(None, "unclosed box")
+    rule, boxes = final_boxes(text)
+    if boxes or rule == "unclosed box":
+        return Extraction(", ".join(boxes) or None, rule)
     found = _extract_tagged_or_phrase(text)
     if found is not None:
         return found

@@ -9,7 +9,7 @@ import functools
 
 from raml_eval.grading.math_compare import compare
 from raml_eval.grading.math_forms import EMPTY, Form
-from raml_eval.grading.math_numbers import decimals_of, read_based, read_fraction, read_number
+from raml_eval.grading.math_numbers import decimals_of, is_rounding, read_based, read_fraction, read_number
 from raml_eval.grading.math_reading import read_form
 from raml_eval.grading.math_text import simplify_latex, too_large
 from raml_eval.grading.math_value import rounds_to, same_value
@@ -77,8 +77,10 @@ def quick_leaf(left: str, right: str) -> bool | None:
     if a is not None and b is not None:
         if a == b:
             return True
-        counts = [count for text in (left, right) if (count := decimals_of(text)) is not None]
-        return abs(a - b) * 10 ** counts[0] < 1 if len(counts) == 1 else False
+        counts = decimals_of(left), decimals_of(right)
+        if (counts[0] is None) == (counts[1] is None):
+            return False
+        return is_rounding(b, a, counts[0]) if counts[0] is not None else is_rounding(a, b, counts[1] or 0)
     based = read_based(left), read_based(right)
     if based[0] and based[1]:
         return based[0] == based[1]

@@ -187,6 +187,8 @@ def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
     """A tuple of the form (a,b,c) is a column, and so is a list of tuples."""
+    if isinstance(form, Many) and form.brackets == "[]" and all(isinstance(i, Many) and i.brackets == "[]" for i in form.items):
+        return [item.items for item in form.items if isinstance(item, Many)]
     if isinstance(form, Many) and (form.brackets in ("()", "[]") or all(isinstance(item, Many) for item in form.items)):
         return [(item,) for item in form.items]
     return form.rows if isinstance(form, Matrix) else None
@@ -211,6 +213,13 @@ def _flat(many: Many) -> Many:
     return Many(many.brackets, tuple(items))
 
 
+def _sorted_by_name(many: Many) -> Many:
+    """y=2, x=1 as (1,2): the order that a tuple of unnamed values has."""
+    if not all(isinstance(item, Named) for item in many.items) or len({item.name for item in many.items}) < len(many.items):  # type: ignore[union-attr]
+        return many
+    return Many(many.brackets, tuple(sorted(many.items, key=lambda item: item.name)))  # type: ignore[union-attr]
+
+
 def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if not (isinstance(gold, Many) and isinstance(answer, Many)):
         return _same_letters(gold, answer)
@@ -219,6 +228,8 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     bases = {name.partition("_")[0] for of in names for name in of}
     if all(names) and len(bases) > 1 and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
         return _in_any_order(gold.items, answer.items, leaf)
+    if gold.ordered or answer.ordered:
+        gold, answer = _sorted_by_name(gold), _sorted_by_name(answer)
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
     left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from fractions import Fraction
 
@@ -35,8 +36,14 @@ _TENS = {
     word: 10 * place
     for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
 }
-_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SCALED = re.compile(r"([+-]?[\d.,]+) ?(?:\\text\{ ?)?(hundred|thousand|million|billion|trillion)s? ?\}?")
+_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+_SCALED = re.compile(
+    r"([+-]?[\d.,]+) ?(?:\\text\{ ?)?(hundred|thousand|million|billion|trillion|dozen)s?"
+    r"(?: [a-z]+){0,3} ?\}?(?:\\text\{[a-z ]+\})?"
+)
+_PARTS = {"half": 2, "halve": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10,
+          "hundredth": 100, "thousandth": 1000}  # fmt: skip
+_PART = re.compile(rf"(\d+) ?(?:\\text\{{ ?)?({'|'.join(_PARTS)})s?\}}?|(\d+),a half|(\d+) out of (\d+)")
 
 
 @functools.lru_cache(maxsize=8192)
@@ -79,6 +86,11 @@ def read_fraction(text: str) -> Fraction | None:
         return Fraction(f"{match[1]}1e{match[2]}")
     if (match := _SCALED.fullmatch(text)) is not None and (scaled := read_fraction(match[1])) is not None:
         return scaled * _SCALES[match[2]]
+    if (match := _PART.fullmatch(text)) is not None:
+        if match[3]:
+            return int(match[3]) + Fraction(1, 2)
+        top, bottom = (int(match[1]), _PARTS[match[2]]) if match[1] else (int(match[4]), int(match[5]))
+        return Fraction(top, bottom) if bottom else None
     return _read_words(text)
 
 
@@ -92,6 +104,7 @@ def _divide(match: re.Match[str]) -> Fraction | None:
 
 def _read_words(text: str) -> Fraction | None:
     """Zero to trillions in English words; None for all else."""
+    sign = -1 if text.startswith("-") else 1
     words = text.casefold().replace("-", " ").split()
     if not words or len(words) > 12 or words in (["a"], ["an"]):
         return None
@@ -107,7 +120,7 @@ def _read_words(text: str) -> Fraction | None:
             total, group = total + (group or 1) * _SCALES[word], 0
         elif word != "and":
             return None
-    return Fraction(total + group)
+    return Fraction(sign * (total + group))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -119,6 +132,12 @@ def read_based(text: str) -> tuple[str, int] | None:
     named = match[2] or match[3]
     base = int(named) if named.isdigit() else _BASES.get(named, 0)
     return (match[1].lstrip("0") or "0", base) if 2 <= base <= 36 else None
+
+
+def is_rounding(value: Fraction, decimal: Fraction, decimals: int) -> bool:
+    """Whether the decimal is the value rounded, or cut, after so many digits."""
+    scaled = value * 10**decimals
+    return decimal * 10**decimals in (Fraction(round(scaled)), Fraction(math.trunc(scaled)))
 
 
 def decimals_of(text: str) -> int | None:

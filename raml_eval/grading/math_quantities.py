@@ -30,6 +30,8 @@ def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     plain = leaf(gold.text, answer.text)
     if units[0] == units[1] or (None not in units and "" in (gold.unit.kind, answer.unit.kind)):  # type: ignore[union-attr]
         return plain
+    if DEGREE in units and any(unit and unit.text.startswith("degree ") for unit in units):
+        return plain
     if None not in units:
         return _scaled(gold, answer, leaf)
     if PERCENT in units:

@@ -40,6 +40,9 @@ _ALL_REALS = re.compile(
 )
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _TO = re.compile(r"([\d.]+) ?(?:\\text\{ ?to ?\}|to) ?([\d.]+)")
+_CHANGES = re.compile(
+    r"\b(?:not|no|less|more|greater|than|except|least|most|over|under|minus|negative|if|unless)\b", re.IGNORECASE
+)
 _INTRODUCTION = re.compile(
     r"^(?:\\text\{ ?[A-Za-z][A-Za-z ,']+:? ?\}:? ?|(?:the )?(?:final )?answers?(?: is| are|:|=) ?:? ?)"
     r"(?=[-+\d\\(\[{.A-Z$a-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)\b)",
@@ -54,7 +57,9 @@ def read_form(text: str, depth: int = 0) -> Form:
     """The form of a simplified text; what is nested deeper than eight levels stays a Value."""
     text = _CJK_TEXT.sub("", text.strip()) or text.strip()
     text = _CJK_LEAD.sub("", text) or text
-    text = _INTRODUCTION.sub("", text) or text
+    introduced = _INTRODUCTION.match(text)
+    if introduced is not None and not _CHANGES.search(introduced[0]):
+        text = text[introduced.end() :] or text
     if (family := _FAMILY.fullmatch(text)) is not None:
         text = re.sub(rf"(?<![a-zA-Z\\]){family[2]}(?![a-zA-Z])", "k", family[1].strip(" ,"))
     if depth > 8 or not text:

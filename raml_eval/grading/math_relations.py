@@ -56,7 +56,10 @@ def _read_equation(sides: list[str], read: Read) -> Form:
         sides = [rename.sub("x", side) for side in sides]
     name = sides[0]
     if re.fullmatch(r"\([a-zA-Z](?:,[a-zA-Z])+\)", name):
-        return read(sides[-1])
+        value, names = read(sides[-1]), name[1:-1].split(",")
+        if isinstance(value, Many) and value.ordered and len(value.items) == len(names):
+            return Many(value.brackets, tuple(map(Named, names, value.items)))
+        return value
     if len(sides) == 2 and is_name(sides[1]) and not is_name(name):
         name, sides = sides[1], sides[::-1]
     value = read(sides[-1])  # of a chain the last side counts

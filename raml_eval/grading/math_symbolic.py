@@ -9,14 +9,15 @@ import contextlib
 import functools
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
-from raml_eval.grading.math_numbers import decimals_of
+from raml_eval.grading.math_numbers import decimals_of, is_rounding
 
 _DIGITS = 40  # of the values that are compared
 _CLOSE = 10 ** -(_DIGITS - 10)
 # Where free symbols are put: no symmetry between them, both signs; whole numbers for what is defined on those only.
-_REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.6180", "3.3019")
+_REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.6180", "3.3019", "17.283", "-23.461", "1234.567", "-987.654")
 _LARGE = 1e30  # above it, the difference is exact or none
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14)
 _FUNCTIONS = re.compile(r"\\(gamma|beta|zeta|lambda|chi|psi|phi)(?![a-zA-Z])")
@@ -142,9 +143,9 @@ def _rounds_to(expression: Any, decimal: str, decimals: int) -> bool | None:
     value = _value(expression, {})
     if value is None:
         return None
-    with mpmath.workdps(_DIGITS):
-        step = mpmath.mpf(10) ** -decimals
-        return bool(abs(value - mpmath.mpf(decimal)) < step)
+    if value.imag:
+        return False
+    return is_rounding(Fraction(mpmath.nstr(value.real, _DIGITS - 10, strip_zeros=False)), Fraction(decimal), decimals)
 
 
 def _verify(left: str, right: str) -> bool:

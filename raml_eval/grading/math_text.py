@@ -107,8 +107,8 @@ _REWRITES = [
         (r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}", r"\1\2\\%"),
         (r"(?<!\\)%", r"\\%"),
         (r"\\(?:pmod|mod|bmod)\s*\{?([^{}]*)\}?", r"\\pmod{\1}"),
-        (r"\\begin\{(?:array|[bvBV]?matrix|smallmatrix)\}(?:\{[lcr| ]*\})?", r"\\begin{pmatrix}"),
-        (r"\\end\{(?:array|[bvBV]?matrix|smallmatrix)\}", r"\\end{pmatrix}"),
+        (r"\\begin\{(?:array|[bpB]?matrix|smallmatrix)\}(?:\{[lcr| ]*\})?", r"\\begin{pmatrix}"),
+        (r"\\end\{(?:array|[bpB]?matrix|smallmatrix)\}", r"\\end{pmatrix}"),
         (r"(?:\(|\[|\\\{)\s*(\\begin\{pmatrix\}.*?\\end\{pmatrix\})\s*(?:\)|\]|\\\})", r"\1"),
         (r"\\dot\s*\{?(\d)\}?$", r"\\overline{\1}"),
         (r"(?<=\d)(\.\d*?)(\d)\2{2,}\s*(?:\\[lcd]?dots\s*|\.{2,})$", r"\1\\overline{\2}"),
@@ -152,11 +152,13 @@ _GROUP = re.compile(r"\{([^{}]*)\}")
 _LEADING = re.compile(r"^(?:=|\\approx|\\therefore|:|\\\\)\s*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _DOTS = re.compile(r"\.{3,}")
+_SIGN_WORD = re.compile(r"^(?:minus|negative)\s+(?=\w)", re.IGNORECASE)
 _TAIL = re.compile(r"\s*\((?:approximately|approx\.?|exactly|exact)\)\s*$", re.IGNORECASE)
 
 
 def _strip_wrappers(text: str) -> str:
     for _ in range(4):
+        text = _SIGN_WORD.sub("-", text)
         text = _LEADING.sub("", _TAIL.sub("", unwrap(text).removesuffix("\\\\").strip('"')))
         match = _WRAPPER.fullmatch(text) or _GROUP.fullmatch(text) or _read_as_list(text)
         content = "" if match is None else next(group for group in match.groups() if group is not None)

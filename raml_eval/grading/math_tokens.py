@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 Tokens = tuple[tuple[str, str], ...]
 
-_REALS = (1.3719, -0.7431, 2.2361, 0.4142, -1.618, 3.3019)
-_WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14)
+DIGITS = 50
+_REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.618", "3.3019", "17.283", "-23.461", "1234.567", "-987.654")
+_WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
+_contexts = threading.local()
 _TOKEN = re.compile(
     r"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<symbol>[a-zA-Z](?:_(?:\{\w{1,8}\}|\w))?)|"
     r"(?P<sign>[-+/^!(){}|\[\]_])| +"
@@ -34,6 +37,17 @@ def tokenize(text: str) -> Tokens | None:
     return tuple(tokens)
 
 
+def context() -> Any:
+    """This thread's own mpmath, at DIGITS digits: the library's shared one takes its precision from whoever set it last."""
+    found = getattr(_contexts, "own", None)
+    if found is None:
+        from mpmath import MPContext
+
+        found = _contexts.own = MPContext()
+        found.dps = DIGITS
+    return found
+
+
 def letters_of(*sides: Tokens) -> list[str]:
     """The variables in the formulas, sorted."""
     names = {text for side in sides for kind, text in side if kind == "symbol" or text in GREEK}
@@ -42,14 +56,14 @@ def letters_of(*sides: Tokens) -> list[str]:
 
 def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     """Where formulas are compared: a value for each of their letters, the same for all; one empty point for none."""
-    import mpmath
-
     letters = letters_of(*sides)
     if not letters:
         yield {}
         return
-    steps = any(text in ("!", r"\binom", r"\lfloor", r"\lceil") for side in sides for _, text in side)
-    values = _WHOLE if steps else _REALS
+    texts = {text for side in sides for _, text in side}
+    # Counting letters are whole numbers where steps are compared: n/2 rounded down is (n-1)/2 for odd n alone.
+    whole = texts & {"!", r"\binom"} or (texts & {r"\lfloor", r"\lceil"} and all(letter[0] in "nmkijNMK" for letter in letters))
+    values, mp = _WHOLE if whole else _REALS, context()
     for shift in range(len(values)):
         # A step of its own for each letter keeps x+y and 2x apart.
-        yield {name: mpmath.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+        yield {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}

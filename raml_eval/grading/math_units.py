@@ -58,7 +58,10 @@ _PERCENT = re.compile(r"(.*[^ ]) ?\\% ?(?:\\text\{[^{}]*\}|[a-z ]+)?", re.DOTALL
 _TWO_UNITS = re.compile(rf"(\d+) ?(?:{TEXT}|([a-z]+)) ?,?(\d+) ?(?:{TEXT}|([a-z]+))")
 _MODULUS = re.compile(r" ?\(?\\pmod\{[^{}]*\}\)?$")
 _INSIDE = re.compile(r"\\text\{([-\d.,]+ ?)([a-zA-Z ]+)\}")
-_SCALE = re.compile(r"hundred|thousand|million|billion|trillion|dozen|over|percent|per cent|base")
+_SCALE = re.compile(  # these words change the value
+    r"hundred|thousand|million|billion|trillion|dozen|over|percent|per cent|base|half|halves|third|fourth|fifth|sixth|"
+    r"eighth|tenth|squared|cubed|factorial|plus|minus|times|less|more|than|and\b|out of|not\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
         return text, None
     value, unit = text[: match.start()].strip(), match[0]
     if _DEGREES.fullmatch(unit):
-        return value, DEGREE
+        scale = re.search(r"[CF]", unit)
+        return value, Unit(f"degree {scale[0]}", f"degree {scale[0]}") if scale else DEGREE
     name = " ".join(re.sub(TEXT, r" \1 ", unit).replace("~", " ").split()).strip(". ")
     if _SCALE.search(name):
         return text, None

@@ -6,11 +6,12 @@ What else is written is no formula here (None), and is left to sympy. Every oper
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
-from raml_eval.grading.math_tokens import GREEK, Tokens, letters_of, points, tokenize
+from raml_eval.grading.math_numbers import is_rounding
+from raml_eval.grading.math_tokens import DIGITS, GREEK, Tokens, context, letters_of, points, tokenize
 
-DIGITS = 50
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
@@ -27,27 +28,24 @@ def same_value(left: str, right: str) -> bool | None:
     a, b = tokenize(left), tokenize(right)
     if a is None or b is None:
         return None
-    import mpmath
-
-    with mpmath.workdps(DIGITS):
-        compared = 0
-        for point in points(a, b):
-            try:
-                values = [_Reader(side, point).read() for side in (a, b)]
-            except _NoFormula:
-                return None
-            except (ZeroDivisionError, OverflowError, ValueError, TypeError):
-                continue
-            if not all(mpmath.isfinite(value) for value in values):
-                continue
-            compared += 1
-            size = max(abs(values[0]), abs(values[1]))
-            if abs(values[0] - values[1]) > _CLOSE * size:
-                return False
-            if size > _LARGE:
-                return None  # 2^2024 and 2^2024-1 agree to more digits than these
-        needed = 2 if letters_of(a, b) else 1
-        return True if compared >= needed else None
+    mp = context()
+    compared = 0
+    for point in points(a, b):
+        try:
+            values = [_Reader(side, point, mp).read() for side in (a, b)]
+        except _NoFormula:
+            return None
+        except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+            continue
+        if not all(mp.isfinite(value) for value in values):
+            continue
+        compared += 1
+        size = max(abs(values[0]), abs(values[1]))
+        if abs(values[0] - values[1]) > _CLOSE * size:
+            return False
+        if size > _LARGE:
+            return None  # 2^2024 and 2^2024-1 agree to more digits than these
+    return True if compared >= (2 if letters_of(a, b) else 1) else None
 
 
 def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
@@ -55,21 +53,22 @@ def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
     tokens = tokenize(formula)
     if tokens is None or letters_of(tokens):
         return None
-    import mpmath
-
-    with mpmath.workdps(DIGITS):
-        try:
-            value = _Reader(tokens, {}).read()
-        except (_NoFormula, ZeroDivisionError, OverflowError, ValueError, TypeError):
-            return None
-        return bool(abs(value - mpmath.mpf(decimal)) < mpmath.mpf(10) ** -decimals)
+    mp = context()
+    try:
+        value = _Reader(tokens, {}, mp).read()
+        if isinstance(value, mp.mpc) and value.imag:
+            return False
+        return is_rounding(Fraction(mp.nstr(mp.re(value), DIGITS - 10, strip_zeros=False)), Fraction(decimal), decimals)
+    except (_NoFormula, ZeroDivisionError, OverflowError, ValueError, TypeError):
+        return None
 
 
 class _Reader:
     """One evaluation of a formula, token by token, by recursive descent."""
 
-    def __init__(self, tokens: Tokens, point: Mapping[str, Any]) -> None:
+    def __init__(self, tokens: Tokens, point: Mapping[str, Any], mp: Any) -> None:
         self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
+        self._mp = mp
 
     def read(self) -> Any:
         """The value of the whole formula."""
@@ -127,25 +126,21 @@ class _Reader:
         return self._power()
 
     def _power(self) -> Any:
-        import mpmath
-
         value = self._atom()
         while self._peek() == "!":
             self._at += 1
-            if not mpmath.isint(value) or not 0 <= value <= _LARGEST_FACTORIAL:
+            if not self._mp.isint(value) or not 0 <= value <= _LARGEST_FACTORIAL:
                 raise _NoFormula
-            value = mpmath.factorial(value)
+            value = self._mp.factorial(value)
         if self._peek() != "^":
             return value
         self._at += 1
         return self._raise(value, self._group())
 
     def _raise(self, base: Any, exponent: Any) -> Any:
-        import mpmath
-
-        if abs(exponent) > _LARGEST_EXPONENT or abs(mpmath.log(abs(base) or 1)) > _LARGEST_EXPONENT:
+        if abs(exponent) > _LARGEST_EXPONENT or abs(self._mp.log(abs(base) or 1)) > _LARGEST_EXPONENT:
             raise _NoFormula
-        return mpmath.power(base, exponent)
+        return self._mp.power(base, exponent)
 
     def _group(self) -> Any:
         """What stands in braces, or one token: an exponent, a numerator, the argument of a root."""
@@ -163,8 +158,6 @@ class _Reader:
         return value
 
     def _atom(self) -> Any:
-        import mpmath
-
         if self._at >= len(self._tokens):
             raise _NoFormula
         kind, text = self._tokens[self._at]
@@ -173,10 +166,10 @@ class _Reader:
             return abs(value) if text == "|" else value
         self._at += 1
         if kind == "number":
-            return self._mixed(mpmath.mpf(text), text)
+            return self._mixed(self._mp.mpf(text), text)
         if kind == "symbol":
             if text in ("i", "e"):
-                return mpmath.mpc(0, 1) if text == "i" else mpmath.e
+                return self._mp.mpc(0, 1) if text == "i" else self._mp.e
             called = [token for _, token in self._tokens[self._at : self._at + 3]]
             if called[:1] == ["("] and (text[0] in "fghFGHP" or called[2:] == [")"]):
                 raise _NoFormula  # f(x+1), or I(0): a function's value
@@ -193,10 +186,8 @@ class _Reader:
         return whole
 
     def _command(self, text: str) -> Any:
-        import mpmath
-
         if text == r"\pi":
-            return +mpmath.pi
+            return +self._mp.pi
         if text == r"\frac":
             top = self._group()
             return top / self._group()
@@ -204,11 +195,11 @@ class _Reader:
             top, bottom = self._group(), self._group()
             if max(abs(top), abs(bottom)) > _LARGEST_FACTORIAL:
                 raise _NoFormula
-            return mpmath.binomial(top, bottom)
+            return self._mp.binomial(top, bottom)
         if text in (r"\lfloor", r"\lceil"):
             value = self._sum()
             self._take(text.replace(r"\l", r"\r"))
-            return mpmath.floor(value) if text == r"\lfloor" else mpmath.ceil(value)
+            return self._mp.floor(value) if text == r"\lfloor" else self._mp.ceil(value)
         if text == r"\sqrt":
             return self._root()
         if text in _FUNCTIONS:
@@ -218,24 +209,20 @@ class _Reader:
         raise _NoFormula
 
     def _root(self) -> Any:
-        import mpmath
-
-        degree = self._enclosed("[", "]") if self._peek() == "[" else mpmath.mpf(2)
+        degree = self._enclosed("[", "]") if self._peek() == "[" else self._mp.mpf(2)
         value = self._group()
-        if mpmath.isint(degree) and degree % 2 == 1 and not isinstance(value, mpmath.mpc) and value < 0:
-            return -mpmath.root(-value, int(degree))  # a cube root of -8 is meant to be -2
+        if self._mp.isint(degree) and degree % 2 == 1 and not isinstance(value, self._mp.mpc) and value < 0:
+            return -self._mp.root(-value, int(degree))  # a cube root of -8 is meant to be -2
         return self._raise(value, 1 / degree)
 
     def _function(self, name: str) -> Any:
-        import mpmath
-
         power = None
         if self._peek() == "^":
             self._at += 1
             power = self._group()
             if power == -1:
                 name, power = f"a{name}", None
-        value = getattr(mpmath, name)(self._argument())
+        value = getattr(self._mp, name)(self._argument())
         return value if power is None else self._raise(value, power)
 
     def _argument(self) -> Any:
@@ -250,10 +237,8 @@ class _Reader:
         return value
 
     def _logarithm(self) -> Any:
-        import mpmath
-
         if self._peek() != "_":
             raise _NoFormula  # to the base e or 10, as one likes
         self._at += 1
         base = self._group()
-        return mpmath.log(self._argument()) / mpmath.log(base)
+        return self._mp.log(self._argument()) / self._mp.log(base)
