@@ -28,3 +28,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"raml_eval.{name}")
     raise AttributeError(f"module 'raml_eval' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval import inputs, provenance
-from raml_eval.backends import open_backend
+from raml_eval.backends import check_name, open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
@@ -64,12 +64,14 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     out = config.out
     watch = Stopwatch()
+    check_name(config.backend)
     catalogue = load_catalogue(config.task_path)
     names = catalogue.expand(config.tasks)
     directory = RunDirectory(out)
     try:
         _refuse_imported(directory)
         plan = _plan(config, names, directory.stored)
+        _check_k(config, plan)
         with watch("tokenizer"):
             model = inputs.load_model(config)
         with watch("data"):
@@ -79,14 +81,9 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
                 print(f"note: {note}", file=sys.stderr)
             prompts = {key: model.render(question, plan["budgets"]) for key, question in questions.items()}
         protocol = provenance.build_protocol(config, model, tasks)
-        if directory.stored is not None:
-            # The engine's own entry is known only after its long start.
-            found = {key: value for key, value in directory.stored["protocol"].items() if key != "engine"}
-            check_protocol(found, protocol, out)
-            directory.load()
-            if plan == _sorted(directory.stored["plan"]) and not any(_owed(plan, questions, directory)):
-                print(f"note: {out} is complete for all it was asked; the engine was not started", file=sys.stderr)
-                return out
+        if _is_complete(config, directory, protocol, plan, questions):
+            print(f"note: {out} is complete for all it was asked; the engine was not started", file=sys.stderr)
+            return out
         _check_sandbox(config, questions)
         with watch("engine"):
             backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
@@ -128,6 +125,42 @@ def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None)
         told = ", ".join(f"{key} {plan[key]}" for key in wanted if plan[key] != _sorted(wanted)[key])
         print(f"note: the run directory was asked for more before and is finished as a whole: {told}", file=sys.stderr)
     return plan
+
+
+def _is_complete(
+    config: RunConfig,
+    directory: RunDirectory,
+    protocol: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    questions: Mapping[QuestionKey, Question],
+) -> bool:
+    """Nothing is owed to the directory; StoreError where what it holds was drawn by another protocol."""
+    if directory.stored is None:
+        return False
+    # The engine's own entry is known only after its long start.
+    found = {key: value for key, value in directory.stored["protocol"].items() if key != "engine"}
+    check_protocol(found, protocol, directory.path)
+    _check_engine(config, directory)
+    directory.load()
+    return plan == _sorted(directory.stored["plan"]) and not any(_owed(plan, questions, directory))
+
+
+def _check_engine(config: RunConfig, directory: RunDirectory) -> None:
+    """The stored samples are of the backend that is asked for; also where nothing is owed and no engine starts."""
+    stored = (directory.stored or {})["protocol"].get("engine", {}).get("name", config.backend)
+    if stored != config.backend:
+        raise StoreError(
+            f"run directory {directory.path} was drawn by backend {stored}, and {config.backend} is asked for. Choose another "
+            f"--out, or ask for --backend {stored}."
+        )
+
+
+def _check_k(config: RunConfig, plan: Mapping[str, Any]) -> None:
+    if config.k and max(config.k) > plan["samples"]:
+        raise ConfigError(
+            f"k is {max(config.k)}, and {plan['samples']} samples are drawn of each question: pass@k and its kin could not be "
+            f"given. Ask for k <= {plan['samples']}, or for more --samples."
+        )
 
 
 def _check_sandbox(config: RunConfig, questions: Mapping[QuestionKey, Question]) -> None:

@@ -23,18 +23,24 @@ _LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"fake": (), "hf": 
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
 
+def check_name(name: str) -> None:
+    """There is a backend of that name. Raises ConfigError where there is none."""
+    if name not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
+
+
 async def open_backend(name: str, model: str, *, revision: str | None = None, args: Mapping[str, Any] = _NO_ARGS) -> Backend:
     """The named engine with the model loaded, ready for generate.
 
     model is a folder or a hub id; revision a branch, tag or commit of the hub. args go to the engine (--backend-arg).
     ConfigError: no such backend or argument. ModelError: no such model, or the engine's library is not installed.
     """
-    if name not in BACKENDS:
-        known = ", ".join(BACKENDS)
-        raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
+    check_name(name)
     for library in _LIBRARIES[name]:
         if importlib.util.find_spec(library) is None:
-            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: pip install 'raml-eval[{name}]'")
+            install = f"pip install 'raml-eval[{name}]', or '.[{name}]' in a checkout"
+            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.")
     check_model(model, revision)
     module = importlib.import_module(BACKENDS[name])
     backend: Backend = await module.open_engine(model, revision=revision, args=args)

@@ -121,7 +121,8 @@ def judge(
         raise typer.Exit(130) from None
     _print(render_judging(done, format))
     if done.n_failed:
-        print(f"{done.n_failed} requests failed; run the same command again to retry them", file=sys.stderr)
+        told = f"{done.n_failed} requests failed, the last with: {done.last_failure}"
+        print(f"{told}. Mend the cause, and run the same command again to retry them", file=sys.stderr)
         raise typer.Exit(1)
 
 

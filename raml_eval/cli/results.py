@@ -9,11 +9,15 @@ import typer
 
 from raml_eval.cli.options import Place, Text
 
+_FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex"}
+
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     template: Annotated[str, typer.Option(help="Template of the report.")] = "default",
-    format: Annotated[str, typer.Option(help="terminal, markdown, csv, json or latex.")] = "terminal",
+    format: Annotated[
+        Text, typer.Option(help="terminal, markdown, csv, json or latex; by --out's ending if not given.")
+    ] = None,
     out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
     base: Annotated[Place, typer.Option(help="Run directory that gains are measured against.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma.")] = None,
@@ -30,7 +34,8 @@ def report(
     loaded = [load_run(path) for path in runs]
     base_run = load_run(base) if base else None
     ks = _numbers(k)
-    text = render_report(loaded, template=template, format=format, k=ks, base=base_run, allow_partial=allow_partial)
+    chosen = format or _FORMATS.get(out.suffix if out else "", "terminal")
+    text = render_report(loaded, template=template, format=chosen, k=ks, base=base_run, allow_partial=allow_partial)
     if out is None:
         print(text)
     else:

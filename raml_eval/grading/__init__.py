@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from raml_eval.errors import ConfigError, TaskError
 from raml_eval.grading.rules import KINDS
 from raml_eval.types import Grade
 
@@ -29,6 +30,11 @@ def grade(gold: str, completion: str, kind: str = "math", options: Sequence[str]
     an unknown kind and for code where no sandbox works, TaskError for a gold that can have no right answer (no option, no
     label, no tests), RamlError where a worker or a sandbox cannot run.
     """
+    for name, text in (("gold", gold), ("completion", completion)):
+        if not isinstance(text, str):
+            raise ConfigError(f"{name} is {text!r}; it must be a text. Write str({name}).")
+    if not gold.strip():
+        raise TaskError("the gold is empty, so no answer could be right. Give the reference answer.")
     return _shared_pool(os.getpid()).grade_blocking(gold, completion, kind, options)
 
 

@@ -32,6 +32,7 @@ class Judging:
     n_asked: int
     n_failed: int
     n_left: int
+    last_failure: str = ""
 
 
 def judge_run(
@@ -62,12 +63,12 @@ def judge_run(
         journal = Journal(directory / FILE)
         try:
             with Progress(len(asked), quiet=quiet, noun="judgements") as progress:
-                asyncio.run(_ask_all(client, run.questions, asked, journal, progress, workers))
+                reason = asyncio.run(_ask_all(client, run.questions, asked, journal, progress, workers))
         finally:
             journal.close()
         judged = replace(run, judgements=tuple(read_judgements(directory)))
         n_failed = progress.errors
-        return Judging(judged, client.model, chosen, len(asked) - n_failed, n_failed, len(owed) - len(asked))
+        return Judging(judged, client.model, chosen, len(asked) - n_failed, n_failed, len(owed) - len(asked), reason)
     finally:
         lock.close()
 
@@ -85,17 +86,18 @@ async def _ask_all(
     journal: Journal,
     progress: Progress,
     workers: int,
-) -> None:
+) -> str:
+    """Every judgement that came is stored; the last failure's reason, "" without one."""
     waiting: Iterator[Asked] = iter(asked)
-    failures = 0
+    failures, reason = 0, ""
 
     async def work() -> None:
-        nonlocal failures
+        nonlocal failures, reason
         for one in waiting:
             try:
                 judgement = await _judge(client, questions[one[0], one[1]], one)
             except RequestFailed as error:
-                failures += 1
+                failures, reason = failures + 1, str(error)
                 progress.advance(errors=1)
                 if failures >= MAX_FAILURES_IN_A_ROW:
                     told = f"{failures} requests in a row failed, the last with: {error}."
@@ -113,6 +115,7 @@ async def _ask_all(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+    return reason
 
 
 async def _judge(client: ChatClient, question: Question, asked: Asked) -> Judgement:

@@ -11,7 +11,18 @@ from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.render import percent
-from raml_eval.tables import MACRO, STABILITY, Row, budget_label, frame_rows, is_greedy, missing_samples, n_planned, run_labels
+from raml_eval.tables import (
+    DOMAINS,
+    MACRO,
+    STABILITY,
+    Row,
+    budget_label,
+    frame_rows,
+    is_greedy,
+    missing_samples,
+    n_planned,
+    run_labels,
+)
 from raml_eval.types import Status, Trajectory
 
 if TYPE_CHECKING:
@@ -40,7 +51,21 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
         prefix = f"{label}: " if len(runs) > 1 else ""
         for find in _FINDERS:
             found += [Footnote(prefix + text, places) for text, places in find(run, label, own)]
-    return found + _graded_apart(runs)
+    return found + _graded_apart(runs) + _other_tasks(runs)
+
+
+def _other_tasks(runs: Sequence[StoredRun]) -> list[Footnote]:
+    """Runs whose mean over a domain is one of other tasks than the mean beside it."""
+    found: list[Footnote] = []
+    for domain in DOMAINS:
+        of_runs = [[name for name, task in run.tasks.items() if task.domain == domain] for run in runs]
+        every = list(dict.fromkeys(name for names in of_runs for name in names))
+        for label, names in zip(run_labels(runs), of_runs, strict=True):
+            if names and set(names) != set(every):
+                without = _list_some([name for name in every if name not in names])
+                text = f"{label}: the {domain.replace('_', '-')} mean is that of {_list_some(names)}, without {without}"
+                found.append(Footnote(text, frozenset({(label, None, None)})))
+    return found
 
 
 def footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[str]:
@@ -224,7 +249,16 @@ def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(text, frozenset((label, task, None) for task in tasks))]
 
 
+def _made_up(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    if run.manifest.get("engine", {}).get("name") != "fake" or "imported" in run.manifest:
+        return []
+    return [
+        ("the fake backend made these answers up: no number here says anything of a model", frozenset({(label, None, None)}))
+    ]
+
+
 _FINDERS = (
+    _made_up,
     _imported,
     _partial,
     _subset,

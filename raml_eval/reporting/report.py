@@ -49,6 +49,10 @@ def render_report(
     raw = format in RAW and template == "default"
     file = "" if raw else find_template(template, format)
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
+    if base is not None and any(run.directory != base.directory for run in runs) and not (frame["metric"] == "gain").any():
+        raise ConfigError(
+            f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
+        )
     if raw:
         return frame.to_csv(index=False) if format == "csv" else frame_to_json(frame)
     return render(file, format, report=build_report(runs, frame, base, short=format == "terminal"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -37,7 +38,9 @@ class RunDirectory:
         self.path = path
         self._journals: dict[str, Journal] = {}
         self._loaded = False
+        made = not path.exists()
         self._lock = _take_lock(path)
+        self._made = made
         try:
             self.stored = self._find_manifest()
         except BaseException:
@@ -111,9 +114,13 @@ class RunDirectory:
         write_manifest(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
 
     def close(self) -> None:
-        """All files are closed and the lock is free."""
+        """All files are closed and the lock is free; a folder that was made for a run that was then refused is gone."""
         for journal in self._journals.values():
             journal.close()
+        if self._made and [path.name for path in self.path.iterdir()] == ["lock"]:
+            with contextlib.suppress(OSError):
+                (self.path / "lock").unlink()
+                self.path.rmdir()
         os.close(self._lock)
 
 

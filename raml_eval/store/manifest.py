@@ -87,7 +87,7 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest at path. Raises StoreError where there is none, CorruptStore where it cannot be read."""
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise StoreError(
             f"{path.parent} is no run directory: it has no manifest.json. Name the folder that `raml-eval run --out` wrote."
         ) from None

@@ -55,6 +55,9 @@ class Run(StoredRun):
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return f"Run({self.name}: {self.model}, {len(self.records):,} samples of {', '.join(self.tasks)}, in {self.directory})"
+
     def table(self, **settings: Any) -> pd.DataFrame:
         """The tidy frame of this run alone; settings are those of build_frame."""
         return build_frame([self], **settings)
