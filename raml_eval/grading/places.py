@@ -118,6 +118,10 @@ _RIGHT_AFTER = re.compile(
     r"best)\b)"
 )
 _NOT_ONE = frozenset(_words("possible all available following given other wrong incorrect candidate each every any an no"))
+_OF_ANOTHER = re.compile(
+    r"(?:\b(?:user|student|pupil|learner|candidate|respondent|person|participant|friend|colleague)(?:s?['’]s?)|\b(?:your|their|"
+    r"his|her))[ \t]+(?:(?:final|own|given|chosen|selected|submitted|original|proposed|first)[ \t]+)?$"
+)
 _LINE_START = re.compile(
     r"(?:^|\n)[\s>#*_\-•✅➡️\"'(]{0,12}(?:\d{1,2}[.)]\s{1,3})?(?:[*_]{0,3}(?:final|my|selected|corrected|overall)[ \t]+)?$"
 )
@@ -192,7 +196,9 @@ def _worded_places(low: str) -> Iterator[Place]:
         tail = _TAIL.match(low, noun.end())
         if tail is None and not label:
             tail = (_HEADING.match(low, noun.end()) if at_start else None) or (None if option else _BARE.match(low, noun.end()))
-        if tail is not None and (not label or (at_start and (":" in tail[0] or "：" in tail[0]))):
+        if tail is None or (":" not in tail[0] and _OF_ANOTHER.search(low, max(0, start - 60), start)):
+            continue
+        if not label or (at_start and (":" in tail[0] or "：" in tail[0])):
             yield Place(start, tail.end(), None, "answer phrase")
 
 

@@ -162,5 +162,5 @@ CELLS: list[tuple[str, str, bool]] = [
     ("1.5 km", "1.5km", True),
     ("science cat", "science-cat", True),
     ("007", "7", False),
-    ("12-13", "1213", True),
+    ("1.2.3", "1.2.3", True),
 ]
