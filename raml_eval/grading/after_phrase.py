@@ -46,7 +46,8 @@ _OR_IT_MIGHT = re.compile(
 )
 _NOT_THIS = re.compile(r"[\s*_:]*(?:not|nicht|pas)\b", re.IGNORECASE)
 _BUT_THAT = re.compile(
-    r"[^.!?\n]{0,80}?\b(?:but|rather|it is|it['’]s|instead|sondern|mais)\s+(?:rather\s+|instead\s+)?(?=[\s(*]*(?:option\s+)?[(*]*[A-P]\b)",
+    r"[^.!?\n]{0,80}?\b(?:but|rather|it is|it['’]s|instead|sondern|mais)\s+"
+    r"(?:rather\s+|instead\s+)?(?=[\s(*]*(?:option\s+)?[(*]*[A-P]\b)",
     re.IGNORECASE,
 )
 _SEVERAL_OF = re.compile(r"[\s*_:]*(?:either|both|one of|between|among)\b([^.!?\n]{1,200})", re.IGNORECASE)

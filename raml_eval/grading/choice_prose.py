@@ -87,8 +87,10 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = re.compile(
-    r"\b(?:wrong|incorrect|false)[ \t]+(?:answer|option|choice|one)|\b(?:your|their|(?:user|student|pupil|candidate)s?['’]s?)[ \t]|"
-    r"\b(?:people|students|many|most|some|others)[ \t]+(?:\w+[ \t]+){0,2}(?:say|think|believe|claim|choose|pick|select|answer)\b|"
+    r"\b(?:wrong|incorrect|false)[ \t]+(?:answer|option|choice|one)|"
+    r"\b(?:your|their|(?:user|student|pupil|candidate)s?['’]s?)[ \t]+(?:\w+[ \t]+)?(?:answer|choice)\b|"
+    r"\b(?:people|students|many|most|some|others)[ \t]+(?:\w+[ \t]+){0,2}"
+    r"(?:say|think|believe|claim|choose|pick|select|answer)\b|"
     r"\b(?:not|never|nobody|cannot|neither|nor|than|over|instead|unlike|except|whether|if|which of|could|might|may|between)\b|"
     r"\b(?:consider(?:ing)?|start(?:ing)? with|look(?:ing)? at|examin(?:e|ing)|"
     r"check(?:ing)?|evaluat(?:e|ing)|analy[sz](?:e|ing)|"
@@ -97,7 +99,8 @@ _AGAINST = re.compile(
     re.IGNORECASE,
 )
 _AGAINST_AFTER = re.compile(
-    r".{0,1500}?(?:\b(?:not|wrong|incorrect|false|ruled out|eliminated|impossible|fails?|plausible|tempting|mistaken?|misconception)\b|[?？])",
+    r".{0,1500}?(?:\b(?:not|wrong|incorrect|false|ruled out|eliminated|impossible|fails?|"
+    r"plausible|tempting|mistaken?|misconception)\b|[?？])",
     re.IGNORECASE,
 )
 _LAST_WORD = re.compile(

@@ -26,6 +26,7 @@ _BUT = re.compile(
     r"[\s*_`$)}\]\"',;.—–-]{0,6}(?:(?:but|rather|instead|sondern|mais|sino)\b|it\s+is\b|it['’]s\b)[\s,]*(?:(?:rather|instead|it\s+is|"
     r"it['’]s|is)\b[\s,]*)?"
 )
+_NOT_SO = re.compile(r"[\s*_,.;:]{1,6}(?:that|this|it)(?:['’]s|\s+is|\s+was)\s+not\b[^\S\n]*(?:the\s+case|true|so)\b")
 _NO_NOUN = re.compile(r"\s+(?:doubts?|questions?|problem|matter|need|reason|exceptions?|wonder|mistake)\b")
 _CHAIN = re.compile(
     r"[\s*_`$)}\]\"']{0,6}(?:,?\s*\b(?:or|and|nor)\b|/|\\?&|,|;|\||或者?|和|\s)[\s*_`$({\[\"'\\]{0,6}(?:text\{)?(?:possibly\s+|"
@@ -41,6 +42,7 @@ _STATEMENT = re.compile(
     r"result|it|this|which|response|label|verdict)(?:\s+[\"“(][^\"”)\n]{1,300}[\"”)])?"
     r"\s+(?:is|evaluates\s+to|simplifies\s+to|must\s+be|has\s+to\s+be|would\s+be|should\s+be|remains|becomes|are|"
     r"can\s+only\s+be|turns\s+out\s+to\s+be)(?![\w'’])"
+    r"|\b(?:it|that|this)['’]s(?!\w|\s+(?:\w+\s+)?true\s+that\b)"
     r"|(?:结论|結論|陈述|命题|命題|论断|说法|答案|结果)[^\n。，]{0,12}?(?:是|为|為)(?!否)"
 )
 _THEREFORE = re.compile(
@@ -49,15 +51,15 @@ _THEREFORE = re.compile(
 )
 _YES_NO = re.compile(
     r"(?:^|\n|[.!?]\s+)[\s>*_\"'(]{0,6}(?=(?:yes|no|true|false|valid|invalid|uncertain|unknown)[*_\"')]{0,3}(?:[,.!:;—–-]|"
-    r"\s*$|\s*\n))"
+    r"\s*$|\s*\n)|not\s+\w+,?\s+but\s)"
 )
 _UNDECIDED = re.compile(
     r"(?:can(?:not|['’]t| not)|could not|impossible to|unable to|not possible to|(?:not enough|insufficient|no|lack of|"
     r"not sufficient) information\s+(?:\w+\s+){0,4}?to|do(?:es)? not (?:allow|permit) us to|"
-    r"neither\s+(?:be\s+)?(?:shown|proven?|proved|known|inferred|concluded|established|determined|verified|confirmed|deduced)\b"
-    r"[^.!?\n]{0,60}?\bnor\b|"
     r"do(?:es)? not provide enough \w+ to)\s+(?:be\s+)?(?:definitively\s+|conclusively\s+|logically\s+)?(?:determined?|"
-    r"decided?|concluded?|established?|know|known|inferred?|verif(?:y|ied)|say|said|ascertain(?:ed)?)"
+    r"decided?|concluded?|established?|know|known|inferred?|verif(?:y|ied)|say|said|ascertain(?:ed)?)|"
+    r"\bneither\s+(?:be\s+)?(?:shown|proven?|proved|known|inferred|concluded|established|determined|verified|confirmed|deduced)\b"
+    r"[^.!?\n]{0,60}?\bnor\b"
 )
 _ENTAILS = re.compile(r"(?<!not )(?:entails|logically follows|(?P<no>contradicts|is contradicted|refutes))(?![\w])")
 _COLON = re.compile(r"[:：]\s*(?=[^:：\n]{1,60}$)")
@@ -163,7 +165,7 @@ def _only_labels(low: str, start: int, labels: Labels) -> bool:
 
 
 def _read_negated(low: str, start: int, end: int, labels: Labels) -> tuple[str, int] | None:
-    """'not X but Y' is Y; 'not true' is false; 'not necessarily true' is uncertain; other denials need that there be two labels."""
+    """'not X but Y' is Y; 'not true' is false; 'not necessarily true' is uncertain; others need two labels."""
     match = labels.pattern.match(low, end)
     if match is not None and (but := _BUT.match(low, match.end())) is not None:
         return _read_at(low, but.end(), labels)
@@ -207,7 +209,13 @@ def _statements(low: str, start: int, labels: Labels) -> list[Place]:
 def _weak_reader(low: str, labels: Labels) -> Callable[[Place], tuple[str, int] | None]:
     def read(place: Place) -> tuple[str, int] | None:
         if place.end is None:
-            return _read_at(low, place.at, labels, of_answer=False)
+            found = _read_at(low, place.at, labels, of_answer=False)
+            agrees = (
+                _NOT_SO.match(low, found[1])
+                if found and place.rule == "yes or no" and meaning_of(found[0]) == NEGATIVE
+                else None
+            )
+            return (found[0], agrees.end()) if found and agrees else found
         meaning = UNKNOWN if place.rule == "undecided" else NEGATIVE if _ENTAILS.match(low, place.at)["no"] else POSITIVE  # type: ignore[index]
         return (labels.by_meaning[meaning], place.end) if meaning in labels.by_meaning else None
 

@@ -44,7 +44,7 @@ _SUPPOSED = re.compile(
 # What a remark tells of others, right before 'choose' or 'the answer is': "many would", "students often say".
 _OTHERS = re.compile(
     r"\b(?:(?:many|some|most|few|several|others?|certain)(?:\s+of\s+\w+)?\s+(?:\w+\s+)?|(?:\w+\s+)?(?:people|students?|others|everyone|everybody|"
-    r"someone|somebody|one|users?|readers?|candidates?|beginners?|learners?|test[- ]takers?)\s+)"
+    r"someone|somebody|users?|readers?|candidates?|beginners?|learners?|test[- ]takers?)\s+)"
     r"(?:who\s+)?(?:(?:would|might|may|could|will|often|sometimes|usually|commonly|frequently|mistakenly|wrongly|incorrectly|"
     r"tend|to|be|also|still|even|easily)\s+){0,4}"
     rf"(?:(?:say|said|think|believe|claim|argue|assume|guess|answer|feel)\b{_SENTENCE}{{0,60}})?$|"
@@ -84,7 +84,8 @@ _NEXT_QUESTION = re.compile(
     r"\n(?:user|human|assistant)[ \t]*:|\n#{1,6}[ \t]*(?:instructions?|input|user|human)\b[ \t]*:?[ \t]*(?=\n)"
 )
 _NEXT_TURN = re.compile(
-    r"<\|(?:im_|eot|start|user|assistant)|\n(?:user|human)[ \t]*:|\n#{1,6}[ \t]*(?:instructions?|input|user|human)\b[ \t]*:?[ \t]*(?=\n)"
+    r"<\|(?:im_|eot|start|user|assistant)|\n(?:user|human)[ \t]*:|"
+    r"\n#{1,6}[ \t]*(?:instructions?|input|user|human)\b[ \t]*:?[ \t]*(?=\n)"
 )
 
 
