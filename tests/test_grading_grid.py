@@ -37,6 +37,13 @@ def test_a_gold_that_is_no_solved_grid_is_an_error(gold: str) -> None:
         count_cells(gold, cases.RIGHT)
 
 
+@pytest.mark.parametrize(("gold", "answer", "equal"), cases.CELLS)
+def test_a_cell(gold: str, answer: str, equal: bool) -> None:
+    wanted, said = (json.dumps({"House 1": {"Height": cell}}) for cell in (gold, answer))
+    assert count_cells(wanted, said) == (int(equal), 1)
+    assert same_grid(wanted, said) is equal
+
+
 def test_an_unfinished_thinking_has_no_score() -> None:
     verdict = grade(cases.GOLD, f"<think>{cases.SOLVED}", "grid")
     assert (verdict.status, verdict.score) == (Status.UNFINISHED, None)

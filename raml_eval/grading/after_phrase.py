@@ -44,9 +44,10 @@ _OR_IT_MIGHT = re.compile(
     r"perhaps|(?<=\.\s)or)\s+(?:option\s+)?[(*_]{0,3}([A-P])(?![A-Za-z0-9_'’])",
     re.IGNORECASE,
 )
-_NOT_THIS = re.compile(r"[\s*_:]*not\b", re.IGNORECASE)
+_NOT_THIS = re.compile(r"[\s*_:]*(?:not|nicht|pas)\b", re.IGNORECASE)
 _BUT_THAT = re.compile(
-    r"[^.!?\n]{0,80}?\b(?:but|rather|it is|it['’]s|instead)\s+(?:rather\s+|instead\s+)?(?=[\s(*]*(?:option\s+)?[(*]*[A-P]\b)",
+    r"[^.!?\n]{0,80}?\b(?:but|rather|it is|it['’]s|instead|sondern|mais)\s+"
+    r"(?:rather\s+|instead\s+)?(?=[\s(*]*(?:option\s+)?[(*]*[A-P]\b)",
     re.IGNORECASE,
 )
 _SEVERAL_OF = re.compile(r"[\s*_:]*(?:either|both|one of|between|among)\b([^.!?\n]{1,200})", re.IGNORECASE)

@@ -6,6 +6,7 @@ import re
 
 from raml_eval.grading.exact import extract_exact
 from raml_eval.grading.extract import Extraction
+from raml_eval.grading.settle import cut_next_turn, lower
 
 LONGEST = 20_000  # characters of an answer; the longest puzzle grid takes some hundreds
 
@@ -18,6 +19,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _BOX = re.compile(r"\s*\\?boxed\s*\{(.*)\}\s*", re.DOTALL)
+_DENIED = re.compile(r"\b(?:not|isn['’]t)\s+(?:the\s+)?[\s$*`]{0,6}$", re.IGNORECASE)
 _OR = re.compile(r"[\s$*`.]{0,6}\b(?:or|and/or)\b[\s$*`]{0,6}", re.IGNORECASE)
 _LISTED = re.compile(r"[ \t$*`]{0,6}[;,][ \t$*`]{0,6}|[ \t]{1,4}(?=\[\[)")
 _SINGLE = re.compile(r"[\s*$`]*\[{1,2}([^\[\]]{1,2000})\]{1,2}[\s*$`.]*")
@@ -28,9 +30,19 @@ def extract_bracket(text: str) -> Extraction:
 
     Without any: the last box, 'answer is' phrase or one-line text, without brackets around it.
     """
+    cut = cut_next_turn(lower(text))
+    if cut < len(text) and (found := _extract(text[:cut])).answer is not None:
+        return found
+    return _extract(text)
+
+
+def _extract(text: str) -> Extraction:
     spans = find_brackets(text)
+    said = [span for span in spans if not _DENIED.search(text, max(0, span[0] - 40), span[0])]
+    if said:
+        return Extraction(_join_last(text, said), "in brackets")
     if spans:
-        return Extraction(_join_last(text, spans), "in brackets")
+        return Extraction(None, "in brackets, denied")
     found = extract_exact(text)
     if found.answer is None:
         return found

@@ -19,12 +19,13 @@ LONGEST = 5000  # characters of an answer that is compared; the longest gold has
 
 _POLYNOMIAL = re.compile(r"(?=.*[xyzei])(?=.*[-+/^])[\dxyzei+\-*/^(){}\s.]+")
 _FUNCTION = re.compile(r"\\(?:sqrt|frac|sin|cos|tan|log|ln|exp|pi|cdot|times)(?![a-zA-Z])")
+_NO_BRACKETS = str.maketrans("[]", "  ")
 _LEADING_ZERO = re.compile(r"[-+]?0\d")
 
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """The answers that are right; any_order: their words may stand in any order."""
+    """The answers that are right, each alone; any_order: the words of the one, or all of several, are wanted in any order."""
 
     answers: tuple[str, ...]
     any_order: bool = False
@@ -60,6 +61,8 @@ def equal_bracket(gold: str, answer: str) -> Decision | None:
     if len(answer) > LONGEST:
         return False, f"longer than {LONGEST} characters"
     answer = strip_brackets(answer)
+    if right.any_order and len(right.answers) > 1:
+        return _equal_words(" ".join(right.answers), answer.translate(_NO_BRACKETS))
     undecided = False
     for expected in right.answers:
         decision = _equal_words(expected, answer) if right.any_order else _equal(expected, answer)

@@ -10,6 +10,7 @@ from heapq import merge
 from raml_eval.grading.after_phrase import read_after
 from raml_eval.grading.choice_prose import closing_reading, read_weak, weak_places
 from raml_eval.grading.extract import Extraction
+from raml_eval.grading.label import extract_label
 from raml_eval.grading.letters import read_whole
 from raml_eval.grading.option_lines import stands_alone
 from raml_eval.grading.option_text import LETTERS, OptionTexts, option_texts
@@ -23,6 +24,7 @@ _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00
 # A lone capital that looks like a Latin one is the letter that a reader sees.
 _LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
 _LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
+_BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
@@ -67,6 +69,10 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
         weak = settle(low, weak_places(text, low, found.end if found else 0), lambda place: read_weak(text, place, texts))
         if weak is not None and (found is None or weak.value != HEDGE):
             found = weak if found is None or found.value == HEDGE or CHANGE.search(low[found.end : weak.end]) else found
+    if found is None and texts.are_words_of_truth and _BY_LETTER.search(text) is None:
+        named = extract_label(text, texts.texts)
+        if named.answer is not None:
+            return Extraction(texts.letters[texts.texts.index(named.answer)], named.rule)
     if found is None:
         found = closing_reading(text, low, texts) or settle(
             low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read, weight=1

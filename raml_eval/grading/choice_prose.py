@@ -37,7 +37,12 @@ _RIGHT = (
 )
 _IS_RIGHT = re.compile(
     rf"\s(?:is|are|seems|must be|would be|looks|appears to be|est|ist|es|é|è)\s+(?:{_RIGHT}|richtig|correct[ae]?|"
-    rf"corrett[ao])\b|\s(?:best\s+(?:describes|fits|matches|explains|answers)|fits\s+best|makes\s+(?:the\s+)?most\s+sense)\b"
+    rf"corrett[ao])\b|\s(?:best\s+(?:describes|fits|matches|explains|answers)|fits\s+best|makes\s+(?:(?:the\s+)?most|more|better)\s+sense)\b"
+)
+# A change of mind that names the new option and no more: "Hmm, actually B."
+_TURNED = re.compile(
+    r"\b(?:actually|correction|wait|hmm+|sorry|scratch that)[,:.—–-]*[ \t]+(?:it(?:['’]s| is)[ \t]+)?"
+    r"(?=[(*]{0,3}(?:option[ \t]+)?[(*]{0,3}[a-p][)*]{0,4}(?:[ \t]+instead)?[ \t]*(?:[.!]|$|\n))"
 )
 _SUBJECT = re.compile(
     r"[\s>#*_\-•\"'(|\d.)]*(?:(?:so|thus|therefore|hence|only|and|but|then|now|finally|clearly|consequently|conclusion|"
@@ -82,6 +87,10 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = re.compile(
+    r"\b(?:wrong|incorrect|false)[ \t]+(?:answer|option|choice|one)|"
+    r"\b(?:your|their|(?:user|student|pupil|candidate)s?['’]s?)[ \t]+(?:\w+[ \t]+)?(?:answer|choice)\b|"
+    r"\b(?:people|students|many|most|some|others)[ \t]+(?:\w+[ \t]+){0,2}"
+    r"(?:say|think|believe|claim|choose|pick|select|answer)\b|"
     r"\b(?:not|never|nobody|cannot|neither|nor|than|over|instead|unlike|except|whether|if|which of|could|might|may|between)\b|"
     r"\b(?:consider(?:ing)?|start(?:ing)? with|look(?:ing)? at|examin(?:e|ing)|"
     r"check(?:ing)?|evaluat(?:e|ing)|analy[sz](?:e|ing)|"
@@ -90,7 +99,8 @@ _AGAINST = re.compile(
     re.IGNORECASE,
 )
 _AGAINST_AFTER = re.compile(
-    r".{0,1500}?(?:\b(?:not|wrong|incorrect|false|ruled out|eliminated|impossible|fails?|plausible|tempting)\b|[?？])",
+    r".{0,1500}?(?:\b(?:not|wrong|incorrect|false|ruled out|eliminated|impossible|fails?|"
+    r"plausible|tempting|mistaken?|misconception)\b|[?？])",
     re.IGNORECASE,
 )
 _LAST_WORD = re.compile(
@@ -107,7 +117,7 @@ _ENDS = re.compile(r"(?:\b(?:is|are|was|be|as|equals|to)\b|[:=：])[\s*_\"“]*(
 def weak_places(text: str, low: str, start: int) -> list[Place]:
     """Statements in prose from a position on; those with an end are of the form 'C is correct', whose letter stands first."""
     places = [Place(m.start(), m.end(), None, "choice in words") for m in _CHOSEN.finditer(low, start)][-MOST:]
-    for pattern in (_POINTED, _ONLY):
+    for pattern in (_POINTED, _ONLY, _TURNED):
         places += [Place(m.start(), m.end(), None, "conclusion in words") for m in pattern.finditer(low, start)][-MOST:]
     places += [place for m in list(_IS_RIGHT.finditer(low, start))[-MOST:] for place in _subjects_of(text, m)]
     if not text.isascii():

@@ -12,6 +12,7 @@ from typing import Any
 from raml_eval.errors import TaskError
 from raml_eval.grading.extract import Extraction
 from raml_eval.grading.loose_json import read_objects
+from raml_eval.grading.settle import cut_next_turn, lower
 
 Grid = dict[int, dict[str, str]]  # house number -> attribute, as written -> value
 
@@ -19,6 +20,9 @@ _WRAPPERS = frozenset({"solution", "finalsolution", "answer", "finalanswer", "re
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NUMBER = re.compile(r"(?<!\d)(\d{1,2})(?!\d)")
 _ROW = re.compile(r"^[ \t]*\|(.{1,2000}?)\|?[ \t]*$", re.MULTILINE)
+# A hyphen behind a word or a digit is no sign; a second point makes a version or a date of it.
+_DECIMAL = re.compile(r"((?<![\w)\]])[+-]|(?<![\w.]))(?=\.?\d)(\d*)(?:\.(\d+))?(?!\d|\.\d)")
+_MARKS = re.compile(r"[\W_]+")
 _BLANK_CELL = re.compile(r"[_\W]*")
 
 
@@ -28,6 +32,13 @@ def extract_grid(text: str) -> Extraction:
     A solution is a JSON object of houses, a list of them, or {"header": [...], "rows": [...]}, bare or under a key such as
     'solution'; read tolerantly (see loose_json). Where there is none, the last Markdown table counts.
     """
+    cut = cut_next_turn(lower(text))
+    if cut < len(text) and (found := _extract(text[:cut])).answer is not None:
+        return found
+    return _extract(text)
+
+
+def _extract(text: str) -> Extraction:
     for value in reversed(read_objects(text)):
         grid = _read_value(value)
         if grid:
@@ -121,8 +132,25 @@ def _read_table(text: str) -> Grid:
 
 
 def _normal(text: object) -> str:
-    """What attributes and values are compared by: letters and digits in lower case."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", str(text)).casefold())
+    """What attributes are compared by: letters and digits in lower case."""
+    return _MARKS.sub("", unicodedata.normalize("NFKC", str(text)).casefold())
+
+
+def _value(cell: str) -> str:
+    """What values are compared by: as attributes, but for the point and the sign of a number, and a cell of symbols alone."""
+    text = unicodedata.normalize("NFKC", cell).casefold().replace("\u2212", "-")
+    parts, end = [], 0
+    for number in _DECIMAL.finditer(text):
+        sign, whole, decimals = number.groups()
+        parts += [_MARKS.sub("", text[end : number.start()]), sign.strip("+"), _plain_decimal(whole, decimals)]
+        end = number.end()
+    return "".join(parts) + _MARKS.sub("", text[end:]) or "".join(text.split())
+
+
+def _plain_decimal(whole: str, decimals: str | None) -> str:
+    """A number without the zeros that end its decimals: 1.50 is 1.5, and 1.0 is 1."""
+    kept = (decimals or "").rstrip("0")
+    return f"{whole or '0'}.{kept}" if kept else whole or "0"
 
 
 @functools.lru_cache(maxsize=1024)
@@ -133,8 +161,8 @@ def _read_gold(gold: str) -> tuple[tuple[int, str, str], ...]:
     except (ValueError, RecursionError):
         value = None
     grid = _read_value(value)
-    cells = [(house, _normal(key), _normal(cell)) for house in sorted(grid) for key, cell in grid[house].items()]
-    if not cells or not all(key and cell for _, key, cell in cells):
+    cells = [(house, _normal(key), _value(cell)) for house in sorted(grid) for key, cell in grid[house].items()]
+    if not cells or not all(key and cell.strip("_") for _, key, cell in cells):
         raise TaskError(
             f"the gold {gold[:80]!r} is no solved grid; wanted JSON with header and rows, or houses with attributes, and no "
             "empty cell. Correct the task's target."
@@ -149,7 +177,7 @@ def count_cells(gold: str, answer: str) -> tuple[int, int]:
     """
     cells = _read_gold(gold)
     grid = {
-        house: {_normal(key): _normal(cell) for key, cell in row.items()}
+        house: {_normal(key): _value(cell) for key, cell in row.items()}
         for house, row in _read_value(json.loads(answer)).items()
     }
     right = sum(_cell(grid.get(house, {}), key) == value for house, key, value in cells)
@@ -170,7 +198,7 @@ def same_grid(left: str, right: str) -> bool:
         return True
     first, second = (
         {
-            (house, _normal(key)): _normal(cell)
+            (house, _normal(key)): _value(cell)
             for house, row in _read_value(json.loads(text)).items()
             for key, cell in row.items()
         }

@@ -10,7 +10,7 @@ from raml_eval.grading.extract import Extraction
 from raml_eval.grading.label_words import LETTERS, NEGATIVE, OF_ANSWERS, POSITIVE, UNKNOWN, Labels, label_words, meaning_of
 from raml_eval.grading.option_text import soft_key
 from raml_eval.grading.places import MOST, Place, formal_places, phrase_places, place_order
-from raml_eval.grading.settle import CHANGE, HEDGE, Reading, lower, settle
+from raml_eval.grading.settle import CHANGE, HEDGE, Reading, cut_next_question, lower, settle
 
 _LEAD = re.compile(
     r"(?:[\s*_`$({\[<\"'“‘「『:：]|\\[(\[]|\\(?:text[a-z]*|math[a-z]*|boxed|fbox|large|bf|rm)\s*\{?|"
@@ -22,6 +22,12 @@ _LEAD = re.compile(
 )
 _NOT = re.compile(r"not\s+(?:(?:a|an|the|deductively|logically|actually)\s+)?")
 _NOT_SURE = re.compile(r"not\s+(?:necessarily|certain|clear|known|determin|enough|sufficient|possible to)")
+_BUT = re.compile(
+    r"[\s*_`$)}\]\"',;.—–-]{0,6}(?:(?:but|rather|instead|sondern|mais|sino)\b|it\s+is\b|it['’]s\b)[\s,]*(?:(?:rather|instead|it\s+is|"
+    r"it['’]s|is)\b[\s,]*)?"
+)
+_NOT_SO = re.compile(r"[\s*_,.;:]{1,6}(?:that|this|it)(?:['’]s|\s+is|\s+was)\s+not\b[^\S\n]*(?:the\s+case|true|so)\b")
+_NO_NOUN = re.compile(r"\s+(?:doubts?|questions?|problem|matter|need|reason|exceptions?|wonder|mistake)\b")
 _CHAIN = re.compile(
     r"[\s*_`$)}\]\"']{0,6}(?:,?\s*\b(?:or|and|nor)\b|/|\\?&|,|;|\||或者?|和|\s)[\s*_`$({\[\"'\\]{0,6}(?:text\{)?(?:possibly\s+|"
     r"maybe\s+|also\s+|even\s+)?"
@@ -32,10 +38,11 @@ _OR_IT_MIGHT = re.compile(
 )
 _STATEMENT = re.compile(
     r"(?:statement|conclusion|hypothesis|claim|proposition|argument|expression|sentence|value|assertion|inference|deduction|"
-    r"relation(?:ship)?|"
+    r"relation(?:ship)?|sentiment|polarity|tone|"
     r"result|it|this|which|response|label|verdict)(?:\s+[\"“(][^\"”)\n]{1,300}[\"”)])?"
     r"\s+(?:is|evaluates\s+to|simplifies\s+to|must\s+be|has\s+to\s+be|would\s+be|should\s+be|remains|becomes|are|"
     r"can\s+only\s+be|turns\s+out\s+to\s+be)(?![\w'’])"
+    r"|\b(?:it|that|this)['’]s(?!\w|\s+(?:\w+\s+)?true\s+that\b)"
     r"|(?:结论|結論|陈述|命题|命題|论断|说法|答案|结果)[^\n。，]{0,12}?(?:是|为|為)(?!否)"
 )
 _THEREFORE = re.compile(
@@ -44,13 +51,15 @@ _THEREFORE = re.compile(
 )
 _YES_NO = re.compile(
     r"(?:^|\n|[.!?]\s+)[\s>*_\"'(]{0,6}(?=(?:yes|no|true|false|valid|invalid|uncertain|unknown)[*_\"')]{0,3}(?:[,.!:;—–-]|"
-    r"\s*$|\s*\n))"
+    r"\s*$|\s*\n)|not\s+\w+,?\s+but\s)"
 )
 _UNDECIDED = re.compile(
     r"(?:can(?:not|['’]t| not)|could not|impossible to|unable to|not possible to|(?:not enough|insufficient|no|lack of|"
     r"not sufficient) information\s+(?:\w+\s+){0,4}?to|do(?:es)? not (?:allow|permit) us to|"
     r"do(?:es)? not provide enough \w+ to)\s+(?:be\s+)?(?:definitively\s+|conclusively\s+|logically\s+)?(?:determined?|"
-    r"decided?|concluded?|established?|know|known|inferred?|verif(?:y|ied)|say|said|ascertain(?:ed)?)"
+    r"decided?|concluded?|established?|know|known|inferred?|verif(?:y|ied)|say|said|ascertain(?:ed)?)|"
+    r"\bneither\s+(?:be\s+)?(?:shown|proven?|proved|known|inferred|concluded|established|determined|verified|confirmed|deduced)\b"
+    r"[^.!?\n]{0,60}?\bnor\b"
 )
 _ENTAILS = re.compile(r"(?<!not )(?:entails|logically follows|(?P<no>contradicts|is contradicted|refutes))(?![\w])")
 _COLON = re.compile(r"[:：]\s*(?=[^:：\n]{1,60}$)")
@@ -72,7 +81,13 @@ def extract_label(text: str, options: Sequence[str] = ()) -> Extraction:
     uncertain; 'not true' is false. Several labels are no answer.
     """
     labels, low = label_words(tuple(options)), lower(text)
+    cut = cut_next_question(low)
+    if cut < len(text) and (found := _extract(text[:cut], low[:cut], labels)).answer is not None:
+        return found
+    return _extract(text, low, labels)
 
+
+def _extract(text: str, low: str, labels: Labels) -> Extraction:
     def read(place: Place) -> tuple[str, int] | None:
         if place.end is None:
             return _read_at(low, place.at, labels)
@@ -136,6 +151,7 @@ def _read_at(low: str, at: int, labels: Labels, of_answer: bool = True) -> tuple
         if (
             other is not None
             and labels.label_of(other[0]) != value
+            and not (other[0] == "no" and _NO_NOUN.match(low, other.end()))
             and (more is None or more[0].strip() or _only_labels(low, end, labels))
         ):
             return HEDGE, other.end()
@@ -149,14 +165,18 @@ def _only_labels(low: str, start: int, labels: Labels) -> bool:
 
 
 def _read_negated(low: str, start: int, end: int, labels: Labels) -> tuple[str, int] | None:
-    """'not true' is false; 'not false' is true where there is no third label; 'not necessarily true' is uncertain."""
+    """'not X but Y' is Y; 'not true' is false; 'not necessarily true' is uncertain; others need two labels."""
     match = labels.pattern.match(low, end)
+    if match is not None and (but := _BUT.match(low, match.end())) is not None:
+        return _read_at(low, but.end(), labels)
     if _NOT_SURE.match(low, start):
         return (labels.by_meaning[UNKNOWN], end) if UNKNOWN in labels.by_meaning else None
     meaning = meaning_of(match[0]) if match is not None else None
     if match is None or meaning is None:
         return None
-    opposite = NEGATIVE if meaning == POSITIVE else POSITIVE if meaning == NEGATIVE and labels.only_two else None
+    if not labels.only_two and match[0] not in ("true", "correct", "right"):
+        return None
+    opposite = NEGATIVE if meaning == POSITIVE else POSITIVE if meaning == NEGATIVE else None
     return (labels.by_meaning[opposite], match.end()) if opposite in labels.by_meaning else None
 
 
@@ -189,7 +209,13 @@ def _statements(low: str, start: int, labels: Labels) -> list[Place]:
 def _weak_reader(low: str, labels: Labels) -> Callable[[Place], tuple[str, int] | None]:
     def read(place: Place) -> tuple[str, int] | None:
         if place.end is None:
-            return _read_at(low, place.at, labels, of_answer=False)
+            found = _read_at(low, place.at, labels, of_answer=False)
+            agrees = (
+                _NOT_SO.match(low, found[1])
+                if found and place.rule == "yes or no" and meaning_of(found[0]) == NEGATIVE
+                else None
+            )
+            return (found[0], agrees.end()) if found and agrees else found
         meaning = UNKNOWN if place.rule == "undecided" else NEGATIVE if _ENTAILS.match(low, place.at)["no"] else POSITIVE  # type: ignore[index]
         return (labels.by_meaning[meaning], place.end) if meaning in labels.by_meaning else None
 

@@ -40,6 +40,8 @@ _WORDS = {
         "неизвестно|неопределенно|неопределённо|わからない|不確か|불확실|알 수 없음|알 수 없다|غير مؤكد|غير معروف"
     ),
 }
+# With a third label, these deny one and do not choose.
+_ONLY_OF_TWO = frozenset({"not entailed", "not-entailed", "not_entailed", "not entailment", "non-entailment", "not_entailment"})
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split("|")}
 
 
@@ -61,6 +63,8 @@ class Labels:
         }
         self.words = {word: self.by_meaning[m] for word, m in _MEANING.items() if m in self.by_meaning} | own
         self.only_two = len(labels) == 2
+        if not self.only_two:
+            self.words = {word: label for word, label in self.words.items() if word in own or word not in _ONLY_OF_TWO}
         longest_first = sorted(self.words, key=len, reverse=True)
         written = "|".join(
             re.escape(word).replace("'", "['’]").replace(r"\ ", r"\s+") + _boundary(word) for word in longest_first

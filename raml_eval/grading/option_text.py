@@ -93,6 +93,7 @@ class OptionTexts:
         self._values = [_value(key) for key in self._keys]
         self._plain = [_ARTICLE.sub("", soft, count=1) for soft in self.soft]
         self.longest = max(map(len, self.soft), default=0)
+        self.are_words_of_truth = sorted(self.soft) in (["false", "true"], ["no", "yes"])
         self.has_digits = any(re.search(r"\d", option) for option in options)
         self._first = tuple({own[found.start() :][:3] for own in (*self.soft, *self._plain) if (found := _FIRST.search(own))})
 
@@ -137,10 +138,12 @@ class OptionTexts:
         key = text_key(text)
         value = _value(key)
         if value is not None:
-            fits = [
-                own is not None and own[0] == value[0] and (own[1] == value[1] or not own[1] or not value[1])
-                for own in self._values
-            ]
+            same = [own == value for own in self._values]  # 0.5 is 1/2 rather than 0.5x
+            fits = (
+                same
+                if any(same)
+                else [own is not None and own[0] == value[0] and (not own[1] or not value[1]) for own in self._values]
+            )
             if any(fits):
                 return self._only(fits)
         if len(key) <= 60 and re.search(r"\d", key) and not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+|sqrt|pi", "", key)):

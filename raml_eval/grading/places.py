@@ -118,6 +118,11 @@ _RIGHT_AFTER = re.compile(
     r"best)\b)"
 )
 _NOT_ONE = frozenset(_words("possible all available following given other wrong incorrect candidate each every any an no"))
+_OF_ANOTHER = re.compile(
+    r"(?:\b(?:user|student|pupil|learner|candidate|respondent|person|participant|friend|colleague)(?:s?['’]s?)|\b(?:your|their|"
+    r"his|her))[ \t]+(?:(?:final|own|given|chosen|selected|submitted|original|proposed|first)[ \t]+)?$"
+)
+_AGREED = re.compile(r"[^.!?\n]{0,60}?\b(?:which|that|and (?:it|that|this)) is (?:\w+ )?(?:correct|right)\b")
 _LINE_START = re.compile(
     r"(?:^|\n)[\s>#*_\-•✅➡️\"'(]{0,12}(?:\d{1,2}[.)]\s{1,3})?(?:[*_]{0,3}(?:final|my|selected|corrected|overall)[ \t]+)?$"
 )
@@ -192,8 +197,15 @@ def _worded_places(low: str) -> Iterator[Place]:
         tail = _TAIL.match(low, noun.end())
         if tail is None and not label:
             tail = (_HEADING.match(low, noun.end()) if at_start else None) or (None if option else _BARE.match(low, noun.end()))
-        if tail is not None and (not label or (at_start and (":" in tail[0] or "：" in tail[0]))):
+        if tail is None or (":" not in tail[0] and _is_of_another(low, start, tail.end())):
+            continue
+        if not label or (at_start and (":" in tail[0] or "：" in tail[0])):
             yield Place(start, tail.end(), None, "answer phrase")
+
+
+def _is_of_another(low: str, start: int, end: int) -> bool:
+    """Whether 'answer is' at start..end tells what somebody else answered, and does not agree."""
+    return _OF_ANOTHER.search(low, max(0, start - 60), start) is not None and _AGREED.match(low, end) is None
 
 
 def _find_stems(low: str) -> list[int]:

@@ -41,6 +41,16 @@ _SUPPOSED = re.compile(
     r"\binitial|\bat first\b|"
     rf"\bformat\b|\bexample\b|如果|假设|若){_SENTENCE}{{0,160}}$"
 )
+# What a remark tells of others, right before 'choose' or 'the answer is': "many would", "students often say".
+_OTHERS = re.compile(
+    r"\b(?:(?:many|some|most|few|several|others?|certain)(?:\s+of\s+\w+)?\s+(?:\w+\s+)?|(?:\w+\s+)?(?:people|students?|others|everyone|everybody|"
+    r"someone|somebody|users?|readers?|candidates?|beginners?|learners?|test[- ]takers?)\s+)"
+    r"(?:who\s+)?(?:(?:would|might|may|could|will|often|sometimes|usually|commonly|frequently|mistakenly|wrongly|incorrectly|"
+    r"tend|to|be|also|still|even|easily)\s+){0,4}"
+    rf"(?:(?:say|said|think|believe|claim|argue|assume|guess|answer|feel)\b{_SENTENCE}{{0,60}})?$|"
+    r"\b(?:errors?|mistakes?|traps?|pitfalls?)\s+(?:\w+\s+){0,2}to\s+(?:\w+\s+)?$|"
+    r"\b(?:wrongly|incorrectly|mistakenly|erroneously)\s+$"
+)
 _CONCLUDED = re.compile(rf"\b(?:so|but|then|thus|therefore|hence|however|now|actually)\b,?{_SENTENCE}{{0,60}}$")
 _DOUBTED = re.compile(rf"{_SENTENCE}{{0,80}}?(?:[?？]|\bonly\s+if\b)")
 _RHETORICAL = re.compile(rf"{_SENTENCE}{{0,80}}?(?:\bwhy|\bright|\bcorrect|n['’]t it)\?")
@@ -71,7 +81,11 @@ _CORRECTED = re.compile(r"correct(?:ion|ed)|revis|updat")
 _NEXT_QUESTION = re.compile(
     r"\n[ \t>#*_]{0,8}(?:question|q|problem|exercise|example)[ \t]*\d{0,4}[*_]{0,2}[:.]|<\|(?:im_|eot|end|start|user|"
     r"assistant)|</s>|\[/?inst\]|"
-    r"\n(?:user|human|assistant)[ \t]*:"
+    r"\n(?:user|human|assistant)[ \t]*:|\n#{1,6}[ \t]*(?:instructions?|input|user|human)\b[ \t]*:?[ \t]*(?=\n)"
+)
+_NEXT_TURN = re.compile(
+    r"<\|(?:im_|eot|start|user|assistant)|\n(?:user|human)[ \t]*:|"
+    r"\n#{1,6}[ \t]*(?:instructions?|input|user|human)\b[ \t]*:?[ \t]*(?=\n)"
 )
 
 
@@ -87,12 +101,18 @@ def cut_next_question(low: str) -> int:
     return match.start() if match else len(low)
 
 
+def cut_next_turn(low: str) -> int:
+    """Where a turn of somebody else begins; the length of the text where there is none."""
+    match = _NEXT_TURN.search(low, 1)
+    return match.start() if match else len(low)
+
+
 def weigh(low: str, start: int, end: int) -> int:
     """2 for a statement at start..end that stands; 1 for one only supposed; 0 for one denied, doubted or taken back."""
     before, after = low[max(0, start - 200) : start], low[end : end + 120]
     if _TAKEN_BACK.match(after) or (_DOUBTED.match(after) and not _RHETORICAL.match(after)):
         return 0
-    denied, supposed = _DENIED.search(before), _SUPPOSED.search(before)
+    denied, supposed = _DENIED.search(before), _SUPPOSED.search(before) or _OTHERS.search(before)
     if denied is not None and not _concluded(before, denied.start()):
         return 0
     if supposed is not None and not _concluded(before, supposed.start()):

@@ -226,7 +226,46 @@ HEDGED: list[Case] = [
     (CITIES, "Harry met Rosemary.", ""),
 ]
 
-ALL = {"plain": PLAIN, "synonyms": SYNONYMS, "settled": SETTLED, "hedged": HEDGED}
+YNU = ("yes", "no", "unknown")
+TRUE_UNKNOWN = ("true", "false", "unknown")
+SENTIMENT = ("positive", "negative")
+
+DENIED: list[Case] = [  # 'not X, but Y', 'Y, not X', and turns of somebody else
+    (NLI, "The answer is not entailment, but neutral.", "neutral"),
+    (NLI, "The answer is not entailment but neutral.", "neutral"),
+    (NLI, "not entailment; it is neutral", "neutral"),
+    (NLI, "The answer is not entailment; it is neutral.", "neutral"),
+    (NLI, "The answer is neutral, not entailment.", "neutral"),
+    (NLI, "The label is not contradiction but entailment.", "entailment"),
+    (NLI, r"\boxed{not entailment}", ""),
+    (NLI, r"\boxed{\text{not entailment}}", ""),
+    (NLI, "The answer is not entailment.", ""),
+    (NLI, "The answer is not neutral.", ""),
+    (TRUE_UNKNOWN, "The answer is not true but unknown.", "unknown"),
+    (TRUE_UNKNOWN, "The statement is not true but unknown.", "unknown"),
+    (TRUE_UNKNOWN, "The answer is not false but true.", "true"),
+    (YNU, "not yes but unknown", "unknown"),
+    (YNU, "The answer is yes, no doubt.", "yes"),
+    (YN, "The answer is yes, no doubt.", "yes"),
+    (YN, "The answer is yes, without doubt.", "yes"),
+    (YN, "The answer is yes, no question about it.", "yes"),
+    (YN, "The answer is yes or no.", ""),
+    (YN, "No, that is not the case.", "no"),
+    (YN, "No, that is not right. Yes.", "yes"),
+    (TFU, "It's true that Bonnie is a student, but nothing follows.", ""),
+    (TFU, "It's not true.", "False"),
+    (SENTIMENT, "The sentiment is positive, not negative.", "positive"),
+    (SENTIMENT, "The sentiment is not positive but negative.", "negative"),
+    (SENTIMENT, "The sentiment is negative.", "negative"),
+    (("true", "false", "uncertain"), "It can neither be shown true nor false.", "uncertain"),
+    (TFU, "It can neither be proved true nor be proved false.", "Uncertain"),
+    (TFU, "The answer is True.\n\nHuman: And the next one?\nAssistant: The answer is False.", "True"),
+    (TFU, "The answer is True.\nUser: And the next one?\nAssistant: The answer is False.", "True"),
+    (TFU, "The answer is True.\n\n### Instruction\nThe next one.\n\n### Response\nFalse", "True"),
+    (TFU, "The answer is True.<|im_start|>user\nThe next?<|im_start|>assistant\nThe answer is False.", "True"),
+]
+
+ALL = {"denied": DENIED, "plain": PLAIN, "synonyms": SYNONYMS, "settled": SETTLED, "hedged": HEDGED}
 
 SETS = (TFU, TF, YN, NLI, VALID, FEVER, PROOF, ENTAILED)
 STYLES = [
