@@ -165,9 +165,8 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
     if done.changes or last is None:
         return layer, True
     if (last.grader_version, last.tasks) == (layer.grader_version, layer.tasks):
-        return replace(
-            layer, number=last.number, created=last.created, verified=layer.created, changes=_kept(last, done.run)
-        ), False
+        kept = _kept(last, done.run)
+        return replace(layer, number=last.number, created=last.created, verified=layer.created, changes=kept), False
     return (layer, True) if _adds(layer, layers, done.run) else (None, False)
 
 
