@@ -159,8 +159,8 @@ class _Counts:
         where = f"{sample.task.name}/{sample.question_id}"
         if sample.index >= MAX_SAMPLES:
             raise SourceError(
-                f"sample {sample.index} of {where} is beyond the {MAX_SAMPLES:,} that a question may have; wanted numbers from 0. "
-                f"Number the samples of each question anew."
+                f"sample {sample.index} of {where} is beyond the {MAX_SAMPLES:,} that a question may have; wanted 0, 1 "
+                f"and on. Number the samples of each question anew."
             )
         bits = task.samples.get(sample.question_id, 0)
         if not bits:
