@@ -123,9 +123,12 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout this package runs from; None for an installed package."""
+    """The commit of the checkout this package runs from; None for an installed package, and where there is no git."""
     folder = Path(__file__).resolve().parents[1]
     if not (folder / ".git").exists():
         return None
-    done = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
     return done.stdout.strip() or None

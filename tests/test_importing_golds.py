@@ -25,6 +25,14 @@ OPTIONS = ("iron", "salt", "glass")
         (("(B)",), "choice", "B"),
         (("salt",), "choice", "B"),
         (("2",), "choice", "C"),
+        (("$x=\\boxed{3}$ or $x=\\boxed{4}$",), "math", "3, 4"),
+        (("So $x = \\boxed{3}$ and $y = \\boxed{4}$.",), "math", "3, 4"),
+        (("\\boxed{5",), "math", "\\boxed{5"),
+        (("1",), "choice", "B"),
+        (("1.",), "choice", "B"),
+        (("(1)",), "choice", "B"),
+        (("**1**",), "choice", "B"),
+        (("\\boxed{1}",), "choice", "B"),
         (("#### 42",), "exact", "#### 42"),
     ],
 )
@@ -48,6 +56,23 @@ def test_a_gold_that_is_none_of_the_options_names_the_question() -> None:
         read_gold(("copper",), "choice", OPTIONS, "t/0")
     with pytest.raises(SourceError, match="names none"):
         read_gold(("3",), "choice", OPTIONS, "t/0")  # counted from 0, there are 0, 1 and 2
+    for gold in ("3.", "-1", "1.0", "9" * 5000):
+        with pytest.raises(SourceError, match="names none"):
+            read_gold((gold,), "choice", OPTIONS, "t/0")
+
+
+@pytest.mark.parametrize("text", ["(" * 1_000_000, "\\a" * 500_000, "1" * 1_000_000, "(1" * 500_000], ids=len)
+def test_a_megabyte_of_a_choice_takes_no_time(text: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(SourceError, match="names none"):
+        read_gold((text,), "choice", OPTIONS, "t/0")
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize(("gold", "options"), [("1.", ("1", "2")), ("1", ("1.", "2.")), ("1", ("$1$", "$2$"))])
+def test_a_number_among_marked_numbers_is_ambiguous_too(gold: str, options: tuple[str, ...]) -> None:
+    with pytest.raises(SourceError, match="may be an option's text or its place"):
+        read_gold((gold,), "choice", options, "t/0")
 
 
 def test_a_number_among_numbers_is_ambiguous_and_never_guessed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, survey
 from raml_eval.plan import select_questions
 from raml_eval.types import Question
-from tests.imports import FIXTURES, line, write_log
+from tests.imports import FIXTURES, import_lines, line, write_log
 
 
 def look(tmp_path: Path, lines: list[dict[str, Any]], **settings: Any) -> Survey:
@@ -24,7 +25,7 @@ def test_samples_questions_model_and_budget(tmp_path: Path) -> None:
     found = look(tmp_path, [line(question_id=q, completion="x") for q in "abc" for _ in range(2)])
     assert (found.n_samples, found.n_total, found.model, found.budget) == (2, 6, "demo/m", "off")
     assert [id_.partition("-")[0] for id_ in found.tasks["sums"].samples] == ["a", "b", "c"]
-    assert not found.opened
+    assert found.opened == []
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,26 @@ def test_whether_the_prompts_open_the_thinking(
     completions: list[str], settings: dict[str, Any], budget: Any, opened: bool, n_open: int, tmp_path: Path
 ) -> None:
     found = look(tmp_path, [line(completion=text) for text in completions], **settings)
-    assert (found.budget, found.opened, found.n_open) == (budget, opened, n_open)
+    assert (found.budget, found.opened, found.n_open) == (budget, ["sums"] if opened else [], n_open)
+
+
+def test_each_task_decides_for_itself_whether_its_prompts_open_the_thinking(tmp_path: Path) -> None:
+    plain = [line(task="plain", question_id=str(n)) for n in range(95)]
+    thinky = [line(task="thinky", question_id=str(n), completion="hm</think>\\boxed{4}") for n in range(5)]
+    thinky.append(line(task="thinky", question_id="9", completion="hm, \\boxed{4}"))
+    found = look(tmp_path, [*plain, *thinky])
+    assert (found.budget, found.opened, found.n_open) == ("unlimited", ["thinky"], 1)
+    assert look(tmp_path, [*plain, *thinky], opened=True).n_open == 96
+    run = import_lines(tmp_path, [*plain, *thinky])
+    solved = [(record.key.task, record.status.value) for record in run.records]
+    assert Counter(solved) == {("plain", "correct"): 95, ("thinky", "correct"): 5, ("thinky", "unfinished"): 1}
+    assert run.manifest["imported"]["opened"] == ["thinky"]
 
 
 def test_a_prompt_that_ends_in_the_opener_decides_for_itself_alone(tmp_path: Path) -> None:
     lines = [line(question_id="a", prompt="2+2?<think>\n", completion="so 4"), line(question_id="b", completion="4")]
     found = look(tmp_path, lines)
-    assert (found.budget, found.opened) == ("unlimited", False)
+    assert (found.budget, found.opened) == ("unlimited", [])
 
 
 def test_a_prompt_that_ends_the_thinking_leaves_nothing_to_open(tmp_path: Path) -> None:
@@ -59,7 +73,7 @@ def test_a_prompt_that_ends_the_thinking_leaves_nothing_to_open(tmp_path: Path) 
         for n in range(9)
     ]
     found = look(tmp_path, lines)
-    assert (found.budget, found.opened, found.n_open) == ("off", False, 0)
+    assert (found.budget, found.opened, found.n_open) == ("off", [], 0)
     assert look(tmp_path, lines, opened=True).n_open == 0
 
 
@@ -105,6 +119,12 @@ def test_a_question_that_lacks_samples_keeps_the_number_of_the_others(tmp_path: 
 def test_a_sample_that_stands_twice(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"sample 0 of sums/a-\w+ stands twice"):
         look(tmp_path, [line(sample=0), line(sample=0)])
+
+
+@pytest.mark.parametrize("index", [1_000_000, 10**12, 10**30])
+def test_a_sample_beyond_all_numbers_is_one_error(index: int, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=rf"sample {index} of sums/a-\w+ is beyond the 1,000,000"):
+        look(tmp_path, [line(sample=index)])
 
 
 def test_the_limit_is_the_subset_of_a_run(tmp_path: Path) -> None:

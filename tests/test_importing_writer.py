@@ -298,3 +298,12 @@ def test_hostile_completions_are_graded_and_kept(tmp_path: Path) -> None:
 def test_questions_stand_in_the_order_of_the_log(tmp_path: Path) -> None:
     run = import_lines(tmp_path, [line(question_id=str(q), sample=s) for s in range(2) for q in (2, 1, 0)])
     assert [key[1].partition("-")[0] for key in run.questions] == ["2", "1", "0"]
+
+
+def test_a_gold_in_several_boxes_is_met_by_the_same_solution(tmp_path: Path) -> None:
+    both = "$x=\\boxed{3}$ or $x=\\boxed{4}$"
+    run = import_lines(tmp_path, [line(target=both, completion=text) for text in (both, "\\boxed{3, 4}", "\\boxed{4}")])
+    assert {record.target for record in run.records} == {"3, 4"}
+    assert sorted((record.key.index, record.status) for record in run.records) == [
+        (0, Status.CORRECT), (1, Status.CORRECT), (2, Status.INCORRECT)
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,43 @@ def test_resume_after_regrade_and_regrade_after_resume(tmp_path: Path, monkeypat
     assert final.records == mixed.records
     assert len(final.records) == 2 * 3 * 3 * 3
     assert "several graders" not in cli("report", path).stdout
+
+
+def test_verifying_does_not_give_a_sample_drawn_anew_its_old_change_back(tmp_path: Path) -> None:
+    asked = [HALF, DAY]
+    path = store_run(tmp_path / "run", asked, [Drawn("Monday", question=1), Drawn(r"\boxed{0.5}")])
+    layer = again(path).layer
+    assert layer is not None
+    layer.write_bytes(layer.read_bytes().replace(b'"status":"correct"', b'"status":"timeout"'))  # the machine was busy
+    assert statuses(path) == ["timeout", "timeout"]
+    samples = path / "samples.jsonl"
+    samples.write_bytes(samples.read_bytes().splitlines(keepends=True)[1])
+    graded = Grade(Status.CORRECT, "Monday", "last line", "identical")
+    store_run(path, asked, [Drawn("Monday", graded, question=1)], version=GRADER_VERSION)
+    assert statuses(path) == ["timeout", "correct"]
+    again(path)
+    assert statuses(path) == ["correct", "correct"]
+    again(path)
+    assert statuses(path) == ["correct", "correct"]
+    assert read_run(path).grader_versions == (GRADER_VERSION,)
+
+
+@pytest.mark.parametrize("redrawn", [r"\boxed{0.5}", r"\boxed{1/2}"])
+def test_a_verified_layer_covers_what_was_drawn_anew_and_drops_its_old_change(tmp_path: Path, redrawn: str) -> None:
+    path = store_run(tmp_path / "run", [HALF], [Drawn(r"\boxed{0.5}")])
+    again(path)
+    (layer,) = read_layers(path)
+    (change,) = layer.changes.values()
+    (path / "samples.jsonl").write_bytes(b"")
+    kept = replace(change.grade, answer=redrawn[7:-1])
+    store_run(path, [HALF], [Drawn(redrawn, kept if redrawn != r"\boxed{0.5}" else change.grade)], version="an old one")
+    assert read_run(path).grader_versions == ("an old one",)
+    done = again(path)
+    if not done.changes:
+        (layer,) = read_layers(path)
+        assert (layer.changes, layer.n_sittings, layer.verified is not None) == ({}, 2, True)
+    assert read_run(path).grader_versions == (GRADER_VERSION,)
+    assert statuses(path) == ["correct"]
 
 
 def test_compare_warns_of_different_graders(tmp_path: Path) -> None:

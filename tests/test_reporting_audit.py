@@ -150,6 +150,11 @@ def test_two_signs_on_one_answer_are_one_finding(tmp_path: Path) -> None:
     assert finding.suspicion == pytest.approx(1 - (1 - 0.23) * (1 - 0.7))
 
 
+def test_its_own_command_is_code_in_markdown(tmp_path: Path) -> None:
+    run = read_run(store_run(tmp_path / "run", [ask(0, "2")], [Drawn("x")]))
+    assert "; `raml-eval show` prints" in render_audit(audit_run(with_classes(run)), "markdown")
+
+
 def test_the_command_prints_every_form_and_no_escapes(tmp_path: Path) -> None:
     hostile = "\x1b[2J\x9b31m\u202e so it is 12\x07 \ud800"
     path = store_run(tmp_path / "run", [ask(0, "12")], [Drawn(hostile, given("no_answer", None))])

@@ -82,6 +82,27 @@ def test_csv_is_the_tidy_frame() -> None:
     assert {row["k"] for row in rows} == {"", "4"}
 
 
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_text_of_a_csv_is_a_formula(first: str) -> None:
+    name = f'{first}HYPERLINK("http://x","a")'
+    run = make_run(by_row(lambda row: row % 5), name=name, model=name, limit=10)
+    base = make_run(by_row(lambda row: 4), name="base", model="base", limit=10)
+    rows = list(csv.reader(io.StringIO(render_report([run], format="csv", base=base), newline="")))
+    texts = [cell for row in rows for cell in row if not re.fullmatch(r"-?[\d.]+(e-?\d+)?", cell)]
+    assert f"'{name}" in texts
+    assert not [text for text in texts if text.startswith(first)]
+    gains = [
+        float(row[list(COLUMNS).index("value")]) for row in rows[1:] if row[list(COLUMNS).index("metric")].startswith("gain")
+    ]
+    assert any(gain < 0 for gain in gains)  # a negative number stays one
+
+
+def test_a_command_of_ours_is_code_in_markdown_and_nothing_else_is() -> None:
+    assert escape_markdown("see `raml-eval show`; `<b>`") == "see `raml-eval show`; \\`&lt;b&gt;\\`"
+    assert escape_markdown("`raml-eval regrade --timeout SECONDS`.") == "`raml-eval regrade --timeout SECONDS`."
+    assert escape_markdown("`raml-eval x|y`") == "\\`raml-eval x\\|y\\`"
+
+
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [

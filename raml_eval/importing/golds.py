@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from raml_eval.errors import SourceError, TaskError
-from raml_eval.grading.boxes import last_box
+from raml_eval.grading.boxes import final_boxes
 from raml_eval.grading.choice import LETTERS, gold_letter
 from raml_eval.grading.rules import quick_decision
 
+# A number and no word: 1, 1., (1), **1**, \boxed{1}. A sign makes it another number, which is no place.
+_NUMBER = re.compile(r"(?:\\[a-z]*|[^\w+\\-])*(\d+)(?:\\[a-z]*|[^\w+\\-])*")
 NO_TARGET = "no target"
 SEVERAL = "several targets"
 
@@ -16,9 +19,9 @@ SEVERAL = "several targets"
 def read_gold(targets: Sequence[str], kind: str, options: Sequence[str], where: str) -> tuple[str, str]:
     """The gold and "", or "" and the reason why the question has none that can be graded: NO_TARGET or SEVERAL.
 
-    Of a worked solution in math, the gold is what follows its last line's ####, or stands in its last box. A choice's gold
-    becomes a letter; a number that is no option's text counts them from 0. Raises SourceError for a gold that does not fit
-    the kind of grading.
+    Of a worked solution in math, the gold is what follows its last line's ####, or stands in its last boxes, joined as an
+    answer's are. A choice's gold becomes a letter; a number counts the options from 0. Raises SourceError for a gold that
+    does not fit the kind of grading, and for a number where an option is one too.
     """
     distinct = list(dict.fromkeys(text for target in targets if (text := target.strip())))
     if len(distinct) != 1:
@@ -37,19 +40,21 @@ def read_gold(targets: Sequence[str], kind: str, options: Sequence[str], where: 
 
 def _read_solution(gold: str) -> str:
     _, marked, answer = gold.rpartition("\n")[2].rpartition("####")
-    return (answer.strip() if marked else "") or last_box(gold) or gold
+    return (answer.strip() if marked else "") or ", ".join(final_boxes(gold) or ()) or gold
 
 
 def _read_letter(gold: str, options: Sequence[str], where: str) -> str:
-    if gold.isdecimal() and any(option.strip().isdecimal() for option in options):
+    found = _NUMBER.fullmatch(gold)
+    if found is None:
+        return gold_letter(gold, options) or gold
+    number = found[1]
+    if any(_NUMBER.fullmatch(option) for option in options):
         raise SourceError(
             f"{where}: the target {gold!r} may be an option's text or its place among {', '.join(options)[:80]}; wanted a "
             f"letter. Write such a task as jsonl with letters, or leave it out with --task."
         )
-    if gold.isdecimal() and int(gold) < len(options):
-        return LETTERS[int(gold)]
-    if gold.isdecimal():
+    if len(number) > 9 or int(number) >= len(options):
         raise SourceError(
             f"{where}: the target {gold!r} names none of the {len(options)} options, which count from 0. Mend the log."
         )
-    return gold_letter(gold, options) or gold
+    return LETTERS[int(number)]

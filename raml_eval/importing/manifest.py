@@ -110,7 +110,7 @@ def _build_imported(source: Source, survey: Survey) -> dict[str, Any]:
         "files": [{"name": path.name, "sha256": _digest(path)} for path in source.files],
         "tasks": {task.grading.name: task.facts.name for task in survey.tasks.values()},
         "hides_thinking": source.hides_thinking,
-        "opened": survey.opened,
+        "opened": [survey.tasks[name].grading.name for name in survey.opened],
         "n_open": survey.n_open,
         "n_sealed": survey.n_sealed,
         "left_out": survey.left_out,

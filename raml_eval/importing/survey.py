@@ -18,6 +18,7 @@ from raml_eval.types import Budget, Question
 
 # Where a chat template opens the thinking, completions only end it; a rare one may do so for another reason.
 OPENED_SHARE = 0.05
+MAX_SAMPLES = 1_000_000  # of a question; a number beyond it is another thing, and would need a bit for each one below
 
 
 @dataclass(slots=True)
@@ -30,22 +31,24 @@ class TaskSurvey:
     left_out: dict[str, str] = field(default_factory=dict)
     guessing: list[float] = field(default_factory=list)  # the chance of a guess, for each question with options
     n_available: int = 0
+    n: int = 0  # samples that did not fail over there
+    ended: int = 0  # completions that end a thinking which they did not open
+    plain: int = 0  # completions that are unfinished where the prompt opens the thinking, and answers where it does not
+    opened: bool = False
 
 
 @dataclass(slots=True)
 class Survey:
     """What an import writes: the tasks by their names there, the samples of each question up to n_samples.
 
-    opened: the prompts open the thinking. n_open counts completions that only for that are unfinished, n_sealed those whose
-    thinking the log does not hold.
+    Of each task, opened: its prompts open the thinking. n_open counts completions that only for that are unfinished, n_sealed
+    those whose thinking the log does not hold.
     """
 
     tasks: dict[str, TaskSurvey]
     model: str
     n_samples: int
     budget: Budget
-    opened: bool
-    n_open: int
     n_sealed: int
 
     def keeps(self, sample: ImportedSample) -> bool:
@@ -57,6 +60,15 @@ class Survey:
     def n_total(self) -> int:
         mask = (1 << self.n_samples) - 1
         return sum((bits & mask).bit_count() for task in self.tasks.values() for bits in task.samples.values())
+
+    @property
+    def opened(self) -> list[str]:
+        """The tasks, by their names there, whose prompts open the thinking."""
+        return [name for name, task in self.tasks.items() if task.opened]
+
+    @property
+    def n_open(self) -> int:
+        return sum(task.plain for task in self.tasks.values() if task.opened)
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -91,6 +103,7 @@ def survey(source: Source, settings: ImportSettings) -> Survey:
     if not counts.n:
         raise SourceError(f"every sample of {source.files[0]} failed over there, so there is none to grade. Name another log.")
     for task in counts.tasks.values():
+        task.opened = task.ended > OPENED_SHARE * task.n if settings.opened is None else settings.opened
         _drop_left_out(task)
         _restrict(task, settings.limit)
     return Survey(
@@ -98,8 +111,6 @@ def survey(source: Source, settings: ImportSettings) -> Survey:
         model=_one_model(counts.models, settings),
         n_samples=_n_samples(counts.tasks, settings),
         budget=_budget(counts, settings, source.hides_thinking),
-        opened=counts.opened,
-        n_open=counts.plain if counts.opened else 0,
         n_sealed=counts.sealed,
     )
 
@@ -113,7 +124,7 @@ class _Counts:
         self.tasks: dict[str, TaskSurvey] = {}
         self.names: dict[str, None] = {}
         self.models: set[str | None] = set()
-        self.n = self.thinking = self.sealed = self.ended = self.plain = 0
+        self.n = self.thinking = self.sealed = 0
 
     def add(self, sample: ImportedSample) -> None:
         name = sample.task.name
@@ -127,11 +138,12 @@ class _Counts:
             return
         parts = split_sample(sample, opened=False)
         self.n += 1
+        task.n += 1
         self.thinking += parts.thinking is not None
-        self.ended += parts.thinking is not None and parts.closed and not parts.written
+        task.ended += parts.thinking is not None and parts.closed and not parts.written
         self.sealed += sample.sealed
-        # These count as unfinished where the others show that the prompt opens the thinking.
-        self.plain += not split_sample(sample, opened=True).closed and parts.closed
+        # These count as unfinished where the task's others show that the prompt opens the thinking.
+        task.plain += not split_sample(sample, opened=True).closed and parts.closed
 
     def _begin(self, sample: ImportedSample) -> TaskSurvey:
         grading = choose_grading(sample, self.settings, self.catalogue)
@@ -145,6 +157,11 @@ class _Counts:
 
     def _add_question(self, task: TaskSurvey, sample: ImportedSample) -> None:
         where = f"{sample.task.name}/{sample.question_id}"
+        if sample.index >= MAX_SAMPLES:
+            raise SourceError(
+                f"sample {sample.index} of {where} is beyond the {MAX_SAMPLES:,} that a question may have; wanted 0, 1 "
+                f"and on. Number the samples of each question anew."
+            )
         bits = task.samples.get(sample.question_id, 0)
         if not bits:
             options = sample.options or task.grading.options
@@ -156,12 +173,6 @@ class _Counts:
         if bits >> sample.index & 1:
             raise SourceError(f"sample {sample.index} of {where} stands twice in the log, wanted once. Name one run's log.")
         task.samples[sample.question_id] = bits | 1 << sample.index
-
-    @property
-    def opened(self) -> bool:
-        if self.settings.opened is not None:
-            return self.settings.opened
-        return self.ended > OPENED_SHARE * self.n
 
 
 def _drop_left_out(task: TaskSurvey) -> None:
@@ -212,4 +223,4 @@ def _budget(counts: _Counts, settings: ImportSettings, hides_thinking: str) -> B
         raise ConfigError("--thinking-budget is off, but the log holds thinking; wanted unlimited or a number of tokens.")
     if settings.budget is not None:
         return settings.budget
-    return "unlimited" if thinks or counts.opened or hides_thinking else "off"
+    return "unlimited" if thinks or any(task.opened for task in counts.tasks.values()) or hides_thinking else "off"

@@ -140,7 +140,7 @@ class _Import:
             self.waiting["errors"].append({**lines.key_line(key), **failed})
             self.n_failed += 1
             return
-        parts = split_sample(sample, self.found.opened)
+        parts = split_sample(sample, self.found.tasks[sample.task.name].opened)
         # null: there is no answer, and no grader is asked
         finish = sample.finish if parts.closed else None
         grade = await pool.grade_sample(question, parts.answer, finish)

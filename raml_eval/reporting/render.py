@@ -74,10 +74,12 @@ def clean(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """The text as Markdown shows it literally, in a table too."""
+    """The text as Markdown shows it literally, in a table too; a `raml-eval` command in backticks as code."""
     # An underscore within a word is literal, and a bracket is where no second one follows: those stay readable.
     safe = html.escape(clean(text), quote=False)
-    return re.sub(r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\])[(\[:]", r"\\\g<0>", safe)
+    safe = re.sub(r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\])[(\[:]", r"\\\g<0>", safe)
+    # Our own commands stay code, which of these letters is harmless whoever wrote them.
+    return re.sub(r"\\`(raml-eval [A-Za-z -]{1,60})\\`", r"`\1`", safe)
 
 
 _LATEX = {

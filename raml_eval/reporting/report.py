@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, near_names
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RAW = ("csv", "json")  # the tidy frame itself
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet begins to compute at, or skips before it does
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def render_report(
     base: StoredRun | None = None,
     allow_partial: bool = False,
 ) -> str:
-    """The report as text. format is terminal, markdown, latex, csv or json; the last two are the tidy frame itself.
+    """The report as text. format is terminal, markdown, latex, csv or json; the last two are the tidy frame itself,
+    in csv with an apostrophe before a text that a spreadsheet would compute (frame_to_csv).
 
     Raises ConfigError for an unknown template or format, MetricError for missing samples without allow_partial.
     """
@@ -54,8 +56,18 @@ def render_report(
             f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
         )
     if raw:
-        return frame.to_csv(index=False) if format == "csv" else frame_to_json(frame)
+        return frame_to_csv(frame) if format == "csv" else frame_to_json(frame)
     return render(file, format, report=build_report(runs, frame, base, short=format == "terminal"))
+
+
+def frame_to_csv(frame: pd.DataFrame) -> str:
+    """The frame as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it; numbers are as is."""
+    texts = frame.select_dtypes(exclude="number").columns
+    return frame.assign(**{name: frame[name].map(_disarm) for name in texts}).to_csv(index=False)
+
+
+def _disarm(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def frame_to_json(frame: pd.DataFrame) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
-from raml_eval.store.grades import SampleId, Verdict
-from raml_eval.store.history import read_histories, read_trajectories
+from raml_eval.store.grades import SampleId
+from raml_eval.store.history import Verdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.types import Grade, Question, SampleRecord, Trajectory
 

@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Sitting:
+    """The sitting that stored a sample: its number from 0, when it began, and its grader; "" and None where unknown."""
+
+    number: int = 0
+    started: str = ""
+    grader_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One regrading. It covers the first n_graded samples of samples.jsonl, those of tasks alone where tasks are named.
 
     changes holds the verdicts that came out differently, failed why a sample kept the verdict it had. verified is when
-    the same grader last came to the same verdicts, or None.
+    the same grader last came to the same verdicts, or None. n_sittings is how many sittings the run then had: what a later
+    one stored is not of this layer, the same answer to the same question included. Layers of before know None, and go by time.
     """
 
     number: int
@@ -51,14 +62,27 @@ class Layer:
     timeout_s: float | None = None
     failed: Mapping[SampleId, str] | None = None
     verified: str | None = None
+    n_sittings: int | None = None
 
-    def covers(self, position: int, record: SampleRecord) -> bool:
+    def covers(self, position: int, record: SampleRecord, sitting: Sitting) -> bool:
         """The record, the position-th of samples.jsonl from 0, has this layer's verdict, changed or confirmed."""
         within = position < self.n_graded and (self.tasks is None or record.key.task in self.tasks)
         if not within or (record.key, record.budget) in (self.failed or {}):
             return False
+        if (record.key, record.budget) in self.changes:
+            return self.change_for(record, sitting) is not None
+        return self._saw(sitting, self.verified or self.created)
+
+    def change_for(self, record: SampleRecord, sitting: Sitting) -> Change | None:
+        """The change of the record's verdict; None where there is none, and where the record was drawn anew since."""
         change = self.changes.get((record.key, record.budget))
-        return change is None or change.digest == answer_digest(record.answer)
+        # The same answer may have been drawn anew, and graded by a newer grader than this layer's.
+        if change is None or change.digest != answer_digest(record.answer) or not self._saw(sitting, self.created):
+            return None
+        return change
+
+    def _saw(self, sitting: Sitting, created: str) -> bool:
+        return sitting.started <= created if self.n_sittings is None else sitting.number < self.n_sittings
 
 
 def answer_digest(answer: str) -> str:
@@ -67,9 +91,16 @@ def answer_digest(answer: str) -> str:
 
 
 def layer_paths(directory: Path) -> dict[int, Path]:
-    """The files of the layers by number, the oldest first."""
-    found = {int(match[1]): path for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))}
-    return dict(sorted(found.items()))
+    """The files of the layers by number, the oldest first. Raises CorruptStore for a number written in another way."""
+    found = {path: int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))}
+    for path, number in found.items():
+        if path.name != _name(number):  # its number is also that of another file, or will be
+            raise CorruptStore(f"{path} is layer {number}, whose file is called {_name(number)}. Rename it, or move it away.")
+    return {number: path for path, number in sorted(found.items(), key=lambda pair: pair[1])}
+
+
+def _name(number: int) -> str:
+    return f"grades-{number:04}.jsonl"
 
 
 def change_of(record: SampleRecord, grade: Grade) -> Change:
@@ -82,7 +113,7 @@ def write_layer(directory: Path, layer: Layer) -> Path:
 
     The caller holds the directory's lock. Raises StoreError where it cannot be written.
     """
-    path = directory / f"grades-{layer.number:04}.jsonl"
+    path = directory / _name(layer.number)
     draft = path.with_name(f".{path.name}.draft")
     try:
         with draft.open("wb") as file:
@@ -105,6 +136,7 @@ def _layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
         "tasks": layer.tasks,
         "timeout_s": layer.timeout_s,
         "n_graded": layer.n_graded,
+        "n_sittings": layer.n_sittings,
         "n_changed": len(layer.changes),
         "n_failed": len(failed),
     }
@@ -157,6 +189,7 @@ def _read_header(number: int, header: Mapping[str, Any], changes: dict[SampleId,
         timeout_s=None if header["timeout_s"] is None else float(header["timeout_s"]),
         failed=failed,
         verified=header["verified"],
+        n_sittings=None if header.get("n_sittings") is None else int(header["n_sittings"]),
     )
 
 
@@ -167,20 +200,20 @@ def _spoilt(path: Path, reason: str) -> CorruptStore:
     )
 
 
-def apply_layers(records: Iterable[SampleRecord], layers: Sequence[Layer]) -> tuple[SampleRecord, ...]:
-    """The records with their last verdicts. A change of an answer that has been drawn anew since is left out."""
-    last: dict[SampleId, Change] = {}
-    for layer in layers:
-        last |= layer.changes
-    if not last:
-        return tuple(records)
-    return tuple(_applied(record, last.get((record.key, record.budget))) for record in records)
+def apply_layers(
+    records: Iterable[SampleRecord], layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
+) -> tuple[SampleRecord, ...]:
+    """The records, in the order of samples.jsonl, with their last verdicts. One drawn anew keeps what it was stored with."""
+    records = tuple(records)
+    newest = [layer for layer in reversed(layers) if layer.changes]
+    if not newest:
+        return records
+    return tuple(map(partial(_applied, newest), records, stored_by(sittings, len(records))))
 
 
-def _applied(record: SampleRecord, change: Change | None) -> SampleRecord:
-    if change is None or change.digest != answer_digest(record.answer):
-        return record
-    return replace(record, grade=change.grade)
+def _applied(newest: Sequence[Layer], record: SampleRecord, sitting: Sitting) -> SampleRecord:
+    change = next((change for layer in newest if (change := layer.change_for(record, sitting))), None)
+    return record if change is None else replace(record, grade=change.grade)
 
 
 def grader_versions(
@@ -189,46 +222,19 @@ def grader_versions(
     """The graders whose verdicts stand, as far as they are known, sorted; records are in the order of samples.jsonl."""
     found: set[str] = set()
     newest = list(reversed(layers))
-    stored = _stored_by(sittings, len(records))
-    for position, record in enumerate(records):
-        layer = next((layer for layer in newest if layer.covers(position, record)), None)
-        version = layer.grader_version if layer else stored[position]
+    for position, (record, sitting) in enumerate(zip(records, stored_by(sittings, len(records)), strict=True)):
+        layer = next((layer for layer in newest if layer.covers(position, record, sitting)), None)
+        version = layer.grader_version if layer else sitting.grader_version
         if version is not None:
             found.add(version)
     return tuple(sorted(found))
 
 
-def _stored_by(sittings: Sequence[Mapping[str, Any]], n_records: int) -> list[str | None]:
-    """The grader version of the sitting that stored each record; sittings store one after the other."""
-    versions: list[str | None] = [None] * n_records
-    for sitting in sittings:  # a later sitting overwrites the rest that an earlier, killed one left open
-        before = sitting.get("samples_before", 0)
-        if "grader_version" in sitting:
-            versions[before:] = [str(sitting["grader_version"])] * max(0, n_records - before)
-    return versions
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One verdict in the history of a sample: by which grader, when (None: when it was stored), and what it said."""
-
-    grader_version: str | None
-    created: str | None
-    grade: Grade
-    error: str = ""
-
-
-def verdict_history(
-    position: int, record: SampleRecord, layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
-) -> list[Verdict]:
-    """Every verdict on a record of samples.jsonl, the oldest first; its own is the one that it was stored with."""
-    version = _stored_by(sittings, position + 1)[position]
-    history = [Verdict(version, None, record.grade)]
-    for layer in layers:
-        sample = (record.key, record.budget)
-        if reason := (layer.failed or {}).get(sample):
-            history.append(Verdict(layer.grader_version, layer.created, history[-1].grade, reason))
-        elif layer.covers(position, record):
-            grade = layer.changes[sample].grade if sample in layer.changes else history[-1].grade
-            history.append(Verdict(layer.grader_version, layer.created, grade))
-    return history
+def stored_by(sittings: Sequence[Mapping[str, Any]], n_records: int) -> list[Sitting]:
+    """The sitting that stored each record; sittings store one after the other."""
+    found = [Sitting()] * n_records
+    for number, sitting in enumerate(sittings):  # a later sitting overwrites the rest that an earlier, killed one left open
+        before, version = sitting.get("samples_before", 0), sitting.get("grader_version")
+        stored = Sitting(number, str(sitting.get("started", "")), None if version is None else str(version))
+        found[before:] = [stored] * max(0, n_records - before)
+    return found

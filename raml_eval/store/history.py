@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from raml_eval.store import lines
-from raml_eval.store.grades import SampleId, Verdict, read_layers, verdict_history
+from raml_eval.store.grades import Layer, SampleId, read_layers, stored_by
 from raml_eval.store.journal import corrupt, read_lines
 from raml_eval.store.manifest import read_manifest, sittings
-from raml_eval.types import Trajectory
+from raml_eval.types import Grade, SampleRecord, Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One verdict in the history of a sample: by which grader, when (None: when it was stored), and what it said."""
+
+    grader_version: str | None
+    created: str | None
+    grade: Grade
+    error: str = ""
+
+
+def verdict_history(
+    position: int, record: SampleRecord, layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
+) -> list[Verdict]:
+    """Every verdict on a record of samples.jsonl, the oldest first; its own is the one that it was stored with."""
+    sitting = stored_by(sittings, position + 1)[position]
+    history = [Verdict(sitting.grader_version, None, record.grade)]
+    for layer in layers:
+        sample = (record.key, record.budget)
+        if reason := (layer.failed or {}).get(sample):
+            history.append(Verdict(layer.grader_version, layer.created, history[-1].grade, reason))
+        elif layer.covers(position, record, sitting):
+            grade = layer.changes[sample].grade if sample in layer.changes else history[-1].grade
+            history.append(Verdict(layer.grader_version, layer.created, grade))
+    return history
 
 
 @contextmanager

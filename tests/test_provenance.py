@@ -1,0 +1,17 @@
+"""Where a run came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from raml_eval import provenance
+
+
+def test_without_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / ".git").mkdir(parents=True)
+    monkeypatch.setattr(provenance, "__file__", str(checkout / "raml_eval" / "provenance.py"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert provenance.git_commit() is None
