@@ -28,9 +28,8 @@ def test_the_task_of_the_page_passes_the_check_and_runs(tmp_path: Path) -> None:
     assert check_tasks([tmp_path / "mine"]) == []
     out = tmp_path / "run"
     run = raml_eval.evaluate(model="pocket", backend="fake", tasks="sums", task_path=[tmp_path / "mine"], samples=1, out=out)
-    questions = [json.loads(line) for line in (out / "questions.jsonl").read_text().splitlines()]
-    assert [question["gold"] for question in questions] == ["42", "4.5"]
-    assert questions[0]["prompt"].endswith("Put the answer into \\boxed{}.")
+    questions = raml_eval.load_run(out).questions.values()
+    assert [question.gold for question in questions] == ["42", "4.5"]
     assert len(run.samples()) == 2
 
 
@@ -43,4 +42,4 @@ def test_a_grader_accepts_the_gold_of_its_row(grader: GraderKind) -> None:
     row = json.loads(ROWS[grader].replace("\\|", "|"))
     options = ("true", "false", "uncertain") if grader == "label" else tuple(row.get("options", ()))
     answer = row["answer"] if grader in ("bracket", "grid") else rf"So the answer is \boxed{{{row['answer']}}}."
-    assert grade(answer, row["answer"], grader=grader, options=options).status is Status.CORRECT
+    assert grade(row["answer"], answer, grader, options).status is Status.CORRECT

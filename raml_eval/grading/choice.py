@@ -25,6 +25,7 @@ _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00
 _LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
 _LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
+_OF_TRUTH = re.compile(r"[\s*_\"“(]*(?:true|false|yes|no)\b")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
@@ -64,12 +65,20 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
         return None if value is None else (value, place.end)
 
     formal = sorted([*formal_places(text), *_line_places(text, texts)], key=place_order, reverse=True)
+    # Beside a letter, 'it is true that ...' speaks of the matter and does not choose the option True.
+    by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
+
+    def weakly(place: Place) -> tuple[str, int] | None:
+        if texts.are_words_of_truth and not by_text and _OF_TRUTH.match(low, place.at):
+            return None
+        return read_weak(text, place, texts)
+
     found = settle(low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read)
     if found is None or found.value == HEDGE or CHANGE.search(low, found.end):
-        weak = settle(low, weak_places(text, low, found.end if found else 0), lambda place: read_weak(text, place, texts))
+        weak = settle(low, weak_places(text, low, found.end if found else 0), weakly)
         if weak is not None and (found is None or weak.value != HEDGE):
             found = weak if found is None or found.value == HEDGE or CHANGE.search(low[found.end : weak.end]) else found
-    if found is None and texts.are_words_of_truth and _BY_LETTER.search(text) is None:
+    if found is None and by_text:
         named = extract_label(text, texts.texts)
         if named.answer is not None:
             return Extraction(texts.letters[texts.texts.index(named.answer)], named.rule)

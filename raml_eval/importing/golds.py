@@ -40,7 +40,7 @@ def read_gold(targets: Sequence[str], kind: str, options: Sequence[str], where: 
 
 def _read_solution(gold: str) -> str:
     _, marked, answer = gold.rpartition("\n")[2].rpartition("####")
-    return (answer.strip() if marked else "") or ", ".join(final_boxes(gold) or ()) or gold
+    return (answer.strip() if marked else "") or ", ".join(final_boxes(gold)[1]) or gold
 
 
 def _read_letter(gold: str, options: Sequence[str], where: str) -> str:
