@@ -51,7 +51,10 @@ _OTHERS = re.compile(
     r"\b(?:errors?|mistakes?|traps?|pitfalls?)\s+(?:\w+\s+){0,2}to\s+(?:\w+\s+)?$|"
     r"\b(?:wrongly|incorrectly|mistakenly|erroneously)\s+$"
 )
-_CONCLUDED = re.compile(rf"\b(?:so|but|then|thus|therefore|hence|however|now|actually)\b,?{_SENTENCE}{{0,60}}$")
+_CONCLUDED = re.compile(
+    rf"\b(?:so|but|then|thus|therefore|hence|however|now|actually)\b,?{_SENTENCE}{{0,60}}$|"
+    rf"(?:因此|所以|因而|故而|综上|綜上|总之|總之|但是?|然而){_SENTENCE}{{0,60}}$"
+)
 _DOUBTED = re.compile(rf"{_SENTENCE}{{0,80}}?(?:[?？]|\bonly\s+if\b)")
 _RHETORICAL = re.compile(rf"{_SENTENCE}{{0,80}}?(?:\bwhy|\bright|\bcorrect|n['’]t it)\?")
 _IF = re.compile(r"[\s*_,)]{1,4}(?:if|unless|provided|in case)\b")

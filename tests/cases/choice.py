@@ -943,6 +943,8 @@ REMARKS: list[Case] = [  # a remark about others behind a settled answer, and a 
     (CITIES, "Die Antwort ist nicht A sondern B.", "B"),
     (CITIES, "Die Antwort ist nicht A, sondern B.", "B"),
     (CITIES, "La respuesta no es A sino B.", "B"),
+    (CITIES, '"并非所有城市都是首都"等价于"有些城市不是首都",因此答案是 B。', "B"),
+    (CITIES, "并非答案是 B。", ""),
     (TRUE_FALSE, "B is the right one. It is true.", "B"),
     (TRUE_FALSE, "The answer is B. It is true that cats exist.", "B"),
     (TRUE_FALSE, "B. It is true that no cats fly.", ""),
