@@ -80,6 +80,13 @@ def test_only_shared_questions_and_budgets_count() -> None:
     assert any("left out" in note and "pocket_sort at unlimited" in note for note in found.notes)
 
 
+def test_what_no_run_has_is_not_called_left_out() -> None:
+    """One run alone has a task, the other alone a budget: nobody drew the one at the other."""
+    base = make_run(by_row(lambda row: row % 4), name="base", tasks={"one": "in_domain", "two": "in_domain"}, budgets=(16,))
+    new = make_run(by_row(lambda row: row % 4), name="new", tasks={"one": "in_domain"}, budgets=(16, 64))
+    assert "left out, since only one run has it: two at 16, one at 64" in compare_runs(base, new).notes
+
+
 @pytest.mark.parametrize(
     ("new", "message"),
     [

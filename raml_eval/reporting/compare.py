@@ -182,12 +182,9 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
         shared = next(cell.n_questions for cell in cells if cell.task == task)
         if shared < max(sizes):
             notes.append(f"{task}: {shared} questions are shared, of {sizes[0]} in {base.name} and {sizes[1]} in {new.name}")
-    left_out = [
-        f"{task} at {budget_label(budget)}"
-        for task in dict.fromkeys([*base.tasks, *new.tasks])
-        for budget in dict.fromkeys([*base.budgets, *new.budgets])
-        if (task, budget_label(budget)) not in {(cell.task, cell.budget) for cell in cells}
-    ]
+    compared = {(cell.task, cell.budget) for cell in cells}
+    drawn = dict.fromkeys((task, budget_label(budget)) for run in (base, new) for task in run.tasks for budget in run.budgets)
+    left_out = [f"{task} at {budget}" for task, budget in drawn if (task, budget) not in compared]
     if left_out:
         notes.append(f"left out, since only one run has it: {', '.join(left_out)}")
     if len({*base.grader_versions, *new.grader_versions}) > 1:
