@@ -8,7 +8,7 @@ answer classes, stands in raml_eval.majority and can be had from here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, overload
@@ -23,6 +23,7 @@ __all__ = [
     "avg_at_n",
     "g_pass_at_k",
     "maj_at_k",
+    "mean_avg_at_n",
     "mg_pass_at_k",
     "mg_pass_at_k_normalized",
     "pass_at_k",
@@ -46,6 +47,11 @@ def avg_at_n(n: Integers, c: Integers) -> float | FloatArray:
     n and c broadcast. Raises MetricError for a non-integer, a negative number or c > n.
     """
     return _elementwise(lambda n, c, _: c / n if n else math.nan, "avg@n", n, c, 1)
+
+
+def mean_avg_at_n(n: Mapping[str, int], c: Mapping[str, int]) -> float:
+    """avg@n of a task: the mean of c / n over its questions, n > 0 each; c lacks those without a correct one."""
+    return math.fsum(avg_at_n(drawn, c.get(question, 0)) for question, drawn in n.items()) / len(n)
 
 
 @overload

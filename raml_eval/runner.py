@@ -36,6 +36,7 @@ from raml_eval.types import (
     TokenIds,
     Trajectory,
 )
+from raml_eval.workers import run_workers
 
 MAX_FAILURES_IN_A_ROW = 50
 
@@ -81,13 +82,7 @@ async def run_all(session: Session, progress: Progress) -> None:
                     f"cause and run again with the same --out."
                 )
 
-    workers = [asyncio.create_task(work()) for _ in range(session.concurrency)]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    await run_workers(work, session.concurrency)
 
 
 Failure = tuple[tuple[Budget, ...], BaseException]

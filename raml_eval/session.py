@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +18,17 @@ from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import group_answers
 from raml_eval.inputs import Model, Prompts, QuestionKey
 from raml_eval.plan import Owed, plan_samples
-from raml_eval.progress import Progress
+from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
 from raml_eval.runner import Session, run_all
 from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
+from raml_eval.store.manifest import now
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.thinking import ThinkingBudget, sort_budgets
 from raml_eval.types import Question, SamplingParams
 
 # More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
-
-
-class Stopwatch:
-    """Wall-clock seconds of each part of a session."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[part] = round(self.seconds.get(part, 0.0) + time.monotonic() - started, 3)
 
 
 def run_session(config: RunConfig, quiet: bool = False) -> Path:
@@ -220,7 +204,7 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
     total = len(session.questions) * session.n_samples * len(session.budgets)
     before = len(directory.done)
     sitting = {
-        "started": provenance.now(),
+        "started": now(),
         "samples_before": before,
         "torn": directory.torn,
         "grader_version": GRADER_VERSION,
@@ -239,6 +223,6 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
             directory.write_classes(classes)
     finally:
         session.pool.close()
-        sitting |= {"ended": provenance.now(), "samples_after": progress.done, "failed": progress.errors}
+        sitting |= {"ended": now(), "samples_after": progress.done, "failed": progress.errors}
         sitting["seconds"] = dict(watch.seconds)
         directory.write_manifest()

@@ -48,6 +48,6 @@ def test_what_an_entry_must_have() -> None:
 
 
 def test_one_task_in_two_logs_is_refused() -> None:
-    refuse_twice({"a": [Path("x")], "b": [Path("y")]})
+    refuse_twice([("a", Path("x")), ("b", Path("y"))])
     with pytest.raises(SourceError, match="task a stands in 2 logs, x and y, wanted one"):
-        refuse_twice({"a": [Path("x"), Path("y")]})
+        refuse_twice([("a", Path("x")), ("a", Path("y"))])

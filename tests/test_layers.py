@@ -10,7 +10,7 @@ LAYERS = [
     ["types", "descriptions", "protocols", "errors", "config"],
     [
         "backends", "prompts", "formats", "thinking", "tasks", "grading", "store", "counts", "metrics", "majority",
-        "intervals", "progress", "plan", "weights", "lifeline",
+        "intervals", "progress", "plan", "weights", "workers", "lifeline",
     ],
     ["grouping", "importing", "inputs", "judge", "provenance", "regrade", "runner", "session", "tables"],
     ["reporting", "api"],

@@ -16,6 +16,7 @@ from raml_eval.errors import MetricError
 from raml_eval.metrics import (
     avg_at_n,
     g_pass_at_k,
+    mean_avg_at_n,
     mg_pass_at_k,
     mg_pass_at_k_normalized,
     pass_at_k,
@@ -178,6 +179,13 @@ def test_numbers_in_numbers_out_and_arrays_broadcast() -> None:
 
 def test_avg_at_n() -> None:
     np.testing.assert_array_equal(avg_at_n([8, 8, 4, 0], [0, 3, 4, 0]), [0, 0.375, 1, np.nan])
+
+
+def test_mean_avg_at_n_weighs_questions_alike() -> None:
+    assert mean_avg_at_n({"a": 4, "b": 1}, {"a": 1, "b": 1}) == 0.625
+    assert mean_avg_at_n({"a": 4, "b": 2}, {"b": 1}) == 0.25
+    with pytest.raises(MetricError):
+        mean_avg_at_n({"a": 1}, {"a": 2})
 
 
 @st.composite

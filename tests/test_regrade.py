@@ -18,7 +18,8 @@ import pytest
 
 from raml_eval.errors import ConfigError, RamlError, StoreError
 from raml_eval.grading import GRADER_VERSION
-from raml_eval.regrade import crew, regrading
+from raml_eval.grading.pool import usable_cores
+from raml_eval.regrade import crew
 from raml_eval.regrade.crew import CHUNK_ANSWERS, CHUNK_CHARACTERS, Crew, split_answers
 from raml_eval.regrade.regrading import Regrading, regrade_run
 from raml_eval.reporting.regraded import count_regraded
@@ -367,4 +368,4 @@ def test_a_killed_idle_process_is_replaced() -> None:
 
 
 def test_all_usable_cores_grade_by_default() -> None:
-    assert regrading.usable_cores() == len(os.sched_getaffinity(0))
+    assert usable_cores() == len(os.sched_getaffinity(0))

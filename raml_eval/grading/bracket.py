@@ -6,7 +6,7 @@ import re
 
 from raml_eval.grading.exact import extract_exact
 from raml_eval.grading.extract import Extraction
-from raml_eval.grading.settle import cut_next_turn, lower
+from raml_eval.grading.settle import cut_next_turn, lower, read_before
 
 LONGEST = 20_000  # characters of an answer; the longest puzzle grid takes some hundreds
 
@@ -30,10 +30,7 @@ def extract_bracket(text: str) -> Extraction:
 
     Without any: the last box, 'answer is' phrase or one-line text, without brackets around it.
     """
-    cut = cut_next_turn(lower(text))
-    if cut < len(text) and (found := _extract(text[:cut])).answer is not None:
-        return found
-    return _extract(text)
+    return read_before(cut_next_turn(lower(text)), len(text), lambda end: _extract(text[:end]))
 
 
 def _extract(text: str) -> Extraction:

@@ -15,7 +15,7 @@ from raml_eval.grading.letters import read_whole
 from raml_eval.grading.option_lines import stands_alone
 from raml_eval.grading.option_text import LETTERS, OptionTexts, option_texts
 from raml_eval.grading.places import Place, formal_places, phrase_places, place_order
-from raml_eval.grading.settle import CHANGE, HEDGE, Reading, cut_next_question, lower, settle
+from raml_eval.grading.settle import CHANGE, HEDGE, Reading, cut_next_question, lower, read_before, settle
 
 __all__ = ["LETTERS", "extract_choice", "gold_letter"]
 
@@ -42,12 +42,7 @@ def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
     text = _readable(text)
     texts = option_texts(tuple(options))
     low = lower(text)
-    cut = cut_next_question(low)
-    if cut < len(text):
-        found = _extract(text[:cut], low[:cut], texts)
-        if found.answer is not None:
-            return found
-    return _extract(text, low, texts)
+    return read_before(cut_next_question(low), len(text), lambda end: _extract(text[:end], low[:end], texts))
 
 
 def _readable(text: str) -> str:

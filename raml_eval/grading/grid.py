@@ -12,7 +12,7 @@ from typing import Any
 from raml_eval.errors import TaskError
 from raml_eval.grading.extract import Extraction
 from raml_eval.grading.loose_json import read_objects
-from raml_eval.grading.settle import cut_next_turn, lower
+from raml_eval.grading.settle import cut_next_turn, lower, read_before
 
 Grid = dict[int, dict[str, str]]  # house number -> attribute, as written -> value
 
@@ -32,10 +32,7 @@ def extract_grid(text: str) -> Extraction:
     A solution is a JSON object of houses, a list of them, or {"header": [...], "rows": [...]}, bare or under a key such as
     'solution'; read tolerantly (see loose_json). Where there is none, the last Markdown table counts.
     """
-    cut = cut_next_turn(lower(text))
-    if cut < len(text) and (found := _extract(text[:cut])).answer is not None:
-        return found
-    return _extract(text)
+    return read_before(cut_next_turn(lower(text)), len(text), lambda end: _extract(text[:end]))
 
 
 def _extract(text: str) -> Extraction:

@@ -10,7 +10,7 @@ from raml_eval.grading.extract import Extraction
 from raml_eval.grading.label_words import LETTERS, NEGATIVE, OF_ANSWERS, POSITIVE, UNKNOWN, Labels, label_words, meaning_of
 from raml_eval.grading.option_text import soft_key
 from raml_eval.grading.places import MOST, Place, formal_places, phrase_places, place_order
-from raml_eval.grading.settle import CHANGE, HEDGE, Reading, cut_next_question, lower, settle
+from raml_eval.grading.settle import CHANGE, HEDGE, Reading, cut_next_question, lower, read_before, settle
 
 _LEAD = re.compile(
     r"(?:[\s*_`$({\[<\"'“‘「『:：]|\\[(\[]|\\(?:text[a-z]*|math[a-z]*|boxed|fbox|large|bf|rm)\s*\{?|"
@@ -81,10 +81,7 @@ def extract_label(text: str, options: Sequence[str] = ()) -> Extraction:
     uncertain; 'not true' is false. Several labels are no answer.
     """
     labels, low = label_words(tuple(options)), lower(text)
-    cut = cut_next_question(low)
-    if cut < len(text) and (found := _extract(text[:cut], low[:cut], labels)).answer is not None:
-        return found
-    return _extract(text, low, labels)
+    return read_before(cut_next_question(low), len(text), lambda end: _extract(text[:end], low[:end], labels))
 
 
 def _extract(text: str, low: str, labels: Labels) -> Extraction:

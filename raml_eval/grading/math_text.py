@@ -13,7 +13,6 @@ LONGEST = 2000  # characters that are rewritten; a longer text is only stripped
 _TEXTS = r"(?:text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mathbf|mathit|mathsf|mbox|hbox|emph|rm|bf|operatorname)"
 TEXT = rf"\\{_TEXTS}\s*\{{([^{{}}]*)\}}"
 _STYLES = r"(?:mathbf|boldsymbol|bm|underline|mathit|mathrm|textbf|text|textit|[lL]arge|LARGE|[hH]uge|small)"
-_POWERS = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _TRIG = r"\\(?:sin|cos|tan|cot|sec|csc)"
 _DEGREE = r"\s*\^\s*\{?\s*(?:\\circ|o|\\text\{o\}|\\degree)\s*\}?|\s*\\degrees?(?![a-zA-Z])"

@@ -159,19 +159,21 @@ class OptionTexts:
             bool(own) and soft.startswith(own) and not re.match(r"\w|[.,]\d|\s*[*/^=+-]\s*\w", soft[len(own) :])
             for own in self.soft
         ]
-        if not any(fits):
-            return None
-        longest = max(len(own) for own, fit in zip(self.soft, fits, strict=True) if fit)
-        return self._only([fit and len(own) == longest for own, fit in zip(self.soft, fits, strict=True)]), longest
+        return self._longest(fits)
 
     def match_end(self, sentence: str) -> str | None:
         """The letter of the longest option that the sentence ends with, as a whole word."""
         soft = soft_key(sentence)
         fits = [bool(own) and soft.endswith(own) and not re.search(r"[\w.,/^+-]$", soft[: -len(own)]) for own in self.soft]
+        found = self._longest(fits)
+        return found[0] if found else None
+
+    def _longest(self, fits: list[bool]) -> tuple[str, int] | None:
+        """The letter of the longest option that fits, and its length."""
         if not any(fits):
             return None
         longest = max(len(own) for own, fit in zip(self.soft, fits, strict=True) if fit)
-        return self._only([fit and len(own) == longest for own, fit in zip(self.soft, fits, strict=True)])
+        return self._only([fit and len(own) == longest for own, fit in zip(self.soft, fits, strict=True)]), longest
 
 
 def _equal_formulas(option: str, text: str) -> bool:

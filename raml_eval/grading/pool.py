@@ -63,7 +63,7 @@ class Worker:
             self.process.stdin.write(request.encode())
         except OSError:
             self.kill()
-            raise WorkerDied(_describe_exit(self.process.returncode)) from None
+            raise WorkerDied(describe_exit(self.process.returncode)) from None
         reply = json.loads(self._read_line(limit_s))
         return bool(reply["equal"]), str(reply["decided_by"])
 
@@ -79,22 +79,33 @@ class Worker:
             chunk = os.read(self.process.stdout.fileno(), 65536)
             if not chunk:
                 self.kill()
-                raise WorkerDied(_describe_exit(self.process.returncode))
+                raise WorkerDied(describe_exit(self.process.returncode))
             line += chunk
         return line
 
     def kill(self) -> None:
         """The process is gone and its pipes are closed."""
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        end_process(self.process)
 
 
-def _describe_exit(code: int) -> str:
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """The process is killed and reaped, and its pipes are closed."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+def describe_exit(code: int) -> str:
+    """How a process of this return code ended."""
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class GradingPool:
@@ -109,7 +120,7 @@ class GradingPool:
     def __init__(
         self, workers: int | None = None, timeout_s: float = 5.0, allow_unsafe_code: bool = False, test_timeout_s: float = 10.0
     ) -> None:
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+        usable = usable_cores()
         self.workers = workers if workers is not None else max(1, min(4, usable // 2))
         self.timeout_s = timeout_s
         self.n_compared = 0  # comparisons that workers were asked for

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from raml_eval.grading.extract import Extraction
 from raml_eval.grading.places import Place
 
 HEDGE = ""  # what is read where a statement names several answers
@@ -108,6 +109,13 @@ def cut_next_turn(low: str) -> int:
     """Where a turn of somebody else begins; the length of the text where there is none."""
     match = _NEXT_TURN.search(low, 1)
     return match.start() if match else len(low)
+
+
+def read_before(cut: int, size: int, read: Callable[[int], Extraction]) -> Extraction:
+    """What read finds in a text of that size up to the cut, if that is an answer; else what it finds in all of it."""
+    if cut < size and (found := read(cut)).answer is not None:
+        return found
+    return read(size)
 
 
 def weigh(low: str, start: int, end: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,11 @@ def take(entry: Mapping[str, Any], key: str, where: str, harness: str) -> Any:
     return entry[key]
 
 
-def refuse_twice(owners: Mapping[str, Sequence[Path]]) -> None:
-    """Raises SourceError for a task that stands in several files: one of them is another run."""
+def refuse_twice(logs: Iterable[tuple[str, Path]]) -> None:
+    """Raises SourceError for a task that stands in several of the logs, each a task and its file: one is another run."""
+    owners: dict[str, list[Path]] = {}
+    for task, path in logs:
+        owners.setdefault(task, []).append(path)
     for task, paths in owners.items():
         if len(paths) > 1:
             raise SourceError(

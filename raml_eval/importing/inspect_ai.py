@@ -44,10 +44,7 @@ def open_source(path: Path) -> Source:
     if not headers:
         raise SourceError(f"{path} has no .eval or .json log of Inspect in it. Name the folder given as --log-dir.")
     logs = [_open_log(file, header) for file, header in headers.items()]
-    owners: dict[str, list[Path]] = {}
-    for log in logs:
-        owners.setdefault(log.task.name, []).append(log.path)
-    refuse_twice(owners)
+    refuse_twice((log.task.name, log.path) for log in logs)
     return Source(
         harness=HARNESS,
         version=" and ".join(sorted({log.version for log in logs if log.version})),

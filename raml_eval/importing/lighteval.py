@@ -47,10 +47,7 @@ def open_source(path: Path) -> Source:
     results = {file: _results_of(file) for file in files}
     heads = {found: as_object(read_json(found), str(found)) for found in dict.fromkeys(results.values()) if found is not None}
     logs = [_open_log(file, {} if found is None else heads[found]) for file, found in results.items()]
-    owners: dict[str, list[Path]] = {}
-    for log in logs:
-        owners.setdefault(log.task.name, []).append(log.path)
-    refuse_twice(owners)
+    refuse_twice((log.task.name, log.path) for log in logs)
     commits = {str((head.get("config_general") or {}).get("lighteval_sha") or "?") for head in heads.values()} - {"?"}
     return Source(
         harness=HARNESS,

@@ -49,10 +49,7 @@ def open_source(path: Path) -> Source:
     results = {file: _results_of(file) for file in _find_files(path)}
     heads = {found: as_object(read_json(found), str(found)) for found in dict.fromkeys(results.values()) if found is not None}
     logs = [_open_log(file, {} if found is None else heads[found]) for file, found in results.items()]
-    owners: dict[str, list[Path]] = {}
-    for log in logs:
-        owners.setdefault(log.task.name, []).append(log.path)
-    refuse_twice(owners)
+    refuse_twice((log.task.name, log.path) for log in logs)
     return Source(
         harness=HARNESS,
         version=" and ".join(sorted({str(head["lm_eval_version"]) for head in heads.values() if head.get("lm_eval_version")})),

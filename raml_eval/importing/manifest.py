@@ -13,8 +13,9 @@ from raml_eval.grading import GRADER_VERSION
 from raml_eval.importing.samples import Source
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, TaskSurvey
-from raml_eval.provenance import git_commit, library_versions, now
+from raml_eval.provenance import git_commit, library_versions
 from raml_eval.store import protocol_digest
+from raml_eval.store.manifest import now
 
 
 def build_manifest(source: Source, survey: Survey, settings: ImportSettings, out: Path) -> dict[str, Any]:

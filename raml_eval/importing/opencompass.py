@@ -44,10 +44,7 @@ class _Log:
 def open_source(path: Path) -> Source:
     """The predictions of one file, or of all files under a folder (a run's, its predictions folder or a model's)."""
     logs = [_open_log(parts) for parts in _find_parts(path)]
-    owners: dict[str, list[Path]] = {}
-    for log in logs:
-        owners.setdefault(f"{log.task.name} of {log.model}", []).append(log.parts[0])
-    refuse_twice(owners)
+    refuse_twice((f"{log.task.name} of {log.model}", log.parts[0]) for log in logs)
     files = [file for log in logs for file in (*log.parts, *((log.results,) if log.results else ()))]
     return Source(HARNESS, "", tuple(files), lambda: chain.from_iterable(map(_read_log, logs)))
 

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,9 @@ from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, split_sample, survey
 from raml_eval.importing.thinking_text import Parts
 from raml_eval.progress import Progress
-from raml_eval.provenance import now
 from raml_eval.store import lines
 from raml_eval.store.journal import Journal
-from raml_eval.store.manifest import write_manifest
+from raml_eval.store.manifest import now, write_manifest
 from raml_eval.types import (
     Finish,
     Grade,
@@ -36,6 +34,7 @@ from raml_eval.types import (
     ThinkingEnd,
     Trajectory,
 )
+from raml_eval.workers import run_workers
 
 IN_FLIGHT = 64  # samples being graded at once: one that takes its whole time limit holds up no others
 FLUSHED = 512  # lines written at a time
@@ -116,20 +115,14 @@ class _Import:
     async def _grade_all(self, pool: GradingPool, progress: Progress) -> None:
         samples = filter(self.found.keeps, self.source.read())
 
-        async def work(samples: Iterator[ImportedSample]) -> None:
+        async def work() -> None:
             for sample in samples:
                 await self._grade(sample, pool)
                 progress.advance(samples=not sample.error, errors=bool(sample.error))
                 if len(self.waiting["samples"]) >= FLUSHED:
                     self._flush()
 
-        workers = [asyncio.create_task(work(samples)) for _ in range(IN_FLIGHT)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await run_workers(work, IN_FLIGHT)
         self._flush()
 
     async def _grade(self, sample: ImportedSample, pool: GradingPool) -> None:

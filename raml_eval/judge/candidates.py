@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from raml_eval.descriptions import Judgement, StoredRun
+from raml_eval.metrics import mean_avg_at_n
 from raml_eval.types import Budget, SampleRecord, Status
 
 REJECTED = (Status.NO_ANSWER, Status.INCORRECT)
@@ -99,10 +99,6 @@ def _count_cell(
         if judgement is not None:
             verdicts[judgement.verdict] += 1
             accepted[record.key.question_id] += judgement.verdict == "equivalent"
-
-    def average(*counts: Counter[str]) -> float:
-        return math.fsum(sum(count[question] for count in counts) / n for question, n in drawn.items()) / len(drawn)
-
     n_rejected = sum(record.status in REJECTED for record in records)
-    averages = average(right), average(right, accepted)
+    averages = mean_avg_at_n(drawn, right), mean_avg_at_n(drawn, right + accepted)
     return JudgedCell(*judge, task, budget, len(records), n_rejected, dict(verdicts), *averages)

@@ -18,6 +18,7 @@ from raml_eval.store.journal import Journal, cut_torn_line
 from raml_eval.store.judgements import FILE, judgement_line, read_judgements
 from raml_eval.store.manifest import now, read_manifest
 from raml_eval.types import Question
+from raml_eval.workers import run_workers
 
 MAX_FAILURES_IN_A_ROW = 20
 
@@ -108,13 +109,7 @@ async def _ask_all(
             progress.advance(1)
 
     async with client:
-        tasks = [asyncio.create_task(work()) for _ in range(workers)]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await run_workers(work, workers)
     return reason
 
 

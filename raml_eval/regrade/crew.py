@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from raml_eval.errors import RamlError
+from raml_eval.grading.pool import describe_exit, end_process
 from raml_eval.store.lines import question_line
 from raml_eval.types import Finish, Question
 
@@ -86,17 +87,11 @@ class _Process:
         line = self.process.stdout.readline()
         if not line.endswith(b"\n"):
             self.kill()
-            code = self.process.returncode
-            raise ProcessDied(f"killed by signal {-code}" if code < 0 else f"exit code {code}")
+            raise ProcessDied(describe_exit(self.process.returncode))
         return dict(json.loads(line))
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        end_process(self.process)
 
 
 class Crew:

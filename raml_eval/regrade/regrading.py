@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
+from raml_eval.grading.pool import usable_cores
 from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import ungrouped
-from raml_eval.progress import Progress
+from raml_eval.progress import Progress, Stopwatch
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, stored_by, write_layer
@@ -44,17 +42,6 @@ class Regrading:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-class _Stopwatch:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self.seconds[part] = round(time.monotonic() - started, 3)
-
-
 def regrade_run(
     directory: Path,
     *,
@@ -77,7 +64,7 @@ def regrade_run(
     read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
     lock = None if dry_run else RunDirectory(directory)
     try:
-        watch = _Stopwatch()
+        watch = Stopwatch()
         with watch("reading"):
             run = read_run(directory, drawn=False)
         chosen = choose_names("task", tasks, run.tasks)
@@ -102,11 +89,6 @@ def regrade_run(
     finally:
         if lock is not None:
             lock.close()
-
-
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_version(wanted: str | None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.metrics import mean_avg_at_n
 from raml_eval.regrade.regrading import Regrading
 from raml_eval.reporting.listing import Item, Listing, ListSection, check_format, quote, render_listing
 from raml_eval.reporting.render import Cell, Table, percent
@@ -49,11 +49,8 @@ def count_regraded(done: Regrading) -> list[RegradedCell]:
 
 def _count_cell(task: str, budget: Budget, pairs: Sequence[tuple[SampleRecord, Grade]]) -> RegradedCell:
     drawn = Counter(record.key.question_id for record, _ in pairs)
-
-    def average(correct: Iterable[str]) -> float:
-        of_question = Counter(correct)
-        return math.fsum(of_question[question] / n for question, n in drawn.items()) / len(drawn)
-
+    before = Counter(record.key.question_id for record, _ in pairs if record.grade.correct)
+    after = Counter(record.key.question_id for record, grade in pairs if grade.correct)
     return RegradedCell(
         task=task,
         budget=budget,
@@ -61,8 +58,8 @@ def _count_cell(task: str, budget: Budget, pairs: Sequence[tuple[SampleRecord, G
         n_changed=sum(grade != record.grade for record, grade in pairs),
         gained=sum(grade.correct and not record.grade.correct for record, grade in pairs),
         lost=sum(record.grade.correct and not grade.correct for record, grade in pairs),
-        before=average(record.key.question_id for record, _ in pairs if record.grade.correct),
-        after=average(record.key.question_id for record, grade in pairs if grade.correct),
+        before=mean_avg_at_n(drawn, before),
+        after=mean_avg_at_n(drawn, after),
     )
 
 
