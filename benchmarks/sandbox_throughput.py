@@ -1,7 +1,7 @@
 """How many programs a second are graded, each in a sandbox of its own, with 1 and with 20 tests a program.
 
 All programs are different, since equal ones are graded once. The CPU time is that of the programs' sandboxes and of this
-process together, in milliseconds a sample; the judges, which live on from sample to sample, are not in it.
+process together, in milliseconds a sample; the testers, which live on from sample to sample, are not in it.
 
     python benchmarks/sandbox_throughput.py --samples 200
 """
@@ -63,7 +63,7 @@ def main() -> None:
     rows = []
     for n_tests in (1, 20):
         for name, (tests, program) in cases(n_tests).items():
-            measure(pool, tests, program, 4)  # judges have started
+            measure(pool, tests, program, 4)  # testers have started
             per_second, cpu_ms = measure(pool, tests, program, samples)
             rows.append([name, n_tests, per_second, per_second * n_tests, cpu_ms])
     headers = ["tests", "tests a sample", "samples/s", "tests/s", "CPU ms a sample"]

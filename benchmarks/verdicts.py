@@ -105,6 +105,13 @@ def styles() -> Iterator[Row]:
                 yield row("label", right, f"{before}{style}".format(**words), options)
 
 
+def cut_off(rows: Iterator[Row]) -> Iterator[Row]:
+    """The same texts as answers that ran out of tokens."""
+    for entry in rows:
+        if entry["kind"] != "pair":
+            yield entry | {"finish": "length"}
+
+
 def stored_answers(folders: list[Path]) -> Iterator[Row]:
     """The answers of run directories, as they were graded: finished or cut off."""
     from raml_eval.tables import load_run
@@ -158,7 +165,9 @@ def chosen(rows: Iterator[Row], only: str, every: int) -> Iterator[Row]:
 def store(path: Path, runs: list[Path], only: str, every: int) -> None:
     grader, seen, n = Grader(), set(), 0
     with gzip.open(path, "wt", encoding="utf-8") as file:
-        for entry in chosen(itertools.chain(tables(), strings_of_tests(), styles(), stored_answers(runs)), only, every):
+        whole = itertools.chain(tables(), strings_of_tests())
+        cut = cut_off(itertools.chain(tables(), strings_of_tests()))
+        for entry in chosen(itertools.chain(whole, cut, styles(), stored_answers(runs)), only, every):
             key = json.dumps(entry, sort_keys=True)
             if key not in seen:
                 seen.add(key)

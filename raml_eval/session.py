@@ -14,13 +14,13 @@ from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
-from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import group_answers
 from raml_eval.inputs import Model, Prompts, QuestionKey
 from raml_eval.plan import Owed, plan_samples
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
 from raml_eval.runner import Session, run_all
+from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
 from raml_eval.store.manifest import now
 from raml_eval.tasks.catalogue import load_catalogue

@@ -1,4 +1,4 @@
-"""Programs judged in the sandbox of this machine, for the tests of code grading."""
+"""Programs tested in the sandbox of this machine, for the tests of code grading."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from raml_eval.grading import watch
-from raml_eval.grading.sandbox import Judge, Sandbox
-from raml_eval.grading.trial import Verdict, judge_program, working_sandbox
+from raml_eval.sandbox import process_tree
+from raml_eval.sandbox.start import Sandbox, Tester
+from raml_eval.sandbox.trial import TrialResult, try_program, working_sandbox
 from raml_eval.types import Status
 
 # Only where bubblewrap is not installed: one that is there and does not work is a failure.
@@ -51,15 +51,15 @@ def here() -> Sandbox:
     return found
 
 
-def judge(
+def try_out(
     program: str, tests: list[Any], style: str = "stdin", wall_s: float = 3.0, sandbox: Sandbox | None = None, **fields: Any
-) -> Verdict:
+) -> TrialResult:
     """The verdict on one program, with nothing left of it."""
     sandbox = sandbox or here()
-    desk = Judge(sandbox)
+    desk = Tester(sandbox)
     try:
         job = {"style": style, "sources": [program], "prefix": "", "setup": "", "names": [], "tests": tests, **fields}
-        return judge_program(sandbox, desk, job, wall_s)
+        return try_program(sandbox, desk, job, wall_s)
     finally:
         desk.end()
 
@@ -67,14 +67,14 @@ def judge(
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """At the end of the block no process is left in any process namespace that came up during it."""
-    own, before = os.readlink("/proc/self/ns/pid"), set(watch.descendants(os.getpid()))
+    own, before = os.readlink("/proc/self/ns/pid"), set(process_tree.descendants(os.getpid()))
     known = {own, *_namespaces(before)}
     seen: set[str] = set()
     over = threading.Event()
 
     def look() -> None:
         while not over.wait(0.01):
-            seen.update(_namespaces(watch.descendants(os.getpid())))
+            seen.update(_namespaces(process_tree.descendants(os.getpid())))
 
     looker = threading.Thread(target=look)
     looker.start()
@@ -86,7 +86,7 @@ def nothing_left() -> Iterator[None]:
     assert seen - known, "no sandbox was seen at work"
     everybody = (int(name) for name in os.listdir("/proc") if name.isdigit())
     assert not (set(_namespaces(everybody)) & (seen - known))
-    assert set(watch.descendants(os.getpid())) <= before
+    assert set(process_tree.descendants(os.getpid())) <= before
 
 
 def _namespaces(pids: Iterable[int]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from raml_eval.descriptions import LoadedTask
-from raml_eval.grading.code_text import parse
+from raml_eval.grading.code.program import parse
 from raml_eval.grading.pool import GradingPool
 from raml_eval.types import Question, Status
 from tests.hub import load_in_new_process

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.grading.arithmetic import read_sum
+from raml_eval.grading.bracket.arithmetic import read_sum
 
 VALUES = [
     ("6+2*3-2=10", 10, 10),

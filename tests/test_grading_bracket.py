@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.errors import TaskError
-from raml_eval.grading.bracket import extract_bracket, strip_brackets
-from raml_eval.grading.bracket_equal import equal_bracket, same_bracket
-from raml_eval.grading.extract import extract_answer
+from raml_eval.grading.bracket.equal import equal_bracket, same_bracket
+from raml_eval.grading.bracket.extract import extract_bracket, strip_brackets
+from raml_eval.grading.kinds import extract_answer
 from raml_eval.grading.pool import GradingPool
 from raml_eval.types import Finish, Question, Status
 from tests.cases import bracket as cases

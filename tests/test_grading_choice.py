@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.errors import TaskError
-from raml_eval.grading.choice import LETTERS, extract_choice, gold_letter
-from raml_eval.grading.extract import Extraction, extract_answer
-from raml_eval.grading.rules import quick_decision, read_answer
+from raml_eval.grading.choice.extract import LETTERS, extract_choice, gold_letter
+from raml_eval.grading.kinds import KINDS, extract_answer, read_completion
 from tests.cases import choice as cases
 
 OPTIONS = ("osmosis", "reverse osmosis", "diffusion", "10 eV")
@@ -143,12 +142,12 @@ def test_options_may_differ_in_case_alone() -> None:
 def test_gold_may_be_a_letter_or_a_text() -> None:
     assert gold_letter("(B)", OPTIONS) == "B"
     assert gold_letter("Diffusion", OPTIONS) == "C"
-    assert quick_decision("diffusion", "C", "choice", OPTIONS) == (True, "letter")
+    assert KINDS["choice"].compare("diffusion", "C", OPTIONS) == (True, "letter", None)
 
 
 def test_a_gold_outside_the_options_is_an_error() -> None:
     with pytest.raises(TaskError, match="'E' names none of the 4 options"):
-        quick_decision("E", "A", "choice", OPTIONS)
+        KINDS["choice"].compare("E", "A", OPTIONS)
 
 
 TABLE = [(options, text, letter) for table in cases.ALL.values() for options, text, letter in table]
@@ -171,8 +170,8 @@ def test_style_for_every_letter(style: str) -> None:
             for before in cases.BEFORE:
                 for after in cases.AFTER:
                     said = f"{before}{style}{after}".format(**words)
-                    found = read_answer(said, "choice", options)
-                    assert isinstance(found, Extraction), said
+                    found = read_completion(said, "choice", options)
+                    assert found is not None, said
                     assert found.answer == LETTERS[place], said
 
 

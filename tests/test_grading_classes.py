@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.grading.classes import answer_classes
-from raml_eval.grading.math import equal_math
+from raml_eval.grading.answer_classes import answer_classes
+from raml_eval.grading.math.equal import equal_math
 from raml_eval.grading.pool import GradingPool
 
 

@@ -1,4 +1,4 @@
-"""Programs as answers: what is extracted, what is judged, and that tampering does not help."""
+"""Programs as answers: what is extracted, what is tested, and that tampering does not help."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def test_packed_tests_are_run_too(pool: GradingPool) -> None:
     assert pool.grade_blocking(gold, "print(min(int(input()) * 2, 4))", "code").detail.startswith("test 3 of 3")
 
 
-def test_equal_programs_are_judged_once(pool: GradingPool) -> None:
+def test_equal_programs_are_tested_once(pool: GradingPool) -> None:
     async def main() -> list[str]:
         grades = await asyncio.gather(*(pool.grade(INC, f"def f(x): return x + {1 + n % 2}", "code") for n in range(20)))
         return [grade.status.value for grade in grades]
 
-    before = pool.code.n_judged
+    before = pool.code.n_tested
     assert asyncio.run(main()) == ["correct", "incorrect"] * 10
-    assert pool.code.n_judged == before + 2
+    assert pool.code.n_tested == before + 2
 
 
 def test_an_answer_cut_off_counts_only_a_block_that_had_ended(pool: GradingPool) -> None:

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from raml_eval.grading.code_text import LONGEST_PROGRAM, extract_code, find_blocks, is_whole, normalize_program, parse
-from raml_eval.grading.extract import extract_answer
+from raml_eval.grading.code.program import LONGEST_PROGRAM, extract_code, find_blocks, normalize_program, parse
+from raml_eval.grading.kinds import extract_answer
 
 SOLUTION = "class Solution:\n    def go(self):\n        pass\n"
 F, G = "def f(x):\n    return x\n", "print(f(2))\n"
@@ -66,12 +66,12 @@ def test_extraction(text: str, names: tuple[str, ...], program: str | None, rule
 
 
 @pytest.mark.parametrize(
-    ("rule", "whole"),
-    [("python block", True), ("code block", True), ("python block that does not parse", True), ("function body", False),
-     ("python block, not closed", False), ("whole answer", False), ("nothing found", False)],
+    ("text", "closed"),
+    [(fenced("x = 1"), True), (fenced("x = 1", tag=""), True), (fenced("x = = 1"), True), (fenced("    return 1"), False),
+     ("```python\nx = 1", False), ("x = 1\nprint(x)", False), ("prose", False)],
 )  # fmt: skip
-def test_what_an_answer_that_was_cut_off_still_gives(rule: str, whole: bool) -> None:
-    assert is_whole(rule) is whole
+def test_what_an_answer_that_was_cut_off_still_gives(text: str, closed: bool) -> None:
+    assert extract_code(text).closed is closed
 
 
 def test_blocks_inside_blocks_are_text() -> None:

@@ -7,7 +7,7 @@ import pytest
 import raml_eval.grading
 from raml_eval.errors import ConfigError, TaskError
 from raml_eval.grading import grade
-from raml_eval.grading.text import normalize_exact
+from raml_eval.grading.exact import normalize_exact
 from raml_eval.types import Status
 from tests.cases import exact as cases
 
@@ -121,5 +121,5 @@ def test_a_gold_that_is_no_option_is_refused() -> None:
 
 
 def test_kinds_and_version_are_public() -> None:
-    assert raml_eval.grading.KINDS == ("math", "choice", "exact", "label", "bracket", "grid", "code")
+    assert tuple(raml_eval.grading.KINDS) == ("math", "choice", "exact", "label", "bracket", "grid", "code")
     assert raml_eval.grading.GRADER_VERSION == "2"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.grading.extract import drop_thinking, extract_answer
+from raml_eval.grading.extraction import drop_thinking
+from raml_eval.grading.kinds import extract_answer
 
 MATH = [
     (r"so \boxed{5}.", "5", "boxed"),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from raml_eval.errors import TaskError
 from raml_eval.grading import grade
-from raml_eval.grading.extract import extract_answer
-from raml_eval.grading.grid import count_cells, same_grid
+from raml_eval.grading.grid.extract import count_cells, same_grid
+from raml_eval.grading.kinds import extract_answer
 from raml_eval.types import Status
 from tests.cases import grid as cases
 

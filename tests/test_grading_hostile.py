@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.grading.extract import extract_answer
+from raml_eval.grading.kinds import KINDS, extract_answer
 from raml_eval.grading.pool import GradingPool
-from raml_eval.grading.rules import KINDS
 from raml_eval.types import Status
 
 MEGABYTE = 1 << 20

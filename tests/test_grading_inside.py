@@ -1,4 +1,4 @@
-"""What crosses between a program and its judge, and that no tampering turns a wrong program into a right one."""
+"""What crosses between a program and its tester, and that no tampering turns a wrong program into a right one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from raml_eval.grading.inside.outputs import find_difference
-from raml_eval.grading.inside.plain import NotPlain, decode, encode
 from raml_eval.grading.pool import GradingPool
+from raml_eval.sandbox.inside.outputs import find_difference
+from raml_eval.sandbox.inside.plain import NotPlain, decode, encode
 from raml_eval.types import Status
-from tests.sandboxes import judge, needs_sandbox, read_programs
+from tests.sandboxes import needs_sandbox, read_programs, try_out
 from tests.test_grading_code import python_tests
 
 
@@ -31,10 +31,10 @@ TAMPERING = read_programs("tampering_programs.txt")
 @pytest.mark.parametrize("name", TAMPERING)
 def test_tampering_does_not_help(name: str) -> None:
     tests = [f"assert f([1]) == {SECRET}", f"assert f([2]) == {SECRET}"]
-    verdict = judge(TAMPERING[name], tests, "python", names=["f"])
+    verdict = try_out(TAMPERING[name], tests, "python", names=["f"])
     assert verdict.status in {Status.INCORRECT, Status.TIMEOUT}, verdict
     checked = [f"def check(g):\n    r = g([1])\n    assert {SECRET} == r\n    assert not r != {SECRET}\ncheck(f)"]
-    verdict = judge(TAMPERING[name], checked, "python", names=["f"])
+    verdict = try_out(TAMPERING[name], checked, "python", names=["f"])
     assert verdict.status in {Status.INCORRECT, Status.TIMEOUT}, verdict
 
 
@@ -50,12 +50,12 @@ REPLIES = [
 
 @needs_sandbox
 @pytest.mark.parametrize("reply", REPLIES, ids=lambda reply: reply[:40])
-def test_no_reply_of_the_program_upsets_the_judge(reply: str) -> None:
+def test_no_reply_of_the_program_upsets_the_tester(reply: str) -> None:
     program = (
         f"import os\ntext = {reply!r}.encode('latin-1')\ndef f(x):\n    os.write(3, len(text).to_bytes(8, 'big') + text)\n"
         "    while True: pass\n"
     )
-    verdict = judge(program, [f"assert f([1]) == {SECRET}"], "python", names=["f"], wall_s=4.0)
+    verdict = try_out(program, [f"assert f([1]) == {SECRET}"], "python", names=["f"], wall_s=4.0)
     assert verdict.status is Status.INCORRECT, verdict
     assert verdict.detail.startswith("test 1 of 1"), verdict
 

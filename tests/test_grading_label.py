@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.errors import TaskError
-from raml_eval.grading.extract import extract_answer
-from raml_eval.grading.label import gold_label
-from raml_eval.grading.rules import quick_decision, read_answer
-from raml_eval.types import Grade
+from raml_eval.grading.kinds import KINDS, extract_answer, read_completion
+from raml_eval.grading.label.extract import gold_label
 from tests.cases import label as cases
 
 TABLE = [(options, text, label) for table in cases.ALL.values() for options, text, label in table]
@@ -18,8 +16,9 @@ TABLE = [(options, text, label) for table in cases.ALL.values() for options, tex
 
 @pytest.mark.parametrize(("options", "text", "label"), TABLE)
 def test_case(options: tuple[str, ...], text: str, label: str) -> None:
-    found = read_answer(text, "label", options)
-    assert ("" if isinstance(found, Grade) else found.answer) == label
+    found = read_completion(text, "label", options)
+    assert found is not None
+    assert (found.answer or "") == label
 
 
 @pytest.mark.parametrize("style", cases.STYLES)
@@ -34,14 +33,14 @@ def test_style_for_every_label(style: str) -> None:
 def test_gold_may_be_written_in_other_words() -> None:
     assert gold_label("Unknown", cases.TFU) == "Uncertain"
     assert gold_label("FALSE", cases.YN) == "no"
-    assert quick_decision("true", "True", "label", cases.TFU) == (True, "label")
-    assert quick_decision("False", "True", "label", cases.TFU) == (False, "label")
+    assert KINDS["label"].compare("true", "True", cases.TFU) == (True, "label", None)
+    assert KINDS["label"].compare("False", "True", cases.TFU) == (False, "label", None)
 
 
 @pytest.mark.parametrize(("gold", "options"), [("maybe so", cases.TFU), ("", cases.YN), ("yes", ())])
 def test_a_gold_that_is_no_label_is_an_error(gold: str, options: tuple[str, ...]) -> None:
     with pytest.raises(TaskError, match="is none of the labels"):
-        quick_decision(gold, "True", "label", options)
+        KINDS["label"].compare(gold, "True", options)
 
 
 def test_words_that_two_labels_share_mean_neither() -> None:

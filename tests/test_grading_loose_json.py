@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.grading.loose_json import read_objects
+from raml_eval.grading.grid.loose_json import read_objects
 
 LOOSE = [
     ('{"a": 1}', [{"a": "1"}]),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raml_eval.grading.math import equal_math, quick_math, symbolic_math
+from raml_eval.grading.math.equal import equal_math, quick_math, symbolic_math
 
 CASES = Path(__file__).with_name("cases")
 

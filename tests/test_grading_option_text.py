@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.grading.option_text import LETTERS, OptionTexts, option_texts
+from raml_eval.grading.choice.option_text import LETTERS, OptionTexts, option_texts
 
 OPTIONS = ("10 eV", r"$\frac{1}{2}$", "5.3 × 10^-15 s", "The heart", "New York", "25", "$1,250", r"\sqrt{2}")
 

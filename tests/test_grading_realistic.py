@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.grading.choice import LETTERS
-from raml_eval.grading.extract import Extraction
-from raml_eval.grading.rules import quick_decision, read_answer
+from raml_eval.grading.choice.extract import LETTERS
+from raml_eval.grading.kinds import KINDS, read_completion
 from tests.cases import choice
 from tests.cases.realistic import read_cases
 
@@ -19,13 +18,14 @@ MMLU_PRO = HUB / "TIGER-Lab" / "MMLU-Pro" / "data" / "test-00000-of-00001.parque
 
 @pytest.mark.parametrize(("kind", "options", "text", "expected"), list(read_cases()))
 def test_answer(kind: str, options: tuple[str, ...], text: str, expected: str) -> None:
-    found = read_answer(text, kind, options)
-    answer = found.answer if isinstance(found, Extraction) else None
+    found = read_completion(text, kind, options)
+    assert found is not None
+    answer = found.answer
     if not expected or kind in ("choice", "label"):
         assert (answer or "") == expected
         return
     assert answer is not None
-    decision = quick_decision(expected, answer, kind)
+    decision = KINDS[kind].compare(expected, answer, ())
     assert decision is not None
     assert decision[0]
 
@@ -45,7 +45,7 @@ def test_every_style_is_read_with_real_options() -> None:
         words = {"x": LETTERS[right], "t": options[right], "o": LETTERS[other], "u": options[other]}
         words["options"] = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=False))
         style = draw.choice(choice.BEFORE) + draw.choice(choice.STYLES) + draw.choice(choice.AFTER)
-        found = read_answer(style.format(**words), "choice", options)
-        if not isinstance(found, Extraction) or found.answer != LETTERS[right]:
+        found = read_completion(style.format(**words), "choice", options)
+        if found is None or found.answer != LETTERS[right]:
             wrong.append((style, options[right]))
     assert len(wrong) <= 5, wrong

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.grading.sandbox import PROCESSES, no_sandbox
+from raml_eval.sandbox.start import PROCESSES, no_sandbox
 from raml_eval.types import Status
-from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, judge, needs_sandbox, nothing_left
+from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, needs_sandbox, nothing_left, try_out
 
 
 def got(program: str, **settings: object) -> str:
     """What the program writes, as far as a verdict tells."""
-    verdict = judge(program, [["", "something else"]], **settings)  # type: ignore[arg-type]
+    verdict = try_out(program, [["", "something else"]], **settings)  # type: ignore[arg-type]
     found = re.search(r"line 1 is (.*) for 'something else'", verdict.detail)
     assert found, verdict
     return str(ast.literal_eval(found[1]))
@@ -31,14 +31,14 @@ def got(program: str, **settings: object) -> str:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_programs(name: str, temporary: Path) -> None:
     with nothing_left():
-        verdict = judge(HOSTILE[name], OK)
+        verdict = try_out(HOSTILE[name], OK)
     assert verdict.status in WRONG, verdict
 
 
 @needs_sandbox
 def test_too_slow_is_incorrect_and_not_a_timeout(temporary: Path) -> None:
     with nothing_left():
-        verdict = judge("import time\ntime.sleep(9999)", OK, wall_s=2.0)
+        verdict = try_out("import time\ntime.sleep(9999)", OK, wall_s=2.0)
     assert verdict.status is Status.INCORRECT
     assert re.fullmatch(r"test 1: not done after 1\.\d s, of which it computed 0\.\d s", verdict.detail)
 
@@ -66,8 +66,8 @@ def test_the_limit_on_processes_binds() -> None:
 def test_a_sandbox_does_not_count_the_processes_of_another() -> None:
     program = MANY_FORKS.format(n=PROCESSES - 10, seconds=0.5)
     with ThreadPoolExecutor() as threads:
-        judged = list(threads.map(lambda _: judge(program, OK), range(2)))
-    assert [verdict.status for verdict in judged] == [Status.CORRECT] * 2
+        tested = list(threads.map(lambda _: try_out(program, OK), range(2)))
+    assert [verdict.status for verdict in tested] == [Status.CORRECT] * 2
 
 
 @needs_sandbox
@@ -96,10 +96,10 @@ def test_there_is_no_network() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         call = f"import socket\nsocket.create_connection(('127.0.0.1', {server.getsockname()[1]}), 2)\nprint('ok')"
-        assert judge(call, OK).status is Status.INCORRECT
+        assert try_out(call, OK).status is Status.INCORRECT
         with pytest.raises(TimeoutError):
             server.accept()
-        assert judge(call, OK, sandbox=no_sandbox()).status is Status.CORRECT  # what the sandbox keeps it from
+        assert try_out(call, OK, sandbox=no_sandbox()).status is Status.CORRECT  # what the sandbox keeps it from
         server.accept()[0].close()
 
 
@@ -122,7 +122,7 @@ NEEDS = {
 @needs_sandbox
 @pytest.mark.parametrize("program", NEEDS)
 def test_what_programs_need_is_there(program: str) -> None:
-    verdict = judge(program, [["a\nb", NEEDS[program]]], wall_s=20.0)
+    verdict = try_out(program, [["a\nb", NEEDS[program]]], wall_s=20.0)
     assert verdict.status is Status.CORRECT, verdict
 
 
@@ -131,19 +131,19 @@ def test_each_test_begins_with_an_empty_folder_and_the_same_hashes() -> None:
     program = "import os\nprint(os.listdir('.'), os.listdir('/dev/shm'), hash('a'))\nopen('x', 'w'); open('/dev/shm/x', 'w')"
     first = got(program)
     assert first.startswith("[] [] ")
-    assert judge(program, [["", first]] * 3).status is Status.CORRECT
+    assert try_out(program, [["", first]] * 3).status is Status.CORRECT
 
 
 ORDINARY = """
-from raml_eval.grading.sandbox import Judge
-from raml_eval.grading.trial import judge_program, working_sandbox
+from raml_eval.sandbox.start import Tester
+from raml_eval.sandbox.trial import try_program, working_sandbox
 sandbox = working_sandbox()
 print(sandbox)
 for program in {programs!r}:
-    judge = Judge(sandbox)
+    tester = Tester(sandbox)
     job = {{"style": "stdin", "sources": [program], "prefix": "", "tests": [["", "ok"]]}}
-    print(judge_program(sandbox, judge, job, 3.0).status.value)
-    judge.end()
+    print(try_program(sandbox, tester, job, 3.0).status.value)
+    tester.end()
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.grading.seccomp import CLONE, CLONE3, DENIED, MACHINES, build_filter
+from raml_eval.sandbox.seccomp import CLONE, CLONE3, DENIED, MACHINES, build_filter
 
 
 @pytest.mark.parametrize("machine", MACHINES)

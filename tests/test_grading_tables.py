@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.grading.math import equal_math
+from raml_eval.grading.math.equal import equal_math
 from raml_eval.grading.pool import GradingPool
 
 CASES = Path(__file__).with_name("cases")

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from raml_eval.errors import ConfigError
-from raml_eval.grading import bubblewrap, trial, watch
-from raml_eval.grading.sandbox import no_sandbox
+from raml_eval.sandbox import bubblewrap, process_tree, trial
+from raml_eval.sandbox.start import no_sandbox
 from raml_eval.types import Status
-from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, judge, needs_sandbox
+from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, needs_sandbox, try_out
 
 
 def test_without_a_sandbox_limits_hold_and_nothing_is_left(temporary: Path) -> None:
-    sandbox, before = no_sandbox(), set(watch.descendants(os.getpid()))
-    assert judge("print('ok')", OK, sandbox=sandbox).status is Status.CORRECT
+    sandbox, before = no_sandbox(), set(process_tree.descendants(os.getpid()))
+    assert try_out("print('ok')", OK, sandbox=sandbox).status is Status.CORRECT
     for name in ("memory bomb", "one huge file", "endless output", "sleep"):
-        assert judge(HOSTILE[name], OK, sandbox=sandbox).status in WRONG, name
-    assert judge(MANY_FORKS.format(n=300, seconds=60), OK, sandbox=sandbox).status in WRONG
-    assert set(watch.descendants(os.getpid())) <= before
+        assert try_out(HOSTILE[name], OK, sandbox=sandbox).status in WRONG, name
+    assert try_out(MANY_FORKS.format(n=300, seconds=60), OK, sandbox=sandbox).status in WRONG
+    assert set(process_tree.descendants(os.getpid())) <= before
 
 
 def test_no_sandbox_is_refused_unless_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,12 +52,12 @@ def test_a_bubblewrap_that_does_not_work_is_no_sandbox(tmp_path: Path, monkeypat
 
 PARENT = """
 import os, threading, time
-from raml_eval.grading import watch
-from tests.sandboxes import here, judge
+from raml_eval.sandbox import process_tree
+from tests.sandboxes import here, try_out
 here()
-work = threading.Thread(target=judge, args=("import time; time.sleep(99)", [["", ""]]), kwargs={"wall_s": 99.0})
+work = threading.Thread(target=try_out, args=("import time; time.sleep(99)", [["", ""]]), kwargs={"wall_s": 99.0})
 work.start()
-while len(pids := list(watch.descendants(os.getpid()))) < 6:
+while len(pids := list(process_tree.descendants(os.getpid()))) < 6:
     time.sleep(0.05)
 print(*pids, flush=True)
 time.sleep(99)
@@ -72,7 +72,7 @@ def test_a_sandbox_dies_with_a_killed_parent(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
         assert parent.stdout is not None
         pids = [int(word) for word in parent.stdout.readline().split()]
-        assert len(pids) >= 6  # two of bubblewrap, the judge with a fork, the starter with the program
+        assert len(pids) >= 6  # two of bubblewrap, the tester with a fork, the starter with the program
         parent.kill()
     for _ in range(100):
         if not any(Path(f"/proc/{pid}").exists() for pid in pids):

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
-    ["types", "descriptions", "protocols", "errors", "config"],
+    ["types", "descriptions", "protocols", "errors", "config", "sandbox"],
     [
         "backends", "prompts", "formats", "thinking", "tasks", "grading", "store", "counts", "metrics", "majority",
         "intervals", "progress", "plan", "weights", "workers", "lifeline",

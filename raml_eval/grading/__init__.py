@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from raml_eval.errors import ConfigError, TaskError
-from raml_eval.grading.rules import KINDS
+from raml_eval.grading.kinds import KINDS
 from raml_eval.types import Grade
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from raml_eval.grading.boxes import last_box
-from raml_eval.grading.extract import Extraction, last_phrases
-from raml_eval.grading.places import formal_places, phrase_places, place_order
-from raml_eval.grading.settle import lower
-from raml_eval.grading.text import unwrap
+from raml_eval.grading.extraction import Extraction
+from raml_eval.grading.statements.boxes import last_box
+from raml_eval.grading.statements.phrases import last_phrases
+from raml_eval.grading.statements.places import formal_places, phrase_places, place_order
+from raml_eval.grading.text import TRAILING, drop_text_commands, lower, plain_unicode, unwrap
 
 LONGEST = 200  # characters of an answer that no delimiter marks
 
@@ -34,13 +34,13 @@ def extract_exact(text: str) -> Extraction:
     """
     box = last_box(text)
     if box is not None:
-        return Extraction(box, "boxed")
+        return Extraction(box, "boxed", closed=True)
     end = len(text.rstrip())
     for place in sorted(formal_places(text), key=place_order, reverse=True):
         closing = place.rule == "after ####" and place.end is not None and place.end >= end
         content = unwrap(text[place.at : place.end])
         if (place.rule in _SURE or closing) and not _PLACEHOLDER.fullmatch(content):
-            return Extraction(content, place.rule)
+            return Extraction(content, place.rule, place.closed)
     for phrase in (*last_phrases(text), *_other_phrases(text)):
         answer = _read_phrase(phrase)
         if answer:
@@ -72,3 +72,20 @@ def _read_phrase(rest: str) -> str | None:
     end = _SENTENCE_END.search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
     return clause if clause and len(clause) <= LONGEST else None
+
+
+def normalize_exact(text: str) -> str:
+    r"""The text in the one spelling that the kind 'exact' compares.
+
+    In this order: look-alike characters unified and invisible ones dropped; \text{...} and its like, math delimiters, bold
+    and code marks, and LaTeX spacing removed; case folded; one pair of quotes around the whole removed; every run of
+    whitespace one space, and none beside a character that is neither letter nor digit; .,;:!? at the end removed.
+    All other punctuation counts: -5 is not 5, 1,2 is not 12, [1] is not 1.
+    """
+    text = unwrap(drop_text_commands(plain_unicode(text)))
+    text = re.sub(r"\\(?:[,;:! ]|q?quad(?![a-zA-Z]))|~", " ", text).replace(r"\{", "{").replace(r"\}", "}")
+    text = unwrap(text).casefold()
+    if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
+        text = text[1:-1]
+    text = re.sub(r"\s+", " ", text)
+    return re.sub(r" (?=[^\w ])|(?<=[^\w ]) ", "", text).strip().rstrip(TRAILING + "!?")

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from raml_eval.errors import RamlError
-from raml_eval.grading.classes import answer_classes
-from raml_eval.grading.code import CodeGrader
-from raml_eval.grading.extract import Extraction
-from raml_eval.grading.math_text import simplify_latex
-from raml_eval.grading.rules import CLOSED_RULES, Decision, compared_gold, grade_from, quick_decision, read_answer
+from raml_eval.grading.answer_classes import answer_classes
+from raml_eval.grading.code.grader import CodeGrader
+from raml_eval.grading.extraction import Extraction
+from raml_eval.grading.kinds import KINDS, Decision, grade_decided, grade_unread, kind_of, read_completion
+from raml_eval.grading.math.spelling import simplify_latex
 from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
@@ -65,7 +65,7 @@ class Worker:
             self.kill()
             raise WorkerDied(describe_exit(self.process.returncode)) from None
         reply = json.loads(self._read_line(limit_s))
-        return bool(reply["equal"]), str(reply["decided_by"])
+        return Decision(bool(reply["equal"]), str(reply["decided_by"]))
 
     def _read_line(self, limit_s: float) -> bytes:
         assert self.process.stdout is not None
@@ -137,15 +137,13 @@ class GradingPool:
     async def grade(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """The verdict on a finished answer text, thinking removed.
 
-        Status TIMEOUT where the comparison was stopped at its limit. Raises ConfigError (unknown kind), TaskError (a
-        gold that is no option), and RamlError where two workers in a row died: an error is not an answer.
+        Status TIMEOUT if the comparison was stopped at its limit. Raises ConfigError (unknown kind), TaskError (a
+        gold that can have no right answer), and RamlError if two workers in a row died: an error is not an answer.
         """
-        if kind == "code":
+        if kind_of(kind).runs_programs:
             return await asyncio.wrap_future(self.code.grade(gold, answer_text))
-        found, decision = self._begin(gold, answer_text, kind, options)
-        if isinstance(decision, Future):
-            decision = await asyncio.shield(asyncio.wrap_future(decision))
-        return self._finish(found, decision)
+        found = read_completion(answer_text, kind, options)
+        return await self._verdict(gold, found, kind, options)
 
     async def grade_sample(self, question: Question, answer: str, finish: Finish | None) -> Grade:
         """The verdict on a sample's answer as it is stored. finish None: no answer could be drawn.
@@ -155,23 +153,26 @@ class GradingPool:
         """
         if finish is None:
             return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
-        if question.grader == "code":
-            return await asyncio.wrap_future(self.code.grade(question.gold, answer, cut_off=finish is Finish.LENGTH))
-        grade = await self.grade(question.gold, answer, question.grader, question.options)
-        if finish is not Finish.LENGTH or grade.rule.startswith(CLOSED_RULES):
-            return grade
-        whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
-        grade = await self.grade(question.gold, whole, question.grader, question.options)
-        if grade.status is Status.NO_ANSWER or grade.rule == "conclusion":
-            return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
-        return grade
+        cut_off, kind = finish is Finish.LENGTH, question.grader
+        if KINDS[kind].runs_programs:
+            return await asyncio.wrap_future(self.code.grade(question.gold, answer, cut_off=cut_off))
+        found = read_completion(answer, kind, question.options)
+        if cut_off and not (found is not None and found.closed):
+            whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
+            found = read_completion(whole, kind, question.options)
+            if found is not None and (found.answer is None or found.rule == "conclusion"):
+                return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
+        return await self._verdict(question.gold, found, kind, question.options)
 
     def grade_blocking(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """As grade, for callers without an event loop; blocks the calling thread."""
-        if kind == "code":
+        if kind_of(kind).runs_programs:
             return self.code.grade(gold, answer_text).result()
-        found, decision = self._begin(gold, answer_text, kind, options)
-        return self._finish(found, decision.result() if isinstance(decision, Future) else decision)
+        found = read_completion(answer_text, kind, options)
+        if found is None or found.answer is None:
+            return grade_unread(found, kind)
+        decision = self._decide(gold, found.answer, kind, options)
+        return self._graded(found, decision.result() if isinstance(decision, Future) else decision)
 
     async def classes(self, answers: Sequence[str], kind: str = "math") -> dict[str, int]:
         """Each distinct extracted answer of one question with the number of its class; see answer_classes."""
@@ -195,28 +196,29 @@ class GradingPool:
         for worker in alive:
             worker.kill()
 
-    def _begin(
-        self, gold: str, answer_text: str, kind: str, options: Sequence[str]
-    ) -> tuple[Extraction | Grade, Decision | Future[Decision | None] | None]:
-        found = read_answer(answer_text, kind, options)
-        if isinstance(found, Grade) or found.answer is None:
-            return found, None
-        decision = quick_decision(gold, found.answer, kind, options)
-        if decision is None:
-            return found, self._compare(compared_gold(gold, kind), found.answer, either_order=False)
-        return found, decision
+    async def _verdict(self, gold: str, found: Extraction | None, kind: str, options: Sequence[str]) -> Grade:
+        if found is None or found.answer is None:
+            return grade_unread(found, kind)
+        decided = self._decide(gold, found.answer, kind, options)
+        waited = await asyncio.shield(asyncio.wrap_future(decided)) if isinstance(decided, Future) else decided
+        return self._graded(found, waited)
 
-    def _finish(self, found: Extraction | Grade, decision: Decision | None) -> Grade:
-        if isinstance(found, Grade):
-            return found
+    def _decide(self, gold: str, answer: str, kind: str, options: Sequence[str]) -> Decision | Future[Decision | None]:
+        """Whether the answer is the gold: at once if spelling and exact numbers tell, else from a worker."""
+        decision = KINDS[kind].compare(gold, answer, options)
+        if decision is None:
+            return self._compare(KINDS[kind].symbolic_gold(gold), answer, either_order=False)
+        return decision
+
+    def _graded(self, found: Extraction, decision: Decision | None) -> Grade:
         if decision is None:
             detail = f"the comparison was stopped after {self.timeout_s:g} s"
             return Grade(Status.TIMEOUT, found.answer, found.rule, detail)
-        return grade_from(found, decision)
+        return grade_decided(found, decision)
 
     def _equal(self, a: str, b: str) -> bool | None:
         decision = self._compare(min(a, b), max(a, b), either_order=True).result()
-        return None if decision is None else decision[0]
+        return None if decision is None else decision.equal
 
     def _compare(self, gold: str, answer: str, either_order: bool) -> Future[Decision | None]:
         """The one future of this pair, shared by all who ask; None in it: stopped at the limit."""

@@ -63,7 +63,20 @@ _WRAPPED = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mbox|emph)\s*\{([^{}]*)\}")
-_TRAILING = " \t\n.,;:。"
+LOOKED_AT = 100_000  # characters, from the end: an answer stands there, and the time stays bounded
+TRAILING = " \t\n.,;:。"
+# Most lines are plain words, which need none of the patterns below.
+SPECIAL = re.compile(r"[\\{}$*`~\"“”«»„「」『』_'‘’]")
+_COLOURS = re.compile(r"\\(?:textcolor|color|colorbox)\s*\{[^{}]*\}")
+_COMMANDS = re.compile(
+    r"\\(?:text[a-z]*|math[a-z]*|mbox|emph|boxed|fbox|underline|[lL]arge|LARGE|[hH]uge|bf|rm|bm|sf|displaystyle|textstyle|"
+    r"left|right|"
+    r"ensuremath|operatorname|checkmark)(?![a-zA-Z])\s*"
+)
+_SPACES = re.compile(r"\\q?quad(?![a-zA-Z])|\\[ ,;:!]|\\\\|(?<=[\w})])~(?=[\w\\({])")
+_MARKS = re.compile(r"\\?[{}$]|\\[()\[\]]|[*`]|__|``|''")
+_QUOTES = re.compile("[\"“”«»„「」『』]|^['‘’]|['‘’]$")
+_BLANKS = re.compile(r"\s+")
 
 
 def drop_invisible(text: str) -> str:
@@ -84,7 +97,7 @@ def plain_unicode(text: str) -> str:
 def unwrap(text: str) -> str:
     r"""The text without math delimiters, bold or code marks around the whole of it, and without closing punctuation."""
     for _ in range(4):
-        text = text.strip().rstrip(_TRAILING).removesuffix("\\")
+        text = text.strip().rstrip(TRAILING).removesuffix("\\")
         match = _WRAPPED.fullmatch(text)
         if match is None:
             break
@@ -97,18 +110,34 @@ def drop_text_commands(text: str) -> str:
     return _TEXT.sub(r"\1", text)
 
 
-def normalize_exact(text: str) -> str:
-    r"""The text in the one spelling that the kind 'exact' compares.
+def flat(text: str) -> str:
+    r"""The text without what only changes its looks: LaTeX text commands and delimiters, bold, quotes, closing punctuation."""
+    if SPECIAL.search(text) is None:
+        return " ".join(text.split()).strip(" .,;:!")
+    if "\\" in text:
+        text = text.replace(r"\mathrm{~", r"\mathrm{ ")  # before a unit; elsewhere ~ before a letter is 'not'
+        text = _COMMANDS.sub("", _COLOURS.sub("", text))
+    text = _MARKS.sub("", _SPACES.sub(" ", text))
+    return _BLANKS.sub(" ", _QUOTES.sub("", text)).strip(" .,;:!\\")
 
-    In this order: look-alike characters unified and invisible ones dropped; \text{...} and its like, math delimiters, bold
-    and code marks, and LaTeX spacing removed; case folded; one pair of quotes around the whole removed; every run of
-    whitespace one space, and none beside a character that is neither letter nor digit; .,;:!? at the end removed.
-    All other punctuation counts: -5 is not 5, 1,2 is not 12, [1] is not 1.
+
+def soft_key(text: str) -> str:
+    """flat, in one spelling of look-alike characters and in lower case: what sentences are compared by."""
+    plain = text if text.isascii() else re.sub(r"_\{(\d+)\}", r"\1", plain_unicode(text))
+    return flat(plain).casefold()
+
+
+def lower(text: str) -> str:
+    """The text in lower case, of the same length."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def clean(text: str) -> str:
+    r"""The end of a finished answer as the kinds read it: LOOKED_AT characters, without invisible ones.
+
+    A log whose escapes were read once too often holds a backspace for \b and a form feed for \f; those are \boxed, \frac
+    and \fbox again.
     """
-    text = unwrap(drop_text_commands(plain_unicode(text)))
-    text = re.sub(r"\\(?:[,;:! ]|q?quad(?![a-zA-Z]))|~", " ", text).replace(r"\{", "{").replace(r"\}", "}")
-    text = unwrap(text).casefold()
-    if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0]:
-        text = text[1:-1]
-    text = re.sub(r"\s+", " ", text)
-    return re.sub(r" (?=[^\w ])|(?<=[^\w ]) ", "", text).strip().rstrip(_TRAILING + "!?")
+    text = text.rstrip()[-LOOKED_AT:].replace("\x08oxed", "\\boxed").replace("\x0crac", "\\frac").replace("\x0cbox", "\\fbox")
+    return drop_invisible(text)

@@ -15,7 +15,7 @@ import signal
 import sys
 from typing import IO
 
-from raml_eval.grading.math import symbolic_math
+from raml_eval.grading.math.equal import symbolic_math
 from raml_eval.lifeline import watch_parent
 
 _PR_SET_PDEATHSIG = 1

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from raml_eval.errors import SourceError, TaskError
-from raml_eval.grading.boxes import final_boxes
-from raml_eval.grading.choice import LETTERS, gold_letter
-from raml_eval.grading.rules import quick_decision
+from raml_eval.grading.choice.extract import LETTERS, gold_letter
+from raml_eval.grading.kinds import kind_of
+from raml_eval.grading.statements.boxes import final_boxes
 
 # A number and no word: 1, 1., (1), **1**, \boxed{1}. A sign makes it another number, which is no place.
 _NUMBER = re.compile(r"(?:\\[a-z]*|[^\w+\\-])*(\d+)(?:\\[a-z]*|[^\w+\\-])*")
@@ -32,7 +32,7 @@ def read_gold(targets: Sequence[str], kind: str, options: Sequence[str], where: 
     elif kind == "choice":
         gold = _read_letter(gold, options, where)
     try:
-        quick_decision(gold, gold, kind, options)
+        kind_of(kind).check_gold(gold, options)
     except TaskError as error:
         raise SourceError(f"{where}: {error} If it is graded otherwise, name the grader with --grader TASK=KIND.") from error
     return gold, ""

@@ -10,10 +10,10 @@ from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import usable_cores
-from raml_eval.grading.trial import open_sandbox
 from raml_eval.grouping import ungrouped
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
+from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, stored_by, write_layer
 from raml_eval.store.lines import read_grade

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 
 from raml_eval.descriptions import StoredRun
 from raml_eval.errors import RamlError
+from raml_eval.grading.kinds import KINDS
 from raml_eval.grading.pool import GradingPool
-from raml_eval.grading.rules import quick_decision
 from raml_eval.reporting.likeness import differ_oddly, firm_text, looks_equal, soften, text_pattern
 from raml_eval.types import Budget, Question, SampleRecord, Status
 
 END = 300  # characters of an answer in which its conclusion is looked for
 MIN_VOTES = 4
-SELF_GRADED = ("math", "choice", "exact")  # kinds whose gold in a box is a right answer
-NO_TEXT = ("code", "grid")  # kinds whose gold does not stand in an answer as it is
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{([^\n]{1,300})")
 _GRADED = (Status.CORRECT, Status.INCORRECT)
 
@@ -51,7 +49,7 @@ class Golds:
 
 def golds_of(question: Question) -> Golds:
     """The gold, and beside it the text of the option that it names or the letter of the option that it is."""
-    if question.grader in NO_TEXT or not question.target.strip():
+    if not KINDS[question.grader].gold_is_text or not question.target.strip():
         return Golds(())
     texts = [question.target.strip()]
     letters = {chr(ord("A") + place): option for place, option in enumerate(question.options)}
@@ -158,7 +156,7 @@ def suspect_votes(own: Mapping[Budget, Vote], others: Sequence[Vote]) -> Iterato
 def suspect_golds(questions: Iterable[tuple[Question, SampleRecord]], pool: GradingPool) -> Iterator[Suspect]:
     """The golds that no grader can read; each comes with a sample of its question."""
     for question, record in questions:
-        if question.grader not in SELF_GRADED or not question.target.strip():
+        if not KINDS[question.grader].gold_answers_in_box or not question.target.strip():
             continue
         problem = _problem_of(question, pool)
         if problem:
@@ -170,7 +168,7 @@ def _problem_of(question: Question, pool: GradingPool) -> str:
     try:
         if not pool.grade_blocking(question.gold, rf"\boxed{{{gold}}}", question.grader, question.options).correct:
             return "the gold itself, in a box, is not graded correct"
-        if question.grader != "math" or not _is_expression(gold) or quick_decision(gold, "0", "math") is not None:
+        if question.grader != "math" or not _is_expression(gold) or KINDS["math"].compare(gold, "0", ()) is not None:
             return ""
         # The same text is equal unread; with a zero added, it must be read.
         verdict = pool.grade_blocking(gold, rf"\boxed{{{gold}+0}}", "math")

@@ -1,0 +1,1 @@
+"""Answers in double square brackets, as KOR-Bench asks for them."""

@@ -1,0 +1,129 @@
+"""Multiple choice: which letter an answer names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from heapq import merge
+
+from raml_eval.errors import TaskError
+from raml_eval.grading.choice.after_phrase import read_after
+from raml_eval.grading.choice.letters import read_whole
+from raml_eval.grading.choice.option_lines import stands_alone
+from raml_eval.grading.choice.option_text import LETTERS, OptionTexts, option_texts
+from raml_eval.grading.choice.prose import closing_reading, read_weak, weak_places
+from raml_eval.grading.extraction import Extraction
+from raml_eval.grading.label.extract import extract_label
+from raml_eval.grading.statements.places import Place, formal_places, phrase_places, place_order
+from raml_eval.grading.statements.settle import CHANGE, HEDGE, Reading, cut_next_question, read_before, settle
+from raml_eval.grading.text import lower
+
+__all__ = ["LETTERS", "extract_choice", "gold_letter"]
+
+# One character each, so that positions stay: full-width, circled and mathematical letters and brackets.
+_STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00a0\u2002-\u200a\u202f]")
+# A lone capital that looks like a Latin one is the letter that a reader sees.
+_LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
+_LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
+_BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
+_OF_TRUTH = re.compile(r"[\s*_\"“(]*(?:true|false|yes|no)\b")
+_LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
+
+
+def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
+    """The one letter that the text settles on, out of as many as there are options (A to P where none are given).
+
+    The last statement decides that is neither denied nor doubted: a box, an answer tag, '####', JSON, 'the answer is',
+    'Answer:' and the like in many languages, or a first or last line that is an option and nothing else. What follows it
+    overrides it only with a change of mind ('wait, it is C'). Without such a statement: 'option C is correct', 'I'd go with
+    C', 'so C'; then what the end of the text says. A letter, an option's text or both may stand there; a letter that
+    contradicts the text beside it, and several letters, are no answer. A letter beyond the options is an answer, a wrong
+    one.
+    """
+    text = _readable(text)
+    texts = option_texts(tuple(options))
+    low = lower(text)
+    return read_before(cut_next_question(low), len(text), lambda end: _extract(text[:end], low[:end], texts))
+
+
+def _readable(text: str) -> str:
+    if text.isascii():
+        return text
+    text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0])[:1], text)
+    return _LONE.sub(lambda m: m[0].translate(_LOOK_ALIKES), text)
+
+
+def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
+    def read(place: Place) -> tuple[str, int] | None:
+        if place.end is None:
+            return read_after(text, place.at, texts)
+        value = read_whole(text[place.at : place.end][:2000], texts)
+        return None if value is None else (value, place.end)
+
+    formal = sorted([*formal_places(text), *_line_places(text, texts)], key=place_order, reverse=True)
+    # Beside a letter, 'it is true that ...' speaks of the matter and does not choose the option True.
+    by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
+
+    def weakly(place: Place) -> tuple[str, int] | None:
+        if texts.are_words_of_truth and not by_text and _OF_TRUTH.match(low, place.at):
+            return None
+        return read_weak(text, place, texts)
+
+    found = settle(low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read)
+    if found is None or found.value == HEDGE or CHANGE.search(low, found.end):
+        weak = settle(low, weak_places(text, low, found.end if found else 0), weakly)
+        if weak is not None and (found is None or weak.value != HEDGE):
+            found = weak if found is None or found.value == HEDGE or CHANGE.search(low[found.end : weak.end]) else found
+    if found is None and by_text:
+        named = extract_label(text, texts.texts)
+        if named.answer is not None:
+            return Extraction(texts.letters[texts.texts.index(named.answer)], named.rule, named.closed)
+    if found is None:
+        found = closing_reading(text, low, texts) or settle(
+            low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read, weight=1
+        )
+    return _extraction(found)
+
+
+def _extraction(found: Reading | None) -> Extraction:
+    if found is None:
+        return Extraction(None, "nothing found")
+    if not found.value:
+        return Extraction(None, f"{found.rule}, several letters", found.closed)
+    return Extraction(found.value, found.rule, found.closed)
+
+
+def _line_places(text: str, texts: OptionTexts) -> list[Place]:
+    """The first and the last line, where they are an option and stand in no list of options."""
+    tail = max(0, len(text) - 4000)
+    first = [(m.start(), m.end()) for m in _LINE.finditer(text[:4000])][:2]
+    last = [(tail + m.start(), tail + m.end()) for m in _LINE.finditer(text[tail:])][-2:]
+    if not first or not last:
+        return []
+    places = []
+    for line, beside, rule in ((first[0], first[1:], "first line"), (last[-1], last[:-1], "last line")):
+        said = "oxed" in text[line[0] : line[1]] or "answer" in text[line[0] : line[1]].lower()  # then that is the place
+        if not said and stands_alone(text, line, [other for other in beside if other != line], texts) is not None:
+            places.append(Place(line[0], line[0], line[1], rule))
+    return places
+
+
+def gold_letter(gold: str, options: Sequence[str] = ()) -> str | None:
+    """The letter that a gold names, as a letter or as an option's text; None where it names none."""
+    texts = option_texts(tuple(options))
+    if gold.strip() in texts.letters and len(gold.strip()) == 1:
+        return gold.strip()
+    letter = read_whole(gold, texts)
+    return letter if letter and letter in texts.letters else None
+
+
+def required_letter(gold: str, options: Sequence[str]) -> str:
+    """As gold_letter; raises TaskError for a gold that names no option."""
+    letter = gold_letter(gold, options)
+    if letter is None:
+        raise TaskError(
+            f"the gold {gold[:80]!r} names none of the {len(options) or 16} options; it must be a letter or an option's "
+            "text. Correct the task's target or its options."
+        )
+    return letter

@@ -1,0 +1,82 @@
+"""Lines that are an option and nothing else, and lists of options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from raml_eval.grading.choice.letters import (
+    ALONE,
+    BEFORE_LETTER,
+    LIST,
+    SMALL,
+    WITH_TEXT,
+    is_own,
+    names_second,
+    names_several,
+    starts_with_own,
+    unparenthesised,
+)
+from raml_eval.grading.choice.option_text import OptionTexts
+from raml_eval.grading.statements.settle import HEDGE
+from raml_eval.grading.text import flat
+
+_BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Pa-p][)\].:*_`$\s]{0,8}")
+_ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-P])[).:\]]")
+
+
+def read_line(line: str, texts: OptionTexts) -> str | None:
+    """The letter of a line that is an option and nothing else: its letter, its text, or both."""
+    if len(line) > texts.longest + 60 and not _ITEM.match(line):
+        return None
+    short = flat(re.sub(r"^[\s>#*\-•✅]+", "", line))
+    alone = ALONE.fullmatch(short) or SMALL.fullmatch(short)
+    if alone is not None:
+        beyond = alone[1] not in texts.letters and (alone[1] == "I" or alone[1].islower())  # the pronoun; a variable
+        return None if beyond and alone[1].upper() not in texts.letters else alone[1].upper()
+    if (found := texts.match(short)) is not None:
+        return found
+    match = WITH_TEXT.fullmatch(short)
+    if match is None or match[1].upper() not in texts.letters:
+        return HEDGE if LIST.fullmatch(short) or names_several(short, texts) else _before_letter(short, texts)
+    letter, rest = match[1].upper(), unparenthesised(match["rest"])
+    own = not rest or is_own(letter, rest, texts)
+    return (
+        letter
+        if own
+        or (match["separator"].strip() and starts_with_own(letter, rest, texts) and not names_second(letter, rest, texts))
+        else None
+    )
+
+
+def stands_alone(text: str, line: tuple[int, int], beside: Sequence[tuple[int, int]], texts: OptionTexts) -> str | None:
+    """What a line names that is an option and nothing else, unless the lines beside it are options too."""
+    if line[1] - line[0] > 500 or (found := read_line(text[line[0] : line[1]], texts)) is None:
+        return None
+    bare = _BARE_LINE.fullmatch(text, *line) is not None
+    for start, end in beside:
+        other = text[start:end][:500]
+        if (_BARE_LINE.fullmatch(other) if bare else read_line(other, texts)) is not None:
+            return None
+    return found
+
+
+def _before_letter(short: str, texts: OptionTexts) -> str | None:
+    match = BEFORE_LETTER.fullmatch(short)
+    return match[2].upper() if match is not None and texts.is_text_of(match[2].upper(), match["text"]) else None
+
+
+def read_item(line: str) -> str | None:
+    """The letter that a line of a list of options begins with."""
+    match = _ITEM.match(line)
+    return match[1] if match else None
+
+
+def begins_list(text: str, start: int) -> bool:
+    """Whether the letter at a position only begins a list of the options, one a line."""
+    line_start = text.rfind("\n", 0, start) + 1
+    if line_start == 0 or text[line_start:start].strip(" \t>*_-•("):
+        return False
+    lines = [line for line in text[line_start : start + 3000].split("\n")[:6] if line.strip()]
+    first, items = read_item(lines[0]), [read_item(line) for line in lines[1:3]]
+    return first is not None and bool(items) and all(item is not None and item != first for item in items)

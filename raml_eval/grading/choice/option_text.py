@@ -1,0 +1,160 @@
+"""The texts of a question's options, and which of them a text is."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from raml_eval.grading.math.equal import quick_math
+from raml_eval.grading.text import SPECIAL, drop_text_commands, flat, plain_unicode, soft_key
+
+_LABELLED = re.compile(r"\s*\(?[A-P]\)?[.):]")  # the letter speaks for itself
+LETTERS = "ABCDEFGHIJKLMNOP"
+SEVERAL = ""  # what a match returns where several options fit
+
+_DIGIT = re.compile(r"\d")
+_FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\d))\s*(?:\{([^{}]*)\}|(\d))")
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,)(?=\d{3}(?!\d))")
+_TIMES = re.compile(r"(?<=\d)\s*(?:\*|×|\bx\b)\s*(?=\d)|\s*×\s*")
+_NUMBER = re.compile(
+    r"(?:[a-z]\w{0,2}[=≈])?[$€£]?([+-]?)(\d{1,30})(?:\.(\d{1,30}))?(?:/(\d{1,30}))?(?:×10\^?([+-]?\d{1,3})|"
+    r"e([+-]?\d{1,3}))?(?![\d.])(.*)"
+)
+_FIRST = re.compile(r"\w")
+_UNIT = re.compile(r"[A-Za-z%°µμΩ]{0,14}(?:[/*·][A-Za-z]{1,8})?(?:\^?-?\d)?")
+_ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
+
+
+def text_key(text: str) -> str:
+    """The text without spaces and marks, case kept: what options are compared by, formulas included."""
+    if text.isascii() and SPECIAL.search(text) is None and _DIGIT.search(text) is None:
+        return "".join(text.split()).strip(".,;:!")
+    text = drop_text_commands(plain_unicode(text))
+    text = _FRACTION.sub(lambda m: f"{m[1] or m[2]}/{m[3] or m[4]}", text)
+    text = text.replace(r"\%", "%").replace(r"\$", "$").replace(r"\times", "×").replace(r"\cdot", "×").replace(r"^\circ", "deg")
+    text = _TIMES.sub("×", text)
+    text = _THOUSANDS.sub("", flat(text.replace("**", " "))).replace("\\", "")
+    return re.sub(r"[\s{}_]", "", text).strip(".,;:!")
+
+
+def _value(key: str) -> tuple[Fraction, str] | None:
+    """A number with its unit; None for all else."""
+    match = _NUMBER.fullmatch(key)
+    if match is None:
+        return None
+    sign, whole, decimals, bottom, power, exponent, unit = match.groups()
+    if (bottom and not int(bottom)) or _UNIT.fullmatch(unit) is None:
+        return None
+    value = Fraction(int(whole + (decimals or "")), 10 ** len(decimals or "") * int(bottom or 1)) * Fraction(10) ** int(
+        power or exponent or 0
+    )
+    return (-value if sign == "-" else value), unit.casefold()
+
+
+class OptionTexts:
+    """The options of one question, ready to be compared with."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self.letters = LETTERS[: len(options)] if options else LETTERS
+        self.texts = tuple(options)
+        self.soft = [soft_key(option) for option in options]
+        self._keys = [text_key(option) for option in options]
+        self._values = [_value(key) for key in self._keys]
+        self._plain = [_ARTICLE.sub("", soft, count=1) for soft in self.soft]
+        self.longest = max(map(len, self.soft), default=0)
+        self.are_words_of_truth = sorted(self.soft) in (["false", "true"], ["no", "yes"])
+        self.has_digits = any(re.search(r"\d", option) for option in options)
+        self._first = tuple({own[found.start() :][:3] for own in (*self.soft, *self._plain) if (found := _FIRST.search(own))})
+
+    def is_text_of(self, letter: str, text: str) -> bool:
+        """Whether the text is that option's."""
+        place = self.letters.find(letter)
+        return 0 <= place < len(self.texts) and (soft_key(text) == self.soft[place] or text_key(text) == self._keys[place])
+
+    def may_begin(self, line: str) -> bool:
+        """Whether the line could begin with an option's text; a quick look that spares most of them the comparison."""
+        first = _FIRST.search(line, 0, 40)
+        if first is None or first[0].isdigit() or "\\" in line[: first.end()] or not first[0].isascii():
+            return True
+        begun = line[first.start() : first.start() + 12].casefold()
+        return begun.startswith(self._first) or _ARTICLE.sub("", begun, count=1).startswith(self._first)
+
+    def match(self, text: str) -> str | None:
+        """The letter of the option whose text this is, in any spelling; SEVERAL where several fit, None where none does."""
+        if not self.texts or len(text) > 2 * self.longest + 400:
+            return None
+        key = text_key(text)
+        if not key:
+            return None
+        soft = soft_key(text)
+        for same in (
+            [own == key for own in self._keys],
+            [own == soft for own in self.soft],
+            [own.casefold() == key.casefold() for own in self._keys],
+            [own == _ARTICLE.sub("", soft, count=1) for own in self._plain],
+        ):
+            if any(same):
+                return self._only(same)
+        return None
+
+    def _only(self, fits: list[bool]) -> str:
+        return self.letters[fits.index(True)] if sum(fits) == 1 else SEVERAL
+
+    def match_value(self, text: str) -> str | None:
+        """As match, for a number with an option's value, where the units agree or one has none, and for an equal formula."""
+        if not self.texts or len(text) > 200 or _LABELLED.match(text):
+            return None
+        key = text_key(text)
+        value = _value(key)
+        if value is not None:
+            same = [own == value for own in self._values]  # 0.5 is 1/2 rather than 0.5x
+            fits = (
+                same
+                if any(same)
+                else [own is not None and own[0] == value[0] and (not own[1] or not value[1]) for own in self._values]
+            )
+            if any(fits):
+                return self._only(fits)
+        if len(key) <= 60 and re.search(r"\d", key) and not re.search(r"[A-Za-z]{2}", re.sub(r"\\[a-zA-Z]+|sqrt|pi", "", key)):
+            fits = [_equal_formulas(option, text) for option in self.texts]
+            if any(fits):
+                return self._only(fits)
+        return None
+
+    def match_start(self, text: str) -> tuple[str, int] | None:
+        """The letter of the longest option that the text begins with, and how many characters of soft_key(text) it takes."""
+        soft = soft_key(text[: 2 * self.longest + 200])
+        fits = [
+            bool(own) and soft.startswith(own) and not re.match(r"\w|[.,]\d|\s*[*/^=+-]\s*\w", soft[len(own) :])
+            for own in self.soft
+        ]
+        return self._longest(fits)
+
+    def match_end(self, sentence: str) -> str | None:
+        """The letter of the longest option that the sentence ends with, as a whole word."""
+        soft = soft_key(sentence)
+        fits = [bool(own) and soft.endswith(own) and not re.search(r"[\w.,/^+-]$", soft[: -len(own)]) for own in self.soft]
+        found = self._longest(fits)
+        return found[0] if found else None
+
+    def _longest(self, fits: list[bool]) -> tuple[str, int] | None:
+        """The letter of the longest option that fits, and its length."""
+        if not any(fits):
+            return None
+        longest = max(len(own) for own, fit in zip(self.soft, fits, strict=True) if fit)
+        return self._only([fit and len(own) == longest for own, fit in zip(self.soft, fits, strict=True)]), longest
+
+
+def _equal_formulas(option: str, text: str) -> bool:
+    if len(option) > 60 or re.search(r"[A-Za-z]{3}", re.sub(r"\\[a-zA-Z]+", "", option)):
+        return False
+    decision = quick_math(option, text)
+    return decision is not None and decision[0]
+
+
+@functools.lru_cache(maxsize=256)
+def option_texts(options: tuple[str, ...]) -> OptionTexts:
+    """The options ready to be compared with, made once for the many samples of a question."""
+    return OptionTexts(options)

@@ -1,0 +1,177 @@
+"""The kinds of grading, one row each: how an answer is read, and when it is right.
+
+To add a kind: write its functions in a file or folder of its own, add a row to KINDS, its name to types.GraderKind, and a
+case table to tests/cases/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from raml_eval.errors import ConfigError, near_names
+from raml_eval.grading.bracket.equal import equal_bracket, read_gold, same_bracket
+from raml_eval.grading.bracket.extract import extract_bracket
+from raml_eval.grading.choice.extract import extract_choice, required_letter
+from raml_eval.grading.code.grader import read_tests
+from raml_eval.grading.code.program import extract_code, normalize_program
+from raml_eval.grading.exact import extract_exact, normalize_exact
+from raml_eval.grading.extraction import Extraction, drop_thinking
+from raml_eval.grading.grid.extract import count_cells, extract_grid, read_gold_cells, same_grid
+from raml_eval.grading.label.extract import extract_label, required_label
+from raml_eval.grading.math.equal import quick_math, spelling_and_number
+from raml_eval.grading.math.extract import extract_math
+from raml_eval.grading.text import clean
+from raml_eval.types import Grade, Status
+
+Options = Sequence[str]
+
+
+class Decision(NamedTuple):
+    """Whether an answer is right, what decided it, and the share of its parts that are right if the kind knows parts."""
+
+    equal: bool
+    decided_by: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One way of grading.
+
+    read finds the answer in a finished text without thinking. compare says whether an answer is the gold, and same whether
+    two answers to one question are the same one (maj@k); both return None if only sympy can tell, which then compares
+    symbolic_gold(gold) with the answer in a process that can be killed. check_gold raises TaskError for a gold that can
+    have no right answer. spell gives what equal answers share, and whether two answers that differ in it surely differ.
+    no_answer_score is the score of a sample without an answer. runs_programs: an answer is a program, which is right if it
+    passes the tests that are its gold (code/grader.py); compare and same are then about its text. gold_is_text: the gold
+    may stand in an answer as it is. gold_answers_in_box: the gold in a box is a right answer (audit grades it so).
+    """
+
+    read: Callable[[str, Options], Extraction]
+    compare: Callable[[str, str, Options], Decision | None]
+    same: Callable[[str, str], Decision | None]
+    check_gold: Callable[[str, Options], object] = lambda gold, options: None
+    symbolic_gold: Callable[[str], str] = str
+    spell: Callable[[str], tuple[object, bool]] = lambda answer: (answer, False)
+    no_answer_score: float | None = None
+    runs_programs: bool = False
+    gold_is_text: bool = True
+    gold_answers_in_box: bool = False
+
+
+def _compare_grid(gold: str, answer: str, options: Options) -> Decision:
+    right, cells = count_cells(gold, answer)
+    return Decision(right == cells, f"{right} of {cells} cells", right / cells)
+
+
+def _decision(found: tuple[bool, str] | None) -> Decision | None:
+    return None if found is None else Decision(*found)
+
+
+def _same_math(left: str, right: str) -> Decision | None:
+    """Equal in either order: 5 is x=5, and x=5 is 5."""
+    decisions = [_decision(quick_math(*pair)) for pair in ((left, right), (right, left))]
+    equal = [decision for decision in decisions if decision is not None and decision.equal]
+    return equal[0] if equal else None if None in decisions else decisions[0]
+
+
+def _same_exact(left: str, right: str) -> Decision:
+    return Decision(normalize_exact(left) == normalize_exact(right), "exact text")
+
+
+def _same_program(left: str, right: str) -> Decision:
+    return Decision(normalize_program(left) == normalize_program(right), "program text")
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "math": Kind(
+            read=lambda text, options: extract_math(text),
+            compare=lambda gold, answer, options: _decision(quick_math(gold, answer)),
+            same=_same_math,
+            gold_answers_in_box=True,
+            spell=spelling_and_number,
+        ),
+        "choice": Kind(
+            read=extract_choice,
+            compare=lambda gold, answer, options: Decision(required_letter(gold, options) == answer, "letter"),
+            same=lambda left, right: Decision(left == right, "letter"),
+            check_gold=required_letter,
+            gold_answers_in_box=True,
+        ),
+        "exact": Kind(
+            read=lambda text, options: extract_exact(text),
+            compare=lambda gold, answer, options: _same_exact(gold, answer),
+            same=_same_exact,
+            gold_answers_in_box=True,
+        ),
+        "label": Kind(
+            read=extract_label,
+            compare=lambda gold, answer, options: Decision(required_label(gold, options) == answer, "label"),
+            same=lambda left, right: Decision(left == right, "letter"),
+            check_gold=required_label,
+        ),
+        "bracket": Kind(
+            read=lambda text, options: extract_bracket(text),
+            compare=lambda gold, answer, options: _decision(equal_bracket(gold, answer)),
+            same=lambda left, right: _decision(same_bracket(left, right)),
+            check_gold=lambda gold, options: read_gold(gold),
+            symbolic_gold=lambda gold: read_gold(gold).answers[0],
+        ),
+        "grid": Kind(
+            read=lambda text, options: extract_grid(text),
+            compare=_compare_grid,
+            same=lambda left, right: Decision(same_grid(left, right), "cells"),
+            check_gold=lambda gold, options: read_gold_cells(gold),
+            no_answer_score=0.0,  # no cell is right
+            gold_is_text=False,
+        ),
+        "code": Kind(
+            read=extract_code,
+            compare=lambda gold, answer, options: _same_program(gold, answer),
+            same=_same_program,
+            check_gold=lambda gold, options: read_tests(gold),
+            runs_programs=True,
+            gold_is_text=False,
+        ),
+    }
+)
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name. Raises ConfigError, with near names, for any other."""
+    if name not in KINDS:
+        raise ConfigError(f"unknown grader {name!r}; there are {', '.join(KINDS)}.{near_names(name, KINDS)}")
+    return KINDS[name]
+
+
+def extract_answer(text: str, kind: str, options: Options = ()) -> Extraction:
+    """The answer that a finished text without thinking gives, never one that merely happens to stand in it.
+
+    Example: extract_answer("So the answer is (C).", "choice", ["1", "2", "3"]).answer is "C".
+    """
+    chosen = kind_of(kind)
+    return chosen.read(text if chosen.runs_programs else clean(text), options)
+
+
+def read_completion(completion: str, kind: str, options: Options = ()) -> Extraction | None:
+    """The answer behind a completion's thinking; None if a thinking in it is never closed."""
+    kind_of(kind)
+    text = drop_thinking(completion)
+    return None if text is None else extract_answer(text, kind, options)
+
+
+def grade_unread(found: Extraction | None, kind: str) -> Grade:
+    """The verdict on a completion that gives no answer: unfinished if its thinking is never closed, else no_answer."""
+    if found is None:
+        return Grade(Status.UNFINISHED, None, "unclosed thinking", "a <think> is never closed")
+    return Grade(Status.NO_ANSWER, None, found.rule, score=KINDS[kind].no_answer_score)
+
+
+def grade_decided(found: Extraction, decision: Decision) -> Grade:
+    """The verdict correct or incorrect, with what was extracted, by which rule, and what decided."""
+    status = Status.CORRECT if decision.equal else Status.INCORRECT
+    return Grade(status, found.answer, found.rule, decision.decided_by, decision.score)

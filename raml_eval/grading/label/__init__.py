@@ -1,0 +1,1 @@
+"""Labels of a closed set, such as true, false and uncertain."""

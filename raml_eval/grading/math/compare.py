@@ -1,0 +1,256 @@
+"""Equality of two forms, part by part; the parts themselves are compared by a leaf.
+
+A leaf says whether two expressions are equal: True, False, or None where it cannot tell. So the same rules serve the quick
+comparison, whose leaf knows spelling and exact numbers, and the symbolic one, whose leaf asks sympy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from raml_eval.grading.math.forms import (
+    EMPTY,
+    Alternatives,
+    Equation,
+    Form,
+    Interval,
+    Joined,
+    Many,
+    Matrix,
+    Named,
+    Option,
+    Ratio,
+    Value,
+    Word,
+)
+from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, equal_ratios
+from raml_eval.grading.math.words import same_time, says, word_of
+
+_PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
+LONGEST_LIST = 60  # items that are matched in any order
+_WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
+
+
+def compare(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """Whether the answer is the gold; None where the leaf could not tell and it matters."""
+    gold, answer = _expand(gold), _expand(answer)
+    for kind, rule in _RULES:
+        if isinstance(gold, kind) or isinstance(answer, kind):
+            return rule(gold, answer, leaf)
+    raise AssertionError("every form has a rule")
+
+
+def _any(verdicts: Sequence[bool | None]) -> bool | None:
+    if any(verdicts):
+        return True
+    return None if None in verdicts else False
+
+
+def _in_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bool | None:
+    if len(left) != len(right):
+        return False
+    return all_of([compare(a, b, leaf) for a, b in zip(left, right, strict=True)])
+
+
+def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bool | None:
+    if len(left) != len(right):
+        return False
+    if len(left) > LONGEST_LIST:
+        return _in_order(left, right, leaf)
+    free, undecided = list(right), False
+    for item in left:
+        verdicts = [compare(item, other, leaf) for other in free]
+        if True in verdicts:
+            del free[verdicts.index(True)]
+        elif None in verdicts:
+            undecided = True
+        else:
+            return False
+    return None if undecided else True
+
+
+def _expand(form: Form) -> Form:
+    r"""A value with one \pm as the list of its two values."""
+    if isinstance(form, Value) and len(_PLUS_MINUS.findall(form.text)) == 1 and r"\mp" not in form.text:
+        before, after = (part.strip() for part in _PLUS_MINUS.split(form.text))
+        return Many("", (Value(f"{before}+{after}" if before else after), Value(f"{before}-{after}")))
+    if isinstance(form, Named) and isinstance(form.value, Value) and r"\pm" in form.value.text:
+        return Named(form.name, _expand(form.value))
+    return form
+
+
+def _alternatives(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    golds = gold.forms if isinstance(gold, Alternatives) else (gold,)
+    answers = answer.forms if isinstance(answer, Alternatives) else (answer,)
+    return _any([compare(g, a, leaf) for g in golds for a in answers])
+
+
+def _options(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Option) and isinstance(answer, Option):
+        return gold.letter == answer.letter
+    option, other = (gold, answer) if isinstance(gold, Option) else (answer, gold)
+    assert isinstance(option, Option)
+    word = word_of(other)
+    if word is not None and len(word) == 1:
+        return word == option.letter.casefold()
+    return compare(gold, option.content, leaf) if option is answer else compare(option.content, answer, leaf)
+
+
+def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Word) and isinstance(answer, Word):
+        return gold.text == answer.text or says(answer.text, gold.text)
+    word, other = (gold, answer) if isinstance(gold, Word) else (answer, gold)
+    assert isinstance(word, Word)
+    if isinstance(other, Ratio):
+        return same_time(word.text, ":".join(other.parts))
+    if isinstance(answer, Many) and isinstance(answer.items[0], (Word, Value)) and word.text in ("yes", "no"):
+        return word_of(answer.items[0]) == word.text  # Yes, it is possible
+    if not isinstance(other, Value):
+        return compare(gold, answer.value, leaf) if isinstance(answer, Named) else False
+    if other.text in _WORDS_FOR.get(word.text, ()):
+        return True
+    if word.marked or not other.text.isalpha():
+        return other.unit is None and word.text == other.text.casefold()
+    return leaf(gold.text, answer.text) if isinstance(gold, (Word, Value)) and isinstance(answer, (Word, Value)) else False
+
+
+def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Equation) and isinstance(answer, Equation):
+        return gold.sides == answer.sides or leaf("=".join(gold.sides), "=".join(answer.sides))
+    equation, other = (gold, answer) if isinstance(gold, Equation) else (answer, gold)
+    assert isinstance(equation, Equation)
+    if isinstance(other, Named):
+        return leaf(_equation_text(gold), _equation_text(answer))
+    last = equation.sides[-1]
+    # The answer may write out what it found, a+b=5 for 5; a gold that is an equation wants the equation.
+    return False if equation is gold or last == "0" else compare(gold, Value(last), leaf)
+
+
+def _equation_text(form: Form) -> str:
+    if isinstance(form, Equation):
+        return "=".join(form.sides)
+    assert isinstance(form, Named)
+    return f"{form.name}={form.value.text if isinstance(form.value, Value) else ''}"
+
+
+def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if not (isinstance(gold, Named) and isinstance(answer, Named)):
+        return compare(
+            gold.value if isinstance(gold, Named) else gold, answer.value if isinstance(answer, Named) else answer, leaf
+        )
+    if _same_name(gold.name, answer.name):
+        return compare(gold.value, answer.value, leaf)
+    a, b = gold.value, answer.value
+    if isinstance(a, Value) and isinstance(b, Value) and _has_letters(a.text + b.text):
+        return leaf(_equation_text(gold), _equation_text(answer))
+    return False
+
+
+def _same_name(a: str, b: str) -> bool:
+    if re.sub(r"[{} ]", "", a) == re.sub(r"[{} ]", "", b):
+        return True
+    return "y" in (a, b) and any("(" in name for name in (a, b))  # y = x^2 for f(x) = x^2
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalpha() for character in re.sub(r"\\[a-zA-Z]+", "", text))
+
+
+def _joined(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if isinstance(gold, Joined) and isinstance(answer, Joined):
+        return _in_any_order(gold.parts, answer.parts, leaf)
+    return False
+
+
+def _intervals(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    left, right = _as_interval(gold), _as_interval(answer)
+    if left is None or right is None or left.brackets != right.brackets:
+        return False
+    if left.variable and right.variable and left.variable != right.variable:
+        return False
+    return _in_order((left.low, left.high), (right.low, right.high), leaf)
+
+
+def _as_interval(form: Form) -> Interval | None:
+    if isinstance(form, Many) and form.ordered and len(form.items) == 2:
+        return Interval("", form.brackets, *form.items)
+    return form if isinstance(form, Interval) else None
+
+
+def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    rows, others = _rows(gold), _rows(answer)
+    if rows is None or others is None or [len(row) for row in rows] != [len(row) for row in others]:
+        return False
+    return all_of([_in_order(a, b, leaf) for a, b in zip(rows, others, strict=True)])
+
+
+def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
+    """A tuple of the form (a,b,c) is a column, and so is a list of tuples."""
+    if isinstance(form, Many) and form.brackets == "[]" and all(isinstance(i, Many) and i.brackets == "[]" for i in form.items):
+        return [item.items for item in form.items if isinstance(item, Many)]
+    if isinstance(form, Many) and (form.brackets in ("()", "[]") or all(isinstance(item, Many) for item in form.items)):
+        return [(item,) for item in form.items]
+    return form.rows if isinstance(form, Matrix) else None
+
+
+def _same_letters(gold: Form, answer: Form) -> bool:
+    """ACD and A, C, D: the letters of several options."""
+    many, other = (gold, answer) if isinstance(gold, Many) else (answer, gold)
+    if not (isinstance(many, Many) and isinstance(other, Value) and re.fullmatch("[A-P]{2,}", other.text)):
+        return False
+    letters = [item.text for item in many.items if isinstance(item, Value)]
+    return len(letters) == len(many.items) and sorted(letters) == sorted(other.text)
+
+
+def _flat(many: Many) -> Many:
+    r"""A list or set in which 1, \pm 2 is written out."""
+    if many.ordered:
+        return many
+    items: list[Form] = []
+    for item in map(_expand, many.items):
+        items += item.items if isinstance(item, Many) and item.brackets == "" else (item,)
+    return Many(many.brackets, tuple(items))
+
+
+def _sorted_by_name(many: Many) -> Many:
+    """y=2, x=1 as (1,2): the order that a tuple of unnamed values has."""
+    if not all(isinstance(item, Named) for item in many.items) or len({item.name for item in many.items}) < len(many.items):  # type: ignore[union-attr]
+        return many
+    return Many(many.brackets, tuple(sorted(many.items, key=lambda item: item.name)))  # type: ignore[union-attr]
+
+
+def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    if not (isinstance(gold, Many) and isinstance(answer, Many)):
+        return _same_letters(gold, answer)
+    gold, answer = _flat(gold), _flat(answer)
+    names = [[item.name for item in many.items if isinstance(item, Named)] for many in (gold, answer)]
+    bases = {name.partition("_")[0] for of in names for name in of}
+    if all(names) and len(bases) > 1 and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
+        return _in_any_order(gold.items, answer.items, leaf)
+    if gold.ordered or answer.ordered:
+        gold, answer = _sorted_by_name(gold), _sorted_by_name(answer)
+    if gold.ordered and answer.ordered:
+        return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
+    left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))
+    if gold.ordered or answer.ordered:  # one of them is bare: (3,4) for 3,4
+        return {gold.brackets, answer.brackets} == {"()", ""} and _in_order(left, right, leaf)
+    if any(len({name.partition("_")[0] for name in of}) > 1 for of in names):  # x=3, y=4 says which is which
+        return r"\{\}" not in (gold.brackets, answer.brackets) and _in_order(left, right, leaf)
+    return _in_any_order(left, right, leaf)
+
+
+# The first kind that one of the two has decides which rule compares them.
+_RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
+    (Alternatives, _alternatives),
+    (Option, _options),
+    (Word, _words),
+    (Equation, _equations),
+    (Named, _named),
+    (Joined, _joined),
+    (Interval, _intervals),
+    (Matrix, _matrices),
+    (Ratio, equal_ratios),
+    (Many, _many),
+    (Value, equal_quantities),
+)

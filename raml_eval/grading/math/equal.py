@@ -1,0 +1,117 @@
+"""Equality of mathematical answers: first what text and exact numbers decide, then sympy.
+
+quick_math needs no sympy and bounded time: it runs anywhere. symbolic_math may take for ever: it belongs in a worker.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from raml_eval.grading.math.compare import compare
+from raml_eval.grading.math.forms import EMPTY, Form
+from raml_eval.grading.math.numbers import decimals_of, is_rounding, read_based, read_fraction, read_number
+from raml_eval.grading.math.reading import read_form
+from raml_eval.grading.math.spelling import simplify_latex, too_large
+from raml_eval.grading.math.value import rounds_to, same_value
+
+TOO_LONG = 1000  # characters of one side; longer ones are compared as text and as numbers only
+
+
+def quick_math(gold: str, answer: str) -> tuple[bool, str] | None:
+    """Whether the two are equal and what decided, where spelling, numbers or size decide it; None: sympy must.
+
+    Two plain numbers are compared exactly. What is too large for sympy counts as unequal.
+    """
+    left, right = simplify_latex(gold), simplify_latex(answer)
+    if left == right:
+        return (bool(left), "identical" if left else "empty")
+    numbers = read_number(left), read_number(right)
+    if numbers[0] is not None and numbers[1] is not None:
+        return numbers[0] == numbers[1], "number"
+    if max(len(left), len(right)) > TOO_LONG:
+        return False, f"longer than {TOO_LONG} characters and not the same text"
+    if not left or not right:
+        return False, "empty"
+    forms = _form(left), _form(right)
+    verdict = compare(*forms, quick_leaf)
+    if verdict is not None:
+        return verdict, _decided_by(*forms)
+    if too_large(left) or too_large(right):
+        return False, "too large to compute and not the same text"
+    return None
+
+
+def symbolic_math(gold: str, answer: str) -> tuple[bool, str]:
+    """Whether the answer equals the gold, and what decided; no limit on time or memory of its own."""
+    from raml_eval.grading.math.symbolic import equal_expressions
+
+    decided = {"form"}
+
+    def leaf(left: str, right: str) -> bool | None:
+        verdict = quick_leaf(left, right)
+        if verdict is None:
+            verdict, how = equal_expressions(left, right)
+            decided.add(how)
+        return verdict
+
+    forms = _form(simplify_latex(gold)), _form(simplify_latex(answer))
+    return bool(compare(*forms, leaf)), "math-verify" if "math-verify" in decided else max(decided)
+
+
+@functools.lru_cache(maxsize=8192)
+def _form(text: str) -> Form:
+    return read_form(text)
+
+
+@functools.lru_cache(maxsize=16384)
+def quick_leaf(left: str, right: str) -> bool | None:
+    """Whether two expressions are equal, as far as spelling and exact numbers tell."""
+    if left == right:
+        return bool(left)
+    if not left or not right:
+        return False
+    numbers = read_number(left), read_number(right)
+    if numbers[0] is not None and numbers[1] is not None:
+        return numbers[0] == numbers[1]
+    a, b = read_fraction(left), read_fraction(right)
+    if a is not None and b is not None:
+        if a == b:
+            return True
+        counts = decimals_of(left), decimals_of(right)
+        if (counts[0] is None) == (counts[1] is None):
+            return False
+        return is_rounding(b, a, counts[0]) if counts[0] is not None else is_rounding(a, b, counts[1] or 0)
+    based = read_based(left), read_based(right)
+    if based[0] and based[1]:
+        return based[0] == based[1]
+    if based[0] or based[1]:  # the base may be left out where the question names it
+        digits, _ = based[0] or based[1] or ("", 0)
+        return digits == (left if based[1] else right)
+    if EMPTY in (left, right) or (too_large(left) or too_large(right)):
+        return False
+    for decimal, formula in ((left, right), (right, left)):
+        if (decimals := decimals_of(decimal)) is not None and "=" not in formula:
+            rounded = rounds_to(formula, decimal, decimals)
+            if rounded is not None:
+                return rounded
+    return None if "=" in left + right else same_value(left, right)
+
+
+def _decided_by(gold: Form, answer: Form) -> str:
+    names = sorted({type(form).__name__.lower() for form in (gold, answer)})
+    return " and ".join(names)
+
+
+def equal_math(gold: str, answer: str) -> tuple[bool, str]:
+    """Whether the answer equals the gold, and what decided.
+
+    Unlimited in time where sympy decides; a GradingPool runs that part in a worker that it can kill.
+    """
+    return quick_math(gold, answer) or symbolic_math(gold, answer)
+
+
+def spelling_and_number(text: str) -> tuple[object, bool]:
+    """What equal answers share, their number or their spelling, and whether it is a number: two of those surely differ."""
+    spelling = simplify_latex(text)
+    number = read_number(spelling)
+    return (spelling, False) if number is None else (number, True)

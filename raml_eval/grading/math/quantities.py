@@ -1,0 +1,88 @@
+"""Equality of two values with units beside them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from raml_eval.grading.math.forms import Form, Ratio, Value
+from raml_eval.grading.math.numbers import read_fraction
+from raml_eval.grading.math.units import DEGREE, PERCENT
+
+Leaf = Callable[[str, str], bool | None]
+
+
+def all_of(verdicts: Sequence[bool | None]) -> bool | None:
+    """False where one is, else None where one is not known."""
+    if False in verdicts:
+        return False
+    return None if None in verdicts else True
+
+
+def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """Whether two values are equal, their units and percent signs considered; None where the leaf could not tell."""
+    assert isinstance(gold, Value)
+    assert isinstance(answer, Value)
+    units = gold.unit, answer.unit
+    powers = {unit.power for unit in units if unit and unit.power}
+    if len(powers) > 1:
+        return False
+    plain = leaf(gold.text, answer.text)
+    if units[0] == units[1] or (None not in units and "" in (gold.unit.kind, answer.unit.kind)):  # type: ignore[union-attr]
+        return plain
+    if DEGREE in units and any(unit and unit.text.startswith("degree ") for unit in units):
+        return plain
+    if None not in units:
+        return _scaled(gold, answer, leaf)
+    if PERCENT in units:
+        return _percent(gold, answer, plain, leaf)
+    if not plain and DEGREE in units and r"\pi" in gold.text + answer.text:
+        angle, radians = (gold, answer) if gold.unit is DEGREE else (answer, gold)
+        return leaf(radians.text, rf"\frac{{({angle.text})\pi}}{{180}}")
+    return plain
+
+
+def _percent(gold: Value, answer: Value, plain: bool | None, leaf: Leaf) -> bool | None:
+    """50 % is 0.5, and 50 with the sign left out; but 0.5 % is not 0.5 where the gold has no sign."""
+    part, whole = (gold, answer) if gold.unit is PERCENT else (answer, gold)
+    value = read_fraction(whole.text)
+    if plain and (part is gold or value is None or abs(value) >= 1):
+        return True
+    share = read_fraction(part.text)
+    if share is not None and value is not None:
+        return share / 100 == value
+    return leaf(whole.text, rf"\frac{{{part.text}}}{{100}}")
+
+
+def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
+    assert gold.unit is not None
+    assert answer.unit is not None
+    if gold.unit.kind != answer.unit.kind:
+        # 15 cm for 15 cm^2 leaves out what the question asks for anyway
+        return leaf(gold.text, answer.text) if gold.unit.text == answer.unit.text else False
+    size = answer.unit.size / gold.unit.size
+    exact = read_fraction(gold.text), read_fraction(answer.text)
+    if exact[0] is not None and exact[1] is not None:
+        return exact[0] == exact[1] * size
+    return leaf(gold.text, rf"({answer.text})\cdot \frac{{{size.numerator}}}{{{size.denominator}}}")
+
+
+def equal_ratios(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """Whether two ratios, or a ratio and a quotient, are equal; None where the leaf could not tell."""
+    if isinstance(gold, Ratio) and isinstance(answer, Ratio):
+        if len(gold.parts) != len(answer.parts):
+            return False
+        same = all_of([leaf(a, b) for a, b in zip(gold.parts, answer.parts, strict=True)])
+        if same is not False or any(re.fullmatch(r"\d\d", part) for part in (*gold.parts[1:], *answer.parts[1:])):
+            return same  # two digits behind a colon may be minutes
+        crossed = [
+            leaf(f"({a})\\cdot ({gold.parts[0]})", f"({b})\\cdot ({answer.parts[0]})")
+            for a, b in zip(answer.parts, gold.parts, strict=True)
+        ]
+        return all_of(crossed)
+    ratio, other = (gold, answer) if isinstance(gold, Ratio) else (answer, gold)
+    assert isinstance(ratio, Ratio)
+    if not isinstance(other, Value) or len(ratio.parts) != 2:
+        return False
+    quotient = rf"\frac{{{ratio.parts[0]}}}{{{ratio.parts[1]}}}"
+    return leaf(quotient, other.text) if ratio is gold else leaf(other.text, quotient)

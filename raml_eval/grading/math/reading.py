@@ -1,0 +1,194 @@
+"""The form of a mathematical answer, as far as its text alone tells.
+
+It is read from simplified LaTeX (math_text.simplify_latex), part by part, down to values that are numbers or expressions.
+"""
+
+from __future__ import annotations
+
+import re
+
+from raml_eval.grading.math.forms import (
+    CLOSING,
+    OPENING,
+    Form,
+    Interval,
+    Joined,
+    Many,
+    Matrix,
+    Named,
+    Option,
+    Ratio,
+    Value,
+    Word,
+    split_top,
+)
+from raml_eval.grading.math.numbers import read_fraction, read_number
+from raml_eval.grading.math.relations import MEMBER, read_gap, read_relation
+from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.units import split_unit
+from raml_eval.grading.math.words import plain_words
+
+_WORD = re.compile(
+    r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
+)
+_TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?", re.IGNORECASE)
+_LETTER = re.compile(r"(?:\\text\{ ?)?(?:(?:option|choice|answer)s?:? ?)?\(?([A-P])\)?[.)]? ?\}?", re.IGNORECASE)
+_OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
+_MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
+_ALL_REALS = re.compile(
+    r"(?:\\text\{)?(?:all|any) real (?:numbers?|values?)(?: [a-z])?\}?|\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE
+)
+_RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
+_TO = re.compile(r"([\d.]+) ?(?:\\text\{ ?to ?\}|to) ?([\d.]+)")
+_CHANGES = re.compile(
+    r"\b(?:not|no|less|more|greater|than|except|least|most|over|under|minus|negative|if|unless)\b", re.IGNORECASE
+)
+_INTRODUCTION = re.compile(
+    r"^(?:\\text\{ ?[A-Za-z][A-Za-z ,']+:? ?\}:? ?|(?:the )?(?:final )?answers?(?: is| are|:|=) ?:? ?)"
+    r"(?=[-+\d\\(\[{.A-Z$a-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)\b)",
+    re.IGNORECASE,
+)
+_FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
+_CJK_LEAD = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+ ?(?=[-+\d\\(a-zA-Z])")
+_CJK_TEXT = re.compile(r"\\text\{ ?[\u3400-\u9fff：:\s]+\}")
+
+
+def read_form(text: str, depth: int = 0) -> Form:
+    """The form of a simplified text; what is nested deeper than eight levels stays a Value."""
+    text = _CJK_TEXT.sub("", text.strip()) or text.strip()
+    text = _CJK_LEAD.sub("", text) or text
+    introduced = _INTRODUCTION.match(text)
+    if introduced is not None and not _CHANGES.search(introduced[0]):
+        text = text[introduced.end() :] or text
+    if (family := _FAMILY.fullmatch(text)) is not None:
+        text = re.sub(rf"(?<![a-zA-Z\\]){family[2]}(?![a-zA-Z])", "k", family[1].strip(" ,"))
+    if depth > 8 or not text:
+        return Value(text)
+    return (
+        _read_option(text, depth)
+        or _read_word(text)
+        or _read_matrix(text, depth)
+        or _read_list(text, depth)
+        or read_relation(text, lambda part: read_form(part, depth + 1))
+        or _read_enclosed(text, depth)
+        or _read_ratio(text)
+        or _read_value(text)
+    )
+
+
+def _read_option(text: str, depth: int) -> Form | None:
+    if depth:
+        return None
+    if len(text) > 1 and (alone := _LETTER.fullmatch(text)) is not None and alone[1].isupper():
+        return Value(alone[1])
+    match = _OPTION.fullmatch(text)
+    if match is None:
+        return None
+    letter, content = match[1] or match[3], (match[2] or match[4]).strip(" }") if match[1] or match[3] else ""
+    return Option(letter, read_form(content, depth + 1)) if content else None
+
+
+def _read_word(text: str) -> Form | None:
+    if _ALL_REALS.fullmatch(text):
+        return Interval("", "()", Value(r"-\infty"), Value(r"\infty"))
+    whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*", text)
+    content = " ".join(re.sub(TEXT, r" \1 ", text).split()) if whole else text
+    if (time := _TIME.fullmatch(content)) is not None:
+        return Word(f"{int(time[1])}:{time[2] or '00'} {time[3].lower()}m", True)
+    content = content.rstrip(".").removesuffix("的")
+    if read_fraction(content) is not None and (whole or content.isascii()):
+        return Value(content)
+    if not _WORD.fullmatch(content):
+        return None
+    if not whole and (len(content) < 4 or "\\" in content) and content.casefold() not in ("yes", "no") and content.isascii():
+        return None
+    return Word(plain_words(content), bool(whole))
+
+
+def _read_matrix(text: str, depth: int) -> Form | None:
+    match = _MATRIX.fullmatch(text)
+    if match is None or r"\begin" in match[2]:
+        return None
+    factor = match[1].strip()
+    if factor:
+        cells = re.sub(
+            r"[^&\\]+(?:\\(?!\\)[^&\\]*)*", lambda m: rf"{factor}\cdot ({m[0].strip()})" if m[0].strip() else "", match[2]
+        )
+        return _read_matrix(rf"\begin{{pmatrix}}{cells}\end{{pmatrix}}", depth)
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2].replace(r"\hline", "")) if row.strip()]
+    return Matrix(tuple(tuple(read_form(cell.strip(), depth + 1) for cell in row.split("&")) for row in rows))
+
+
+def _read_list(text: str, depth: int) -> Form | None:
+    r"""A bare list, a union, or the assignments of several names."""
+    if (difference := re.fullmatch(r"(.+)\\(?:setminus|backslash) ?\\\{([^{},]+)\\\}", _drop_member(text))) is not None:
+        return read_gap(difference[1], difference[2], lambda part: read_form(part, depth + 1))
+    if r"\cup" in text or r"\vee" in text or r"\lor" in text:
+        parts = [part for part in re.split(r"\\(?:cup|vee|lor)(?![a-zA-Z]) ?", _drop_member(text)) if part]
+        if len(parts) > 1 and all(_is_level(part) for part in parts):
+            return Joined(tuple(read_form(part, depth + 1) for part in parts))
+    name, _, value = text.rpartition("=")
+    if ("," not in name and read_number(value) is not None) or r"\text{if}" in text:
+        return None
+    parts = [part.strip() for part in split_top(text, ",;")]
+    if len(parts) > 1 and all(parts):
+        items = tuple(read_form(part, depth + 1) for part in parts)
+        if all(isinstance(item, Interval) and item.variable for item in items):
+            return Joined(items)
+        if isinstance(items[0], Named) and not any(isinstance(item, Named) for item in items[1:]):
+            return Named(items[0].name, Many("", (items[0].value, *items[1:])))
+        return Many("", items)
+    return None
+
+
+def _is_level(text: str) -> bool:
+    return sum((c in OPENING) - (c in CLOSING) for c in text) == 0
+
+
+def _drop_member(text: str) -> str:
+    match = MEMBER.fullmatch(text)
+    return match[2] if match else text
+
+
+def _read_enclosed(text: str, depth: int) -> Form | None:
+    r"""A tuple, an interval, a set, or one form in superfluous brackets; also a point with its name, A(1,2)."""
+    named = re.fullmatch(r"[A-Z](\(.*,.*\))", text, re.DOTALL)
+    body = named[1] if named else text
+    if body.startswith(r"\{") and body.endswith(r"\}"):
+        opening, closing, inner = r"\{", r"\}", body[2:-2]
+    elif body and body[0] in OPENING and body[-1] in CLOSING:
+        opening, closing, inner = body[0], body[-1], body[1:-1]
+    else:
+        return None
+    if not _closes_at_end(body):
+        return None
+    parts = [part.strip() for part in split_top(inner, ",;")]
+    if not all(parts):
+        return None
+    if opening == "{":
+        return read_form(inner, depth + 1) if len(parts) == 1 else Many(r"\{\}", tuple(read_form(p, depth + 1) for p in parts))
+    items = tuple(read_form(part, depth + 1) for part in parts)
+    if len(items) == 1 and opening in "(\\{[":
+        return items[0]
+    return Many(opening + closing, items)
+
+
+def _closes_at_end(text: str) -> bool:
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character in OPENING) - (character in CLOSING)
+        if depth == 0 and character in CLOSING:
+            return place == len(text) - 1
+    return False
+
+
+def _read_ratio(text: str) -> Form | None:
+    if (to := _TO.fullmatch(text)) is not None:
+        return Ratio((to[1], to[2]))
+    if not _RATIO.fullmatch(text) or "\\text" in text or not _is_level(text):
+        return None
+    return Ratio(tuple(part.strip() for part in text.split(":")))
+
+
+def _read_value(text: str) -> Form:
+    return Value(*split_unit(text))

@@ -1,0 +1,111 @@
+"""Assignments, equations and inequalities as forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from raml_eval.grading.math.forms import Alternatives, Equation, Form, Interval, Joined, Many, Named, Value, split_top
+from raml_eval.grading.math.spelling import TEXT
+
+Read = Callable[[str], Form]  # reads a part
+
+_NAME = re.compile(
+    r"(?:\\?[a-zA-Z]+|\\(?:angle|overline|vec|mathbf|triangle) ?\{?[a-zA-Z]+\}?)'*"
+    r"(?:_\{?\w+\}?)?'*(?:(?<=[fgh])(?:\^\{-1\}|\^-1))?(?:\([a-zA-Z\d, ]+\))?"
+)
+_FUNCTION_NAMES = re.compile(r"\\(?:sin|cos|tan|ln|log|sqrt|pi|emptyset|infty|frac|pm|mp)\b")
+_RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
+_BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
+_DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
+MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
+
+
+def read_relation(text: str, read: Read) -> Form | None:
+    """An assignment, an equation, an inequality in one variable, a value with what it is about."""
+    if r"\approx" in text:
+        parts = [part.strip() for part in text.split(r"\approx") if part.strip()]
+        return Alternatives(tuple(read(part) for part in parts)) if parts else None
+    member = MEMBER.fullmatch(text) or _BUILDER.fullmatch(text)
+    if member is not None:
+        return read(member[2])
+    if _RELATION.search(text) and "=" not in text:
+        return _read_interval(text, read)
+    if (unequal := re.fullmatch(r"([a-zA-Z])\\ne ?(.+)", text)) is not None and _RELATION.search(text) is None:
+        gap = read(unequal[2])
+        low, high = Value(r"-\infty"), Value(r"\infty")
+        return Joined((Interval(unequal[1], "()", low, gap), Interval(unequal[1], "()", gap, high)))
+    sides = [side.strip() for side in split_top(text, "=")]
+    if len(sides) < 2 or not all(sides):
+        return None
+    return _read_equation(sides, read)
+
+
+def is_name(text: str) -> bool:
+    """Whether the text names a quantity: a symbol, f(x), an index, an angle; not a formula."""
+    if re.fullmatch(TEXT, text):
+        return True
+    if re.fullmatch(r"[A-Z](?:\\(?:cap|cup|setminus) ?[A-Z])+|\|[A-Z]+\|", text):
+        return True
+    return bool(_NAME.fullmatch(text)) and not _FUNCTION_NAMES.match(text)
+
+
+def _read_equation(sides: list[str], read: Read) -> Form:
+    if (function := re.fullmatch(r"([a-zA-Z])\(([a-wyz])\)", sides[0])) is not None:
+        rename = re.compile(rf"(?<![a-zA-Z\\]){function[2]}(?![a-zA-Z])")
+        sides = [rename.sub("x", side) for side in sides]
+    name = sides[0]
+    if re.fullmatch(r"\([a-zA-Z](?:,[a-zA-Z])+\)", name):
+        value, names = read(sides[-1]), name[1:-1].split(",")
+        if isinstance(value, Many) and value.ordered and len(value.items) == len(names):
+            return Many(value.brackets, tuple(map(Named, names, value.items)))
+        return value
+    if len(sides) == 2 and is_name(sides[1]) and not is_name(name):
+        name, sides = sides[1], sides[::-1]
+    value = read(sides[-1])  # of a chain the last side counts
+    names = [side for side in sides[:-1] if is_name(side)]
+    if len(names) > 1 and len(names) == len(sides) - 1:  # x=y=z=1
+        return Many("", tuple(Named(each, value) for each in names))
+    if is_name(name):
+        return Named(name, value)
+    if not any(map(str.isalpha, re.sub(r"\\[a-zA-Z]+", "", re.sub(TEXT, "", "".join(sides))))):
+        return Alternatives((value, Equation(tuple(sides))))
+    return Equation(tuple(sides))
+
+
+def _read_interval(text: str, read: Read) -> Form | None:
+    if (distance := _DISTANCE.fullmatch(text)) is not None:  # |x|<4
+        name, sign, bound = distance.groups()
+        inside, ends = sign in ("<", r"\le"), ("()" if sign in "<>" else "[]")
+        low, high = read(f"-({bound})"), read(bound)
+        if inside:
+            return Interval(name, ends, low, high)
+        below = Interval(name, "(" + ends[1], Value(r"-\infty"), low)
+        return Joined((below, Interval(name, ends[0] + ")", high, Value(r"\infty"))))
+    parts = [part.strip() for part in _RELATION.split(text)]
+    signs = _RELATION.findall(text)
+    if not all(parts) or len(parts) > 3 or (len(signs) == 2 and (signs[0] in "<\\le") != (signs[1] in "<\\le")):
+        return None
+    if signs[0] in (">", r"\ge"):
+        parts, signs = parts[::-1], [{">": "<", r"\ge": r"\le"}.get(sign, sign) for sign in reversed(signs)]
+    if len(parts) == 3 and is_name(parts[1]):
+        low, high = read(parts[0]), read(parts[2])
+        return Interval(parts[1], ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]"), low, high)
+    if len(parts) != 2:
+        return None
+    if is_name(parts[0]):
+        return Interval(parts[0], "()" if signs[0] == "<" else "(]", Value(r"-\infty"), read(parts[1]))
+    if is_name(parts[1]):
+        return Interval(parts[1], "()" if signs[0] == "<" else "[)", read(parts[0]), Value(r"\infty"))
+    return None
+
+
+def read_gap(whole: str, point: str, read: Read) -> Form | None:
+    """An interval without one of its points."""
+    outer, gap = read(whole), read(point)
+    if isinstance(outer, Many) and len(outer.items) == 2 and outer.ordered:
+        outer = Interval("", outer.brackets, *outer.items)
+    if not isinstance(outer, Interval):
+        return None
+    low = Interval(outer.variable, outer.brackets[0] + ")", outer.low, gap)
+    return Joined((low, Interval(outer.variable, "(" + outer.brackets[1], gap, outer.high)))

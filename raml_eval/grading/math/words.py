@@ -1,0 +1,49 @@
+"""Answers in words: one spelling for many, and what a phrase says."""
+
+from __future__ import annotations
+
+import re
+
+from raml_eval.grading.math.forms import Form, Value, Word
+
+_UNSAID = frozenset(["not", "no", "nor", "neither", "or", "and", "but", "never", "non", "except", "unless"])
+
+
+def plain_words(text: str) -> str:
+    """The words case folded, without article, ordinal endings and full stops; phrases that mean the same in one spelling."""
+    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
+    text = re.sub(r"(?<=[apAP])\.?(?=[mM]\.?$)", "", text.strip("()")).casefold().replace(".", "")
+    text = re.sub(r"^(?:an?|the) (?=\w)", "", text)
+    text = re.sub(r"(\d) ?([ap]m)$", r"\1 \2", text)
+    if re.fullmatch(r"(?:there (?:is|are) )?no (?:real |such |integer )?(?:solutions?|values?|answers?)(?: exists?)?", text):
+        return "no solution"
+    return {
+        "dne": "does not exist",
+        "无解": "no solution",
+        "infinite": "infinity",
+        "infinitely many solutions": "infinitely many",
+    }.get(text, text)
+
+
+def word_of(form: Form) -> str | None:
+    """The word that a form is, case folded; None where it is none."""
+    if isinstance(form, Word):
+        return form.text
+    return form.text.casefold() if isinstance(form, Value) and form.text.isalpha() and form.unit is None else None
+
+
+def says(answer: str, gold: str) -> bool:
+    """Whether the answer is a short phrase around the gold's words: the function is odd, for odd."""
+    words, wanted = answer.split(), gold.split()
+    if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or _UNSAID & {*words, *wanted}:
+        return False
+    return any(words[place : place + len(wanted)] == wanted for place in range(len(words)))
+
+
+def same_time(word: str, clock: str) -> bool:
+    """2:30 pm is 2:30 and 14:30."""
+    match = re.fullmatch(r"(\d{1,2}):(\d\d) ([ap])m", word)
+    if match is None:
+        return False
+    hour = int(match[1]) % 12 + 12 * (match[3] == "p")
+    return clock in (f"{int(match[1])}:{match[2]}", f"{hour}:{match[2]}", f"{hour:02}:{match[2]}")

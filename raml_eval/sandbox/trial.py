@@ -1,0 +1,190 @@
+"""One program before its tester: the verdict, within limits of time and memory that hold for all its processes together."""
+
+from __future__ import annotations
+
+import compileall
+import functools
+import json
+import math
+import os
+import select
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.errors import ConfigError, RamlError, TaskError
+from raml_eval.sandbox import process_tree
+from raml_eval.sandbox.bubblewrap import INSIDE, bubblewrap_problem
+from raml_eval.sandbox.start import MEMORY_BYTES, PROCESSES, Sandbox, Tester, Trial, bubblewrap, no_sandbox, tail_of
+from raml_eval.types import Status
+
+START_LIMIT_S = 120.0
+POLL_S = 0.05
+
+Job = Mapping[str, Any]  # style, sources, tests, and for tests in Python names, prefix and setup
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """CORRECT, INCORRECT or TIMEOUT, and what decided."""
+
+    status: Status
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The seconds of one test, all drawn from its wall-clock limit.
+
+    A program that uses cpu_s of CPU time, or is still not done after idle_s in which it could have run, is too slow, and
+    too slow is INCORRECT, as in the benchmarks that these tests come from: it is the program's own fault, it comes out
+    the same on every machine that is not far slower, and as TIMEOUT it would keep a run with many such answers from
+    ever being compared. TIMEOUT stays for what says nothing about the program: wall_s went by because the machine was
+    busy with something else, or because the tests themselves did not come to an end.
+    """
+
+    wall_s: float
+
+    @property
+    def cpu_s(self) -> float:
+        return 0.6 * self.wall_s
+
+    @property
+    def idle_s(self) -> float:
+        return 0.8 * self.wall_s
+
+
+def try_program(sandbox: Sandbox, tester: Tester, job: Job, wall_s: float, stop: threading.Event | None = None) -> TrialResult:
+    """What the tester says of the program, or the limit that it broke; tests after the first that fails are not run.
+
+    wall_s is the wall-clock limit of each test; see Limits. Raises TaskError where the tests cannot be run, RamlError
+    where the sandbox ended without a verdict or stop was set: neither says anything about the program.
+    """
+    limits = Limits(wall_s)
+    with sandbox.start(tester, job, math.ceil(limits.cpu_s)) as trial:
+        for message in _messages(trial, limits, stop or threading.Event()):
+            if isinstance(message, TrialResult):
+                return message
+            if "broken" in message:
+                raise TaskError(f"the tests of this question cannot be run: {message['broken']}. Correct the task's tests.")
+            if not message:
+                break
+            if "passed" in message:
+                return TrialResult(Status.CORRECT if message["passed"] else Status.INCORRECT, message["detail"])
+        said = tail_of(trial.errors) or tail_of(tester.errors)
+    raise RamlError(f"the sandbox of a program ended without a verdict ({said or 'nothing was said'}); run again")
+
+
+def _messages(trial: Trial, limits: Limits, stop: threading.Event) -> Iterator[dict[str, Any] | TrialResult]:
+    """The tester's lines as they come; a verdict as soon as a limit is broken; the end where the tester ends."""
+    clock = _Clock(trial, limits)
+    buffer = b""
+    while not stop.is_set():
+        if select.select([trial.verdicts], [], [], POLL_S)[0]:
+            part = os.read(trial.verdicts, 65536)
+            if not part:
+                return
+            *whole, buffer = (buffer + part).split(b"\n")
+            for line in whole:
+                message = json.loads(line)
+                if "test" in message:
+                    clock.begin(message["test"])
+                else:
+                    trial.tester.busy = False
+                yield message
+        elif (broken := clock.check()) is not None:
+            yield broken
+    raise RamlError("this GradingPool is closed; the program that ran is not graded")
+
+
+class _Clock:
+    """What one test has used so far."""
+
+    def __init__(self, trial: Trial, limits: Limits) -> None:
+        self._processes = trial.program.pid, trial.tester.process.pid
+        self._limits = limits
+        self._started = time.monotonic()
+        self._test = 0
+        self._before: tuple[process_tree.Usage, process_tree.Usage] | None = None
+
+    def begin(self, test: int) -> None:
+        """The limits count from now on. What was used before is measured at the first check, so that quick tests cost
+        nothing; the program then has up to POLL_S more."""
+        self._started = time.monotonic()
+        self._test = test
+        self._before = None
+
+    def check(self) -> TrialResult | None:
+        """The verdict where a limit is broken."""
+        wall_s = time.monotonic() - self._started
+        if self._test == 0:
+            if wall_s > START_LIMIT_S:
+                raise RamlError(f"a sandbox was not ready after {START_LIMIT_S:.0f} s; is the machine overloaded?")
+            return None
+        program, tester = map(process_tree.measure, self._processes)
+        if self._before is None:
+            self._before = program, tester
+        cpu_s = program.cpu_s - self._before[0].cpu_s
+        tester_cpu_s = tester.cpu_s - self._before[1].cpu_s
+        # One of the two works at a time, so what the tester took is no time of the program's.
+        waited_s = program.longest_wait_since(self._before[0]) + tester.longest_wait_since(self._before[1])
+        able_s = wall_s - waited_s - max(tester_cpu_s, 0.0)
+        where = f"test {self._test}"
+        if program.memory_bytes > MEMORY_BYTES:
+            return TrialResult(Status.INCORRECT, f"{where}: used more than {MEMORY_BYTES >> 30} GiB of memory")
+        if len(program.waited_s) > PROCESSES + 2:  # where the system's own limit does not bind: root without a sandbox
+            return TrialResult(Status.INCORRECT, f"{where}: started more than {PROCESSES} processes")
+        if cpu_s >= self._limits.cpu_s:
+            return TrialResult(Status.INCORRECT, f"{where}: used up its {self._limits.cpu_s:g} s of CPU time")
+        if tester_cpu_s >= self._limits.idle_s:
+            return TrialResult(Status.TIMEOUT, f"{where}: the test itself was stopped after {wall_s:.0f} s")
+        if able_s >= self._limits.idle_s:
+            return TrialResult(Status.INCORRECT, f"{where}: not done after {wall_s:.1f} s, of which it computed {cpu_s:.1f} s")
+        if wall_s >= self._limits.wall_s:
+            return TrialResult(
+                Status.TIMEOUT, f"{where}: stopped after {wall_s:.0f} s, in which it got {cpu_s:.1f} s of a core"
+            )
+        return None
+
+
+_PROBE = """
+import decimal, os, sys
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+print(sys.stdin.read())
+"""
+
+
+@functools.cache
+def working_sandbox() -> Sandbox | str:
+    """bubblewrap, after a first program has run in it; else why it cannot be used here. Tried once a process."""
+    if problem := bubblewrap_problem():
+        return problem
+    sandbox = bubblewrap()
+    compileall.compile_dir(INSIDE, quiet=2)  # once, where it can be kept, rather than in every sandbox
+    tester = Tester(sandbox)
+    job = {"style": "stdin", "sources": [_PROBE], "prefix": "", "tests": [["ready", "ready"]]}
+    try:
+        verdict = try_program(sandbox, tester, job, 60.0)
+    except (RamlError, OSError) as error:
+        return f"{sandbox.name} does not work here: {error}"
+    finally:
+        tester.end()
+    return sandbox if verdict.status is Status.CORRECT else f"{sandbox.name} does not work here: {verdict.detail}"
+
+
+def open_sandbox(allow_unsafe_code: bool = False) -> Sandbox:
+    """A sandbox that works here; where there is none, no sandbox if that is allowed. Raises ConfigError if it is not."""
+    found = working_sandbox()
+    if isinstance(found, Sandbox):
+        return found
+    if allow_unsafe_code:
+        return no_sandbox()
+    raise ConfigError(
+        f"code that a model wrote runs only in a sandbox, and there is none: {found}. Install bubblewrap "
+        "(apt-get install bubblewrap), or run it unprotected with --allow-unsafe-code."
+    )
