@@ -16,7 +16,8 @@ from raml_eval.grading.choice.prose import closing_reading, read_weak, weak_plac
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.label.extract import extract_label
 from raml_eval.grading.statements.places import Place, formal_places, phrase_places, place_order
-from raml_eval.grading.statements.settle import CHANGE, HEDGE, Reading, cut_next_question, read_before, settle
+from raml_eval.grading.statements.settle import HEDGE, Reading, cut_next_question, read_before, settle
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
 
 __all__ = ["LETTERS", "extract_choice", "gold_letter"]
@@ -71,10 +72,12 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
         return read_weak(text, place, texts)
 
     found = settle(low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read)
-    if found is None or found.value == HEDGE or CHANGE.search(low, found.end):
+    if found is None or found.value == HEDGE or PHRASES["change"].search(low, found.end):
         weak = settle(low, weak_places(text, low, found.end if found else 0), weakly)
         if weak is not None and (found is None or weak.value != HEDGE):
-            found = weak if found is None or found.value == HEDGE or CHANGE.search(low[found.end : weak.end]) else found
+            found = (
+                weak if found is None or found.value == HEDGE or PHRASES["change"].search(low[found.end : weak.end]) else found
+            )
     if found is None and by_text:
         named = extract_label(text, texts.texts)
         if named.answer is not None:

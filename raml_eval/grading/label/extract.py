@@ -10,7 +10,8 @@ from raml_eval.errors import TaskError
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.label.words import LETTERS, NEGATIVE, OF_ANSWERS, POSITIVE, UNKNOWN, Labels, label_words, meaning_of
 from raml_eval.grading.statements.places import MOST, Place, formal_places, phrase_places, place_order
-from raml_eval.grading.statements.settle import CHANGE, HEDGE, Reading, cut_next_question, read_before, settle
+from raml_eval.grading.statements.settle import HEDGE, Reading, cut_next_question, read_before, settle
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower, soft_key
 
 _LEAD = re.compile(
@@ -94,10 +95,12 @@ def _extract(text: str, low: str, labels: Labels) -> Extraction:
 
     formal = sorted([*formal_places(text), *_line_places(text, low, labels)], key=place_order, reverse=True)
     found = settle(low, merge(formal, _phrases(text, low), key=place_order, reverse=True), read)
-    if found is None or found.value == HEDGE or CHANGE.search(low, found.end):
+    if found is None or found.value == HEDGE or PHRASES["change"].search(low, found.end):
         start = found.end if found else 0
         weak = settle(low, _statements(low, start, labels), _weak_reader(low, labels))
-        if weak is not None and (found is None or (weak.value != HEDGE and CHANGE.search(low[found.end : weak.end]))):
+        if weak is not None and (
+            found is None or (weak.value != HEDGE and PHRASES["change"].search(low[found.end : weak.end]))
+        ):
             found = weak
     if found is None:
         found = _read_bold(text, labels) or _read_last_sentence(low, labels)
