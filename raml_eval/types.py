@@ -196,6 +196,7 @@ class SampleRecord:
     grade: Grade
     seed: int | None  # of the answer's draw
     leak: bool = False  # the answer writes an end delimiter again: thinking went on after the close
+    session: int = 0  # which of the run's sessions drew it, by its place in the manifest
     imported: Imported | None = None
 
     @property

@@ -43,7 +43,7 @@ def record(budget: Any = 8, index: int = 0, answer: str = "2") -> SampleRecord:
 def manifest(**changes: Any) -> dict[str, Any]:
     task = {name: getattr(describe_task("sums", "in_domain"), name) for name in type(describe_task("a", "in_domain")).__slots__}
     built = {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": "test",
         "model": {"name": "tiny"},
         "protocol": {"model": "tiny", "sampling": {"temperature": 1.0}, "tasks": {"sums": {"version": "1"}}},

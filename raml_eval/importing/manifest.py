@@ -9,12 +9,11 @@ from typing import Any
 
 from raml_eval.descriptions import TaskDescription
 from raml_eval.errors import SourceError
-from raml_eval.grading import GRADER_VERSION
 from raml_eval.importing.samples import Source
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, TaskSurvey
 from raml_eval.provenance import git_commit, library_versions
-from raml_eval.store import protocol_digest
+from raml_eval.store import SCHEMA_VERSION, protocol_digest
 from raml_eval.store.manifest import now
 
 
@@ -23,7 +22,7 @@ def build_manifest(source: Source, survey: Survey, settings: ImportSettings, out
     described = {task.grading.name: (describe_task(source, task), task) for task in survey.tasks.values()}
     protocol = _build_protocol(source, survey)
     return {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "name": settings.name or out.name,
         "created": now(),
         "model": protocol["model"],
@@ -54,7 +53,6 @@ def build_manifest(source: Source, survey: Survey, settings: ImportSettings, out
             for name, (about, task) in described.items()
         },
         "imported": _build_imported(source, survey),
-        "grader_version": GRADER_VERSION,
         "versions": library_versions(),
         "git_commit": git_commit(),
         "sessions": [],

@@ -100,7 +100,7 @@ class _Import:
                 journal.close()
         write_manifest(self.folder / "classes.json", classes)
         seconds = {"grading": round(graded - clock, 3), "classes": round(time.monotonic() - graded, 3)}
-        sitting = {
+        session = {
             "started": started,
             "samples_before": 0,
             "torn": [],
@@ -110,7 +110,7 @@ class _Import:
             "samples_after": self.n_written,
             "failed": self.n_failed,
         }
-        write_manifest(self.folder / "manifest.json", {**self.manifest, "sessions": [sitting]})
+        write_manifest(self.folder / "manifest.json", {**self.manifest, "sessions": [session]})
 
     async def _grade_all(self, pool: GradingPool, progress: Progress) -> None:
         samples = filter(self.found.keeps, self.source.read())

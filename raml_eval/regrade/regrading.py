@@ -15,9 +15,9 @@ from raml_eval.grouping import ungrouped
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
 from raml_eval.store import RunDirectory, read_run
-from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, stored_by, write_layer
+from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, write_layer
 from raml_eval.store.lines import read_grade
-from raml_eval.store.manifest import now, read_manifest, sittings
+from raml_eval.store.manifest import now, read_manifest
 from raml_eval.types import Grade, Question, SampleRecord
 
 TIMEOUT_S = 10.0
@@ -141,7 +141,7 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
         tasks=None if set(done.tasks) == set(done.run.tasks) else done.tasks,
         timeout_s=timeout_s,
         failed={(record.key, record.budget): reason for record, reason in done.failed},
-        n_sittings=len(done.run.manifest["sessions"]),
+        n_sessions=len(done.run.manifest["sessions"]),
     )
     last = layers[-1] if layers else None
     if done.changes or last is None:
@@ -154,17 +154,15 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
 
 def _kept(layer: Layer, run: StoredRun) -> dict[SampleId, Change]:
     """The layer's changes less those of samples that were drawn anew since: verified, it would give them back."""
-    where = zip(run.records, stored_by(sittings(run.manifest), len(run.records)), strict=True)
-    redrawn = {(record.key, record.budget) for record, sitting in where if layer.change_for(record, sitting) is None}
+    redrawn = {(record.key, record.budget) for record in run.records if layer.change_for(record) is None}
     return {sample: change for sample, change in layer.changes.items() if sample not in redrawn}
 
 
 def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
     """A sample that the layer covers has the verdict of another grader on top until now."""
-    stored = stored_by(sittings(run.manifest), len(run.records))
-    for position, (record, sitting) in enumerate(zip(run.records, stored, strict=True)):
-        if layer.covers(position, record, sitting):
-            top = next((old for old in reversed(layers) if old.covers(position, record, sitting)), None)
+    for record in run.records:
+        if layer.covers(record):
+            top = next((old for old in reversed(layers) if old.covers(record)), None)
             if top is None or top.grader_version != layer.grader_version:
                 return True
     return False

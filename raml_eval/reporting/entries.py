@@ -18,7 +18,7 @@ from raml_eval.store.manifest import flatten
 from raml_eval.tables import budget_label, build_frame, describe_engine, frame_rows
 
 ENTRY_VERSION = 1
-FACTS = ("created", "engine", "versions", "grader_version", "git_commit", "protocol", "protocol_digest", "plan")
+FACTS = ("created", "engine", "versions", "git_commit", "protocol", "protocol_digest", "plan")
 # What differs from row to row; the rest stands once in the entry.
 KEPT = ("task", "domain", "budget", "metric", "k", "tau", "value", "low", "high", "n_questions", "method")
 Entry = dict[str, Any]
@@ -33,7 +33,7 @@ def make_entry(run: StoredRun, board: Board) -> Entry:
     run = _restrict(run, board)
     ids = {task: sorted(q for owner, q in run.questions if owner == task) for task in board.tasks}
     facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
-    if run.grader_versions:  # the manifest's is that of the first sitting; a regrading may have come since
+    if run.grader_versions:
         facts["grader_version"] = ", ".join(run.grader_versions)
     rows = [{name: row[name] for name in KEPT} for row in frame_rows(build_frame([run], k=[board.k]))]
     return {

@@ -242,7 +242,7 @@ def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    if all(sitting.get("sandbox") != "none" for sitting in run.manifest.get("sessions", ())):
+    if all(session.get("sandbox") != "none" for session in run.manifest.get("sessions", ())):
         return []
     tasks = [name for name, task in run.tasks.items() if task.grader == "code"]
     text = "programs ran without a sandbox (--allow-unsafe-code), where they may have touched the harness and its numbers"

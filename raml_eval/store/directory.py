@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,8 @@ from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
-from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_manifest, sittings, write_manifest
+from raml_eval.store.manifest import Manifest, check_protocol, check_resumable, grow_plan, read_manifest, write_manifest
+from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Question, SampleKey, SampleRecord, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
@@ -59,6 +61,7 @@ class RunDirectory:
     def open(self, manifest: Manifest) -> None:
         """The manifest is on the disk, grown from the stored one, and the journals take lines."""
         if self.stored is not None:
+            check_resumable(self.stored, self.path)
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
@@ -69,12 +72,22 @@ class RunDirectory:
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
 
     def load(self) -> None:
-        """What earlier sittings stored is in memory; torn last lines are cut."""
+        """What earlier sessions stored is in memory; torn last lines are cut."""
         self._loaded = True
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
-        self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-        self.trajectories = _best(_read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
-        self.done = set(_read_all(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+        self.questions = _read_file(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+        self.trajectories = _best(_read_file(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
+        self.done = set(_read_file(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+
+    def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """The manifest on the disk lists a new session, and the samples stored from now on carry its number.
+
+        Returns the manifest's own entry, which may be completed before the next write_manifest.
+        """
+        session = dict(entry)
+        self.manifest["sessions"].append(session)
+        self.write_manifest()
+        return session
 
     def write_manifest(self) -> None:
         """The manifest on the disk is the one in memory."""
@@ -95,8 +108,9 @@ class RunDirectory:
         await self._journals["trajectories"].append(lines.trajectory_line(trajectory))
 
     async def append_sample(self, record: SampleRecord) -> None:
-        """The sample is on the disk."""
-        await self._journals["samples"].append(lines.sample_line(record))
+        """The sample is on the disk, with the number of the present session."""
+        session = max(0, len(self.manifest["sessions"]) - 1)
+        await self._journals["samples"].append(lines.sample_line(replace(record, session=session)))
 
     async def append_error(self, key: SampleKey, budgets: Iterable[Budget], error: BaseException) -> None:
         """The failure is on the disk; the sample stays owed."""
@@ -182,10 +196,19 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
     }
 
 
-def _read_all(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[[T], Any]) -> dict[Any, T]:
+def _read_file(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[[T], Any]) -> dict[Any, T]:
+    return _read_all(path, read_lines(path), read, key)
+
+
+def _read_all(
+    path: Path,
+    numbered: Iterable[tuple[int, Mapping[str, Any]]],
+    read: Callable[[Mapping[str, Any]], T],
+    key: Callable[[T], Any],
+) -> dict[Any, T]:
     """All entries of a file by key. Raises CorruptStore for a line of another shape, and for a key that comes twice."""
     entries: dict[Any, T] = {}
-    for number, line in read_lines(path):
+    for number, line in numbered:
         try:
             entry = read(line)
         except Exception as error:
@@ -213,10 +236,10 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")
-    questions = _read_all(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-    read_sample = partial(lines.read_sample, ids=drawn)
-    records = _read_all(path / "samples.jsonl", read_sample, lambda r: (r.key, r.budget))
-    trajectories = _read_all(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
+    questions = _read_file(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+    samples, read_sample = path / "samples.jsonl", partial(lines.read_sample, ids=drawn)
+    records = _read_all(samples, sample_lines(samples, manifest), read_sample, lambda r: (r.key, r.budget))
+    trajectories = _read_file(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
     layers = read_layers(path)
     return StoredRun(
         directory=path,
@@ -227,11 +250,11 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
         questions=_planned(path, questions, manifest),
         budgets=tuple(manifest["plan"]["budgets"]),
         n_samples=manifest["plan"]["samples"],
-        records=apply_layers(records.values(), layers, sittings(manifest)),
+        records=apply_layers(records.values(), layers),
         trajectories=trajectories,
         classes=_read_classes(path / "classes.json"),
         n_errors=_count_owed(path / "errors.jsonl", records),
-        grader_versions=grader_versions(tuple(records.values()), layers, sittings(manifest)),
+        grader_versions=grader_versions(records.values(), layers, manifest["sessions"]),
         judgements=tuple(read_judgements(path)),
     )
 
@@ -241,7 +264,7 @@ def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest
     if missing := [key for key in wanted if key not in questions]:
         raise StoreError(
             f"{path / 'questions.jsonl'} lacks {len(missing)} of {len(wanted)} planned questions, such as "
-            f"{'/'.join(missing[0])}: the last sitting was cut short. Run again with the same --out."
+            f"{'/'.join(missing[0])}: the last session was cut short. Run again with the same --out."
         )
     return {key: questions[key] for key in wanted}
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.store import lines
-from raml_eval.store.grades import Layer, SampleId, read_layers, stored_by
+from raml_eval.store.grades import Layer, SampleId, read_layers, storing_grader
 from raml_eval.store.journal import corrupt, read_lines
-from raml_eval.store.manifest import read_manifest, sittings
+from raml_eval.store.manifest import read_manifest
+from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Grade, SampleRecord, Trajectory
 
 
@@ -25,17 +26,14 @@ class Verdict:
     error: str = ""
 
 
-def verdict_history(
-    position: int, record: SampleRecord, layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
-) -> list[Verdict]:
-    """Every verdict on a record of samples.jsonl, the oldest first; its own is the one that it was stored with."""
-    sitting = stored_by(sittings, position + 1)[position]
-    history = [Verdict(sitting.grader_version, None, record.grade)]
+def verdict_history(record: SampleRecord, layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+    """Every verdict on a record of samples.jsonl, the oldest first. The record's own is the one that it was stored with."""
+    history = [Verdict(storing_grader(record, sessions), None, record.grade)]
     for layer in layers:
         sample = (record.key, record.budget)
         if reason := (layer.failed or {}).get(sample):
             history.append(Verdict(layer.grader_version, layer.created, history[-1].grade, reason))
-        elif layer.covers(position, record, sitting):
+        elif layer.covers(record):
             grade = layer.changes[sample].grade if sample in layer.changes else history[-1].grade
             history.append(Verdict(layer.grader_version, layer.created, grade))
     return history
@@ -52,14 +50,14 @@ def _schema_of(path: Path, number: int) -> Iterator[None]:
 def read_histories(directory: Path, task: str, question_id: str) -> dict[SampleId, list[Verdict]]:
     """The verdicts on each sample of a question, the oldest first. Raises StoreError, CorruptStore as read_run."""
     layers = read_layers(directory)
-    sat = sittings(read_manifest(directory / "manifest.json"))
+    manifest = read_manifest(directory / "manifest.json")
     histories: dict[SampleId, list[Verdict]] = {}
     path = directory / "samples.jsonl"
-    for position, (number, line) in enumerate(read_lines(path)):
+    for number, line in sample_lines(path, manifest):
         if (line.get("task"), line.get("question_id")) == (task, question_id):
             with _schema_of(path, number):
                 record = lines.read_sample(line, ids=False)
-            histories[record.key, record.budget] = verdict_history(position, record, layers, sat)
+            histories[record.key, record.budget] = verdict_history(record, layers, manifest["sessions"])
     return histories
 
 

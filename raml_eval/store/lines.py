@@ -24,7 +24,7 @@ from raml_eval.types import (
     Trajectory,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Line = dict[str, Any]
 
 
@@ -96,6 +96,7 @@ def sample_line(record: SampleRecord) -> Line:
         "schema_version": SCHEMA_VERSION,
         **key_line(record.key),
         "budget": record.budget,
+        "session": record.session,
         "trajectory": record.trajectory,
         "thinking_end": record.thinking_end.value,
         "n_thinking_tokens": record.n_thinking_tokens,
@@ -129,6 +130,7 @@ def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
         grade=read_grade(line),
         seed=_read_count(line["seed"]),
         leak=bool(line["leak"]),
+        session=int(line["session"]),
         imported=_read_imported(line),
     )
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.store import schema_1
+from raml_eval.store.lines import SCHEMA_VERSION
 
 Manifest = dict[str, Any]
 REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
@@ -61,10 +63,20 @@ def grow_plan(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str,
     }
 
 
-def sittings(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The sittings of a run, each with the version of the grader that it stored its samples by where that is known."""
-    graders = {key: manifest[key] for key in ("grader_version",) if key in manifest}
-    return [{**graders, **sitting} for sitting in manifest["sessions"]]
+def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
+    """Raises StoreError if no more samples can be drawn into the directory of that manifest."""
+    imported, version = manifest.get("imported"), manifest["schema_version"]
+    if imported is not None:
+        raise StoreError(
+            f"run directory {directory} was imported from {imported['harness']}, so its engine, prompts and seeds are not here "
+            f"and it cannot be resumed. Choose another --out; `raml-eval compare` sets the two runs side by side."
+        )
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"run directory {directory} has schema_version {version}, and new samples are stored with {SCHEMA_VERSION}; one "
+            f"directory never holds both, so it cannot be resumed. Choose another --out. `raml-eval report`, `compare`, "
+            f"`regrade` and `leaderboard add` still read the old one."
+        )
 
 
 def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
@@ -84,7 +96,10 @@ def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest at path. Raises StoreError where there is none, CorruptStore where it cannot be read."""
+    """The manifest at path in the present schema; schema_version is that of the files.
+
+    Raises StoreError if there is none, CorruptStore if it cannot be read.
+    """
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -93,9 +108,13 @@ def read_manifest(path: Path) -> Manifest:
         ) from None
     except (OSError, ValueError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or start anew with another --out.") from error
-    if not isinstance(manifest, dict) or manifest.get("schema_version") != 1:
-        raise CorruptStore(f"{path} has no schema_version 1. It was written by another program or a later version.")
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version not in (schema_1.NUMBER, SCHEMA_VERSION):
+        raise CorruptStore(
+            f"{path} has schema_version {version!r}, and this raml-eval reads {schema_1.NUMBER} and {SCHEMA_VERSION}. It was "
+            f"written by another program or by a later version: install that version to read it."
+        )
     lacking = [key for key in REQUIRED if key not in manifest]
     if lacking:
         raise CorruptStore(f"{path} lacks {', '.join(lacking)}. Restore it, or start anew with another --out.")
-    return manifest
+    return schema_1.upgrade_manifest(manifest) if version == schema_1.NUMBER else manifest
