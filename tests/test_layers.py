@@ -59,9 +59,9 @@ def test_every_layer_entry_exists() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_files_and_functions_stay_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 280
+    assert len(text.splitlines()) <= 400
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             body = node.end_lineno - node.body[0].lineno + 1  # signatures of commands are their documentation
-            assert body <= 45, f"{node.name} has {body} lines"
+            assert body <= 60, f"{node.name} has {body} lines"
