@@ -81,7 +81,7 @@ def bare(limit: int, samples: int) -> None:
                 del os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"]
 
         EngineArgs.create_engine_config = create_alike
-    engine = LLM(**engine_arguments(model.path, None, SETTINGS, on_cpu=on_cpu))
+    engine = LLM(**engine_arguments(model.checkpoint, SETTINGS, on_cpu=on_cpu))
     print(engine.llm_engine.vllm_config.parallel_config.distributed_executor_backend, file=sys.stderr)
     closer = model.tokenizer.convert_tokens_to_ids("</think>")
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from raml_eval import prompts, weights
+from raml_eval import prompts
+from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.descriptions import LoadedTask
 from raml_eval.errors import ConfigError
@@ -32,9 +33,8 @@ class Prompts:
 class Model:
     """A checkpoint's tokenizer and what the harness must know of its tokens."""
 
-    path: str
-    revision: str | None
-    fingerprint: str
+    checkpoint: Checkpoint
+    digest: str
     tokenizer: Any
     format: ReasoningFormat
     end_of_text_ids: TokenIds
@@ -52,16 +52,15 @@ class Model:
 
 def load_model(config: RunConfig) -> Model:
     """The tokenizer, its reasoning format and its end-of-text ids. Raises ModelError where the checkpoint cannot be used."""
-    path = weights.locate(config.model)
-    tokenizer = prompts.load_tokenizer(path, config.revision)
+    checkpoint = find_checkpoint(config.model, config.revision)
+    tokenizer = prompts.load_tokenizer(checkpoint)
     named = config.thinking.format
     return Model(
-        path=path,
-        revision=config.revision,
-        fingerprint=weights.fingerprint(prompts.locate_model(path, config.revision)),
+        checkpoint=checkpoint,
+        digest=checkpoint.digest(),
         tokenizer=tokenizer,
-        format=format_by_name(named) if named else prompts.detect_format(tokenizer, path),
-        end_of_text_ids=prompts.end_of_text_ids(tokenizer, path, config.revision),
+        format=format_by_name(named) if named else prompts.detect_format(tokenizer, checkpoint.source),
+        end_of_text_ids=prompts.end_of_text_ids(tokenizer, checkpoint),
         system_prompt=config.system_prompt,
     )
 

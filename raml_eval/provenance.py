@@ -25,7 +25,7 @@ LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm
 def build_protocol(config: RunConfig, model: Model, tasks: Mapping[str, LoadedTask]) -> dict[str, Any]:
     """All that must be the same for two sessions to be one run, but for the engine, which is not open yet."""
     return {
-        "model": {"name": config.model, "revision": config.revision, "fingerprint": model.fingerprint},
+        "model": {"name": config.model, "revision": config.revision, "fingerprint": model.digest},
         "prompt": {
             "chat_template": prompts.chat_template_digest(model.tokenizer),
             "format": asdict(model.format),

@@ -71,7 +71,7 @@ async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = o
             return out
         _check_sandbox(config, questions)
         with watch("engine"):
-            backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
+            backend = await opener(config.backend, model.checkpoint.source, revision=config.revision, args=config.backend_args)
         try:
             protocol["engine"] = provenance.engine_protocol(backend.description)
             manifest = provenance.build_manifest(config, plan, protocol, backend.description, tasks, list(questions))

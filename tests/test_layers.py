@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
-    ["types", "descriptions", "protocols", "errors", "config"],
+    ["types", "descriptions", "protocols", "errors", "config", "checkpoint"],
     [
         "backends", "prompts", "formats", "thinking", "tasks", "grading", "store", "counts", "metrics", "majority",
-        "intervals", "progress", "plan", "weights", "workers", "lifeline",
+        "intervals", "progress", "plan", "workers", "lifeline",
     ],
     ["grouping", "importing", "inputs", "judge", "provenance", "regrade", "runner", "session", "tables"],
     ["reporting", "api"],

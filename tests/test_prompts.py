@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.formats import FORMATS, ReasoningFormat
 from raml_eval.prompts import Prompts, chat_template_digest, closing_ids, load_tokenizer, render_prompt
@@ -100,7 +101,7 @@ def test_golden_ids_of_the_pocket_checkpoint(thinking: bool, tail: tuple[int, ..
     folder = Path(str(resources.files("raml_eval") / "pocket"))
     if not (folder / "tokenizer.json").is_file():
         pytest.skip("the pocket checkpoint is not in this checkout")
-    assert render_prompt(load_tokenizer(folder), FORMATS["qwen3"], USER, thinking) == (*TURN, *START, *tail)
+    assert render_prompt(load_tokenizer(find_checkpoint(folder)), FORMATS["qwen3"], USER, thinking) == (*TURN, *START, *tail)
 
 
 @pytest.mark.parametrize("template", ["qwen3", "qwen3_opens", "opens", "opens_without_newline", "plain", "deepseek_opens"])

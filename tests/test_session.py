@@ -62,9 +62,9 @@ def test_a_sample_line_has_the_documented_fields(tmp_path: Path) -> None:
 def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
     import shutil
 
-    from raml_eval.weights import locate
+    from raml_eval.checkpoint import find_checkpoint
 
-    shutil.copytree(locate("pocket"), tmp_path / "model")
+    shutil.copytree(find_checkpoint("pocket").folder, tmp_path / "model")
     raml_eval.evaluate(**{**FEW, "model": str(tmp_path / "model")}, out=tmp_path / "run")
     weights = bytearray((tmp_path / "model" / "model.safetensors").read_bytes())
     weights[-1] ^= 1

@@ -12,7 +12,7 @@ from raml_eval.prompts.rendering import (
     is_single_token,
     render_prompt,
 )
-from raml_eval.prompts.tokenizer import end_of_text_ids, load_tokenizer, locate_model
+from raml_eval.prompts.tokenizer import end_of_text_ids, load_tokenizer
 
 __all__ = [
     "Prompts",
@@ -24,6 +24,5 @@ __all__ = [
     "end_of_text_ids",
     "is_single_token",
     "load_tokenizer",
-    "locate_model",
     "render_prompt",
 ]
