@@ -49,7 +49,7 @@ class Sampling(_Section):
 class ThinkingSection(_Section):
     """Thinking budgets (tokens, unlimited or off), and what is written before the end delimiter when one binds.
 
-    closing_text None takes the reasoning format's own; format None detects it from the tokenizer.
+    closing_text None takes the thinking format's own; format None detects it from the tokenizer.
     """
 
     budgets: Annotated[tuple[BudgetField, ...], BeforeValidator(_split), Field(min_length=1)] = ("unlimited",)

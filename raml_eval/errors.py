@@ -4,7 +4,7 @@
     ├── InputError          what the caller gave cannot be used: exit code 2, nothing written
     │   ├── ConfigError     a configuration, flag or preset
     │   ├── TaskError       a task, its YAML or its data
-    │   ├── ModelError      a checkpoint, its tokenizer or its reasoning format
+    │   ├── ModelError      a checkpoint, its tokenizer or its thinking format
     │   ├── StoreError      a run directory: foreign, locked, unwritable
     │   │   └── CorruptStore    a stored line that cannot be read
     │   └── SourceError     another harness's log: unreadable, or of samples that cannot be imported
@@ -37,7 +37,7 @@ class TaskError(InputError):
 
 
 class ModelError(InputError):
-    """A checkpoint, its tokenizer or its reasoning format is wrong or out of reach."""
+    """A checkpoint, its tokenizer or its thinking format is wrong or out of reach."""
 
 
 class StoreError(InputError):

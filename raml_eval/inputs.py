@@ -1,4 +1,4 @@
-"""Everything a run needs before its engine: tokenizer, reasoning format, questions, prompt ids, budget policy."""
+"""Everything a run needs before its engine: tokenizer, thinking format, questions, prompt ids, budget policy."""
 
 from __future__ import annotations
 
@@ -9,24 +9,13 @@ from typing import Any
 from raml_eval import prompts
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
-from raml_eval.descriptions import LoadedTask
 from raml_eval.errors import ConfigError
-from raml_eval.formats import ReasoningFormat, format_by_name
 from raml_eval.plan import select_questions
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
-from raml_eval.thinking import ThinkingBudget
-from raml_eval.types import Budget, Question, TokenIds
-
-QuestionKey = tuple[str, str]  # task, question id
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """The prompt ids of one question, with thinking opened and with thinking off; None where no budget needs it."""
-
-    thinking: TokenIds | None
-    off: TokenIds | None
+from raml_eval.thinking import ThinkingPolicy
+from raml_eval.thinking_formats import ThinkingFormat, format_by_name
+from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +25,7 @@ class Model:
     checkpoint: Checkpoint
     digest: str
     tokenizer: Any
-    format: ReasoningFormat
+    format: ThinkingFormat
     end_of_text_ids: TokenIds
     system_prompt: str | None
 
@@ -51,7 +40,7 @@ class Model:
 
 
 def load_model(config: RunConfig) -> Model:
-    """The tokenizer, its reasoning format and its end-of-text ids. Raises ModelError where the checkpoint cannot be used."""
+    """The tokenizer, its thinking format and its end-of-text ids. Raises ModelError where the checkpoint cannot be used."""
     checkpoint = find_checkpoint(config.model, config.revision)
     tokenizer = prompts.load_tokenizer(checkpoint)
     named = config.thinking.format
@@ -94,9 +83,9 @@ def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, 
     ]
 
 
-def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingBudget:
+def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolicy:
     """The run's thinking policy on this model's token ids."""
-    return ThinkingBudget(
+    return ThinkingPolicy(
         closer=model.format.closer,
         closer_ids=prompts.closer_ids(model.tokenizer, model.format),
         closing_ids=prompts.closing_ids(model.tokenizer, model.format, config.thinking.closing_text),
@@ -107,7 +96,7 @@ def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingBudge
     )
 
 
-def check_budgets(policy: ThinkingBudget, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
+def check_budgets(policy: ThinkingPolicy, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
     """Every prompt fits with every budget into the context. Raises ConfigError that names the longest prompt's question."""
     for way in ("thinking", "off"):
         lengths = {key: len(ids) for key, p in rendered.items() if (ids := getattr(p, way)) is not None}

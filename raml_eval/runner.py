@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from raml_eval.concurrency import run_workers
 from raml_eval.errors import GenerationError, InputError, RamlError
 from raml_eval.grading.pool import GradingPool
-from raml_eval.inputs import Prompts, QuestionKey
 from raml_eval.plan import Owed, plan_samples
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.store import RunDirectory
 from raml_eval.thinking import (
     NO_THINKING,
-    ThinkingBudget,
+    ThinkingPolicy,
     answer_text,
     cut_thinking,
     derive_seed,
@@ -27,7 +27,9 @@ from raml_eval.thinking import (
 from raml_eval.types import (
     Budget,
     Finish,
+    Prompts,
     Question,
+    QuestionKey,
     SampleKey,
     SampleRecord,
     SamplingParams,
@@ -36,7 +38,6 @@ from raml_eval.types import (
     TokenIds,
     Trajectory,
 )
-from raml_eval.workers import run_workers
 
 MAX_FAILURES_IN_A_ROW = 50
 
@@ -50,7 +51,7 @@ class Session:
     budgets: tuple[Budget, ...]
     n_samples: int
     seed: int
-    policy: ThinkingBudget
+    policy: ThinkingPolicy
     sampling: SamplingParams
     tokenizer: Tokenizer
     backend: Backend

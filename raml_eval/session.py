@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval import inputs, provenance
+from raml_eval.answer_classes import form_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grading.trial import open_sandbox
-from raml_eval.grouping import group_answers
-from raml_eval.inputs import Model, Prompts, QuestionKey
+from raml_eval.inputs import Model
 from raml_eval.plan import Owed, plan_samples
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
@@ -24,8 +24,8 @@ from raml_eval.runner import Session, run_all
 from raml_eval.store import RunDirectory, check_protocol, check_resumable, grow_plan, read_manifest, read_run
 from raml_eval.store.manifest import now
 from raml_eval.tasks.catalogue import load_catalogue
-from raml_eval.thinking import ThinkingBudget, sort_budgets
-from raml_eval.types import Question, SamplingParams
+from raml_eval.thinking import ThinkingPolicy, sort_budgets
+from raml_eval.types import Prompts, Question, QuestionKey, SamplingParams
 
 # More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
@@ -158,7 +158,7 @@ def _session(
     directory: RunDirectory,
     backend: Backend,
     model: Model,
-    policy: ThinkingBudget,
+    policy: ThinkingPolicy,
     questions: Mapping[QuestionKey, Question],
     prompts: Mapping[QuestionKey, Prompts],
 ) -> Session:
@@ -209,7 +209,7 @@ async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
             await run_all(session, progress)
         with watch("classes"):
             run = read_run(directory.path)
-            classes = await asyncio.to_thread(group_answers, run.records, run.questions, run.classes, session.pool)
+            classes = await asyncio.to_thread(form_classes, run.records, run.questions, run.classes, session.pool)
             directory.write_classes(classes)
     finally:
         session.pool.close()

@@ -26,7 +26,7 @@ from raml_eval.types import (
 
 
 @dataclass(frozen=True, slots=True)
-class ThinkingBudget:
+class ThinkingPolicy:
     """The policy of one run: what ends thinking, what is written at a forced end, and the allowances in tokens.
 
     closer is the end delimiter's text and closer_ids its ids; closing_ids is what a forced end writes, delimiter included.
@@ -113,7 +113,7 @@ async def generate_thinking(
     prompt_ids: TokenIds,
     key: SampleKey,
     limit: int,
-    policy: ThinkingBudget,
+    policy: ThinkingPolicy,
     params: SamplingParams,
 ) -> Trajectory:
     """The thinking of one sample, drawn once, up to limit tokens.
@@ -142,7 +142,7 @@ async def generate_thinking(
     return Trajectory(key, limit, ids, end, end_ids, text, params.seed)
 
 
-def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingBudget) -> tuple[int, ThinkingEnd]:
+def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy) -> tuple[int, ThinkingEnd]:
     """How many thinking tokens stand before the end, and what ended them."""
     ids = completion.token_ids
     if completion.finish is Finish.LENGTH:
@@ -162,7 +162,7 @@ def serves(trajectory: Trajectory, limit: int) -> bool:
     return trajectory.end is not ThinkingEnd.LENGTH or (trajectory.limit or 0) >= limit
 
 
-def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingBudget) -> Thinking:
+def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> Thinking:
     """The trajectory as a budget of limit tokens sees it.
 
     It keeps its own end if and only if at most limit thinking tokens stand before that end; any other is cut and closed
@@ -180,13 +180,13 @@ def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingBudget) -> 
     return Thinking(kept, ThinkingEnd.FORCED, close_thinking(policy))
 
 
-def close_thinking(policy: ThinkingBudget) -> TokenIds:
+def close_thinking(policy: ThinkingPolicy) -> TokenIds:
     """The ids that a forced end writes: the closing text, if any, and the end delimiter."""
     return policy.closing_ids
 
 
 async def generate_answer(
-    backend: Backend, prompt_ids: TokenIds, thinking: Thinking, policy: ThinkingBudget, params: SamplingParams
+    backend: Backend, prompt_ids: TokenIds, thinking: Thinking, policy: ThinkingPolicy, params: SamplingParams
 ) -> Completion | None:
     """The answer that follows a closed thinking, or None where there can be none: it never closed, or no token is left."""
     if thinking.end in (ThinkingEnd.EOS, ThinkingEnd.LENGTH):

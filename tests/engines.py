@@ -11,11 +11,10 @@ import pytest
 
 from raml_eval.backends import open_backend
 from raml_eval.config import build_config, load_preset, merge
-from raml_eval.descriptions import StoredRun
 from raml_eval.protocols import Backend
 from raml_eval.session import run_sitting
 from raml_eval.store import read_run
-from raml_eval.types import Completion, SampleRecord, SamplingParams
+from raml_eval.types import Completion, SampleRecord, SamplingParams, StoredRun
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_ARGS: Mapping[str, Mapping[str, Any]] = {

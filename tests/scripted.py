@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.fake import FakeBackend, Script
-from raml_eval.descriptions import StoredRun
 from raml_eval.grading.pool import GradingPool
-from raml_eval.inputs import Prompts
 from raml_eval.progress import Progress
 from raml_eval.runner import Session, run_all
 from raml_eval.store import RunDirectory, read_run
-from raml_eval.thinking import ThinkingBudget
-from raml_eval.types import Budget, Question, SamplingParams
+from raml_eval.thinking import ThinkingPolicy
+from raml_eval.types import Budget, Prompts, Question, SamplingParams, StoredRun
 from tests.test_store import manifest
 
 EOS, CLOSE, OPEN, OFF = 1, 2, 3, 4
@@ -84,7 +82,7 @@ def run_scripted(
                 budgets=tuple(directory.manifest["plan"]["budgets"]),
                 n_samples=directory.manifest["plan"]["samples"],
                 seed=0,
-                policy=ThinkingBudget("</t>", (CLOSE,), (CLOSE,), (EOS,), **settings),
+                policy=ThinkingPolicy("</t>", (CLOSE,), (CLOSE,), (EOS,), **settings),
                 sampling=SamplingParams(1.0, 1.0, 0, 0.0, 1.0, 1, 0, (EOS,)),
                 tokenizer=Letters(),
                 backend=FakeBackend(script, context=200, reproducible=reproducible, latency_s=latency_s),

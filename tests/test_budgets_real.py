@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from raml_eval.checkpoint import find_checkpoint
-from raml_eval.descriptions import StoredRun
 from raml_eval.prompts import load_tokenizer
 from raml_eval.protocols import Backend
-from raml_eval.types import ThinkingEnd
+from raml_eval.types import StoredRun, ThinkingEnd
 from tests.engines import ENGINES, ROOT, drawn, open_pocket, sit
 
 CLOSER = 260

@@ -13,14 +13,13 @@ from transformers import AutoTokenizer
 
 from raml_eval.backends.fake import FakeBackend
 from raml_eval.config import build_config
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError
 from raml_eval.grading import bubblewrap, trial
 from raml_eval.reporting.report import render_report
 from raml_eval.session import run_sitting
 from raml_eval.store import read_run
 from raml_eval.tables import load_run
-from raml_eval.types import SamplingParams, Status, TokenIds
+from raml_eval.types import SamplingParams, Status, StoredRun, TokenIds
 from tests.sandboxes import needs_sandbox
 
 YAML = """

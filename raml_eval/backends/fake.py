@@ -11,10 +11,9 @@ from typing import Any
 
 from raml_eval.backends.requests import check_request, completes_stop
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.descriptions import BackendDescription
 from raml_eval.errors import ConfigError, GenerationError, near_names
 from raml_eval.protocols import Tokenizer
-from raml_eval.types import Completion, Finish, SamplingParams, TokenIds
+from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams, TokenIds
 
 # What the model would write, token by token, if nothing stopped it. It may raise: the request then fails.
 Script = Callable[[TokenIds, SamplingParams], Iterable[int]]

@@ -16,9 +16,8 @@ from raml_eval.backends.hf_model import HfArgs, LoadedModel, load_model
 from raml_eval.backends.hf_scheduler import Scheduler, fail
 from raml_eval.backends.requests import check_request
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.descriptions import BackendDescription
 from raml_eval.errors import GenerationError
-from raml_eval.types import Completion, SamplingParams
+from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 
 class HfBackend:

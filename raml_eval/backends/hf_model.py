@@ -13,9 +13,9 @@ import transformers
 
 from raml_eval.backends import hf_attention
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.descriptions import BackendDescription
 from raml_eval.errors import ConfigError, ModelError, near_names
 from raml_eval.protocols import Tokenizer
+from raml_eval.types import BackendDescription
 
 _GIB = 2**30
 _ATTENTIONS = {"full_attention", "sliding_attention"}

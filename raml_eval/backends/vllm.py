@@ -16,9 +16,8 @@ from raml_eval.backends.requests import check_request
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.descriptions import BackendDescription
 from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
-from raml_eval.types import Completion, Finish, SamplingParams
+from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 # Below the first, vLLM samples at the first; above the second it refuses.

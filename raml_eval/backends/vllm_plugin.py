@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from raml_eval.lifeline import watch_parent
+from raml_eval.parent_watch import watch_parent
 
 _FLAG = "RAML_EVAL_ENGINE_PARENT"
 _NAME = "raml_eval"

@@ -24,7 +24,7 @@ def run(
         Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a list by comma sweeps.")
     ] = None,
     closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
-    format: Annotated[Text, typer.Option(help="Reasoning format; detected from the tokenizer if not given.")] = None,
+    format: Annotated[Text, typer.Option(help="Thinking format; detected from the tokenizer if not given.")] = None,
     answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer; 2048 if not given.")] = None,
     max_total_tokens: Annotated[Count, typer.Option(help="Cap on thinking and answer together.")] = None,
     temperature: Annotated[Number, typer.Option(help="0 is greedy; 0.6 if not given.")] = None,

@@ -58,7 +58,7 @@ def audit(
     limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
 ) -> None:
     """Likely errors of the grader, the most suspicious first."""
-    from raml_eval.grouping import with_classes
+    from raml_eval.answer_classes import with_classes
     from raml_eval.reporting.audit import audit_run, render_audit
     from raml_eval.reporting.listing import check_format
     from raml_eval.store import read_run

@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval.descriptions import TaskDescription
 from raml_eval.errors import SourceError
 from raml_eval.importing.samples import Source
 from raml_eval.importing.settings import ImportSettings
@@ -15,6 +14,7 @@ from raml_eval.importing.survey import Survey, TaskSurvey
 from raml_eval.provenance import git_commit, library_versions
 from raml_eval.store import SCHEMA_VERSION, protocol_digest
 from raml_eval.store.manifest import now
+from raml_eval.types import TaskDescription
 
 
 def build_manifest(source: Source, survey: Survey, settings: ImportSettings, out: Path) -> dict[str, Any]:

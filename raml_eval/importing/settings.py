@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from raml_eval.descriptions import TaskDescription
 from raml_eval.errors import ConfigError, SourceError, near_names
 from raml_eval.grading import KINDS
 from raml_eval.importing.samples import ImportedSample
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.rules import raml_of
-from raml_eval.types import Budget, GraderKind
+from raml_eval.types import Budget, GraderKind, TaskDescription
 
 UNGRADED = ("code",)  # needs the tests of each question, which no log holds
 GRADABLE = tuple(kind for kind in KINDS if kind not in UNGRADED)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from raml_eval.concurrency import run_workers
 from raml_eval.errors import StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
@@ -34,7 +35,6 @@ from raml_eval.types import (
     ThinkingEnd,
     Trajectory,
 )
-from raml_eval.workers import run_workers
 
 IN_FLIGHT = 64  # samples being graded at once: one that takes its whole time limit holds up no others
 FLUSHED = 512  # lines written at a time

@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from raml_eval.descriptions import Judgement, StoredRun
 from raml_eval.metrics import mean_avg_at_n
-from raml_eval.types import Budget, SampleRecord, Status
+from raml_eval.types import Budget, Judgement, SampleRecord, Status, StoredRun
 
 REJECTED = (Status.NO_ANSWER, Status.INCORRECT)
 NOT_JUDGED = ("code",)  # kinds whose right answers are no text that could be compared

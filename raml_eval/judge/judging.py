@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from raml_eval.descriptions import Judgement, StoredRun
+from raml_eval.concurrency import run_workers
 from raml_eval.errors import RamlError, choose_names
 from raml_eval.judge.candidates import Asked, collect_candidates, judgements_by
 from raml_eval.judge.client import ChatClient, RequestFailed
@@ -17,8 +17,7 @@ from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.journal import Journal, cut_torn_line
 from raml_eval.store.judgements import FILE, judgement_line, read_judgements
 from raml_eval.store.manifest import now, read_manifest
-from raml_eval.types import Question
-from raml_eval.workers import run_workers
+from raml_eval.types import Judgement, Question, StoredRun
 
 MAX_FAILURES_IN_A_ROW = 20
 

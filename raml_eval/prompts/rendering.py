@@ -5,30 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from raml_eval.errors import ConfigError, ModelError
-from raml_eval.formats import ChatTokenizer, ReasoningFormat
+from raml_eval.protocols import ChatTokenizer
+from raml_eval.thinking_formats import ThinkingFormat
 from raml_eval.types import Message, TokenIds
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """What stays the same over all prompts of one run."""
-
-    tokenizer: ChatTokenizer
-    format: ReasoningFormat
-    system_prompt: str | None = None
-
-    def render(self, messages: Sequence[Message], thinking: bool) -> TokenIds:
-        """The prompt's ids; see render_prompt."""
-        return render_prompt(self.tokenizer, self.format, messages, thinking, self.system_prompt)
 
 
 def render_prompt(
     tokenizer: ChatTokenizer,
-    fmt: ReasoningFormat,
+    fmt: ThinkingFormat,
     messages: Sequence[Message],
     thinking: bool,
     system_prompt: str | None = None,
@@ -62,7 +49,7 @@ def render_prompt(
     return _open_thinking(tokenizer, fmt, text) if thinking else _skip_thinking(tokenizer, fmt, text)
 
 
-def _open_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) -> TokenIds:
+def _open_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> TokenIds:
     if text.rstrip().endswith(fmt.closer):
         raise ModelError(
             f"the chat template closes thinking with {fmt.closer!r} although it is on in format {fmt.name}. Set the thinking "
@@ -71,7 +58,7 @@ def _open_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) ->
     return _encode_after(tokenizer, text, _missing(text, fmt.opener, fmt.mark))
 
 
-def _skip_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) -> TokenIds:
+def _skip_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> TokenIds:
     if fmt.off_suffix and not text.rstrip().endswith(fmt.closer):
         text += _missing(text, fmt.off_suffix, fmt.mark)
     if text.rstrip().endswith(fmt.mark):
@@ -95,7 +82,7 @@ def _missing(text: str, wanted: str, mark: str) -> str:
 
 def render_text(
     tokenizer: ChatTokenizer,
-    fmt: ReasoningFormat,
+    fmt: ThinkingFormat,
     messages: Sequence[Message],
     thinking: bool,
     system_prompt: str | None = None,
@@ -119,7 +106,7 @@ def render_text(
 
 
 def _with_system(
-    fmt: ReasoningFormat, messages: Sequence[Message], thinking: bool, system_prompt: str | None
+    fmt: ThinkingFormat, messages: Sequence[Message], thinking: bool, system_prompt: str | None
 ) -> list[dict[str, str]]:
     conversation = [dict(message) for message in messages]
     own = conversation.pop(0)["content"] if conversation and conversation[0]["role"] == "system" else None
@@ -161,7 +148,7 @@ def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
-def closer_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> TokenIds:
+def closer_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> TokenIds:
     """The ids of the format's end delimiter; empty for the format without thinking.
 
     Where they are several, a model may write the same text in other tokens ('>' and a line break in one, say): look for a
@@ -170,12 +157,7 @@ def closer_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> TokenIds:
     return continuation_ids(tokenizer, fmt.closer) if fmt.thinks else ()
 
 
-def is_single_token(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> bool:
-    """Whether the end delimiter is one token of this tokenizer."""
-    return len(closer_ids(tokenizer, fmt)) == 1
-
-
-def closing_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat, closing_text: str | None = None) -> TokenIds:
+def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing_text: str | None = None) -> TokenIds:
     """The ids that a forced end writes: closing text (None: the format's own) and end delimiter.
 
     Raises ConfigError where the closing text holds the delimiter, which would then be written twice.

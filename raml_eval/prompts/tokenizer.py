@@ -7,7 +7,7 @@ from typing import cast
 
 from raml_eval.checkpoint import Checkpoint, first_line
 from raml_eval.errors import ModelError
-from raml_eval.formats import ChatTokenizer
+from raml_eval.protocols import ChatTokenizer
 from raml_eval.types import TokenIds
 
 # torch, which transformers imports, reads these once: engines that share its process would be too late.

@@ -6,22 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from raml_eval.descriptions import StoredRun
+from raml_eval.answer_classes import lacking_classes
 from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import usable_cores
 from raml_eval.grading.trial import open_sandbox
-from raml_eval.grouping import ungrouped
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, write_layer
 from raml_eval.store.lines import read_grade
 from raml_eval.store.manifest import now, read_manifest
-from raml_eval.types import Grade, Question, SampleRecord
+from raml_eval.types import Grade, Question, QuestionKey, SampleRecord, StoredRun
 
 TIMEOUT_S = 10.0
-QuestionKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +171,7 @@ def _regroup(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
     new = {(record.key, record.budget): grade for record, grade in done.changes}
     records = [replace(r, grade=new[r.key, r.budget]) if (r.key, r.budget) in new else r for r in done.run.records]
     kept = {key: dict(group) for key, group in done.run.classes.items() if key[0] not in done.tasks}
-    owed = {key: given for key, given in ungrouped(records, kept).items() if key in done.run.questions}
+    owed = {key: given for key, given in lacking_classes(records, kept).items() if key in done.run.questions}
     kept |= {key: {given[0]: 0} for key, given in owed.items() if len(given) == 1}
     several = [(done.run.questions[key], given) for key, given in owed.items() if len(given) > 1]
     for question, group in crew.classes(several):

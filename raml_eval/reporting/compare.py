@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.intervals import holm, paired_difference
 from raml_eval.reporting.imports import import_notes
@@ -15,7 +14,7 @@ from raml_eval.reporting.render import Cell, Table, percent, render
 from raml_eval.store.manifest import flatten
 from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_counts, question_values
 from raml_eval.tables.counted import Cells, budget_label, budget_order
-from raml_eval.types import Budget, QuestionCounts, Status
+from raml_eval.types import Budget, QuestionCounts, Status, StoredRun
 
 TIMEOUTS_ALLOWED = 0.01  # of a cell's samples; above it, the grader decides and not the model
 Pair = tuple[list[QuestionCounts], list[QuestionCounts]]

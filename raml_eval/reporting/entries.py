@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError
 from raml_eval.reporting.board import Board
 from raml_eval.store.manifest import flatten
 from raml_eval.tables import budget_label, build_frame, describe_engine, frame_rows
+from raml_eval.types import StoredRun
 
 ENTRY_VERSION = 1
 FACTS = ("created", "engine", "versions", "git_commit", "protocol", "protocol_digest", "plan")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.render import percent
@@ -23,7 +22,7 @@ from raml_eval.tables import (
     n_planned,
     run_labels,
 )
-from raml_eval.types import Status, Trajectory
+from raml_eval.types import Status, StoredRun, Trajectory
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError
 from raml_eval.reporting.board import Board, read_board
 from raml_eval.reporting.entries import Entry, check_against, entry_text, file_name, make_entry, read_entry, write_atomically
 from raml_eval.reporting.render import Cell, Table, percent, render
 from raml_eval.tables import DOMAINS, MACRO, Row, budget_label
+from raml_eval.types import StoredRun
 
 What = tuple[str, str, str, int | None, float | None]  # domain, budget, metric, k, tau
 

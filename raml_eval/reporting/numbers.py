@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.footnotes import Footnote, Place, find_footnotes
 from raml_eval.reporting.render import Cell, percent
 from raml_eval.tables import Row, frame_rows, run_labels
+from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Table, shorten
 from raml_eval.tables import DOMAINS, MACRO, TAUS, budget_order
-from raml_eval.types import Domain
+from raml_eval.types import Domain, StoredRun
 
 TITLES = {"in_domain": "In-domain", "cross_domain": "Cross-domain"}
 BLOCKS = "▁▂▃▄▅▆▇█"

@@ -7,12 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import RamlError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grading.rules import quick_decision
 from raml_eval.reporting.likeness import differ_oddly, firm_text, looks_equal, soften, text_pattern
-from raml_eval.types import Budget, Question, SampleRecord, Status
+from raml_eval.types import Budget, Question, SampleRecord, Status, StoredRun
 
 END = 300  # characters of an answer in which its conclusion is looked for
 MIN_VOTES = 4

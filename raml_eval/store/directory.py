@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import StoreError
 from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
@@ -21,7 +20,7 @@ from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest import Manifest, check_protocol, check_resumable, grow_plan, read_manifest, write_manifest
 from raml_eval.store.schema_1 import sample_lines
-from raml_eval.types import Budget, Question, SampleKey, SampleRecord, Trajectory
+from raml_eval.types import Budget, Question, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 LOCK_WAIT_S = 10.0  # for what a killed run left behind to end

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from raml_eval.descriptions import TaskDescription
 from raml_eval.types import (
     Finish,
     Grade,
@@ -19,6 +18,7 @@ from raml_eval.types import (
     SampleKey,
     SampleRecord,
     Status,
+    TaskDescription,
     ThinkingEnd,
     TokenIds,
     Trajectory,

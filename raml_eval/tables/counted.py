@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from raml_eval.counts import count_by_question
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError, MetricError
-from raml_eval.types import Budget, QuestionCounts, SampleRecord
+from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
 NAMED = 4  # cells named in an error; the rest is counted

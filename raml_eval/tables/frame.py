@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.descriptions import StoredRun
+from raml_eval.answer_classes import with_classes
 from raml_eval.errors import MetricError
-from raml_eval.grouping import with_classes
 from raml_eval.intervals import PairedDifference, macro_mean, paired_difference
 from raml_eval.store import read_run
 from raml_eval.tables.counted import (
@@ -35,7 +34,7 @@ from raml_eval.tables.measures import (
     token_quantiles,
 )
 from raml_eval.tables.samples import build_samples
-from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status
+from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status, StoredRun
 
 COLUMNS = (
     *("run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval import intervals, metrics
-from raml_eval.majority import maj_at_k
+from raml_eval.metrics import maj_at_k
 from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
 
 TAUS = (0.25, 0.5, 0.75, 1.0)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.store import sample_line
+from raml_eval.types import StoredRun
 
 
 def build_samples(run: StoredRun) -> pd.DataFrame:

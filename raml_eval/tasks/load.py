@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from raml_eval.descriptions import LoadedTask, TaskDescription
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.docs import LETTERS
@@ -19,7 +18,7 @@ from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import raml_of
 from raml_eval.tasks.task_file import TaskFile
-from raml_eval.types import GraderKind, Message, Question
+from raml_eval.types import GraderKind, LoadedTask, Message, Question, TaskDescription
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own choice of rows
 FEWSHOT_SEED = 1234  # lm-eval's own
