@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from raml_eval.errors import ConfigError
 from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.types import (
-    Budget,
     Completion,
     Finish,
     SampleKey,
@@ -212,9 +211,3 @@ def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str]) -
     start = len(text) - len(text.lstrip())
     cuts = [at for word in stop if word and (at := text.find(word, start + 1)) >= 0]
     return text[: min(cuts)] if cuts else text
-
-
-def sort_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
-    """Budgets without repeats in the order of tables: off, numbers ascending, unlimited."""
-    rank = {"off": -1.0, "unlimited": float("inf")}
-    return tuple(sorted(set(budgets), key=lambda b: rank[b] if isinstance(b, str) else float(b)))

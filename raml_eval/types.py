@@ -123,6 +123,9 @@ class SampleKey:
         return f"{self.task}/{self.question_id}/{self.index}"
 
 
+SampleId = tuple[SampleKey, Budget]  # one sample at one budget
+
+
 @dataclass(frozen=True, slots=True)
 class Trajectory:
     """One drawn thinking, kept once and read at every budget up to its limit.

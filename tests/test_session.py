@@ -1,4 +1,4 @@
-"""Sittings on the scripted engine with the real tasks, tokenizer, graders and store."""
+"""Sessions on the scripted engine with the real tasks, tokenizer, graders and store."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_evaluate_returns_the_run_and_its_table(tmp_path: Path) -> None:
     frame = run.table()
     assert {"run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"} <= set(frame.columns)
     assert len(raml_eval.load_run(tmp_path).records) == 2 * 3 * 2 * 2
-    sitting = run.manifest["sessions"][-1]
-    assert sitting["samples_after"] == 24
-    assert {"tokenizer", "data", "engine", "generation", "classes"} == set(sitting["seconds"])
+    session = run.manifest["sessions"][-1]
+    assert session["samples_after"] == 24
+    assert {"tokenizer", "data", "engine", "generation", "classes"} == set(session["seconds"])
 
 
 def test_samples_are_joined_with_their_thinking(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from raml_eval.thinking import (
     generate_answer,
     generate_thinking,
     serves,
-    sort_budgets,
 )
 from raml_eval.types import SampleKey, SamplingParams, ThinkingEnd, Trajectory
 
@@ -208,7 +207,3 @@ def test_seeds_are_fixed_for_ever() -> None:
 )
 def test_stop_strings_act_in_the_answer_only_after_its_first_character(text: str, stop: tuple[str, ...], kept: str) -> None:
     assert answer_text(list(map(ord, text)), Letters(), stop) == kept
-
-
-def test_budgets_sort_as_tables_show_them() -> None:
-    assert sort_budgets([512, "unlimited", 0, "off", 64, 64]) == ("off", 0, 64, 512, "unlimited")

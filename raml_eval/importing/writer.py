@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,16 @@ from raml_eval.errors import StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
 from raml_eval.importing.golds import read_gold
-from raml_eval.importing.manifest import build_manifest
+from raml_eval.importing.manifest import import_manifest
 from raml_eval.importing.samples import ImportedSample, Source
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, split_sample, survey
 from raml_eval.importing.thinking_text import Parts
-from raml_eval.progress import Progress
+from raml_eval.manifest import end_session, start_session
+from raml_eval.progress import Progress, Stopwatch
 from raml_eval.store import lines
 from raml_eval.store.journal import Journal
-from raml_eval.store.manifest import now, write_manifest
+from raml_eval.store.manifest_file import write_manifest
 from raml_eval.types import (
     Finish,
     Grade,
@@ -50,7 +50,7 @@ def import_run(source: Source, out: Path, settings: ImportSettings | None = None
     settings = settings or ImportSettings()
     _refuse_existing(out)
     found = survey(source, settings)
-    manifest = build_manifest(source, found, settings, out)
+    manifest = import_manifest(source, found, settings, out)
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))
@@ -83,33 +83,23 @@ class _Import:
 
     def write(self, quiet: bool) -> None:
         """All files of the run directory are in the folder."""
-        started, clock = now(), time.monotonic()
+        session, watch = start_session(GRADER_VERSION), Stopwatch()
         self.journals = {name: Journal(self.folder / f"{name}.jsonl") for name in FILES}
         pool = GradingPool()
         try:
-            with Progress(self.found.n_total, quiet=quiet) as progress:
+            with watch("grading"), Progress(self.found.n_total, quiet=quiet) as progress:
                 asyncio.run(self._grade_all(pool, progress))
-            graded = time.monotonic()
-            classes = {
-                "/".join(key): pool.classes_blocking(sorted(given), self.questions[key].grader)
-                for key, given in self.answers.items()
-            }
+            with watch("classes"):
+                classes = {
+                    "/".join(key): pool.classes_blocking(sorted(given), self.questions[key].grader)
+                    for key, given in self.answers.items()
+                }
         finally:
             pool.close()
             for journal in self.journals.values():
                 journal.close()
         write_manifest(self.folder / "classes.json", classes)
-        seconds = {"grading": round(graded - clock, 3), "classes": round(time.monotonic() - graded, 3)}
-        session = {
-            "started": started,
-            "samples_before": 0,
-            "torn": [],
-            "grader_version": GRADER_VERSION,
-            "seconds": seconds,
-            "ended": now(),
-            "samples_after": self.n_written,
-            "failed": self.n_failed,
-        }
+        end_session(session, self.n_written, self.n_failed, watch.seconds)
         write_manifest(self.folder / "manifest.json", {**self.manifest, "sessions": [session]})
 
     async def _grade_all(self, pool: GradingPool, progress: Progress) -> None:

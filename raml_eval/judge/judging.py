@@ -12,11 +12,12 @@ from raml_eval.errors import RamlError, choose_names
 from raml_eval.judge.candidates import Asked, collect_candidates, judgements_by
 from raml_eval.judge.client import ChatClient, RequestFailed
 from raml_eval.judge.prompt import PROMPT_VERSION, REASON_KEPT, build_messages, read_reply
+from raml_eval.manifest import now
 from raml_eval.progress import Progress
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.journal import Journal, cut_torn_line
 from raml_eval.store.judgements import FILE, judgement_line, read_judgements
-from raml_eval.store.manifest import now, read_manifest
+from raml_eval.store.manifest_file import read_manifest
 from raml_eval.types import Judgement, Question, StoredRun
 
 MAX_FAILURES_IN_A_ROW = 20

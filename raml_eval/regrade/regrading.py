@@ -11,13 +11,14 @@ from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import usable_cores
 from raml_eval.grading.trial import open_sandbox
+from raml_eval.manifest import now
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
 from raml_eval.store import RunDirectory, read_run
-from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, write_layer
+from raml_eval.store.grades import Change, Layer, change_of, read_layers, write_layer
 from raml_eval.store.lines import read_grade
-from raml_eval.store.manifest import now, read_manifest
-from raml_eval.types import Grade, Question, QuestionKey, SampleRecord, StoredRun
+from raml_eval.store.manifest_file import read_manifest
+from raml_eval.types import Grade, Question, QuestionKey, SampleId, SampleRecord, StoredRun
 
 TIMEOUT_S = 10.0
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.intervals import holm, paired_difference
+from raml_eval.manifest import flatten
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.render import Cell, Table, percent, render
-from raml_eval.store.manifest import flatten
 from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_counts, question_values
 from raml_eval.tables.counted import Cells, budget_label, budget_order
 from raml_eval.types import Budget, QuestionCounts, Status, StoredRun

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from raml_eval.errors import InputError
+from raml_eval.manifest import flatten
 from raml_eval.reporting.board import Board
-from raml_eval.store.manifest import flatten
 from raml_eval.tables import budget_label, build_frame, describe_engine, frame_rows
 from raml_eval.types import StoredRun
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
-from raml_eval.store.grades import SampleId
 from raml_eval.store.history import Verdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
-from raml_eval.types import Grade, Question, SampleRecord, StoredRun, Trajectory
+from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
 
 FIRST, LAST = 3, 8  # lines shown of a long text without full
 WIDEST = 400  # characters shown of one line without full

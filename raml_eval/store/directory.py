@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from raml_eval.errors import StoreError
+from raml_eval.manifest import Manifest
+from raml_eval.plan import Plan
 from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
-from raml_eval.store.manifest import Manifest, check_protocol, check_resumable, grow_plan, read_manifest, write_manifest
+from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest, write_manifest
 from raml_eval.store.schema_1 import sample_lines
-from raml_eval.types import Budget, Question, SampleKey, SampleRecord, StoredRun, Trajectory
+from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 LOCK_WAIT_S = 10.0  # for what a killed run left behind to end
 T = TypeVar("T")
-SampleId = tuple[SampleKey, Budget]
 
 
 class RunDirectory:
@@ -187,7 +188,7 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         tasks[name] = {**tasks[name], "questions": list(questions)}
     return {
         **stored,
-        "plan": grow_plan(stored["plan"], wanted["plan"]),
+        "plan": Plan.read(stored["plan"]).grow(Plan.read(wanted["plan"])).fields(),
         "protocol": protocol,
         "tasks": tasks,
         "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
@@ -252,7 +253,7 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
         records=apply_layers(records.values(), layers),
         trajectories=trajectories,
         classes=_read_classes(path / "classes.json"),
-        n_errors=_count_owed(path / "errors.jsonl", records),
+        n_errors=_count_failed(path / "errors.jsonl", records),
         grader_versions=grader_versions(records.values(), layers, manifest["sessions"]),
         judgements=tuple(read_judgements(path)),
     )
@@ -279,7 +280,7 @@ def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
         return {}  # formed anew from the samples
 
 
-def _count_owed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
+def _count_failed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
     owed: set[SampleId] = set()
     for number, line in read_lines(path):
         try:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.store import lines, schema_1
 from raml_eval.store.journal import encode_line, read_lines
-from raml_eval.store.manifest import read_manifest
-from raml_eval.types import Budget, Grade, SampleKey, SampleRecord
+from raml_eval.store.manifest_file import read_manifest
+from raml_eval.types import Grade, SampleId, SampleRecord
 
-SampleId = tuple[SampleKey, Budget]
 _NAME = re.compile(r"grades-(\d{4,})\.jsonl")
 
 
@@ -116,7 +116,7 @@ def write_layer(directory: Path, layer: Layer) -> Path:
 def _layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
     failed = layer.failed or {}
     yield {
-        "schema_version": lines.SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "grader_version": layer.grader_version,
         "created": layer.created,
         "verified": layer.verified,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.store import lines
-from raml_eval.store.grades import Layer, SampleId, read_layers, storing_grader
+from raml_eval.store.grades import Layer, read_layers, storing_grader
 from raml_eval.store.journal import corrupt, read_lines
-from raml_eval.store.manifest import read_manifest
+from raml_eval.store.manifest_file import read_manifest
 from raml_eval.store.schema_1 import sample_lines
-from raml_eval.types import Grade, SampleRecord, Trajectory
+from raml_eval.types import Grade, SampleId, SampleRecord, Trajectory
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.store.journal import corrupt, read_lines
-from raml_eval.store.lines import SCHEMA_VERSION
 from raml_eval.types import Judgement
 
 FILE = "judgements.jsonl"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.types import (
     Finish,
     Grade,
@@ -24,7 +25,6 @@ from raml_eval.types import (
     Trajectory,
 )
 
-SCHEMA_VERSION = 2
 Line = dict[str, Any]
 
 

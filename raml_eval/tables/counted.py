@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 from raml_eval.counts import count_by_question
 from raml_eval.errors import InputError, MetricError
+from raml_eval.plan import budget_rank
 from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
@@ -30,7 +30,7 @@ def budget_label(budget: Budget) -> str:
 
 def budget_order(label: str) -> float:
     """Sorts budget labels: off, the numbers ascending, unlimited."""
-    return {"off": -1.0, "unlimited": math.inf}[label] if label in ("off", "unlimited") else float(label)
+    return budget_rank("off" if label == "off" else "unlimited" if label == "unlimited" else int(label))
 
 
 def describe_engine(run: StoredRun) -> str:

@@ -67,8 +67,12 @@ class Run(StoredRun):
 
 
 def load_run(directory: Path | str) -> Run:
-    """The run of a directory. Raises StoreError where it is none, CorruptStore where a line cannot be read."""
-    stored = with_classes(read_run(directory))
+    """The run of a directory. Raises StoreError if it is no run directory, CorruptStore if a line cannot be read."""
+    return as_run(with_classes(read_run(directory)))
+
+
+def as_run(stored: StoredRun) -> Run:
+    """The same run with its table and its samples at hand."""
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 

@@ -1,4 +1,4 @@
-"""Where a run came from."""
+"""What a manifest says of where a run came from."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval import provenance
+from raml_eval import manifest
 
 
 def test_without_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout = tmp_path / "checkout"
     (checkout / ".git").mkdir(parents=True)
-    monkeypatch.setattr(provenance, "__file__", str(checkout / "raml_eval" / "provenance.py"))
+    monkeypatch.setattr(manifest, "__file__", str(checkout / "raml_eval" / "manifest.py"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert provenance.git_commit() is None
+    assert manifest.git_commit() is None

@@ -1,9 +1,7 @@
-"""The manifest of a run: what must match for two sessions to be one run, and what may grow."""
+"""manifest.json: read, written whole, and checked before a resume. raml_eval.manifest builds what stands in it."""
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,33 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.manifest import SCHEMA_VERSION, Manifest, flatten
 from raml_eval.store import schema_1
-from raml_eval.store.lines import SCHEMA_VERSION
 
-Manifest = dict[str, Any]
 REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
-
-
-def now() -> str:
-    """The time in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def protocol_digest(protocol: Mapping[str, Any]) -> str:
-    """SHA-256 (16 hex digits) over everything but the tasks, which may be added to."""
-    fixed = {key: value for key, value in protocol.items() if key != "tasks"}
-    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one mapping with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
@@ -50,17 +25,6 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
         raise StoreError(
             f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
         )
-
-
-def grow_plan(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan that covers both: tasks and budgets united, the larger number of samples, the larger limit."""
-    limits = (stored["limit"], wanted["limit"])
-    return {
-        "tasks": list(dict.fromkeys([*stored["tasks"], *wanted["tasks"]])),
-        "budgets": list(dict.fromkeys([*stored["budgets"], *wanted["budgets"]])),
-        "samples": max(stored["samples"], wanted["samples"]),
-        "limit": None if None in limits else max(limits),
-    }
 
 
 def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
