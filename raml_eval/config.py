@@ -49,7 +49,7 @@ class Sampling(_Section):
 class ThinkingSection(_Section):
     """Thinking budgets (tokens, unlimited or off), and what is written before the end delimiter when one binds.
 
-    closing_text None takes the thinking format's own; format None detects it from the tokenizer.
+    closing_text None takes the thinking format's own; format None detects the thinking format from the tokenizer.
     """
 
     budgets: Annotated[tuple[BudgetField, ...], BeforeValidator(_split), Field(min_length=1)] = ("unlimited",)
@@ -193,7 +193,7 @@ def setting_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list
 _NESTED = {
     "thinking_budget": "thinking.budgets",
     "closing_text": "thinking.closing_text",
-    "format": "thinking.format",
+    "thinking_format": "thinking.format",
     "temperature": "sampling.temperature",
     "top_p": "sampling.top_p",
     "top_k": "sampling.top_k",

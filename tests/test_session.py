@@ -76,7 +76,8 @@ def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"format": "none"}, ModelError, "budget to off"),
+        ({"thinking_format": "none"}, ModelError, "budget to off"),
+        ({"format": "none"}, ConfigError, r"unknown key format; did you mean thinking\.format"),
         ({"out": None}, ConfigError, "out is not given"),
         ({"answer_tokens": 20_000}, ConfigError, "context of 16384"),
     ],

@@ -82,7 +82,7 @@ def test_nothing_hints_at_thinking(template: str | None) -> None:
 )
 def test_two_formats_that_fit_are_refused(template: str, marks: tuple[str, ...], model: str, candidates: str) -> None:
     first = candidates.split()[0]
-    with pytest.raises(ModelError, match=rf"{model} is ambiguous: {candidates} fit .*--format {first}"):
+    with pytest.raises(ModelError, match=rf"{model} is ambiguous: {candidates} fit .*--thinking-format {first}"):
         detect_format(build_tokenizer(template, marks=marks), model)
 
 

@@ -29,7 +29,7 @@ def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat
         names = [fmt.name for fmt in fits]
         raise ModelError(
             f"the thinking format of {model} is ambiguous: {' and '.join(names)} fit its tokenizer and write different "
-            f"tokens. Name one, for example --format {names[0]}."
+            f"tokens. Name one, for example --thinking-format {names[0]}."
         )
     return fits[0]
 
@@ -48,7 +48,7 @@ def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ThinkingFormat]:
     if foreign:
         raise ModelError(
             f"the tokenizer has the thinking marks {', '.join(foreign[:4])}, which no known thinking format uses. Say "
-            f"--format none to take everything it writes as its answer, or one of {', '.join(FORMATS)}."
+            f"--thinking-format none to take everything it writes as its answer, or one of {', '.join(FORMATS)}."
         )
     return [_NONE]
 

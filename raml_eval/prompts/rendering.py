@@ -31,17 +31,17 @@ def render_prompt(
     where a system prompt meets messages that bring their own: two would be merged differently by every template.
     """
     if thinking and not fmt.thinks:
-        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --format.")
+        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --thinking-format.")
     if not thinking and not fmt.supports_off:
         raise ModelError(
             f"format {fmt.name} has no mode without thinking. Use a thinking budget of 0, which opens the thinking and closes "
-            f"it at once, or another --format."
+            f"it at once, or another --thinking-format."
         )
     text = render_text(tokenizer, fmt, messages, thinking, system_prompt)
     if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, system_prompt):
         switch = fmt.variable or f"the sentence {fmt.off_sentence!r}"
         raise ModelError(
-            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another --format (qwq "
+            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another --thinking-format (qwq "
             f"and deepseek-r1 need no switch), or mend the template."
         )
     if not fmt.thinks:
@@ -53,7 +53,7 @@ def _open_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> 
     if text.rstrip().endswith(fmt.closer):
         raise ModelError(
             f"the chat template closes thinking with {fmt.closer!r} although it is on in format {fmt.name}. Set the thinking "
-            f"budget to off, or name another --format."
+            f"budget to off, or name another --thinking-format."
         )
     return _encode_after(tokenizer, text, _missing(text, fmt.opener, fmt.mark))
 
@@ -64,7 +64,7 @@ def _skip_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> 
     if text.rstrip().endswith(fmt.mark):
         raise ModelError(
             f"the chat template opens thinking with {fmt.mark!r} although it is off in format {fmt.name}. Use a thinking "
-            f"budget of 0, or name another --format."
+            f"budget of 0, or name another --thinking-format."
         )
     return _encode_prompt(tokenizer, text)  # in one piece: the suffix is tokenised as in the family's own use of it
 
