@@ -66,7 +66,7 @@ def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping
 
 
 def _count_scores(records: Sequence[SampleRecord]) -> tuple[float, ...]:
-    """The share of parts right of each sample, 0 where nothing was graded; empty where no sample has parts."""
+    """The share of each sample's parts that is right, 0 if nothing was graded; empty if no sample has parts."""
     scores = [record.grade.score for record in records]
     return tuple(score or 0.0 for score in scores) if any(score is not None for score in scores) else ()
 

@@ -1,4 +1,4 @@
-"""Counts of one question -> its value under a metric: exact, and NaN where the samples cannot give it.
+"""Counts of one question -> its value under a metric: exact, and NaN if the samples cannot give it.
 
 n samples of a question, c of them correct, k drawn from the n without replacement: X, the correct among the k drawn, is
 hypergeometric. Every metric here is an expectation over X, summed in integers and rounded once. maj@k needs the
@@ -43,7 +43,7 @@ def avg_at_n(n: int, c: int) -> float: ...
 @overload
 def avg_at_n(n: Integers, c: IntegerArray) -> FloatArray: ...
 def avg_at_n(n: Integers, c: Integers) -> float | FloatArray:
-    """The share c / n of correct samples; NaN where n is 0.
+    """The share c / n of correct samples; NaN if n is 0.
 
     n and c broadcast. Raises MetricError for a non-integer, a negative number or c > n.
     """
@@ -60,7 +60,7 @@ def pass_at_k(n: int, c: int, k: int) -> float: ...
 @overload
 def pass_at_k(n: Integers, c: IntegerArray, k: Integers) -> FloatArray: ...
 def pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
-    """The chance 1 - C(n-c, k) / C(n, k) that at least one of k samples is correct; NaN where n < k.
+    """The chance 1 - C(n-c, k) / C(n, k) that at least one of k samples is correct; NaN if n < k.
 
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or k < 1. Source: Chen et al.
     2021, arXiv:2107.03374, eq. 1; RaML, arXiv:2505.19815, eq. 22.
@@ -73,7 +73,7 @@ def g_pass_at_k(n: int, c: int, k: int, tau: float | Fraction) -> float: ...
 @overload
 def g_pass_at_k(n: Integers, c: IntegerArray, k: Integers, tau: float | Fraction) -> FloatArray: ...
 def g_pass_at_k(n: Integers, c: Integers, k: Integers, tau: float | Fraction) -> float | FloatArray:
-    """The chance that at least m = max(ceil(tau k), 1) of k samples are correct; NaN where n < k.
+    """The chance that at least m = max(ceil(tau k), 1) of k samples are correct; NaN if n < k.
 
     tau lies in [0, 1]; tau = 0 gives pass@k, tau = 1 asks for all k. The ceiling is exact: see required_correct.
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n, k < 1 or tau outside [0, 1].
@@ -87,7 +87,7 @@ def mg_pass_at_k(n: int, c: int, k: int) -> float: ...
 @overload
 def mg_pass_at_k(n: Integers, c: IntegerArray, k: Integers) -> FloatArray: ...
 def mg_pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
-    """mG-Pass@k as published: (2/k) times the sum of G-Pass@k at m = i over i from ceil(k/2)+1 to k; NaN where n < k.
+    """mG-Pass@k as published: (2/k) times the sum of G-Pass@k at m = i over i from ceil(k/2)+1 to k; NaN if n < k.
 
     Equal to (2/k) E[max(X - ceil(k/2), 0)]. For odd k a perfect model gets (k-1)/k, for k = 1 it gets 0: see
     mg_pass_at_k_normalized. n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or
@@ -101,7 +101,7 @@ def mg_pass_at_k_normalized(n: int, c: int, k: int) -> float: ...
 @overload
 def mg_pass_at_k_normalized(n: Integers, c: IntegerArray, k: Integers) -> FloatArray: ...
 def mg_pass_at_k_normalized(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
-    """mg_pass_at_k divided by its value for a perfect model, so that 1 can be reached; NaN where n < k and for k = 1.
+    """mg_pass_at_k divided by its value for a perfect model, so that 1 can be reached; NaN if n < k and for k = 1.
 
     The two differ for odd k only. For k = 1 the published sum is empty, a perfect model has 0, and no scale exists.
     n, c and k broadcast. Raises MetricError as mg_pass_at_k does.
@@ -112,7 +112,7 @@ def mg_pass_at_k_normalized(n: Integers, c: Integers, k: Integers) -> float | Fl
 def required_correct(k: int, tau: float | Fraction) -> int:
     """m = max(ceil(tau k), 1), the correct samples that G-Pass@k asks for, without a rounding error.
 
-    A float stands for i/k where it is the float nearest to i/k (0.28 at k = 25 is 7/25; 5/7 at k = 7 is 5/7), else for
+    A float stands for i/k if it is the float nearest to i/k (0.28 at k = 25 is 7/25; 5/7 at k = 7 is 5/7), else for
     the shortest decimal that prints it; a Fraction or an int stands for itself. Raises MetricError outside [0, 1].
     """
     try:
@@ -191,7 +191,7 @@ def _integers(name: str, letter: str, numbers: Integers) -> NDArray[Any]:
 
 
 def maj_at_k(classes: Sequence[tuple[int, int]], n: int, k: int) -> float:
-    """The expected worth of the majority answer among k of the n samples of one question; NaN where n < k.
+    """The expected worth of the majority answer among k of the n samples of one question; NaN if n < k.
 
     classes holds (count, correct among them) of each answer class; a class is worth correct / count, tied classes are
     averaged. Samples in no class never vote, and k samples without a vote are worth 0. The expectation is over all

@@ -61,7 +61,7 @@ class Drawing:
 async def run_all(drawing: Drawing, progress: Progress) -> None:
     """Every owed sample is finished and stored, or stands in errors.jsonl.
 
-    Raises StoreError where the disk refuses, GenerationError where the engine fails again and again.
+    Raises StoreError if the disk refuses, GenerationError if the engine fails again and again.
     """
     owed = drawing.plan.owed(drawing.questions, drawing.directory.done)
     failures = 0
@@ -88,7 +88,7 @@ Failure = tuple[tuple[Budget, ...], BaseException]
 
 
 async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
-    """One sample, from its prompt to the disk, at every budget it is owed: the records stored, and what failed."""
+    """One sample, from its prompt to the disk, at every owed budget. Returns the stored records and what failed."""
     try:
         views = await think(drawing, owed)
     except (GenerationError, OSError) as error:
@@ -109,7 +109,7 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
 
 
 async def think(drawing: Drawing, owed: Owed) -> dict[Thinking, list[Budget]]:
-    """What each budget sees of the sample's one trajectory; budgets that see the same share one answer."""
+    """What each budget sees of the sample's one trajectory. Budgets that see the same thinking share one answer."""
     views: dict[Thinking, list[Budget]] = {}
     limits: dict[Budget, int] = {}
     prompt_ids = drawing.prompts[owed.key.task, owed.key.question_id].thinking or ()
@@ -126,11 +126,11 @@ async def think(drawing: Drawing, owed: Owed) -> dict[Thinking, list[Budget]]:
 
 
 async def _trajectory(drawing: Drawing, key: SampleKey, prompt_ids: TokenIds, limit: int) -> Trajectory:
-    """The stored trajectory where it reaches as far as limit, else one drawn now and stored."""
+    """The stored trajectory if it serves the limit; otherwise a new one is drawn and stored."""
     stored = drawing.directory.trajectories.get(key)
     if stored is not None and serves(stored, limit):
         return stored
-    # Seeds that do not reproduce make a redraw another draw; it is counted, since it favours short thinking.
+    # If seeds do not reproduce, a redraw is another draw. It is counted, because redrawing favours short thinking.
     if not drawing.backend.description.reproducible:
         await drawing.directory.append_started(key)
     params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking"))
@@ -142,7 +142,7 @@ async def _trajectory(drawing: Drawing, key: SampleKey, prompt_ids: TokenIds, li
 
 
 async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: Sequence[Budget]) -> list[SampleRecord]:
-    """The answer after one view of the thinking: drawn, extracted, graded, stored, a record for each budget that sees it."""
+    """The answer to one view of the thinking, drawn, graded and stored: one record for each budget that sees this view."""
     question = drawing.questions[key.task, key.question_id]
     prompts = drawing.prompts[key.task, key.question_id]
     off = thinking.end is ThinkingEnd.OFF
@@ -157,7 +157,7 @@ async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: 
     text = answer_text(ids, drawing.tokenizer, question.stop)
     finish = completion.finish if completion else None
     if question.stop and text != drawing.tokenizer.decode(ids, skip_special_tokens=True):
-        finish = Finish.STOP  # at one of the task's stop strings, however the draw went on
+        finish = Finish.STOP  # the answer ended at one of the task's stop strings, whatever was drawn after it
     grade = await drawing.pool.grade_sample(question, text, finish)
     trajectory = None if off else drawing.directory.trajectories[key].id
     leak = _leaks(drawing, ids)

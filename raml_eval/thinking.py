@@ -45,14 +45,14 @@ class ThinkingPolicy:
     def slack(self) -> int:
         """Tokens drawn past a limit so that a delimiter which starts right at the limit is seen whole.
 
-        A delimiter of several tokens may be written in an unusual way, at worst one token a byte.
+        A delimiter of several tokens may be written in an unusual way, at worst with one token per byte.
         """
         return 1 if len(self.closer_ids) == 1 else len(self.closer.encode())
 
     def thinking_limit(self, budget: int | str, n_prompt: int) -> int:
         """Thinking tokens that a budget allows after a prompt of n_prompt tokens.
 
-        "unlimited" is what the context leaves beside prompt, closing and answer. Raises ConfigError where prompt, budget,
+        "unlimited" is what the context leaves beside prompt, closing and answer. Raises ConfigError if prompt, budget,
         closing and answer do not fit into the context: a budget is never silently lowered.
         """
         total = self.max_total_tokens
@@ -91,7 +91,7 @@ class ThinkingPolicy:
         return min(self.answer_tokens, self.max_total_tokens - n_thinking)
 
     def check_answer_only(self, n_prompt: int) -> None:
-        """Raises ConfigError where a prompt without thinking and its answer do not fit into the context."""
+        """Raises ConfigError if a prompt without thinking and its answer do not fit into the context."""
         needed = n_prompt + self.answer_limit(0)
         if needed > self.context:
             raise ConfigError(
@@ -117,7 +117,7 @@ async def generate_thinking(
 ) -> Trajectory:
     """The thinking of one sample, drawn once, up to limit tokens.
 
-    limit + slack tokens may be drawn, so that an end right after the last allowed token is seen; what is over is discarded.
+    limit + slack tokens may be drawn, so that an end right after the last allowed token is seen; the excess is discarded.
     A limit of 0 draws nothing. The seed is params.seed: it must not depend on the limit, or sweeps would not pair.
     """
     if limit == 0:
@@ -164,9 +164,9 @@ def serves(trajectory: Trajectory, limit: int) -> bool:
 def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> Thinking:
     """The trajectory as a budget of limit tokens sees it.
 
-    It keeps its own end if and only if at most limit thinking tokens stand before that end; any other is cut and closed
-    by force. A limit of 0 draws nothing and so closes always. Where max_total_tokens is what bound, nothing is left for an
-    answer, and the end is LENGTH.
+    It keeps its own end if and only if at most limit thinking tokens stand before that end; otherwise it is cut and closed
+    by force. A limit of 0 draws nothing, so it is always closed by force. If max_total_tokens is what bound, nothing is left
+    for an answer, and the end is LENGTH.
     """
     if not serves(trajectory, limit):
         raise ValueError(f"{trajectory.id} is open after {trajectory.limit} tokens and cannot be read at {limit}")
@@ -187,7 +187,7 @@ def close_thinking(policy: ThinkingPolicy) -> TokenIds:
 async def generate_answer(
     backend: Backend, prompt_ids: TokenIds, thinking: Thinking, policy: ThinkingPolicy, params: SamplingParams
 ) -> Completion | None:
-    """The answer that follows a closed thinking, or None where there can be none: it never closed, or no token is left."""
+    """The answer that follows a closed thinking; None if the thinking never closed or no token is left for an answer."""
     if thinking.end in (ThinkingEnd.EOS, ThinkingEnd.LENGTH):
         return None
     allowance = policy.answer_limit(len(thinking.token_ids))

@@ -81,7 +81,7 @@ class Question:
     id is the row's index and six hex digits of the SHA-256 of the row, so that changed data never matches old samples.
     cluster names what questions share (a story, a puzzle); stratum is the category that --limit spreads over.
     stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order, or the
-    labels that an answer is one of. tests is what a grader runs where the target alone does not say it (JSON text).
+    labels that an answer is one of. tests is what a grader runs if the target alone does not say it (JSON text).
     """
 
     task: str
@@ -162,7 +162,7 @@ class Thinking:
 class Grade:
     """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, what decided.
 
-    score is the share that is right where a kind knows parts (cells of a grid), None elsewhere.
+    score is the share that is right if a kind knows parts (cells of a grid), None elsewhere.
     """
 
     status: Status
@@ -199,7 +199,7 @@ class SampleRecord:
 
     key: SampleKey
     budget: Budget
-    trajectory: str | None  # Trajectory.id; None where thinking is off
+    trajectory: str | None  # Trajectory.id; None if thinking is off
     thinking_end: ThinkingEnd
     n_thinking_tokens: int | None
     answer: str
@@ -226,7 +226,7 @@ class QuestionCounts:
     """What n samples of one question at one budget add up to; all that a metric may see.
 
     classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None where it is not known. So
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None if it is not known. So
     does scores, where any of the samples has a Grade.score; a sample without one has 0 there.
     """
 
@@ -246,7 +246,7 @@ class QuestionCounts:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with the ends of its interval; ends are NaN where no interval can be given. method says which one."""
+    """A value with the ends of its interval; ends are NaN if no interval can be given. method says which one."""
 
     value: float
     low: float
@@ -258,7 +258,7 @@ class Interval:
 class TaskDescription:
     """What the catalogue knows of a task without loading its data; stands in the manifest of every run.
 
-    chance is the accuracy of guessing (0.25 for four options), None where guessing is hopeless. suites are the groups that
+    chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that
     list the task. dataset, config, split and revision name the data on its hub; digest is the SHA-256 of the task's YAML
     with everything it includes.
     """

@@ -44,7 +44,7 @@ FILES = ("questions", "trajectories", "samples", "errors")
 def import_run(source: Source, out: Path, settings: ImportSettings | None = None, quiet: bool = False) -> Path:
     """The run directory out, made from the log: every sample graded here, their verdicts beside ours.
 
-    The log is read twice, a sample at a time. Raises StoreError where out exists or cannot be written, SourceError and
+    The log is read twice, a sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
     ConfigError for a log or settings that cannot be used; out is then not there.
     """
     settings = settings or ImportSettings()

@@ -1,4 +1,4 @@
-"""One sitting of a judge: what it was not asked yet is asked, and each judgement is on the disk before it is counted."""
+"""Judging a run: the judge is asked about what it has not judged yet, and each judgement is stored before it is counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_FAILURES_IN_A_ROW = 20
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What a sitting came to. run holds all judgements; n_left counts candidates that max_asked left for another time."""
+    """What judging came to. run holds all judgements; n_left counts the candidates that max_asked left for another time."""
 
     run: StoredRun
     model: str
@@ -50,7 +50,7 @@ def judge_run(
 
     The verdicts of the rules are untouched. What this model judged with this prompt is not asked again, but for unavailable
     judgements with retry_unavailable. The answers that most samples gave come first. Raises ConfigError for an unknown task
-    and an endpoint that refuses, StoreError as read_run, RamlError where request after request fails; what is finished is
+    and an endpoint that refuses, StoreError as read_run, RamlError if request after request fails; what is finished is
     stored in all cases.
     """
     read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
@@ -88,7 +88,7 @@ async def _ask_all(
     progress: Progress,
     workers: int,
 ) -> str:
-    """Every judgement that came is stored; the last failure's reason, "" without one."""
+    """Every judgement that came is stored. Returns the reason of the last failure, "" if there was none."""
     waiting: Iterator[Asked] = iter(asked)
     failures, reason = 0, ""
 

@@ -20,8 +20,8 @@ _FOREIGN_MARK = re.compile(r"think|thought|reason|<\|channel\|>", re.IGNORECASE)
 def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat:
     """The thinking format of a tokenizer: the one whose switch its chat template obeys, else the one its marks fit.
 
-    The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none where nothing hints
-    at thinking. Raises ModelError where formats fit that would write different tokens, and where the tokenizer has thinking
+    The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none if nothing hints
+    at thinking. Raises ModelError if formats fit that would write different tokens, and if the tokenizer has thinking
     marks of a family that is not known.
     """
     fits = _fitting(tokenizer, Path(model).name.lower())
@@ -71,7 +71,7 @@ def _obeys_switch(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> bool:
 
 
 def _tail(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool) -> str:
-    """What the template writes after the question; empty where it cannot render the probe."""
+    """What the template writes after the question; empty if it cannot render the probe."""
     try:
         return render_text(tokenizer, fmt, _PROBE, thinking).rpartition(_PROBE[0]["content"])[2]
     except ModelError:

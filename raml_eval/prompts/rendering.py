@@ -27,8 +27,8 @@ def render_prompt(
     the answer begins. A system prompt stands before the messages. Without a chat template the contents are joined by blank
     lines and take the tokenizer's own special tokens (a base model's begin-of-text).
 
-    Raises ModelError where the format has no such mode, or the template ignores its switch or contradicts it; ConfigError
-    where a system prompt meets messages that bring their own: two would be merged differently by every template.
+    Raises ModelError if the format has no such mode, or the template ignores its switch or contradicts it; ConfigError
+    if a system prompt meets messages that bring their own: two would be merged differently by every template.
     """
     if thinking and not fmt.thinks:
         raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --thinking-format.")
@@ -41,8 +41,8 @@ def render_prompt(
     if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, system_prompt):
         switch = fmt.variable or f"the sentence {fmt.off_sentence!r}"
         raise ModelError(
-            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another --thinking-format (qwq "
-            f"and deepseek-r1 need no switch), or mend the template."
+            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another "
+            f"--thinking-format (qwq and deepseek-r1 need no switch), or mend the template."
         )
     if not fmt.thinks:
         return _encode_prompt(tokenizer, text)
@@ -129,7 +129,7 @@ def _encode_prompt(tokenizer: ChatTokenizer, text: str) -> TokenIds:
 def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenIds:
     """The ids of text, unchanged, and of what follows it.
 
-    Encoded together where that leaves the text's ids alone: tokenizers that mark the start of a text by a blank would write
+    Encoded together if that leaves the text's ids alone: tokenizers that mark the start of a text by a blank would write
     one before an addition on its own.
     """
     before = _encode_prompt(tokenizer, text)
@@ -160,7 +160,7 @@ def closer_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> TokenIds:
 def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing_text: str | None = None) -> TokenIds:
     """The ids that a forced end writes: closing text (None: the format's own) and end delimiter.
 
-    Raises ConfigError where the closing text holds the delimiter, which would then be written twice.
+    Raises ConfigError if the closing text holds the delimiter, which would then be written twice.
     """
     text = fmt.closing_text if closing_text is None else closing_text
     if not fmt.thinks:
@@ -171,12 +171,12 @@ def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing_text: str
 
 
 def chat_template_digest(tokenizer: ChatTokenizer) -> str:
-    """The first 16 hex digits of the SHA-256 of the chat template; of the empty text where there is none."""
+    """The first 16 hex digits of the SHA-256 of the chat template; of the empty text if there is none."""
     return hashlib.sha256(template_source(tokenizer).encode()).hexdigest()[:16]
 
 
 def template_source(tokenizer: ChatTokenizer) -> str:
-    """The chat template as one text: empty where there is none, JSON where there are several by name."""
+    """The chat template as one text: empty if there is none, JSON if there are several by name."""
     template: Any = tokenizer.chat_template
     if template is None or isinstance(template, str):
         return template or ""

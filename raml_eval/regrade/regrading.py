@@ -1,4 +1,4 @@
-"""A run's stored answers to new verdicts, and the layer that keeps them."""
+"""Regrading: the stored answers of a run get new verdicts, and a layer of grades keeps them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Regrading:
-    """What grading anew came to. run holds the verdicts from before; changes pair its records with their new verdicts.
+    """What a regrading came to. run holds the verdicts from before; changes pairs its records with their new verdicts.
 
-    failed says why a record kept its verdict. layer is the file that keeps the changes: None for a dry run, and where the
+    failed says why a record kept its verdict. layer is the file that keeps the changes: None for a dry run, and if the
     verdicts were already known to be this grader's. seconds are those of each part.
     """
 
@@ -52,7 +52,7 @@ def regrade_run(
     dry_run: bool = False,
     quiet: bool = False,
 ) -> Regrading:
-    """The stored answers of a run graded anew, and a layer of grades on the disk where a verdict or its grader changed.
+    """The stored answers of a run graded anew, and a layer of grades on the disk if a verdict or its grader changed.
 
     Only the installed grader can grade; grader_version refuses any other. workers are processes, one a usable core if not
     given; timeout_s is seconds per comparison, the run's own if not given. The run is as it was until all is graded. A
@@ -81,7 +81,7 @@ def regrade_run(
             if layer is None:
                 return done
             with watch("classes"):
-                classes = _regroup(crew, done) if is_new else None
+                classes = _form_classes(crew, done) if is_new else None
         with watch("writing"):
             path = _write(lock, layer, classes)
         return replace(done, layer=path if is_new else None)
@@ -128,8 +128,8 @@ def _grade_all(
 def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tuple[Layer | None, bool]:
     """The layer to write, and whether it is a new one.
 
-    A regrading that changes nothing adds no file: it is noted in the last layer where that is of the same grader and
-    tasks, and written nowhere where older layers of this grader cover every sample.
+    A regrading that changes nothing adds no file. It is noted in the last layer if that layer has the same grader and tasks,
+    and written nowhere if older layers of this grader cover every sample.
     """
     layer = Layer(
         number=1 + max((layer.number for layer in layers), default=0),
@@ -152,13 +152,13 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
 
 
 def _kept(layer: Layer, run: StoredRun) -> dict[SampleId, Change]:
-    """The layer's changes less those of samples that were drawn anew since: verified, it would give them back."""
+    """The layer's changes without those of samples drawn again since, which must not get their old verdicts back."""
     redrawn = {(record.key, record.budget) for record in run.records if layer.change_for(record) is None}
     return {sample: change for sample, change in layer.changes.items() if sample not in redrawn}
 
 
 def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
-    """A sample that the layer covers has the verdict of another grader on top until now."""
+    """Whether the layer covers a sample whose present verdict is another grader's."""
     for record in run.records:
         if layer.covers(record):
             top = next((old for old in reversed(layers) if old.covers(record)), None)
@@ -167,8 +167,8 @@ def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
     return False
 
 
-def _regroup(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
-    """The classes of all answers: formed anew for the graded tasks, since what counts as equal may have changed too."""
+def _form_classes(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
+    """The answer classes. Those of the graded tasks are formed again, since what counts as equal may have changed too."""
     new = {(record.key, record.budget): grade for record, grade in done.changes}
     records = [replace(r, grade=new[r.key, r.budget]) if (r.key, r.budget) in new else r for r in done.run.records]
     kept = {key: dict(group) for key, group in done.run.classes.items() if key[0] not in done.tasks}
@@ -182,7 +182,7 @@ def _regroup(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
 
 
 def _write(lock: RunDirectory, layer: Layer, classes: Mapping[QuestionKey, Mapping[str, int]] | None) -> Path:
-    """The layer and the classes are on the disk. Killed between the two, the run has no classes, and readers form them."""
+    """The layer and the classes are on the disk. A run killed between the two has no classes, and readers form them."""
     if classes is None:
         return write_layer(lock.path, layer)
     try:

@@ -23,7 +23,7 @@ SHOWN = 8  # differing protocol keys named in a note
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """One task at one budget. p_holm is corrected over all cells; p and the ends are NaN where none can be given.
+    """One task at one budget. p_holm is corrected over all cells; p and the ends are NaN if none can be given.
 
     verdict is better, worse, undecided (no difference shown) or not tested; difference is new less base.
     """

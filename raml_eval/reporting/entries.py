@@ -27,7 +27,7 @@ Entry = dict[str, Any]
 def make_entry(run: StoredRun, board: Board) -> Entry:
     """The run as an entry of the board: numbers with intervals, where they came from, no paths of the machine.
 
-    Raises InputError for a run that the board cannot rank, MetricError where planned samples are missing.
+    Raises InputError for a run that the board cannot rank, MetricError if planned samples are missing.
     """
     _check_settings(run, board)
     run = _restrict(run, board)
@@ -117,7 +117,7 @@ def file_name(model: str) -> str:
 
 
 def check_against(entry: Entry, path: Path, other: Entry, other_path: Path) -> None:
-    """Raises InputError where an entry cannot stand beside another, or in its place."""
+    """Raises InputError if an entry cannot stand beside another, or in its place."""
     if path == other_path:
         if entry["checkpoint"] != other["checkpoint"]:
             raise InputError(
@@ -134,7 +134,7 @@ def check_against(entry: Entry, path: Path, other: Entry, other_path: Path) -> N
 
 
 def read_entry(path: Path) -> Entry:
-    """The entry of a file. Raises InputError where it cannot be read, or was written in another schema."""
+    """The entry of a file. Raises InputError if it cannot be read, or was written in another schema."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -145,7 +145,7 @@ def read_entry(path: Path) -> Entry:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """The text stands at path, whole, or path is as it was. Raises InputError where the folder cannot be written."""
+    """The text stands at path, whole, or path is as it was. Raises InputError if the folder cannot be written."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ class Footnote:
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
-    """Every caveat that the runs and their frame call for, in a fixed order; the text names the run where there are several."""
+    """Every caveat that the runs and their frame call for, in a fixed order; the text names the run if there are several."""
     found: list[Footnote] = []
     rows = frame_rows(frame)
     for run, label in zip(runs, run_labels(runs), strict=True):

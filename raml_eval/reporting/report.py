@@ -71,7 +71,7 @@ def _disarm(value: Any) -> Any:
 
 
 def frame_to_json(frame: pd.DataFrame) -> str:
-    """The frame as {"rows": [...]}, with null where a number cannot be given."""
+    """The frame as {"rows": [...]}, with null if a number cannot be given."""
     return json.dumps({"rows": frame_rows(frame)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

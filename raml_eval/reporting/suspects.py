@@ -118,7 +118,7 @@ class Vote:
 
 
 def count_votes(run: StoredRun) -> dict[tuple[str, str], dict[Budget, Vote]]:
-    """The vote on each question at each budget where a class of at least MIN_VOTES has most of all the votes."""
+    """The vote on each question at each budget if a class of at least MIN_VOTES has most of all the votes."""
     cells: defaultdict[tuple[str, str], defaultdict[Budget, list[SampleRecord]]] = defaultdict(lambda: defaultdict(list))
     for record in run.records:
         if record.status in _GRADED and record.grade.answer is not None:

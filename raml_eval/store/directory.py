@@ -1,4 +1,4 @@
-"""A run directory: opened for one writer at a time, read by anybody."""
+"""A run directory: one writer at a time opens it, anybody may read it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
-LOCK_WAIT_S = 10.0  # for what a killed run left behind to end
+LOCK_WAIT_S = 10.0  # processes that a killed run left behind need a moment to end
 T = TypeVar("T")
 
 
 class RunDirectory:
     """A run directory under its lock, for one writer. Opening an existing one is resuming it.
 
-    stored is the manifest that was found, or None. After open(): trajectories and done hold what earlier sessions
-    finished, started the draws that began, torn the files whose last line had to be cut.
+    stored is the manifest that was found, or None. After open(), trajectories and done hold what earlier sessions finished,
+    started holds the draws that began, and torn names the files whose last line had to be cut.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +59,7 @@ class RunDirectory:
         return None
 
     def open(self, manifest: Manifest) -> None:
-        """The manifest is on the disk, grown from the stored one, and the journals take lines."""
+        """The manifest on the disk covers both the stored one and this one, and the journals take lines."""
         if self.stored is not None:
             check_resumable(self.stored, self.path)
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
@@ -100,7 +100,7 @@ class RunDirectory:
         self.questions |= {(q.task, q.id): q for q in new}
 
     async def append_started(self, key: SampleKey) -> None:
-        """It is on the disk that a draw began, so that a draw cut short can be told from one that never began."""
+        """The start of a draw is on the disk, so that a draw cut short can be told from one that never began."""
         await self._journals["started"].append(lines.key_line(key))
 
     async def append_trajectory(self, trajectory: Trajectory) -> None:
@@ -124,11 +124,11 @@ class RunDirectory:
         )
 
     def write_classes(self, classes: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
-        """The groups of equal answers are on the disk (classes.json); they can be formed anew from the samples."""
+        """The answer classes are on the disk (classes.json); they can be formed again from the samples."""
         write_manifest(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
 
     def close(self) -> None:
-        """All files are closed and the lock is free; a folder that was made for a run that was then refused is gone."""
+        """All files are closed and the lock is free. A folder that was made for a run that was then refused is removed."""
         for journal in self._journals.values():
             journal.close()
         if self._made and [path.name for path in self.path.iterdir()] == ["lock"]:
@@ -149,7 +149,7 @@ def _take_lock(path: Path) -> int:
     deadline = time.monotonic() + LOCK_WAIT_S
     while not _lock(file):
         holder = os.pread(file, 32, 0).decode(errors="replace").strip()
-        # A killed run's engine holds the lock until it notices, within a second.
+        # The engine of a killed run holds the lock until it notices, within a second.
         if _is_alive(holder) or time.monotonic() > deadline:
             os.close(file)
             raise StoreError(
@@ -206,7 +206,7 @@ def _read_all(
     read: Callable[[Mapping[str, Any]], T],
     key: Callable[[T], Any],
 ) -> dict[Any, T]:
-    """All entries of a file by key. Raises CorruptStore for a line of another shape, and for a key that comes twice."""
+    """All entries of a file by key. Raises CorruptStore for a line of another shape and for a key that occurs twice."""
     entries: dict[Any, T] = {}
     for number, line in numbered:
         try:
@@ -220,7 +220,7 @@ def _read_all(
 
 
 def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
-    """The trajectory of each sample that was drawn the furthest."""
+    """For each sample, the trajectory that was drawn the furthest."""
     best: dict[SampleKey, Trajectory] = {}
     for trajectory in trajectories:
         if trajectory.key not in best or (best[trajectory.key].limit or 0) < (trajectory.limit or 0):
@@ -231,8 +231,8 @@ def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
 def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     """A run directory read back: every planned question and every finished sample. It needs no lock and writes nothing.
 
-    drawn False leaves out trajectories and token ids, which are most of a large run. Raises StoreError where the folder is
-    none, CorruptStore where a line other than a torn last one cannot be read.
+    drawn False leaves out trajectories and token ids, which are most of a large run. Raises StoreError if the folder is no
+    run directory, CorruptStore if a line other than a torn last one cannot be read.
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")
@@ -277,7 +277,7 @@ def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
         # A task's name may hold a slash, a question's id never does.
         return {(key.rpartition("/")[0], key.rpartition("/")[2]): dict(group) for key, group in stored.items()}
     except (ValueError, AttributeError, TypeError):
-        return {}  # formed anew from the samples
+        return {}  # they are formed again from the samples
 
 
 def _count_failed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:

@@ -1,9 +1,9 @@
 """Layers of grades: a regrading adds one and keeps what it replaces.
 
-samples.jsonl keeps the verdict that a sample was stored with. grades-0001.jsonl and its followers each hold one
-regrading: a first line that says by which grader, of which tasks and how many samples, then a line for each verdict that
-changed and for each sample that could not be graded. Readers see the verdict of the last layer that changed a sample,
-else the stored one.
+samples.jsonl keeps the verdict that a sample was stored with. Each of grades-0001.jsonl and its followers holds one
+regrading: a header that says which grader graded which tasks and how many samples, then a line for each verdict that changed
+and for each sample that could not be graded. Readers see the verdict of the last layer that changed a sample, or the stored
+one if no layer did.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ def answer_digest(answer: str) -> str:
 
 
 def layer_paths(directory: Path) -> dict[int, Path]:
-    """The files of the layers by number, the oldest first. Raises CorruptStore for a number written in another way."""
+    """The files of the layers by number, the oldest first. Raises CorruptStore if a number is not written in four digits."""
     found = {path: int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))}
     for path, number in found.items():
-        if path.name != _name(number):  # its number is also that of another file, or will be
+        if path.name != _name(number):  # another file has the same number, or will have it
             raise CorruptStore(f"{path} is layer {number}, whose file is called {_name(number)}. Rename it, or move it away.")
     return {number: path for path, number in sorted(found.items(), key=lambda pair: pair[1])}
 
@@ -96,9 +96,9 @@ def change_of(record: SampleRecord, grade: Grade) -> Change:
 
 
 def write_layer(directory: Path, layer: Layer) -> Path:
-    """The layer stands on the disk, whole or not at all, in place of the one of its number where there is one.
+    """The layer is on the disk, whole or not at all, and replaces a layer of the same number.
 
-    The caller holds the directory's lock. Raises StoreError where it cannot be written.
+    The caller holds the directory's lock. Raises StoreError if it cannot be written.
     """
     path = directory / _name(layer.number)
     draft = path.with_name(f".{path.name}.draft")

@@ -17,8 +17,8 @@ from raml_eval.types import Grade, SampleId, SampleRecord, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One verdict in the history of a sample: by which grader, when (None: when it was stored), and what it said."""
+class PastVerdict:
+    """One verdict in the history of a sample: its grader, when it was given (None: with the sample), and what it said."""
 
     grader_version: str | None
     created: str | None
@@ -26,16 +26,16 @@ class Verdict:
     error: str = ""
 
 
-def verdict_history(record: SampleRecord, layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]) -> list[Verdict]:
+def verdict_history(record: SampleRecord, layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]) -> list[PastVerdict]:
     """Every verdict on a record of samples.jsonl, the oldest first. The record's own is the one that it was stored with."""
-    history = [Verdict(storing_grader(record, sessions), None, record.grade)]
+    history = [PastVerdict(storing_grader(record, sessions), None, record.grade)]
     for layer in layers:
         sample = (record.key, record.budget)
         if reason := (layer.failed or {}).get(sample):
-            history.append(Verdict(layer.grader_version, layer.created, history[-1].grade, reason))
+            history.append(PastVerdict(layer.grader_version, layer.created, history[-1].grade, reason))
         elif layer.covers(record):
             grade = layer.changes[sample].grade if sample in layer.changes else history[-1].grade
-            history.append(Verdict(layer.grader_version, layer.created, grade))
+            history.append(PastVerdict(layer.grader_version, layer.created, grade))
     return history
 
 
@@ -47,11 +47,11 @@ def _schema_of(path: Path, number: int) -> Iterator[None]:
         raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
 
 
-def read_histories(directory: Path, task: str, question_id: str) -> dict[SampleId, list[Verdict]]:
+def read_histories(directory: Path, task: str, question_id: str) -> dict[SampleId, list[PastVerdict]]:
     """The verdicts on each sample of a question, the oldest first. Raises StoreError, CorruptStore as read_run."""
     layers = read_layers(directory)
     manifest = read_manifest(directory / "manifest.json")
-    histories: dict[SampleId, list[Verdict]] = {}
+    histories: dict[SampleId, list[PastVerdict]] = {}
     path = directory / "samples.jsonl"
     for number, line in sample_lines(path, manifest):
         if (line.get("task"), line.get("question_id")) == (task, question_id):

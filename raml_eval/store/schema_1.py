@@ -74,7 +74,7 @@ def _saw(header: Mapping[str, Any], number: int, sessions: Sequence[Mapping[str,
 
 
 def _covers(header: Mapping[str, Any], number: int, sessions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the layer confirms the verdicts of that session where it does not change them."""
+    """Whether the layer confirms the verdicts of that session if it does not change them."""
     if header.get("n_sittings") is not None:
         return bool(number < header["n_sittings"])
     session = sessions[number]

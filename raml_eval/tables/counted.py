@@ -15,7 +15,7 @@ NAMED = 4  # cells named in an error; the rest is counted
 
 
 def run_labels(runs: Sequence[StoredRun]) -> list[str]:
-    """A name for each run: its own, or its directory where several have the same. Raises InputError for a run given twice."""
+    """A name for each run: its own, or its directory if several have the same. Raises InputError for a run given twice."""
     names = [run.name for run in runs]
     labels = [run.name if names.count(run.name) == 1 else str(run.directory) for run in runs]
     if twice := [label for label, times in Counter(labels).items() if times > 1]:
@@ -72,7 +72,7 @@ def planned_records(run: StoredRun) -> list[SampleRecord]:
 def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
     """The counts of the planned samples by task and budget; a question without any has n = 0.
 
-    Raises MetricError where planned samples are missing, unless allow_partial.
+    Raises MetricError if planned samples are missing, unless allow_partial.
     """
     missing = missing_samples(run)
     if missing and not allow_partial:

@@ -26,7 +26,7 @@ LONGEST_COLUMN = 10_000  # characters of a column that a question keeps beside i
 
 
 def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
-    """The task with all its questions, downloaded where the cache does not hold them.
+    """The task with all its questions, downloaded if the cache does not hold them.
 
     A question's index counts the rows of the split as published, before the task leaves any out, so two tasks on one data set
     (math500, math500_l5) give the same row the same id. content_hash covers the published rows of the task's questions.
