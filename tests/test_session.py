@@ -45,10 +45,22 @@ def test_samples_are_joined_with_their_thinking(tmp_path: Path) -> None:
 def test_a_second_task_and_budget_complete_the_whole_grid(tmp_path: Path) -> None:
     raml_eval.evaluate(**{**FEW, "tasks": "pocket_chain", "thinking_budget": 16}, out=tmp_path)
     first = (tmp_path / "samples.jsonl").read_bytes()
+    n_first = len(lines(tmp_path, "samples"))
     run = raml_eval.evaluate(**{**FEW, "tasks": "pocket_sort", "thinking_budget": "off", "limit": 5}, out=tmp_path)
     assert (tmp_path / "samples.jsonl").read_bytes().startswith(first)
     assert len({(r.key, r.budget) for r in run.records}) == len(run.records) == 2 * 5 * 2 * 2
     assert [len(task["questions"]) for task in run.manifest["tasks"].values()] == [5, 5]
+    assert [line["session"] for line in lines(tmp_path, "samples")] == [0] * n_first + [1] * (len(run.records) - n_first)
+    assert [session["samples_before"] for session in run.manifest["sessions"]] == [0, n_first]
+
+
+def test_what_evaluate_returns_is_what_stands_on_the_disk(tmp_path: Path) -> None:
+    run = raml_eval.evaluate(**FEW, out=tmp_path)
+    stored = raml_eval.load_run(tmp_path)
+    assert (run.records, run.classes, run.manifest, run.questions) == (
+        stored.records, stored.classes, stored.manifest, stored.questions
+    )  # fmt: skip
+    assert raml_eval.evaluate(**FEW, out=tmp_path).manifest == stored.manifest  # complete: nothing is drawn or written
 
 
 def test_a_sample_line_has_the_documented_fields(tmp_path: Path) -> None:
