@@ -55,11 +55,6 @@ class Inputs:
     prompts: Mapping[QuestionKey, Prompts]
     protocol: Mapping[str, Any]
 
-    @property
-    def grade_programs(self) -> bool:
-        """Whether any answer is a program, which a sandbox must run."""
-        return any(question.grader == "code" for question in self.questions.values())
-
 
 def load_inputs(config: RunConfig, catalogue: Catalogue, plan: Plan, watch: Stopwatch) -> Inputs:
     """The model's tokenizer and every planned question as prompt ids. A note on stderr names each changed stop string.

@@ -35,7 +35,7 @@ from raml_eval.protocols import Backend
 from raml_eval.runner import Drawing, run_all
 from raml_eval.store import RunDirectory, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
-from raml_eval.types import BackendDescription, SamplingParams, StoredRun
+from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 
 # More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
@@ -59,7 +59,7 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
         if _is_complete(config, directory, plan, loaded):
             _note(f"{out} is complete for all it was asked; the engine was not started")
             return read_run(out)
-        if loaded.grade_programs:
+        if _asks_programs(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # the engine's long start must not come before the refusal
         with watch("engine"):
             checkpoint = loaded.model.checkpoint
@@ -160,7 +160,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
     directory.add_questions(drawing.questions.values())
     done = len(directory.done)
     entry = start_session(GRADER_VERSION, done, directory.torn)
-    if any(question.grader == "code" for question in drawing.questions.values()):
+    if _asks_programs(drawing.questions):
         entry["sandbox"] = pool.code.open()
     entry = directory.begin_session(entry)
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
@@ -176,6 +176,11 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
         end_session(entry, progress.done, progress.errors, watch.seconds)
         directory.write_manifest()
     return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
+
+
+def _asks_programs(questions: Mapping[QuestionKey, Question]) -> bool:
+    """Whether any answer is a program, which only a sandbox may run."""
+    return any(question.grader == "code" for question in questions.values())
 
 
 def _note(text: str) -> None:
