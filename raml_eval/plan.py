@@ -38,11 +38,11 @@ class Plan:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Plan:
-        """The plan that stands in a manifest."""
+        """The plan that a manifest holds."""
         return cls(tuple(stored["tasks"]), tuple(stored["budgets"]), stored["samples"], stored["limit"])
 
     def fields(self) -> dict[str, Any]:
-        """The plan as it stands in a manifest."""
+        """The plan as a manifest holds it."""
         return {**asdict(self), "tasks": list(self.tasks), "budgets": list(self.budgets)}
 
     def grow(self, other: Plan) -> Plan:

@@ -59,7 +59,7 @@ class Drawing:
 
 
 async def run_all(drawing: Drawing, progress: Progress) -> None:
-    """Every owed sample is finished and stored, or stands in errors.jsonl.
+    """Every owed sample is either finished and stored, or listed in errors.jsonl.
 
     Raises StoreError if the disk refuses, GenerationError if the engine fails again and again.
     """
@@ -77,7 +77,7 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
             progress.advance(len(finished), tokens, len(errors))
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
                 raise GenerationError(
-                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} What is finished is stored; mend the "
+                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} What is finished is stored; fix the "
                     f"cause and run again with the same --out."
                 )
 

@@ -117,7 +117,7 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
 
 
 def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs, backend: Backend) -> Drawing:
-    """The directory takes samples, and all that drawing one needs is at hand."""
+    """The directory is open for samples, and everything that drawing one needs is ready."""
     policy = build_policy(config, loaded.model, backend.description.context)
     check_budgets(policy, plan.budgets, loaded.prompts)
     directory.open(_build_manifest(config, plan, loaded, backend.description))
@@ -155,7 +155,7 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
 
 
 async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
-    """All that is owed is drawn and stored, the answer classes are formed, and the session stands in the manifest."""
+    """All that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
     directory, pool = drawing.directory, drawing.pool
     directory.add_questions(drawing.questions.values())
     done = len(directory.done)

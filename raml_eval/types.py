@@ -31,7 +31,7 @@ class ThinkingEnd(StrEnum):
     """How the thinking of a sample ended."""
 
     NATURAL = "natural"  # the model wrote the end delimiter within the budget
-    FORCED = "forced"  # the budget bound: cut, and the delimiter written by the harness
+    FORCED = "forced"  # the budget bound: the harness cut the thinking and wrote the delimiter
     EOS = "eos"  # the model ended its turn inside the thinking
     LENGTH = "length"  # the cap on all tokens, or the drawn length, ran out inside the thinking
     OFF = "off"  # no thinking was asked for
@@ -81,7 +81,7 @@ class Question:
     id is the row's index and six hex digits of the SHA-256 of the row, so that changed data never matches old samples.
     cluster names what questions share (a story, a puzzle); stratum is the category that --limit spreads over.
     stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order, or the
-    labels that an answer is one of. tests is what a grader runs if the target alone does not say it (JSON text).
+    labels that an answer is one of. tests is what a grader runs if the target alone is not enough (JSON text).
     """
 
     task: str
@@ -142,7 +142,7 @@ class Trajectory:
     end_ids: TokenIds
     text: str
     seed: int | None
-    redrawn: bool = False  # drawn anew after an interruption, on an engine whose seeds do not reproduce
+    redrawn: bool = False  # drawn again after an interruption, on an engine whose seeds do not reproduce
 
     @property
     def id(self) -> str:
@@ -160,9 +160,9 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, what decided.
+    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, and what decided.
 
-    score is the share that is right if a kind knows parts (cells of a grid), None elsewhere.
+    score is the share of parts that is right if the grader knows parts (cells of a grid), else None.
     """
 
     status: Status
@@ -178,9 +178,9 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What another harness's log says of a sample beside its text; None for what it does not say.
+    """What another harness's log says about a sample beside its text; None for what it does not say.
 
-    verdict is that harness's own, by metric. of_question: its numbers are of all samples of the question together.
+    verdict is that harness's own, by metric. If of_question, its numbers are those of all the question's samples together.
     n_tokens counts thinking and answer, as that log counts.
     """
 
@@ -192,9 +192,9 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class SampleRecord:
-    """One sample at one budget, as it stands in samples.jsonl (docs/run-directory.md).
+    """One sample at one budget, as samples.jsonl holds it (docs/run-directory.md).
 
-    An imported sample has no token ids, and None for each count, and for the seed, that its log does not give.
+    An imported sample has no token ids, and None for each count and seed that its log does not give.
     """
 
     key: SampleKey
@@ -226,8 +226,8 @@ class QuestionCounts:
     """What n samples of one question at one budget add up to; all that a metric may see.
 
     classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None if it is not known. So
-    does scores, where any of the samples has a Grade.score; a sample without one has 0 there.
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number per sample, None if it is not known.
+    scores is empty if no sample has a Grade.score; otherwise it holds one number per sample, 0 for a sample without a score.
     """
 
     task: str
@@ -256,7 +256,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class TaskDescription:
-    """What the catalogue knows of a task without loading its data; stands in the manifest of every run.
+    """What the catalogue knows about a task without loading its data; the manifest of every run holds it.
 
     chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that
     list the task. dataset, config, split and revision name the data on its hub; digest is the SHA-256 of the task's YAML
@@ -281,7 +281,7 @@ class TaskDescription:
 
 @dataclass(frozen=True, slots=True)
 class LoadedTask:
-    """A task with its questions. content_hash is the SHA-256 over the rows; commit the hub's, None when offline."""
+    """A task with its questions. content_hash is the SHA-256 over the rows; commit is the hub's, None when offline."""
 
     description: TaskDescription
     questions: tuple[Question, ...]
@@ -291,9 +291,9 @@ class LoadedTask:
 
 @dataclass(frozen=True, slots=True)
 class BackendDescription:
-    """What the manifest stores of an engine. context is its longest sequence in tokens.
+    """What the manifest stores about an engine. context is its longest sequence in tokens.
 
-    reproducible: a seeded draw comes out the same whatever else is in the batch.
+    reproducible says whether a seeded draw comes out the same whatever else is in the batch.
     """
 
     name: str
@@ -307,10 +307,10 @@ class BackendDescription:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge model said of one candidate answer to one question; asked once, whatever samples gave it.
+    """What a judge model said about one candidate answer to one question. It is asked once, however many samples gave it.
 
-    verdict is equivalent, different, unclear, or unavailable (the reply could not be read); reason is the model's own, or
-    what stood in its place.
+    verdict is equivalent, different, unclear, or unavailable (the reply could not be read). reason is the model's own; for an
+    unavailable judgement it holds the end of the reply.
     """
 
     task: str
@@ -325,10 +325,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run directory read back. records are the finished samples; planned ones that are missing are simply not there.
+    """A run directory read back. records are the finished samples; planned samples that are missing have no record.
 
     questions holds every planned question by (task, question id), in the order of the plan.
-    classes groups equal answers: (task, question id) -> extracted answer -> class number.
+    classes holds the answer classes: (task, question id) -> extracted answer -> class number.
     """
 
     directory: Path
@@ -336,15 +336,15 @@ class StoredRun:
     model: str
     manifest: Mapping[str, Any]
     tasks: Mapping[str, TaskDescription]
-    questions: Mapping[tuple[str, str], Question]
+    questions: Mapping[QuestionKey, Question]
     budgets: tuple[Budget, ...]
     n_samples: int
     records: tuple[SampleRecord, ...]
     trajectories: Mapping[str, Trajectory]
-    classes: Mapping[tuple[str, str], Mapping[str, int]]
+    classes: Mapping[QuestionKey, Mapping[str, int]]
     n_errors: int = 0  # samples that failed and are owed
     grader_versions: tuple[str, ...] = ()  # whose verdicts the records hold; several: regrade to compare them
-    judgements: tuple[Judgement, ...] = ()  # second opinions; the records' own verdicts do not know them
+    judgements: tuple[Judgement, ...] = ()  # second opinions, which do not change the records' verdicts
 
     @property
     def imported(self) -> Mapping[str, Any] | None:

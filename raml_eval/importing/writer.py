@@ -23,7 +23,7 @@ from raml_eval.manifest import end_session, start_session
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.store import lines
 from raml_eval.store.journal import Journal
-from raml_eval.store.manifest_file import write_manifest
+from raml_eval.store.manifest_file import write_json
 from raml_eval.types import (
     Finish,
     Grade,
@@ -98,9 +98,9 @@ class _Import:
             pool.close()
             for journal in self.journals.values():
                 journal.close()
-        write_manifest(self.folder / "classes.json", classes)
+        write_json(self.folder / "classes.json", classes)
         end_session(session, self.n_written, self.n_failed, watch.seconds)
-        write_manifest(self.folder / "manifest.json", {**self.manifest, "sessions": [session]})
+        write_json(self.folder / "manifest.json", {**self.manifest, "sessions": [session]})
 
     async def _grade_all(self, pool: GradingPool, progress: Progress) -> None:
         samples = filter(self.found.keeps, self.source.read())

@@ -1,4 +1,4 @@
-"""Which thinking format a tokenizer speaks, found by rendering a probe with each switch and looking what changes."""
+"""Which thinking format a tokenizer has, found by rendering a probe with each switch and comparing the results."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat
     """The thinking format of a tokenizer: the one whose switch its chat template obeys, else the one its marks fit.
 
     The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none if nothing hints
-    at thinking. Raises ModelError if formats fit that would write different tokens, and if the tokenizer has thinking
-    marks of a family that is not known.
+    at thinking. Raises ModelError if several formats fit that would write different tokens, or if the tokenizer has the
+    thinking marks of an unknown family.
     """
     fits = _fitting(tokenizer, Path(model).name.lower())
     if len({_behaviour(tokenizer, fmt) for fmt in fits}) > 1:

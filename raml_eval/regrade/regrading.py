@@ -27,8 +27,8 @@ TIMEOUT_S = 10.0
 class Regrading:
     """What a regrading came to. run holds the verdicts from before; changes pairs its records with their new verdicts.
 
-    failed says why a record kept its verdict. layer is the file that keeps the changes: None for a dry run, and if the
-    verdicts were already known to be this grader's. seconds are those of each part.
+    failed says why a record kept its verdict. layer is the file that keeps the changes; it is None for a dry run, and if the
+    verdicts were already known to be this grader's. seconds holds the seconds of each part.
     """
 
     run: StoredRun
@@ -52,9 +52,9 @@ def regrade_run(
     dry_run: bool = False,
     quiet: bool = False,
 ) -> Regrading:
-    """The stored answers of a run graded anew, and a layer of grades on the disk if a verdict or its grader changed.
+    """Grade the stored answers of a run again; a layer of grades is on the disk if a verdict or its grader changed.
 
-    Only the installed grader can grade; grader_version refuses any other. workers are processes, one a usable core if not
+    Only the installed grader can grade; grader_version refuses any other. workers are processes, one per usable core if not
     given; timeout_s is seconds per comparison, the run's own if not given. The run is as it was until all is graded. A
     dry run writes nothing. Raises ConfigError for another grader's version, an unknown task, and programs without a sandbox
     unless allow_unsafe_code; StoreError as read_run.
@@ -112,7 +112,7 @@ def _grade_all(
         if key in questions:
             chunks += split_answers(questions[key], given)
         else:
-            lost = f"question {'/'.join(key)} stands in no plan of the run"
+            lost = f"question {'/'.join(key)} is not among the run's planned questions"
             verdicts |= {position: lost for positions in given.values() for position in positions}
     for chunk, replies in crew.grade(chunks):
         given = by_answer[chunk.question.task, chunk.question.id]

@@ -20,7 +20,7 @@ from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
-from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest, write_manifest
+from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
@@ -91,10 +91,10 @@ class RunDirectory:
 
     def write_manifest(self) -> None:
         """The manifest on the disk is the one in memory."""
-        write_manifest(self.path / "manifest.json", self.manifest)
+        write_json(self.path / "manifest.json", self.manifest)
 
     def add_questions(self, questions: Iterable[Question]) -> None:
-        """Every question stands in questions.jsonl; known ones are not written again."""
+        """questions.jsonl holds every question; known ones are not written again."""
         new = [q for q in questions if (q.task, q.id) not in self.questions]
         self._journals["questions"].append_all([lines.question_line(q) for q in new])
         self.questions |= {(q.task, q.id): q for q in new}
@@ -125,7 +125,7 @@ class RunDirectory:
 
     def write_classes(self, classes: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
         """The answer classes are on the disk (classes.json); they can be formed again from the samples."""
-        write_manifest(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
+        write_json(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
 
     def close(self) -> None:
         """All files are closed and the lock is free. A folder that was made for a run that was then refused is removed."""

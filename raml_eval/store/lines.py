@@ -149,7 +149,7 @@ def _read_imported(line: Mapping[str, Any]) -> Imported | None:
 
 
 def grade_fields(grade: Grade) -> Line:
-    """A verdict's fields, as they stand in samples.jsonl and in the layers of grades."""
+    """A verdict's fields, as samples.jsonl and the layers of grades hold them."""
     return {
         "extracted": grade.answer,
         "status": grade.status.value,
@@ -203,7 +203,7 @@ def read_question(line: Mapping[str, Any]) -> Question:
 
 
 def read_task(entry: Mapping[str, Any]) -> TaskDescription:
-    """The task description that stands in the manifest."""
+    """The task description of a manifest's entry."""
     fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
     fields["suites"] = tuple
     return TaskDescription(**{name: read(entry[name]) for name, read in fields.items()})

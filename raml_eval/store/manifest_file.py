@@ -1,4 +1,4 @@
-"""manifest.json: read, written whole, and checked before a resume. raml_eval.manifest builds what stands in it."""
+"""manifest.json: read, written whole, and checked before a resume. raml_eval.manifest builds its content."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
         )
 
 
-def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
-    """The manifest stands at path, whole: a reader meets the old one or the new one, never half of one."""
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """The file at path holds the object, whole: a reader meets the old file or the new one, never half of one."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         with draft.open("w", encoding="utf-8") as file:
-            json.dump(manifest, file, indent=2, allow_nan=False)
+            json.dump(content, file, indent=2, allow_nan=False)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
@@ -71,7 +71,7 @@ def read_manifest(path: Path) -> Manifest:
             f"{path.parent} is no run directory: it has no manifest.json. Name the folder that `raml-eval run --out` wrote."
         ) from None
     except (OSError, ValueError) as error:
-        raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or start anew with another --out.") from error
+        raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if version not in (schema_1.NUMBER, SCHEMA_VERSION):
         raise CorruptStore(
@@ -80,5 +80,5 @@ def read_manifest(path: Path) -> Manifest:
         )
     lacking = [key for key in REQUIRED if key not in manifest]
     if lacking:
-        raise CorruptStore(f"{path} lacks {', '.join(lacking)}. Restore it, or start anew with another --out.")
+        raise CorruptStore(f"{path} lacks {', '.join(lacking)}. Restore it, or run again with another --out.")
     return schema_1.upgrade_manifest(manifest) if version == schema_1.NUMBER else manifest

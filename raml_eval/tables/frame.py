@@ -71,7 +71,7 @@ def load_run(directory: Path | str) -> Run:
 
 
 def as_run(stored: StoredRun) -> Run:
-    """The same run with its table and its samples at hand."""
+    """The same run, which can be tabulated."""
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 
@@ -110,7 +110,7 @@ def build_frame(
 
 
 def build_samples(run: StoredRun) -> pd.DataFrame:
-    """One row a sample and budget: the fields of samples.jsonl, with ids unpacked, and its thinking.
+    """One row per sample and budget: the fields of samples.jsonl, with ids unpacked, and its thinking.
 
     thinking_ids are the ids that this budget keeps; trajectory_text is the text of the whole trajectory, of which a smaller
     budget saw the beginning. Both are empty if thinking is off.
