@@ -9,6 +9,7 @@ excluded on both. Each pair runs both in turn, each in a fresh process; the rati
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
@@ -37,12 +38,10 @@ def config(out: str, limit: int, samples: int):  # type: ignore[no-untyped-def]
 def harness(limit: int, samples: int) -> None:
     """One run; prints the seconds of its generation, grading and storing included."""
     from raml_eval.session import run_session
-    from raml_eval.store import read_run
 
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        run_session(config(str(out), limit, samples), quiet=True)
-        run = read_run(out)
+        run = asyncio.run(run_session(config(str(out), limit, samples), quiet=True))
         tokens = sum(r.n_thinking_tokens + len(r.answer_ids) for r in run.records)
         print(json.dumps({"seconds": run.manifest["sessions"][-1]["seconds"]["generation"], "tokens": tokens}))
 
@@ -52,18 +51,19 @@ def bare(limit: int, samples: int) -> None:
     from raml_eval import inputs
     from raml_eval.backends.vllm import engine_arguments, engine_params
     from raml_eval.backends.vllm_cpu import forks_engine
-    from raml_eval.plan import plan_samples
+    from raml_eval.plan import Plan
+    from raml_eval.progress import Stopwatch
     from raml_eval.tasks.catalogue import load_catalogue
     from raml_eval.thinking import derive_seed
     from raml_eval.types import SamplingParams
 
     settings = config("unused", limit, samples)
-    model = inputs.load_model(settings)
     catalogue = load_catalogue()
-    tasks = inputs.load_tasks(catalogue, catalogue.expand(settings.tasks))
-    questions = inputs.select(tasks, settings.limit, model)
-    prompts = {key: model.render(question, (BUDGET,)).thinking for key, question in questions.items()}
-    owed = [sample.key for sample in plan_samples(questions, samples, (BUDGET,), set())]
+    plan = Plan(tuple(catalogue.expand(settings.tasks)), (BUDGET,), samples, settings.limit)
+    loaded = inputs.load_inputs(settings, catalogue, plan, Stopwatch())
+    questions = loaded.questions
+    prompts = {key: rendered.thinking for key, rendered in loaded.prompts.items()}
+    owed = [sample.key for sample in plan.owed(questions, set())]
     from vllm import LLM
     from vllm.engine.arg_utils import EngineArgs
     from vllm.platforms import current_platform
@@ -81,8 +81,9 @@ def bare(limit: int, samples: int) -> None:
                 del os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"]
 
         EngineArgs.create_engine_config = create_alike
-    engine = LLM(**engine_arguments(model.path, None, SETTINGS, on_cpu=on_cpu))
+    engine = LLM(**engine_arguments(loaded.model.checkpoint, SETTINGS, on_cpu=on_cpu))
     print(engine.llm_engine.vllm_config.parallel_config.distributed_executor_backend, file=sys.stderr)
+    model = loaded.model
     closer = model.tokenizer.convert_tokens_to_ids("</think>")
 
     def params(seed: int, tokens: int, stop: tuple[int, ...]) -> object:

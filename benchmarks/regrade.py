@@ -89,14 +89,14 @@ def generate(path: Path, n_questions: int, n_samples: int) -> None:
         gold, right, wrong = spellings(rng)
         message = {"role": "user", "content": f"question {i}"}
         questions.append((Question("sums", f"{i}-abcdef", f"{i}", {}, (message,), gold, "math"), right, wrong))
-    sitting = {"started": "2026-01-01T00:00:00+00:00", "samples_before": 0, "grader_version": "0"}
+    session = {"started": "2026-01-01T00:00:00+00:00", "samples_before": 0, "grader_version": "0"}
     directory.open(
         {
-            "schema_version": 1, "name": "generated", "model": {"name": "none"},
+            "schema_version": 2, "name": "generated", "model": {"name": "none"},
             "protocol": {"model": "none", "sampling": {"temperature": 1.0}, "tasks": {"sums": {"version": "1"}}},
             "plan": {"tasks": ["sums"], "budgets": list(BUDGETS), "samples": n_samples, "limit": None},
             "tasks": {"sums": {**TASK, "questions": [q.id for q, _, _ in questions]}},
-            "config": {"k": []}, "sessions": [sitting],
+            "config": {"k": []}, "sessions": [session],
         }
     )  # fmt: skip
     directory.add_questions([q for q, _, _ in questions])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raml_eval.answer_classes import with_classes
 from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
 from raml_eval.session import run_session
-from raml_eval.tables import Run, load_run
+from raml_eval.tables import Run, as_run, missing_samples
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A sitting's end: the run, the samples still owed after failures, and a line for a person."""
+    """What a session came to: the run, the number of samples that are still owed, and a line for a person."""
 
     run: Run
     n_owed: int
@@ -26,22 +28,25 @@ def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) 
 
     A nested section may be given as a dict (sampling={"top_k": 20}). An existing out is resumed. Scripts that call this
     need the usual `if __name__ == "__main__":` guard, since graders and engines are processes of their own.
-    Raises InputError where a setting, a task or the model cannot be used.
+    Raises InputError if a setting, a task or the model cannot be used.
     """
     layers = [load_preset(preset) if preset else {}, {"out": f"runs/{preset}"} if preset else {}, flags_layer(**settings)]
     return run_and_load(build_config(layers), quiet=quiet).run
 
 
 def run_and_load(config: RunConfig, quiet: bool = False, dry_run: bool = False) -> Finished:
-    """The configuration's run, drawn as far as it can be and read back. A dry run draws two questions a task from a fake."""
+    """The configuration's run, drawn as far as it can be. A dry run draws two questions per task from a fake engine."""
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
             fake = {"backend": "fake", "backend_args": {}, "out": Path(folder) / "dry-run", "limit": min(config.limit or 2, 2)}
-            run = load_run(run_session(config.model_copy(update=fake), quiet=True))
+            run = _run(config.model_copy(update=fake), quiet=True)
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
-    run = load_run(run_session(config, quiet=quiet))
-    planned = len(run.questions) * run.n_samples * len(run.budgets)
+    run = _run(config, quiet)
     seconds = run.manifest["sessions"][-1]["seconds"]
     parts = ", ".join(f"{part} {took:.1f} s" for part, took in seconds.items())
-    return Finished(run, planned - len(run.records), f"{run.directory}: {len(run.records):,} samples; {parts}")
+    return Finished(run, sum(missing_samples(run).values()), f"{run.directory}: {len(run.records):,} samples; {parts}")
+
+
+def _run(config: RunConfig, quiet: bool) -> Run:
+    return as_run(with_classes(asyncio.run(run_session(config, quiet))))

@@ -49,7 +49,7 @@ class Sampling(_Section):
 class ThinkingSection(_Section):
     """Thinking budgets (tokens, unlimited or off), and what is written before the end delimiter when one binds.
 
-    closing_text None takes the reasoning format's own; format None detects it from the tokenizer.
+    closing_text None takes the thinking format's own; format None detects the thinking format from the tokenizer.
     """
 
     budgets: Annotated[tuple[BudgetField, ...], BeforeValidator(_split), Field(min_length=1)] = ("unlimited",)
@@ -60,7 +60,7 @@ class ThinkingSection(_Section):
 class Grading(_Section):
     """Worker processes for grading and the wall-clock limit in seconds of one comparison, or of one test of a program.
 
-    allow_unsafe_code runs programs unprotected where no sandbox works; otherwise code tasks are refused there.
+    allow_unsafe_code runs programs unprotected if no sandbox works; otherwise code tasks are refused there.
     """
 
     workers: int = Field(1, ge=1)
@@ -72,8 +72,8 @@ class Grading(_Section):
 class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
-    samples is n, the draws per question; k lists the k of pass@k and its kin (none: n). limit takes a seeded subset of
-    each task. concurrency None takes what suits the backend.
+    samples is n, the draws per question. k lists the k of pass@k and its kin, which is n if the list is empty. limit takes a
+    seeded subset of each task. concurrency None takes what suits the backend.
     """
 
     model: str
@@ -193,7 +193,7 @@ def setting_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list
 _NESTED = {
     "thinking_budget": "thinking.budgets",
     "closing_text": "thinking.closing_text",
-    "format": "thinking.format",
+    "thinking_format": "thinking.format",
     "temperature": "sampling.temperature",
     "top_p": "sampling.top_p",
     "top_k": "sampling.top_k",

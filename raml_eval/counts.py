@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from raml_eval.errors import MetricError
+from raml_eval.plan import budget_rank
 from raml_eval.types import Budget, Question, QuestionCounts, SampleRecord, Status, ThinkingEnd
 
 _GRADED = (Status.CORRECT, Status.INCORRECT)
@@ -34,7 +34,7 @@ def count_by_question(
         if key.index in of_question:
             raise MetricError(f"sample {key} at budget {record.budget} is given twice, wanted once. Count each run alone.")
         of_question[key.index] = record
-    budgets = sorted({budget for _, _, budget in samples}, key=_size)
+    budgets = sorted({budget for _, _, budget in samples}, key=budget_rank)
     counts: dict[tuple[str, Budget], list[QuestionCounts]] = {
         (task, budget): [] for task in dict.fromkeys(task for task, _ in questions) for budget in budgets
     }
@@ -66,7 +66,7 @@ def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping
 
 
 def _count_scores(records: Sequence[SampleRecord]) -> tuple[float, ...]:
-    """The share of parts right of each sample, 0 where nothing was graded; empty where no sample has parts."""
+    """The share of each sample's parts that is right, 0 if nothing was graded; empty if no sample has parts."""
     scores = [record.grade.score for record in records]
     return tuple(score or 0.0 for score in scores) if any(score is not None for score in scores) else ()
 
@@ -82,9 +82,3 @@ def _count_classes(records: Sequence[SampleRecord], classes: Mapping[str, int]) 
             votes[answer_class] += 1
             correct[answer_class] += record.grade.correct
     return tuple((count, correct[answer_class]) for answer_class, count in votes.items())
-
-
-def _size(budget: Budget) -> float:
-    if budget == "off":
-        return -1.0
-    return math.inf if budget == "unlimited" else float(budget)

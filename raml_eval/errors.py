@@ -4,7 +4,7 @@
     ├── InputError          what the caller gave cannot be used: exit code 2, nothing written
     │   ├── ConfigError     a configuration, flag or preset
     │   ├── TaskError       a task, its YAML or its data
-    │   ├── ModelError      a checkpoint, its tokenizer or its reasoning format
+    │   ├── ModelError      a checkpoint, its tokenizer or its thinking format
     │   ├── StoreError      a run directory: foreign, locked, unwritable
     │   │   └── CorruptStore    a stored line that cannot be read
     │   └── SourceError     another harness's log: unreadable, or of samples that cannot be imported
@@ -37,7 +37,7 @@ class TaskError(InputError):
 
 
 class ModelError(InputError):
-    """A checkpoint, its tokenizer or its reasoning format is wrong or out of reach."""
+    """A checkpoint, its tokenizer or its thinking format is wrong or out of reach."""
 
 
 class StoreError(InputError):
@@ -61,13 +61,13 @@ class GenerationError(RamlError):
 
 
 def near_names(wanted: str, known: Iterable[str]) -> str:
-    """The words ' Did you mean a, b?' for names close to the wanted one; empty where none is."""
+    """The words ' Did you mean a, b?' with the names close to the wanted one; empty if there are none."""
     close = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.5)
     return f" Did you mean {', '.join(close)}?" if close else ""
 
 
 def choose_names(noun: str, wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """The wanted names in the order of the known ones; all of those where none is wanted. Raises ConfigError for another."""
+    """The wanted names in the order of the known ones, or all known ones if none is wanted. Raises ConfigError for others."""
     names, asked = list(known), list(wanted)
     for name in asked:
         if name not in names:

@@ -1,42 +1,34 @@
-"""Everything a run needs before its engine: tokenizer, reasoning format, questions, prompt ids, budget policy."""
+"""What a run loads before its engine: the model's tokenizer, the questions, and the prompt ids of each question."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from raml_eval import prompts, weights
+from raml_eval import prompts
+from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
-from raml_eval.descriptions import LoadedTask
 from raml_eval.errors import ConfigError
-from raml_eval.formats import ReasoningFormat, format_by_name
-from raml_eval.plan import select_questions
+from raml_eval.manifest import build_protocol
+from raml_eval.plan import Plan, select_questions
+from raml_eval.progress import Stopwatch
+from raml_eval.protocols import ChatTokenizer
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
-from raml_eval.thinking import ThinkingBudget
-from raml_eval.types import Budget, Question, TokenIds
-
-QuestionKey = tuple[str, str]  # task, question id
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """The prompt ids of one question, with thinking opened and with thinking off; None where no budget needs it."""
-
-    thinking: TokenIds | None
-    off: TokenIds | None
+from raml_eval.thinking import ThinkingPolicy
+from raml_eval.thinking_formats import ThinkingFormat, format_by_name
+from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A checkpoint's tokenizer and what the harness must know of its tokens."""
 
-    path: str
-    revision: str | None
-    fingerprint: str
-    tokenizer: Any
-    format: ReasoningFormat
+    checkpoint: Checkpoint
+    tokenizer: ChatTokenizer
+    format: ThinkingFormat
     end_of_text_ids: TokenIds
     system_prompt: str | None
 
@@ -50,31 +42,63 @@ class Model:
         return Prompts(ids(True) if on else None, ids(False) if off else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a run draws from. questions are the planned ones, by task and id, in the order of the tasks.
+
+    protocol holds all that must match for a resume, except the engine, which is not open yet.
+    """
+
+    model: Model
+    tasks: Mapping[str, LoadedTask]
+    questions: Mapping[QuestionKey, Question]
+    prompts: Mapping[QuestionKey, Prompts]
+    protocol: Mapping[str, Any]
+
+
+def load_inputs(config: RunConfig, catalogue: Catalogue, plan: Plan, watch: Stopwatch) -> Inputs:
+    """The model's tokenizer and every planned question as prompt ids. A note on stderr names each changed stop string.
+
+    Raises ModelError if the checkpoint cannot be used, TaskError if a task or its data cannot.
+    """
+    with watch("tokenizer"):
+        model = load_model(config)
+        digest = model.checkpoint.digest()
+    with watch("data"):
+        tasks = {name: load_task(catalogue, name) for name in plan.tasks}
+        questions = choose_questions(tasks, plan.limit, model)
+        for note in stop_notes(tasks, questions):
+            print(f"note: {note}", file=sys.stderr)
+        rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
+    protocol = build_protocol(
+        config,
+        tasks,
+        checkpoint_digest=digest,
+        template_digest=prompts.chat_template_digest(model.tokenizer),
+        thinking_format=model.format,
+        end_of_text_ids=model.end_of_text_ids,
+    )
+    return Inputs(model, tasks, questions, rendered, protocol)
+
+
 def load_model(config: RunConfig) -> Model:
-    """The tokenizer, its reasoning format and its end-of-text ids. Raises ModelError where the checkpoint cannot be used."""
-    path = weights.locate(config.model)
-    tokenizer = prompts.load_tokenizer(path, config.revision)
+    """The tokenizer, its thinking format and its end-of-text ids. Raises ModelError if the checkpoint cannot be used."""
+    checkpoint = find_checkpoint(config.model, config.revision)
+    tokenizer = prompts.load_tokenizer(checkpoint)
     named = config.thinking.format
     return Model(
-        path=path,
-        revision=config.revision,
-        fingerprint=weights.fingerprint(prompts.locate_model(path, config.revision)),
+        checkpoint=checkpoint,
         tokenizer=tokenizer,
-        format=format_by_name(named) if named else prompts.detect_format(tokenizer, path),
-        end_of_text_ids=prompts.end_of_text_ids(tokenizer, path, config.revision),
+        format=format_by_name(named) if named else prompts.detect_format(tokenizer, checkpoint.source),
+        end_of_text_ids=prompts.end_of_text_ids(tokenizer, checkpoint),
         system_prompt=config.system_prompt,
     )
 
 
-def load_tasks(catalogue: Catalogue, names: Sequence[str]) -> dict[str, LoadedTask]:
-    """Each task with all its questions, in the order of the names."""
-    return {name: load_task(catalogue, name) for name in names}
-
-
-def select(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
+def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
     """The questions that the run asks, by task and id, in the order of the tasks.
 
-    Under a chat template a task's stop strings that are nothing but line breaks are dropped: they end a completion of plain
+    Under a chat template, a task's stop strings that are nothing but line breaks are dropped: they end a completion of plain
     text, and would end a chat's answer after its first paragraph.
     """
     chosen: dict[QuestionKey, Question] = {}
@@ -95,9 +119,9 @@ def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, 
     ]
 
 
-def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingBudget:
-    """The run's thinking policy on this model's token ids."""
-    return ThinkingBudget(
+def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolicy:
+    """The run's thinking policy on this model's token ids, in a context of so many tokens."""
+    return ThinkingPolicy(
         closer=model.format.closer,
         closer_ids=prompts.closer_ids(model.tokenizer, model.format),
         closing_ids=prompts.closing_ids(model.tokenizer, model.format, config.thinking.closing_text),
@@ -108,19 +132,19 @@ def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingBudge
     )
 
 
-def check_budgets(policy: ThinkingBudget, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
-    """Every prompt fits with every budget into the context. Raises ConfigError that names the longest prompt's question."""
-    for way in ("thinking", "off"):
-        lengths = {key: len(ids) for key, p in rendered.items() if (ids := getattr(p, way)) is not None}
+def check_budgets(policy: ThinkingPolicy, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
+    """Raises ConfigError, naming the question with the longest prompt, if a prompt and a budget do not fit the context."""
+    opened = {key: len(ids) for key, prompt in rendered.items() if (ids := prompt.thinking) is not None}
+    skipped = {key: len(ids) for key, prompt in rendered.items() if (ids := prompt.off) is not None}
+    for budget in budgets:
+        lengths = skipped if budget == "off" else opened
         if not lengths:
             continue
         (task, question_id), longest = max(lengths.items(), key=lambda item: item[1])
         try:
-            if way == "off":
+            if budget == "off":
                 policy.check_answer_only(longest)
             else:
-                for budget in budgets:
-                    if budget != "off":
-                        policy.thinking_limit(budget, longest)
+                policy.thinking_limit(budget, longest)
         except ConfigError as error:
             raise ConfigError(f"{task}/{question_id}: {error}") from None

@@ -1,23 +1,24 @@
-"""Counts of one question -> its value under a metric: exact, and NaN where the samples cannot give it.
+"""Counts of one question -> its value under a metric: exact, and NaN if the samples cannot give it.
 
 n samples of a question, c of them correct, k drawn from the n without replacement: X, the correct among the k drawn, is
-hypergeometric. Every metric here is an expectation over X, summed in integers and rounded once. maj@k, which needs the
-answer classes, stands in raml_eval.majority and can be had from here.
+hypergeometric. Every metric here is an expectation over X, summed in integers and rounded once. maj@k needs the
+answer classes of the n samples instead of c.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Integral
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.errors import MetricError
-from raml_eval.majority import maj_at_k
 
 __all__ = [
     "avg_at_n",
@@ -42,7 +43,7 @@ def avg_at_n(n: int, c: int) -> float: ...
 @overload
 def avg_at_n(n: Integers, c: IntegerArray) -> FloatArray: ...
 def avg_at_n(n: Integers, c: Integers) -> float | FloatArray:
-    """The share c / n of correct samples; NaN where n is 0.
+    """The share c / n of correct samples; NaN if n is 0.
 
     n and c broadcast. Raises MetricError for a non-integer, a negative number or c > n.
     """
@@ -59,7 +60,7 @@ def pass_at_k(n: int, c: int, k: int) -> float: ...
 @overload
 def pass_at_k(n: Integers, c: IntegerArray, k: Integers) -> FloatArray: ...
 def pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
-    """The chance 1 - C(n-c, k) / C(n, k) that at least one of k samples is correct; NaN where n < k.
+    """The chance 1 - C(n-c, k) / C(n, k) that at least one of k samples is correct; NaN if n < k.
 
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or k < 1. Source: Chen et al.
     2021, arXiv:2107.03374, eq. 1; RaML, arXiv:2505.19815, eq. 22.
@@ -72,7 +73,7 @@ def g_pass_at_k(n: int, c: int, k: int, tau: float | Fraction) -> float: ...
 @overload
 def g_pass_at_k(n: Integers, c: IntegerArray, k: Integers, tau: float | Fraction) -> FloatArray: ...
 def g_pass_at_k(n: Integers, c: Integers, k: Integers, tau: float | Fraction) -> float | FloatArray:
-    """The chance that at least m = max(ceil(tau k), 1) of k samples are correct; NaN where n < k.
+    """The chance that at least m = max(ceil(tau k), 1) of k samples are correct; NaN if n < k.
 
     tau lies in [0, 1]; tau = 0 gives pass@k, tau = 1 asks for all k. The ceiling is exact: see required_correct.
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n, k < 1 or tau outside [0, 1].
@@ -86,7 +87,7 @@ def mg_pass_at_k(n: int, c: int, k: int) -> float: ...
 @overload
 def mg_pass_at_k(n: Integers, c: IntegerArray, k: Integers) -> FloatArray: ...
 def mg_pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
-    """mG-Pass@k as published: (2/k) times the sum of G-Pass@k at m = i over i from ceil(k/2)+1 to k; NaN where n < k.
+    """mG-Pass@k as published: (2/k) times the sum of G-Pass@k at m = i over i from ceil(k/2)+1 to k; NaN if n < k.
 
     Equal to (2/k) E[max(X - ceil(k/2), 0)]. For odd k a perfect model gets (k-1)/k, for k = 1 it gets 0: see
     mg_pass_at_k_normalized. n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or
@@ -100,7 +101,7 @@ def mg_pass_at_k_normalized(n: int, c: int, k: int) -> float: ...
 @overload
 def mg_pass_at_k_normalized(n: Integers, c: IntegerArray, k: Integers) -> FloatArray: ...
 def mg_pass_at_k_normalized(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
-    """mg_pass_at_k divided by its value for a perfect model, so that 1 can be reached; NaN where n < k and for k = 1.
+    """mg_pass_at_k divided by its value for a perfect model, so that 1 can be reached; NaN if n < k and for k = 1.
 
     The two differ for odd k only. For k = 1 the published sum is empty, a perfect model has 0, and no scale exists.
     n, c and k broadcast. Raises MetricError as mg_pass_at_k does.
@@ -111,7 +112,7 @@ def mg_pass_at_k_normalized(n: Integers, c: Integers, k: Integers) -> float | Fl
 def required_correct(k: int, tau: float | Fraction) -> int:
     """m = max(ceil(tau k), 1), the correct samples that G-Pass@k asks for, without a rounding error.
 
-    A float stands for i/k where it is the float nearest to i/k (0.28 at k = 25 is 7/25; 5/7 at k = 7 is 5/7), else for
+    A float stands for i/k if it is the float nearest to i/k (0.28 at k = 25 is 7/25; 5/7 at k = 7 is 5/7), else for
     the shortest decimal that prints it; a Fraction or an int stands for itself. Raises MetricError outside [0, 1].
     """
     try:
@@ -187,3 +188,73 @@ def _integers(name: str, letter: str, numbers: Integers) -> NDArray[Any]:
             "count a sample as correct or not."
         )
     return array
+
+
+def maj_at_k(classes: Sequence[tuple[int, int]], n: int, k: int) -> float:
+    """The expected worth of the majority answer among k of the n samples of one question; NaN if n < k.
+
+    classes holds (count, correct among them) of each answer class; a class is worth correct / count, tied classes are
+    averaged. Samples in no class never vote, and k samples without a vote are worth 0. The expectation is over all
+    C(n, k) subsets, exact. Raises MetricError for a non-integer, a negative number, correct > count, more votes than
+    samples, or k < 1. Source: Wang et al. 2022, arXiv:2203.11171 (self-consistency), here without the sampling of
+    subsets.
+    """
+    for count, correct in classes:
+        _check_votes("a class's count", count)
+        _check_votes("a class's correct", correct)
+        if correct > count:
+            raise MetricError(
+                f"maj@k needs correct <= count; met correct = {correct}, count = {count}. Count the samples again."
+            )
+    _check_votes("n", n)
+    _check_votes("k", k)
+    votes = sum(count for count, _ in classes)
+    if votes > n:
+        raise MetricError(f"maj@k needs votes <= n; met votes = {votes}, n = {n}. Count the samples again.")
+    if k < 1:
+        raise MetricError(f"maj@k needs k >= 1; met k = {k}. Ask for at least one sample.")
+    if n < k:
+        return math.nan
+    return _vote_worth(tuple(sorted((count, correct) for count, correct in classes if count)), n, k)
+
+
+def _check_votes(name: str, number: Any) -> None:
+    if not isinstance(number, Integral) or number < 0:
+        raise MetricError(f"maj@k needs an integer from 0 on for {name}; met {number!r}. Count the samples again.")
+
+
+@lru_cache(maxsize=2**16)
+def _vote_worth(classes: tuple[tuple[int, int], ...], n: int, k: int) -> float:
+    tallest = max((count for count, _ in classes), default=0)
+    worth = sum((_worth_at_height(classes, n, k, m) for m in range(1, min(tallest, k) + 1)), Fraction(0))
+    return float(worth / math.comb(n, k))
+
+
+def _worth_at_height(classes: tuple[tuple[int, int], ...], n: int, k: int, m: int) -> Fraction:
+    """The summed worth of the winners over those k-subsets in which the winners have exactly m votes each."""
+    contenders = [(count, correct) for count, correct in classes if count >= m]
+    rest = n - sum(count for count, _ in contenders)  # too small to reach m, or without a vote: drawn freely
+    # (winners so far, samples drawn so far) -> subsets, and subsets weighted by m times the worth of their winners
+    states: dict[tuple[int, int], tuple[int, int]] = {(0, 0): (1, 0)}
+    left = rest + sum(count for count, _ in contenders)
+    for count, correct in contenders:
+        left -= count
+        grown: defaultdict[tuple[int, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
+        win, win_worth = math.comb(count, m), correct * math.comb(count - 1, m - 1)
+        for (winners, drawn), (ways, worth) in states.items():
+            for votes in range(max(0, k - drawn - left), min(m - 1, k - drawn) + 1):
+                choices = math.comb(count, votes)
+                old = grown[winners, drawn + votes]
+                grown[winners, drawn + votes] = (old[0] + ways * choices, old[1] + worth * choices)
+            if drawn + m <= k <= drawn + m + left:
+                old = grown[winners + 1, drawn + m]
+                grown[winners + 1, drawn + m] = (old[0] + ways * win, old[1] + worth * win + ways * win_worth)
+        states = grown
+    return sum(
+        (
+            Fraction(worth * math.comb(rest, k - drawn), m * winners)
+            for (winners, drawn), (_, worth) in states.items()
+            if winners
+        ),
+        Fraction(0),
+    )

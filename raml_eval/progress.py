@@ -1,4 +1,4 @@
-"""One live line on stderr for long work: how far, how fast, how long still; and how long its parts took."""
+"""How far long work has come: one live line on stderr; and how long each of its parts took."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Progress:
         self._show(last=True)
 
     def advance(self, samples: int = 0, tokens: int = 0, errors: int = 0) -> None:
-        """So many samples, tokens and errors more; shown when it is time."""
+        """Add samples, tokens and errors, and show the line if it is due."""
         self.done += samples
         self.tokens += tokens
         self.errors += errors
@@ -39,7 +39,7 @@ class Progress:
             self._show()
 
     def line(self) -> str:
-        """What is shown now."""
+        """The line as it is shown now."""
         elapsed = max(time.monotonic() - self._started, 1e-9)
         rate = (self.done - self._skipped) / elapsed
         left = f"{_clock((self.total - self.done) / rate)} left" if rate > 0 else "no estimate yet"

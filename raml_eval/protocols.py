@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from raml_eval.descriptions import BackendDescription
-from raml_eval.types import Completion, SamplingParams
+from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 
 @runtime_checkable
@@ -30,3 +29,14 @@ class Tokenizer(Protocol):
     def encode(self, text: str, add_special_tokens: bool = ...) -> list[int]: ...
 
     def decode(self, token_ids: Sequence[int], skip_special_tokens: bool = ...) -> str: ...
+
+
+class ChatTokenizer(Tokenizer, Protocol):
+    """The part of a transformers tokenizer that prompts need beside encode and decode."""
+
+    chat_template: Any  # None, one Jinja text, or several by name
+    eos_token_id: int | None
+
+    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
+
+    def get_added_vocab(self) -> dict[str, int]: ...

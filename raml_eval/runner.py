@@ -1,4 +1,4 @@
-"""The main path: plan what is owed, draw it, grade it, store it. run_sample is one sample from prompt to disk."""
+"""The main path: what is owed is drawn, graded and stored. run_sample takes one sample from its prompt to the disk."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from raml_eval.concurrency import run_workers
 from raml_eval.errors import GenerationError, InputError, RamlError
 from raml_eval.grading.pool import GradingPool
-from raml_eval.inputs import Prompts, QuestionKey
-from raml_eval.plan import Owed, plan_samples
+from raml_eval.plan import Owed, Plan
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.store import RunDirectory
 from raml_eval.thinking import (
     NO_THINKING,
-    ThinkingBudget,
+    ThinkingPolicy,
     answer_text,
     cut_thinking,
     derive_seed,
     generate_answer,
     generate_thinking,
     serves,
-    sort_budgets,
 )
 from raml_eval.types import (
     Budget,
     Finish,
+    Prompts,
     Question,
+    QuestionKey,
     SampleKey,
     SampleRecord,
     SamplingParams,
@@ -36,21 +37,19 @@ from raml_eval.types import (
     TokenIds,
     Trajectory,
 )
-from raml_eval.workers import run_workers
 
 MAX_FAILURES_IN_A_ROW = 50
 
 
 @dataclass(slots=True)
-class Session:
+class Drawing:
     """Everything one sample needs on its way, ready to use."""
 
     questions: Mapping[QuestionKey, Question]
     prompts: Mapping[QuestionKey, Prompts]
-    budgets: tuple[Budget, ...]
-    n_samples: int
+    plan: Plan
     seed: int
-    policy: ThinkingBudget
+    policy: ThinkingPolicy
     sampling: SamplingParams
     tokenizer: Tokenizer
     backend: Backend
@@ -59,43 +58,43 @@ class Session:
     concurrency: int
 
 
-async def run_all(session: Session, progress: Progress) -> None:
-    """Every owed sample is finished and stored, or stands in errors.jsonl.
+async def run_all(drawing: Drawing, progress: Progress) -> None:
+    """Every owed sample is either finished and stored, or listed in errors.jsonl.
 
-    Raises StoreError where the disk refuses, GenerationError where the engine fails again and again.
+    Raises StoreError if the disk refuses, GenerationError if the engine fails again and again.
     """
-    owed = plan_samples(session.questions, session.n_samples, session.budgets, session.directory.done)
+    owed = drawing.plan.owed(drawing.questions, drawing.directory.done)
     failures = 0
 
     async def work() -> None:
         nonlocal failures
         for sample in owed:
-            finished, errors = await run_sample(session, sample)
+            finished, errors = await run_sample(drawing, sample)
             failures = 0 if finished else failures + 1
             for budgets, error in errors:
-                await session.directory.append_error(sample.key, budgets, error)
+                await drawing.directory.append_error(sample.key, budgets, error)
             tokens = sum((record.n_thinking_tokens or 0) + len(record.answer_ids) for record in finished)
             progress.advance(len(finished), tokens, len(errors))
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
                 raise GenerationError(
-                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} What is finished is stored; mend the "
+                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} What is finished is stored; fix the "
                     f"cause and run again with the same --out."
                 )
 
-    await run_workers(work, session.concurrency)
+    await run_workers(work, drawing.concurrency)
 
 
 Failure = tuple[tuple[Budget, ...], BaseException]
 
 
-async def run_sample(session: Session, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
-    """One sample, from its prompt to the disk, at every budget it is owed: the records stored, and what failed."""
+async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
+    """One sample, from its prompt to the disk, at every owed budget. Returns the stored records and what failed."""
     try:
-        views = await think(session, owed)
+        views = await think(drawing, owed)
     except (GenerationError, OSError) as error:
         return [], [(owed.budgets, error)]
     outcomes = await asyncio.gather(
-        *(answer(session, owed.key, thinking, budgets) for thinking, budgets in views.items()), return_exceptions=True
+        *(answer(drawing, owed.key, thinking, budgets) for thinking, budgets in views.items()), return_exceptions=True
     )
     records: list[SampleRecord] = []
     failures: list[Failure] = []
@@ -109,59 +108,59 @@ async def run_sample(session: Session, owed: Owed) -> tuple[list[SampleRecord], 
     return records, failures
 
 
-async def think(session: Session, owed: Owed) -> dict[Thinking, list[Budget]]:
-    """What each budget sees of the sample's one trajectory; budgets that see the same share one answer."""
+async def think(drawing: Drawing, owed: Owed) -> dict[Thinking, list[Budget]]:
+    """What each budget sees of the sample's one trajectory. Budgets that see the same thinking share one answer."""
     views: dict[Thinking, list[Budget]] = {}
     limits: dict[Budget, int] = {}
-    prompt_ids = session.prompts[owed.key.task, owed.key.question_id].thinking or ()
-    for budget in sort_budgets(owed.budgets):
+    prompt_ids = drawing.prompts[owed.key.task, owed.key.question_id].thinking or ()
+    for budget in owed.budgets:
         if budget == "off":
             views[NO_THINKING] = [budget]
         else:
-            limits[budget] = session.policy.thinking_limit(budget, len(prompt_ids))
+            limits[budget] = drawing.policy.thinking_limit(budget, len(prompt_ids))
     if limits:
-        trajectory = await _trajectory(session, owed.key, prompt_ids, max(limits.values()))
+        trajectory = await _trajectory(drawing, owed.key, prompt_ids, max(limits.values()))
         for budget, limit in limits.items():
-            views.setdefault(cut_thinking(trajectory, limit, session.policy), []).append(budget)
+            views.setdefault(cut_thinking(trajectory, limit, drawing.policy), []).append(budget)
     return views
 
 
-async def _trajectory(session: Session, key: SampleKey, prompt_ids: TokenIds, limit: int) -> Trajectory:
-    """The stored trajectory where it reaches as far as limit, else one drawn now and stored."""
-    stored = session.directory.trajectories.get(key)
+async def _trajectory(drawing: Drawing, key: SampleKey, prompt_ids: TokenIds, limit: int) -> Trajectory:
+    """The stored trajectory if it serves the limit; otherwise a new one is drawn and stored."""
+    stored = drawing.directory.trajectories.get(key)
     if stored is not None and serves(stored, limit):
         return stored
-    # Seeds that do not reproduce make a redraw another draw; it is counted, since it favours short thinking.
-    if not session.backend.description.reproducible:
-        await session.directory.append_started(key)
-    params = replace(session.sampling, seed=derive_seed(session.seed, key, "thinking"))
-    drawn = await generate_thinking(session.backend, session.tokenizer, prompt_ids, key, limit, session.policy, params)
-    drawn = replace(drawn, redrawn=stored is None and key in session.directory.started)
-    await session.directory.append_trajectory(drawn)
-    session.directory.trajectories[key] = drawn
+    # If seeds do not reproduce, a redraw is another draw. It is counted, because redrawing favours short thinking.
+    if not drawing.backend.description.reproducible:
+        await drawing.directory.append_started(key)
+    params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking"))
+    drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params)
+    drawn = replace(drawn, redrawn=stored is None and key in drawing.directory.started)
+    await drawing.directory.append_trajectory(drawn)
+    drawing.directory.trajectories[key] = drawn
     return drawn
 
 
-async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: Sequence[Budget]) -> list[SampleRecord]:
-    """The answer after one view of the thinking: drawn, extracted, graded, stored, a record for each budget that sees it."""
-    question = session.questions[key.task, key.question_id]
-    prompts = session.prompts[key.task, key.question_id]
+async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: Sequence[Budget]) -> list[SampleRecord]:
+    """The answer to one view of the thinking, drawn, graded and stored: one record for each budget that sees this view."""
+    question = drawing.questions[key.task, key.question_id]
+    prompts = drawing.prompts[key.task, key.question_id]
     off = thinking.end is ThinkingEnd.OFF
     prompt_ids = (prompts.off if off else prompts.thinking) or ()
     n_kept = len(thinking.token_ids)
     # The budget does not enter the seed: equal views draw equal answers, in a sweep as in separate runs.
-    seed = derive_seed(session.seed, key, "off" if off else "answer", n_kept, thinking.closing_ids)
+    seed = derive_seed(drawing.seed, key, "off" if off else "answer", n_kept, thinking.closing_ids)
     completion = await generate_answer(
-        session.backend, prompt_ids, thinking, session.policy, replace(session.sampling, seed=seed)
+        drawing.backend, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed)
     )
     ids = completion.token_ids if completion else ()
-    text = answer_text(ids, session.tokenizer, question.stop)
+    text = answer_text(ids, drawing.tokenizer, question.stop)
     finish = completion.finish if completion else None
-    if question.stop and text != session.tokenizer.decode(ids, skip_special_tokens=True):
-        finish = Finish.STOP  # at one of the task's stop strings, however the draw went on
-    grade = await session.pool.grade_sample(question, text, finish)
-    trajectory = None if off else session.directory.trajectories[key].id
-    leak = _leaks(session, ids)
+    if question.stop and text != drawing.tokenizer.decode(ids, skip_special_tokens=True):
+        finish = Finish.STOP  # the answer ended at one of the task's stop strings, whatever was drawn after it
+    grade = await drawing.pool.grade_sample(question, text, finish)
+    trajectory = None if off else drawing.directory.trajectories[key].id
+    leak = _leaks(drawing, ids)
     records = [
         SampleRecord(
             key=key,
@@ -179,10 +178,10 @@ async def answer(session: Session, key: SampleKey, thinking: Thinking, budgets: 
         )
         for budget in budgets
     ]
-    await asyncio.gather(*(session.directory.append_sample(record) for record in records))
+    await asyncio.gather(*(drawing.directory.append_sample(record) for record in records))
     return records
 
 
-def _leaks(session: Session, ids: TokenIds) -> bool:
-    closer = session.policy.closer
-    return bool(closer) and closer in session.tokenizer.decode(ids, skip_special_tokens=False)
+def _leaks(drawing: Drawing, ids: TokenIds) -> bool:
+    closer = drawing.policy.closer
+    return bool(closer) and closer in drawing.tokenizer.decode(ids, skip_special_tokens=False)

@@ -1,195 +1,135 @@
-"""One sitting of a run: from a configuration to a run directory in which nothing is owed, or as far as it came."""
+"""One session of a run: from a configuration to the run, read back from its directory.
+
+Read run_session from its top; each step goes down into the module that does it, and none comes back up:
+
+    configuration      config       checked settings
+    plan               plan         what this directory must hold when it is complete
+    load               inputs       tokenizer, questions, prompt ids
+    open the engine    backends     after all that can refuse the run without it
+    draw               runner       what is owed is drawn, graded and stored
+    read back          store        the run as it now stands on the disk
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval import inputs, provenance
+from raml_eval.answer_classes import form_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
-from raml_eval.grouping import group_answers
-from raml_eval.inputs import Model, Prompts, QuestionKey
-from raml_eval.plan import Owed, plan_samples
+from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs
+from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, start_session, task_entry
+from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
-from raml_eval.runner import Session, run_all
+from raml_eval.runner import Drawing, run_all
 from raml_eval.sandbox.trial import open_sandbox
-from raml_eval.store import RunDirectory, check_protocol, grow_plan, read_run
-from raml_eval.store.manifest import now
+from raml_eval.store import RunDirectory, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
-from raml_eval.thinking import ThinkingBudget, sort_budgets
-from raml_eval.types import Question, SamplingParams
+from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 
 # More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
-
-
-def run_session(config: RunConfig, quiet: bool = False) -> Path:
-    """The run directory of the configuration, with every sample that could be drawn. An existing one is resumed.
-
-    Raises InputError before anything is drawn where the configuration, a task, the model or the directory cannot be used.
-    """
-    return asyncio.run(run_sitting(config, quiet))
-
-
 Opener = Callable[..., Awaitable[Backend]]
 
 
-async def run_sitting(config: RunConfig, quiet: bool = False, opener: Opener = open_backend) -> Path:
-    """As run_session, in a running event loop and with a say in how the engine is opened."""
-    if config.out is None:
-        raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
-    out = config.out
-    watch = Stopwatch()
-    check_name(config.backend)
+async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = open_backend) -> StoredRun:
+    """The run of the configuration, with every sample that could be drawn. An existing directory is resumed.
+
+    opener opens the engine. Raises InputError, before anything is drawn, if the configuration, a task, the model or the
+    directory cannot be used.
+    """
+    out = _check_config(config)
     catalogue = load_catalogue(config.task_path)
-    names = catalogue.expand(config.tasks)
-    directory = RunDirectory(out)
-    try:
-        _refuse_imported(directory)
-        plan = _plan(config, names, directory.stored)
+    asked = Plan(tuple(catalogue.expand(config.tasks)), config.thinking.budgets, config.samples, config.limit)
+    watch = Stopwatch()
+    with closing(RunDirectory(out)) as directory:
+        plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
-        with watch("tokenizer"):
-            model = inputs.load_model(config)
-        with watch("data"):
-            tasks = inputs.load_tasks(catalogue, plan["tasks"])
-            questions = inputs.select(tasks, plan["limit"], model)
-            for note in inputs.stop_notes(tasks, questions):
-                print(f"note: {note}", file=sys.stderr)
-            prompts = {key: model.render(question, plan["budgets"]) for key, question in questions.items()}
-        protocol = provenance.build_protocol(config, model, tasks)
-        if _is_complete(config, directory, protocol, plan, questions):
-            print(f"note: {out} is complete for all it was asked; the engine was not started", file=sys.stderr)
-            return out
-        _check_sandbox(config, questions)
+        loaded = load_inputs(config, catalogue, plan, watch)
+        if _is_complete(config, directory, plan, loaded):
+            _note(f"{out} is complete for all it was asked; the engine was not started")
+            return read_run(out)
+        if _asks_programs(loaded.questions):
+            open_sandbox(config.grading.allow_unsafe_code)  # the engine's long start must not come before the refusal
         with watch("engine"):
-            backend = await opener(config.backend, model.path, revision=config.revision, args=config.backend_args)
+            checkpoint = loaded.model.checkpoint
+            backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=config.backend_args)
         try:
-            protocol["engine"] = provenance.engine_protocol(backend.description)
-            manifest = provenance.build_manifest(config, plan, protocol, backend.description, tasks, list(questions))
-            policy = inputs.build_policy(config, model, backend.description.context)
-            inputs.check_budgets(policy, plan["budgets"], prompts)
-            directory.open(manifest)
-            session = _session(config, plan, directory, backend, model, policy, questions, prompts)
-            await _draw(session, watch, quiet)
+            drawing = _open_drawing(config, directory, plan, loaded, backend)
+            return await _draw(drawing, watch, quiet)
         finally:
             await backend.aclose()
-    finally:
-        directory.close()
-    return out
 
 
-def _refuse_imported(directory: RunDirectory) -> None:
-    """What another harness drew cannot be gone on with: its engine, prompts and seeds are not here."""
-    imported = (directory.stored or {}).get("imported")
-    if imported is not None:
-        raise StoreError(
-            f"run directory {directory.path} was imported from {imported['harness']} and cannot be drawn on. Choose another "
-            f"--out; `raml-eval compare` sets the two runs side by side."
-        )
+def _check_config(config: RunConfig) -> Path:
+    """The directory to write to. Raises InputError if there is none, if it cannot be resumed, or for an unknown backend."""
+    if config.out is None:
+        raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
+    check_name(config.backend)
+    if (config.out / "manifest.json").exists():
+        check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock: a refusal leaves no trace
+    return config.out
 
 
-def _plan(config: RunConfig, names: list[str], stored: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What this sitting must finish: all that was ever asked of the directory, and what is asked now."""
-    wanted: dict[str, Any] = {
-        "tasks": names,
-        "budgets": list(config.thinking.budgets),
-        "samples": config.samples,
-        "limit": config.limit,
-    }
-    plan = _sorted(grow_plan(stored["plan"], wanted) if stored else wanted)
-    if plan != _sorted(wanted):
-        told = ", ".join(f"{key} {plan[key]}" for key in wanted if plan[key] != _sorted(wanted)[key])
-        print(f"note: the run directory was asked for more before and is finished as a whole: {told}", file=sys.stderr)
+def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
+    """What this session must finish: all that was ever asked of the directory, and what is asked now."""
+    plan = Plan.read(stored["plan"]).grow(asked) if stored else asked
+    if plan != asked:
+        more = {key: value for key, value in plan.fields().items() if value != asked.fields()[key]}
+        told = ", ".join(f"{key} {value}" for key, value in more.items())
+        _note(f"the run directory was asked for more before and is finished as a whole: {told}")
     return plan
 
 
-def _is_complete(
-    config: RunConfig,
-    directory: RunDirectory,
-    protocol: Mapping[str, Any],
-    plan: Mapping[str, Any],
-    questions: Mapping[QuestionKey, Question],
-) -> bool:
-    """Nothing is owed to the directory; StoreError where what it holds was drawn by another protocol."""
+def _check_k(config: RunConfig, plan: Plan) -> None:
+    if config.k and max(config.k) > plan.samples:
+        raise ConfigError(
+            f"k is {max(config.k)}, and {plan.samples} samples are drawn of each question: pass@k and its kin could not be "
+            f"given. Ask for k <= {plan.samples}, or for more --samples."
+        )
+
+
+def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs) -> bool:
+    """Whether nothing is owed. Raises StoreError if the stored samples were drawn under another protocol or backend."""
     if directory.stored is None:
         return False
-    # The engine's own entry is known only after its long start.
-    found = {key: value for key, value in directory.stored["protocol"].items() if key != "engine"}
-    check_protocol(found, protocol, directory.path)
-    _check_engine(config, directory)
-    directory.load()
-    return plan == _sorted(directory.stored["plan"]) and not any(_owed(plan, questions, directory))
-
-
-def _check_engine(config: RunConfig, directory: RunDirectory) -> None:
-    """The stored samples are of the backend that is asked for; also where nothing is owed and no engine starts."""
-    stored = (directory.stored or {})["protocol"].get("engine", {}).get("name", config.backend)
-    if stored != config.backend:
+    stored = dict(directory.stored["protocol"])
+    engine = stored.pop("engine", {}).get("name", config.backend)  # the rest of it is known only after its long start
+    check_protocol(stored, loaded.protocol, directory.path)
+    if engine != config.backend:
         raise StoreError(
-            f"run directory {directory.path} was drawn by backend {stored}, and {config.backend} is asked for. Choose another "
-            f"--out, or ask for --backend {stored}."
+            f"run directory {directory.path} was drawn by backend {engine}, and {config.backend} is asked for. Choose another "
+            f"--out, or ask for --backend {engine}."
         )
+    directory.load()
+    owed = plan.owed(loaded.questions, directory.done)
+    return plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
 
 
-def _check_k(config: RunConfig, plan: Mapping[str, Any]) -> None:
-    if config.k and max(config.k) > plan["samples"]:
-        raise ConfigError(
-            f"k is {max(config.k)}, and {plan['samples']} samples are drawn of each question: pass@k and its kin could not be "
-            f"given. Ask for k <= {plan['samples']}, or for more --samples."
-        )
-
-
-def _check_sandbox(config: RunConfig, questions: Mapping[QuestionKey, Question]) -> None:
-    """Programs can be graded, if there are any: the engine's long start must not come before the refusal."""
-    if any(question.grader == "code" for question in questions.values()):
-        open_sandbox(config.grading.allow_unsafe_code)
-
-
-def _sorted(plan: Mapping[str, Any]) -> dict[str, Any]:
-    return {**plan, "budgets": list(sort_budgets(plan["budgets"]))}
-
-
-def _owed(plan: Mapping[str, Any], questions: Mapping[QuestionKey, Question], directory: RunDirectory) -> Iterator[Owed]:
-    return plan_samples(questions, plan["samples"], plan["budgets"], directory.done)
-
-
-def _session(
-    config: RunConfig,
-    plan: Mapping[str, Any],
-    directory: RunDirectory,
-    backend: Backend,
-    model: Model,
-    policy: ThinkingBudget,
-    questions: Mapping[QuestionKey, Question],
-    prompts: Mapping[QuestionKey, Prompts],
-) -> Session:
-    sampling = config.sampling
-    return Session(
-        questions=questions,
-        prompts=prompts,
-        budgets=tuple(plan["budgets"]),
-        n_samples=plan["samples"],
+def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs, backend: Backend) -> Drawing:
+    """The directory is open for samples, and everything that drawing one needs is ready."""
+    policy = build_policy(config, loaded.model, backend.description.context)
+    check_budgets(policy, plan.budgets, loaded.prompts)
+    directory.open(_build_manifest(config, plan, loaded, backend.description))
+    return Drawing(
+        questions=loaded.questions,
+        prompts=loaded.prompts,
+        plan=plan,
         seed=config.seed,
         policy=policy,
-        sampling=SamplingParams(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
-            min_p=sampling.min_p,
-            repetition_penalty=sampling.repetition_penalty,
-            max_tokens=1,
-            seed=0,
-            stop_ids=model.end_of_text_ids,
-        ),
-        tokenizer=model.tokenizer,
+        # Each draw sets its own limit and seed.
+        sampling=SamplingParams(**config.sampling.model_dump(), max_tokens=1, seed=0, stop_ids=loaded.model.end_of_text_ids),
+        tokenizer=loaded.model.tokenizer,
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
@@ -197,32 +137,51 @@ def _session(
     )
 
 
-async def _draw(session: Session, watch: Stopwatch, quiet: bool) -> None:
-    """All that is owed is drawn and stored, and the answers are grouped; the sitting is noted in the manifest."""
-    directory = session.directory
-    directory.add_questions(session.questions.values())
-    total = len(session.questions) * session.n_samples * len(session.budgets)
-    before = len(directory.done)
-    sitting = {
-        "started": now(),
-        "samples_before": before,
-        "torn": directory.torn,
-        "grader_version": GRADER_VERSION,
-        "seconds": {},
-    }
-    if any(question.grader == "code" for question in session.questions.values()):
-        sitting["sandbox"] = session.pool.code.open()
-    directory.manifest["sessions"].append(sitting)
-    directory.write_manifest()
+def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: BackendDescription) -> Manifest:
+    ids: dict[str, list[str]] = {name: [] for name in loaded.tasks}
+    for task, question_id in loaded.questions:
+        ids[task].append(question_id)
+    return build_manifest(
+        name=config.name or (config.out.name if config.out else "run"),
+        plan=plan,
+        protocol={**loaded.protocol, "engine": engine_protocol(engine)},
+        config=config.model_dump(mode="json"),
+        engine=asdict(engine),
+        tasks={
+            name: task_entry(task.description, ids[name], len(task.questions), task.content_hash, task.commit)
+            for name, task in loaded.tasks.items()
+        },
+    )
+
+
+async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
+    """All that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
+    directory, pool = drawing.directory, drawing.pool
+    directory.add_questions(drawing.questions.values())
+    done = len(directory.done)
+    entry = start_session(GRADER_VERSION, done, directory.torn)
+    if _asks_programs(drawing.questions):
+        entry["sandbox"] = pool.code.open()
+    entry = directory.begin_session(entry)
+    progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
     try:
-        with watch("generation"), Progress(total, before, quiet=quiet) as progress:
-            await run_all(session, progress)
+        with watch("generation"), progress:
+            await run_all(drawing, progress)
         with watch("classes"):
             run = read_run(directory.path)
-            classes = await asyncio.to_thread(group_answers, run.records, run.questions, run.classes, session.pool)
+            classes = await asyncio.to_thread(form_classes, run.records, run.questions, run.classes, pool)
             directory.write_classes(classes)
     finally:
-        session.pool.close()
-        sitting |= {"ended": now(), "samples_after": progress.done, "failed": progress.errors}
-        sitting["seconds"] = dict(watch.seconds)
+        pool.close()
+        end_session(entry, progress.done, progress.errors, watch.seconds)
         directory.write_manifest()
+    return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
+
+
+def _asks_programs(questions: Mapping[QuestionKey, Question]) -> bool:
+    """Whether any answer is a program, which only a sandbox may run."""
+    return any(question.grader == "code" for question in questions.values())
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)

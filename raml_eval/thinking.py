@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from raml_eval.errors import ConfigError
 from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.types import (
-    Budget,
     Completion,
     Finish,
     SampleKey,
@@ -26,7 +25,7 @@ from raml_eval.types import (
 
 
 @dataclass(frozen=True, slots=True)
-class ThinkingBudget:
+class ThinkingPolicy:
     """The policy of one run: what ends thinking, what is written at a forced end, and the allowances in tokens.
 
     closer is the end delimiter's text and closer_ids its ids; closing_ids is what a forced end writes, delimiter included.
@@ -46,14 +45,14 @@ class ThinkingBudget:
     def slack(self) -> int:
         """Tokens drawn past a limit so that a delimiter which starts right at the limit is seen whole.
 
-        A delimiter of several tokens may be written in an unusual way, at worst one token a byte.
+        A delimiter of several tokens may be written in an unusual way, at worst with one token per byte.
         """
         return 1 if len(self.closer_ids) == 1 else len(self.closer.encode())
 
     def thinking_limit(self, budget: int | str, n_prompt: int) -> int:
         """Thinking tokens that a budget allows after a prompt of n_prompt tokens.
 
-        "unlimited" is what the context leaves beside prompt, closing and answer. Raises ConfigError where prompt, budget,
+        "unlimited" is what the context leaves beside prompt, closing and answer. Raises ConfigError if prompt, budget,
         closing and answer do not fit into the context: a budget is never silently lowered.
         """
         total = self.max_total_tokens
@@ -92,7 +91,7 @@ class ThinkingBudget:
         return min(self.answer_tokens, self.max_total_tokens - n_thinking)
 
     def check_answer_only(self, n_prompt: int) -> None:
-        """Raises ConfigError where a prompt without thinking and its answer do not fit into the context."""
+        """Raises ConfigError if a prompt without thinking and its answer do not fit into the context."""
         needed = n_prompt + self.answer_limit(0)
         if needed > self.context:
             raise ConfigError(
@@ -113,12 +112,12 @@ async def generate_thinking(
     prompt_ids: TokenIds,
     key: SampleKey,
     limit: int,
-    policy: ThinkingBudget,
+    policy: ThinkingPolicy,
     params: SamplingParams,
 ) -> Trajectory:
     """The thinking of one sample, drawn once, up to limit tokens.
 
-    limit + slack tokens may be drawn, so that an end right after the last allowed token is seen; what is over is discarded.
+    limit + slack tokens may be drawn, so that an end right after the last allowed token is seen; the excess is discarded.
     A limit of 0 draws nothing. The seed is params.seed: it must not depend on the limit, or sweeps would not pair.
     """
     if limit == 0:
@@ -142,7 +141,7 @@ async def generate_thinking(
     return Trajectory(key, limit, ids, end, end_ids, text, params.seed)
 
 
-def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingBudget) -> tuple[int, ThinkingEnd]:
+def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy) -> tuple[int, ThinkingEnd]:
     """How many thinking tokens stand before the end, and what ended them."""
     ids = completion.token_ids
     if completion.finish is Finish.LENGTH:
@@ -162,12 +161,12 @@ def serves(trajectory: Trajectory, limit: int) -> bool:
     return trajectory.end is not ThinkingEnd.LENGTH or (trajectory.limit or 0) >= limit
 
 
-def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingBudget) -> Thinking:
+def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> Thinking:
     """The trajectory as a budget of limit tokens sees it.
 
-    It keeps its own end if and only if at most limit thinking tokens stand before that end; any other is cut and closed
-    by force. A limit of 0 draws nothing and so closes always. Where max_total_tokens is what bound, nothing is left for an
-    answer, and the end is LENGTH.
+    It keeps its own end if and only if at most limit thinking tokens stand before that end; otherwise it is cut and closed
+    by force. A limit of 0 draws nothing, so it is always closed by force. If max_total_tokens is what bound, nothing is left
+    for an answer, and the end is LENGTH.
     """
     if not serves(trajectory, limit):
         raise ValueError(f"{trajectory.id} is open after {trajectory.limit} tokens and cannot be read at {limit}")
@@ -180,15 +179,15 @@ def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingBudget) -> 
     return Thinking(kept, ThinkingEnd.FORCED, close_thinking(policy))
 
 
-def close_thinking(policy: ThinkingBudget) -> TokenIds:
+def close_thinking(policy: ThinkingPolicy) -> TokenIds:
     """The ids that a forced end writes: the closing text, if any, and the end delimiter."""
     return policy.closing_ids
 
 
 async def generate_answer(
-    backend: Backend, prompt_ids: TokenIds, thinking: Thinking, policy: ThinkingBudget, params: SamplingParams
+    backend: Backend, prompt_ids: TokenIds, thinking: Thinking, policy: ThinkingPolicy, params: SamplingParams
 ) -> Completion | None:
-    """The answer that follows a closed thinking, or None where there can be none: it never closed, or no token is left."""
+    """The answer that follows a closed thinking; None if the thinking never closed or no token is left for an answer."""
     if thinking.end in (ThinkingEnd.EOS, ThinkingEnd.LENGTH):
         return None
     allowance = policy.answer_limit(len(thinking.token_ids))
@@ -212,9 +211,3 @@ def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str]) -
     start = len(text) - len(text.lstrip())
     cuts = [at for word in stop if word and (at := text.find(word, start + 1)) >= 0]
     return text[: min(cuts)] if cuts else text
-
-
-def sort_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
-    """Budgets without repeats in the order of tables: off, numbers ascending, unlimited."""
-    rank = {"off": -1.0, "unlimited": float("inf")}
-    return tuple(sorted(set(budgets), key=lambda b: rank[b] if isinstance(b, str) else float(b)))

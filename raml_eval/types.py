@@ -1,13 +1,15 @@
-"""The nouns that every layer shares: frozen, without behaviour that needs a library."""
+"""The nouns that every layer shares: questions, samples, tasks, engines and whole runs. Frozen, and without libraries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 TokenIds = tuple[int, ...]
+QuestionKey = tuple[str, str]  # task, question id
 Message = Mapping[str, str]  # {"role": ..., "content": ...}
 
 Budget = int | Literal["unlimited", "off"]  # thinking tokens; "off" is the template's no-thinking mode
@@ -29,7 +31,7 @@ class ThinkingEnd(StrEnum):
     """How the thinking of a sample ended."""
 
     NATURAL = "natural"  # the model wrote the end delimiter within the budget
-    FORCED = "forced"  # the budget bound: cut, and the delimiter written by the harness
+    FORCED = "forced"  # the budget bound: the harness cut the thinking and wrote the delimiter
     EOS = "eos"  # the model ended its turn inside the thinking
     LENGTH = "length"  # the cap on all tokens, or the drawn length, ran out inside the thinking
     OFF = "off"  # no thinking was asked for
@@ -79,7 +81,7 @@ class Question:
     id is the row's index and six hex digits of the SHA-256 of the row, so that changed data never matches old samples.
     cluster names what questions share (a story, a puzzle); stratum is the category that --limit spreads over.
     stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order, or the
-    labels that an answer is one of. tests is what a grader runs where the target alone does not say it (JSON text).
+    labels that an answer is one of. tests is what a grader runs if the target alone is not enough (JSON text).
     """
 
     task: str
@@ -101,6 +103,14 @@ class Question:
         return self.tests or self.target
 
 
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompt ids of one question, with thinking opened and with thinking off; None if no budget needs it."""
+
+    thinking: TokenIds | None
+    off: TokenIds | None
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class SampleKey:
     """One of the n draws for one question."""
@@ -111,6 +121,9 @@ class SampleKey:
 
     def __str__(self) -> str:
         return f"{self.task}/{self.question_id}/{self.index}"
+
+
+SampleId = tuple[SampleKey, Budget]  # one sample at one budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,7 @@ class Trajectory:
     end_ids: TokenIds
     text: str
     seed: int | None
-    redrawn: bool = False  # drawn anew after an interruption, on an engine whose seeds do not reproduce
+    redrawn: bool = False  # drawn again after an interruption, on an engine whose seeds do not reproduce
 
     @property
     def id(self) -> str:
@@ -147,9 +160,9 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, what decided.
+    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, and what decided.
 
-    score is the share that is right where a kind knows parts (cells of a grid), None elsewhere.
+    score is the share of parts that is right if the grader knows parts (cells of a grid), else None.
     """
 
     status: Status
@@ -165,9 +178,9 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What another harness's log says of a sample beside its text; None for what it does not say.
+    """What another harness's log says about a sample beside its text; None for what it does not say.
 
-    verdict is that harness's own, by metric. of_question: its numbers are of all samples of the question together.
+    verdict is that harness's own, by metric. If of_question, its numbers are those of all the question's samples together.
     n_tokens counts thinking and answer, as that log counts.
     """
 
@@ -179,14 +192,14 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class SampleRecord:
-    """One sample at one budget, as it stands in samples.jsonl (docs/run-directory.md).
+    """One sample at one budget, as samples.jsonl holds it (docs/run-directory.md).
 
-    An imported sample has no token ids, and None for each count, and for the seed, that its log does not give.
+    An imported sample has no token ids, and None for each count and seed that its log does not give.
     """
 
     key: SampleKey
     budget: Budget
-    trajectory: str | None  # Trajectory.id; None where thinking is off
+    trajectory: str | None  # Trajectory.id; None if thinking is off
     thinking_end: ThinkingEnd
     n_thinking_tokens: int | None
     answer: str
@@ -196,6 +209,7 @@ class SampleRecord:
     grade: Grade
     seed: int | None  # of the answer's draw
     leak: bool = False  # the answer writes an end delimiter again: thinking went on after the close
+    session: int = 0  # which of the run's sessions drew it, by its place in the manifest
     imported: Imported | None = None
 
     @property
@@ -212,8 +226,8 @@ class QuestionCounts:
     """What n samples of one question at one budget add up to; all that a metric may see.
 
     classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number a sample, None where it is not known. So
-    does scores, where any of the samples has a Grade.score; a sample without one has 0 there.
+    timeout samples are in no class. thinking_tokens and answer_tokens hold one number per sample, None if it is not known.
+    scores is empty if no sample has a Grade.score; otherwise it holds one number per sample, 0 for a sample without a score.
     """
 
     task: str
@@ -232,9 +246,107 @@ class QuestionCounts:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with the ends of its interval; ends are NaN where no interval can be given. method says which one."""
+    """A value with the ends of its interval; ends are NaN if no interval can be given. method says which one."""
 
     value: float
     low: float
     high: float
     method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDescription:
+    """What the catalogue knows about a task without loading its data; the manifest of every run holds it.
+
+    chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that
+    list the task. dataset, config, split and revision name the data on its hub; digest is the SHA-256 of the task's YAML
+    with everything it includes.
+    """
+
+    name: str
+    domain: Domain
+    grader: GraderKind
+    answer_format: str
+    source: str
+    licence: str
+    dataset: str
+    config: str | None
+    split: str
+    revision: str
+    version: str
+    digest: str
+    chance: float | None = None
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTask:
+    """A task with its questions. content_hash is the SHA-256 over the rows; commit is the hub's, None when offline."""
+
+    description: TaskDescription
+    questions: tuple[Question, ...]
+    content_hash: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendDescription:
+    """What the manifest stores about an engine. context is its longest sequence in tokens.
+
+    reproducible says whether a seeded draw comes out the same whatever else is in the batch.
+    """
+
+    name: str
+    version: str
+    device: str
+    dtype: str
+    context: int
+    reproducible: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge model said about one candidate answer to one question. It is asked once, however many samples gave it.
+
+    verdict is equivalent, different, unclear, or unavailable (the reply could not be read). reason is the model's own; for an
+    unavailable judgement it holds the end of the reply.
+    """
+
+    task: str
+    question_id: str
+    candidate: str
+    model: str
+    prompt_version: str
+    verdict: str
+    reason: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run directory read back. records are the finished samples; planned samples that are missing have no record.
+
+    questions holds every planned question by (task, question id), in the order of the plan.
+    classes holds the answer classes: (task, question id) -> extracted answer -> class number.
+    """
+
+    directory: Path
+    name: str
+    model: str
+    manifest: Mapping[str, Any]
+    tasks: Mapping[str, TaskDescription]
+    questions: Mapping[QuestionKey, Question]
+    budgets: tuple[Budget, ...]
+    n_samples: int
+    records: tuple[SampleRecord, ...]
+    trajectories: Mapping[str, Trajectory]
+    classes: Mapping[QuestionKey, Mapping[str, int]]
+    n_errors: int = 0  # samples that failed and are owed
+    grader_versions: tuple[str, ...] = ()  # whose verdicts the records hold; several: regrade to compare them
+    judgements: tuple[Judgement, ...] = ()  # second opinions, which do not change the records' verdicts
+
+    @property
+    def imported(self) -> Mapping[str, Any] | None:
+        """Which harness's log the run was imported from (docs/importing.md); None for a run that was drawn here."""
+        return self.manifest.get("imported")

@@ -1,4 +1,4 @@
-"""Real engines on the pocket checkpoint, opened once for many sittings."""
+"""Real engines on the pocket checkpoint, opened once for many sessions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pytest
 
 from raml_eval.backends import open_backend
 from raml_eval.config import build_config, load_preset, merge
-from raml_eval.descriptions import StoredRun
 from raml_eval.protocols import Backend
-from raml_eval.session import run_sitting
-from raml_eval.store import read_run
-from raml_eval.types import Completion, SampleRecord, SamplingParams
+from raml_eval.session import run_session
+from raml_eval.types import Completion, SampleRecord, SamplingParams, StoredRun
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE_ARGS: Mapping[str, Mapping[str, Any]] = {
@@ -31,7 +29,7 @@ ENGINES = [
 
 
 class Kept:
-    """An open engine that a sitting cannot close."""
+    """An open engine that a session cannot close."""
 
     def __init__(self, engine: Backend) -> None:
         self.engine = engine
@@ -49,14 +47,13 @@ async def open_pocket(engine: str) -> Backend:
 
 
 async def sit(engine: Backend, out: Path, **settings: Any) -> StoredRun:
-    """One sitting of the pocket preset on an engine that stays open."""
+    """One session of the pocket preset on an engine that stays open."""
 
     async def opener(*_: Any, **__: Any) -> Backend:
         return Kept(engine)
 
     base = {"backend": engine.description.name, "backend_args": {}, "out": out, "max_total_tokens": None}
-    await run_sitting(build_config([merge([load_preset("pocket"), base, settings])]), quiet=True, opener=opener)
-    return read_run(out)
+    return await run_session(build_config([merge([load_preset("pocket"), base, settings])]), quiet=True, opener=opener)
 
 
 def drawn(record: SampleRecord) -> tuple[Any, ...]:

@@ -6,8 +6,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from raml_eval.descriptions import StoredRun, TaskDescription
-from raml_eval.types import Budget, Domain, Finish, Grade, Question, SampleKey, SampleRecord, Status, ThinkingEnd, Trajectory
+from raml_eval.types import (
+    Budget,
+    Domain,
+    Finish,
+    Grade,
+    Question,
+    SampleKey,
+    SampleRecord,
+    Status,
+    StoredRun,
+    TaskDescription,
+    ThinkingEnd,
+    Trajectory,
+)
 
 Outcome = Callable[[str, int, int, Budget], Status]  # task, question's row, sample index, budget
 

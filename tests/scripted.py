@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.fake import FakeBackend, Script
-from raml_eval.descriptions import StoredRun
 from raml_eval.grading.pool import GradingPool
-from raml_eval.inputs import Prompts
+from raml_eval.plan import Plan
 from raml_eval.progress import Progress
-from raml_eval.runner import Session, run_all
+from raml_eval.runner import Drawing, run_all
 from raml_eval.store import RunDirectory, read_run
-from raml_eval.thinking import ThinkingBudget
-from raml_eval.types import Budget, Question, SamplingParams
+from raml_eval.thinking import ThinkingPolicy
+from raml_eval.types import Budget, Prompts, Question, SamplingParams, StoredRun
 from tests.test_store import manifest
 
 EOS, CLOSE, OPEN, OFF = 1, 2, 3, 4
@@ -65,7 +64,7 @@ def run_scripted(
     latency_s: float = 0.0,
     concurrency: int = 4,
 ) -> StoredRun:
-    """The stored run after one sitting."""
+    """The stored run after one session."""
     asked = {(q.task, q.id): q for q in questions(n_questions)}
     settings = {"answer_tokens": 20, "max_total_tokens": None, "context": 200, **(policy or {})}
     base = manifest()
@@ -78,13 +77,12 @@ def run_scripted(
         try:
             directory.open({**base, "plan": plan, "tasks": tasks})
             directory.add_questions(asked.values())
-            session = Session(
+            drawing = Drawing(
                 questions=asked,
                 prompts={key: Prompts((100 + i, OPEN), (100 + i, OFF)) for i, key in enumerate(asked)},
-                budgets=tuple(directory.manifest["plan"]["budgets"]),
-                n_samples=directory.manifest["plan"]["samples"],
+                plan=Plan.read(directory.manifest["plan"]),
                 seed=0,
-                policy=ThinkingBudget("</t>", (CLOSE,), (CLOSE,), (EOS,), **settings),
+                policy=ThinkingPolicy("</t>", (CLOSE,), (CLOSE,), (EOS,), **settings),
                 sampling=SamplingParams(1.0, 1.0, 0, 0.0, 1.0, 1, 0, (EOS,)),
                 tokenizer=Letters(),
                 backend=FakeBackend(script, context=200, reproducible=reproducible, latency_s=latency_s),
@@ -93,7 +91,7 @@ def run_scripted(
                 concurrency=concurrency,
             )
             with Progress(1, quiet=True) as progress:
-                await run_all(session, progress)
+                await run_all(drawing, progress)
         finally:
             pool.close()
             directory.close()

@@ -40,14 +40,14 @@ def store_run(
     version: str | None = "0",
     timeout_s: float = 10.0,
 ) -> Path:
-    """A run directory of the samples; one sitting with the grader of that version stored them."""
+    """A run directory of the samples; one session with the grader of that version stored them."""
     drawn = list(samples)
     base = manifest()
     tasks = list(dict.fromkeys(question.task for question in questions))
     budgets = list(dict.fromkeys(sample.budget for sample in drawn))
     directory = RunDirectory(path)
     before = len(_stored(path))
-    sitting = {"samples_before": before, **({"grader_version": version} if version else {})}
+    session = {"samples_before": before, **({"grader_version": version} if version else {})}
     numbered = _numbered(drawn, questions)
     directory.open(
         {
@@ -59,7 +59,7 @@ def store_run(
                 task: {**base["tasks"]["sums"], "name": task, "questions": [q.id for q in questions if q.task == task]}
                 for task in tasks
             },
-            "sessions": [sitting],
+            "sessions": [session],
         }
     )
     directory.add_questions(questions)

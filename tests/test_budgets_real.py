@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import StoredRun
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.prompts import load_tokenizer
 from raml_eval.protocols import Backend
-from raml_eval.types import ThinkingEnd
+from raml_eval.types import StoredRun, ThinkingEnd
 from tests.engines import ENGINES, ROOT, drawn, open_pocket, sit
 
 CLOSER = 260
@@ -90,6 +90,6 @@ def test_a_sweep_equals_separate_runs_token_for_token(name: str, tmp_path: Path)
 def test_the_pocket_checkpoint_is_small_and_takes_any_text() -> None:
     folder = ROOT / "raml_eval" / "pocket"
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 2_000_000
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(find_checkpoint(folder))
     text = "∫ é 漢字 🙂 \x00 \\frac{1}{2}" + "x" * 5000
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False), skip_special_tokens=False) == text

@@ -97,7 +97,7 @@ def test_two_imported_runs_are_compared_on_shared_questions(two_runs: tuple[Path
 
 def test_an_imported_run_is_never_drawn_on(two_runs: tuple[Path, Path]) -> None:
     before = {path.name: path.read_bytes() for path in two_runs[0].iterdir() if path.name != "lock"}
-    fails(cli(*FAKE, "--out", two_runs[0]), "was imported from lm-eval and cannot be drawn on", "Choose another --out")
+    fails(cli(*FAKE, "--out", two_runs[0]), "was imported from lm-eval", "cannot be resumed", "Choose another --out")
     assert {path.name: path.read_bytes() for path in two_runs[0].iterdir() if path.name != "lock"} == before
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import LoadedTask
 from raml_eval.grading.code.program import parse
 from raml_eval.grading.pool import GradingPool
-from raml_eval.types import Question, Status
+from raml_eval.types import LoadedTask, Question, Status
 from tests.hub import load_in_new_process
 from tests.sandboxes import needs_sandbox
 from tests.test_tasks_catalogue import CODE_TASKS

@@ -160,7 +160,7 @@ def test_a_real_log_becomes_a_run_that_everything_reads(tmp_path: Path) -> None:
 def test_the_manifest_says_where_the_run_came_from(tmp_path: Path) -> None:
     source = open_source("lm-eval", FIXTURES / "lm_eval" / "demo__reasoner")
     manifest = load_run(import_run(source, tmp_path / "run", ImportSettings(grader="math", samples=1), quiet=True)).manifest
-    assert manifest["schema_version"] == 1
+    assert manifest["schema_version"] == 2
     assert manifest["engine"] == {"name": "imported", "version": "lm-eval 0.4.13"}
     assert manifest["config"]["sampling"] == {
         "temperature": 0.6, "top_p": 0.95, "top_k": None, "min_p": None, "repetition_penalty": None,
@@ -171,8 +171,8 @@ def test_the_manifest_says_where_the_run_came_from(tmp_path: Path) -> None:
     assert [entry["name"][:7] for entry in files] == ["samples", "samples", "results"]
     assert all(len(entry["sha256"]) == 64 for entry in files)
     assert str(FIXTURES) not in json.dumps(manifest)
-    sitting = manifest["sessions"][0]
-    assert (sitting["samples_before"], sitting["samples_after"], sitting["failed"]) == (0, 8, 0)
+    session = manifest["sessions"][0]
+    assert (session["samples_before"], session["samples_after"], session["failed"]) == (0, 8, 0)
 
 
 def test_a_mapped_task_has_our_name_chance_and_domain(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_request_that_fails_is_owed_and_the_others_are_kept(stored: Path, chat
     assert len(judgements(stored)) == 3
 
 
-def test_an_endpoint_that_only_fails_ends_the_sitting(tmp_path: Path, chat: Chat) -> None:
+def test_an_endpoint_that_only_fails_ends_the_judging(tmp_path: Path, chat: Chat) -> None:
     many = [Drawn(rf"\boxed{{{i}}}", Grade(Status.INCORRECT, str(i))) for i in range(2 * MAX_FAILURES_IN_A_ROW)]
     path = store_run(tmp_path / "run", [ask(0, "x")], many)
     chat.answer = lambda asked, number: Reply(status=400)
@@ -218,7 +218,7 @@ def test_a_torn_line_is_asked_again_and_a_spoilt_one_is_an_error(stored: Path, c
         read_run(stored)
 
 
-def test_a_killed_sitting_goes_on_where_it_was(tmp_path: Path, chat: Chat) -> None:
+def test_a_killed_judging_goes_on_where_it_was(tmp_path: Path, chat: Chat) -> None:
     many = [Drawn(rf"\boxed{{{i}}}", Grade(Status.INCORRECT, str(i))) for i in range(12)]
     path = store_run(tmp_path / "run", [ask(0, "x")], many)
     chat.answer = lambda asked, number: Reply(NO, before_s=0.0 if number <= 5 else 30.0)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, ModelError
-from raml_eval.formats import FORMATS, ReasoningFormat
-from raml_eval.prompts import Prompts, chat_template_digest, closing_ids, load_tokenizer, render_prompt
+from raml_eval.prompts import chat_template_digest, closing_ids, load_tokenizer, render_prompt
+from raml_eval.thinking_formats import FORMATS, ThinkingFormat
 from tests.families import (
     CHATML,
     DEEPSEEK,
@@ -79,7 +80,7 @@ def test_begin_of_text_is_written_once() -> None:
 def test_an_opener_never_changes_the_tokens_before_it() -> None:
     tokenizer = build_merging_tokenizer(None)
     assert tokenizer.encode("a.</think>\n") == [64, 257, 262, 258]
-    odd = ReasoningFormat("odd", "</think>\n", "<end>")  # '.' and '</' would merge over the boundary
+    odd = ThinkingFormat("odd", "</think>\n", "<end>")  # '.' and '</' would merge over the boundary
     assert render_prompt(tokenizer, odd, [{"role": "user", "content": "a."}], True) == (64, 13, 256, 262, 258)
 
 
@@ -100,7 +101,7 @@ def test_golden_ids_of_the_pocket_checkpoint(thinking: bool, tail: tuple[int, ..
     folder = Path(str(resources.files("raml_eval") / "pocket"))
     if not (folder / "tokenizer.json").is_file():
         pytest.skip("the pocket checkpoint is not in this checkout")
-    assert render_prompt(load_tokenizer(folder), FORMATS["qwen3"], USER, thinking) == (*TURN, *START, *tail)
+    assert render_prompt(load_tokenizer(find_checkpoint(folder)), FORMATS["qwen3"], USER, thinking) == (*TURN, *START, *tail)
 
 
 @pytest.mark.parametrize("template", ["qwen3", "qwen3_opens", "opens", "opens_without_newline", "plain", "deepseek_opens"])
@@ -145,7 +146,7 @@ def test_a_mode_that_cannot_be_had_is_refused(template: str | None, name: str, t
 )
 def test_system_messages(name: str, messages: list[dict[str, str]], system_prompt: str | None, content: str) -> None:
     tokenizer = build_tokenizer("plain")
-    ids = Prompts(tokenizer, FORMATS[name], system_prompt).render(messages, thinking=False)
+    ids = render_prompt(tokenizer, FORMATS[name], messages, False, system_prompt)
     assert tokenizer.decode(ids).startswith(f"<|im_start|>system\n{content}<|im_end|>\n<|im_start|>user\nHi<|im_end|>")
     assert messages[-1] == USER[0]
 

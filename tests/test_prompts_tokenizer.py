@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ModelError
-from raml_eval.prompts import end_of_text_ids, load_tokenizer, locate_model
+from raml_eval.prompts import end_of_text_ids, load_tokenizer
 from tests.families import build_tokenizer
 
 PLACEHOLDER = Path(__file__).resolve().parents[2] / "shared" / "hub_models" / "raml-eval" / "tiny-placeholder"
@@ -38,25 +39,25 @@ def save_model(folder: Path, **configs: dict[str, object]) -> Path:
 )
 def test_end_of_text_ids_are_the_union(tmp_path: Path, configs: dict[str, dict[str, object]], ids: tuple[int, ...]) -> None:
     folder = save_model(tmp_path, **configs)
-    assert end_of_text_ids(load_tokenizer(folder), folder) == ids
+    assert end_of_text_ids(load_tokenizer(find_checkpoint(folder)), find_checkpoint(folder)) == ids
 
 
 def test_a_model_that_never_ends_its_text_is_refused(tmp_path: Path) -> None:
     tokenizer = build_tokenizer("plain")
     tokenizer.eos_token = None
     with pytest.raises(ModelError, match="names no end-of-text token"):
-        end_of_text_ids(tokenizer, tmp_path)
+        end_of_text_ids(tokenizer, find_checkpoint(tmp_path))
 
 
 @pytest.mark.parametrize("content", ["{", "[1]"])
 def test_a_broken_config_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "generation_config.json").write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match=r"generation_config\.json"):
-        end_of_text_ids(build_tokenizer("plain"), tmp_path)
+        end_of_text_ids(build_tokenizer("plain"), find_checkpoint(tmp_path))
 
 
 def test_a_loaded_tokenizer_keeps_its_template(tmp_path: Path) -> None:
-    tokenizer = load_tokenizer(str(save_model(tmp_path)))
+    tokenizer = load_tokenizer(find_checkpoint(str(save_model(tmp_path))))
     assert tokenizer.chat_template == build_tokenizer("qwen3").chat_template
     assert tokenizer.encode("a</think>", add_special_tokens=False) == [64, 260]
 
@@ -73,20 +74,20 @@ def test_a_loaded_tokenizer_keeps_its_template(tmp_path: Path) -> None:
 )
 def test_a_path_that_is_no_model_folder(model: str | Path, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        load_tokenizer(model)
+        load_tokenizer(find_checkpoint(model))
 
 
 def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}', encoding="utf-8")
     with pytest.raises(ModelError, match="has no usable tokenizer"):
-        load_tokenizer(tmp_path)
+        load_tokenizer(find_checkpoint(tmp_path))
 
 
 def test_the_made_up_model_has_no_tokenizer() -> None:
     if not PLACEHOLDER.is_dir():
         pytest.skip("../shared is not here")
     with pytest.raises(ModelError, match="has no usable tokenizer"):
-        load_tokenizer(PLACEHOLDER)
+        load_tokenizer(find_checkpoint(PLACEHOLDER))
 
 
 def run_without_hub(home: Path, code: str) -> subprocess.CompletedProcess[str]:
@@ -97,7 +98,7 @@ def run_without_hub(home: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_hub_out_of_reach_is_told_at_once(tmp_path: Path) -> None:
     started = time.monotonic()
-    done = run_without_hub(tmp_path, "from raml_eval.prompts import load_tokenizer; load_tokenizer('owner/name')")
+    done = run_without_hub(tmp_path, "from raml_eval.checkpoint import find_checkpoint; find_checkpoint('owner/name').folder")
     assert done.stderr.strip().splitlines()[-1].startswith("raml_eval.errors.ModelError: model owner/name is no folder")
     assert "the hub cannot be reached and no copy is cached" in done.stderr
     assert time.monotonic() - started < 20  # asking once takes 1 s with the imports; retrying took 46
@@ -110,12 +111,12 @@ def test_a_cached_model_needs_no_hub(tmp_path: Path) -> None:
     save_model(cached / "snapshots" / COMMIT, config={"model_type": "qwen3", "eos_token_id": 256})
     done = run_without_hub(
         tmp_path,
-        "from raml_eval.prompts import *; t = load_tokenizer('owner/name');"
-        "print(end_of_text_ids(t, 'owner/name'), locate_model('owner/name').name)",
+        "from raml_eval.prompts import *; from raml_eval.checkpoint import find_checkpoint;"
+        "c = find_checkpoint('owner/name'); print(end_of_text_ids(load_tokenizer(c), c), c.folder.name)",
     )
     assert done.stdout.strip() == f"(256, 258) {COMMIT}", done.stderr
 
 
 def test_a_folder_is_its_own_place(tmp_path: Path) -> None:
-    assert locate_model(tmp_path) == tmp_path.resolve()
-    assert locate_model(str(tmp_path)) == tmp_path.resolve()
+    assert find_checkpoint(tmp_path).folder == tmp_path.resolve()
+    assert find_checkpoint(str(tmp_path)).folder == tmp_path.resolve()

@@ -265,7 +265,7 @@ def test_resume_after_regrade_and_regrade_after_resume(tmp_path: Path, monkeypat
     first = read_run(path)
     assert first.grader_versions == (GRADER_VERSION,)
 
-    monkeypatch.setattr("raml_eval.session.GRADER_VERSION", "99")  # the resumed sitting has another grader
+    monkeypatch.setattr("raml_eval.session.GRADER_VERSION", "99")  # the resumed session has another grader
     assert cli(*FAKE, "--samples", "3", "--out", path).returncode == 0
     mixed = read_run(path)
     assert mixed.grader_versions == (GRADER_VERSION, "99")
@@ -313,7 +313,7 @@ def test_a_verified_layer_covers_what_was_drawn_anew_and_drops_its_old_change(tm
     done = again(path)
     if not done.changes:
         (layer,) = read_layers(path)
-        assert (layer.changes, layer.n_sittings, layer.verified is not None) == ({}, 2, True)
+        assert (layer.changes, layer.n_sessions, layer.verified is not None) == ({}, 2, True)
     assert read_run(path).grader_versions == (GRADER_VERSION,)
     assert statuses(path) == ["correct"]
 

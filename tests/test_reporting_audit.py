@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.grouping import with_classes
+from raml_eval.answer_classes import with_classes
 from raml_eval.reporting.audit import Audit, audit_run, count_reasons, render_audit
 from raml_eval.reporting.likeness import bare_text, differ_oddly, firm_text, looks_equal, soften, text_pattern
 from raml_eval.store import read_run

@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.intervals import holm, paired_difference
 from raml_eval.reporting.compare import compare_runs, parse_metric, render_comparison
 from raml_eval.tables import Measure
-from raml_eval.types import Budget, Status
+from raml_eval.types import Budget, Status, StoredRun
 from tests.factory import by_row, make_run
 
 BASE = make_run(by_row(lambda row: row % 4), name="base", n_questions=24)

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.imports import describe_agreement, import_notes
 from raml_eval.tables import build_frame
-from raml_eval.types import Finish, Imported, SampleRecord, Status
+from raml_eval.types import Finish, Imported, SampleRecord, Status, StoredRun
 from tests.factory import by_row, make_record, make_run
 
 ABOUT = {"harness": "lm-eval", "version": "0.4.13", "hides_thinking": "", "n_open": 0, "n_sealed": 0, "left_out": {}}

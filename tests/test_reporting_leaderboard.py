@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, InputError, MetricError
 from raml_eval.reporting.board import read_board
 from raml_eval.reporting.entries import file_name, without_paths
 from raml_eval.reporting.leaderboard import add_entry, build_board
+from raml_eval.types import StoredRun
 from tests.factory import by_row, make_run
 
 BOARD = """

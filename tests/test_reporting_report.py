@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.render import (
     WIDTH,
@@ -27,7 +26,7 @@ from raml_eval.reporting.render import (
 )
 from raml_eval.reporting.report import build_report, render_report
 from raml_eval.tables import COLUMNS, build_frame
-from raml_eval.types import Status
+from raml_eval.types import Status, StoredRun
 from tests.factory import by_row, make_run
 
 RUN = make_run(by_row(lambda row: row % 5), chance=0.25, limit=10)

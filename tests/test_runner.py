@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import GenerationError
-from raml_eval.types import Budget, Finish, SampleKey, SampleRecord, SamplingParams, Status, ThinkingEnd
+from raml_eval.types import Budget, Finish, SampleKey, SampleRecord, SamplingParams, Status, StoredRun, ThinkingEnd
 from tests.scripted import CLOSE, EOS, OPEN, run_scripted, solver
 
 ROOT = Path(__file__).resolve().parents[1]

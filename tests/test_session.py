@@ -1,4 +1,4 @@
-"""Sittings on the scripted engine with the real tasks, tokenizer, graders and store."""
+"""Sessions on the scripted engine with the real tasks, tokenizer, graders and store."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_evaluate_returns_the_run_and_its_table(tmp_path: Path) -> None:
     frame = run.table()
     assert {"run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"} <= set(frame.columns)
     assert len(raml_eval.load_run(tmp_path).records) == 2 * 3 * 2 * 2
-    sitting = run.manifest["sessions"][-1]
-    assert sitting["samples_after"] == 24
-    assert {"tokenizer", "data", "engine", "generation", "classes"} == set(sitting["seconds"])
+    session = run.manifest["sessions"][-1]
+    assert session["samples_after"] == 24
+    assert {"tokenizer", "data", "engine", "generation", "classes"} == set(session["seconds"])
 
 
 def test_samples_are_joined_with_their_thinking(tmp_path: Path) -> None:
@@ -45,10 +45,22 @@ def test_samples_are_joined_with_their_thinking(tmp_path: Path) -> None:
 def test_a_second_task_and_budget_complete_the_whole_grid(tmp_path: Path) -> None:
     raml_eval.evaluate(**{**FEW, "tasks": "pocket_chain", "thinking_budget": 16}, out=tmp_path)
     first = (tmp_path / "samples.jsonl").read_bytes()
+    n_first = len(lines(tmp_path, "samples"))
     run = raml_eval.evaluate(**{**FEW, "tasks": "pocket_sort", "thinking_budget": "off", "limit": 5}, out=tmp_path)
     assert (tmp_path / "samples.jsonl").read_bytes().startswith(first)
     assert len({(r.key, r.budget) for r in run.records}) == len(run.records) == 2 * 5 * 2 * 2
     assert [len(task["questions"]) for task in run.manifest["tasks"].values()] == [5, 5]
+    assert [line["session"] for line in lines(tmp_path, "samples")] == [0] * n_first + [1] * (len(run.records) - n_first)
+    assert [session["samples_before"] for session in run.manifest["sessions"]] == [0, n_first]
+
+
+def test_what_evaluate_returns_is_what_stands_on_the_disk(tmp_path: Path) -> None:
+    run = raml_eval.evaluate(**FEW, out=tmp_path)
+    stored = raml_eval.load_run(tmp_path)
+    assert (run.records, run.classes, run.manifest, run.questions) == (
+        stored.records, stored.classes, stored.manifest, stored.questions
+    )  # fmt: skip
+    assert raml_eval.evaluate(**FEW, out=tmp_path).manifest == stored.manifest  # complete: nothing is drawn or written
 
 
 def test_a_sample_line_has_the_documented_fields(tmp_path: Path) -> None:
@@ -62,9 +74,9 @@ def test_a_sample_line_has_the_documented_fields(tmp_path: Path) -> None:
 def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
     import shutil
 
-    from raml_eval.weights import locate
+    from raml_eval.checkpoint import find_checkpoint
 
-    shutil.copytree(locate("pocket"), tmp_path / "model")
+    shutil.copytree(find_checkpoint("pocket").folder, tmp_path / "model")
     raml_eval.evaluate(**{**FEW, "model": str(tmp_path / "model")}, out=tmp_path / "run")
     weights = bytearray((tmp_path / "model" / "model.safetensors").read_bytes())
     weights[-1] ^= 1
@@ -76,7 +88,8 @@ def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"format": "none"}, ModelError, "budget to off"),
+        ({"thinking_format": "none"}, ModelError, "budget to off"),
+        ({"format": "none"}, ConfigError, r"unknown key format; did you mean thinking\.format"),
         ({"out": None}, ConfigError, "out is not given"),
         ({"answer_tokens": 20_000}, ConfigError, "context of 16384"),
     ],

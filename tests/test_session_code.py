@@ -1,4 +1,4 @@
-"""Sittings with programs as answers: the sandbox stands in the manifest, is missed before the engine starts, or is waived."""
+"""Sessions with programs as answers: the sandbox stands in the manifest, is missed before the engine starts, or is waived."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from transformers import AutoTokenizer
 
 from raml_eval.backends.fake import FakeBackend
 from raml_eval.config import build_config
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.report import render_report
 from raml_eval.sandbox import bubblewrap, trial
-from raml_eval.session import run_sitting
-from raml_eval.store import read_run
+from raml_eval.session import run_session
 from raml_eval.tables import load_run
-from raml_eval.types import SamplingParams, Status, TokenIds
+from raml_eval.types import SamplingParams, Status, StoredRun, TokenIds
 from tests.sandboxes import needs_sandbox
 
 YAML = """
@@ -66,7 +64,7 @@ async def open_programmer(_backend: str, path: str, **_: Any) -> FakeBackend:
 
 
 def sit(settings: dict[str, Any]) -> StoredRun:
-    return read_run(asyncio.run(run_sitting(build_config([settings]), quiet=True, opener=open_programmer)))
+    return asyncio.run(run_session(build_config([settings]), quiet=True, opener=open_programmer))
 
 
 @pytest.fixture
@@ -95,7 +93,7 @@ def test_without_a_sandbox_a_run_ends_before_its_engine_starts(settings: dict[st
         raise AssertionError("the engine was started")
 
     with pytest.raises(ConfigError, match=r"runs only in a sandbox.*the command bwrap is not there.*--allow-unsafe-code"):
-        asyncio.run(run_sitting(build_config([settings]), quiet=True, opener=opener))
+        asyncio.run(run_session(build_config([settings]), quiet=True, opener=opener))
     assert not (Path(settings["out"]) / "manifest.json").exists()
 
 
@@ -110,12 +108,12 @@ def test_a_waived_sandbox_stands_in_the_manifest_and_under_the_report(settings: 
 
 
 def test_changed_tests_are_another_task(settings: dict[str, Any]) -> None:
-    from raml_eval.provenance import _questions_digest
+    from raml_eval.manifest import questions_digest
     from raml_eval.tasks.catalogue import load_catalogue
     from raml_eval.tasks.load import load_task
 
     def digest() -> str:
-        return _questions_digest(load_task(load_catalogue(map(Path, settings["task_path"])), "programs"))  # type: ignore[arg-type]
+        return questions_digest(load_task(load_catalogue(map(Path, settings["task_path"])), "programs"))  # type: ignore[arg-type]
 
     before = digest()
     rows = Path(settings["task_path"][0], "rows.jsonl")

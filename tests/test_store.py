@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.errors import CorruptStore, StoreError
-from raml_eval.store import RunDirectory, grow_plan, pack_ids, protocol_digest, read_run, unpack_ids
+from raml_eval.manifest import protocol_digest
+from raml_eval.store import RunDirectory, pack_ids, read_run, unpack_ids
 from raml_eval.store.journal import Journal, cut_torn_line, read_lines
 from raml_eval.types import Finish, Grade, Imported, Question, SampleKey, SampleRecord, Status, ThinkingEnd, Trajectory
 from tests.factory import describe_task
@@ -43,7 +44,7 @@ def record(budget: Any = 8, index: int = 0, answer: str = "2") -> SampleRecord:
 def manifest(**changes: Any) -> dict[str, Any]:
     task = {name: getattr(describe_task("sums", "in_domain"), name) for name in type(describe_task("a", "in_domain")).__slots__}
     built = {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": "test",
         "model": {"name": "tiny"},
         "protocol": {"model": "tiny", "sampling": {"temperature": 1.0}, "tasks": {"sums": {"version": "1"}}},
@@ -176,13 +177,6 @@ def test_another_configuration_is_refused_by_key_and_nothing_is_overwritten(tmp_
         directory.open(other)
     directory.close()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "lock"} == before
-
-
-def test_a_plan_may_grow_and_never_shrinks() -> None:
-    old = {"tasks": ["a"], "budgets": [8], "samples": 4, "limit": 10}
-    new = {"tasks": ["b"], "budgets": [16, 8], "samples": 2, "limit": None}
-    assert grow_plan(old, new) == {"tasks": ["a", "b"], "budgets": [8, 16], "samples": 4, "limit": None}
-    assert grow_plan(old, old) == old
 
 
 def test_the_digest_leaves_the_tasks_out() -> None:

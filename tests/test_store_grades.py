@@ -22,6 +22,7 @@ from raml_eval.store.grades import (
     write_layer,
 )
 from raml_eval.store.history import read_histories, verdict_history
+from raml_eval.store.schema_1 import session_at
 from raml_eval.types import Grade, SampleRecord, Status
 from tests.stored import WRONG, Drawn, ask, make_stored, store_run
 
@@ -32,7 +33,7 @@ RECORDS = tuple(make_stored(i, QUESTION, Drawn(f"answer {i}")) for i in range(4)
 
 def layer(number: int, version: str, changed: Sequence[SampleRecord] = (), grade: Grade = RIGHT, **more: Any) -> Layer:
     changes = {(record.key, record.budget): change_of(record, grade) for record in changed}
-    return Layer(number, version, "2026-01-01T00:00:00+00:00", more.pop("n_graded", 4), changes, failed={}, **more)
+    return Layer(number, version, "2026-01-01T00:00:00+00:00", 4, more.pop("n_sessions", 1), changes, failed={}, **more)
 
 
 def test_a_layer_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -47,8 +48,8 @@ def test_a_layer_reads_back_as_it_was_written(tmp_path: Path) -> None:
 def test_the_last_layer_that_names_a_sample_holds_and_nothing_is_lost(tmp_path: Path) -> None:
     unfinished = Grade(Status.UNFINISHED, None, "", "cut")
     layers = [layer(1, "1", RECORDS[:2]), layer(2, "2", RECORDS[1:3], unfinished), layer(3, "3")]
-    assert [record.grade for record in apply_layers(RECORDS, layers, [])] == [RIGHT, unfinished, unfinished, WRONG]
-    history = verdict_history(1, RECORDS[1], layers, [{"samples_before": 0, "grader_version": "0"}])
+    assert [record.grade for record in apply_layers(RECORDS, layers)] == [RIGHT, unfinished, unfinished, WRONG]
+    history = verdict_history(RECORDS[1], layers, [{"grader_version": "0"}])
     assert [(verdict.grader_version, verdict.grade) for verdict in history] == [
         ("0", WRONG), ("1", RIGHT), ("2", unfinished), ("3", unfinished)
     ]  # fmt: skip
@@ -63,38 +64,37 @@ def test_layers_beyond_9999_are_found_in_order(tmp_path: Path) -> None:
 def test_an_answer_drawn_anew_is_not_given_the_verdict_of_the_old_one() -> None:
     redrawn = replace(RECORDS[0], answer="another answer")
     layers = [layer(1, "1", RECORDS)]
-    assert apply_layers([redrawn], layers, [])[0].grade == WRONG
-    sittings = [{"samples_before": 0, "grader_version": "0"}]
-    assert grader_versions([redrawn, *RECORDS[1:]], layers, sittings) == ("0", "1")
+    assert apply_layers([redrawn], layers)[0].grade == WRONG
+    assert grader_versions([redrawn, *RECORDS[1:]], layers, [{"grader_version": "0"}]) == ("0", "1")
 
 
 @pytest.mark.parametrize(
-    ("layers", "sittings", "versions"),
+    ("layers", "sessions", "versions"),
     [
         ([], [], ()),
         ([], [(0, "1")], ("1",)),
         ([], [(0, "1"), (2, "2")], ("1", "2")),
-        ([], [(0, "1"), (4, "2")], ("1",)),  # the second sitting stored nothing
+        ([], [(0, "1"), (4, "2")], ("1",)),  # the second session stored nothing
         ([], [(0, "1"), (0, "2")], ("2",)),  # killed before its first sample
         ([layer(1, "3")], [(0, "1")], ("3",)),
         ([layer(1, "3"), layer(2, "4", tasks=("other",))], [(0, "1")], ("3",)),
-        ([layer(1, "3", n_graded=2)], [(0, "1"), (2, "2")], ("2", "3")),  # resumed after the regrading
-        ([layer(1, "3", n_graded=2)], [(0, "1")], ("1", "3")),
+        ([layer(1, "3")], [(0, "1"), (2, "2")], ("2", "3")),  # resumed after the regrading
         ([replace(layer(1, "3"), failed={(RECORDS[1].key, 8): "died"})], [(0, "1")], ("1", "3")),
-        ([layer(1, "3", n_graded=2), layer(2, "4")], [(0, "1")], ("4",)),
+        ([layer(1, "3"), layer(2, "4", n_sessions=2)], [(0, "1"), (2, "2")], ("4",)),
         ([layer(1, "3", tasks=("other",))], [(0, "1")], ("1",)),
     ],
 )
-def test_whose_verdicts_stand(layers: list[Layer], sittings: list[tuple[int, str]], versions: tuple[str, ...]) -> None:
-    sat = [{"samples_before": before, "grader_version": version} for before, version in sittings]
-    assert grader_versions(RECORDS, layers, sat) == versions
+def test_whose_verdicts_stand(layers: list[Layer], sessions: list[tuple[int, str]], versions: tuple[str, ...]) -> None:
+    entries = [{"samples_before": before, "grader_version": version} for before, version in sessions]
+    drawn = [replace(record, session=session_at(place, entries)) for place, record in enumerate(RECORDS)]
+    assert grader_versions(drawn, layers, entries) == versions
 
 
 def test_a_run_reads_with_its_layers(tmp_path: Path) -> None:
     path = store_run(tmp_path / "run", [QUESTION], [Drawn("answer 0"), Drawn("answer 1")])
     stored = read_run(path)
     assert (stored.grader_versions, [r.grade for r in stored.records]) == (("0",), [WRONG, WRONG])
-    write_layer(path, layer(1, "1", stored.records[:1], n_graded=2))
+    write_layer(path, layer(1, "1", stored.records[:1]))
     for drawn in (True, False):
         run = read_run(path, drawn=drawn)
         assert (run.grader_versions, [r.grade for r in run.records]) == (("1",), [RIGHT, WRONG])
@@ -139,37 +139,26 @@ def test_a_full_disk_leaves_no_layer(tmp_path: Path) -> None:
 def test_any_text_of_a_model_is_kept(tmp_path: Path) -> None:
     hostile = Grade(Status.INCORRECT, "\ud800 \x1b[2J\u2028", "boxed", 'quo"te\n')
     write_layer(tmp_path, layer(1, "1", RECORDS[:1], hostile))
-    assert apply_layers(RECORDS[:1], read_layers(tmp_path), [])[0].grade == hostile
+    assert apply_layers(RECORDS[:1], read_layers(tmp_path))[0].grade == hostile
     assert all(json.loads(line) for line in (tmp_path / "grades-0001.jsonl").read_text().splitlines())
 
 
-@pytest.mark.parametrize("n_sittings", [1, None])
-def test_the_same_answer_drawn_anew_keeps_the_verdict_of_its_newer_grader(tmp_path: Path, n_sittings: int | None) -> None:
+def test_the_same_answer_drawn_anew_keeps_the_verdict_of_its_newer_grader(tmp_path: Path) -> None:
     """The line of a sample is deleted by hand, as the error about a corrupt one advises, and a newer grader resumes."""
     asked = [ask(0, "2"), ask(1, "2")]
     first = Drawn("answer 0", RIGHT, question=1)
     path = store_run(tmp_path / "run", asked, [first, *(Drawn(f"answer {i}", RIGHT) for i in range(3))], version="1")
     redrawn = read_run(path).records[0]
-    write_layer(path, layer(1, "2", [redrawn], WRONG, **({} if n_sittings is None else {"n_sittings": n_sittings})))
+    write_layer(path, layer(1, "2", [redrawn], WRONG))
     assert read_run(path).records[0].grade == WRONG
     samples = path / "samples.jsonl"
     samples.write_bytes(b"".join(samples.read_bytes().splitlines(keepends=True)[1:]))
     store_run(path, asked, [first], version="3")
-    manifest = json.loads((path / "manifest.json").read_text())
-    for sitting, started in zip(manifest["sessions"], ("2025-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"), strict=True):
-        sitting["started"] = started  # layers of before are told by it
-    (path / "manifest.json").write_text(json.dumps(manifest))
     run = read_run(path)
     assert [record.grade for record in run.records] == [RIGHT] * 4
     assert run.grader_versions == ("2", "3")
     history = read_histories(path, "sums", redrawn.key.question_id)[redrawn.key, 8]
     assert [(verdict.grader_version, verdict.grade) for verdict in history] == [("3", RIGHT)]
-
-
-def test_a_layer_without_its_number_of_sittings_is_read(tmp_path: Path) -> None:
-    path = write_layer(tmp_path, layer(1, "1", RECORDS[:1]))
-    path.write_bytes(path.read_bytes().replace(b'"n_sittings":null,', b""))
-    assert read_layers(tmp_path) == [layer(1, "1", RECORDS[:1])]
 
 
 def test_two_files_of_one_number_are_refused(tmp_path: Path) -> None:

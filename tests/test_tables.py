@@ -10,10 +10,9 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.tables import COLUMNS, build_frame, frame_rows
-from raml_eval.types import Budget, Imported, Interval, Status
+from raml_eval.types import Budget, Imported, Interval, Status, StoredRun
 from tests.factory import by_row, make_run
 
 

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError, MetricError
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.tables import STABILITY, build_frame
 from raml_eval.tables.counted import budget_order
-from raml_eval.types import Budget, Status
+from raml_eval.types import Budget, Status, StoredRun
 from tests.factory import by_row, make_run
 
 RUN = make_run(by_row(lambda row: row % 5))

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import LoadedTask
 from raml_eval.grading.code.grader import read_tests
 from raml_eval.grading.pool import GradingPool
-from raml_eval.sandbox.inside.judge import unpack
+from raml_eval.sandbox.inside.tester import unpack
 from raml_eval.tasks import code
+from raml_eval.types import LoadedTask
 from tests.hub import Hub, load_in_new_process
 from tests.hub_code import HUMANEVAL, LIVECODEBENCH, MBPP, pack
 from tests.sandboxes import needs_sandbox

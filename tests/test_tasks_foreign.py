@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import LoadedTask
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.load import load_task
+from raml_eval.types import LoadedTask
 from tests.test_tasks_catalogue import TASK, write_task
 
 LOCAL = TASK.replace(

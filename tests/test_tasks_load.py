@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import LoadedTask
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.docs import order_options
 from raml_eval.tasks.load import load_task
+from raml_eval.types import LoadedTask
 from tests.hub import Hub, load_in_new_process
 from tests.test_tasks_catalogue import HUB_TASKS, POCKET_TASKS, write_task
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.descriptions import LoadedTask
+from raml_eval.types import LoadedTask
 from tests.hub import load_in_new_process
 from tests.test_tasks_catalogue import HUB_TASKS
 

@@ -14,20 +14,19 @@ from raml_eval.backends.fake import FakeBackend
 from raml_eval.errors import ConfigError
 from raml_eval.thinking import (
     NO_THINKING,
-    ThinkingBudget,
+    ThinkingPolicy,
     answer_text,
     cut_thinking,
     derive_seed,
     generate_answer,
     generate_thinking,
     serves,
-    sort_budgets,
 )
 from raml_eval.types import SampleKey, SamplingParams, ThinkingEnd, Trajectory
 
 EOS, CLOSE, BOX = 1, 2, 3
 KEY = SampleKey("task", "0-abcdef", 0)
-POLICY = ThinkingBudget("</t>", (CLOSE,), (CLOSE,), (EOS,), answer_tokens=4, max_total_tokens=None, context=100)
+POLICY = ThinkingPolicy("</t>", (CLOSE,), (CLOSE,), (EOS,), answer_tokens=4, max_total_tokens=None, context=100)
 PARAMS = SamplingParams(1.0, 1.0, 0, 0.0, 1.0, max_tokens=1, seed=7, stop_ids=(EOS,))
 
 
@@ -53,7 +52,7 @@ def thinks(n: int, end: int = CLOSE) -> FakeBackend:
     return FakeBackend(script, context=100)
 
 
-def think(n: int, limit: int, end: int = CLOSE, policy: ThinkingBudget = POLICY) -> Trajectory:
+def think(n: int, limit: int, end: int = CLOSE, policy: ThinkingPolicy = POLICY) -> Trajectory:
     return asyncio.run(generate_thinking(thinks(n, end), Letters(), (50,), KEY, limit, policy, PARAMS))
 
 
@@ -208,7 +207,3 @@ def test_seeds_are_fixed_for_ever() -> None:
 )
 def test_stop_strings_act_in_the_answer_only_after_its_first_character(text: str, stop: tuple[str, ...], kept: str) -> None:
     assert answer_text(list(map(ord, text)), Letters(), stop) == kept
-
-
-def test_budgets_sort_as_tables_show_them() -> None:
-    assert sort_budgets([512, "unlimited", 0, "off", 64, 64]) == ("off", 0, 64, 512, "unlimited")

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from raml_eval.backends.requests import check_request, completes_stop
-from raml_eval.descriptions import BackendDescription
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ConfigError, GenerationError, near_names
 from raml_eval.protocols import Tokenizer
-from raml_eval.types import Completion, Finish, SamplingParams, TokenIds
+from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams, TokenIds
 
 # What the model would write, token by token, if nothing stopped it. It may raise: the request then fails.
 Script = Callable[[TokenIds, SamplingParams], Iterable[int]]
@@ -106,7 +106,7 @@ def _lines(rng: random.Random) -> Iterator[str]:
         yield f"{a}+{b}={a + b}\n"
 
 
-async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> FakeBackend:
+async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> FakeBackend:
     """A fake of the model: its tokenizer, its end of turn and thinking_script; no weights are read."""
     known = ("context", "latency_s")
     for name in args:
@@ -114,5 +114,5 @@ async def open_engine(model: str, *, revision: str | None, args: Mapping[str, An
             raise ConfigError(f"the fake backend has no argument {name!r}; it takes {known}.{near_names(name, known)}")
     from transformers import AutoTokenizer
 
-    tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, model, revision=revision)
+    tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.folder))
     return FakeBackend(thinking_script(tokenizer, tokenizer.eos_token_id), tokenizer=tokenizer, **args)

@@ -15,9 +15,9 @@ from raml_eval.backends.hf_batch import Row
 from raml_eval.backends.hf_model import HfArgs, LoadedModel, load_model
 from raml_eval.backends.hf_scheduler import Scheduler, fail
 from raml_eval.backends.requests import check_request
-from raml_eval.descriptions import BackendDescription
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import GenerationError
-from raml_eval.types import Completion, SamplingParams
+from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 
 class HfBackend:
@@ -67,7 +67,7 @@ class HfBackend:
             fail(row, "the hf backend was closed before the draw was complete. Run again to draw it.")
 
 
-async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> HfBackend:
+async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> HfBackend:
     """The checkpoint loaded and its worker started. ConfigError: a wrong argument. ModelError: it cannot be loaded."""
     parsed = HfArgs.parse(args)
-    return HfBackend(await asyncio.to_thread(load_model, model, revision, parsed), parsed)
+    return HfBackend(await asyncio.to_thread(load_model, checkpoint, parsed), parsed)

@@ -6,16 +6,16 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 import transformers
 
 from raml_eval.backends import hf_attention
-from raml_eval.descriptions import BackendDescription
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ConfigError, ModelError, near_names
 from raml_eval.protocols import Tokenizer
+from raml_eval.types import BackendDescription
 
 _GIB = 2**30
 _ATTENTIONS = {"full_attention", "sliding_attention"}
@@ -73,13 +73,14 @@ class LoadedModel:
     threads: int
 
 
-def load_model(model: str, revision: str | None, args: HfArgs) -> LoadedModel:
+def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
     """The checkpoint in memory, on its device. ModelError: it cannot be loaded, or it has more than attention layers."""
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
+    model, revision = checkpoint.source, checkpoint.revision
     transformers.utils.logging.disable_progress_bar()
     try:
-        loaded = transformers.AutoModelForCausalLM.from_pretrained(_path(model), revision=revision, dtype=dtype)
+        loaded = transformers.AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=dtype)
         loaded = loaded.to(device).eval()
     except Exception as error:
         raise ModelError(f"model {model} cannot be loaded by transformers on {device}: {error}") from error
@@ -95,7 +96,7 @@ def load_model(model: str, revision: str | None, args: HfArgs) -> LoadedModel:
 
     @cache
     def tokenizer() -> Tokenizer:
-        found: Tokenizer = transformers.AutoTokenizer.from_pretrained(_path(model), revision=revision)
+        found: Tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
         return found
 
     threads = args.threads or _own_threads(loaded)
@@ -104,11 +105,6 @@ def load_model(model: str, revision: str | None, args: HfArgs) -> LoadedModel:
     return LoadedModel(
         loaded, n_vocab, tokenizer, _describe(loaded, text_config, args, threads, cache_bytes), cache_bytes, threads
     )
-
-
-def _path(model: str) -> str:
-    folder = Path(model).expanduser()
-    return str(folder) if folder.is_dir() else model
 
 
 def _own_threads(model: Any) -> int:

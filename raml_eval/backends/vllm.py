@@ -10,15 +10,14 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
-from raml_eval.descriptions import BackendDescription
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
-from raml_eval.types import Completion, Finish, SamplingParams
+from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 # Below the first, vLLM samples at the first; above the second it refuses.
@@ -131,7 +130,7 @@ def engine_params(params: SamplingParams) -> Any:
     )
 
 
-async def open_engine(model: str, *, revision: str | None, args: Mapping[str, Any]) -> VllmBackend:
+async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> VllmBackend:
     """The engine's process started and the checkpoint loaded into it.
 
     args are fields of vLLM's AsyncEngineArgs; on a CPU, what keeps seeds reproducible is the default. ConfigError: an unknown
@@ -139,7 +138,7 @@ async def open_engine(model: str, *, revision: str | None, args: Mapping[str, An
     """
     declare_plugin()
     with _quiet():
-        return _start(model, revision, args)
+        return _start(checkpoint, args)
 
 
 @contextlib.contextmanager
@@ -161,7 +160,7 @@ def _quiet() -> Iterator[None]:
             del os.environ["PYTHONWARNINGS"]
 
 
-def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBackend:
+def _start(checkpoint: Checkpoint, args: Mapping[str, Any]) -> VllmBackend:
     from vllm import AsyncEngineArgs
     from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -169,7 +168,7 @@ def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBac
     on_cpu = current_platform.is_cpu()
     _check_args(args, [f.name for f in dataclasses.fields(AsyncEngineArgs)], on_cpu)
     try:
-        engine_args = AsyncEngineArgs(**engine_arguments(model, revision, args, on_cpu))
+        engine_args = AsyncEngineArgs(**engine_arguments(checkpoint, args, on_cpu))
         # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
         if on_cpu and forks_engine(args):
             return VllmBackend(start_forked(engine_args), args, on_cpu)
@@ -177,18 +176,17 @@ def _start(model: str, revision: str | None, args: Mapping[str, Any]) -> VllmBac
     except Exception as error:
         given = f" with {dict(args)}" if args else ""
         raise ModelError(
-            f"vLLM cannot start with model {model}{given}: {type(error).__name__}: {error} "
+            f"vLLM cannot start with model {checkpoint.source}{given}: {type(error).__name__}: {error} "
             "The cause may stand above in the engine's log; VLLM_LOGGING_LEVEL=INFO shows more."
         ) from error
 
 
-def engine_arguments(model: str, revision: str | None, args: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
+def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
     """The engine's arguments: ours, then what the platform needs, then the caller's over them."""
-    folder = Path(model).expanduser()
     return {
-        "model": str(folder) if folder.is_dir() else model,
-        "revision": revision,
-        "tokenizer_revision": revision,
+        "model": checkpoint.source,
+        "revision": checkpoint.revision,
+        "tokenizer_revision": checkpoint.revision,
         "generation_config": "vllm",
         **_DEFAULTS,
         **(cpu_defaults(args) if on_cpu else {}),

@@ -2,8 +2,8 @@
 
 vLLM calls every entry point of its group vllm.platform_plugins in each of its processes, as soon as anything there asks for
 the platform: long before the engine answers. The general plugins come too late for a run that is killed while the engine
-loads, but also where the platform is fixed by VLLM_TARGET_DEVICE; so ours is in both groups, and offers no platform. It is
-declared in vllm_plugin.path beside this file, which declare_plugin puts on the import path: so it also works where
+loads, but they also come if VLLM_TARGET_DEVICE fixes the platform; so ours is in both groups, and offers no platform. It is
+declared in vllm_plugin.path beside this file, which declare_plugin puts on the import path, so that it also works if
 raml_eval is imported from a folder and was never installed.
 """
 
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from raml_eval.lifeline import watch_parent
+from raml_eval.parent_watch import watch_parent
 
 _FLAG = "RAML_EVAL_ENGINE_PARENT"
 _NAME = "raml_eval"

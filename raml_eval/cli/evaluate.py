@@ -24,7 +24,8 @@ def run(
         Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a list by comma sweeps.")
     ] = None,
     closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
-    format: Annotated[Text, typer.Option(help="Reasoning format; detected from the tokenizer if not given.")] = None,
+    thinking_format: Annotated[Text, typer.Option(help="Thinking format; detected from the tokenizer if not given.")] = None,
+    format: Annotated[Text, typer.Option(hidden=True)] = None,
     answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer; 2048 if not given.")] = None,
     max_total_tokens: Annotated[Count, typer.Option(help="Cap on thinking and answer together.")] = None,
     temperature: Annotated[Number, typer.Option(help="0 is greedy; 0.6 if not given.")] = None,
@@ -48,7 +49,13 @@ def run(
     """Draw, grade and store samples; ends in a table."""
     from raml_eval import config as configs
     from raml_eval.api import run_and_load
+    from raml_eval.errors import ConfigError
 
+    if format is not None:
+        raise ConfigError(
+            f"run has no --format {format}: the texts around thinking are named by --thinking-format. Pass --thinking-format "
+            f"{format}; for the form of the table, run `raml-eval report --format` afterwards."
+        )
     flags = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
     layers = [
         {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},

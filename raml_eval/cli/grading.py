@@ -17,12 +17,12 @@ def regrade(
     task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
     workers: Annotated[Count, typer.Option(min=1, help="Grading processes; one a core if not given.")] = None,
     timeout: Annotated[Number, typer.Option(min=0.1, help="Seconds per comparison; the run's own if not given.")] = None,
-    allow_unsafe_code: Annotated[bool, typer.Option(help="Run programs unprotected where no sandbox works.")] = False,
+    allow_unsafe_code: Annotated[bool, typer.Option(help="Run programs unprotected if no sandbox works.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would change, and write nothing.")] = False,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """Grade the stored answers anew; the old verdicts stay in the history. Exit code 1 where samples could not be graded."""
+    """Grade the stored answers anew; the old verdicts stay in the history. Exit code 1 if samples could not be graded."""
     from raml_eval.regrade.regrading import regrade_run
     from raml_eval.reporting.listing import check_format
     from raml_eval.reporting.regraded import render_regrading
@@ -58,7 +58,7 @@ def audit(
     limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
 ) -> None:
     """Likely errors of the grader, the most suspicious first."""
-    from raml_eval.grouping import with_classes
+    from raml_eval.answer_classes import with_classes
     from raml_eval.reporting.audit import audit_run, render_audit
     from raml_eval.reporting.listing import check_format
     from raml_eval.store import read_run
@@ -94,11 +94,11 @@ def judge(
     workers: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
     max_asked: Annotated[Count, typer.Option("--max", min=1, help="At most so many, the most given answers first.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 60.0,
-    retry_unavailable: Annotated[bool, typer.Option(help="Ask again where a reply could not be read.")] = False,
+    retry_unavailable: Annotated[bool, typer.Option(help="Ask again if a reply could not be read.")] = False,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """A model's second opinion on rejected answers, kept beside the verdicts. Exit code 1 where requests failed."""
+    """A model's second opinion on rejected answers, kept beside the verdicts. Exit code 1 if requests failed."""
     from raml_eval.judge.client import ChatClient
     from raml_eval.judge.judging import judge_run
     from raml_eval.reporting.judged import render_judging

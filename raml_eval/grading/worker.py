@@ -16,7 +16,7 @@ import sys
 from typing import IO
 
 from raml_eval.grading.math.equal import symbolic_math
-from raml_eval.lifeline import watch_parent
+from raml_eval.parent_watch import watch_parent
 
 _PR_SET_PDEATHSIG = 1
 

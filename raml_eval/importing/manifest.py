@@ -1,64 +1,39 @@
-"""The manifest of an imported run: the same shape as of one drawn here, with null for what a log does not say."""
+"""What the manifest of an imported run says of the log it came from; raml_eval.manifest builds the rest."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval.descriptions import TaskDescription
 from raml_eval.errors import SourceError
-from raml_eval.grading import GRADER_VERSION
 from raml_eval.importing.samples import Source
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, TaskSurvey
-from raml_eval.provenance import git_commit, library_versions
-from raml_eval.store import protocol_digest
-from raml_eval.store.manifest import now
+from raml_eval.manifest import Manifest, build_manifest, task_entry
+from raml_eval.plan import Plan
+from raml_eval.types import TaskDescription
 
 
-def build_manifest(source: Source, survey: Survey, settings: ImportSettings, out: Path) -> dict[str, Any]:
-    """The manifest of the run that the survey describes (docs/run-directory.md, docs/importing.md)."""
-    described = {task.grading.name: (describe_task(source, task), task) for task in survey.tasks.values()}
-    protocol = _build_protocol(source, survey)
-    return {
-        "schema_version": 1,
-        "name": settings.name or out.name,
-        "created": now(),
-        "model": protocol["model"],
-        "protocol": protocol,
-        "protocol_digest": protocol_digest(protocol),
-        "plan": {
-            "tasks": list(described),
-            "budgets": [survey.budget],
-            "samples": survey.n_samples,
-            "limit": settings.limit,
-        },
-        "config": {
-            "model": survey.model,
-            "sampling": survey.sampling,
-            "samples": survey.n_samples,
+def import_manifest(source: Source, found: Survey, settings: ImportSettings, out: Path) -> Manifest:
+    """The manifest of the run that the survey describes, with null for what a log does not say (docs/importing.md)."""
+    described = {task.grading.name: (describe_task(source, task), task) for task in found.tasks.values()}
+    manifest = build_manifest(
+        name=settings.name or out.name,
+        plan=Plan(tuple(described), (found.budget,), found.n_samples, settings.limit),
+        protocol=_build_protocol(source, found),
+        config={
+            "model": found.model,
+            "sampling": found.sampling,
+            "samples": found.n_samples,
             "limit": settings.limit,
             "k": [],
         },
-        "engine": {"name": "imported", "version": f"{source.harness} {source.version}".strip()},
-        "tasks": {
-            name: {
-                **asdict(about),
-                "content_hash": None,
-                "commit": None,
-                "n_available": task.n_available,
-                "questions": list(task.samples),
-            }
-            for name, (about, task) in described.items()
-        },
-        "imported": _build_imported(source, survey),
-        "grader_version": GRADER_VERSION,
-        "versions": library_versions(),
-        "git_commit": git_commit(),
-        "sessions": [],
-    }
+        engine={"name": "imported", "version": f"{source.harness} {source.version}".strip()},
+        tasks={name: task_entry(about, list(task.samples), task.n_available) for name, (about, task) in described.items()},
+    )
+    return {**manifest, "imported": _build_imported(source, found)}
 
 
 def describe_task(source: Source, task: TaskSurvey) -> TaskDescription:
@@ -88,33 +63,33 @@ def describe_task(source: Source, task: TaskSurvey) -> TaskDescription:
     )
 
 
-def _build_protocol(source: Source, survey: Survey) -> dict[str, Any]:
+def _build_protocol(source: Source, found: Survey) -> dict[str, Any]:
     return {
-        "model": {"name": survey.model, "revision": None, "fingerprint": None},
+        "model": {"name": found.model, "revision": None, "fingerprint": None},
         "imported": {"harness": source.harness, "version": source.version or None},
-        "sampling": survey.sampling,
+        "sampling": found.sampling,
         "tasks": {
             task.grading.name: {
                 "task": task.facts.name,
                 "version": task.facts.version or None,
                 "sampling": dict(task.facts.sampling),
             }
-            for task in survey.tasks.values()
+            for task in found.tasks.values()
         },
     }
 
 
-def _build_imported(source: Source, survey: Survey) -> dict[str, Any]:
+def _build_imported(source: Source, found: Survey) -> dict[str, Any]:
     return {
         "harness": source.harness,
         "version": source.version or None,
         "files": [{"name": path.name, "sha256": _digest(path)} for path in source.files],
-        "tasks": {task.grading.name: task.facts.name for task in survey.tasks.values()},
+        "tasks": {task.grading.name: task.facts.name for task in found.tasks.values()},
         "hides_thinking": source.hides_thinking,
-        "opened": [survey.tasks[name].grading.name for name in survey.opened],
-        "n_open": survey.n_open,
-        "n_sealed": survey.n_sealed,
-        "left_out": survey.left_out,
+        "opened": [found.tasks[name].grading.name for name in found.opened],
+        "n_open": found.n_open,
+        "n_sealed": found.n_sealed,
+        "left_out": found.left_out,
     }
 
 

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from raml_eval.descriptions import TaskDescription
 from raml_eval.errors import ConfigError, SourceError, near_names
 from raml_eval.grading import KINDS
 from raml_eval.importing.samples import ImportedSample
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.rules import raml_of
-from raml_eval.types import Budget, GraderKind
+from raml_eval.types import Budget, GraderKind, TaskDescription
 
 UNGRADED = ("code",)  # needs the tests of each question, which no log holds
 GRADABLE = tuple(kind for kind in KINDS if kind not in UNGRADED)
@@ -90,7 +89,7 @@ def _check_kind(kind: str, where: str) -> None:
 
 
 def check_names(settings: ImportSettings, known: Iterable[str]) -> None:
-    """Raises ConfigError where a setting names a task that the log does not hold."""
+    """Raises ConfigError if a setting names a task that the log does not hold."""
     names = list(known)
     for option, given in (("--task", settings.tasks), ("--grader", settings.graders), ("--task-map", settings.task_map)):
         for name in given:
@@ -104,7 +103,7 @@ def check_names(settings: ImportSettings, known: Iterable[str]) -> None:
 def choose_grading(sample: ImportedSample, settings: ImportSettings, catalogue: Catalogue | None) -> Grading:
     """How the sample's task is graded. The first that says it: --grader TASK=KIND, our task in --task-map, the log, --grader.
 
-    Raises SourceError where nothing says it, TaskError for an unknown task of ours.
+    Raises SourceError if nothing says it, TaskError for an unknown task of ours.
     """
     theirs = sample.task.name
     ours: TaskDescription | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raml_eval.formats import FORMATS
+from raml_eval.thinking_formats import FORMATS
 from raml_eval.types import Message
 
 # ("<think>", "</think>") and its kin, each once

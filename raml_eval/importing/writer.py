@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from raml_eval.concurrency import run_workers
 from raml_eval.errors import StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import GradingPool
 from raml_eval.importing.golds import read_gold
-from raml_eval.importing.manifest import build_manifest
+from raml_eval.importing.manifest import import_manifest
 from raml_eval.importing.samples import ImportedSample, Source
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, split_sample, survey
 from raml_eval.importing.thinking_text import Parts
-from raml_eval.progress import Progress
+from raml_eval.manifest import end_session, start_session
+from raml_eval.progress import Progress, Stopwatch
 from raml_eval.store import lines
 from raml_eval.store.journal import Journal
-from raml_eval.store.manifest import now, write_manifest
+from raml_eval.store.manifest_file import write_json
 from raml_eval.types import (
     Finish,
     Grade,
@@ -34,7 +35,6 @@ from raml_eval.types import (
     ThinkingEnd,
     Trajectory,
 )
-from raml_eval.workers import run_workers
 
 IN_FLIGHT = 64  # samples being graded at once: one that takes its whole time limit holds up no others
 FLUSHED = 512  # lines written at a time
@@ -44,13 +44,13 @@ FILES = ("questions", "trajectories", "samples", "errors")
 def import_run(source: Source, out: Path, settings: ImportSettings | None = None, quiet: bool = False) -> Path:
     """The run directory out, made from the log: every sample graded here, their verdicts beside ours.
 
-    The log is read twice, a sample at a time. Raises StoreError where out exists or cannot be written, SourceError and
+    The log is read twice, a sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
     ConfigError for a log or settings that cannot be used; out is then not there.
     """
     settings = settings or ImportSettings()
     _refuse_existing(out)
     found = survey(source, settings)
-    manifest = build_manifest(source, found, settings, out)
+    manifest = import_manifest(source, found, settings, out)
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))
@@ -83,34 +83,24 @@ class _Import:
 
     def write(self, quiet: bool) -> None:
         """All files of the run directory are in the folder."""
-        started, clock = now(), time.monotonic()
+        session, watch = start_session(GRADER_VERSION), Stopwatch()
         self.journals = {name: Journal(self.folder / f"{name}.jsonl") for name in FILES}
         pool = GradingPool()
         try:
-            with Progress(self.found.n_total, quiet=quiet) as progress:
+            with watch("grading"), Progress(self.found.n_total, quiet=quiet) as progress:
                 asyncio.run(self._grade_all(pool, progress))
-            graded = time.monotonic()
-            classes = {
-                "/".join(key): pool.classes_blocking(sorted(given), self.questions[key].grader)
-                for key, given in self.answers.items()
-            }
+            with watch("classes"):
+                classes = {
+                    "/".join(key): pool.classes_blocking(sorted(given), self.questions[key].grader)
+                    for key, given in self.answers.items()
+                }
         finally:
             pool.close()
             for journal in self.journals.values():
                 journal.close()
-        write_manifest(self.folder / "classes.json", classes)
-        seconds = {"grading": round(graded - clock, 3), "classes": round(time.monotonic() - graded, 3)}
-        sitting = {
-            "started": started,
-            "samples_before": 0,
-            "torn": [],
-            "grader_version": GRADER_VERSION,
-            "seconds": seconds,
-            "ended": now(),
-            "samples_after": self.n_written,
-            "failed": self.n_failed,
-        }
-        write_manifest(self.folder / "manifest.json", {**self.manifest, "sessions": [sitting]})
+        write_json(self.folder / "classes.json", classes)
+        end_session(session, self.n_written, self.n_failed, watch.seconds)
+        write_json(self.folder / "manifest.json", {**self.manifest, "sessions": [session]})
 
     async def _grade_all(self, pool: GradingPool, progress: Progress) -> None:
         samples = filter(self.found.keeps, self.source.read())

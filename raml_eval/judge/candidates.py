@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
-from raml_eval.descriptions import Judgement, StoredRun
 from raml_eval.metrics import mean_avg_at_n
-from raml_eval.types import Budget, SampleRecord, Status
+from raml_eval.types import Budget, Judgement, SampleRecord, Status, StoredRun
 
 REJECTED = (Status.NO_ANSWER, Status.INCORRECT)
 NOT_JUDGED = ("code",)  # kinds whose right answers are no text that could be compared
@@ -17,7 +16,7 @@ Asked = tuple[str, str, str]  # task, question id, candidate
 
 
 def candidate_of(record: SampleRecord) -> str | None:
-    """What a judge sees of a rejected sample: the extracted answer, else the answer's end; None where nothing is asked."""
+    """What a judge sees of a rejected sample: the extracted answer, else the answer's end; None if nothing is asked."""
     if record.status not in REJECTED:
         return None
     text = record.grade.answer if record.grade.answer is not None else record.answer

@@ -1,4 +1,4 @@
-"""One sitting of a judge: what it was not asked yet is asked, and each judgement is on the disk before it is counted."""
+"""Judging a run: the judge is asked about what it has not judged yet, and each judgement is stored before it is counted."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from raml_eval.descriptions import Judgement, StoredRun
+from raml_eval.concurrency import run_workers
 from raml_eval.errors import RamlError, choose_names
 from raml_eval.judge.candidates import Asked, collect_candidates, judgements_by
 from raml_eval.judge.client import ChatClient, RequestFailed
 from raml_eval.judge.prompt import PROMPT_VERSION, REASON_KEPT, build_messages, read_reply
+from raml_eval.manifest import now
 from raml_eval.progress import Progress
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.journal import Journal, cut_torn_line
 from raml_eval.store.judgements import FILE, judgement_line, read_judgements
-from raml_eval.store.manifest import now, read_manifest
-from raml_eval.types import Question
-from raml_eval.workers import run_workers
+from raml_eval.store.manifest_file import read_manifest
+from raml_eval.types import Judgement, Question, StoredRun
 
 MAX_FAILURES_IN_A_ROW = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What a sitting came to. run holds all judgements; n_left counts candidates that max_asked left for another time."""
+    """What judging came to. run holds all judgements; n_left counts the candidates that max_asked left for another time."""
 
     run: StoredRun
     model: str
@@ -50,7 +50,7 @@ def judge_run(
 
     The verdicts of the rules are untouched. What this model judged with this prompt is not asked again, but for unavailable
     judgements with retry_unavailable. The answers that most samples gave come first. Raises ConfigError for an unknown task
-    and an endpoint that refuses, StoreError as read_run, RamlError where request after request fails; what is finished is
+    and an endpoint that refuses, StoreError as read_run, RamlError if request after request fails; what is finished is
     stored in all cases.
     """
     read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
@@ -88,7 +88,7 @@ async def _ask_all(
     progress: Progress,
     workers: int,
 ) -> str:
-    """Every judgement that came is stored; the last failure's reason, "" without one."""
+    """Every judgement that came is stored. Returns the reason of the last failure, "" if there was none."""
     waiting: Iterator[Asked] = iter(asked)
     failures, reason = 0, ""
 

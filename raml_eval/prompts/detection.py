@@ -1,4 +1,4 @@
-"""Which reasoning format a tokenizer speaks, found by rendering a probe with each switch and looking what changes."""
+"""Which thinking format a tokenizer has, found by rendering a probe with each switch and comparing the results."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from raml_eval.errors import ModelError
-from raml_eval.formats import FORMATS, ChatTokenizer, ReasoningFormat
 from raml_eval.prompts.rendering import closer_ids, render_prompt, render_text, template_source
+from raml_eval.protocols import ChatTokenizer
+from raml_eval.thinking_formats import FORMATS, ThinkingFormat
 from raml_eval.types import TokenIds
 
 _PROBE = ({"role": "user", "content": "What is 1 + 1?"},)
@@ -16,24 +17,24 @@ _NONE = FORMATS["none"]
 _FOREIGN_MARK = re.compile(r"think|thought|reason|<\|channel\|>", re.IGNORECASE)
 
 
-def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ReasoningFormat:
-    """The reasoning format of a tokenizer: the one whose switch its chat template obeys, else the one its marks fit.
+def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat:
+    """The thinking format of a tokenizer: the one whose switch its chat template obeys, else the one its marks fit.
 
-    The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none where nothing hints
-    at thinking. Raises ModelError where formats fit that would write different tokens, and where the tokenizer has thinking
-    marks of a family that is not known.
+    The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none if nothing hints
+    at thinking. Raises ModelError if several formats fit that would write different tokens, or if the tokenizer has the
+    thinking marks of an unknown family.
     """
     fits = _fitting(tokenizer, Path(model).name.lower())
     if len({_behaviour(tokenizer, fmt) for fmt in fits}) > 1:
         names = [fmt.name for fmt in fits]
         raise ModelError(
-            f"the reasoning format of {model} is ambiguous: {' and '.join(names)} fit its tokenizer and write different "
-            f"tokens. Name one, for example --format {names[0]}."
+            f"the thinking format of {model} is ambiguous: {' and '.join(names)} fit its tokenizer and write different "
+            f"tokens. Name one, for example --thinking-format {names[0]}."
         )
     return fits[0]
 
 
-def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ReasoningFormat]:
+def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ThinkingFormat]:
     """All formats that fit, likeliest first; never empty."""
     source, added = template_source(tokenizer), tokenizer.get_added_vocab()
     if "</think>" in source or "</think>" in added:
@@ -46,13 +47,13 @@ def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ReasoningFormat]:
     foreign = sorted(token for token in added if _FOREIGN_MARK.search(token))
     if foreign:
         raise ModelError(
-            f"the tokenizer has the thinking marks {', '.join(foreign[:4])}, which no known reasoning format uses. Say "
-            f"--format none to take everything it writes as its answer, or one of {', '.join(FORMATS)}."
+            f"the tokenizer has the thinking marks {', '.join(foreign[:4])}, which no known thinking format uses. Say "
+            f"--thinking-format none to take everything it writes as its answer, or one of {', '.join(FORMATS)}."
         )
     return [_NONE]
 
 
-def _without_switch(tokenizer: ChatTokenizer, name: str, source: str) -> list[ReasoningFormat]:
+def _without_switch(tokenizer: ChatTokenizer, name: str, source: str) -> list[ThinkingFormat]:
     """What fits a tokenizer with <think> marks whose template has no switch."""
     if "<｜Assistant｜>" in tokenizer.get_added_vocab():
         family = FORMATS["deepseek-r1"]
@@ -64,25 +65,25 @@ def _without_switch(tokenizer: ChatTokenizer, name: str, source: str) -> list[Re
     return [family] if opened or named else [family, _NONE]
 
 
-def _obeys_switch(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> bool:
+def _obeys_switch(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> bool:
     """Whether the prompt after the question, where thinking is opened or skipped, changes with the format's switch."""
     return _tail(tokenizer, fmt, thinking=True) != _tail(tokenizer, fmt, thinking=False)
 
 
-def _tail(tokenizer: ChatTokenizer, fmt: ReasoningFormat, thinking: bool) -> str:
-    """What the template writes after the question; empty where it cannot render the probe."""
+def _tail(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool) -> str:
+    """What the template writes after the question; empty if it cannot render the probe."""
     try:
         return render_text(tokenizer, fmt, _PROBE, thinking).rpartition(_PROBE[0]["content"])[2]
     except ModelError:
         return ""
 
 
-def _behaviour(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> tuple[TokenIds | None, TokenIds | None, TokenIds]:
+def _behaviour(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> tuple[TokenIds | None, TokenIds | None, TokenIds]:
     """The probe's ids with and without thinking (None: no such mode), and the end delimiter's."""
     return _probe_ids(tokenizer, fmt, True), _probe_ids(tokenizer, fmt, False), closer_ids(tokenizer, fmt)
 
 
-def _probe_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat, thinking: bool) -> TokenIds | None:
+def _probe_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool) -> TokenIds | None:
     try:
         return render_prompt(tokenizer, fmt, _PROBE, thinking)
     except ModelError:

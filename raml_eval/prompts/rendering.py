@@ -5,30 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from raml_eval.errors import ConfigError, ModelError
-from raml_eval.formats import ChatTokenizer, ReasoningFormat
+from raml_eval.protocols import ChatTokenizer
+from raml_eval.thinking_formats import ThinkingFormat
 from raml_eval.types import Message, TokenIds
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """What stays the same over all prompts of one run."""
-
-    tokenizer: ChatTokenizer
-    format: ReasoningFormat
-    system_prompt: str | None = None
-
-    def render(self, messages: Sequence[Message], thinking: bool) -> TokenIds:
-        """The prompt's ids; see render_prompt."""
-        return render_prompt(self.tokenizer, self.format, messages, thinking, self.system_prompt)
 
 
 def render_prompt(
     tokenizer: ChatTokenizer,
-    fmt: ReasoningFormat,
+    fmt: ThinkingFormat,
     messages: Sequence[Message],
     thinking: bool,
     system_prompt: str | None = None,
@@ -40,44 +27,44 @@ def render_prompt(
     the answer begins. A system prompt stands before the messages. Without a chat template the contents are joined by blank
     lines and take the tokenizer's own special tokens (a base model's begin-of-text).
 
-    Raises ModelError where the format has no such mode, or the template ignores its switch or contradicts it; ConfigError
-    where a system prompt meets messages that bring their own: two would be merged differently by every template.
+    Raises ModelError if the format has no such mode, or the template ignores its switch or contradicts it; ConfigError
+    if a system prompt meets messages that bring their own: two would be merged differently by every template.
     """
     if thinking and not fmt.thinks:
-        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --format.")
+        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --thinking-format.")
     if not thinking and not fmt.supports_off:
         raise ModelError(
             f"format {fmt.name} has no mode without thinking. Use a thinking budget of 0, which opens the thinking and closes "
-            f"it at once, or another --format."
+            f"it at once, or another --thinking-format."
         )
     text = render_text(tokenizer, fmt, messages, thinking, system_prompt)
     if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, system_prompt):
         switch = fmt.variable or f"the sentence {fmt.off_sentence!r}"
         raise ModelError(
-            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another --format (qwq "
-            f"and deepseek-r1 need no switch), or mend the template."
+            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another "
+            f"--thinking-format (qwq and deepseek-r1 need no switch), or mend the template."
         )
     if not fmt.thinks:
         return _encode_prompt(tokenizer, text)
     return _open_thinking(tokenizer, fmt, text) if thinking else _skip_thinking(tokenizer, fmt, text)
 
 
-def _open_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) -> TokenIds:
+def _open_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> TokenIds:
     if text.rstrip().endswith(fmt.closer):
         raise ModelError(
             f"the chat template closes thinking with {fmt.closer!r} although it is on in format {fmt.name}. Set the thinking "
-            f"budget to off, or name another --format."
+            f"budget to off, or name another --thinking-format."
         )
     return _encode_after(tokenizer, text, _missing(text, fmt.opener, fmt.mark))
 
 
-def _skip_thinking(tokenizer: ChatTokenizer, fmt: ReasoningFormat, text: str) -> TokenIds:
+def _skip_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> TokenIds:
     if fmt.off_suffix and not text.rstrip().endswith(fmt.closer):
         text += _missing(text, fmt.off_suffix, fmt.mark)
     if text.rstrip().endswith(fmt.mark):
         raise ModelError(
             f"the chat template opens thinking with {fmt.mark!r} although it is off in format {fmt.name}. Use a thinking "
-            f"budget of 0, or name another --format."
+            f"budget of 0, or name another --thinking-format."
         )
     return _encode_prompt(tokenizer, text)  # in one piece: the suffix is tokenised as in the family's own use of it
 
@@ -95,7 +82,7 @@ def _missing(text: str, wanted: str, mark: str) -> str:
 
 def render_text(
     tokenizer: ChatTokenizer,
-    fmt: ReasoningFormat,
+    fmt: ThinkingFormat,
     messages: Sequence[Message],
     thinking: bool,
     system_prompt: str | None = None,
@@ -119,7 +106,7 @@ def render_text(
 
 
 def _with_system(
-    fmt: ReasoningFormat, messages: Sequence[Message], thinking: bool, system_prompt: str | None
+    fmt: ThinkingFormat, messages: Sequence[Message], thinking: bool, system_prompt: str | None
 ) -> list[dict[str, str]]:
     conversation = [dict(message) for message in messages]
     own = conversation.pop(0)["content"] if conversation and conversation[0]["role"] == "system" else None
@@ -142,7 +129,7 @@ def _encode_prompt(tokenizer: ChatTokenizer, text: str) -> TokenIds:
 def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenIds:
     """The ids of text, unchanged, and of what follows it.
 
-    Encoded together where that leaves the text's ids alone: tokenizers that mark the start of a text by a blank would write
+    Encoded together if that leaves the text's ids alone: tokenizers that mark the start of a text by a blank would write
     one before an addition on its own.
     """
     before = _encode_prompt(tokenizer, text)
@@ -161,7 +148,7 @@ def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
     return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
-def closer_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> TokenIds:
+def closer_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> TokenIds:
     """The ids of the format's end delimiter; empty for the format without thinking.
 
     Where they are several, a model may write the same text in other tokens ('>' and a line break in one, say): look for a
@@ -170,15 +157,10 @@ def closer_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> TokenIds:
     return continuation_ids(tokenizer, fmt.closer) if fmt.thinks else ()
 
 
-def is_single_token(tokenizer: ChatTokenizer, fmt: ReasoningFormat) -> bool:
-    """Whether the end delimiter is one token of this tokenizer."""
-    return len(closer_ids(tokenizer, fmt)) == 1
-
-
-def closing_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat, closing_text: str | None = None) -> TokenIds:
+def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing_text: str | None = None) -> TokenIds:
     """The ids that a forced end writes: closing text (None: the format's own) and end delimiter.
 
-    Raises ConfigError where the closing text holds the delimiter, which would then be written twice.
+    Raises ConfigError if the closing text holds the delimiter, which would then be written twice.
     """
     text = fmt.closing_text if closing_text is None else closing_text
     if not fmt.thinks:
@@ -189,12 +171,12 @@ def closing_ids(tokenizer: ChatTokenizer, fmt: ReasoningFormat, closing_text: st
 
 
 def chat_template_digest(tokenizer: ChatTokenizer) -> str:
-    """The first 16 hex digits of the SHA-256 of the chat template; of the empty text where there is none."""
+    """The first 16 hex digits of the SHA-256 of the chat template; of the empty text if there is none."""
     return hashlib.sha256(template_source(tokenizer).encode()).hexdigest()[:16]
 
 
 def template_source(tokenizer: ChatTokenizer) -> str:
-    """The chat template as one text: empty where there is none, JSON where there are several by name."""
+    """The chat template as one text: empty if there is none, JSON if there are several by name."""
     template: Any = tokenizer.chat_template
     if template is None or isinstance(template, str):
         return template or ""

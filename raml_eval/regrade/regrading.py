@@ -1,4 +1,4 @@
-"""A run's stored answers to new verdicts, and the layer that keeps them."""
+"""Regrading: the stored answers of a run get new verdicts, and a layer of grades keeps them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from raml_eval.descriptions import StoredRun
+from raml_eval.answer_classes import lacking_classes
 from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.grading.pool import usable_cores
-from raml_eval.grouping import ungrouped
+from raml_eval.manifest import now
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.regrade.crew import Answer, Chunk, Crew, split_answers
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, read_run
-from raml_eval.store.grades import Change, Layer, SampleId, change_of, read_layers, stored_by, write_layer
+from raml_eval.store.grades import Change, Layer, change_of, read_layers, write_layer
 from raml_eval.store.lines import read_grade
-from raml_eval.store.manifest import now, read_manifest, sittings
-from raml_eval.types import Grade, Question, SampleRecord
+from raml_eval.store.manifest_file import read_manifest
+from raml_eval.types import Grade, Question, QuestionKey, SampleId, SampleRecord, StoredRun
 
 TIMEOUT_S = 10.0
-QuestionKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Regrading:
-    """What grading anew came to. run holds the verdicts from before; changes pair its records with their new verdicts.
+    """What a regrading came to. run holds the verdicts from before; changes pairs its records with their new verdicts.
 
-    failed says why a record kept its verdict. layer is the file that keeps the changes: None for a dry run, and where the
-    verdicts were already known to be this grader's. seconds are those of each part.
+    failed says why a record kept its verdict. layer is the file that keeps the changes; it is None for a dry run, and if the
+    verdicts were already known to be this grader's. seconds holds the seconds of each part.
     """
 
     run: StoredRun
@@ -53,9 +52,9 @@ def regrade_run(
     dry_run: bool = False,
     quiet: bool = False,
 ) -> Regrading:
-    """The stored answers of a run graded anew, and a layer of grades on the disk where a verdict or its grader changed.
+    """Grade the stored answers of a run again; a layer of grades is on the disk if a verdict or its grader changed.
 
-    Only the installed grader can grade; grader_version refuses any other. workers are processes, one a usable core if not
+    Only the installed grader can grade; grader_version refuses any other. workers are processes, one per usable core if not
     given; timeout_s is seconds per comparison, the run's own if not given. The run is as it was until all is graded. A
     dry run writes nothing. Raises ConfigError for another grader's version, an unknown task, and programs without a sandbox
     unless allow_unsafe_code; StoreError as read_run.
@@ -82,7 +81,7 @@ def regrade_run(
             if layer is None:
                 return done
             with watch("classes"):
-                classes = _regroup(crew, done) if is_new else None
+                classes = _form_classes(crew, done) if is_new else None
         with watch("writing"):
             path = _write(lock, layer, classes)
         return replace(done, layer=path if is_new else None)
@@ -113,7 +112,7 @@ def _grade_all(
         if key in questions:
             chunks += split_answers(questions[key], given)
         else:
-            lost = f"question {'/'.join(key)} stands in no plan of the run"
+            lost = f"question {'/'.join(key)} is not among the run's planned questions"
             verdicts |= {position: lost for positions in given.values() for position in positions}
     for chunk, replies in crew.grade(chunks):
         given = by_answer[chunk.question.task, chunk.question.id]
@@ -129,8 +128,8 @@ def _grade_all(
 def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tuple[Layer | None, bool]:
     """The layer to write, and whether it is a new one.
 
-    A regrading that changes nothing adds no file: it is noted in the last layer where that is of the same grader and
-    tasks, and written nowhere where older layers of this grader cover every sample.
+    A regrading that changes nothing adds no file. It is noted in the last layer if that layer has the same grader and tasks,
+    and written nowhere if older layers of this grader cover every sample.
     """
     layer = Layer(
         number=1 + max((layer.number for layer in layers), default=0),
@@ -141,7 +140,7 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
         tasks=None if set(done.tasks) == set(done.run.tasks) else done.tasks,
         timeout_s=timeout_s,
         failed={(record.key, record.budget): reason for record, reason in done.failed},
-        n_sittings=len(done.run.manifest["sessions"]),
+        n_sessions=len(done.run.manifest["sessions"]),
     )
     last = layers[-1] if layers else None
     if done.changes or last is None:
@@ -153,29 +152,27 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
 
 
 def _kept(layer: Layer, run: StoredRun) -> dict[SampleId, Change]:
-    """The layer's changes less those of samples that were drawn anew since: verified, it would give them back."""
-    where = zip(run.records, stored_by(sittings(run.manifest), len(run.records)), strict=True)
-    redrawn = {(record.key, record.budget) for record, sitting in where if layer.change_for(record, sitting) is None}
+    """The layer's changes without those of samples drawn again since, which must not get their old verdicts back."""
+    redrawn = {(record.key, record.budget) for record in run.records if layer.change_for(record) is None}
     return {sample: change for sample, change in layer.changes.items() if sample not in redrawn}
 
 
 def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
-    """A sample that the layer covers has the verdict of another grader on top until now."""
-    stored = stored_by(sittings(run.manifest), len(run.records))
-    for position, (record, sitting) in enumerate(zip(run.records, stored, strict=True)):
-        if layer.covers(position, record, sitting):
-            top = next((old for old in reversed(layers) if old.covers(position, record, sitting)), None)
+    """Whether the layer covers a sample whose present verdict is another grader's."""
+    for record in run.records:
+        if layer.covers(record):
+            top = next((old for old in reversed(layers) if old.covers(record)), None)
             if top is None or top.grader_version != layer.grader_version:
                 return True
     return False
 
 
-def _regroup(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
-    """The classes of all answers: formed anew for the graded tasks, since what counts as equal may have changed too."""
+def _form_classes(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
+    """The answer classes. Those of the graded tasks are formed again, since what counts as equal may have changed too."""
     new = {(record.key, record.budget): grade for record, grade in done.changes}
     records = [replace(r, grade=new[r.key, r.budget]) if (r.key, r.budget) in new else r for r in done.run.records]
     kept = {key: dict(group) for key, group in done.run.classes.items() if key[0] not in done.tasks}
-    owed = {key: given for key, given in ungrouped(records, kept).items() if key in done.run.questions}
+    owed = {key: given for key, given in lacking_classes(records, kept).items() if key in done.run.questions}
     kept |= {key: {given[0]: 0} for key, given in owed.items() if len(given) == 1}
     several = [(done.run.questions[key], given) for key, given in owed.items() if len(given) > 1]
     for question, group in crew.classes(several):
@@ -185,7 +182,7 @@ def _regroup(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
 
 
 def _write(lock: RunDirectory, layer: Layer, classes: Mapping[QuestionKey, Mapping[str, int]] | None) -> Path:
-    """The layer and the classes are on the disk. Killed between the two, the run has no classes, and readers form them."""
+    """The layer and the classes are on the disk. A run killed between the two has no classes, and readers form them."""
     if classes is None:
         return write_layer(lock.path, layer)
     try:

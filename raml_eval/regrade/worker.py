@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from raml_eval.errors import RamlError
 from raml_eval.grading.pool import GradingPool
-from raml_eval.lifeline import watch_parent
+from raml_eval.parent_watch import watch_parent
 from raml_eval.store.lines import grade_fields, read_question
 from raml_eval.types import Finish, Question
 

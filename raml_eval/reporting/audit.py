@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.grading.pool import GradingPool
 from raml_eval.reporting.listing import Item, Listing, ListSection, check_format, quote, render_listing
 from raml_eval.reporting.render import Cell, Table
@@ -24,7 +23,7 @@ from raml_eval.reporting.suspects import (
 )
 from raml_eval.store.lines import grade_fields, key_line
 from raml_eval.tables import budget_label
-from raml_eval.types import Question, SampleRecord
+from raml_eval.types import Question, SampleRecord, StoredRun
 
 LIMIT = 20  # findings shown
 SHOWN_END = 200  # characters of an answer's end
@@ -60,7 +59,7 @@ class Audit:
 def audit_run(run: StoredRun, against: Sequence[StoredRun] = ()) -> Audit:
     """The likely errors of the grader among the run's verdicts; against are runs whose majorities are compared.
 
-    The run's classes must be complete (raml_eval.grouping.with_classes). Only golds of questions that no sample got right
+    The run's classes must be complete (raml_eval.answer_classes.with_classes). Only golds of questions that no sample got right
     are graded here; all else is text.
     """
     by_question: dict[QuestionKey, list[SampleRecord]] = {}

@@ -7,15 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.intervals import holm, paired_difference
+from raml_eval.manifest import flatten
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.render import Cell, Table, percent, render
-from raml_eval.store.manifest import flatten
 from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_counts, question_values
 from raml_eval.tables.counted import Cells, budget_label, budget_order
-from raml_eval.types import Budget, QuestionCounts, Status
+from raml_eval.types import Budget, QuestionCounts, Status, StoredRun
 
 TIMEOUTS_ALLOWED = 0.01  # of a cell's samples; above it, the grader decides and not the model
 Pair = tuple[list[QuestionCounts], list[QuestionCounts]]
@@ -24,7 +23,7 @@ SHOWN = 8  # differing protocol keys named in a note
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """One task at one budget. p_holm is corrected over all cells; p and the ends are NaN where none can be given.
+    """One task at one budget. p_holm is corrected over all cells; p and the ends are NaN if none can be given.
 
     verdict is better, worse, undecided (no difference shown) or not tested; difference is new less base.
     """

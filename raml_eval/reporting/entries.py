@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError
+from raml_eval.manifest import flatten
 from raml_eval.reporting.board import Board
-from raml_eval.store.manifest import flatten
 from raml_eval.tables import budget_label, build_frame, describe_engine, frame_rows
+from raml_eval.types import StoredRun
 
 ENTRY_VERSION = 1
-FACTS = ("created", "engine", "versions", "grader_version", "git_commit", "protocol", "protocol_digest", "plan")
+FACTS = ("created", "engine", "versions", "git_commit", "protocol", "protocol_digest", "plan")
 # What differs from row to row; the rest stands once in the entry.
 KEPT = ("task", "domain", "budget", "metric", "k", "tau", "value", "low", "high", "n_questions", "method")
 Entry = dict[str, Any]
@@ -27,13 +27,13 @@ Entry = dict[str, Any]
 def make_entry(run: StoredRun, board: Board) -> Entry:
     """The run as an entry of the board: numbers with intervals, where they came from, no paths of the machine.
 
-    Raises InputError for a run that the board cannot rank, MetricError where planned samples are missing.
+    Raises InputError for a run that the board cannot rank, MetricError if planned samples are missing.
     """
     _check_settings(run, board)
     run = _restrict(run, board)
     ids = {task: sorted(q for owner, q in run.questions if owner == task) for task in board.tasks}
     facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
-    if run.grader_versions:  # the manifest's is that of the first sitting; a regrading may have come since
+    if run.grader_versions:
         facts["grader_version"] = ", ".join(run.grader_versions)
     rows = [{name: row[name] for name in KEPT} for row in frame_rows(build_frame([run], k=[board.k]))]
     return {
@@ -117,7 +117,7 @@ def file_name(model: str) -> str:
 
 
 def check_against(entry: Entry, path: Path, other: Entry, other_path: Path) -> None:
-    """Raises InputError where an entry cannot stand beside another, or in its place."""
+    """Raises InputError if an entry cannot stand beside another, or in its place."""
     if path == other_path:
         if entry["checkpoint"] != other["checkpoint"]:
             raise InputError(
@@ -134,7 +134,7 @@ def check_against(entry: Entry, path: Path, other: Entry, other_path: Path) -> N
 
 
 def read_entry(path: Path) -> Entry:
-    """The entry of a file. Raises InputError where it cannot be read, or was written in another schema."""
+    """The entry of a file. Raises InputError if it cannot be read, or was written in another schema."""
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -145,7 +145,7 @@ def read_entry(path: Path) -> Entry:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """The text stands at path, whole, or path is as it was. Raises InputError where the folder cannot be written."""
+    """The text stands at path, whole, or path is as it was. Raises InputError if the folder cannot be written."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

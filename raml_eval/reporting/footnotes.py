@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.render import percent
@@ -23,7 +22,7 @@ from raml_eval.tables import (
     n_planned,
     run_labels,
 )
-from raml_eval.types import Status, Trajectory
+from raml_eval.types import Status, StoredRun, Trajectory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +42,7 @@ class Footnote:
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
-    """Every caveat that the runs and their frame call for, in a fixed order; the text names the run where there are several."""
+    """Every caveat that the runs and their frame call for, in a fixed order; the text names the run if there are several."""
     found: list[Footnote] = []
     rows = frame_rows(frame)
     for run, label in zip(runs, run_labels(runs), strict=True):
@@ -242,7 +241,7 @@ def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    if all(sitting.get("sandbox") != "none" for sitting in run.manifest.get("sessions", ())):
+    if all(session.get("sandbox") != "none" for session in run.manifest.get("sessions", ())):
         return []
     tasks = [name for name, task in run.tasks.items() if task.grader == "code"]
     text = "programs ran without a sandbox (--allow-unsafe-code), where they may have touched the harness and its numbers"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.render import percent
-from raml_eval.types import Finish, SampleRecord, Status
+from raml_eval.types import Finish, SampleRecord, Status, StoredRun
 
 LISTED = 4  # metrics named in the line of agreement
 

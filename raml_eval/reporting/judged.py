@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.judge.candidates import JudgedCell, count_judged
 from raml_eval.judge.judging import Judging
 from raml_eval.reporting.listing import Listing, check_format, render_listing
 from raml_eval.reporting.render import Cell, Table, percent
 from raml_eval.tables import budget_label
 from raml_eval.tables.counted import planned_records
+from raml_eval.types import StoredRun
 
 TITLES = ("task", "budget", "rejected", "judged", "accepted", "unclear", "unavailable", "by rule", "with judge")
 

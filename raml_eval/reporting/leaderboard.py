@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError
 from raml_eval.reporting.board import Board, read_board
 from raml_eval.reporting.entries import Entry, check_against, entry_text, file_name, make_entry, read_entry, write_atomically
 from raml_eval.reporting.render import Cell, Table, percent, render
 from raml_eval.tables import DOMAINS, MACRO, Row, budget_label
+from raml_eval.types import StoredRun
 
 What = tuple[str, str, str, int | None, float | None]  # domain, budget, metric, k, tau
 
@@ -20,7 +20,7 @@ def add_entry(board_dir: Path | str, run: StoredRun) -> Path:
 
     An earlier entry of the same checkpoint is replaced. Raises InputError for a run that the board cannot rank: a task or
     budget is missing, n is too small, the questions or the settings are not the board's, or the name is taken by another
-    checkpoint; MetricError where planned samples are missing.
+    checkpoint; MetricError if planned samples are missing.
     """
     folder = Path(board_dir)
     entry = make_entry(run, read_board(folder))
@@ -44,7 +44,7 @@ def build_board(board_dir: Path | str) -> Path:
 
 
 def _number(entry: Entry, domain: str, budget: str, metric: str, k: int | None, tau: float | None) -> Row:
-    """The macro mean of a domain in an entry; without values where the entry has none."""
+    """The macro mean of a domain in an entry; without values if the entry has none."""
     wanted = {"task": MACRO, "domain": domain, "budget": budget, "metric": metric, "k": k, "tau": tau}
     for row in entry["rows"]:
         if all(row[key] == value for key, value in wanted.items()):

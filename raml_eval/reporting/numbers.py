@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.footnotes import Footnote, Place, find_footnotes
 from raml_eval.reporting.render import Cell, percent
 from raml_eval.tables import Row, frame_rows, run_labels
+from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +44,12 @@ class Numbers:
         return any(key.metric == "gain" for key in self.rows)
 
     def share(self, key: Key, *, digits: int = 1, signed: bool = False, marks: tuple[int, ...] = ()) -> Cell:
-        """The number in percent with its interval; 'n/a' where it cannot be given, blank where the frame has none."""
+        """The number in percent with its interval; 'n/a' if it cannot be given, blank if the frame has none."""
         row = self.rows.get(key)
         return Cell("" if row is None else percent(row["value"], row["low"], row["high"], digits=digits, signed=signed), marks)
 
     def plain(self, key: Key, scale: float = 1.0) -> Cell:
-        """The number times scale, without its interval; blank where the frame has none."""
+        """The number times scale, without its interval; blank if the frame has none."""
         row = self.rows.get(key)
         if row is None:
             return Cell("")
@@ -61,7 +61,7 @@ class Numbers:
 
 
 def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool) -> Numbers:
-    """The numbers of the frame by key. A model's name is followed by its run's where two runs share it."""
+    """The numbers of the frame by key. A model's name is followed by its run's if two runs share it."""
     rows: dict[Key, Row] = {}
     for row in frame_rows(frame):
         rows[Key(*(row[name] for name in Key._fields))] = row

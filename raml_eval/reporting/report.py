@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
 from raml_eval.tables import DOMAINS, build_frame, describe_engine, frame_rows
+from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ def _disarm(value: Any) -> Any:
 
 
 def frame_to_json(frame: pd.DataFrame) -> str:
-    """The frame as {"rows": [...]}, with null where a number cannot be given."""
+    """The frame as {"rows": [...]}, with null if a number cannot be given."""
     return json.dumps({"rows": frame_rows(frame)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

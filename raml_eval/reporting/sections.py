@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Table, shorten
 from raml_eval.tables import DOMAINS, MACRO, TAUS, budget_order
-from raml_eval.types import Domain
+from raml_eval.types import Domain, StoredRun
 
 TITLES = {"in_domain": "In-domain", "cross_domain": "Cross-domain"}
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -27,7 +26,7 @@ LENGTHS = (  # column, metric, scale
     ("leak", "leak_rate", 100.0),
 )
 LONG_ONLY = ("answer_tokens_median", "answer_tokens_p95")
-RARE = ("timeout_rate", "leak_rate")  # a terminal shows them where there are any
+RARE = ("timeout_rate", "leak_rate")  # a terminal shows them if there are any
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def tasks_of(runs: Sequence[StoredRun], domain: Domain) -> list[str]:
 
 
 def average_name(runs: Sequence[StoredRun]) -> str:
-    """'avg@8', or 'avg@n' where the runs differ in n."""
+    """'avg@8', or 'avg@n' if the runs differ in n."""
     counts = {run.n_samples for run in runs}
     return f"avg@{counts.pop()}" if len(counts) == 1 else "avg@n"
 
@@ -95,7 +94,7 @@ def _model(numbers: Numbers, run: str) -> Cell:
 
 
 def _task_lines(numbers: Numbers, tasks: Sequence[str]) -> Iterator[tuple[tuple[Cell, ...], tuple[str, str, str]]]:
-    """The labels of each task's rows; a terminal does without the model where there is only one."""
+    """The labels of each task's rows; a terminal does without the model if there is only one."""
     for task in tasks:
         for run, budget in numbers.lines:
             model = () if _one_model(numbers) else (Cell(numbers.models[run]),)
@@ -150,7 +149,7 @@ def _lengths(numbers: Numbers, tasks: Sequence[str], domain: Domain) -> Table:
 
 
 def means_section(numbers: Numbers, runs: Sequence[StoredRun], base: StoredRun | None) -> Section:
-    """The macro means of both domains, with the gains over the base run where one is named."""
+    """The macro means of both domains, with the gains over the base run if one is named."""
     measures: list[tuple[str, tuple[str, int | None, float | None]]] = [(average_name(runs), ("avg@n", None, None))]
     measures += [("gain", ("gain", None, None))] if numbers.has_gains else []
     guessable = any(row["value"] for key, row in numbers.rows.items() if key.metric == "chance")

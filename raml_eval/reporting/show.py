@@ -6,13 +6,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
-from raml_eval.store.grades import SampleId
-from raml_eval.store.history import Verdict, read_histories, read_trajectories
+from raml_eval.store.history import PastVerdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
-from raml_eval.types import Grade, Question, SampleRecord, Trajectory
+from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
 
 FIRST, LAST = 3, 8  # lines shown of a long text without full
 WIDEST = 400  # characters shown of one line without full
@@ -101,7 +99,7 @@ def _question_lines(question: Question, full: bool) -> Iterator[str]:
 
 
 def _text_lines(text: str, full: bool) -> Iterator[str]:
-    """The text behind a bar; its first and last lines where it is long and not wanted in full."""
+    """The text behind a bar; its first and last lines if it is long and not wanted in full."""
     lines = text.split("\n")
     left_out = 0 if full else max(0, len(lines) - FIRST - LAST)
     if left_out > 1:
@@ -118,7 +116,7 @@ def _text_lines(text: str, full: bool) -> Iterator[str]:
 class _View:
     run: StoredRun
     trajectories: Mapping[str, Trajectory]
-    histories: Mapping[SampleId, Sequence[Verdict]]
+    histories: Mapping[SampleId, Sequence[PastVerdict]]
     full: bool
 
     def sample_lines(self, record: SampleRecord) -> Iterator[str]:
@@ -153,7 +151,7 @@ class _View:
         yield from _text_lines(trajectory.text, self.full)
 
 
-def _past(verdict: Verdict, before: Grade | None) -> str:
+def _past(verdict: PastVerdict, before: Grade | None) -> str:
     when = f"regraded {verdict.created}" if verdict.created else "when stored"
     if verdict.error:
         said = f"not graded, {verdict.error}"

@@ -7,12 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import RamlError
 from raml_eval.grading.kinds import KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.reporting.likeness import differ_oddly, firm_text, looks_equal, soften, text_pattern
-from raml_eval.types import Budget, Question, SampleRecord, Status
+from raml_eval.types import Budget, Question, SampleRecord, Status, StoredRun
 
 END = 300  # characters of an answer in which its conclusion is looked for
 MIN_VOTES = 4
@@ -117,7 +116,7 @@ class Vote:
 
 
 def count_votes(run: StoredRun) -> dict[tuple[str, str], dict[Budget, Vote]]:
-    """The vote on each question at each budget where a class of at least MIN_VOTES has most of all the votes."""
+    """The vote on each question at each budget if a class of at least MIN_VOTES has most of all the votes."""
     cells: defaultdict[tuple[str, str], defaultdict[Budget, list[SampleRecord]]] = defaultdict(lambda: defaultdict(list))
     for record in run.records:
         if record.status in _GRADED and record.grade.answer is not None:

@@ -2,14 +2,14 @@
 
 from raml_eval.store.directory import RunDirectory, read_run
 from raml_eval.store.lines import pack_ids, sample_line, unpack_ids
-from raml_eval.store.manifest import check_protocol, grow_plan, protocol_digest
+from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest
 
 __all__ = [
     "RunDirectory",
     "check_protocol",
-    "grow_plan",
+    "check_resumable",
     "pack_ids",
-    "protocol_digest",
+    "read_manifest",
     "read_run",
     "sample_line",
     "unpack_ids",

@@ -1,4 +1,4 @@
-"""A run directory: opened for one writer at a time, read by anybody."""
+"""A run directory: one writer at a time opens it, anybody may read it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import StoreError
+from raml_eval.manifest import Manifest
+from raml_eval.plan import Plan
 from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
-from raml_eval.store.manifest import Manifest, check_protocol, grow_plan, read_manifest, sittings, write_manifest
-from raml_eval.types import Budget, Question, SampleKey, SampleRecord, Trajectory
+from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest, write_json
+from raml_eval.store.schema_1 import sample_lines
+from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
-LOCK_WAIT_S = 10.0  # for what a killed run left behind to end
+LOCK_WAIT_S = 10.0  # processes that a killed run left behind need a moment to end
 T = TypeVar("T")
-SampleId = tuple[SampleKey, Budget]
 
 
 class RunDirectory:
     """A run directory under its lock, for one writer. Opening an existing one is resuming it.
 
-    stored is the manifest that was found, or None. After open(): trajectories and done hold what earlier sessions
-    finished, started the draws that began, torn the files whose last line had to be cut.
+    stored is the manifest that was found, or None. After open(), trajectories and done hold what earlier sessions finished,
+    started holds the draws that began, and torn names the files whose last line had to be cut.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,8 +59,9 @@ class RunDirectory:
         return None
 
     def open(self, manifest: Manifest) -> None:
-        """The manifest is on the disk, grown from the stored one, and the journals take lines."""
+        """The manifest on the disk covers both the stored one and this one, and the journals take lines."""
         if self.stored is not None:
+            check_resumable(self.stored, self.path)
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
@@ -69,25 +72,35 @@ class RunDirectory:
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
 
     def load(self) -> None:
-        """What earlier sittings stored is in memory; torn last lines are cut."""
+        """What earlier sessions stored is in memory; torn last lines are cut."""
         self._loaded = True
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
-        self.questions = _read_all(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-        self.trajectories = _best(_read_all(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
-        self.done = set(_read_all(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+        self.questions = _read_file(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+        self.trajectories = _best(_read_file(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
+        self.done = set(_read_file(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+
+    def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """The manifest on the disk lists a new session, and the samples stored from now on carry its number.
+
+        Returns the manifest's own entry, which may be completed before the next write_manifest.
+        """
+        session = dict(entry)
+        self.manifest["sessions"].append(session)
+        self.write_manifest()
+        return session
 
     def write_manifest(self) -> None:
         """The manifest on the disk is the one in memory."""
-        write_manifest(self.path / "manifest.json", self.manifest)
+        write_json(self.path / "manifest.json", self.manifest)
 
     def add_questions(self, questions: Iterable[Question]) -> None:
-        """Every question stands in questions.jsonl; known ones are not written again."""
+        """questions.jsonl holds every question; known ones are not written again."""
         new = [q for q in questions if (q.task, q.id) not in self.questions]
         self._journals["questions"].append_all([lines.question_line(q) for q in new])
         self.questions |= {(q.task, q.id): q for q in new}
 
     async def append_started(self, key: SampleKey) -> None:
-        """It is on the disk that a draw began, so that a draw cut short can be told from one that never began."""
+        """The start of a draw is on the disk, so that a draw cut short can be told from one that never began."""
         await self._journals["started"].append(lines.key_line(key))
 
     async def append_trajectory(self, trajectory: Trajectory) -> None:
@@ -95,8 +108,9 @@ class RunDirectory:
         await self._journals["trajectories"].append(lines.trajectory_line(trajectory))
 
     async def append_sample(self, record: SampleRecord) -> None:
-        """The sample is on the disk."""
-        await self._journals["samples"].append(lines.sample_line(record))
+        """The sample is on the disk, with the number of the present session."""
+        session = max(0, len(self.manifest["sessions"]) - 1)
+        await self._journals["samples"].append(lines.sample_line(replace(record, session=session)))
 
     async def append_error(self, key: SampleKey, budgets: Iterable[Budget], error: BaseException) -> None:
         """The failure is on the disk; the sample stays owed."""
@@ -110,11 +124,11 @@ class RunDirectory:
         )
 
     def write_classes(self, classes: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
-        """The groups of equal answers are on the disk (classes.json); they can be formed anew from the samples."""
-        write_manifest(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
+        """The answer classes are on the disk (classes.json); they can be formed again from the samples."""
+        write_json(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
 
     def close(self) -> None:
-        """All files are closed and the lock is free; a folder that was made for a run that was then refused is gone."""
+        """All files are closed and the lock is free. A folder that was made for a run that was then refused is removed."""
         for journal in self._journals.values():
             journal.close()
         if self._made and [path.name for path in self.path.iterdir()] == ["lock"]:
@@ -135,7 +149,7 @@ def _take_lock(path: Path) -> int:
     deadline = time.monotonic() + LOCK_WAIT_S
     while not _lock(file):
         holder = os.pread(file, 32, 0).decode(errors="replace").strip()
-        # A killed run's engine holds the lock until it notices, within a second.
+        # The engine of a killed run holds the lock until it notices, within a second.
         if _is_alive(holder) or time.monotonic() > deadline:
             os.close(file)
             raise StoreError(
@@ -174,7 +188,7 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         tasks[name] = {**tasks[name], "questions": list(questions)}
     return {
         **stored,
-        "plan": grow_plan(stored["plan"], wanted["plan"]),
+        "plan": Plan.read(stored["plan"]).grow(Plan.read(wanted["plan"])).fields(),
         "protocol": protocol,
         "tasks": tasks,
         "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
@@ -182,10 +196,19 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
     }
 
 
-def _read_all(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[[T], Any]) -> dict[Any, T]:
-    """All entries of a file by key. Raises CorruptStore for a line of another shape, and for a key that comes twice."""
+def _read_file(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[[T], Any]) -> dict[Any, T]:
+    return _read_all(path, read_lines(path), read, key)
+
+
+def _read_all(
+    path: Path,
+    numbered: Iterable[tuple[int, Mapping[str, Any]]],
+    read: Callable[[Mapping[str, Any]], T],
+    key: Callable[[T], Any],
+) -> dict[Any, T]:
+    """All entries of a file by key. Raises CorruptStore for a line of another shape and for a key that occurs twice."""
     entries: dict[Any, T] = {}
-    for number, line in read_lines(path):
+    for number, line in numbered:
         try:
             entry = read(line)
         except Exception as error:
@@ -197,7 +220,7 @@ def _read_all(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[
 
 
 def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
-    """The trajectory of each sample that was drawn the furthest."""
+    """For each sample, the trajectory that was drawn the furthest."""
     best: dict[SampleKey, Trajectory] = {}
     for trajectory in trajectories:
         if trajectory.key not in best or (best[trajectory.key].limit or 0) < (trajectory.limit or 0):
@@ -208,15 +231,15 @@ def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
 def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     """A run directory read back: every planned question and every finished sample. It needs no lock and writes nothing.
 
-    drawn False leaves out trajectories and token ids, which are most of a large run. Raises StoreError where the folder is
-    none, CorruptStore where a line other than a torn last one cannot be read.
+    drawn False leaves out trajectories and token ids, which are most of a large run. Raises StoreError if the folder is no
+    run directory, CorruptStore if a line other than a torn last one cannot be read.
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")
-    questions = _read_all(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-    read_sample = partial(lines.read_sample, ids=drawn)
-    records = _read_all(path / "samples.jsonl", read_sample, lambda r: (r.key, r.budget))
-    trajectories = _read_all(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
+    questions = _read_file(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+    samples, read_sample = path / "samples.jsonl", partial(lines.read_sample, ids=drawn)
+    records = _read_all(samples, sample_lines(samples, manifest), read_sample, lambda r: (r.key, r.budget))
+    trajectories = _read_file(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
     layers = read_layers(path)
     return StoredRun(
         directory=path,
@@ -227,11 +250,11 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
         questions=_planned(path, questions, manifest),
         budgets=tuple(manifest["plan"]["budgets"]),
         n_samples=manifest["plan"]["samples"],
-        records=apply_layers(records.values(), layers, sittings(manifest)),
+        records=apply_layers(records.values(), layers),
         trajectories=trajectories,
         classes=_read_classes(path / "classes.json"),
-        n_errors=_count_owed(path / "errors.jsonl", records),
-        grader_versions=grader_versions(tuple(records.values()), layers, sittings(manifest)),
+        n_errors=_count_failed(path / "errors.jsonl", records),
+        grader_versions=grader_versions(records.values(), layers, manifest["sessions"]),
         judgements=tuple(read_judgements(path)),
     )
 
@@ -241,7 +264,7 @@ def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest
     if missing := [key for key in wanted if key not in questions]:
         raise StoreError(
             f"{path / 'questions.jsonl'} lacks {len(missing)} of {len(wanted)} planned questions, such as "
-            f"{'/'.join(missing[0])}: the last sitting was cut short. Run again with the same --out."
+            f"{'/'.join(missing[0])}: the last session was cut short. Run again with the same --out."
         )
     return {key: questions[key] for key in wanted}
 
@@ -254,10 +277,10 @@ def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
         # A task's name may hold a slash, a question's id never does.
         return {(key.rpartition("/")[0], key.rpartition("/")[2]): dict(group) for key, group in stored.items()}
     except (ValueError, AttributeError, TypeError):
-        return {}  # formed anew from the samples
+        return {}  # they are formed again from the samples
 
 
-def _count_owed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
+def _count_failed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
     owed: set[SampleId] = set()
     for number, line in read_lines(path):
         try:

@@ -1,9 +1,9 @@
 """Layers of grades: a regrading adds one and keeps what it replaces.
 
-samples.jsonl keeps the verdict that a sample was stored with. grades-0001.jsonl and its followers each hold one
-regrading: a first line that says by which grader, of which tasks and how many samples, then a line for each verdict that
-changed and for each sample that could not be graded. Readers see the verdict of the last layer that changed a sample,
-else the stored one.
+samples.jsonl keeps the verdict that a sample was stored with. Each of grades-0001.jsonl and its followers holds one
+regrading: a header that says which grader graded which tasks and how many samples, then a line for each verdict that changed
+and for each sample that could not be graded. Readers see the verdict of the last layer that changed a sample, or the stored
+one if no layer did.
 """
 
 from __future__ import annotations
@@ -13,76 +13,63 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import CorruptStore, StoreError
-from raml_eval.store import lines
+from raml_eval.manifest import SCHEMA_VERSION
+from raml_eval.store import lines, schema_1
 from raml_eval.store.journal import encode_line, read_lines
-from raml_eval.types import Budget, Grade, SampleKey, SampleRecord
+from raml_eval.store.manifest_file import read_manifest
+from raml_eval.types import Grade, SampleId, SampleRecord
 
-SampleId = tuple[SampleKey, Budget]
 _NAME = re.compile(r"grades-(\d{4,})\.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A verdict and the one it replaced. digest is that of the answer: an answer drawn anew has not been graded."""
+    """A verdict and the one it replaced. digest and session are those of the draw that was graded, and of no later one."""
 
     grade: Grade
     was: Grade
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sitting:
-    """The sitting that stored a sample: its number from 0, when it began, and its grader; "" and None where unknown."""
-
-    number: int = 0
-    started: str = ""
-    grader_version: str | None = None
+    session: int
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One regrading. It covers the first n_graded samples of samples.jsonl, those of tasks alone where tasks are named.
+    """One regrading. It covers what the first n_sessions sessions drew, n_graded samples in all.
 
-    changes holds the verdicts that came out differently, failed why a sample kept the verdict it had. verified is when
-    the same grader last came to the same verdicts, or None. n_sittings is how many sittings the run then had: what a later
-    one stored is not of this layer, the same answer to the same question included. Layers of before know None, and go by time.
+    tasks names the tasks that were graded, or is None if all of them were. changes holds the verdicts that came out
+    differently, and failed says why a sample kept the verdict it had. verified is when the same grader last came to the same
+    verdicts, or None. What a later session drew is not of this layer, even if it is the same answer to the same question.
     """
 
     number: int
     grader_version: str
     created: str
     n_graded: int
+    n_sessions: int
     changes: Mapping[SampleId, Change]
     tasks: tuple[str, ...] | None = None
     timeout_s: float | None = None
     failed: Mapping[SampleId, str] | None = None
     verified: str | None = None
-    n_sittings: int | None = None
 
-    def covers(self, position: int, record: SampleRecord, sitting: Sitting) -> bool:
-        """The record, the position-th of samples.jsonl from 0, has this layer's verdict, changed or confirmed."""
-        within = position < self.n_graded and (self.tasks is None or record.key.task in self.tasks)
+    def covers(self, record: SampleRecord) -> bool:
+        """Whether the record has this layer's verdict, changed or confirmed."""
+        within = record.session < self.n_sessions and (self.tasks is None or record.key.task in self.tasks)
         if not within or (record.key, record.budget) in (self.failed or {}):
             return False
-        if (record.key, record.budget) in self.changes:
-            return self.change_for(record, sitting) is not None
-        return self._saw(sitting, self.verified or self.created)
+        return (record.key, record.budget) not in self.changes or self.change_for(record) is not None
 
-    def change_for(self, record: SampleRecord, sitting: Sitting) -> Change | None:
-        """The change of the record's verdict; None where there is none, and where the record was drawn anew since."""
+    def change_for(self, record: SampleRecord) -> Change | None:
+        """The change of the record's verdict; None if there is none, or if the sample was drawn again since."""
         change = self.changes.get((record.key, record.budget))
-        # The same answer may have been drawn anew, and graded by a newer grader than this layer's.
-        if change is None or change.digest != answer_digest(record.answer) or not self._saw(sitting, self.created):
+        # A sample drawn again may have the same answer, and the verdict of a newer grader than this layer's.
+        if change is None or (change.digest, change.session) != (answer_digest(record.answer), record.session):
             return None
         return change
-
-    def _saw(self, sitting: Sitting, created: str) -> bool:
-        return sitting.started <= created if self.n_sittings is None else sitting.number < self.n_sittings
 
 
 def answer_digest(answer: str) -> str:
@@ -91,10 +78,10 @@ def answer_digest(answer: str) -> str:
 
 
 def layer_paths(directory: Path) -> dict[int, Path]:
-    """The files of the layers by number, the oldest first. Raises CorruptStore for a number written in another way."""
+    """The files of the layers by number, the oldest first. Raises CorruptStore if a number is not written in four digits."""
     found = {path: int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))}
     for path, number in found.items():
-        if path.name != _name(number):  # its number is also that of another file, or will be
+        if path.name != _name(number):  # another file has the same number, or will have it
             raise CorruptStore(f"{path} is layer {number}, whose file is called {_name(number)}. Rename it, or move it away.")
     return {number: path for path, number in sorted(found.items(), key=lambda pair: pair[1])}
 
@@ -105,13 +92,13 @@ def _name(number: int) -> str:
 
 def change_of(record: SampleRecord, grade: Grade) -> Change:
     """The change from the verdict that the record has."""
-    return Change(grade, record.grade, answer_digest(record.answer))
+    return Change(grade, record.grade, answer_digest(record.answer), record.session)
 
 
 def write_layer(directory: Path, layer: Layer) -> Path:
-    """The layer stands on the disk, whole or not at all, in place of the one of its number where there is one.
+    """The layer is on the disk, whole or not at all, and replaces a layer of the same number.
 
-    The caller holds the directory's lock. Raises StoreError where it cannot be written.
+    The caller holds the directory's lock. Raises StoreError if it cannot be written.
     """
     path = directory / _name(layer.number)
     draft = path.with_name(f".{path.name}.draft")
@@ -129,20 +116,21 @@ def write_layer(directory: Path, layer: Layer) -> Path:
 def _layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
     failed = layer.failed or {}
     yield {
-        "schema_version": lines.SCHEMA_VERSION,
+        "schema_version": SCHEMA_VERSION,
         "grader_version": layer.grader_version,
         "created": layer.created,
         "verified": layer.verified,
         "tasks": layer.tasks,
         "timeout_s": layer.timeout_s,
         "n_graded": layer.n_graded,
-        "n_sittings": layer.n_sittings,
+        "n_sessions": layer.n_sessions,
         "n_changed": len(layer.changes),
         "n_failed": len(failed),
     }
     for (key, budget), change in layer.changes.items():
         was = lines.grade_fields(change.was)
-        named = {**lines.key_line(key), "budget": budget, "answer_digest": change.digest}
+        draw = {"answer_digest": change.digest, "session": change.session}
+        named = {**lines.key_line(key), "budget": budget, **draw}
         yield {**named, **lines.grade_fields(change.grade), "was": was}
     for (key, budget), reason in failed.items():
         yield {**lines.key_line(key), "budget": budget, "error": reason}
@@ -158,24 +146,33 @@ def _read_layer(number: int, path: Path) -> Layer:
     changes: dict[SampleId, Change] = {}
     failed: dict[SampleId, str] = {}
     try:
-        entries = read_lines(path)
-        _, header = next(entries)
+        header, *entries = _present_lines(path)
         announced = int(header["n_changed"]), int(header["n_failed"])
-        for at, line in entries:  # noqa: B007
+        for at, line in enumerate(entries, 2):  # noqa: B007
             if "error" in line:
                 failed[lines.read_key(line), line["budget"]] = str(line["error"])
                 continue
             grades = lines.read_grade(line), lines.read_grade(line["was"])
-            changes[lines.read_key(line), line["budget"]] = Change(*grades, str(line["answer_digest"]))
+            draw = str(line["answer_digest"]), int(line["session"])
+            changes[lines.read_key(line), line["budget"]] = Change(*grades, *draw)
         at = 1
         layer = _read_header(number, header, changes, failed)
     except CorruptStore as error:
         raise _spoilt(path, f"cannot be read: {error}") from error
-    except (StopIteration, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise _spoilt(path, f"line {at} is not of a layer's schema ({type(error).__name__}: {error})") from error
     if (len(changes), len(failed)) != announced:
         raise _spoilt(path, f"announces {sum(announced)} samples, and {len(changes) + len(failed)} follow")
     return layer
+
+
+def _present_lines(path: Path) -> list[lines.Line]:
+    """The layer's lines, header first, in the present schema."""
+    found = [line for _, line in read_lines(path)]
+    if not found or found[0].get("schema_version") != schema_1.NUMBER:
+        return found
+    sessions = read_manifest(path.parent / "manifest.json")["sessions"]
+    return schema_1.upgrade_layer(found, path.parent / "samples.jsonl", sessions)
 
 
 def _read_header(number: int, header: Mapping[str, Any], changes: dict[SampleId, Change], failed: dict[SampleId, str]) -> Layer:
@@ -184,12 +181,12 @@ def _read_header(number: int, header: Mapping[str, Any], changes: dict[SampleId,
         grader_version=str(header["grader_version"]),
         created=str(header["created"]),
         n_graded=int(header["n_graded"]),
+        n_sessions=int(header["n_sessions"]),
         changes=changes,
         tasks=None if header["tasks"] is None else tuple(header["tasks"]),
         timeout_s=None if header["timeout_s"] is None else float(header["timeout_s"]),
         failed=failed,
         verified=header["verified"],
-        n_sittings=None if header.get("n_sittings") is None else int(header["n_sittings"]),
     )
 
 
@@ -200,41 +197,32 @@ def _spoilt(path: Path, reason: str) -> CorruptStore:
     )
 
 
-def apply_layers(
-    records: Iterable[SampleRecord], layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
-) -> tuple[SampleRecord, ...]:
-    """The records, in the order of samples.jsonl, with their last verdicts. One drawn anew keeps what it was stored with."""
-    records = tuple(records)
+def apply_layers(records: Iterable[SampleRecord], layers: Sequence[Layer]) -> tuple[SampleRecord, ...]:
+    """The records with their last verdicts. A sample that was drawn again keeps the verdict that it was stored with."""
     newest = [layer for layer in reversed(layers) if layer.changes]
-    if not newest:
-        return records
-    return tuple(map(partial(_applied, newest), records, stored_by(sittings, len(records))))
+    return tuple(_with_last_verdict(record, newest) for record in records)
 
 
-def _applied(newest: Sequence[Layer], record: SampleRecord, sitting: Sitting) -> SampleRecord:
-    change = next((change for layer in newest if (change := layer.change_for(record, sitting))), None)
+def _with_last_verdict(record: SampleRecord, newest: Sequence[Layer]) -> SampleRecord:
+    change = next((change for layer in newest if (change := layer.change_for(record))), None)
     return record if change is None else replace(record, grade=change.grade)
 
 
 def grader_versions(
-    records: Sequence[SampleRecord], layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
+    records: Iterable[SampleRecord], layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
-    """The graders whose verdicts stand, as far as they are known, sorted; records are in the order of samples.jsonl."""
-    found: set[str] = set()
+    """The graders whose verdicts stand, as far as they are known, sorted."""
     newest = list(reversed(layers))
-    for position, (record, sitting) in enumerate(zip(records, stored_by(sittings, len(records)), strict=True)):
-        layer = next((layer for layer in newest if layer.covers(position, record, sitting)), None)
-        version = layer.grader_version if layer else sitting.grader_version
-        if version is not None:
-            found.add(version)
-    return tuple(sorted(found))
+    found = {_grader_of(record, newest, sessions) for record in records}
+    return tuple(sorted(version for version in found if version is not None))
 
 
-def stored_by(sittings: Sequence[Mapping[str, Any]], n_records: int) -> list[Sitting]:
-    """The sitting that stored each record; sittings store one after the other."""
-    found = [Sitting()] * n_records
-    for number, sitting in enumerate(sittings):  # a later sitting overwrites the rest that an earlier, killed one left open
-        before, version = sitting.get("samples_before", 0), sitting.get("grader_version")
-        stored = Sitting(number, str(sitting.get("started", "")), None if version is None else str(version))
-        found[before:] = [stored] * max(0, n_records - before)
-    return found
+def _grader_of(record: SampleRecord, newest: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]) -> str | None:
+    layer = next((layer for layer in newest if layer.covers(record)), None)
+    return layer.grader_version if layer else storing_grader(record, sessions)
+
+
+def storing_grader(record: SampleRecord, sessions: Sequence[Mapping[str, Any]]) -> str | None:
+    """The version of the grader whose verdict the record was stored with, or None if that is not known."""
+    version = sessions[record.session].get("grader_version") if record.session < len(sessions) else None
+    return None if version is None else str(version)

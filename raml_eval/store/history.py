@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.store import lines
-from raml_eval.store.grades import Layer, SampleId, read_layers, stored_by
+from raml_eval.store.grades import Layer, read_layers, storing_grader
 from raml_eval.store.journal import corrupt, read_lines
-from raml_eval.store.manifest import read_manifest, sittings
-from raml_eval.types import Grade, SampleRecord, Trajectory
+from raml_eval.store.manifest_file import read_manifest
+from raml_eval.store.schema_1 import sample_lines
+from raml_eval.types import Grade, SampleId, SampleRecord, Trajectory
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One verdict in the history of a sample: by which grader, when (None: when it was stored), and what it said."""
+class PastVerdict:
+    """One verdict in the history of a sample: its grader, when it was given (None: with the sample), and what it said."""
 
     grader_version: str | None
     created: str | None
@@ -25,19 +26,16 @@ class Verdict:
     error: str = ""
 
 
-def verdict_history(
-    position: int, record: SampleRecord, layers: Sequence[Layer], sittings: Sequence[Mapping[str, Any]]
-) -> list[Verdict]:
-    """Every verdict on a record of samples.jsonl, the oldest first; its own is the one that it was stored with."""
-    sitting = stored_by(sittings, position + 1)[position]
-    history = [Verdict(sitting.grader_version, None, record.grade)]
+def verdict_history(record: SampleRecord, layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]) -> list[PastVerdict]:
+    """Every verdict on a record of samples.jsonl, the oldest first. The record's own is the one that it was stored with."""
+    history = [PastVerdict(storing_grader(record, sessions), None, record.grade)]
     for layer in layers:
         sample = (record.key, record.budget)
         if reason := (layer.failed or {}).get(sample):
-            history.append(Verdict(layer.grader_version, layer.created, history[-1].grade, reason))
-        elif layer.covers(position, record, sitting):
+            history.append(PastVerdict(layer.grader_version, layer.created, history[-1].grade, reason))
+        elif layer.covers(record):
             grade = layer.changes[sample].grade if sample in layer.changes else history[-1].grade
-            history.append(Verdict(layer.grader_version, layer.created, grade))
+            history.append(PastVerdict(layer.grader_version, layer.created, grade))
     return history
 
 
@@ -49,17 +47,17 @@ def _schema_of(path: Path, number: int) -> Iterator[None]:
         raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
 
 
-def read_histories(directory: Path, task: str, question_id: str) -> dict[SampleId, list[Verdict]]:
+def read_histories(directory: Path, task: str, question_id: str) -> dict[SampleId, list[PastVerdict]]:
     """The verdicts on each sample of a question, the oldest first. Raises StoreError, CorruptStore as read_run."""
     layers = read_layers(directory)
-    sat = sittings(read_manifest(directory / "manifest.json"))
-    histories: dict[SampleId, list[Verdict]] = {}
+    manifest = read_manifest(directory / "manifest.json")
+    histories: dict[SampleId, list[PastVerdict]] = {}
     path = directory / "samples.jsonl"
-    for position, (number, line) in enumerate(read_lines(path)):
+    for number, line in sample_lines(path, manifest):
         if (line.get("task"), line.get("question_id")) == (task, question_id):
             with _schema_of(path, number):
                 record = lines.read_sample(line, ids=False)
-            histories[record.key, record.budget] = verdict_history(position, record, layers, sat)
+            histories[record.key, record.budget] = verdict_history(record, layers, manifest["sessions"])
     return histories
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from raml_eval.descriptions import Judgement
+from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.store.journal import corrupt, read_lines
-from raml_eval.store.lines import SCHEMA_VERSION
+from raml_eval.types import Judgement
 
 FILE = "judgements.jsonl"
 VERDICTS = ("equivalent", "different", "unclear", "unavailable")

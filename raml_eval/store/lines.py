@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from raml_eval.descriptions import TaskDescription
+from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.types import (
     Finish,
     Grade,
@@ -19,12 +19,12 @@ from raml_eval.types import (
     SampleKey,
     SampleRecord,
     Status,
+    TaskDescription,
     ThinkingEnd,
     TokenIds,
     Trajectory,
 )
 
-SCHEMA_VERSION = 1
 Line = dict[str, Any]
 
 
@@ -96,6 +96,7 @@ def sample_line(record: SampleRecord) -> Line:
         "schema_version": SCHEMA_VERSION,
         **key_line(record.key),
         "budget": record.budget,
+        "session": record.session,
         "trajectory": record.trajectory,
         "thinking_end": record.thinking_end.value,
         "n_thinking_tokens": record.n_thinking_tokens,
@@ -129,6 +130,7 @@ def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
         grade=read_grade(line),
         seed=_read_count(line["seed"]),
         leak=bool(line["leak"]),
+        session=int(line["session"]),
         imported=_read_imported(line),
     )
 
@@ -147,7 +149,7 @@ def _read_imported(line: Mapping[str, Any]) -> Imported | None:
 
 
 def grade_fields(grade: Grade) -> Line:
-    """A verdict's fields, as they stand in samples.jsonl and in the layers of grades."""
+    """A verdict's fields, as samples.jsonl and the layers of grades hold them."""
     return {
         "extracted": grade.answer,
         "status": grade.status.value,
@@ -201,7 +203,7 @@ def read_question(line: Mapping[str, Any]) -> Question:
 
 
 def read_task(entry: Mapping[str, Any]) -> TaskDescription:
-    """The task description that stands in the manifest."""
+    """The task description of a manifest's entry."""
     fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
     fields["suites"] = tuple
     return TaskDescription(**{name: read(entry[name]) for name, read in fields.items()})

@@ -10,7 +10,7 @@ from raml_eval.tables.counted import (
     n_planned,
     run_labels,
 )
-from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, build_frame, frame_rows, load_run, pair_counts
+from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, as_run, build_frame, frame_rows, load_run, pair_counts
 from raml_eval.tables.measures import STABILITY, TAUS, Measure, question_values
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Measure",
     "Row",
     "Run",
+    "as_run",
     "budget_label",
     "budget_order",
     "build_frame",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 from raml_eval.counts import count_by_question
-from raml_eval.descriptions import StoredRun
 from raml_eval.errors import InputError, MetricError
-from raml_eval.types import Budget, QuestionCounts, SampleRecord
+from raml_eval.plan import budget_rank
+from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
 NAMED = 4  # cells named in an error; the rest is counted
 
 
 def run_labels(runs: Sequence[StoredRun]) -> list[str]:
-    """A name for each run: its own, or its directory where several have the same. Raises InputError for a run given twice."""
+    """A name for each run: its own, or its directory if several have the same. Raises InputError for a run given twice."""
     names = [run.name for run in runs]
     labels = [run.name if names.count(run.name) == 1 else str(run.directory) for run in runs]
     if twice := [label for label, times in Counter(labels).items() if times > 1]:
@@ -31,7 +30,7 @@ def budget_label(budget: Budget) -> str:
 
 def budget_order(label: str) -> float:
     """Sorts budget labels: off, the numbers ascending, unlimited."""
-    return {"off": -1.0, "unlimited": math.inf}[label] if label in ("off", "unlimited") else float(label)
+    return budget_rank("off" if label == "off" else "unlimited" if label == "unlimited" else int(label))
 
 
 def describe_engine(run: StoredRun) -> str:
@@ -73,7 +72,7 @@ def planned_records(run: StoredRun) -> list[SampleRecord]:
 def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
     """The counts of the planned samples by task and budget; a question without any has n = 0.
 
-    Raises MetricError where planned samples are missing, unless allow_partial.
+    Raises MetricError if planned samples are missing, unless allow_partial.
     """
     missing = missing_samples(run)
     if missing and not allow_partial:

@@ -10,11 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.descriptions import StoredRun
+from raml_eval.answer_classes import with_classes
 from raml_eval.errors import MetricError
-from raml_eval.grouping import with_classes
 from raml_eval.intervals import PairedDifference, macro_mean, paired_difference
-from raml_eval.store import read_run
+from raml_eval.store import read_run, sample_line
 from raml_eval.tables.counted import (
     Cells,
     budget_label,
@@ -34,8 +33,7 @@ from raml_eval.tables.measures import (
     question_values,
     token_quantiles,
 )
-from raml_eval.tables.samples import build_samples
-from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status
+from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status, StoredRun
 
 COLUMNS = (
     *("run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"),
@@ -68,8 +66,12 @@ class Run(StoredRun):
 
 
 def load_run(directory: Path | str) -> Run:
-    """The run of a directory. Raises StoreError where it is none, CorruptStore where a line cannot be read."""
-    stored = with_classes(read_run(directory))
+    """The run of a directory. Raises StoreError if it is no run directory, CorruptStore if a line cannot be read."""
+    return as_run(with_classes(read_run(directory)))
+
+
+def as_run(stored: StoredRun) -> Run:
+    """The same run, which can be tabulated."""
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 
@@ -87,8 +89,8 @@ def build_frame(
     the samples planned for each. task "macro" is the mean over a domain's tasks, which are fixed, not sampled. k None takes
     the run's own, or its n. With base, "gain" is avg@n less that of base, paired on the questions both have. NaN stands
     for a number that cannot be given; method says why. Raises MetricError for missing samples without allow_partial and
-    for k < 1, InputError for a run given twice. cell_accuracy stands where a task's answers have parts, such as the cells
-    of a grid: the mean over a question's samples of the share that is right, then over questions.
+    for k < 1, InputError for a run given twice. A task whose answers have parts, such as the cells of a grid,
+    has a row cell_accuracy: the mean over a question's samples of the share that is right, then over questions.
     """
     against = None if base is None else (base, count_run(base, allow_partial))
     rows: list[Row] = []
@@ -105,6 +107,26 @@ def build_frame(
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     numbers = {"tau": "float64", "value": "float64", "low": "float64", "high": "float64"}
     return frame.astype({"k": "Int64", "n_questions": "int64", "n_samples": "int64", **numbers})
+
+
+def build_samples(run: StoredRun) -> pd.DataFrame:
+    """One row per sample and budget: the fields of samples.jsonl, with ids unpacked, and its thinking.
+
+    thinking_ids are the ids that this budget keeps; trajectory_text is the text of the whole trajectory, of which a smaller
+    budget saw the beginning. Both are empty if thinking is off.
+    """
+    rows: list[dict[str, Any]] = []
+    for record in run.records:
+        trajectory = run.trajectories.get(record.trajectory or "")
+        rows.append(
+            {
+                **sample_line(record),
+                "answer_ids": record.answer_ids,
+                "thinking_ids": trajectory.token_ids[: record.n_thinking_tokens] if trajectory else (),
+                "trajectory_text": trajectory.text if trajectory else "",
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +172,7 @@ class _Part:
                     mean = macro_mean([estimates[measure][0] for estimates in of_tasks])
                     covered = sum(estimates[measure][1] for estimates in of_tasks)
                     yield self.row(MACRO, domain, budget, measure, mean, covered)
-                if any(chances):  # guessing is hopeless where a task has none
+                if any(chances):  # a task without a chance level cannot be guessed
                     chance = _exactly(math.fsum(chance or 0.0 for chance in chances) / len(tasks))
                     yield self.row(MACRO, domain, budget, CHANCE, chance, sum(estimates[AVERAGE][1] for estimates in of_tasks))
 

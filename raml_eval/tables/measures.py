@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval import intervals, metrics
-from raml_eval.majority import maj_at_k
+from raml_eval.metrics import maj_at_k
 from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
 
 TAUS = (0.25, 0.5, 0.75, 1.0)
@@ -88,14 +88,14 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
 
 
 def _mean(tokens: Sequence[int | None]) -> float:
-    """NaN where any sample's count is unknown: the mean over the others would be one of other samples."""
+    """NaN if any sample's count is unknown: the mean over the others would be one of other samples."""
     return float(np.mean(np.array(tokens, dtype=np.float64)))
 
 
 def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -> tuple[Interval, int]:
     """The mean over questions with its interval, and how many questions it covers.
 
-    NaN where any question has fewer than k samples, or a token count that is not known: the mean over the others would be
+    NaN if any question has fewer than k samples, or a token count that is not known: the mean over the others would be
     one of other questions. Without k, questions without a sample are left out.
     """
     counts = counts if measure.k else [q for q in counts if q.n]

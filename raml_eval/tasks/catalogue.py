@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import raml_eval
-from raml_eval.descriptions import TaskDescription
 from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, raml_of, split_of
 from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
+from raml_eval.types import TaskDescription
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from raml_eval.descriptions import LoadedTask, TaskDescription
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.docs import LETTERS
@@ -19,7 +18,7 @@ from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import raml_of
 from raml_eval.tasks.task_file import TaskFile
-from raml_eval.types import GraderKind, Message, Question
+from raml_eval.types import GraderKind, LoadedTask, Message, Question, TaskDescription
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own choice of rows
 FEWSHOT_SEED = 1234  # lm-eval's own
@@ -27,7 +26,7 @@ LONGEST_COLUMN = 10_000  # characters of a column that a question keeps beside i
 
 
 def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
-    """The task with all its questions, downloaded where the cache does not hold them.
+    """The task with all its questions, downloaded if the cache does not hold them.
 
     A question's index counts the rows of the split as published, before the task leaves any out, so two tasks on one data set
     (math500, math500_l5) give the same row the same id. content_hash covers the published rows of the task's questions.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-CHILD = "import sys, time; from raml_eval.lifeline import watch_parent; watch_parent(*map(int, sys.argv[1:]), poll_s=0.1); "
+CHILD = "import sys, time; from raml_eval.parent_watch import watch_parent; watch_parent(*map(int, sys.argv[1:]), poll_s=0.1); "
 PARENT = (
     "import os, subprocess, sys, time\n"
     "child = subprocess.Popen([sys.executable, '-c', {child!r}, *{arguments}])\n"

@@ -1,4 +1,4 @@
-"""Which answers of a question are equal, for the votes of maj@k: formed from the samples, without the gold."""
+"""Answer classes: which answers to a question are equal, formed from the samples without the gold. maj@k votes on them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from raml_eval.descriptions import StoredRun
 from raml_eval.grading.pool import GradingPool
-from raml_eval.types import Question, SampleRecord, Status
+from raml_eval.types import Question, QuestionKey, SampleRecord, Status, StoredRun
 
-QuestionKey = tuple[str, str]
 Classes = dict[QuestionKey, dict[str, int]]
 R = TypeVar("R", bound=StoredRun)
 
 
-def ungrouped(
+def lacking_classes(
     records: Iterable[SampleRecord], classes: Mapping[QuestionKey, Mapping[str, int]]
 ) -> dict[QuestionKey, list[str]]:
-    """The graded answers of each question that has one without a class: all of its answers, sorted."""
+    """The sorted answers of each question that has an answer without a class."""
     answers: dict[QuestionKey, set[str]] = {}
     for record in records:
         if record.status in (Status.CORRECT, Status.INCORRECT) and record.grade.answer is not None:
@@ -26,25 +24,25 @@ def ungrouped(
     return {key: sorted(given) for key, given in answers.items() if given - classes.get(key, {}).keys()}
 
 
-def group_answers(
+def form_classes(
     records: Iterable[SampleRecord],
     questions: Mapping[QuestionKey, Question],
     classes: Mapping[QuestionKey, Mapping[str, int]],
     pool: GradingPool,
 ) -> Classes:
-    """Classes for every graded answer: the given ones, formed anew where an answer is missing from them. Blocks."""
+    """A class for every graded answer. The given classes of a question are kept if they hold all its answers. Blocks."""
     formed = {key: dict(group) for key, group in classes.items()}
-    for key, given in ungrouped(records, classes).items():
+    for key, given in lacking_classes(records, classes).items():
         formed[key] = pool.classes_blocking(given, questions[key].grader)
     return formed
 
 
 def with_classes(run: R) -> R:
-    """The run with a class for every graded answer; the missing ones are formed now. Blocks."""
-    if not ungrouped(run.records, run.classes):
+    """The run with a class for every graded answer; missing ones are formed now. Blocks."""
+    if not lacking_classes(run.records, run.classes):
         return run
     pool = GradingPool(workers=1)
     try:
-        return replace(run, classes=group_answers(run.records, run.questions, run.classes, pool))
+        return replace(run, classes=form_classes(run.records, run.questions, run.classes, pool))
     finally:
         pool.close()

@@ -1,4 +1,4 @@
-"""The table of reasoning formats, and finding the right one from a tokenizer."""
+"""The table of thinking formats, and finding the right one from a tokenizer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from raml_eval.errors import ModelError
-from raml_eval.formats import FORMATS, format_by_name
-from raml_eval.prompts import closer_ids, closing_ids, detect_format, is_single_token
+from raml_eval.prompts import closer_ids, closing_ids, detect_format
+from raml_eval.thinking_formats import FORMATS, format_by_name
 from tests.families import CHATML, DEEPSEEK, build_merging_tokenizer, build_tokenizer
 
 PLACEHOLDER = Path(__file__).resolve().parents[2] / "shared" / "hub_models" / "raml-eval" / "tiny-placeholder"
@@ -82,12 +82,12 @@ def test_nothing_hints_at_thinking(template: str | None) -> None:
 )
 def test_two_formats_that_fit_are_refused(template: str, marks: tuple[str, ...], model: str, candidates: str) -> None:
     first = candidates.split()[0]
-    with pytest.raises(ModelError, match=rf"{model} is ambiguous: {candidates} fit .*--format {first}"):
+    with pytest.raises(ModelError, match=rf"{model} is ambiguous: {candidates} fit .*--thinking-format {first}"):
         detect_format(build_tokenizer(template, marks=marks), model)
 
 
 def test_marks_of_an_unknown_family_are_not_silently_an_answer() -> None:
-    with pytest.raises(ModelError, match=r"\[/THINK\], \[THINK\], which no known reasoning format"):
+    with pytest.raises(ModelError, match=r"\[/THINK\], \[THINK\], which no known thinking format"):
         detect_format(build_tokenizer("plain", marks=("[THINK]", "[/THINK]")), "m/some-model")
 
 
@@ -104,7 +104,7 @@ def test_a_folder_without_tokenizer_and_weights_is_only_a_name() -> None:
 def test_end_delimiters_as_token_ids(name: str, ids: tuple[int, ...], single: bool) -> None:
     tokenizer = build_tokenizer("plain")
     assert closer_ids(tokenizer, FORMATS[name]) == ids
-    assert is_single_token(tokenizer, FORMATS[name]) is single
+    assert (len(closer_ids(tokenizer, FORMATS[name])) == 1) is single
 
 
 def test_a_delimiter_of_several_tokens_depends_on_its_neighbours() -> None:

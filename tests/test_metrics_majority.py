@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.errors import MetricError
-from raml_eval.majority import maj_at_k
+from raml_eval.metrics import maj_at_k
 
 Classes = list[tuple[int, int]]
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from raml_eval.workers import run_workers
+from raml_eval.concurrency import run_workers
 
 
 def test_each_piece_of_work_is_done_once_and_side_by_side() -> None:

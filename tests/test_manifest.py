@@ -1,0 +1,37 @@
+"""What a manifest says of where a run came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import raml_eval
+from raml_eval import manifest
+from tests.imports import import_lines, line
+
+
+def test_without_git_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = tmp_path / "checkout"
+    (checkout / ".git").mkdir(parents=True)
+    monkeypatch.setattr(manifest, "__file__", str(checkout / "raml_eval" / "manifest.py"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert manifest.git_commit() is None
+
+
+def test_drawn_and_imported_runs_say_the_same_things(tmp_path: Path) -> None:
+    drawn = raml_eval.evaluate(
+        model="pocket",
+        backend="fake",
+        tasks="pocket_chain",
+        limit=1,
+        thinking_budget="off",
+        answer_tokens=8,
+        out=tmp_path / "drawn",
+    ).manifest
+    imported = import_lines(tmp_path, [line()]).manifest
+    assert set(imported) - set(drawn) == {"imported"}
+    assert set(drawn) <= set(imported)
+    assert {frozenset(run["sessions"][0]) for run in (drawn, imported)} == {frozenset(drawn["sessions"][0])}
+    tasks = [next(iter(run["tasks"].values())) for run in (drawn, imported)]
+    assert set(tasks[0]) == set(tasks[1])
