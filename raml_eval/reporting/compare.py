@@ -75,7 +75,7 @@ def compare_runs(base: StoredRun, new: StoredRun, *, metric: str = "avg@n", leve
     """The paired differences of two finished runs by task and budget, tested with Holm's correction over all of them.
 
     Raises MetricError if no question or budget is shared, if a question's content differs, or if planned samples are
-    missing, where more than 1 % of a cell's samples timed out, and for n < k; ConfigError for an unknown metric.
+    missing, if more than 1 % of a cell's samples timed out, or if n < k; ConfigError for an unknown metric.
     """
     measure = parse_metric(metric)
     before, after = count_run(base), count_run(new)
