@@ -1,4 +1,4 @@
-"""Python's way in: evaluate() does what `raml-eval run` does, and returns the run."""
+"""The Python interface: evaluate() does what `raml-eval run` does, and returns the run."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Finished:
 
 
 def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) -> Run:
-    """The finished run of the settings, which are those of `raml-eval run` (model, tasks, samples, thinking_budget, out, ...).
+    """Run what `raml-eval run` would run with these settings (model, tasks, samples, thinking_budget, out, ...).
 
     A nested section may be given as a dict (sampling={"top_k": 20}). An existing out is resumed. Scripts that call this
     need the usual `if __name__ == "__main__":` guard, since graders and engines are processes of their own.
     Raises InputError if a setting, a task or the model cannot be used.
     """
     layers = [load_preset(preset) if preset else {}, {"out": f"runs/{preset}"} if preset else {}, flags_layer(**settings)]
-    return run_and_load(build_config(layers), quiet=quiet).run
+    return run_config(build_config(layers), quiet=quiet).run
 
 
-def run_and_load(config: RunConfig, quiet: bool = False, dry_run: bool = False) -> Finished:
+def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False) -> Finished:
     """The configuration's run, drawn as far as it can be. A dry run draws two questions per task from a fake engine."""
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:

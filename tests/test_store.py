@@ -218,6 +218,9 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(CorruptStore, match=r"manifest\.json cannot be read"):
         RunDirectory(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"schema_version": 3}')
+    with pytest.raises(CorruptStore, match=r"has schema_version 3, and this raml-eval reads 1 and 2.*install that version"):
+        read_run(tmp_path)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

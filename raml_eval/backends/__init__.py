@@ -24,7 +24,7 @@ _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
 
 def check_name(name: str) -> None:
-    """There is a backend of that name. Raises ConfigError if there is none."""
+    """Raises ConfigError if there is no backend of that name."""
     if name not in BACKENDS:
         known = ", ".join(BACKENDS)
         raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")

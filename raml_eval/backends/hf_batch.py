@@ -78,8 +78,8 @@ def _grown(buffer: torch.Tensor, length: int) -> torch.Tensor:
 class Batch:
     """Rows that decode together, aligned at their last column: shorter rows have padding before them.
 
-    rows has None where a row has left; its place is computed along until the next join. mask, (rows, columns) of bool,
-    is False on padding. The last token of each row, shape (rows,), is drawn but not in the cache yet.
+    rows has None in the place of a row that has left; its place is computed along until the next join. mask, bool of shape
+    (rows, columns), is False on padding. The last token of each row, shape (rows,), is drawn but not in the cache yet.
     """
 
     def __init__(self, model: Any, n_vocab: int, rows: Sequence[Row], cache: Cache, mask: torch.Tensor) -> None:

@@ -12,7 +12,7 @@ from raml_eval.types import SamplingParams, TokenIds
 
 @dataclass(slots=True)
 class BatchSampling:
-    """The sampling of the rows of a batch as columns: tensors of shape (rows, 1), each None where no row uses it.
+    """The sampling of the rows of a batch as columns: tensors of shape (rows, 1), each None if no row uses it.
 
     seen marks the ids in each row's prompt and output, shape (rows, vocabulary), for the repetition penalty.
     """

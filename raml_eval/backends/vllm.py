@@ -44,7 +44,7 @@ _RECORDED = {
 
 
 class VllmBackend:
-    """A checkpoint in vLLM's own process, which ends with this one however that ends."""
+    """A checkpoint in vLLM's own process, which ends when this one does, however it ends."""
 
     def __init__(self, engine: Any, args: Mapping[str, Any], on_cpu: bool) -> None:
         self.description = _describe(engine.vllm_config, args, on_cpu)

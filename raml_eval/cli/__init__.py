@@ -42,7 +42,7 @@ def root(
 
 
 def main() -> None:
-    """The command's entry: an error that a person can mend is one line and exit code 2."""
+    """The entry of the command. An error that a person can correct is one line and exit code 2."""
     from raml_eval.errors import RamlError
 
     try:

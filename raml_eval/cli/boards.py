@@ -17,7 +17,7 @@ def leaderboard_add(
     board: Annotated[Path, typer.Argument(help="Board folder, such as leaderboards/pocket.")],
     run_dir: Annotated[Path, typer.Argument(help="Run directory to enter.")],
 ) -> None:
-    """Enter a finished run; the board's README is rendered anew."""
+    """Enter a finished run; the board's README is rendered again."""
     from raml_eval.reporting.leaderboard import add_entry, build_board
     from raml_eval.tables import load_run
 

@@ -48,7 +48,7 @@ def run(
 ) -> None:
     """Draw, grade and store samples; ends in a table."""
     from raml_eval import config as configs
-    from raml_eval.api import run_and_load
+    from raml_eval.api import run_config
     from raml_eval.errors import ConfigError
 
     if format is not None:
@@ -66,7 +66,7 @@ def run(
         *map(configs.parse_set, set_ or []),
     ]
     try:
-        finished = run_and_load(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
+        finished = run_config(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
     except KeyboardInterrupt:
         print("\ninterrupted; what was finished is stored, and the same command goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None

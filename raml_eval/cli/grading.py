@@ -1,4 +1,4 @@
-"""`raml-eval regrade`, `audit`, `show` and `judge`: the verdicts of a run, looked at again."""
+"""`raml-eval regrade`, `audit`, `show` and `judge`: a second look at the verdicts of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def regrade(
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """Grade the stored answers anew; the old verdicts stay in the history. Exit code 1 if samples could not be graded."""
+    """Grade the stored answers again; the old verdicts stay in the history. Exit code 1 if samples could not be graded."""
     from raml_eval.regrade.regrading import regrade_run
     from raml_eval.reporting.listing import check_format
     from raml_eval.reporting.regraded import render_regrading

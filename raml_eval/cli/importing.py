@@ -34,7 +34,7 @@ def import_(
     ] = None,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
-    """Another harness's samples as a run: graded by our graders, its verdicts beside ours; ends in a table."""
+    """Turn another harness's samples into a run, graded by our graders with its verdicts beside ours; ends in a table."""
     from raml_eval.importing import open_source
     from raml_eval.importing.settings import build_settings
     from raml_eval.importing.writer import import_run

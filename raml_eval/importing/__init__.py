@@ -29,7 +29,7 @@ __all__ = ["FORMATS", "open_source"]
 def open_source(format: str, path: Path) -> Source:
     """The log at path, its headers read and its samples not yet.
 
-    Raises SourceError where it is none of that format; so does reading its samples.
+    Raises SourceError if it is not of that format; reading its samples may raise it too.
     """
     if format not in FORMATS:
         raise SourceError(f"there is no log format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
@@ -47,7 +47,7 @@ def open_source(format: str, path: Path) -> Source:
 
 @contextmanager
 def _explained(format: str, path: Path) -> Iterator[None]:
-    """What a file of another layout trips over is an error about that file, and no error of this program."""
+    """Turn the exceptions that a file of another layout causes into an error about that file."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

@@ -41,7 +41,7 @@ class EvalZip:
         return list(self._members)
 
     def read_json(self, name: str) -> Any:
-        """The JSON of one member. Raises SourceError where it cannot be unpacked or read."""
+        """The JSON of one member. Raises SourceError if it cannot be unpacked or read."""
         where = f"{self.path}: {name}"
         info = self._members[name]
         if info.file_size > MAX_BYTES:

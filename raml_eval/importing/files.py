@@ -11,7 +11,7 @@ from raml_eval.errors import SourceError
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file. Raises SourceError where it cannot be read."""
+    """The JSON of a file. Raises SourceError if it cannot be read."""
     try:
         return parse_json(path.read_bytes(), str(path))
     except OSError as error:
@@ -56,7 +56,7 @@ def as_object(value: Any, where: str) -> dict[str, Any]:
 
 
 def take(entry: Mapping[str, Any], key: str, where: str, harness: str) -> Any:
-    """What stands under a key that every entry of this harness has. Raises SourceError where it is missing."""
+    """The value of a key that every entry of this harness has. Raises SourceError if it is missing."""
     if key not in entry:
         listed = ", ".join(list(map(str, entry))[:8]) or "nothing"
         raise SourceError(f"{where} has no {key!r}, only {listed}: {harness} logs it otherwise. Name another format or file.")
@@ -64,7 +64,7 @@ def take(entry: Mapping[str, Any], key: str, where: str, harness: str) -> Any:
 
 
 def refuse_twice(logs: Iterable[tuple[str, Path]]) -> None:
-    """Raises SourceError for a task that stands in several of the logs, each a task and its file: one is another run."""
+    """Raises SourceError if several of the logs, each a task and its file, hold the same task: they are different runs."""
     owners: dict[str, list[Path]] = {}
     for task, path in logs:
         owners.setdefault(task, []).append(path)

@@ -1,4 +1,4 @@
-"""Our own simple format: one JSON object a line, for completions from anywhere (docs/importing.md)."""
+"""Our own simple format: one JSON object per line, for completions from anywhere (docs/importing.md)."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _filters_of(config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _arguments(line: Mapping[str, Any], where: str) -> tuple[Any, Mapping[str, Any]]:
-    """Prompt and generation arguments of a line. Raises SourceError where continuations were scored and none was drawn."""
+    """Prompt and generation arguments of a line. Raises SourceError if continuations were scored and none was drawn."""
     requests = list(as_object(line["arguments"], where).values())
     prompt, settings = (requests[0].get("arg_0"), requests[0].get("arg_1")) if requests else (None, None)
     if len(requests) != 1 or not isinstance(settings, Mapping):

@@ -1,4 +1,4 @@
-"""What the manifest of an imported run says of the log it came from; raml_eval.manifest builds the rest."""
+"""What the manifest of an imported run says about the log it came from; raml_eval.manifest builds the rest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def import_manifest(source: Source, found: Survey, settings: ImportSettings, out
 
 
 def describe_task(source: Source, task: TaskSurvey) -> TaskDescription:
-    """The task as the log has it; with a task of ours that asks the same, all that is ours but version and YAML.
+    """The task as the log describes it. If it is mapped to a task of ours, everything but version and YAML is taken from ours.
 
     Math counts as in-domain and everything else as cross-domain, as in the suites of this package.
     """

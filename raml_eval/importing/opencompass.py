@@ -104,7 +104,7 @@ def _read_log(log: _Log) -> Iterator[ImportedSample]:
 
 
 def _read_part(path: Path) -> list[Mapping[str, Any]]:
-    """The entries of a file by their number. Raises SourceError where they are no drawn answers to one prompt each."""
+    """The entries of a file by their number. Raises SourceError if they are no drawn answers to one prompt each."""
     found = as_object(read_json(path), str(path))
     if not found:
         raise SourceError(f"{path} holds no samples. Name predictions that were written to their end.")

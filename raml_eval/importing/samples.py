@@ -1,4 +1,4 @@
-"""What every log comes down to: its samples one by one, with what it says of their tasks."""
+"""What every log is turned into: its samples one by one, with what it says about their tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What a log says of one task as a whole. sampling holds the fields of SAMPLING, max_tokens and seed where it says them."""
+    """What a log says about one task as a whole. sampling holds the fields of SAMPLING, max_tokens and seed if known."""
 
     name: str
     version: str = ""
@@ -65,8 +65,8 @@ class ImportedSample:
 class Source:
     """An opened log. read gives its samples from the start, as often as it is called.
 
-    version is the harness's own, "" where the log does not say it. hides_thinking says why thinking is not in the texts,
-    "" where nothing was taken out. Raises SourceError, from read too, for what cannot be used.
+    version is the harness's own, "" if the log does not say it. hides_thinking says why thinking is not in the texts,
+    "" if nothing was taken out. Raises SourceError, from read too, for what cannot be used.
     """
 
     harness: str
@@ -96,7 +96,7 @@ def read_number(value: Any) -> float | None:
 
 
 def read_count(value: Any) -> int | None:
-    """A count of tokens; None where there is none."""
+    """A count of tokens; None if there is none."""
     number = read_number(value)
     return int(number) if number is not None and number >= 0 and number == int(number) else None
 

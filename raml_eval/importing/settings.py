@@ -1,4 +1,4 @@
-"""What a person says about an import that the log does not say, and how each task is graded in the end."""
+"""What a person adds to an import because the log does not say it, and how each task is then graded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GRADABLE = tuple(kind for kind in KINDS if kind not in UNGRADED)
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
-    """graders and task_map are by the log's name of a task; grader is for the tasks of which nothing else says it.
+    """graders and task_map are keyed by the log's name of a task; grader is for the tasks for which nothing else names one.
 
     tasks empty: all. samples and limit None: all. opened: the prompts open the thinking, so that a completion that does
     not end it is unfinished; None: told from the log.
@@ -39,7 +39,7 @@ class ImportSettings:
 
 @dataclass(frozen=True, slots=True)
 class Grading:
-    """How a task is graded: its name here, the kind, options for all its questions, and our own task that it is one of."""
+    """How a task is graded: its name here, the kind, the options of all its questions, and the task of ours it is mapped to."""
 
     name: str
     kind: GraderKind
@@ -50,7 +50,7 @@ class Grading:
 def build_settings(
     graders: Iterable[str] = (), task_map: Iterable[str] = (), budget: str | None = None, **others: Any
 ) -> ImportSettings:
-    """The settings of the command line's words: KIND or TASK=KIND, THEIRS=OURS, a budget, and the other fields as they are.
+    """The settings from the words of the command line: KIND or TASK=KIND, THEIRS=OURS, a budget; other fields stay as they are.
 
     Raises ConfigError for words of another form.
     """
@@ -101,7 +101,7 @@ def check_names(settings: ImportSettings, known: Iterable[str]) -> None:
 
 
 def choose_grading(sample: ImportedSample, settings: ImportSettings, catalogue: Catalogue | None) -> Grading:
-    """How the sample's task is graded. The first that says it: --grader TASK=KIND, our task in --task-map, the log, --grader.
+    """How the sample's task is graded. The first of these decides: --grader TASK=KIND, --task-map, the log, --grader KIND.
 
     Raises SourceError if nothing says it, TaskError for an unknown task of ours.
     """

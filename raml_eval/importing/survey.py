@@ -1,4 +1,4 @@
-"""The first pass over a log: all that must be known, and all that can be wrong, before a file is written."""
+"""The first pass over a log: everything that must be known or can be wrong is found before a file is written."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class TaskSurvey:
 class Survey:
     """What an import writes: the tasks by their names there, the samples of each question up to n_samples.
 
-    Of each task, opened: its prompts open the thinking. n_open counts completions that only for that are unfinished, n_sealed
-    those whose thinking the log does not hold.
+    A task is opened if its prompts open the thinking. n_open counts the completions that are unfinished for that reason alone,
+    n_sealed those whose thinking the log does not hold.
     """
 
     tasks: dict[str, TaskSurvey]
@@ -52,7 +52,7 @@ class Survey:
     n_sealed: int
 
     def keeps(self, sample: ImportedSample) -> bool:
-        """The sample is one of those to write."""
+        """Whether the sample is one of those to write."""
         task = self.tasks.get(sample.task.name)
         return task is not None and sample.question_id in task.samples and sample.index < self.n_samples
 
@@ -116,7 +116,7 @@ def survey(source: Source, settings: ImportSettings) -> Survey:
 
 
 class _Counts:
-    """The tasks, and what all samples show together."""
+    """The tasks, and counts over all samples together."""
 
     def __init__(self, settings: ImportSettings) -> None:
         self.settings = settings

@@ -14,9 +14,9 @@ DELIMITERS = tuple(dict.fromkeys((form.mark, form.closer) for form in FORMATS.va
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A completion in two. thinking None: there is none. closed False: it never ended, and there is no answer.
+    """A completion in two parts. thinking is None if there is none. closed is False if it never ended; then there is no answer.
 
-    written: the completion itself opens the thinking, which a chat template may do in its place.
+    written says that the completion itself opens the thinking, which a chat template may do in its place.
     """
 
     thinking: str | None

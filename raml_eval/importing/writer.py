@@ -1,4 +1,4 @@
-"""The second pass: every sample graded by our graders and written, into a run directory that is there whole or not at all."""
+"""The second pass: every sample is graded by our graders and written into a run directory that exists whole or not at all."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ FILES = ("questions", "trajectories", "samples", "errors")
 
 
 def import_run(source: Source, out: Path, settings: ImportSettings | None = None, quiet: bool = False) -> Path:
-    """The run directory out, made from the log: every sample graded here, their verdicts beside ours.
+    """Make the run directory out from the log: every sample is graded here, and the log's verdicts stand beside ours.
 
     The log is read twice, a sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
-    ConfigError for a log or settings that cannot be used; out is then not there.
+    ConfigError for a log or settings that cannot be used; out then does not exist.
     """
     settings = settings or ImportSettings()
     _refuse_existing(out)
@@ -136,7 +136,7 @@ class _Import:
             self.answers.setdefault((key.task, key.question_id), set()).add(grade.answer)
 
     def _question(self, sample: ImportedSample) -> Question:
-        """The sample's question, written when it is met first."""
+        """The sample's question; it is written when it occurs first."""
         grading = self.found.tasks[sample.task.name].grading
         key = grading.name, sample.question_id
         if key not in self.questions:

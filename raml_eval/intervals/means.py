@@ -25,7 +25,7 @@ _ENOUGH = 10
 class PairedDifference:
     """The mean difference new - base over the same questions, with its interval and two-sided p-value.
 
-    Ends and p_value are NaN where they cannot be given. method says which interval it is; the test is its inversion.
+    Ends and p_value are NaN if they cannot be given. method says which interval it is; the test is its inversion.
     """
 
     value: float
@@ -43,7 +43,7 @@ def mean_interval(
     """The mean over questions with an interval for the mean over all questions like these.
 
     values holds one number a question, clusters the name of what it shares with others; bounds are the ends of what a
-    value can be, None where there are none. The t-interval has G - 1 degrees of freedom for G clusters and is cut at the
+    value can be, None if there are none. The t-interval has G - 1 degrees of freedom for G clusters and is cut at the
     bounds; Gaffke's replaces it where fewer than ten whole clusters' worth of value lie on one side of the mean. Ends are
     NaN for fewer than two clusters, and for equal values without bounds; all is NaN without values. Raises MetricError
     for NaN among the values, values out of bounds, or lengths that differ.

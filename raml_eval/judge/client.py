@@ -154,7 +154,7 @@ async def _read_body(response: httpx2.Response) -> str:
 
 
 def _read_content(text: str) -> str | None:
-    """The reply's content; "" where the model said nothing, None where this is no chat completion."""
+    """The reply's content; "" if the model said nothing, None if this is no chat completion."""
     try:
         content: Any = json.loads(text)["choices"][0]["message"].get("content")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
@@ -163,7 +163,7 @@ def _read_content(text: str) -> str | None:
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or as a date; None where it says nothing usable."""
+    """Seconds that a Retry-After header asks for, as a number or as a date; None if it says nothing usable."""
     if header is None:
         return None
     if _SECONDS.fullmatch(header.strip()):

@@ -48,7 +48,7 @@ _READABLE = ("equivalent", "different", "unclear")
 
 
 def read_reply(reply: str) -> tuple[str, str] | None:
-    """(verdict, reason) of a judge's reply; None where no verdict can be read, or several that differ.
+    """(verdict, reason) of a judge's reply; None if no verdict can be read, or several that differ.
 
     Thinking up to the last </think> is dropped; the object may stand in a code fence or among words.
     """

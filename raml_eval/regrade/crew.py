@@ -125,7 +125,7 @@ class Crew:
             yield futures.pop(future), future.result()
 
     def classes(self, answers: Iterable[tuple[Question, list[str]]]) -> Iterator[tuple[Question, dict[str, int] | None]]:
-        """Each question with the classes of its answers; None where a comparison failed, and they are to be formed later."""
+        """Each question with the classes of its answers; None if a comparison failed, and they are to be formed later."""
         futures = {self._threads.submit(self._classes, question, given): question for question, given in answers}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()

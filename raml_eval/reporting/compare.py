@@ -74,8 +74,8 @@ def parse_metric(name: str) -> Measure:
 def compare_runs(base: StoredRun, new: StoredRun, *, metric: str = "avg@n", level: float = 0.95) -> Comparison:
     """The paired differences of two finished runs by task and budget, tested with Holm's correction over all of them.
 
-    Raises MetricError where no question or budget is shared, where a question's content differs, where planned samples are
-    missing, where more than 1 % of a cell's samples timed out, and for n < k; ConfigError for an unknown metric.
+    Raises MetricError if no question or budget is shared, if a question's content differs, or if planned samples are
+    missing, if more than 1 % of a cell's samples timed out, or if n < k; ConfigError for an unknown metric.
     """
     measure = parse_metric(metric)
     before, after = count_run(base), count_run(new)

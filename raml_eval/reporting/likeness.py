@@ -72,7 +72,7 @@ def text_pattern(text: str) -> re.Pattern[str] | None:
 
 
 def differ_oddly(gold: str, answer: str) -> tuple[float, str] | None:
-    """How suspicious it is that these two were found equal, from 0 to 1, and why; None where it is not."""
+    """How suspicious it is that these two were found equal, from 0 to 1, and why; None if it is not."""
     a, b = firm_text(gold), firm_text(answer)
     if a == b or (_PLAIN_NUMBER.fullmatch(a) and _PLAIN_NUMBER.fullmatch(b)):
         return None

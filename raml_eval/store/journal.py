@@ -34,7 +34,7 @@ class Journal:
         self._thread.start()
 
     async def append(self, line: Mapping[str, Any]) -> None:
-        """The line is on the disk. Raises StoreError where it could not be written."""
+        """The line is on the disk. Raises StoreError if it could not be written."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._queue.put((encode_line(line), done, loop))

@@ -117,7 +117,7 @@ def _function_problems(value: Any) -> Iterator[str]:
 
 
 def _missing_function(name: FunctionName) -> str:
-    """Why lm-eval would not find the function, empty where it would; its module is parsed and never run."""
+    """Why lm-eval would not find the function, empty if it would; its module is parsed and never run."""
     module, _, function = name.rpartition(".")
     beside = name.folder / f"{module.replace('.', '/')}.py"
     try:

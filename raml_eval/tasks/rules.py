@@ -26,7 +26,7 @@ _REFUSED_KEYS = {
 
 
 def find_task_problems(file: TaskFile) -> list[str]:
-    """Every reason why this task cannot be run here, as sentences that say what to do; empty where it can."""
+    """Every reason why this task cannot be run here, as sentences that say what to do; empty if it can."""
     config = file.config
     problems = [f"{key} {reason}." for key, reason in _REFUSED_KEYS.items() if config.get(key)]
     if config.get("unsafe_code") and raml_of(config).get("grader") != "code":
@@ -81,7 +81,7 @@ def split_of(config: Mapping[str, Any]) -> str:
 
 
 def raml_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The mapping under metadata.raml; empty where there is none."""
+    """The mapping under metadata.raml; empty if there is none."""
     metadata = config.get("metadata")
     raml = metadata.get("raml") if isinstance(metadata, Mapping) else None
     return raml if isinstance(raml, Mapping) else {}

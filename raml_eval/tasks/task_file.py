@@ -46,7 +46,7 @@ class TaskFile:
 
 
 def iterate_yaml_paths(root: Path) -> Iterator[Path]:
-    """The task YAML paths under a folder in lm-eval's order, or the one file itself. TaskError where nothing is there."""
+    """The task YAML paths under a folder in lm-eval's order, or the one file itself. TaskError if nothing is there."""
     if root.is_file():
         yield root
     elif root.is_dir():
