@@ -10,7 +10,8 @@ from typing import Any
 from raml_eval import prompts
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, TaskError
+from raml_eval.grading import KINDS
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
 from raml_eval.progress import Stopwatch
@@ -67,6 +68,7 @@ def load_inputs(config: RunConfig, catalogue: Catalogue, plan: Plan, watch: Stop
     with watch("data"):
         tasks = {name: load_task(catalogue, name) for name in plan.tasks}
         questions = choose_questions(tasks, plan.limit, model)
+        check_golds(questions)
         for note in stop_notes(tasks, questions):
             print(f"note: {note}", file=sys.stderr)
         rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
@@ -107,6 +109,15 @@ def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: 
             stop = tuple(word for word in question.stop if word.strip("\r\n") or not model.tokenizer.chat_template)
             chosen[name, question.id] = replace(question, stop=stop) if stop != question.stop else question
     return chosen
+
+
+def check_golds(questions: Mapping[QuestionKey, Question]) -> None:
+    """Raises TaskError, naming the question, if a gold can have no right answer under the question's kind of grading."""
+    for (task, question_id), question in questions.items():
+        try:
+            KINDS[question.grader].check_gold(question.gold, question.options)
+        except TaskError as error:
+            raise TaskError(f"task {task}, question {question_id}: {error}") from None
 
 
 def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, Question]) -> list[str]:

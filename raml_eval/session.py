@@ -24,7 +24,7 @@ from raml_eval.answer_classes import form_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
-from raml_eval.grading import GRADER_VERSION
+from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs
 from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, start_session, task_entry
@@ -180,7 +180,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
 
 def _asks_programs(questions: Mapping[QuestionKey, Question]) -> bool:
     """Whether any answer is a program, which only a sandbox may run."""
-    return any(question.grader == "code" for question in questions.values())
+    return any(KINDS[question.grader].runs_programs for question in questions.values())
 
 
 def _note(text: str) -> None:

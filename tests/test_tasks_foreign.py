@@ -93,7 +93,6 @@ def test_options_from_a_column(tmp_path: Path) -> None:
     ("old", "new", "words"),
     [
         ("grader: math", "grader: choice", "no list of options in 'options'"),
-        ("grader: math", "grader: choice, options: texts", "the target is '1', but with 2 options"),
         ("licence: MIT", "licence: MIT, cluster: tale", "there is no column 'tale'"),
         ("test_split: test", "test_split: exam", "when lm-eval builds it"),
         ("doc_to_text: question", "doc_to_text: ' '", "empty prompt"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from raml_eval.errors import ConfigError, near_names
+from raml_eval.errors import ConfigError, TaskError, near_names
 from raml_eval.grading.bracket.equal import equal_bracket, read_gold, same_bracket
 from raml_eval.grading.bracket.extract import extract_bracket
 from raml_eval.grading.choice.extract import extract_choice, required_letter
@@ -67,6 +67,16 @@ def _compare_grid(gold: str, answer: str, options: Options) -> Decision:
     return Decision(right == cells, f"{right} of {cells} cells", right / cells)
 
 
+def _check_letter(gold: str, options: Options) -> None:
+    """A number may count the options from 0 or from 1, so it is refused unless it is an option's text."""
+    if gold.strip().isdecimal() and gold.strip() not in options:
+        raise TaskError(
+            f"the gold {gold!r} is a number, and could count the {len(options)} options from 0 or from 1; wanted a letter "
+            "or an option's text. Correct the task's target."
+        )
+    required_letter(gold, options)
+
+
 def _decision(found: tuple[bool, str] | None) -> Decision | None:
     return None if found is None else Decision(*found)
 
@@ -99,7 +109,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             read=extract_choice,
             compare=lambda gold, answer, options: Decision(required_letter(gold, options) == answer, "letter"),
             same=lambda left, right: Decision(left == right, "letter"),
-            check_gold=required_letter,
+            check_gold=_check_letter,
             gold_answers_in_box=True,
         ),
         "exact": Kind(

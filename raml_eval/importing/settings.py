@@ -13,8 +13,8 @@ from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.rules import raml_of
 from raml_eval.types import Budget, GraderKind, TaskDescription
 
-UNGRADED = ("code",)  # needs the tests of each question, which no log holds
-GRADABLE = tuple(kind for kind in KINDS if kind not in UNGRADED)
+# Programs need the tests of each question, which no log holds.
+GRADABLE = tuple(name for name, kind in KINDS.items() if not kind.runs_programs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
+from raml_eval.grading import KINDS
 from raml_eval.metrics import mean_avg_at_n
 from raml_eval.types import Budget, Judgement, SampleRecord, Status, StoredRun
 
 REJECTED = (Status.NO_ANSWER, Status.INCORRECT)
-NOT_JUDGED = ("code",)  # kinds whose right answers are no text that could be compared
 SENT = 1500  # characters of a candidate, from its end
 Asked = tuple[str, str, str]  # task, question id, candidate
 
@@ -29,7 +29,7 @@ def collect_candidates(run: StoredRun, tasks: Container[str]) -> Counter[Asked]:
     candidates: Counter[Asked] = Counter()
     for record in run.records:
         key = (record.key.task, record.key.question_id)
-        if key[0] in tasks and key in run.questions and run.questions[key].grader not in NOT_JUDGED:
+        if key[0] in tasks and key in run.questions and not KINDS[run.questions[key].grader].runs_programs:
             text = candidate_of(record)
             candidates.update([(*key, text)] if text is not None else ())
     return candidates

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from raml_eval.answer_classes import lacking_classes
 from raml_eval.errors import ConfigError, StoreError, choose_names
-from raml_eval.grading import GRADER_VERSION
+from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import usable_cores
 from raml_eval.manifest import now
 from raml_eval.progress import Progress, Stopwatch
@@ -68,7 +68,7 @@ def regrade_run(
             run = read_run(directory, drawn=False)
         chosen = choose_names("task", tasks, run.tasks)
         records = [record for record in run.records if record.key.task in chosen]
-        if any(run.tasks[name].grader == "code" for name in chosen):
+        if any(KINDS[run.tasks[name].grader].runs_programs for name in chosen):
             open_sandbox(allow_unsafe_code)
         limit_s = timeout_s or run.manifest["config"].get("grading", {}).get("timeout_s") or TIMEOUT_S
         with Crew(workers or usable_cores(), limit_s, allow_unsafe_code) as crew:

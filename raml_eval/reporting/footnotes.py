@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raml_eval.grading import KINDS
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.render import percent
@@ -243,7 +244,7 @@ def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
 def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if all(session.get("sandbox") != "none" for session in run.manifest.get("sessions", ())):
         return []
-    tasks = [name for name, task in run.tasks.items() if task.grader == "code"]
+    tasks = [name for name, task in run.tasks.items() if KINDS[task.grader].runs_programs]
     text = "programs ran without a sandbox (--allow-unsafe-code), where they may have touched the harness and its numbers"
     return [(text, frozenset((label, task, None) for task in tasks))]
 

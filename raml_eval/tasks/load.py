@@ -5,7 +5,6 @@ lm-eval is the task format here and nothing more: its engine, filters, metrics a
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from typing import Any
 
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
-from raml_eval.tasks.docs import LETTERS
 from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import raml_of
 from raml_eval.tasks.task_file import TaskFile
-from raml_eval.types import GraderKind, LoadedTask, Message, Question, TaskDescription
+from raml_eval.types import LoadedTask, Message, Question, TaskDescription
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own choice of rows
 FEWSHOT_SEED = 1234  # lm-eval's own
@@ -132,7 +130,6 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
     tests = _read_tests(task, doc, where)
     named = description.grader in ("choice", "label")
     options = _options(raml.get("options", "options"), doc, where) if named else ()
-    _check_target(description.grader, target, options, where)
     return Question(
         task=description.name,
         id=id_,
@@ -170,23 +167,6 @@ def _read_target(task: Any, doc: Row) -> str:
             raise ValueError(f"doc_to_target gives {len(target)} targets, and a question has one")
         target = target[0]
     return str(target)
-
-
-def _check_target(grader: GraderKind, target: str, options: tuple[str, ...], where: str) -> None:
-    """Raises TaskError for a target that no answer could equal."""
-    if grader == "choice" and target not in tuple(LETTERS[: len(options)]):
-        raise TaskError(f"{where}: the target is {target!r}, but with {len(options)} options it must be a letter from A on.")
-    if grader == "label" and target not in options:
-        raise TaskError(
-            f"{where}: the target is {target!r}, wanted one of the labels {', '.join(options)}. Correct doc_to_target."
-        )
-    if grader == "grid":
-        try:
-            solved = isinstance(json.loads(target), dict)
-        except ValueError:
-            solved = False
-        if not solved:
-            raise TaskError(f"{where}: the target {target[:80]!r} is no JSON object; a grid's is its solution as JSON text.")
 
 
 def _read_tests(task: Any, doc: Row, where: str) -> str:
