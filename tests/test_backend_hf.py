@@ -30,13 +30,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bench(model: Path) -> Iterator[Bench]:
-    with opened("hf", model, {"threads": 1}) as bench:
+    with opened("hf", model, {"threads": 1, "dtype": "float32"}) as bench:
         yield bench
 
 
 @pytest.fixture
 def own_bench(model: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with opened("hf", model, {"threads": 1, **getattr(request, "param", {})}) as bench:
+    with opened("hf", model, {"threads": 1, "dtype": "float32", **getattr(request, "param", {})}) as bench:
         yield bench
 
 
