@@ -90,50 +90,41 @@ def _cjk_places(low: str) -> list[Place]:
 def _worded_places(low: str) -> Iterator[Place]:
     for start in reversed(_find_nouns(low)):
         noun = PHRASES["noun"].match(low, start)
-        end = _end_of_phrase(low, noun) if noun else None
-        if end is not None:
-            yield Place(start, end, None, "answer phrase")
+        link = _find_link(low, noun) if noun else None
+        if link is not None and (":" in link[0] or not _is_of_another(low, start, link.end())):
+            yield Place(start, link.end(), None, "answer phrase")
 
 
-def _end_of_phrase(low: str, noun: re.Match[str]) -> int | None:
-    """Where the answer would begin that a noun announces; None if the noun announces none."""
-    on_its_line = PHRASES["line start"].search(low, max(0, noun.start() - 60), noun.start()) is not None
-    if noun.lastgroup == "answer":
-        link = None if _word_before(low, noun) in _words("not_one") else _link(low, noun, on_its_line) or _bare(low, noun)
-    elif noun.lastgroup == "option":
-        link = _link(low, noun, on_its_line) if on_its_line or _is_right(low, noun) else None
-    else:
-        link = PHRASES["lead"].match(low, noun.end()) if on_its_line else None
-        link = link if link and _COLON.search(link[0]) else None
-    if link is None or (":" not in link[0] and _is_of_another(low, noun.start(), link.end())):
+def _find_link(low: str, noun: re.Match[str]) -> re.Match[str] | None:
+    """What leads from a noun to the answer; None where the noun announces none."""
+    heads_line = PHRASES["line start"].search(low, max(0, noun.start() - 60), noun.start()) is not None
+    if not _announces(low, noun, heads_line):
         return None
-    return link.end()
-
-
-def _link(low: str, noun: re.Match[str], on_its_line: bool) -> re.Match[str] | None:
-    """What leads from a noun to the answer; of a noun that is a heading, the end of the line."""
     lead = PHRASES["lead"].match(low, noun.end())
-    return PHRASES["heading end"].match(low, noun.end()) if lead is None and on_its_line else lead
+    if noun.lastgroup == "label":
+        return lead if lead and _COLON.search(lead[0]) else None
+    if lead is None and heads_line:
+        lead = PHRASES["heading end"].match(low, noun.end())
+    if lead is None and noun.lastgroup == "answer":
+        lead = PHRASES["bare"].match(low, noun.end())
+    return lead
 
 
-def _bare(low: str, noun: re.Match[str]) -> re.Match[str] | None:
-    """The space before a letter that follows a noun without a verb: 'Answer B'."""
-    return PHRASES["bare"].match(low, noun.end())
-
-
-def _is_right(low: str, noun: re.Match[str]) -> bool:
-    """Whether a word beside the noun says that it is the right one: 'the best option', 'the option that fits'."""
-    word = _word_before(low, noun)
-    return word in _words("right") or word in _words("fitting") or PHRASES["right one"].match(low, noun.end()) is not None
-
-
-def _word_before(low: str, noun: re.Match[str]) -> str:
-    return low[max(0, noun.start() - 24) : noun.start()].rstrip(" \t*_").rpartition(" ")[2].strip("*_(\"'\n")
+def _announces(low: str, noun: re.Match[str], heads_line: bool) -> bool:
+    """Whether the words beside a noun let it announce the answer: not 'other answers', but 'best option', 'option that fits'."""
+    if noun.lastgroup == "label":
+        return heads_line
+    before = low[max(0, noun.start() - 24) : noun.start()].rstrip(" \t*_").rpartition(" ")[2].strip("*_(\"'\n")
+    if noun.lastgroup == "answer":
+        return before not in _words("not_one")
+    is_right = before in _words("right") or before in _words("fitting")
+    return heads_line or is_right or PHRASES["right one"].match(low, noun.end()) is not None
 
 
 def _is_of_another(low: str, start: int, end: int) -> bool:
     """Whether 'answer is' at start..end tells what somebody else answered, and does not agree."""
-    return PHRASES["of another"].search(low, max(0, start - 60), start) is not None and PHRASES["agreed"].match(low, end) is None
+    of_another = PHRASES["of another"].search(low, max(0, start - 60), start)
+    return of_another is not None and PHRASES["agreed"].match(low, end) is None
 
 
 @PHRASES.cached
