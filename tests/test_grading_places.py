@@ -14,6 +14,7 @@ from raml_eval.grading.kinds import extract_answer
 from raml_eval.grading.statements import places
 from raml_eval.grading.statements.places import MOST, MOST_WORDED, formal_places, phrase_places
 from raml_eval.grading.statements.table import GRADING, PHRASES, load_phrases
+from tests.phrases import notices
 
 # All that a newcomer writes for Swahili, into statements/languages/sw.toml.
 SWAHILI = """
@@ -51,6 +52,11 @@ def swahili(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_language_file_is_all_that_a_new_language_needs(text: str, swahili: None) -> None:
     assert extract_choice(text + ENDING, ("Paris", "London", "Rome", "New York")).answer == "D"
     assert extract_answer("Jibu ni kweli.", "exact", ()).answer == "kweli"
+
+
+def test_the_added_words_are_noticed_as_all_words_must_be(swahili: None) -> None:
+    added = [row for table in PHRASES.tables.values() for row in table.rows if row.source == "sw.toml"]
+    assert [row.table for row in added if notices(row, None)] == ["answer_noun", "is", "right"]
 
 
 def test_without_the_file_the_language_is_not_read() -> None:

@@ -3,7 +3,8 @@
 A place says where an answer would begin; whether one stands there is for the reader of each kind to say. There are three
 sorts of place: delimiters (formal_places), a noun with what leads from it to the answer ('the best answer, then, is'), and
 phrases of Chinese, Japanese and Korean, which put no spaces between words (phrase_places). All words are in the phrase
-tables. A language needs an answer_noun and a word for is; an option_noun, a label_noun and words for right add to that.
+tables. A new language needs one file with an answer_noun and a word for is; an option_noun, a label_noun and words for right
+add to it (tests/test_grading_places.py does so for Swahili).
 
 All patterns are bounded, so the time is linear in the text.
 """
@@ -18,11 +19,11 @@ from heapq import merge
 from raml_eval.grading.statements.boxes import find_boxes
 from raml_eval.grading.statements.table import PHRASES
 
-LONGEST = 2000  # characters of one place that are read
-MOST_WORDED = 100
+MOST_WORDED = 100  # nouns that are looked at, counted from the end
 MOST = 300  # places of one sort, counted from the end; a text has a few, unless it was written to cost time
 
-# Delimiters but the box: the pattern, which is also the rule, one of what a text must hold to match, and Place.closed.
+# All delimiters but the box: their rule, which is also the name of their pattern; what a text must hold, one of these, for it
+# to match; and whether the place is closed.
 _DELIMITERS = (
     ("answer tag", ("</",), True),
     ("JSON", ('"', "'"), True),
@@ -70,8 +71,11 @@ def formal_places(text: str) -> list[Place]:
 
 def _delimited(text: str, rule: str, closed: bool) -> list[Place]:
     """The places of the pattern of that name; the answer is the last of its groups that took part."""
-    found = [match for match in PHRASES[rule].finditer(text) if match.lastindex is not None]
-    return [Place(m.start(), m.start(m.lastindex), m.end(m.lastindex), rule, closed) for m in found[-MOST:] if m.lastindex]
+    places = []
+    for match in PHRASES[rule].finditer(text):
+        group = match.lastindex or 0
+        places.append(Place(match.start(), match.start(group), match.end(group), rule, closed))
+    return places[-MOST:]
 
 
 def phrase_places(text: str, low: str) -> Iterator[Place]:
@@ -111,7 +115,7 @@ def _find_link(low: str, noun: re.Match[str]) -> re.Match[str] | None:
 
 
 def _announces(low: str, noun: re.Match[str], heads_line: bool) -> bool:
-    """Whether the words beside a noun let it announce the answer: not 'other answers', but 'best option', 'option that fits'."""
+    """Whether a noun announces the answer, by the words beside it: 'best option', 'option that fits', not 'other answers'."""
     if noun.lastgroup == "label":
         return heads_line
     before = low[max(0, noun.start() - 24) : noun.start()].rstrip(" \t*_").rpartition(" ")[2].strip("*_(\"'\n")
