@@ -7,6 +7,7 @@ import re
 from raml_eval.grading.exact import extract_exact
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.statements.settle import cut_next_turn, read_before
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
 
 LONGEST = 20_000  # characters of an answer; the longest puzzle grid takes some hundreds
@@ -14,14 +15,7 @@ LONGEST = 20_000  # characters of an answer; the longest puzzle grid takes some 
 _WIDE = str.maketrans("【】［］〔〕⟦⟧", "[][][][]")
 _DOUBLED = re.compile(r"\\\[\s*\\\[|\\\]\s*\\\]")
 _BRACKET = re.compile(r"\\?[\[\]]")
-_PLACEHOLDER = re.compile(
-    r"(?:\s*(?:your|the|my|final|encrypted|decrypted|correct|single)\s+)*(?:answers?|results?|letters?|options?|output|"
-    r"ciphertext|plaintext)?\s*(?:here)?|[.…_?\s]*",
-    re.IGNORECASE,
-)
 _BOX = re.compile(r"\s*\\?boxed\s*\{(.*)\}\s*", re.DOTALL)
-_DENIED = re.compile(r"\b(?:not|isn['’]t)\s+(?:the\s+)?[\s$*`]{0,6}$", re.IGNORECASE)
-_OR = re.compile(r"[\s$*`.]{0,6}\b(?:or|and/or)\b[\s$*`]{0,6}", re.IGNORECASE)
 _LISTED = re.compile(r"[ \t$*`]{0,6}[;,][ \t$*`]{0,6}|[ \t]{1,4}(?=\[\[)")
 _SINGLE = re.compile(r"[\s*$`]*\[{1,2}([^\[\]]{1,2000})\]{1,2}[\s*$`.]*")
 
@@ -36,7 +30,7 @@ def extract_bracket(text: str) -> Extraction:
 
 def _extract(text: str) -> Extraction:
     spans = find_brackets(text)
-    said = [span for span in spans if not _DENIED.search(text, max(0, span[0] - 40), span[0])]
+    said = [span for span in spans if not PHRASES["brackets denied"].search(text, max(0, span[0] - 40), span[0])]
     if said:
         return Extraction(_join_last(text, said), "in brackets", closed=True)
     if spans:
@@ -46,7 +40,7 @@ def _extract(text: str) -> Extraction:
         return found
     single = _SINGLE.fullmatch(found.answer)
     content = (single[1] if single else found.answer).strip()
-    unread = "[[" in content or "]]" in content or _PLACEHOLDER.fullmatch(content) is not None
+    unread = "[[" in content or "]]" in content or PHRASES["placeholder"].fullmatch(content) is not None
     return Extraction(None, "nothing found") if unread else Extraction(content, found.rule, found.closed)
 
 
@@ -67,7 +61,7 @@ def find_brackets(text: str) -> list[tuple[int, int, str]]:
                     spans.pop()
                 spans.append((start, end, ""))
     found = [(start, end, strip_brackets(text[start:end])) for start, end, _ in spans]
-    return [(start, end, content) for start, end, content in found if not _PLACEHOLDER.fullmatch(content)]
+    return [(start, end, content) for start, end, content in found if not PHRASES["placeholder"].fullmatch(content)]
 
 
 def _is_double(text: str, start: int, end: int) -> bool:
@@ -112,7 +106,7 @@ def _join_last(text: str, spans: list[tuple[int, int, str]]) -> str:
     alternatives, listed = [content], [content]
     for before, end, other in reversed(spans[:-1][-10:]):
         between = text[end:start]
-        if _OR.fullmatch(between) and len(listed) == 1:
+        if PHRASES["brackets or"].fullmatch(between) and len(listed) == 1:
             alternatives.insert(0, other)
         elif _LISTED.fullmatch(between) and len(alternatives) == 1:
             listed.insert(0, other)

@@ -13,18 +13,22 @@ from raml_eval.errors import TaskError
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.grid.loose_json import read_objects
 from raml_eval.grading.statements.settle import cut_next_turn, read_before
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
 
 Grid = dict[int, dict[str, str]]  # house number -> attribute, as written -> value
 
-_WRAPPERS = frozenset({"solution", "finalsolution", "answer", "finalanswer", "result", "houses", "grid", "table", "output"})
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NUMBER = re.compile(r"(?<!\d)(\d{1,2})(?!\d)")
 _ROW = re.compile(r"^[ \t]*\|(.{1,2000}?)\|?[ \t]*$", re.MULTILINE)
 # A hyphen behind a word or a digit is no sign; a second point makes a version or a date of it.
 _DECIMAL = re.compile(r"((?<![\w)\]])[+-]|(?<![\w.]))(?=\.?\d)(\d*)(?:\.(\d+))?(?!\d|\.\d)")
 _MARKS = re.compile(r"[\W_]+")
 _BLANK_CELL = re.compile(r"[_\W]*")
+
+
+@PHRASES.cached
+def _names(table: str) -> tuple[str, ...]:
+    return PHRASES.words(table)
 
 
 def extract_grid(text: str) -> Extraction:
@@ -66,7 +70,7 @@ def _read_value(value: Any, depth: int = 0) -> Grid:
     if any(grid.values()):
         return grid
     for key, inner in reversed(named.items()):
-        if key in _WRAPPERS and (found := _read_value(inner, depth + 1)):
+        if key in _names("grid_wrapper") and (found := _read_value(inner, depth + 1)):
             return found
     return {}
 
@@ -76,7 +80,7 @@ def _read_list(rows: list[Any]) -> Grid:
     for position, row in enumerate(rows[:99], 1):
         if not isinstance(row, Mapping):
             return {}
-        number = next((inner for key, inner in row.items() if _normal(key) in _HOUSE), None)
+        number = next((inner for key, inner in row.items() if _normal(key) in _names("house_title")), None)
         house = _house_number(str(number)) if number is not None else position
         if house is not None:
             grid[house] = _read_cells(row)
@@ -89,16 +93,13 @@ def _read_rows(header: list[Any], rows: list[Any]) -> Grid:
     return _read_list([dict(zip(titles, row, strict=False)) for row in as_lists]) if titles else {}
 
 
-_HOUSE = frozenset({"house", "housenumber", "houseno", "housenum", "number", "position", "no", "id"})
-
-
 def _read_cells(row: Mapping[str, Any]) -> dict[str, str]:
     """Attribute to value; a list of one value is that value, and what is no single value is left out."""
     cells = {}
     for key, value in row.items():
         while isinstance(value, list) and len(value) == 1:
             value = value[0]
-        if _normal(key) not in _HOUSE and isinstance(value, str | int | float) and not isinstance(value, bool):
+        if _normal(key) not in _names("house_title") and isinstance(value, str | int | float) and not isinstance(value, bool):
             cells[str(key).strip()[:200]] = str(value).strip()[:400]
     return cells
 
@@ -107,8 +108,9 @@ def _house_number(name: str) -> int | None:
     match = _NUMBER.search(name)
     if match is not None:
         return int(match[1]) if len(name) <= 40 else None
+    ordinals = _names("ordinal")
     words = re.findall(r"[a-z]+", name.casefold()[:40])
-    return next((_ORDINALS.index(word) + 1 for word in words if word in _ORDINALS), None)
+    return next((ordinals.index(word) + 1 for word in words if word in ordinals), None)
 
 
 def _read_table(text: str) -> Grid:
@@ -124,7 +126,7 @@ def _read_table(text: str) -> Grid:
             header, body = cells, []
         elif not all(_BLANK_CELL.fullmatch(cell) for cell in cells):
             body.append(cells)
-        if header and _normal(header[0]) in _HOUSE and body:
+        if header and _normal(header[0]) in _names("house_title") and body:
             grid = _read_rows(header, [list(row) for row in body])
     return grid
 
