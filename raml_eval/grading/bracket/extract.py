@@ -21,9 +21,12 @@ _SINGLE = re.compile(r"[\s*$`]*\[{1,2}([^\[\]]{1,2000})\]{1,2}[\s*$`.]*")
 
 
 def extract_bracket(text: str) -> Extraction:
-    """What stands in the last [[...]], placeholders of the task's wording left out; several joined by 'or' count together.
+    """The content of the last [[...]] that is not denied; several that are joined by 'or' or listed count together.
 
-    Without any: the last box, 'answer is' phrase or one-line text, without brackets around it.
+    Placeholders such as [[your answer]] are skipped. If there are no such brackets, the last box, answer phrase or one-line
+    text is the answer, without brackets around it.
+
+    Example: extract_bracket("The format is [[your answer]], so [[A]] or [[C]].").answer is "A or C".
     """
     return read_before(cut_next_turn(lower(text)), len(text), lambda end: _extract(text[:end]))
 
@@ -45,7 +48,10 @@ def _extract(text: str) -> Extraction:
 
 
 def find_brackets(text: str) -> list[tuple[int, int, str]]:
-    """The closed [[...]] that hold an answer, in order, none inside another: start, end, content."""
+    """The closed [[...]] that hold an answer, as (start, end, content), in the order of the text; none is inside another.
+
+    Brackets of other scripts count as well. Example: find_brackets("It is 【【7】】.") is [(6, 11, "7")].
+    """
     text = _DOUBLED.sub(lambda m: m[0].replace("\\", " "), text.translate(_WIDE))
     opened: list[int] = []
     spans: list[tuple[int, int, str]] = []
@@ -65,6 +71,7 @@ def find_brackets(text: str) -> list[tuple[int, int, str]]:
 
 
 def _is_double(text: str, start: int, end: int) -> bool:
+    """Whether the brackets at start and end - 1 hold another pair right inside, apart from blanks."""
     begin, finish = start + 1, end - 2
     while begin < finish and text[begin].isspace():
         begin += 1
@@ -74,7 +81,10 @@ def _is_double(text: str, start: int, end: int) -> bool:
 
 
 def strip_brackets(text: str) -> str:
-    """The content of [[...]]: up to two pairs of brackets that enclose the whole are gone, and a box around the rest."""
+    """The text without up to two pairs of square brackets around all of it, and without bold marks or a box around the rest.
+
+    Example: strip_brackets("[[1,2],[3,4]]") is "[1,2],[3,4]".
+    """
     for _ in range(2):
         text = text.strip()
         if not _enclosed(text):
@@ -101,7 +111,7 @@ def _enclosed(text: str) -> bool:
 
 
 def _join_last(text: str, spans: list[tuple[int, int, str]]) -> str:
-    """The last content; with those before it that are joined to it by 'or', by a semicolon or by a comma."""
+    """The last content, together with those before it that are joined to it by 'or', a semicolon or a comma."""
     start, _, content = spans[-1]
     alternatives, listed = [content], [content]
     for before, end, other in reversed(spans[:-1][-10:]):

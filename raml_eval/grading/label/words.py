@@ -62,9 +62,7 @@ class Labels:
 def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     """A pattern of all words, the longest first, however their blanks and apostrophes are written."""
     longest_first = sorted(words, key=len, reverse=True)
-    written = "|".join(
-        re.escape(word).replace("'", "['’]").replace(r"\ ", r"\s+") + _boundary(word) for word in longest_first
-    )
+    written = "|".join(re.escape(word).replace("'", "['’]").replace(r"\ ", r"\s+") + _boundary(word) for word in longest_first)
     return re.compile(f"(?:{written})" if written else r"(?!)")
 
 

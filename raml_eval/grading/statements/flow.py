@@ -17,9 +17,9 @@ _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
 def edge_lines(text: str, reach: int, count: int = 1) -> tuple[list[Span], list[Span]]:
-    """Where the first and the last lines stand: up to count of each, within reach characters of the text's ends.
+    r"""Where the first and the last lines stand: up to count of each, within reach characters of the text's ends.
 
-    Blank lines and code fences are skipped. Example: edge_lines("A\\n\\nB", 2000) is ([(0, 1)], [(3, 4)]).
+    Blank lines and code fences are skipped. Example: edge_lines("A\n\nB", 2000) is ([(0, 1)], [(3, 4)]).
     """
     tail = max(0, len(text) - reach)
     first = [(m.start(), m.end()) for m in _LINE.finditer(text[:reach])][:count]
