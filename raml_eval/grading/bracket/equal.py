@@ -25,7 +25,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0\d")
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """The right answers, each of which is enough; with any_order, the words of all of them together are wanted, in any order."""
+    """The right answers, each of which is enough; with any_order, the words of all of them together in any order are wanted."""
 
     answers: tuple[str, ...]
     any_order: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from raml_eval.grading.label.reading import Found, read_at
 from raml_eval.grading.label.words import NEGATIVE, POSITIVE, UNKNOWN, Labels, meaning_of, words_in
 from raml_eval.grading.statements.places import MOST, Place, place_order
