@@ -43,7 +43,7 @@ def _extract(text: str) -> Extraction:
         return found
     single = _SINGLE.fullmatch(found.answer)
     content = (single[1] if single else found.answer).strip()
-    unread = "[[" in content or "]]" in content or PHRASES["placeholder"].fullmatch(content) is not None
+    unread = "[[" in content or "]]" in content or PHRASES["brackets empty"].fullmatch(content) is not None
     return Extraction(None, "nothing found") if unread else Extraction(content, found.rule, found.closed)
 
 
@@ -54,7 +54,7 @@ def find_brackets(text: str) -> list[tuple[int, int, str]]:
     """
     text = _DOUBLED.sub(lambda m: m[0].replace("\\", " "), text.translate(_WIDE))
     opened: list[int] = []
-    spans: list[tuple[int, int, str]] = []
+    spans: list[tuple[int, int]] = []
     for match in _BRACKET.finditer(text):
         if match[0].startswith("\\"):  # a display formula
             continue
@@ -65,9 +65,9 @@ def find_brackets(text: str) -> list[tuple[int, int, str]]:
             if end - start <= LONGEST and _is_double(text, start, end):
                 while spans and spans[-1][0] > start:
                     spans.pop()
-                spans.append((start, end, ""))
-    found = [(start, end, strip_brackets(text[start:end])) for start, end, _ in spans]
-    return [(start, end, content) for start, end, content in found if not PHRASES["placeholder"].fullmatch(content)]
+                spans.append((start, end))
+    found = [(start, end, strip_brackets(text[start:end])) for start, end in spans]
+    return [span for span in found if not PHRASES["brackets empty"].fullmatch(span[2])]
 
 
 def _is_double(text: str, start: int, end: int) -> bool:

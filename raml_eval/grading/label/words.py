@@ -67,7 +67,7 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
 
 
 def _boundary(word: str) -> str:
-    """What may not follow the word: more letters, but for scripts that are written without blanks."""
+    """What may not follow the word: more letters, except in scripts that are written without blanks."""
     return r"(?![\w'’]|-\w)" if word[-1].isascii() or (word[-1].isalpha() and word[-1] < "\u0500") else ""
 
 
