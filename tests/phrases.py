@@ -20,6 +20,9 @@ READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "math": ("math", ()),
     "exact": ("exact", ()),
     "bracket": ("bracket", ()),
+    "entailed": ("label", ("entailed", "not entailed")),
+    "entails": ("label", ("entailment", "not entailment")),
+    "grid": ("grid", ()),
 }
 
 

@@ -15,7 +15,7 @@ _SPELLINGS = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """value, numbers and operators of the left side, those in order; result: the number after =, None without one."""
+    """A calculation: the value, the numbers and the operators of its left side, and the result stated behind '=' if any."""
 
     value: Fraction
     result: Fraction | None
@@ -24,7 +24,10 @@ class Sum:
 
 
 def read_sum(text: str) -> Sum | None:
-    """The calculation that the text is: numbers, + - * / and parentheses, one = at most; None for all else, such as 1/0."""
+    """Read a calculation of whole numbers with + - * / and parentheses and at most one '='; None for anything else.
+
+    Division by zero is no calculation. Example: read_sum("6 × 2 = 12").value is 12.
+    """
     text = text.strip().strip("$ .").replace(r"\times", "*").replace(r"\cdot", "*").replace(r"\div", "/").translate(_SPELLINGS)
     if not text or len(text) > LONGEST:
         return None
@@ -55,7 +58,7 @@ def _number(tokens: list[str]) -> Fraction | None:
 
 
 class _Tokens:
-    """Reads by precedence; None where the tokens form no sum or divide by zero. Depth is bounded by LONGEST."""
+    """Reads tokens by precedence, and gives None if they form no sum or divide by zero. LONGEST bounds the depth."""
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = tokens

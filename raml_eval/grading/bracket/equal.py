@@ -25,7 +25,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0\d")
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """The answers that are right, each alone; any_order: the words of the one, or all of several, are wanted in any order."""
+    """The right answers, each of which is enough; with any_order, the words of all of them together in any order are wanted."""
 
     answers: tuple[str, ...]
     any_order: bool = False
@@ -33,9 +33,9 @@ class Gold:
 
 @functools.lru_cache(maxsize=1024)
 def read_gold(gold: str) -> Gold:
-    """What a gold says: one [[...]] or several, each of which is right; or JSON {"answers": [...], "any_order": true}.
+    """Read a gold: one [[...]] or several, each of which is right, or JSON {"answers": [...], "any_order": true}.
 
-    Raises TaskError for a gold without an answer.
+    Raises TaskError if it holds no answer. Example: read_gold("[[A]] or [[B]]").answers is ("A", "B").
     """
     found = _read_json(gold)
     if found is None:
@@ -56,7 +56,10 @@ def _read_json(gold: str) -> Gold | None:
 
 
 def equal_bracket(gold: str, answer: str) -> Decision | None:
-    """Whether the answer is one of the gold's, and what decided; None: both are formulas, and symbolic_math must decide."""
+    """Whether the answer is one of the gold's, and what decided it; None if both are formulas that only sympy can compare.
+
+    Example: equal_bracket("[[{1,2}]]", "{2, 1}") is (True, "set").
+    """
     right = read_gold(gold)
     if len(answer) > LONGEST:
         return False, f"longer than {LONGEST} characters"
@@ -73,7 +76,10 @@ def equal_bracket(gold: str, answer: str) -> Decision | None:
 
 
 def same_bracket(left: str, right: str) -> Decision | None:
-    """As equal_bracket, for two answers, neither of which is the gold: without what only the gold's form allows."""
+    """Like equal_bracket, but for two answers of which neither is the gold, so that no gold's form allows more than equality.
+
+    A sum with the right result is as good as the gold's own sum, but two such sums are two answers.
+    """
     if left == right or max(len(left), len(right)) > LONGEST:
         return left == right, "text"
     for a, b in ((left, right), (right, left)):
@@ -102,7 +108,7 @@ def _equal(expected: str, answer: str, rules: Rules = ()) -> Decision | None:
 
 
 def _equal_formulas(expected: str, answer: str) -> Decision | None:
-    """Numbers and formulas; of an answer with an equals sign, what stands behind the last."""
+    """Compare as numbers or formulas; of an answer with an equals sign, only what stands behind the last one counts."""
     if max(len(expected), len(answer)) > 200 or ("%" in expected) != ("%" in answer):
         return False, "text"
     if "=" in answer and "=" not in expected:

@@ -7,6 +7,7 @@ import re
 from raml_eval.grading.exact import extract_exact
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.statements.settle import cut_next_turn, read_before
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
 
 LONGEST = 20_000  # characters of an answer; the longest puzzle grid takes some hundreds
@@ -14,29 +15,25 @@ LONGEST = 20_000  # characters of an answer; the longest puzzle grid takes some 
 _WIDE = str.maketrans("【】［］〔〕⟦⟧", "[][][][]")
 _DOUBLED = re.compile(r"\\\[\s*\\\[|\\\]\s*\\\]")
 _BRACKET = re.compile(r"\\?[\[\]]")
-_PLACEHOLDER = re.compile(
-    r"(?:\s*(?:your|the|my|final|encrypted|decrypted|correct|single)\s+)*(?:answers?|results?|letters?|options?|output|"
-    r"ciphertext|plaintext)?\s*(?:here)?|[.…_?\s]*",
-    re.IGNORECASE,
-)
 _BOX = re.compile(r"\s*\\?boxed\s*\{(.*)\}\s*", re.DOTALL)
-_DENIED = re.compile(r"\b(?:not|isn['’]t)\s+(?:the\s+)?[\s$*`]{0,6}$", re.IGNORECASE)
-_OR = re.compile(r"[\s$*`.]{0,6}\b(?:or|and/or)\b[\s$*`]{0,6}", re.IGNORECASE)
 _LISTED = re.compile(r"[ \t$*`]{0,6}[;,][ \t$*`]{0,6}|[ \t]{1,4}(?=\[\[)")
 _SINGLE = re.compile(r"[\s*$`]*\[{1,2}([^\[\]]{1,2000})\]{1,2}[\s*$`.]*")
 
 
 def extract_bracket(text: str) -> Extraction:
-    """What stands in the last [[...]], placeholders of the task's wording left out; several joined by 'or' count together.
+    """The content of the last [[...]] that is not denied; several that are joined by 'or' or listed count together.
 
-    Without any: the last box, 'answer is' phrase or one-line text, without brackets around it.
+    Placeholders such as [[your answer]] are skipped. If there are no such brackets, the last box, answer phrase or one-line
+    text is the answer, without brackets around it.
+
+    Example: extract_bracket("The format is [[your answer]], so [[A]] or [[C]].").answer is "A or C".
     """
     return read_before(cut_next_turn(lower(text)), len(text), lambda end: _extract(text[:end]))
 
 
 def _extract(text: str) -> Extraction:
     spans = find_brackets(text)
-    said = [span for span in spans if not _DENIED.search(text, max(0, span[0] - 40), span[0])]
+    said = [span for span in spans if not PHRASES["brackets denied"].search(text, max(0, span[0] - 40), span[0])]
     if said:
         return Extraction(_join_last(text, said), "in brackets", closed=True)
     if spans:
@@ -46,15 +43,18 @@ def _extract(text: str) -> Extraction:
         return found
     single = _SINGLE.fullmatch(found.answer)
     content = (single[1] if single else found.answer).strip()
-    unread = "[[" in content or "]]" in content or _PLACEHOLDER.fullmatch(content) is not None
+    unread = "[[" in content or "]]" in content or PHRASES["brackets empty"].fullmatch(content) is not None
     return Extraction(None, "nothing found") if unread else Extraction(content, found.rule, found.closed)
 
 
 def find_brackets(text: str) -> list[tuple[int, int, str]]:
-    """The closed [[...]] that hold an answer, in order, none inside another: start, end, content."""
+    """The closed [[...]] that hold an answer, as (start, end, content), in the order of the text; none is inside another.
+
+    Brackets of other scripts count as well. Example: find_brackets("It is 【【7】】.") is [(6, 11, "7")].
+    """
     text = _DOUBLED.sub(lambda m: m[0].replace("\\", " "), text.translate(_WIDE))
     opened: list[int] = []
-    spans: list[tuple[int, int, str]] = []
+    spans: list[tuple[int, int]] = []
     for match in _BRACKET.finditer(text):
         if match[0].startswith("\\"):  # a display formula
             continue
@@ -65,12 +65,13 @@ def find_brackets(text: str) -> list[tuple[int, int, str]]:
             if end - start <= LONGEST and _is_double(text, start, end):
                 while spans and spans[-1][0] > start:
                     spans.pop()
-                spans.append((start, end, ""))
-    found = [(start, end, strip_brackets(text[start:end])) for start, end, _ in spans]
-    return [(start, end, content) for start, end, content in found if not _PLACEHOLDER.fullmatch(content)]
+                spans.append((start, end))
+    found = [(start, end, strip_brackets(text[start:end])) for start, end in spans]
+    return [span for span in found if not PHRASES["brackets empty"].fullmatch(span[2])]
 
 
 def _is_double(text: str, start: int, end: int) -> bool:
+    """Whether the brackets at start and end - 1 hold another pair right inside, apart from blanks."""
     begin, finish = start + 1, end - 2
     while begin < finish and text[begin].isspace():
         begin += 1
@@ -80,7 +81,10 @@ def _is_double(text: str, start: int, end: int) -> bool:
 
 
 def strip_brackets(text: str) -> str:
-    """The content of [[...]]: up to two pairs of brackets that enclose the whole are gone, and a box around the rest."""
+    """The text without up to two pairs of square brackets around all of it, and without bold marks or a box around the rest.
+
+    Example: strip_brackets("[[1,2],[3,4]]") is "[1,2],[3,4]".
+    """
     for _ in range(2):
         text = text.strip()
         if not _enclosed(text):
@@ -107,12 +111,12 @@ def _enclosed(text: str) -> bool:
 
 
 def _join_last(text: str, spans: list[tuple[int, int, str]]) -> str:
-    """The last content; with those before it that are joined to it by 'or', by a semicolon or by a comma."""
+    """The last content, together with those before it that are joined to it by 'or', a semicolon or a comma."""
     start, _, content = spans[-1]
     alternatives, listed = [content], [content]
     for before, end, other in reversed(spans[:-1][-10:]):
         between = text[end:start]
-        if _OR.fullmatch(between) and len(listed) == 1:
+        if PHRASES["brackets or"].fullmatch(between) and len(listed) == 1:
             alternatives.insert(0, other)
         elif _LISTED.fullmatch(between) and len(alternatives) == 1:
             listed.insert(0, other)

@@ -1,7 +1,7 @@
 """Forms of answers in double square brackets, each with what makes two of them equal: grids, lists, sets, matrices, sums.
 
-Which rules KOR-Bench's own evaluation has for which of its tasks was read from its copy in OpenCompass
-(opencompass/datasets/korbench/korbench_utils.py); here the form of the gold says which one holds.
+KOR-Bench's own evaluation chooses the rule by the task (opencompass/datasets/korbench/korbench_utils.py in OpenCompass);
+here the form of the gold chooses it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from raml_eval.grading.text import drop_text_commands, plain_unicode, unwrap
 Rules = tuple[tuple[str, Callable[[str, str], bool]], ...]  # names, and functions of the gold and the answer
 
 _QUOTES_AND_BLANKS = re.compile(r"[\s\"“”]|\\(?:left|right)(?![a-zA-Z])|\\[,;:! ]|\\q?quad(?![a-zA-Z])")
+_ESCAPED = re.compile(r"\\([{}%_#$&])")
 WORDS = re.compile(r"[A-Za-z\s,.'’-]+")
 SEPARATORS = re.compile(r"[\s,;|]+")
 _ROWS = re.compile(r"\S\s+\S.*[,;\n]|[,;\n].*\S\s+\S", re.DOTALL)
+# The 'or' of golds such as 650or5or125 is notation, not language.
 _OR = re.compile(r"\\?(?:\bor\b|(?<=[\d)}])or(?=[-\d(\\])|\\lor)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"([A-Za-z]\w{0,3})=([^=,]{1,40})")
 _SET = re.compile(r"\{([^{}∣|:]*)\}")
@@ -29,17 +31,12 @@ _MATRIX = re.compile(r"\\begin\{[pbv]?matrix\}(.*?)\\end\{[pbv]?matrix\}", re.DO
 
 
 def bare(text: str) -> str:
-    """The text without blanks and double quotes, LaTeX spellings unified; every other character counts."""
+    r"""The text without blanks and double quotes, with one spelling for LaTeX commands; every other character counts.
+
+    Example: bare(r"\text{A} \leq 5\%") is r"A\le5%".
+    """
     if "\\" in text:
-        text = (
-            drop_text_commands(text)
-            .replace(r"\{", "{")
-            .replace(r"\}", "}")
-            .replace(r"\%", "%")
-            .replace(r"\_", "_")
-            .replace(r"\#", "#")
-        )
-        text = text.replace(r"\$", "$").replace(r"\&", "&")
+        text = _ESCAPED.sub(r"\1", drop_text_commands(text))
     text = text if text.isascii() and "\\" not in text else plain_unicode(text)
     text = re.sub(r"\\ge(?:q|qslant)?(?![a-zA-Z])|>=|=>", r"\\ge", re.sub(r"\\le(?:q|qslant)?(?![a-zA-Z])|<=", r"\\le", text))
     if text.count("$") == 2 and text.startswith("$") and text.endswith("$"):
@@ -48,7 +45,7 @@ def bare(text: str) -> str:
 
 
 def _same_tokens(expected: str, answer: str) -> bool:
-    """The same cells in the same order, however they are separated; of a grid of rows, even without separators."""
+    """The same cells in the same order, however they are separated; the cells of a grid need no separators at all."""
     left, right = ([token for token in SEPARATORS.split(text) if token] for text in (expected, answer))
     if not left or not right:
         return False
@@ -59,7 +56,7 @@ def _same_tokens(expected: str, answer: str) -> bool:
 
 
 def _same_parts(expected: str, answer: str) -> bool:
-    """[A];[C] for A;C: brackets around the parts do not count."""
+    """[A];[C] is A;C: brackets around the parts do not count."""
     if ";" not in expected:
         return expected.startswith("[") and bare(strip_brackets(expected)) == bare(answer)
     left, right = ([bare(_unbracket(part)) for part in text.split(";")] for text in (expected, answer))
@@ -137,7 +134,7 @@ def _same_matrix(expected: str, answer: str) -> bool:
 
 
 def _same_result(expected: str, answer: str) -> bool:
-    """For an equation to fill in, any true one with the same operators; for a sum to make, any with the same numbers."""
+    """Any true equation with the operators of the gold's equation, or any sum of the gold's numbers with its value."""
     sums = [found for line in expected.split("\n") if (found := read_sum(line)) is not None]
     given = read_sum(answer)
     if given is None or not sums:

@@ -13,12 +13,11 @@ from raml_eval.errors import TaskError
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.grid.loose_json import read_objects
 from raml_eval.grading.statements.settle import cut_next_turn, read_before
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
 
 Grid = dict[int, dict[str, str]]  # house number -> attribute, as written -> value
 
-_WRAPPERS = frozenset({"solution", "finalsolution", "answer", "finalanswer", "result", "houses", "grid", "table", "output"})
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NUMBER = re.compile(r"(?<!\d)(\d{1,2})(?!\d)")
 _ROW = re.compile(r"^[ \t]*\|(.{1,2000}?)\|?[ \t]*$", re.MULTILINE)
 # A hyphen behind a word or a digit is no sign; a second point makes a version or a date of it.
@@ -27,11 +26,18 @@ _MARKS = re.compile(r"[\W_]+")
 _BLANK_CELL = re.compile(r"[_\W]*")
 
 
-def extract_grid(text: str) -> Extraction:
-    """The last solution in the text, as JSON {"House 1": {attribute: value}}.
+@PHRASES.cached
+def _names(table: str) -> tuple[str, ...]:
+    return PHRASES.words(table)
 
-    A solution is a JSON object of houses, a list of them, or {"header": [...], "rows": [...]}, bare or under a key such as
-    'solution'; read tolerantly (see loose_json). Where there is none, the last Markdown table counts.
+
+def extract_grid(text: str) -> Extraction:
+    """The last solution in the text, written as JSON {"House 1": {attribute: value}}.
+
+    A solution is a JSON object of houses, a list of them, or {"header": [...], "rows": [...]}, either on its own or under a
+    key such as 'solution'. It is read tolerantly (see loose_json). If there is none, the last Markdown table counts.
+
+    Example: extract_grid("{House 1: {Name: Arnold}}").answer is '{"House 1": {"Name": "Arnold"}}'.
     """
     return read_before(cut_next_turn(lower(text)), len(text), lambda end: _extract(text[:end]))
 
@@ -50,7 +56,7 @@ def _write(grid: Grid) -> str:
 
 
 def _read_value(value: Any, depth: int = 0) -> Grid:
-    """The grid that a JSON value holds; empty where it holds none."""
+    """The grid that a JSON value holds; an empty one if it holds none."""
     if isinstance(value, list):
         return _read_list(value)
     if not isinstance(value, Mapping) or depth > 3:
@@ -66,17 +72,18 @@ def _read_value(value: Any, depth: int = 0) -> Grid:
     if any(grid.values()):
         return grid
     for key, inner in reversed(named.items()):
-        if key in _WRAPPERS and (found := _read_value(inner, depth + 1)):
+        if key in _names("grid_wrapper") and (found := _read_value(inner, depth + 1)):
             return found
     return {}
 
 
 def _read_list(rows: list[Any]) -> Grid:
+    """A grid from a list of houses, which are numbered as they say or else in order."""
     grid: Grid = {}
     for position, row in enumerate(rows[:99], 1):
         if not isinstance(row, Mapping):
             return {}
-        number = next((inner for key, inner in row.items() if _normal(key) in _HOUSE), None)
+        number = next((inner for key, inner in row.items() if _normal(key) in _names("house_title")), None)
         house = _house_number(str(number)) if number is not None else position
         if house is not None:
             grid[house] = _read_cells(row)
@@ -89,30 +96,29 @@ def _read_rows(header: list[Any], rows: list[Any]) -> Grid:
     return _read_list([dict(zip(titles, row, strict=False)) for row in as_lists]) if titles else {}
 
 
-_HOUSE = frozenset({"house", "housenumber", "houseno", "housenum", "number", "position", "no", "id"})
-
-
 def _read_cells(row: Mapping[str, Any]) -> dict[str, str]:
-    """Attribute to value; a list of one value is that value, and what is no single value is left out."""
+    """The attributes of a house; a list of one value counts as that value, and whatever is no single value is left out."""
     cells = {}
     for key, value in row.items():
         while isinstance(value, list) and len(value) == 1:
             value = value[0]
-        if _normal(key) not in _HOUSE and isinstance(value, str | int | float) and not isinstance(value, bool):
+        if _normal(key) not in _names("house_title") and isinstance(value, str | int | float) and not isinstance(value, bool):
             cells[str(key).strip()[:200]] = str(value).strip()[:400]
     return cells
 
 
 def _house_number(name: str) -> int | None:
+    """The number of a house that is called 'House 2', 'Second House' or '2'; a language lists its ordinals from one to ten."""
     match = _NUMBER.search(name)
     if match is not None:
         return int(match[1]) if len(name) <= 40 else None
+    ordinals = _names("ordinal")
     words = re.findall(r"[a-z]+", name.casefold()[:40])
-    return next((_ORDINALS.index(word) + 1 for word in words if word in _ORDINALS), None)
+    return next((ordinals.index(word) % 10 + 1 for word in words if word in ordinals), None)
 
 
 def _read_table(text: str) -> Grid:
-    """The last Markdown table whose header names the house or stands over rows that begin with one."""
+    """The last Markdown table whose first column is titled as the house; empty if there is none."""
     rows = [(m.start(), [cell.strip(" *_`") for cell in m[1].split("|")]) for m in list(_ROW.finditer(text))[-200:]]
     header: list[str] = []
     grid: Grid = {}
@@ -124,18 +130,21 @@ def _read_table(text: str) -> Grid:
             header, body = cells, []
         elif not all(_BLANK_CELL.fullmatch(cell) for cell in cells):
             body.append(cells)
-        if header and _normal(header[0]) in _HOUSE and body:
+        if header and _normal(header[0]) in _names("house_title") and body:
             grid = _read_rows(header, [list(row) for row in body])
     return grid
 
 
 def _normal(text: object) -> str:
-    """What attributes are compared by: letters and digits in lower case."""
+    """What attributes are compared by: their letters and digits, in lower case."""
     return _MARKS.sub("", unicodedata.normalize("NFKC", str(text)).casefold())
 
 
 def _value(cell: str) -> str:
-    """What values are compared by: as attributes, but for the point and the sign of a number, and a cell of symbols alone."""
+    """What values are compared by: letters and digits as in _normal, and the sign and the point of a number.
+
+    A cell of nothing but symbols is compared by them.
+    """
     text = unicodedata.normalize("NFKC", cell).casefold().replace("\u2212", "-")
     parts, end = [], 0
     for number in _DECIMAL.finditer(text):
@@ -146,14 +155,17 @@ def _value(cell: str) -> str:
 
 
 def _plain_decimal(whole: str, decimals: str | None) -> str:
-    """A number without the zeros that end its decimals: 1.50 is 1.5, and 1.0 is 1."""
+    """A number without trailing zeros behind the point: 1.50 is 1.5, and 1.0 is 1."""
     kept = (decimals or "").rstrip("0")
     return f"{whole or '0'}.{kept}" if kept else whole or "0"
 
 
 @functools.lru_cache(maxsize=1024)
 def read_gold_cells(gold: str) -> tuple[tuple[int, str, str], ...]:
-    """The cells of a gold: house, attribute, value, normalised."""
+    """The cells of a gold as (house, attribute, value), spelled as they are compared.
+
+    Raises TaskError for a gold that is no solved grid.
+    """
     try:
         value = json.loads(gold)
     except (ValueError, RecursionError):
@@ -168,22 +180,24 @@ def read_gold_cells(gold: str) -> tuple[tuple[int, str, str], ...]:
     return tuple(cells)
 
 
+def _compared(answer: str) -> Grid:
+    """The grid that an answer as extract_grid writes it holds, spelled as cells are compared, without empty houses."""
+    grid = _read_value(json.loads(answer))
+    return {house: {_normal(key): _value(cell) for key, cell in row.items()} for house, row in grid.items() if row}
+
+
 def count_cells(gold: str, answer: str) -> tuple[int, int]:
-    """How many cells of the gold the answer (as extract_grid writes it) has right, and how many the gold has.
+    """How many cells of the gold an answer of extract_grid has right, and how many cells the gold has.
 
     Raises TaskError for a gold that is no solved grid.
     """
-    cells = read_gold_cells(gold)
-    grid = {
-        house: {_normal(key): _value(cell) for key, cell in row.items()}
-        for house, row in _read_value(json.loads(answer)).items()
-    }
+    cells, grid = read_gold_cells(gold), _compared(answer)
     right = sum(_cell(grid.get(house, {}), key) == value for house, key, value in cells)
     return right, len(cells)
 
 
 def _cell(row: Mapping[str, str], key: str) -> str | None:
-    """The cell under a title, or under the only one that contains it or is contained in it: favorite color for color."""
+    """The cell under a title, or under the only title that contains it or is part of it: 'favorite color' for 'color'."""
     if key in row:
         return row[key]
     near = [cell for title, cell in row.items() if title and (key in title or title in key)]
@@ -191,15 +205,5 @@ def _cell(row: Mapping[str, str], key: str) -> str | None:
 
 
 def same_grid(left: str, right: str) -> bool:
-    """Whether two extracted answers have the same cells."""
-    if left == right:
-        return True
-    first, second = (
-        {
-            (house, _normal(key)): _value(cell)
-            for house, row in _read_value(json.loads(text)).items()
-            for key, cell in row.items()
-        }
-        for text in (left, right)
-    )
-    return first == second
+    """Whether two answers of extract_grid have the same cells."""
+    return left == right or _compared(left) == _compared(right)

@@ -30,6 +30,8 @@ class _Unreadable(Exception):
 
 
 class _Reader:
+    """Reads values from a text until its budget of characters is spent, and raises _Unreadable for whatever is none."""
+
     def __init__(self, text: str) -> None:
         self.text = text
         self.left = BUDGET
@@ -77,7 +79,7 @@ class _Reader:
             at = self._after_item(at, "]")
 
     def _after_item(self, at: int, closing: str) -> int:
-        """Past the comma, or at the closing bracket; a comma that was forgotten at the end of a line is no harm."""
+        """The position past the comma, or of the closing bracket; a comma may be missing at the end of a line."""
         end = self._skip(at)
         following = self.text[end : end + 1]
         if following in (",", "，", ";"):
@@ -120,10 +122,12 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def read_objects(text: str) -> list[Any]:
-    """Every object and list of objects in the text that can be read, in order; those inside another are part of it.
+    """Every object and every list of objects in the text that can be read, in order, but none that is part of another.
 
-    Strict JSON is read as the standard says. Beyond it: any quotes or none, comments, trailing and forgotten commas, line
-    breaks in strings. Nothing is evaluated. At most BUDGET characters are read, failed attempts included.
+    Strict JSON is read as the standard says. Other quotes or none, comments, trailing and forgotten commas, and line breaks
+    in strings are tolerated. Nothing is evaluated. At most BUDGET characters are read, failed attempts included.
+
+    Example: read_objects("So: {House: 'mine', }") is [{"House": "mine"}].
     """
     reader, found, at = _Reader(text), [], 0
     for match in re.finditer(r"\{|\[(?=\s*\{)", text):
@@ -140,7 +144,7 @@ def read_objects(text: str) -> list[Any]:
 
 
 def _as_standard(text: str, loose: Any) -> Any:
-    """What the standard makes of the text, where it is standard JSON; numbers stay texts."""
+    """The value that the standard gives the text if it is standard JSON, with numbers as texts; else the loose reading."""
     try:
         return json.loads(text, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
