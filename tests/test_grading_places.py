@@ -32,20 +32,15 @@ ENDING = "\n\nNatumaini hii inasaidia!"
 
 
 @pytest.fixture
-def swahili(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def swahili(tmp_path: Path) -> Iterator[None]:
     """The phrase tables as they are with one more language file."""
     for path in [*GRADING.rglob("patterns.toml"), *GRADING.rglob("languages/*.toml")]:
         copy = tmp_path / path.relative_to(GRADING)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
     (tmp_path / "statements" / "languages" / "sw.toml").write_text(SWAHILI, encoding="utf-8")
-    enlarged = load_phrases(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(PHRASES, "tables", enlarged.tables)
-        patch.setattr(PHRASES, "_compiled", {})
-        PHRASES._clear()
+    with PHRASES.using(load_phrases(tmp_path).tables):
         yield
-    PHRASES._clear()
 
 
 @pytest.mark.parametrize("text", ["Jibu ni D.", "Jibu: D", "**Jibu:** D", "Jibu sahihi ni D.", "Jibu la swali\n\nJibu ni (D)."])

@@ -26,11 +26,6 @@ _MARKS = re.compile(r"[\W_]+")
 _BLANK_CELL = re.compile(r"[_\W]*")
 
 
-@PHRASES.cached
-def _names(table: str) -> tuple[str, ...]:
-    return PHRASES.words(table)
-
-
 def extract_grid(text: str) -> Extraction:
     """The last solution in the text, written as JSON {"House 1": {attribute: value}}.
 
@@ -72,7 +67,7 @@ def _read_value(value: Any, depth: int = 0) -> Grid:
     if any(grid.values()):
         return grid
     for key, inner in reversed(named.items()):
-        if key in _names("grid_wrapper") and (found := _read_value(inner, depth + 1)):
+        if key in PHRASES.word_set("grid_wrapper") and (found := _read_value(inner, depth + 1)):
             return found
     return {}
 
@@ -83,7 +78,7 @@ def _read_list(rows: list[Any]) -> Grid:
     for position, row in enumerate(rows[:99], 1):
         if not isinstance(row, Mapping):
             return {}
-        number = next((inner for key, inner in row.items() if _normal(key) in _names("house_title")), None)
+        number = next((inner for key, inner in row.items() if _normal(key) in PHRASES.word_set("house_title")), None)
         house = _house_number(str(number)) if number is not None else position
         if house is not None:
             grid[house] = _read_cells(row)
@@ -102,7 +97,11 @@ def _read_cells(row: Mapping[str, Any]) -> dict[str, str]:
     for key, value in row.items():
         while isinstance(value, list) and len(value) == 1:
             value = value[0]
-        if _normal(key) not in _names("house_title") and isinstance(value, str | int | float) and not isinstance(value, bool):
+        if (
+            _normal(key) not in PHRASES.word_set("house_title")
+            and isinstance(value, str | int | float)
+            and not isinstance(value, bool)
+        ):
             cells[str(key).strip()[:200]] = str(value).strip()[:400]
     return cells
 
@@ -112,7 +111,7 @@ def _house_number(name: str) -> int | None:
     match = _NUMBER.search(name)
     if match is not None:
         return int(match[1]) if len(name) <= 40 else None
-    ordinals = _names("ordinal")
+    ordinals = PHRASES.words("ordinal")
     words = re.findall(r"[a-z]+", name.casefold()[:40])
     return next((ordinals.index(word) % 10 + 1 for word in words if word in ordinals), None)
 
@@ -130,7 +129,7 @@ def _read_table(text: str) -> Grid:
             header, body = cells, []
         elif not all(_BLANK_CELL.fullmatch(cell) for cell in cells):
             body.append(cells)
-        if header and _normal(header[0]) in _names("house_title") and body:
+        if header and _normal(header[0]) in PHRASES.word_set("house_title") and body:
             grid = _read_rows(header, [list(row) for row in body])
     return grid
 

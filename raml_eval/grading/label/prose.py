@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from raml_eval.grading.label.reading import Found, read_at
-from raml_eval.grading.label.words import NEGATIVE, POSITIVE, UNKNOWN, Labels, meaning_of, words_in
+from raml_eval.grading.label.words import NEGATIVE, POSITIVE, UNKNOWN, Labels, meaning_of
 from raml_eval.grading.statements.places import MOST, Place, place_order
 from raml_eval.grading.statements.settle import HEDGE, Reading
 from raml_eval.grading.statements.table import PHRASES
@@ -67,7 +67,7 @@ def _read_after_colon(low: str, labels: Labels) -> Reading | None:
     start = body.rfind("\n") + 1
     colon = _AFTER_COLON.search(body, start)
     word = body[colon.end() :] if colon else ""
-    if word not in labels.words or word in words_in("said_of_answers"):
+    if word not in labels.words or word in PHRASES.word_set("said_of_answers"):
         return None
     return Reading(labels.words[word], start, len(body), "last line, after a colon")
 
@@ -77,7 +77,7 @@ def _read_last_sentence(low: str, labels: Labels) -> Reading | None:
     body = _without_marks(low)
     sentence = _SENTENCES.split(body[-600:])[-1]
     last = max(labels.pattern.finditer(sentence), key=lambda match: match.end(), default=None)
-    if last is None or last.end() < len(sentence) or len(last[0]) <= 3 or last[0] in words_in("said_of_answers"):
+    if last is None or last.end() < len(sentence) or len(last[0]) <= 3 or last[0] in PHRASES.word_set("said_of_answers"):
         return None
     if not PHRASES["closing cue"].search(sentence, 0, last.start()) or PHRASES["closing doubt"].search(sentence):
         return None

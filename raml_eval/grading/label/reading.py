@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raml_eval.grading.label.words import NEGATIVE, POSITIVE, UNKNOWN, Labels, meaning_of, words_in
+from raml_eval.grading.label.words import NEGATIVE, POSITIVE, UNKNOWN, Labels, meaning_of
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import soft_key
@@ -34,9 +34,9 @@ def read_at(low: str, at: int, labels: Labels, of_answer: bool = True) -> Found 
     if match is None:
         negated = PHRASES["label denied"].match(low, start)
         return _read_negated(low, start, negated.end(), labels) if negated else None
-    if of_answer and match[0] in words_in("said_of_answers") and match[0] not in labels.labels:
+    if of_answer and match[0] in PHRASES.word_set("said_of_answers") and match[0] not in labels.labels:
         return None
-    if match[0] in words_in("label_letter") and low[match.end() :].strip(" .)}\"'*$"):
+    if match[0] in PHRASES.word_set("label_letter") and low[match.end() :].strip(" .)}\"'*$"):
         return None
     label = labels.label_of(match[0])
     other = _another(low, match.end(), label, labels)
@@ -75,7 +75,7 @@ def _read_negated(low: str, start: int, end: int, labels: Labels) -> Found | Non
     if PHRASES["not sure"].match(low, start):
         return (labels.by_meaning[UNKNOWN], end) if UNKNOWN in labels.by_meaning else None
     meaning = meaning_of(match[0]) if match is not None else None
-    if match is None or meaning is None or not (labels.only_two or match[0] in words_in("false_if_denied")):
+    if match is None or meaning is None or not (labels.only_two or match[0] in PHRASES.word_set("false_if_denied")):
         return None
     opposite = {POSITIVE: NEGATIVE, NEGATIVE: POSITIVE}.get(meaning)
     return (labels.by_meaning[opposite], match.end()) if opposite in labels.by_meaning else None

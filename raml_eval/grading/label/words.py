@@ -17,12 +17,6 @@ def _meanings() -> dict[str, int]:
     return {word: meaning for meaning, table in _TABLES.items() for word in PHRASES.words(table)}
 
 
-@PHRASES.cached
-def words_in(table: str) -> frozenset[str]:
-    """The words of a table, to ask whether a word is one of them."""
-    return frozenset(PHRASES.words(table))
-
-
 def meaning_of(label: str) -> int | None:
     """POSITIVE, NEGATIVE or UNKNOWN for a label that is a word for one of them in some language; None for any other."""
     return _meanings().get(soft_key(label))
@@ -49,7 +43,7 @@ class Labels:
             if meaning is not None and meanings.count(meaning) == 1
         }
         # With a third label, 'not entailed' denies one of them and does not choose another.
-        unusable = frozenset() if self.only_two else words_in("only_of_two")
+        unusable = frozenset() if self.only_two else PHRASES.word_set("only_of_two")
         known = {word: self.by_meaning[m] for word, m in _meanings().items() if m in self.by_meaning and word not in unusable}
         self.words = known | own
         self.pattern = _any_of(self.words)

@@ -120,8 +120,8 @@ def _announces(low: str, noun: re.Match[str], heads_line: bool) -> bool:
         return heads_line
     before = low[max(0, noun.start() - 24) : noun.start()].rstrip(" \t*_").rpartition(" ")[2].strip("*_(\"'\n")
     if noun.lastgroup == "answer":
-        return before not in _words("not_one")
-    is_right = before in _words("right") or before in _words("fitting")
+        return before not in PHRASES.word_set("not_one")
+    is_right = before in PHRASES.word_set("right") or before in PHRASES.word_set("fitting")
     return heads_line or is_right or PHRASES["right one"].match(low, noun.end()) is not None
 
 
@@ -129,11 +129,6 @@ def _is_of_another(low: str, start: int, end: int) -> bool:
     """Whether 'answer is' at start..end tells what somebody else answered, and does not agree."""
     of_another = PHRASES["of another"].search(low, max(0, start - 60), start)
     return of_another is not None and PHRASES["agreed"].match(low, end) is None
-
-
-@PHRASES.cached
-def _words(name: str) -> frozenset[str]:
-    return frozenset(PHRASES.words(name))
 
 
 def _find_nouns(low: str) -> list[int]:

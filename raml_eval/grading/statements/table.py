@@ -24,7 +24,7 @@ from raml_eval.errors import RamlError
 
 GRADING = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
-_NAME = re.compile(r"(?<!\\)\{([a-z][a-z_ ]*)\}")
+_NAME = re.compile(r"\\.|\{([a-z][a-z_ ]*)\}", re.DOTALL)  # an escaped brace opens no name
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 
 
@@ -67,7 +67,9 @@ class Phrases:
         self.fragments = dict(fragments)
         self.tables = dict(tables)
         self._compiled: dict[str, re.Pattern[str]] = {}
-        self._dependent: list[Callable[[], None]] = []
+        self._words: dict[str, tuple[str, ...]] = {}
+        self._word_sets: dict[str, frozenset[str]] = {}
+        self._dependent: list[Callable[[], None]] = [self._words.clear, self._word_sets.clear]
 
     def __getitem__(self, name: str) -> re.Pattern[str]:
         """The pattern of that name: whatever any of its rows matches, earlier rows first. Compiled once."""
@@ -85,11 +87,19 @@ class Phrases:
 
     def words(self, name: str) -> tuple[str, ...]:
         """The words of a table as they are written, for callers that look them up rather than search for them."""
-        return tuple(self.expand(row.pattern) for row in self.tables[name].rows)
+        if name not in self._words:
+            self._words[name] = tuple(self.expand(row.pattern) for row in self.tables[name].rows)
+        return self._words[name]
+
+    def word_set(self, name: str) -> frozenset[str]:
+        """The words of a table, to ask whether a word is one of them."""
+        if name not in self._word_sets:
+            self._word_sets[name] = frozenset(self.words(name))
+        return self._word_sets[name]
 
     def expand(self, pattern: str) -> str:
         """The regular expression with every {name} in it replaced by what it stands for."""
-        return _NAME.sub(lambda match: self._meaning(match[1]), pattern)
+        return _NAME.sub(lambda match: self._meaning(match[1]) if match[1] else match[0], pattern)
 
     def _meaning(self, name: str) -> str:
         if name in self.fragments:
@@ -102,20 +112,27 @@ class Phrases:
         self._dependent.append(caching.cache_clear)
         return caching
 
-    @contextlib.contextmanager
-    def replaced(self, row: Row, pattern: str | None) -> Iterator[None]:
-        """In the block, the row has another pattern, or is gone (None). For tests: what notices that?"""
-        table, compiled = self.tables[row.table], self._compiled
+    def replaced(self, row: Row, pattern: str | None) -> contextlib.AbstractContextManager[None]:
+        """A block in which the row has another pattern, or is gone (None). For tests: what notices that?"""
+        table, users = self.tables[row.table], self._users(row.table)
         others = (replace(other, pattern=pattern or "") if other == row else other for other in table.rows)
         kept = tuple(other for other in others if other.number != row.number or pattern is not None)
-        users = self._users(row.table)
+        compiled = {name: found for name, found in self._compiled.items() if name not in users}
+        return self._in_force({**self.tables, row.table: replace(table, rows=kept)}, compiled)
+
+    def using(self, tables: Mapping[str, Table]) -> contextlib.AbstractContextManager[None]:
+        """A block in which these tables are in force instead. For tests, of a new language say."""
+        return self._in_force(dict(tables), {})
+
+    @contextlib.contextmanager
+    def _in_force(self, tables: dict[str, Table], compiled: dict[str, re.Pattern[str]]) -> Iterator[None]:
+        before = self.tables, self._compiled
         try:
-            self.tables[row.table] = replace(table, rows=kept)
-            self._compiled = {name: found for name, found in compiled.items() if name not in users}
+            self.tables, self._compiled = tables, compiled
             self._clear()
             yield
         finally:
-            self.tables[row.table], self._compiled = table, compiled
+            self.tables, self._compiled = before
             self._clear()
 
     def _users(self, name: str) -> set[str]:
@@ -131,7 +148,7 @@ class Phrases:
         return users
 
     def _names_in(self, pattern: str) -> set[str]:
-        return set(_NAME.findall(pattern))
+        return set(filter(None, _NAME.findall(pattern)))
 
     def _clear(self) -> None:
         for clear in self._dependent:
