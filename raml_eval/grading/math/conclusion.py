@@ -37,6 +37,7 @@ _CONCLUDES = re.compile(
 )
 _LABELLED = re.compile(rf"^\W{{0,4}}(?:the\s)?(?:{'|'.join(RESULT_LABELS)})\W{{0,3}}[:：]", re.IGNORECASE)
 _COMPUTED = re.compile(r"(?<![\w)])[-+−\d.,*/×÷·()… ]*\d[)%]?\s*=\s*[-−]?\d[\d,./]*\s*$")  # 1+2+...+12 = 78
+_SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
 _CHECKS = re.compile(r"\W{0,4}(?:check|verification|proof|验证|检验)\b", re.IGNORECASE)
@@ -58,16 +59,18 @@ def read_conclusion(text: str) -> str | None:
     last = sentences[-1]
     if len(sentences) > 1 and FORMULA.fullmatch(last.strip(" .")):  # "Therefore,\n\\[ x = 5 \\]"
         last = f"{sentences[-2]} {last}"
-    short = len(last) <= SHORT and (_CONCLUDES.match(last) or _LABELLED.match(last) or _COMPUTED.search(last))
-    return read_result(last) if short or _END.search(last) else None
+    ended = _END.search(last) or (len(text) < SHORT and _CONCLUDES.match(last))
+    if not ended and len(last) <= SHORT and last[-1:].isdigit():
+        ended = _CONCLUDES.match(last) or _LABELLED.match(last) or _COMPUTED.search(last)
+    return read_result(last) if ended else None
 
 
 def _read_last_line(tail: str) -> str | None:
-    """A last line that is a number or formula and nothing else, below a line that is none: of several, none is the answer."""
+    """A last line that is a number or formula and nothing else, below a line of another sort: a column names no answer."""
     before, _, last = tail.rpartition("\n")
     above = before.rstrip().rpartition("\n")[2].strip()
     last = unwrap(last)
-    if not above or "=" in last or not _is_lone(last) or _is_lone(unwrap(above)):
+    if _SAYS.search(above) is None or "=" in last or not _is_lone(last) or _is_lone(unwrap(above)):
         return None
     return last
 

@@ -15,11 +15,12 @@ from raml_eval.grading.math.spelling import simplify_latex
 from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.math.value import rounds_to
 from raml_eval.grading.statements.boxes import FinalBoxes, final_boxes, find_boxes
-from raml_eval.grading.statements.delimited import FORMULA, read_marked
+from raml_eval.grading.statements.delimited import INLINE, read_marked
 from raml_eval.grading.statements.phrases import PHRASE, last_phrases
 from raml_eval.grading.text import unwrap
 
 LONGEST_WHOLE = 500  # characters of a text that is one formula
+LONGEST_LINE = 200
 LONGEST_COMPARED = 300  # characters of a box that is compared with its rounding
 MOST_COMPARED = 8  # boxes of one answer that are compared with one another
 
@@ -39,7 +40,7 @@ _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%|\s+per\s?cent)?")
 _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
 # Short replies that name nothing.
-NO_NAMES = ("sorry", "unsure", "unclear", "not sure", "no idea", "don't know", "not known")
+NO_NAMES = ("sorry", "unsure", "unclear", "not sure", "no idea", "don't know", "not known", "answer", "final answer")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
 _HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
@@ -155,29 +156,32 @@ def _extract(text: str) -> Extraction:
     found = _read_boxes(text) or _read_tag_or_phrase(text)
     if found is not None:
         return found
-    hashes = [line.rstrip(" \t.") for line in _HASHES.findall(text)]
-    if hashes and (_COUNTED.fullmatch(hashes[-1]) or _is_whole(hashes[-1])):
+    hashes = _HASHES.findall(text)
+    if hashes and _is_given(hashes[-1].rstrip(" \t.")):
         return Extraction(unwrap(hashes[-1]), "after ####")
     line = text.strip()
-    if _is_whole(line) or _is_name(line):
+    if _is_number(line):
         return Extraction(unwrap(line), "whole answer")
+    if len(line) <= LONGEST_WHOLE and (is_formula(unwrap(line)) or _is_name(unwrap(line))):
+        return Extraction(unwrap(line), "conclusion")  # not in an answer that was cut off: it might go on
     concluded = read_conclusion(text)
     return Extraction(concluded, "nothing found" if concluded is None else "conclusion")
 
 
-def _is_whole(text: str) -> bool:
-    """Whether a text is one number or formula and nothing else."""
-    if not text or len(text) > LONGEST_WHOLE:
+def _is_number(line: str) -> bool:
+    """Whether a line is a number, or a formula in one pair of delimiters, and nothing else."""
+    if len(line) > LONGEST_LINE or "\n" in line:
         return False
-    bare = unwrap(text)
-    return (
-        any(map(_PLAIN.fullmatch, (bare, text.rstrip("."))))
-        or FORMULA.fullmatch(text.rstrip(".")) is not None
-        or is_formula(bare)
-    )
+    return any(map(_PLAIN.fullmatch, (unwrap(line), line.rstrip(".")))) or INLINE.fullmatch(line.rstrip(".")) is not None
+
+
+def _is_given(line: str) -> bool:
+    """Whether what stands behind #### is an answer rather than a heading."""
+    if _is_number(line) or _COUNTED.fullmatch(line):
+        return True
+    return re.search(r"[\d\\]", line) is not None and is_formula(unwrap(line))
 
 
 def _is_name(text: str) -> bool:
     """Whether a text is a name or another answer of one or two words."""
-    name = unwrap(text)
-    return _NAME.fullmatch(name) is not None and name.lower() not in NO_NAMES
+    return _NAME.fullmatch(text) is not None and text.lower() not in NO_NAMES

@@ -58,15 +58,19 @@ _IS_THE_ANSWER = re.compile(  # 42 is the answer
     r"(?:answer|result|solution)\b",
     re.IGNORECASE,
 )
-_PART_OF_A_SUM = re.compile(r"[+*×·÷/]\s*$")
+_PART_OF_MORE = re.compile(r"[+*×·÷/]\s*$|[\w)\]][-−]$")  # what stands before the 5 of ab + 5, or of or-5
 
 # Words behind which a sentence says what it concludes: the numbers before them are its reasons.
 SO = ("so", "thus", "hence", "therefore")
 SO_ELSEWHERE = ("donc", "因此", "所以", "因而", "故")
-_SO = re.compile(rf"[,;:]\s*(?:and\s+)?(?:{'|'.join(SO)})\b|\b{SO_ELSEWHERE[0]}\b|{'|'.join(SO_ELSEWHERE[1:])}", re.IGNORECASE)
+_SO = re.compile(
+    rf"[,;:]\s*(?:and\s+)?(?:{'|'.join(SO)})\b(?!\sthat)|\b{SO_ELSEWHERE[0]}\b|{'|'.join(SO_ELSEWHERE[1:])}", re.IGNORECASE
+)
 
 # A sentence that begins with a number and its noun says how many there are; numbers behind these prepositions are not it.
-BEFORE_OTHER_NUMBERS = ("for", "in", "of", "among", "on", "per", "within", "from")
+# Beside a number in words only the first ones tell that: 'Two trains meet in 3 hours' says when.
+OF_A_WHOLE = ("for", "of", "among")
+BEFORE_OTHER_NUMBERS = (*OF_A_WHOLE, "in", "on", "per", "within", "from")
 # Words that stand behind a first number and make it something other than a count.
 NO_NOUN = (
     *("of", "is", "are", "was", "were", "and", "or", "to", "in", "more", "less", "times", "plus", "minus", "divided"),
@@ -74,11 +78,13 @@ NO_NOUN = (
 )
 _FIRST = re.compile(
     rf"^\W{{0,4}}(?:(?:{'|'.join(SO)}|finally|altogether|in total)\W{{1,3}})?(?:{_NUMBER.pattern}|{_NUMBER_WORD.pattern})"
-    rf"\s+(?!(?:{'|'.join(NO_NOUN)})\b)(?=[a-z]{{3,}}\s+(?!(?:later|ago|after|before)\b)[a-z])",
+    rf"\s+(?!(?:{'|'.join(NO_NOUN)})\b|{_NUMBER_WORD.pattern})(?=[a-z]{{3,}}\s+(?!(?:later|ago|after|before)\b)[a-z])",
     re.IGNORECASE,
 )
 _FIRST_WORD = re.compile(rf"^\W{{0,4}}(?:(?:{'|'.join(SO)})\W{{1,3}})?{_NUMBER_WORD.pattern}", re.IGNORECASE)
-_GIVEN = re.compile(rf"\b(?:{'|'.join(BEFORE_OTHER_NUMBERS)})\s+(?:(?:the|all|these|those|a total of)\s+)?$", re.IGNORECASE)
+_ARTICLE = r"(?:(?:the|all|these|those|a total of)\s+)?"
+_GIVEN = re.compile(rf"\b(?:{'|'.join(BEFORE_OTHER_NUMBERS)})\s+{_ARTICLE}$", re.IGNORECASE)
+_GIVEN_BESIDE_A_WORD = re.compile(rf"\b(?:{'|'.join(OF_A_WHOLE)})\s+{_ARTICLE}$", re.IGNORECASE)
 
 
 def read_result(sentence: str) -> str | None:
@@ -92,7 +98,11 @@ def read_result(sentence: str) -> str | None:
         return whole[1].strip(" .:")
     if whole is not None and len(whole[1].split()) > 2:
         sentence = whole[1]
-    sentence = mark_formulas(sentence)
+    marked = mark_formulas(sentence)
+    return None if marked is None else _read_marked(marked)
+
+
+def _read_marked(sentence: str) -> str | None:
     so = list(_SO.finditer(sentence))
     if _gives_none(sentence):
         reasons, concluded = (sentence[: so[-1].start()], sentence[so[-1].end() :]) if so else (sentence, "")
@@ -100,7 +110,7 @@ def read_result(sentence: str) -> str | None:
         return _read_part(concluded) if only_denied else None
     named = _IS_THE_ANSWER.findall(sentence)
     if len(named) == 1:
-        return (named[0][0] or named[0][1]).strip()
+        return str(named[0][0] or named[0][1]).strip()
     if _RELATED.search(sentence):
         return None
     return _read_part(sentence) or (_read_part(sentence[so[-1].end() :]) if so else None)
@@ -145,15 +155,14 @@ def _read_formula(sentence: str) -> str | None:
 
 
 def _read_number(sentence: str) -> str | None:
-    first = _FIRST.match(sentence)
-    if first is not None and all(_GIVEN.search(sentence[: match.start()]) for match in _NUMBER.finditer(sentence, first.end())):
-        return (first[1] or first[2]).strip()
+    if (first := _read_first(sentence)) is not None:
+        return first
     matches = list(_NUMBER.finditer(sentence))
     numbers = [match[1] for match in matches]
     if len(numbers) == 1:
-        # Seven of the 30 pupils; 3ab + 5
-        alone = _FIRST_WORD.match(sentence) is None and not _PART_OF_A_SUM.search(sentence[: matches[0].start()])
-        return numbers[0].strip() if alone else None
+        before = sentence[: matches[0].start()]
+        given = _FIRST_WORD.match(sentence) and _GIVEN_BESIDE_A_WORD.search(before)  # Seven of the 30 pupils
+        return None if given or _PART_OF_MORE.search(before) else numbers[0].strip()
     if (listed := _LISTED.search(sentence)) is not None:
         return (listed[1] or listed[2]).strip()
     if len(_SAID.findall(sentence)) == 1 and (ends := _AT_END.search(sentence)) is not None:
@@ -162,6 +171,18 @@ def _read_number(sentence: str) -> str | None:
     behind = [match[1] for match in _NUMBER.finditer(sum_.rpartition("=")[2])]
     one_line = "=" in sum_ and not re.search(r"\b(?:and|or)\b|,", sum_)
     return behind[0].strip() if one_line and len(behind) == 1 else None
+
+
+def _read_first(sentence: str) -> str | None:
+    """The number with which a sentence begins, if that counts something and all other numbers are what it is said of."""
+    first = _FIRST.match(sentence)
+    if first is None:
+        return None
+    given = _GIVEN if first[1] else _GIVEN_BESIDE_A_WORD
+    others = list(_NUMBER.finditer(sentence, first.end()))
+    if not all(given.search(sentence[: match.start()]) for match in others):
+        return None
+    return str(first[1] or first[2]).strip()
 
 
 def _read_word(sentence: str) -> str | None:

@@ -22,12 +22,13 @@ _PLAIN_COMMANDS = re.compile(r"\\(?:[$%,;:! ]|q?quad|text\s*\{[^{}]*\})")
 _TOKEN = re.compile(
     r"(?P<matrix>\\begin\s*\{(?P<name>[a-zA-Z]{1,12}\*?)\}.{0,1000}?\\end\s*\{(?P=name)\})"
     r"|(?P<relation>\\(?:cdot|times|div|pm|mp|le|ge|leq|geq|lt|gt|ne|neq|approx|equiv|in|cup|cap|to|bmod|mod)(?![a-zA-Z]))"
-    r"|(?P<command>\\(?:text|mathrm|mathbf|mathbb|operatorname|mbox)\s*\{[^{}]{0,100}\}|\\[a-zA-Z]+|\\[{}|%,;:! ])"
+    r"|(?P<command>\\(?:text|mathrm|mathbf|mathbb|operatorname|mbox)\s*\{[^{}]{0,100}\}"
+    r"|\\(?!(?:begin|end)\b)[a-zA-Z]+|\\[|%,;:! ])"
     r"|(?P<number>\d+[ ]\d{1,3}/\d{1,3}(?![\d/])|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|\.\d+)"
     rf"|(?P<function>(?<![A-Za-z])(?:{'|'.join(FUNCTIONS)})(?![A-Za-z]))"
-    r"|(?P<letter>(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)[a-z]{2,3}(?![A-Za-z]))"
+    r"|(?P<letter>(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)(?!(?:or|and|st|nd|rd|th)\b)[a-z]{2,3}(?![A-Za-z]))"
     r"|(?P<symbol>[√∛π∞θαβγφ°²³])"
-    r"|(?P<opening>[(\[{])|(?P<closing>[)\]}])|(?P<bar>\|)"
+    r"|(?P<opening>\\?\{|[(\[])|(?P<closing>\\?\}|[)\]])|(?P<bar>\|)"
     r"|(?P<sign>[-+−±])|(?P<operator>(?<!\*)\*(?!\*)|[/=<>≤≥≠≈×÷·^_…]|\.\.\.)"
     r"|(?P<comma>,)",
     re.DOTALL,
@@ -41,6 +42,7 @@ _NUMBER_BEFORE = re.compile(r"\d[ \t\xa0]$")
 _BLANKS = re.compile(r"\s{1,40}")
 _BLANKS_IN_LINE = re.compile(r"[ \t\xa0]{1,10}")
 LONGEST_WHOLE = 500  # characters of a text that is one formula
+_GOES_ON = ("{", "\\", "^", "_")
 _ARTICLES = frozenset("aAI")
 
 
@@ -51,11 +53,16 @@ class _Part(NamedTuple):
 
 
 class Run(NamedTuple):
-    """A stretch of a text that reads as one formula; plain: it is only a number, a sum of numbers, or x = a number."""
+    r"""A stretch of a text that reads as one formula.
+
+    plain: it is only a number, a sum of numbers, or x = a number. whole: the formula ends with it, unlike 6\sqrt before
+    {a word}.
+    """
 
     start: int
     end: int
     plain: bool
+    whole: bool
 
 
 def find_runs(text: str) -> Iterator[Run]:
@@ -64,7 +71,8 @@ def find_runs(text: str) -> Iterator[Run]:
     while position < len(text):
         parts = _trim(_read_run(text, position))
         if parts:
-            yield Run(parts[0].start, parts[-1].end, _is_plain(text, parts))
+            end = parts[-1].end
+            yield Run(parts[0].start, end, _is_plain(text, parts), text[end : end + 1] not in _GOES_ON)
         position = max(position + 1, parts[-1].end if parts else 0)
 
 
@@ -134,8 +142,10 @@ def _is_plain(text: str, parts: list[_Part]) -> bool:
     return not {"operator", "relation", "sign"} & set(kinds)
 
 
-def mark_formulas(text: str) -> str:
+def mark_formulas(text: str) -> str | None:
     r"""The text with dollars around the formulas that have no delimiters; plain numbers stay as they are.
+
+    None if a number begins a formula that cannot be read as a whole.
 
     Example: mark_formulas(r"The area is 6\sqrt{2}.") is r"The area is $6\sqrt{2}$."
     """
@@ -143,13 +153,17 @@ def mark_formulas(text: str) -> str:
     for match in FORMULA.finditer(text):
         pieces += [_mark(text[position : match.start()]), match[0]]
         position = match.end()
-    return "".join([*pieces, _mark(text[position:])])
+    pieces.append(_mark(text[position:]))
+    marked = [piece for piece in pieces if piece is not None]
+    return "".join(marked) if len(marked) == len(pieces) else None
 
 
-def _mark(text: str) -> str:
+def _mark(text: str) -> str | None:
     pieces, position = [], 0
     for run in find_runs(text):
-        if not run.plain:
+        if not run.whole and any(map(str.isdigit, text[run.start : run.end])):
+            return None
+        if not run.plain and run.whole:
             pieces += [text[position : run.start], "$", text[run.start : run.end], "$"]
             position = run.end
     return "".join([*pieces, text[position:]])

@@ -24,6 +24,7 @@ _BOLD = r"\*\*([^*\n]{1,500})\*\*"
 _QUOTED = (r"「([^」\n]{1,500})」", r"『([^』\n]{1,500})』")
 
 DISPLAY = re.compile("|".join(_ON_LINES_OF_ITS_OWN))
+INLINE = re.compile("|".join(_INLINE))
 FORMULA = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE)))
 MARKED = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE, _BOLD)))  # formulas and bold words
 QUOTED = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE, _BOLD, *_QUOTED)))  # and words in East Asian quotes
