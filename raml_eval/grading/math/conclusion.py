@@ -36,10 +36,14 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _LABELLED = re.compile(rf"^\W{{0,4}}(?:the\s)?(?:{'|'.join(RESULT_LABELS)})\W{{0,3}}[:：]", re.IGNORECASE)
-_COMPUTED = re.compile(r"(?<![\w)])[-+−\d.,*/×÷·()… ]*\d[)%]?\s*=\s*[-−]?\d[\d,./]*\s*$")  # 1+2+...+12 = 78
+_COMPUTED = re.compile(  # 1+2+...+12 = 78
+    r"(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
+)
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
+# A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
+_AROUND = re.compile(r"(?:(?<=[^\s.!?。])\s{1,20})?\0(?:\s{1,20}(?=[a-z,]))?")
 _CHECKS = re.compile(r"\W{0,4}(?:check|verification|proof|验证|检验)\b", re.IGNORECASE)
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
@@ -82,7 +86,8 @@ def _is_lone(line: str) -> bool:
 def _split(tail: str) -> list[str]:
     """The sentences. A formula on lines of its own belongs to the sentence that leads up to it, and is split nowhere."""
     formulas = [match[0] for match in DISPLAY.finditer(tail)]
-    pieces = _SPLIT.split(DISPLAY.sub("\0", tail.replace("\0", " ")))
+    joined = _AROUND.sub(" \0 ", DISPLAY.sub("\0", tail.replace("\0", " ")))
+    pieces = _SPLIT.split(joined)
     sentences, n_used = [], 0
     for piece in pieces:
         for _ in range(piece.count("\0")):

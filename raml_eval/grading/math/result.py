@@ -9,6 +9,7 @@ import re
 
 from raml_eval.grading.math.undelimited import mark_formulas
 from raml_eval.grading.statements.delimited import BOLD, DISPLAY, FORMULA, content_of
+from raml_eval.grading.text import unwrap
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.\\^{/√])((?:\\?[$€£]\s?)?[-−]?(?:\d(?:[\d,]*\d)?(?:\.\d+)?(?:/\d+)?(?:√\d+|π)?|√\d+|π)"
@@ -92,20 +93,18 @@ def read_result(sentence: str) -> str | None:
 
     Example: read_result(r"So the area is 6\sqrt{2}.") is r"6\sqrt{2}".
     """
-    sentence = _ASIDE.sub("", _ARROWS.sub(" ", sentence))
+    marked = mark_formulas(_ARROWS.sub(" ", sentence))
+    if marked is None:
+        return None
+    sentence = _ASIDE.sub("", marked)
     whole = BOLD.fullmatch(sentence.strip(" .>#-"))
     if whole is not None and re.search(r"\d|\\", whole[1]) and not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}", whole[1]):
-        return whole[1].strip(" .:")
+        return unwrap(whole[1])
     if whole is not None and len(whole[1].split()) > 2:
         sentence = whole[1]
-    marked = mark_formulas(sentence)
-    return None if marked is None else _read_marked(marked)
-
-
-def _read_marked(sentence: str) -> str | None:
     so = list(_SO.finditer(sentence))
+    reasons, concluded = (sentence[: so[-1].start()], sentence[so[-1].end() :]) if so else (sentence, "")
     if _gives_none(sentence):
-        reasons, concluded = (sentence[: so[-1].start()], sentence[so[-1].end() :]) if so else (sentence, "")
         only_denied = not _gives_none(concluded) and not _gives_none(_DENIAL.sub("", reasons))
         return _read_part(concluded) if only_denied else None
     named = _IS_THE_ANSWER.findall(sentence)
@@ -113,7 +112,7 @@ def _read_marked(sentence: str) -> str | None:
         return str(named[0][0] or named[0][1]).strip()
     if _RELATED.search(sentence):
         return None
-    return _read_part(sentence) or (_read_part(sentence[so[-1].end() :]) if so else None)
+    return _read_part(sentence) or _read_part(concluded)
 
 
 def _gives_none(sentence: str) -> bool:
@@ -126,7 +125,7 @@ def _read_part(sentence: str) -> str | None:
 
 
 def _read_bold(sentence: str) -> str | None:
-    bold = [part.strip(" .:") for part in BOLD.findall(sentence)]
+    bold = [unwrap(part.strip(" .:")) for part in BOLD.findall(sentence)]
     bold = [part for part in bold if not re.fullmatch(r"(?:Step \d+|Conclusion|Therefore|Answer|Result|Final \w+|Check)", part)]
     if len(bold) != 1:
         return None

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"(?P<matrix>\\begin\s*\{(?P<name>[a-zA-Z]{1,12}\*?)\}.{0,1000}?\\end\s*\{(?P=name)\})"
     r"|(?P<relation>\\(?:cdot|times|div|pm|mp|le|ge|leq|geq|lt|gt|ne|neq|approx|equiv|in|cup|cap|to|bmod|mod)(?![a-zA-Z]))"
     r"|(?P<command>\\(?:text|mathrm|mathbf|mathbb|operatorname|mbox)\s*\{[^{}]{0,100}\}"
-    r"|\\(?!(?:begin|end)\b)[a-zA-Z]+|\\[|%,;:! ])"
+    r"|\\(?!(?:begin|end|boxed|fbox)\b)[a-zA-Z]+|\\[|%,;:! ])"
     r"|(?P<number>\d+[ ]\d{1,3}/\d{1,3}(?![\d/])|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|\.\d+)"
     rf"|(?P<function>(?<![A-Za-z])(?:{'|'.join(FUNCTIONS)})(?![A-Za-z]))"
     r"|(?P<letter>(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)(?!(?:or|and|st|nd|rd|th)\b)[a-z]{2,3}(?![A-Za-z]))"
