@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from raml_eval.grading.math.result import read_result
 from raml_eval.grading.math.undelimited import find_runs, is_formula, mark_formulas
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grading.statements.delimited import FORMULA, content_of, read_marked
-from raml_eval.types import Finish, Question
+from raml_eval.types import Finish, Question, Status
 
 TABLE = Path(__file__).with_name("cases") / "math_reading.txt"
 
@@ -104,12 +105,8 @@ def test_results() -> None:
     assert read_conclusion("There are 5 of them. Do you need more?") == "5"
 
 
-async def test_what_no_delimiter_ends_counts_in_no_answer_that_was_cut_off() -> None:
-    pool = GradingPool(workers=1)
-    try:
-        for text in ("Maria\nor", "x^2+4\n+", "Result: 4\nThen", "So it is 5\\sqrt{3}. But"):
-            question = Question("t", "q", "q", {}, (), "4", "math")
-            grade = await pool.grade_sample(question, text, Finish("length"))
-            assert grade.status.value == "unfinished", (text, grade)
-    finally:
-        pool.close()
+@pytest.mark.parametrize("text", ["Maria\nor", "x^2+4\n+", "Result: 4\nThen", "So it is 5\\sqrt{3}. But"])
+def test_what_no_delimiter_ends_counts_in_no_answer_that_was_cut_off(pool: GradingPool, text: str) -> None:
+    question = Question("t", "q", "q", {}, (), "4", "math")
+    assert asyncio.run(pool.grade_sample(question, text, Finish.LENGTH)).status is Status.UNFINISHED
+    assert asyncio.run(pool.grade_sample(question, text, Finish.STOP)).status is not Status.UNFINISHED

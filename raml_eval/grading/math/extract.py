@@ -184,4 +184,4 @@ def _is_given(line: str) -> bool:
 
 def _is_name(text: str) -> bool:
     """Whether a text is a name or another answer of one or two words."""
-    return _NAME.fullmatch(text) is not None and text.lower() not in NO_NAMES
+    return _NAME.fullmatch(text) is not None and text.lower() not in NO_NAMES and _HEDGE.search(text) is None
