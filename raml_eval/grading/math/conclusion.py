@@ -29,7 +29,7 @@ RESULT_LABELS = (
     "結果",
 )
 
-_END = re.compile(r"(?:[.!。！)\]}$*✓✔]|\\\)|\\\])\s*$")
+_END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
 _CONCLUDES = re.compile(
     r"^\W{0,4}(?:so|thus|therefore|hence|finally|in total|altogether|"
     r"the (?:final |correct )?(?:answer|result|solution|value)|因此|所以|故|综上)",
@@ -37,7 +37,7 @@ _CONCLUDES = re.compile(
 )
 _LABELLED = re.compile(rf"^\W{{0,4}}(?:the\s)?(?:{'|'.join(RESULT_LABELS)})\W{{0,3}}[:：]", re.IGNORECASE)
 _COMPUTED = re.compile(  # 1+2+...+12 = 78
-    r"(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
+    r"^=\s*[-−]?\d[\d,./]*\s*$|(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
 )
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)
@@ -55,8 +55,13 @@ def read_conclusion(text: str) -> str | None:
     if (first := _FIRST_LINE.match(text[:200])) is not None and re.search(r"\d", first[1]):
         return first[1].strip()
     tail = _EMOJI.sub("", _TAGS.sub(" ", text[-LOOKED_AT:])).strip()
-    if (value := _read_last_line(tail)) is not None:
-        return value
+    before, _, line = tail.rpartition("\n")
+    line, above = unwrap(line), before.rstrip().rpartition("\n")[2].strip()
+    if _is_lone(line):
+        if _is_lone(unwrap(above)):
+            return None  # a column names no answer
+        if _SAYS.search(above) is not None:
+            return line
     sentences = _drop_remarks(_split(tail))
     if not sentences:
         return None
@@ -69,18 +74,12 @@ def read_conclusion(text: str) -> str | None:
     return read_result(last) if ended else None
 
 
-def _read_last_line(tail: str) -> str | None:
-    """A last line that is a number or formula and nothing else, below a line of another sort: a column names no answer."""
-    before, _, last = tail.rpartition("\n")
-    above = before.rstrip().rpartition("\n")[2].strip()
-    last = unwrap(last)
-    if _SAYS.search(above) is None or "=" in last or not _is_lone(last) or _is_lone(unwrap(above)):
-        return None
-    return last
-
-
 def _is_lone(line: str) -> bool:
-    return len(line) <= SHORT and (is_value(line) or (is_formula(line) and any(map(str.isdigit, line))))
+    """Whether a line is a number, with a unit of one word if need be, or a formula that is no equation, and nothing else."""
+    if len(line) > SHORT or "=" in line or not any(map(str.isdigit, line)):
+        return False
+    number, _, unit = line.rpartition(" ")
+    return is_value(line) or is_formula(line) or (unit.isalpha() and is_value(number))
 
 
 def _split(tail: str) -> list[str]:

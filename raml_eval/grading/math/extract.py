@@ -21,10 +21,11 @@ from raml_eval.grading.text import unwrap
 
 LONGEST_WHOLE = 500  # characters of a text that is one formula
 LONGEST_LINE = 200
+LONGEST_CJK_NAME = 4
 LONGEST_COMPARED = 300  # characters of a box that is compared with its rounding
 MOST_COMPARED = 8  # boxes of one answer that are compared with one another
 
-_DECIMAL = re.compile(r"[-+]?\d*\.(\d{2,})")
+_DECIMAL = re.compile(r"[-+]?(?=\.?\d\.?\d)\d*\.(\d+)")
 _JSON_FIELD = re.compile(r"\"(?:final_?)?answer\"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|([^\",}\s]{1,100}))", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(
     r"\n\s{0,4}(?:Q|Question|Problem|Exercise|Human|User)\s{0,2}\d{0,3}\s{0,2}[:：]|\n###\s+(?:Instruction|Question|Problem)\b|<\|im_start\|>"
@@ -41,6 +42,7 @@ _PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+
 _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
 # Short replies that name nothing.
 NO_NAMES = ("sorry", "unsure", "unclear", "not sure", "no idea", "don't know", "not known", "answer", "final answer")
+_COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
 _HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
@@ -121,19 +123,25 @@ def _merge_equal(boxes: FinalBoxes) -> list[str]:
         return boxes.contents
     parts = boxes.contents[:1]
     for content in boxes.contents[1:]:
-        if all((quick_math(*pair) or (False,))[0] for pair in ((parts[-1], content), (content, parts[-1]))):
+        if _equal(parts[-1], content):
             parts[-1] = content
         elif _rounds(parts[-1], content):
             parts[-1] = rf"{parts[-1]} \approx {content}"
         else:
             parts.append(content)
-    if len(boxes.contents) == 1 and boxes.before and _rounds(boxes.before, parts[0]):
+    if len(boxes.contents) == 1 and boxes.before and _rounds(boxes.before, parts[0]) and not _equal(boxes.before, parts[0]):
         return [rf"{boxes.before} \approx {parts[0]}"]
     return parts
 
 
+def _equal(left: str, right: str) -> bool:
+    """Whether two boxes surely have one value, whichever of them is the gold."""
+    verdicts = quick_math(left, right), quick_math(right, left)
+    return all(verdict is not None and verdict[0] for verdict in verdicts)
+
+
 def _rounds(exact: str, decimal: str) -> bool:
-    """Whether the second is the first, which is no decimal, rounded to two places or more."""
+    """Whether the second is the first, which is no decimal, rounded to two digits or more."""
     exact, decimal = simplify_latex(exact), simplify_latex(decimal)
     places = _DECIMAL.fullmatch(decimal)
     if places is None or _DECIMAL.fullmatch(exact) or len(exact) > LONGEST_COMPARED:
@@ -162,7 +170,7 @@ def _extract(text: str) -> Extraction:
     line = text.strip()
     if _is_number(line):
         return Extraction(unwrap(line), "whole answer")
-    if len(line) <= LONGEST_WHOLE and (is_formula(unwrap(line)) or _is_name(unwrap(line))):
+    if len(line) <= LONGEST_WHOLE and (_is_list(unwrap(line)) or _is_name(unwrap(line))):
         return Extraction(unwrap(line), "conclusion")  # not in an answer that was cut off: it might go on
     concluded = read_conclusion(text)
     return Extraction(concluded, "nothing found" if concluded is None else "conclusion")
@@ -182,6 +190,14 @@ def _is_given(line: str) -> bool:
     return re.search(r"[\d\\]", line) is not None and is_formula(unwrap(line))
 
 
+def _is_list(text: str) -> bool:
+    """Whether a text is one formula, or several with commas between them."""
+    parts = _COMMA.split(text)
+    return is_formula(text) or (1 < len(parts) <= MOST_COMPARED and all(map(is_formula, parts)))
+
+
 def _is_name(text: str) -> bool:
     """Whether a text is a name or another answer of one or two words."""
+    if _CJK.search(text):
+        return len(text) <= LONGEST_CJK_NAME and len(_CJK.findall(text)) == len(text)
     return _NAME.fullmatch(text) is not None and text.lower() not in NO_NAMES and _HEDGE.search(text) is None

@@ -16,11 +16,16 @@ _NUMBER = re.compile(
     r"(?:\s?\\?%|\s+(?:per\s?cent|hundred|thousand|million|billion)\b|°)?)(?![A-Za-z0-9_^])"
 )
 _VALUE = _NUMBER.pattern.replace("((?:", "(?:(?:", 1)
+_UNITS = "one|two|three|four|five|six|seven|eight|nine"
+_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_SCALES = "hundred|thousand|million|billion"
+_BELOW_HUNDRED = rf"(?:(?:{_TENS})(?:[- ](?:{_UNITS}))?|{_TEENS}|{_UNITS})"
+_PARTS = "halves|half|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?"
+# A number in words, from two on: 'one' is mostly a pronoun. Two-thirds and 'a three-digit number' are no two and no three.
 _NUMBER_WORD = re.compile(
-    rf"\b((?:{_TENS})(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|"
-    r"two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
-    r"nineteen)\b",
+    rf"\b((?:(?!one\b(?!\s(?:{_SCALES})\b)){_BELOW_HUNDRED})(?:\s(?:{_SCALES})(?:\s(?:and\s)?{_BELOW_HUNDRED})?)*)\b"
+    rf"(?!-|\s(?:{_PARTS})\b)",
     re.IGNORECASE,
 )
 _VERB = re.compile(
@@ -51,7 +56,7 @@ _ASIDE = re.compile(r"(?<!\\)\([^()]{0,80}\)(?=[\s.]*$)")
 _SAID = re.compile(rf"\b(?:is|are|was|equals?|has|have|gets?|costs?|takes?|=)\s+(?:exactly\s+)?{_VALUE}")
 _AT_END = re.compile(rf"\b(?:is|are|equals)\s+(?:exactly\s+)?{_NUMBER.pattern}(?:\s+[a-z]+){{0,3}}[.!]?\s*$")
 _LISTED = re.compile(  # x = 2 or x = -2; the roots are 2 and -2
-    rf"(\b[a-z]\s*=\s*{_VALUE}(?:\s*(?:,|,?\s*and|,?\s*or)\s*[a-z]\s*=\s*{_VALUE})+)[.!]?\s*$|"
+    rf"(\b[a-z]\s*=\s*{_VALUE}(?:\s*(?:,|,?\s*and|,?\s*or|或|和)\s*[a-z]\s*=\s*{_VALUE})+)[.!。]?\s*$|"
     rf"\bare\s+(?:[a-z]\s*=\s*)?({_VALUE}(?:\s*(?:,|,?\s*and)\s*{_VALUE})+)[.!]?\s*$",
 )
 _IS_THE_ANSWER = re.compile(  # 42 is the answer
@@ -59,7 +64,10 @@ _IS_THE_ANSWER = re.compile(  # 42 is the answer
     r"(?:answer|result|solution)\b",
     re.IGNORECASE,
 )
-_PART_OF_MORE = re.compile(r"[+*×·÷/]\s*$|[\w)\]][-−]$")  # what stands before the 5 of ab + 5, or of or-5
+# What stands before the 5 of ab + 5 or of or-5, and behind that of 5 times pi.
+_PART_OF_MORE = re.compile(r"[+*×·÷/]\s*$|[\w)\]][-−]$")
+_BEGINS_MORE = re.compile(r"\W{0,3}\s(?:times\s(?:pi|sqrt|the\s(?:square|cube))|squared|cubed|factorial|to the power)\b")
+_INTRODUCTION = re.compile(r"^[^\d=,，]{1,80}[,，]")
 
 # Words behind which a sentence says what it concludes: the numbers before them are its reasons.
 SO = ("so", "thus", "hence", "therefore")
@@ -161,12 +169,13 @@ def _read_number(sentence: str) -> str | None:
     if len(numbers) == 1:
         before = sentence[: matches[0].start()]
         given = _FIRST_WORD.match(sentence) and _GIVEN_BESIDE_A_WORD.search(before)  # Seven of the 30 pupils
-        return None if given or _PART_OF_MORE.search(before) else numbers[0].strip()
+        part = _PART_OF_MORE.search(before) or _BEGINS_MORE.match(sentence, matches[0].end())
+        return None if given or part else numbers[0].strip()
     if (listed := _LISTED.search(sentence)) is not None:
         return (listed[1] or listed[2]).strip()
     if len(_SAID.findall(sentence)) == 1 and (ends := _AT_END.search(sentence)) is not None:
         return ends[1].strip()
-    sum_ = sentence.rpartition(":")[2]
+    sum_ = _INTRODUCTION.sub("", sentence.rpartition(":")[2])
     behind = [match[1] for match in _NUMBER.finditer(sum_.rpartition("=")[2])]
     one_line = "=" in sum_ and not re.search(r"\b(?:and|or)\b|,", sum_)
     return behind[0].strip() if one_line and len(behind) == 1 else None
@@ -181,14 +190,19 @@ def _read_first(sentence: str) -> str | None:
     others = list(_NUMBER.finditer(sentence, first.end()))
     if not all(given.search(sentence[: match.start()]) for match in others):
         return None
-    return str(first[1] or first[2]).strip()
+    return first[1].strip() if first[1] else _in_words(first[2])
 
 
 def _read_word(sentence: str) -> str | None:
     if _NUMBER.search(sentence) or FORMULA.search(sentence):
         return None
     words = _NUMBER_WORD.findall(sentence)
-    return words[0] if len(words) == 1 else None
+    return _in_words(words[0]) if len(words) == 1 else None
+
+
+def _in_words(number: str) -> str:
+    """A number in words as the comparison reads it: two hundred fifty for two hundred and fifty."""
+    return re.sub(r"\sand\s", " ", number, flags=re.IGNORECASE)
 
 
 def is_value(text: str) -> bool:

@@ -28,16 +28,19 @@ _TOKEN = re.compile(
     rf"|(?P<function>(?<![A-Za-z])(?:{'|'.join(FUNCTIONS)})(?![A-Za-z]))"
     r"|(?P<letter>(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)(?!(?:or|and|st|nd|rd|th)\b)[a-z]{2,3}(?![A-Za-z]))"
     r"|(?P<symbol>[√∛π∞θαβγφ°²³])"
+    r"|(?P<factorial>(?<=[\dA-Za-z)])!(?=\s?[-+*/^=.,)\]}]|\s[a-z]))"
     r"|(?P<opening>\\?\{|[(\[])|(?P<closing>\\?\}|[)\]])|(?P<bar>\|)"
-    r"|(?P<sign>[-+−±])|(?P<operator>(?<!\*)\*(?!\*)|[/=<>≤≥≠≈×÷·^_…]|\.\.\.)"
+    r"|(?P<sign>[-+−±])|(?P<operator>(?<!\*)\*(?!\*)|[/=<>≤≥≠≈×÷·^_]|(?<=\d):(?=\d))"
+    r"|(?P<dots>…|\.\.\.)"
     r"|(?P<comma>,)",
     re.DOTALL,
 )
-_BETWEEN = frozenset({"relation", "operator", "sign", "comma"})  # no formula ends with these
+_BETWEEN = frozenset({"relation", "operator", "sign", "comma", "dots"})  # no formula ends with these
 _JOINS = _BETWEEN | {"opening"}  # a blank behind these ends no formula
 _BRIDGES = frozenset({"command", "function", "matrix", "symbol"})  # nor one beside these
 _NO_START = frozenset({"relation", "operator", "comma", "closing"})
 MOST_TOKENS, DEEPEST = 300, 20  # of one formula
+_TERM = re.compile(r"\d+(?:\.\d+)?[inqruvwxyz]")  # 5x; other letters may be units or labels: 5m, 4a
 _NUMBER_BEFORE = re.compile(r"\d[ \t\xa0]$")
 _BLANKS = re.compile(r"\s{1,40}")
 _BLANKS_IN_LINE = re.compile(r"[ \t\xa0]{1,10}")
@@ -55,8 +58,8 @@ class _Part(NamedTuple):
 class Run(NamedTuple):
     r"""A stretch of a text that reads as one formula.
 
-    plain: it is only a number, a sum of numbers, or x = a number. whole: the formula ends with it, unlike 6\sqrt before
-    {a word}.
+    plain: it is only a number, a sum of numbers, or x = a number. whole: it is not a part of something that cannot be
+    read, as 6\sqrt is before {a word}, and (3, 4) behind the name of a function.
     """
 
     start: int
@@ -71,8 +74,9 @@ def find_runs(text: str) -> Iterator[Run]:
     while position < len(text):
         parts = _trim(_read_run(text, position))
         if parts:
-            end = parts[-1].end
-            yield Run(parts[0].start, end, _is_plain(text, parts), text[end : end + 1] not in _GOES_ON)
+            start, end = parts[0].start, parts[-1].end
+            plain, glued = _is_plain(text, parts), start > 0 and text[start - 1].isalnum()
+            yield Run(start, end, plain, text[end : end + 1] not in _GOES_ON and (plain or not glued))
         position = max(position + 1, parts[-1].end if parts else 0)
 
 
@@ -87,7 +91,7 @@ def _read_run(text: str, position: int) -> list[_Part]:
             break
         if len(parts) >= MOST_TOKENS or depth > DEEPEST or (blank and not _joins(text, parts[-1], part)):
             break
-        if kind in _BETWEEN and len(parts) > 1 and {parts[-1].kind, parts[-2].kind} <= _BETWEEN:
+        if kind in _BETWEEN - {"dots"} and len(parts) > 1 and {parts[-1].kind, parts[-2].kind} <= _BETWEEN - {"dots"}:
             break
         depth += (kind == "opening") - (kind == "closing")
         parts.append(part)
@@ -129,7 +133,9 @@ def _is_plain(text: str, parts: list[_Part]) -> bool:
         return True  # a unit: 5 m/s
     if kinds == ["function"]:
         return True
-    if not {"matrix", "function"}.isdisjoint(kinds) or re.search(r"[\^_]|\\[a-zA-Z{}|]", _PLAIN_COMMANDS.sub("", run)):
+    if not {"matrix", "function", "factorial"}.isdisjoint(kinds) or re.search(
+        r"[\^_]|\\[a-zA-Z{}|]", _PLAIN_COMMANDS.sub("", run)
+    ):
         return False
     if "comma" in kinds:
         return False
@@ -139,7 +145,7 @@ def _is_plain(text: str, parts: list[_Part]) -> bool:
     named = len(parts) > 2 and parts[0].kind == "letter" and run[1:].lstrip()[:1] in ("=", "≈", "<", ">", "≤", "≥")
     if letters - named == 0 or (letters and not numbers and len(parts) < 3):
         return True
-    return not {"operator", "relation", "sign"} & set(kinds)
+    return not {"operator", "relation", "sign"} & set(kinds) and _TERM.fullmatch(run) is None
 
 
 def mark_formulas(text: str) -> str | None:

@@ -30,6 +30,7 @@ MARKED = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE, _BOLD)))  # formu
 QUOTED = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE, _BOLD, *_QUOTED)))  # and words in East Asian quotes
 BOLD = re.compile(_BOLD)
 
+_ENVIRONMENT = re.compile(_ON_LINES_OF_ITS_OWN[-1])
 _JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _GOES_ON = re.compile(r"=|<|>|\\(?:approx|leq?|geq?|equiv|implies|Rightarrow|to)(?![a-zA-Z])")
 _ASSIGNED = re.compile(r"([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{1,8})\s*=[^=]*")
@@ -41,7 +42,8 @@ def content_of(match: re.Match[str]) -> str:
     Example: of "\begin{align*} a &= 2+3 \\ &= 5 \end{align*}" it is "a = 2+3 = 5".
     """
     content = next(group for group in match.groups() if group is not None).strip()
-    return _join_rows(content) if match[0].startswith(r"\begin") else content
+    inner = _ENVIRONMENT.fullmatch(match[0]) or _ENVIRONMENT.fullmatch(content)
+    return _join_rows(inner[1].strip()) if inner is not None else content
 
 
 def read_marked(text: str, marked: re.Pattern[str] = MARKED) -> list[str]:
