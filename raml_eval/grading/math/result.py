@@ -12,7 +12,7 @@ from raml_eval.grading.statements.delimited import BOLD, DISPLAY, FORMULA, conte
 from raml_eval.grading.text import unwrap
 
 _NUMBER = re.compile(
-    r"(?<![A-Za-z0-9_.\\^{/√])((?:\\?[$€£]\s?)?[-−]?(?:\d(?:[\d,]*\d)?(?:\.\d+)?(?:/\d+)?(?:√\d+|π)?|√\d+|π)"
+    r"(?<![A-Za-z0-9_.\\^{/√])((?:\\?[$€£]\s?)?[-−]?(?:\d(?:[\d,]*\d)?(?:\.\d+)?(?:/\d+)?(?:√\d+|π)?|\.\d+|√\d+|π)"
     r"(?:\s?\\?%|\s+(?:per\s?cent|hundred|thousand|million|billion)\b|°)?)(?![A-Za-z0-9_^])"
 )
 _VALUE = _NUMBER.pattern.replace("((?:", "(?:(?:", 1)
@@ -65,7 +65,7 @@ _IS_THE_ANSWER = re.compile(  # 42 is the answer
     re.IGNORECASE,
 )
 # What stands before the 5 of ab + 5 or of or-5, and behind that of 5 times pi.
-_PART_OF_MORE = re.compile(r"[+*×·÷/]\s*$|[\w)\]][-−]$")
+_PART_OF_MORE = re.compile(r"[+×·÷/]\s*$|[\w)](?:\*|\s\*\s)$|[\w)\]][-−]$")
 _BEGINS_MORE = re.compile(r"\W{0,3}\s(?:times\s(?:pi|sqrt|the\s(?:square|cube))|squared|cubed|factorial|to the power)\b")
 _INTRODUCTION = re.compile(r"^[^\d=,，]{1,80}[,，]")
 
@@ -78,8 +78,8 @@ _SO = re.compile(
 
 # A sentence that begins with a number and its noun says how many there are; numbers behind these prepositions are not it.
 # Beside a number in words only the first ones tell that: 'Two trains meet in 3 hours' says when.
-OF_A_WHOLE = ("for", "of", "among")
-BEFORE_OTHER_NUMBERS = (*OF_A_WHOLE, "in", "on", "per", "within", "from")
+OF_A_WHOLE = ("for", "of", "among", "from")
+BEFORE_OTHER_NUMBERS = (*OF_A_WHOLE, "in", "on", "per", "within")
 # Words that stand behind a first number and make it something other than a count.
 NO_NOUN = (
     *("of", "is", "are", "was", "were", "and", "or", "to", "in", "more", "less", "times", "plus", "minus", "divided"),
@@ -118,6 +118,8 @@ def read_result(sentence: str) -> str | None:
     named = _IS_THE_ANSWER.findall(sentence)
     if len(named) == 1:
         return str(named[0][0] or named[0][1]).strip()
+    if (first := _read_first(sentence)) is not None:
+        return first
     if _RELATED.search(sentence):
         return None
     return _read_part(sentence) or _read_part(concluded)
@@ -162,8 +164,6 @@ def _read_formula(sentence: str) -> str | None:
 
 
 def _read_number(sentence: str) -> str | None:
-    if (first := _read_first(sentence)) is not None:
-        return first
     matches = list(_NUMBER.finditer(sentence))
     numbers = [match[1] for match in matches]
     if len(numbers) == 1:
@@ -184,7 +184,7 @@ def _read_number(sentence: str) -> str | None:
 def _read_first(sentence: str) -> str | None:
     """The number with which a sentence begins, if that counts something and all other numbers are what it is said of."""
     first = _FIRST.match(sentence)
-    if first is None:
+    if first is None or FORMULA.search(sentence) or BOLD.search(sentence):
         return None
     given = _GIVEN if first[1] else _GIVEN_BESIDE_A_WORD
     others = list(_NUMBER.finditer(sentence, first.end()))

@@ -111,17 +111,28 @@ def final_boxes(text: str) -> FinalBoxes:
 
 
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
-    r"""The last boxes as assignments if each gives another name its value: x = \boxed{3} ... y = \boxed{4}, \boxed{y = 4}."""
+    r"""The last boxes as assignments if each gives another name its value: x = \boxed{3} ... y = \boxed{4}, \boxed{y = 4}.
+
+    Names inside the boxes must be of one family; \boxed{n = 5} ... \boxed{S = 30} are two steps, and the last is the answer.
+    """
     parts: dict[str, str] = {}
     for box in reversed(boxes):
         content = _content(text, box)
         inside = _NAME_INSIDE.fullmatch(content)
         outside = _NAMED.search(text[max(0, box[0] - 120) : box[0]])
         name, value = (inside[1], inside[2]) if inside else (outside[1] if outside else "", content)
-        if not name or name in parts:
+        if not name or name in parts or (inside and parts and not _is_family([name, *parts])):
             break
         parts[name] = value
     return [f"{name}={value}" for name, value in reversed(parts.items())] if len(parts) > 1 else []
+
+
+def _is_family(names: list[str]) -> bool:
+    """Whether these names belong together: letters that stand near one another in the alphabet, or Greek ones."""
+    if any(name.startswith("\\") for name in names):
+        return all(name.startswith("\\") for name in names)
+    letters = [ord(name[0]) for name in names]
+    return max(letters) - min(letters) <= len(names) + 1
 
 
 def _read_unclosed(text: str, start: int) -> str | None:
