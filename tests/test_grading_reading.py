@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from raml_eval.grading.kinds import extract_answer
 from raml_eval.grading.math.conclusion import read_conclusion
 from raml_eval.grading.math.result import read_result
 from raml_eval.grading.math.undelimited import find_runs, is_formula, mark_formulas
@@ -110,3 +112,21 @@ def test_what_no_delimiter_ends_counts_in_no_answer_that_was_cut_off(pool: Gradi
     question = Question("t", "q", "q", {}, (), "4", "math")
     assert asyncio.run(pool.grade_sample(question, text, Finish.LENGTH)).status is Status.UNFINISHED
     assert asyncio.run(pool.grade_sample(question, text, Finish.STOP)).status is not Status.UNFINISHED
+
+
+PIECES = [
+    "\\", r"\\boxed{", r"\\boxed{x=\\}", r"\boxed{x=\text{e}", r"\boxed{1.5} ", r"\boxed{x_1=2} ", "[(", "1+", "(1,",
+    "- ", "for 5 ",
+    r"\begin{align}", r"\begin{a}", "$$1$$\n", "$$\n", r"\frac{1}{2}", "5 cars for 5 ", "so 1, ", "two hundred and ", "1 = ",
+    "= 1\n", "1\n",
+    "answer $$", '{"answer": 1, ', "\0", "x^", "!", "...", "5 is the answer ", "1 2/3 ", "因此1", "ne 1 pas ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES)
+@pytest.mark.parametrize("ends", [("", ""), ("5 cars for ", "."), (r"\\boxed{", "}"), (r"\boxed{x=", "=}"), ("x\n", "\n42")])
+def test_a_megabyte_of_anything_is_read_fast(piece: str, ends: tuple[str, str]) -> None:
+    started = time.monotonic()
+    for size in (400, 2900, 1 << 20):
+        extract_answer(ends[0] + piece * (size // len(piece)) + ends[1], "math")
+    assert time.monotonic() - started < 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.math.result import is_value, read_result
+from raml_eval.grading.math.result import gives_none, is_value, read_result
 from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.statements.delimited import DISPLAY, FORMULA
 from raml_eval.grading.text import unwrap
@@ -17,16 +17,8 @@ SHORT = 200  # characters of a sentence that may do without a full stop
 
 # What a line of its own may call the number behind its colon.
 RESULT_LABELS = (
-    "result",
-    "final result",
-    "final value",
-    "total",
-    "solution",
-    "résultat",
-    "ergebnis",
-    "resultado",
-    "结果",
-    "結果",
+    *("result", "final result", "final value", "total", "solution"),
+    *("résultat", "ergebnis", "resultado", "结果", "結果"),
 )
 
 _END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
@@ -40,6 +32,7 @@ _COMPUTED = re.compile(  # 1+2+...+12 = 78
     r"^=\s*[-−]?\d[\d,./]*\s*$|(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
 )
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
+_SENTENCE = re.compile(r"[.!?。！？][*_]*$")
 _POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
 # A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
@@ -57,11 +50,10 @@ def read_conclusion(text: str) -> str | None:
     tail = _EMOJI.sub("", _TAGS.sub(" ", text[-LOOKED_AT:])).strip()
     before, _, line = tail.rpartition("\n")
     line, above = unwrap(line), before.rstrip().rpartition("\n")[2].strip()
-    if _is_lone(line):
-        if _is_lone(unwrap(above)):
-            return None  # a column names no answer
-        if _SAYS.search(above) is not None:
-            return line
+    if _is_lone(line) and (_is_lone(unwrap(above)) or (_SENTENCE.search(above) is None and gives_none(above))):
+        return None  # a column names no answer, and neither does 'it cannot be', newline, 42
+    if _is_lone(line) and _SAYS.search(above) is not None:
+        return line
     sentences = _drop_remarks(_split(tail))
     if not sentences:
         return None

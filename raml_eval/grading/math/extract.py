@@ -107,7 +107,7 @@ def _read_tag_or_phrase(text: str) -> Extraction | None:
 def _read_boxes(text: str) -> Extraction | None:
     """What the boxes say; a JSON "answer" instead of a box that is never closed, or that goes on behind its JSON string."""
     boxes = final_boxes(text)
-    spoiled = not boxes.rule.startswith("boxed") or boxes.contents[-1].count('"') % 2 == 1
+    spoiled = boxes.rule in ("unclosed box", "box without its brace") or ", ".join(boxes.contents).count('"') % 2 == 1
     if spoiled and (field := _read_field(text)) is not None:
         return field
     if not boxes.contents:

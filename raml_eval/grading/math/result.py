@@ -112,8 +112,8 @@ def read_result(sentence: str) -> str | None:
         sentence = whole[1]
     so = list(_SO.finditer(sentence))
     reasons, concluded = (sentence[: so[-1].start()], sentence[so[-1].end() :]) if so else (sentence, "")
-    if _gives_none(sentence):
-        only_denied = not _gives_none(concluded) and not _gives_none(_DENIAL.sub("", reasons))
+    if gives_none(sentence):
+        only_denied = not gives_none(concluded) and not gives_none(_DENIAL.sub("", reasons))
         return _read_part(concluded) if only_denied else None
     named = _IS_THE_ANSWER.findall(sentence)
     if len(named) == 1:
@@ -123,11 +123,6 @@ def read_result(sentence: str) -> str | None:
     if _RELATED.search(sentence):
         return None
     return _read_part(sentence) or _read_part(concluded)
-
-
-def _gives_none(sentence: str) -> bool:
-    words = FORMULA.sub("", sentence)
-    return _NO_RESULT.search(words) is not None or _NO_RESULT_ELSEWHERE.search(words) is not None
 
 
 def _read_part(sentence: str) -> str | None:
@@ -188,7 +183,7 @@ def _read_first(sentence: str) -> str | None:
         return None
     given = _GIVEN if first[1] else _GIVEN_BESIDE_A_WORD
     others = list(_NUMBER.finditer(sentence, first.end()))
-    if not all(given.search(sentence[: match.start()]) for match in others):
+    if not all(given.search(sentence[max(0, match.start() - 40) : match.start()]) for match in others):
         return None
     return first[1].strip() if first[1] else _in_words(first[2])
 
@@ -209,3 +204,9 @@ def is_value(text: str) -> bool:
     """Whether a text is one number and nothing else, with a sign of currency, percent or degrees if need be."""
     match = _NUMBER.match(text)
     return match is not None and match.end() == len(text)
+
+
+def gives_none(sentence: str) -> bool:
+    """Whether a sentence plans, asks, denies, doubts, supposes or rounds, so that what it names is no result."""
+    words = FORMULA.sub("", sentence)
+    return _NO_RESULT.search(words) is not None or _NO_RESULT_ELSEWHERE.search(words) is not None

@@ -38,7 +38,7 @@ _TOKEN = re.compile(
 _BETWEEN = frozenset({"relation", "operator", "sign", "comma", "dots"})  # no formula ends with these
 _JOINS = _BETWEEN | {"opening"}  # a blank behind these ends no formula
 _BRIDGES = frozenset({"command", "function", "matrix", "symbol"})  # nor one beside these
-_NO_START = frozenset({"relation", "operator", "comma", "closing"})
+_NO_START = frozenset({"relation", "operator", "comma", "closing", "dots"})
 MOST_TOKENS, DEEPEST = 300, 20  # of one formula
 _TERM = re.compile(r"\d+(?:\.\d+)?[inqruvwxyz]")  # 5x; other letters may be units or labels: 5m, 4a
 _NUMBER_BEFORE = re.compile(r"\d[ \t\xa0]$")
@@ -91,7 +91,7 @@ def _read_run(text: str, position: int) -> list[_Part]:
             break
         if len(parts) >= MOST_TOKENS or depth > DEEPEST or (blank and not _joins(text, parts[-1], part)):
             break
-        if kind in _BETWEEN - {"dots"} and len(parts) > 1 and {parts[-1].kind, parts[-2].kind} <= _BETWEEN - {"dots"}:
+        if kind in _BETWEEN and _is_between([before.kind for before in parts[-2:]], kind):
             break
         depth += (kind == "opening") - (kind == "closing")
         parts.append(part)
@@ -100,6 +100,13 @@ def _read_run(text: str, position: int) -> list[_Part]:
         blank = blanks is not None
         position = blanks.end() if blanks is not None else position
     return parts
+
+
+def _is_between(before: list[str], kind: str) -> bool:
+    """Whether a sign or its like is one too many behind the last two tokens: + ... = may follow one another, + + + may not."""
+    if kind == "dots":
+        return before[-1:] == ["dots"]
+    return len(before) == 2 and set(before) <= _BETWEEN - {"dots"}
 
 
 def _joins(text: str, left: _Part, right: _Part) -> bool:

@@ -20,8 +20,12 @@ _JOINT = re.compile(
     r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
 )
 _NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
-_NAME_INSIDE = re.compile(r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{2,8})\s*=\s*([^=]+)")
-_ESCAPED = re.compile(r"(?:[^\\]|(?:\\\\)+)*")  # backslashes come in pairs only
+# x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
+_NAME_INSIDE = re.compile(
+    r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{2,8})\s*="
+    r"((?:\\(?:text|mathrm)\s?\{[^{}]{0,100}\}|\\[a-zA-Z]++|\\.|[^\\=a-zA-Z]|[ei])++)"
+)
+_ESCAPED = re.compile(r"(?:[^\\]|\\\\)*+")  # backslashes come in pairs only
 _SAME_SENTENCE = re.compile(  # the smaller one is \\boxed{2} and the larger one is \\boxed{7}
     r"\$?,?\s*and(?:(?!\b(?:wait|not|no|instead|actually|so|then|hence|thus|therefore|which)\b)[^.!?\n])*\b(?:is|are)\s+\$?",
     re.IGNORECASE,
@@ -120,7 +124,7 @@ def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
         content = _content(text, box)
         inside = _NAME_INSIDE.fullmatch(content)
         outside = _NAMED.search(text[max(0, box[0] - 120) : box[0]])
-        name, value = (inside[1], inside[2]) if inside else (outside[1] if outside else "", content)
+        name, value = (inside[1], inside[2].strip()) if inside else (outside[1] if outside else "", content)
         if not name or name in parts or (inside and parts and not _is_family([name, *parts])):
             break
         parts[name] = value
