@@ -144,7 +144,7 @@ def _is_plain(text: str, parts: list[_Part]) -> bool:
         r"[\^_]|\\[a-zA-Z{}|]", _PLAIN_COMMANDS.sub("", run)
     ):
         return False
-    if "comma" in kinds:
+    if "comma" in kinds or ":" in run:
         return False
     letters, numbers = kinds.count("letter"), kinds.count("number")
     if "symbol" in kinds:
