@@ -22,18 +22,22 @@ RESULT_LABELS = (
 )
 
 _END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
-_CONCLUDES = re.compile(
-    r"^\W{0,4}(?:so|thus|therefore|hence|finally|in total|altogether|"
-    r"the (?:final |correct )?(?:answer|result|solution|value)|因此|所以|故|综上)",
-    re.IGNORECASE,
+# Words with which a sentence begins that concludes.
+CONCLUDING = (
+    *("so", "thus", "therefore", "hence", "finally", "in total", "altogether"),
+    "the (?:final |correct )?(?:answer|result|solution|value)",
+    *("因此", "所以", "故", "综上"),
 )
+_CONCLUDES = re.compile(rf"^\W{{0,4}}(?:{'|'.join(CONCLUDING)})", re.IGNORECASE)
 _LABELLED = re.compile(rf"^\W{{0,4}}(?:the\s)?(?:{'|'.join(RESULT_LABELS)})\W{{0,3}}[:：]", re.IGNORECASE)
 _COMPUTED = re.compile(  # 1+2+...+12 = 78
     r"^=\s*[-−]?\d[\d,./]*\s*$|(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
 )
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _SENTENCE = re.compile(r"[.!?。！？][*_]*$")
-_POLITE = re.compile(r"(?:let me know|i hope|hope|feel free|does|do|would|is there|any|great|happy|if you)\b", re.IGNORECASE)
+# Words with which a remark begins that only offers help.
+POLITE = ("let me know", "i hope", "hope", "feel free", "does", "do", "would", "is there", "any", "great", "happy", "if you")
+_POLITE = re.compile(rf"(?:{'|'.join(POLITE)})\b", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
 # A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
 _AROUND = re.compile(r"(?:(?<=[^\s.!?。])\s{1,20})?\0(?:\s{1,20}(?=[a-z,]))?")

@@ -45,12 +45,14 @@ NO_NAMES = ("sorry", "unsure", "unclear", "not sure", "no idea", "don't know", "
 _COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
-_HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
-_REMARK = re.compile(  # 'this answer is correct' answers nothing
-    r"(?:also|an?|as|based|because|clear|consistent|correct|found|given|in|incorrect|right|supported|that|the|therefore|"
-    r"thus|to|unique|verified|what|wrong)\b|(?:\S+\s+){5}",
-    re.IGNORECASE,
+HEDGES = ("either", "maybe", "perhaps", "possibly", "not")
+_HEDGE = re.compile(rf"\b(?:{'|'.join(HEDGES)})\b", re.IGNORECASE)
+# Words with which a remark goes on behind 'the answer is' that names none: 'this answer is correct'.
+REMARKS = (
+    *("also", "an?", "as", "based", "because", "clear", "consistent", "correct", "found", "given", "in", "incorrect", "right"),
+    *("supported", "that", "the", "therefore", "thus", "to", "unique", "verified", "what", "wrong"),
 )
+_REMARK = re.compile(rf"(?:{'|'.join(REMARKS)})\b|(?:\S+\s+){{5}}", re.IGNORECASE)
 
 
 def _read_phrase(rest: str) -> str | None:

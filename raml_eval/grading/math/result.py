@@ -28,28 +28,47 @@ _NUMBER_WORD = re.compile(
     rf"(?!-|\s(?:{_PARTS})\b)",
     re.IGNORECASE,
 )
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|be|equals?|equal to|becomes|gives|yields|makes|totals?|costs?|has|have|had|takes?|need(?:s|ed)?|"
-    r"left with|get|obtain|find|to)\b|[=:是为]"
+# Verbs that lead from what a sentence names first to its result: 'with x = 2, the sum is 5'.
+LEADING_VERBS = (
+    *("is", "are", "was", "were", "be", "equals?", "equal to", "becomes", "gives", "yields", "makes", "totals?", "costs?"),
+    *("has", "have", "had", "takes?", "need(?:s|ed)?", "left with", "get", "obtain", "find", "to"),
 )
+_VERB = re.compile(rf"\b(?:{'|'.join(LEADING_VERBS)})\b|[=:是为]")
+
+# A sentence with one of these names no result: it hedges, denies, supposes, plans, checks or rounds.
+HEDGES = ("either", "maybe", "perhaps", "possibly", "approximately", "about", "roughly", "doubt", "question", "decimal places")
+DENIALS = ("not", "cannot", "can't", "impossible")
+SUPPOSITIONS = ("if", "unless", "suppose", "assume")
+PLANS = (
+    *("let's", "check", "verify", "try", r"substitut\w+", "need to", "have to", "want to"),
+    r"(?:we|i|you|one)(?:'ll| will| would| should)",
+)
+FIRST_WORDS_OF_PLANS = ("first", "next", "now", "recall", "note", "let")
 _NO_RESULT = re.compile(
-    r"\b(?:either|maybe|perhaps|possibly|not|cannot|can't|approximately|about|roughly|if|unless|let's|suppose|assume|check|doubt|"
-    r"verify|need to|have to|want to|(?:we|i|you|one)(?:'ll| will| would| should)|try|substitut\w+|question|impossible|"
-    r"decimal places)\b|[?？]|`|^\W{0,4}(?:first|next|now|recall|note|let)\b",
+    rf"\b(?:{'|'.join((*HEDGES, *DENIALS, *SUPPOSITIONS, *PLANS))})\b|[?？]|`|^\W{{0,4}}(?:{'|'.join(FIRST_WORDS_OF_PLANS)})\b",
     re.IGNORECASE,
 )
-# The same in other languages: what denies, doubts, rounds or supposes.
+# The same in other languages: words between blanks, and words of languages that are written without them.
+NO_RESULT_ELSEWHERE = (
+    *("peut-être", "environ", "à peu près", "nicht", "vielleicht", "ungefähr", "etwa"),
+    *("quizás", "tal vez", "no se puede", "aproximadamente"),
+)
+NO_RESULT_CJK = (
+    *("无法", "無法", "不能", "不是", "并非", "並非", "不知", "不确定"),
+    *("大约", "大約", "约为", "約為", "如果", "假设", "假設", "也许", "或许"),
+)
 _NO_RESULT_ELSEWHERE = re.compile(
-    r"\b(?:ne|n['’])\s?[^.]{1,40}?\bpas\b|\b(?:peut-être|environ|à peu près|nicht|vielleicht|ungefähr|etwa|quizás|tal vez|"
-    r"no se puede|aproximadamente)\b|无法|無法|不能|不是|并非|並非|大约|大約|约为|約為|如果|假设|假設|也许|或许|不知|不确定",
+    rf"\b(?:ne|n['’])\s?[^.]{{1,40}}?\bpas\b|\b(?:{'|'.join(NO_RESULT_ELSEWHERE)})\b|{'|'.join(NO_RESULT_CJK)}",
     re.IGNORECASE,
 )
 _DENIAL = re.compile(r"\b(?:not|cannot|can't)\b|不能|不是", re.IGNORECASE)  # a reason may deny: x is not 0, so it is 5
-_RELATED = re.compile(  # more than 5, a multiple of 5, x > 5: said of a number, which is not the result
-    r"(?:\b(?:than|at least|at most|below|above|under|over|multiple of|divisible by|double|twice|range|from)\b|[<>≤≥]=?)\s*"
-    r"(?:\*\*|\$|\\?[$€£]?\s?[-−]?\d)",
-    re.IGNORECASE,
+
+# More than 5, a multiple of 5, x > 5: said of a number, which is not the result.
+RELATIONS = (
+    *("than", "at least", "at most", "below", "above", "under", "over", "range", "from"),
+    *("multiple of", "divisible by", "double", "twice"),
 )
+_RELATED = re.compile(rf"(?:\b(?:{'|'.join(RELATIONS)})\b|[<>≤≥]=?)\s*(?:\*\*|\$|\\?[$€£]?\s?[-−]?\d)", re.IGNORECASE)
 _AND = re.compile(r"\s*(?:,|;|\band\b|\bor\b|,\s*and\b|,\s*or\b|和|或|、)\s*")
 _ARROWS = re.compile(r"\$?\\(?:therefore|Rightarrow|implies|Longrightarrow|because)(?![a-zA-Z])\$?|[∴⇒→]")
 _ASIDE = re.compile(r"(?<!\\)\([^()]{0,80}\)(?=[\s.]*$)")
