@@ -35,6 +35,8 @@ _TOKEN = re.compile(
     r"|(?P<comma>,)",
     re.DOTALL,
 )
+# What each formula has that is more than a number: a quick look before the text is taken apart.
+_MAY_BE_FORMULA = re.compile(rf"[\\^_=+*/(\[{{|<>≤≥≈≠√∛π∞θαβγφ×÷·−!:-]|\d[a-z]|\b(?:{'|'.join(FUNCTIONS)})\b")
 _BETWEEN = frozenset({"relation", "operator", "sign", "comma", "dots"})  # no formula ends with these
 _JOINS = _BETWEEN | {"opening"}  # a blank behind these ends no formula
 _BRIDGES = frozenset({"command", "function", "matrix", "symbol"})  # nor one beside these
@@ -71,7 +73,8 @@ class Run(NamedTuple):
 def find_runs(text: str) -> Iterator[Run]:
     """The formulas and numbers of a text without delimiters, each as long as it goes."""
     position = 0
-    while position < len(text):
+    while (token := _TOKEN.search(text, position)) is not None:
+        position = token.start()
         parts = _trim(_read_run(text, position))
         if parts:
             start, end = parts[0].start, parts[-1].end
@@ -172,6 +175,8 @@ def mark_formulas(text: str) -> str | None:
 
 
 def _mark(text: str) -> str | None:
+    if _MAY_BE_FORMULA.search(text) is None:
+        return text
     pieces, position = [], 0
     for run in find_runs(text):
         if not run.whole and any(map(str.isdigit, text[run.start : run.end])):
@@ -187,5 +192,7 @@ def is_formula(text: str) -> bool:
 
     Example: is_formula(r"\frac{5}{7}") and is_formula("y = 4x + 1"), but not is_formula("5 cars").
     """
-    runs = list(find_runs(text[: LONGEST_WHOLE + 1])) if len(text) <= LONGEST_WHOLE else []
-    return len(runs) == 1 and (runs[0].start, runs[0].end) == (0, len(text)) and any(map(str.isalnum, text))
+    if len(text) > LONGEST_WHOLE or _TOKEN.match(text) is None:
+        return False
+    run = next(find_runs(text), None)
+    return run is not None and (run.start, run.end) == (0, len(text)) and any(map(str.isalnum, text))
