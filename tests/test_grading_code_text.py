@@ -10,6 +10,7 @@ from raml_eval.grading.code.program import LONGEST_PROGRAM, extract_code, find_b
 from raml_eval.grading.kinds import extract_answer
 
 SOLUTION = "class Solution:\n    def go(self):\n        pass\n"
+STRING = 'TEXT = """\n```\ncode\n```\n"""\n'
 F, G = "def f(x):\n    return x\n", "print(f(2))\n"
 
 
@@ -57,6 +58,26 @@ def fenced(*blocks: str, tag: str = "python") -> str:
         ("", (), None, "nothing found"),
         ("```python\n```", (), "\n", "python block that does not parse"),
         ("\\boxed{print(1)}", (), None, "nothing found"),
+        # A prompt that ends with the opening fence leaves only the closing one.
+        (F + "```", (), F, "python block"),
+        (F + "```\n\nIt gives back what it gets.", ("f",), F, "python block"),
+        (F + "```\nDone", (), F, "python block"),
+        ("    return x\n```\n", (), "    return x\n", "function body"),
+        (F + "```\n\nExample:\n```python\nprint(f(2))\n```", ("f",), F, "python block"),
+        (F + "```\nOutput:\n```\n2\n```\n", (), F, "python block"),
+        ("x = 1\n```\nprint(2)\n```", (), "print(2)\n", "code block"),  # the fence opens a program
+        ("Solution\n```\nprint(2)\n```", (), "print(2)\n", "code block"),
+        ("Run it:\n```\n$ python f.py\n```", (), None, "nothing found"),
+        ("Done\n```", (), None, "nothing found"),
+        # A fence inside a string of several lines is text of the program.
+        (fenced(STRING + G), (), STRING + G, "python block"),
+        (fenced(STRING + G, tag=""), (), STRING + G, "code block"),
+        (fenced(STRING.replace('"', "'")), (), STRING.replace('"', "'"), "python block"),
+        (fenced(STRING * 2) + fenced(F), (), F, "python block"),
+        (fenced(F, 'x = "```"\n'), ("x",), 'x = "```"\n', "python block"),
+        (fenced("def f(): '''\n", F), (), F, "python block"),  # a string that is never closed holds no fence
+        (fenced('# """\n' + F, G), ("f",), '# """\n' + F, "python block"),
+        (fenced(F, "s = '\"\"\"'\n"), ("s",), "s = '\"\"\"'\n", "python block"),
     ],
 )  # fmt: skip
 def test_extraction(text: str, names: tuple[str, ...], program: str | None, rule: str) -> None:
@@ -67,8 +88,8 @@ def test_extraction(text: str, names: tuple[str, ...], program: str | None, rule
 
 @pytest.mark.parametrize(
     ("text", "closed"),
-    [(fenced("x = 1"), True), (fenced("x = 1", tag=""), True), (fenced("x = = 1"), True), (fenced("    return 1"), False),
-     ("```python\nx = 1", False), ("x = 1\nprint(x)", False), ("prose", False)],
+    [(fenced("x = 1\n"), True), (fenced("x = 1\n", tag=""), True), (fenced("x = = 1\n"), True),
+     (fenced("    return 1\n"), False), ("```python\nx = 1", False), ("x = 1\nprint(x)", False), ("prose", False)],
 )  # fmt: skip
 def test_what_an_answer_that_was_cut_off_still_gives(text: str, closed: bool) -> None:
     assert extract_code(text).closed is closed
@@ -94,7 +115,8 @@ def test_programs_that_differ_in_blank_space_vote_together() -> None:
 PIECES = [
     "(", "[", "{", "-", "~", "not ", "lambda:", "f(", "a.b", "a[", "**", "'", '"""', "\\\n", "f'{", "x if y else ", "(yield ",
     "```", "```\n", "```python\n", "```python\nx\n```\n", "~~~\n", "`", "    ", "\t\n ", "é", "\x00", "0x", "1_", "a\n",
-    "if a:\n ", "match x:\n case ", "```" + "a" * 99 + "`\n", "class A:\n", "return x\n", "    return x\n", "print(1)\n",
+    "if a:\n ", "match x:\n case ", "```" + "a" * 99 + "`\n", "class A:\n",
+    '"""\n```\n', '"""\n```\n"""\n', "return x\n", "    return x\n", "print(1)\n",
 ]  # fmt: skip
 
 

@@ -8,21 +8,17 @@ from itertools import islice
 
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.statements.boxes import last_box
+from raml_eval.grading.statements.delimited import QUOTED, read_marked
 from raml_eval.grading.statements.phrases import last_phrases
 from raml_eval.grading.statements.places import formal_places, phrase_places, place_order
 from raml_eval.grading.text import TRAILING, drop_text_commands, lower, plain_unicode, unwrap
 
 LONGEST = 200  # characters of an answer that no delimiter marks
 
-_DELIMITED = re.compile(
-    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|"
-    r"\\\[((?:[^\\]|\\(?!\])){1,2000})\\\]|\*\*([^*\n]{1,500})\*\*|「([^」\n]{1,500})」|『([^』\n]{1,500})』"
-)
 _FENCED = re.compile(r"\s{0,8}```[a-z]{0,12}\n([^`]{1,2000})\n[ \t]*```")
 _SENTENCE_END = re.compile(
     r"(?<!\b[A-Z])[.;!?](?=\s|$)|[。！？；\n]|\s(?:because|since|so that|which)\s|(?:です|である|입니다|이다)(?:[.。]|$)"
 )
-_JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _PLACEHOLDER = re.compile(r"\W*")
 _SURE = ("answer tag", "JSON")
 
@@ -62,12 +58,7 @@ def _read_phrase(rest: str) -> str | None:
     fenced = _FENCED.match(rest)
     if fenced is not None:
         return fenced[1].strip()
-    parts, position = [], 0
-    while (part := _DELIMITED.match(rest, position)) is not None:
-        parts.append(next(group for group in part.groups() if group is not None).strip())
-        joint = _JOINED.match(rest, part.end())
-        position = joint.end() if joint and joint[0].strip() else len(rest)
-    if parts:
+    if parts := read_marked(rest, QUOTED):
         return ", ".join(parts)
     end = _SENTENCE_END.search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))

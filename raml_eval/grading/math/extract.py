@@ -8,21 +8,29 @@ from __future__ import annotations
 import re
 
 from raml_eval.grading.extraction import Extraction
-from raml_eval.grading.math.conclusion import read_conclusion, read_result
-from raml_eval.grading.statements.boxes import final_boxes, find_boxes
+from raml_eval.grading.math.conclusion import read_conclusion
+from raml_eval.grading.math.equal import quick_math
+from raml_eval.grading.math.result import read_result
+from raml_eval.grading.math.spelling import simplify_latex
+from raml_eval.grading.math.undelimited import is_formula
+from raml_eval.grading.math.value import rounds_to
+from raml_eval.grading.statements.boxes import FinalBoxes, final_boxes, find_boxes
+from raml_eval.grading.statements.delimited import INLINE, read_marked
 from raml_eval.grading.statements.phrases import PHRASE, last_phrases
 from raml_eval.grading.text import unwrap
 
+LONGEST_WHOLE = 500  # characters of a text that is one formula
+LONGEST_LINE = 200
+LONGEST_CJK_NAME = 4
+LONGEST_COMPARED = 300  # characters of a box that is compared with its rounding
+MOST_COMPARED = 8  # boxes of one answer that are compared with one another
+
+_DECIMAL = re.compile(r"[-+]?(?=\.?\d\.?\d)\d*\.(\d+)")
 _JSON_FIELD = re.compile(r"\"(?:final_?)?answer\"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|([^\",}\s]{1,100}))", re.IGNORECASE)
 _NEXT_QUESTION = re.compile(
     r"\n\s{0,4}(?:Q|Question|Problem|Exercise|Human|User)\s{0,2}\d{0,3}\s{0,2}[:：]|\n###\s+(?:Instruction|Question|Problem)\b|<\|im_start\|>"
 )
 _TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
-_DELIMITED = re.compile(
-    r"\$\$((?:[^$\\]|\\.){1,2000})\$\$|\$((?:[^$\\]|\\.){1,2000})\$|\\\(((?:[^\\]|\\(?!\))){1,2000})\\\)|\\\[((?:[^\\]|"
-    r"\\(?!\])){1,2000})\\\]"
-    r"|\*\*([^*\n]{1,500})\*\*"
-)
 _SENTENCE_END = re.compile(
     r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.!?](?=\s|$)|;(?=\s*[A-Za-z]|\s*$)|。|\n|\s(?:because|since|so that|which)\s|"
     r",\s(?:as|because|since)\s"
@@ -30,26 +38,26 @@ _SENTENCE_END = re.compile(
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"(?:\\?[$€£]\s?)?({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
-_FORMULA = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%)?|\$[^$]+\$|\\\(.+\\\)")
+_PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%|\s+per\s?cent)?")
+_NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
+# Short replies that name nothing.
+NO_NAMES = ("sorry", "unsure", "unclear", "not sure", "no idea", "don't know", "not known", "answer", "final answer")
+_COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
-_JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
-_HEDGE = re.compile(r"\b(?:either|maybe|perhaps|possibly|not)\b", re.IGNORECASE)
-_REMARK = re.compile(  # 'this answer is correct' answers nothing
-    r"(?:also|an?|as|based|because|clear|consistent|correct|found|given|in|incorrect|right|supported|that|the|therefore|"
-    r"thus|to|unique|verified|what|wrong)\b|(?:\S+\s+){5}",
-    re.IGNORECASE,
+HEDGES = ("either", "maybe", "perhaps", "possibly", "not")
+_HEDGE = re.compile(rf"\b(?:{'|'.join(HEDGES)})\b", re.IGNORECASE)
+# Words with which a remark goes on behind 'the answer is' that names none: 'this answer is correct'.
+REMARKS = (
+    *("also", "an?", "as", "based", "because", "clear", "consistent", "correct", "found", "given", "in", "incorrect", "right"),
+    *("supported", "that", "the", "therefore", "thus", "to", "unique", "verified", "what", "wrong"),
 )
+_REMARK = re.compile(rf"(?:{'|'.join(REMARKS)})\b|(?:\S+\s+){{5}}", re.IGNORECASE)
 
 
 def _read_phrase(rest: str) -> str | None:
     """The formulas, bold words or clause that 'answer is' is followed by; "" for a hedge, None for a mere remark."""
-    formulas, position = [], 0
-    while (formula := _DELIMITED.match(rest, position)) is not None:
-        formulas.append(next(group for group in formula.groups() if group is not None).strip())
-        joint = _JOINED.match(rest, formula.end())
-        position = joint.end() if joint and joint[0].strip() else len(rest)
-    if formulas:
+    if formulas := read_marked(rest):
         return ", ".join(formulas)
     end = _SENTENCE_END.search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
@@ -76,19 +84,21 @@ def _drop_next_question(text: str) -> str:
     return text
 
 
-def _one_short_line(text: str, limit: int) -> str | None:
-    line = text.strip()
-    return line if line and "\n" not in line and len(line) <= limit else None
+def _read_field(text: str) -> Extraction | None:
+    """The last JSON "answer", if there is one; null is none."""
+    fields = [quoted or bare for quoted, bare in _JSON_FIELD.findall(text)]
+    if not fields:
+        return None
+    return Extraction(None if fields[-1] == "null" else fields[-1].replace("\\\\", "\\"), "answer field")
 
 
-def _extract_tagged_or_phrase(text: str) -> Extraction | None:
+def _read_tag_or_phrase(text: str) -> Extraction | None:
     tagged = _TAGGED.findall(text)
     if tagged and len(tagged[-1].strip()) <= 500 and tagged[-1].strip():
         inner = _extract(tagged[-1])
         return Extraction(inner.answer or unwrap(tagged[-1]), "answer tag", closed=True)
-    fields = _JSON_FIELD.findall(text)
-    if fields:
-        return Extraction((fields[-1][0] or fields[-1][1]).replace("\\\\", "\\"), "answer field")
+    if (field := _read_field(text)) is not None and field.answer is not None:
+        return field
     for phrase in last_phrases(text):
         answer = _read_phrase(phrase)
         if answer is not None:
@@ -96,11 +106,56 @@ def _extract_tagged_or_phrase(text: str) -> Extraction | None:
     return None
 
 
+def _read_boxes(text: str) -> Extraction | None:
+    """What the boxes say; a JSON "answer" instead of a box that is never closed, or that goes on behind its JSON string."""
+    boxes = final_boxes(text)
+    spoiled = boxes.rule in ("unclosed box", "box without its brace") or ", ".join(boxes.contents).count('"') % 2 == 1
+    if spoiled and (field := _read_field(text)) is not None:
+        return field
+    if not boxes.contents:
+        return Extraction(None, boxes.rule) if boxes.rule == "unclosed box" else None
+    parts = _merge_equal(boxes)
+    rule = "boxed" if len(parts) == 1 and boxes.rule.startswith("boxed") else boxes.rule
+    return Extraction(", ".join(parts), rule, closed=rule.startswith("boxed"))
+
+
+def _merge_equal(boxes: FinalBoxes) -> list[str]:
+    """The parts of the answer, where a value in two spellings is one part, and so is an exact value beside its rounding."""
+    if len(boxes.contents) > MOST_COMPARED:
+        return boxes.contents
+    parts = boxes.contents[:1]
+    for content in boxes.contents[1:]:
+        if _equal(parts[-1], content):
+            parts[-1] = content
+        elif _rounds(parts[-1], content):
+            parts[-1] = rf"{parts[-1]} \approx {content}"
+        else:
+            parts.append(content)
+    if len(boxes.contents) == 1 and boxes.before and _rounds(boxes.before, parts[0]) and not _equal(boxes.before, parts[0]):
+        return [rf"{boxes.before} \approx {parts[0]}"]
+    return parts
+
+
+def _equal(left: str, right: str) -> bool:
+    """Whether two boxes surely have one value, whichever of them is the gold."""
+    verdicts = quick_math(left, right), quick_math(right, left)
+    return all(verdict is not None and verdict[0] for verdict in verdicts)
+
+
+def _rounds(exact: str, decimal: str) -> bool:
+    """Whether the second is the first, which is no decimal, rounded to two digits or more."""
+    exact, decimal = simplify_latex(exact), simplify_latex(decimal)
+    places = _DECIMAL.fullmatch(decimal)
+    if places is None or _DECIMAL.fullmatch(exact) or len(exact) > LONGEST_COMPARED:
+        return False
+    return bool(rounds_to(exact, decimal, len(places[1])))
+
+
 def extract_math(text: str) -> Extraction:
     """The last box, with those that lead up to it in one phrase; else <answer>; else what follows the last 'answer is'.
 
     Of a phrase ('answer is', 'answer:', an 'Answer' heading), a hedge is no answer. Without any: '#### 42'; the whole text if
-    it is one number or formula; the one result of a last sentence that concludes. A next question is not read.
+    it is one number, formula or name; the one result of a last sentence that concludes. A next question is not read.
 
     Example: extract_math("Hence $x = 4$, so the answer is 16.").answer is "16".
     """
@@ -108,19 +163,43 @@ def extract_math(text: str) -> Extraction:
 
 
 def _extract(text: str) -> Extraction:
-    rule, boxes = final_boxes(text)
-    if boxes or rule == "unclosed box":
-        return Extraction(", ".join(boxes) or None, rule, closed=rule.startswith("boxed"))
-    found = _extract_tagged_or_phrase(text)
+    found = _read_boxes(text) or _read_tag_or_phrase(text)
     if found is not None:
         return found
     hashes = _HASHES.findall(text)
-    if hashes and (_FORMULA.fullmatch(hashes[-1].rstrip(" \t.")) or _COUNTED.fullmatch(hashes[-1].rstrip(" \t."))):
+    if hashes and _is_given(hashes[-1].rstrip(" \t.")):
         return Extraction(unwrap(hashes[-1]), "after ####")
-    line = _one_short_line(text, 200)
-    if (line is not None and _FORMULA.fullmatch(unwrap(line))) or _FORMULA.fullmatch((line or "").rstrip(".")):
-        return Extraction(unwrap(line or ""), "whole answer")
+    line = text.strip()
+    if _is_number(line):
+        return Extraction(unwrap(line), "whole answer")
+    if len(line) <= LONGEST_WHOLE and (_is_list(unwrap(line)) or _is_name(unwrap(line))):
+        return Extraction(unwrap(line), "conclusion")  # not in an answer that was cut off: it might go on
     concluded = read_conclusion(text)
-    if concluded is not None:
-        return Extraction(concluded, "conclusion")
-    return Extraction(None, "nothing found")
+    return Extraction(concluded, "nothing found" if concluded is None else "conclusion")
+
+
+def _is_number(line: str) -> bool:
+    """Whether a line is a number, or a formula in one pair of delimiters, and nothing else."""
+    if len(line) > LONGEST_LINE or "\n" in line:
+        return False
+    return any(map(_PLAIN.fullmatch, (unwrap(line), line.rstrip(".")))) or INLINE.fullmatch(line.rstrip(".")) is not None
+
+
+def _is_given(line: str) -> bool:
+    """Whether what stands behind #### is an answer rather than a heading."""
+    if _is_number(line) or _COUNTED.fullmatch(line):
+        return True
+    return re.search(r"[\d\\]", line) is not None and is_formula(unwrap(line))
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text is one formula, or several with commas between them."""
+    parts = _COMMA.split(text)
+    return is_formula(text) or (1 < len(parts) <= MOST_COMPARED and all(map(is_formula, parts)))
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is a name or another answer of one or two words."""
+    if _CJK.search(text):
+        return len(text) <= LONGEST_CJK_NAME and len(_CJK.findall(text)) == len(text)
+    return _NAME.fullmatch(text) is not None and text.lower() not in NO_NAMES and _HEDGE.search(text) is None

@@ -6,8 +6,10 @@ Pure and linear in the length of the text.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-_BRACES = re.compile(r"(\\(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOTALL)
+# In a text that was escaped once more, as in a JSON string, the command has two backslashes or four.
+_BRACES = re.compile(r"(\\{1,8}(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
 _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
@@ -18,6 +20,12 @@ _JOINT = re.compile(
     r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
 )
 _NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
+# x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
+_NAME_INSIDE = re.compile(
+    r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{2,8})\s*="
+    r"((?:\\(?:text|mathrm)\s?\{[^{}]{0,100}\}|\\[a-zA-Z]++|\\.|[^\\=a-zA-Z]|[ei])++)"
+)
+_ESCAPED = re.compile(r"(?:[^\\]|\\\\)*+")  # backslashes come in pairs only
 _SAME_SENTENCE = re.compile(  # the smaller one is \\boxed{2} and the larger one is \\boxed{7}
     r"\$?,?\s*and(?:(?!\b(?:wait|not|no|instead|actually|so|then|hence|thus|therefore|which)\b)[^.!?\n])*\b(?:is|are)\s+\$?",
     re.IGNORECASE,
@@ -56,46 +64,79 @@ def _outermost(text: str) -> list[tuple[int, int, int]]:
     return [box for box in found if text[box[1] : box[2]].strip()]
 
 
+def _content(text: str, box: tuple[int, int, int]) -> str:
+    r"""The content of a box; with one backslash for two, if the box's command and all in it were escaped once more."""
+    start, opened, closed = box
+    content = text[opened:closed].strip()
+    escaped = text.startswith(r"\\", start) and _ESCAPED.fullmatch(content) is not None
+    return content.replace(r"\\", "\\") if escaped else content
+
+
 def last_box(text: str) -> str | None:
     """The content of the last closed box that is not blank; of a box that only holds a box, the inner one's."""
     boxes = _outermost(text)
-    return text[boxes[-1][1] : boxes[-1][2]].strip() if boxes else None
+    return _content(text, boxes[-1]) if boxes else None
 
 
-def final_boxes(text: str) -> tuple[str, list[str]]:
-    r"""The contents of the boxes that together are the answer: the last one, and those that lead up to it in one phrase.
+class FinalBoxes(NamedTuple):
+    """The boxes that together are the answer. before: the content of the box that stands before them, "" for none."""
+
+    rule: str
+    contents: list[str]
+    before: str = ""
+
+
+def final_boxes(text: str) -> FinalBoxes:
+    r"""The boxes that together are the answer: the last one, and those that lead up to it in one phrase.
 
     With them comes the rule: boxed, boxed in parts, bare box (\boxed 7), box without its brace; unclosed box with an empty list
     where the last one is never closed, and nothing found where there is none. A box that ends with its formula ($, \) or \])
     rather than with its brace is read up to there.
+
+    Example: final_boxes(r"$x = \boxed{1}$ and $y = \boxed{2}$").contents is ["1", "2"].
     """
     boxes = _outermost(text)
     after = boxes[-1][2] + 1 if boxes else 0
     for match in _UNCLOSED.finditer(text, after):
         unclosed = _read_unclosed(text, match.end())
         if unclosed != "":  # an empty box says nothing either way
-            return ("unclosed box", []) if unclosed is None else ("box without its brace", [unclosed])
+            return FinalBoxes("unclosed box", []) if unclosed is None else FinalBoxes("box without its brace", [unclosed])
     if not boxes:
         bare = [match[1] or match[2] for match in _UNBRACED.finditer(text)]
-        return ("bare box", bare[-1:]) if bare else ("nothing found", [])
+        return FinalBoxes("bare box", bare[-1:]) if bare else FinalBoxes("nothing found", [])
     chosen = [boxes.pop()]
     while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
         chosen.insert(0, boxes.pop())
     if len(chosen) == 1 and (parts := _named_parts(text, [*boxes, *chosen])):
-        return "boxed, in parts", parts
-    contents = list(dict.fromkeys(text[start:end].strip() for _, start, end in chosen))
-    return "boxed" if len(contents) == 1 else "boxed, in parts", contents
+        return FinalBoxes("boxed, in parts", parts)
+    contents = list(dict.fromkeys(_content(text, box) for box in chosen))
+    before = _content(text, boxes[-1]) if boxes else ""
+    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before)
 
 
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
-    r"""The last boxes as assignments where each gives another letter its value: x = \boxed{3} ... y = \boxed{4}."""
+    r"""The last boxes as assignments if each gives another name its value: x = \boxed{3} ... y = \boxed{4}, \boxed{y = 4}.
+
+    Names inside the boxes must be of one family; \boxed{n = 5} ... \boxed{S = 30} are two steps, and the last is the answer.
+    """
     parts: dict[str, str] = {}
-    for start, opened, closed in reversed(boxes):
-        name = _NAMED.search(text[max(0, start - 120) : start])
-        if name is None or name[1] in parts:
+    for box in reversed(boxes):
+        content = _content(text, box)
+        inside = _NAME_INSIDE.fullmatch(content)
+        outside = _NAMED.search(text[max(0, box[0] - 120) : box[0]])
+        name, value = (inside[1], inside[2].strip()) if inside else (outside[1] if outside else "", content)
+        if not name or name in parts or (inside and parts and not _is_family([name, *parts])):
             break
-        parts[name[1]] = text[opened:closed].strip()
+        parts[name] = value
     return [f"{name}={value}" for name, value in reversed(parts.items())] if len(parts) > 1 else []
+
+
+def _is_family(names: list[str]) -> bool:
+    """Whether these names belong together: letters that stand near one another in the alphabet, or Greek ones."""
+    if any(name.startswith("\\") for name in names):
+        return all(name.startswith("\\") for name in names)
+    letters = [ord(name[0]) for name in names]
+    return max(letters) - min(letters) <= len(names) + 1
 
 
 def _read_unclosed(text: str, start: int) -> str | None:
@@ -108,6 +149,8 @@ def _read_unclosed(text: str, start: int) -> str | None:
 
 
 def _is_joint(between: str) -> bool:
+    """Whether two boxes with this text between them are parts of one answer."""
     if len(between) > LONGEST_JOINT:
         return False
-    return _JOINT.fullmatch(between) is not None or _SAME_SENTENCE.fullmatch(between) is not None
+    spellings = {between, between.replace(r"\\", "\\")}
+    return any(pattern.fullmatch(spelling) for pattern in (_JOINT, _SAME_SENTENCE) for spelling in spellings)

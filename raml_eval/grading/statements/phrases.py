@@ -9,7 +9,8 @@ PHRASE = re.compile(
     r"\brespuesta(?:\s+final)?\s*(?:es|:)\s{0,4}|\bAntwort\s*(?:ist|lautet|:)\s{0,4}|\bréponse(?:\s+finale)?\s*(?:est|:)\s{0,4}|"
     r"\bответ\s*[:—]\s{0,4}|\bresposta(?:\s+final)?\s*(?:é|:)\s{0,4}|\brisposta(?:\s+finale)?\s*(?:è|:)\s{0,4}|\banswer\.\*\*\s{1,4}|"
     r"\b(?:answer|ans)\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
-    r"(?:[*_]{1,2}(?=[\s:]))?[\s:]{0,8}|[*_]{0,4}:?[*_]{0,4}[ \t]{0,4}\n\s{0,8})",
+    r"(?:[*_]{1,2}(?=[\s:]))?[\s:]{0,8}|[*_]{0,4}:?[*_]{0,4}[ \t]{0,4}\n\s{0,8})|"
+    r"(?:^|\n)[#*_ \t]{0,8}(?:final[ \t])?answer[*_]{0,4}[ \t]{1,4}(?=\$\$|\\\[|\\begin\{)",
     re.IGNORECASE,
 )
 _DOUBTED = re.compile(

@@ -1,0 +1,198 @@
+r"""Formulas that stand in a sentence without delimiters: "the area is 6\sqrt{2}.", "the domain is [2,\infty)."
+
+A number that only begins such a formula is not the answer, so the formula is found as a whole. Linear in the text's length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from raml_eval.grading.statements.delimited import FORMULA
+
+# Words that are part of a formula where a number, a letter or a bracket stands beside them.
+FUNCTIONS = (
+    *("sin", "cos", "tan", "cot", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"),
+    *("ln", "log", "exp", "sqrt", "cbrt", "abs", "gcd", "lcm", "mod", "pi", "infinity", "inf"),
+)
+# Commands that carry no mathematics of their own: beside plain numbers they leave a plain number.
+_PLAIN_COMMANDS = re.compile(r"\\(?:[$%,;:! ]|q?quad|text\s*\{[^{}]*\})")
+
+_TOKEN = re.compile(
+    r"(?P<matrix>\\begin\s*\{(?P<name>[a-zA-Z]{1,12}\*?)\}.{0,1000}?\\end\s*\{(?P=name)\})"
+    r"|(?P<relation>\\(?:cdot|times|div|pm|mp|le|ge|leq|geq|lt|gt|ne|neq|approx|equiv|in|cup|cap|to|bmod|mod)(?![a-zA-Z]))"
+    r"|(?P<command>\\(?:text|mathrm|mathbf|mathbb|operatorname|mbox)\s*\{[^{}]{0,100}\}"
+    r"|\\(?!(?:begin|end|boxed|fbox)\b)[a-zA-Z]+|\\[|%,;:! ])"
+    r"|(?P<number>\d+[ ]\d{1,3}/\d{1,3}(?![\d/])|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|\.\d+)"
+    rf"|(?P<function>(?<![A-Za-z])(?:{'|'.join(FUNCTIONS)})(?![A-Za-z]))"
+    r"|(?P<letter>(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)(?!(?:or|and|st|nd|rd|th)\b)[a-z]{2,3}(?![A-Za-z]))"
+    r"|(?P<symbol>[√∛π∞θαβγφ°²³])"
+    r"|(?P<factorial>(?<=[\dA-Za-z)])!(?=\s?[-+*/^=.,)\]}]|\s[a-z]))"
+    r"|(?P<opening>\\?\{|[(\[])|(?P<closing>\\?\}|[)\]])|(?P<bar>\|)"
+    r"|(?P<sign>[-+−±])|(?P<operator>(?<!\*)\*(?!\*)|[/=<>≤≥≠≈×÷·^_]|(?<=\d):(?=\d))"
+    r"|(?P<dots>…|\.\.\.)"
+    r"|(?P<comma>,)",
+    re.DOTALL,
+)
+# What each formula has that is more than a number: a quick look before the text is taken apart.
+_MAY_BE_FORMULA = re.compile(rf"[\\^_=+*/(\[{{|<>≤≥≈≠√∛π∞θαβγφ×÷·−!:-]|\d[a-z]|\b(?:{'|'.join(FUNCTIONS)})\b")
+_BETWEEN = frozenset({"relation", "operator", "sign", "comma", "dots"})  # no formula ends with these
+_JOINS = _BETWEEN | {"opening"}  # a blank behind these ends no formula
+_BRIDGES = frozenset({"command", "function", "matrix", "symbol"})  # nor one beside these
+_NO_START = frozenset({"relation", "operator", "comma", "closing", "dots"})
+MOST_TOKENS, DEEPEST = 300, 20  # of one formula
+_TERM = re.compile(r"\d+(?:\.\d+)?[inqruvwxyz]")  # 5x; other letters may be units or labels: 5m, 4a
+_NUMBER_BEFORE = re.compile(r"\d[ \t\xa0]$")
+_BLANKS = re.compile(r"\s{1,40}")
+_BLANKS_IN_LINE = re.compile(r"[ \t\xa0]{1,10}")
+LONGEST_WHOLE = 500  # characters of a text that is one formula
+_GOES_ON = ("{", "\\", "^", "_")
+_ARTICLES = frozenset("aAI")
+
+
+class _Part(NamedTuple):
+    kind: str
+    start: int
+    end: int
+
+
+class Run(NamedTuple):
+    r"""A stretch of a text that reads as one formula.
+
+    plain: it is only a number, a sum of numbers, or x = a number. whole: it is not a part of something that cannot be
+    read, as 6\sqrt is before {a word}, and (3, 4) behind the name of a function.
+    """
+
+    start: int
+    end: int
+    plain: bool
+    whole: bool
+
+
+def find_runs(text: str) -> Iterator[Run]:
+    """The formulas and numbers of a text without delimiters, each as long as it goes."""
+    position = 0
+    while (token := _TOKEN.search(text, position)) is not None:
+        position = token.start()
+        parts = _trim(_read_run(text, position))
+        if parts:
+            start, end = parts[0].start, parts[-1].end
+            plain, glued = _is_plain(text, parts), start > 0 and text[start - 1].isalnum()
+            yield Run(start, end, plain, text[end : end + 1] not in _GOES_ON and (plain or not glued))
+        position = max(position + 1, parts[-1].end if parts else 0)
+
+
+def _read_run(text: str, position: int) -> list[_Part]:
+    """The tokens from a position on, up to a word, a blank that separates, or a bracket that nothing opened."""
+    parts: list[_Part] = []
+    depth, blank = 0, False
+    while (match := _TOKEN.match(text, position)) is not None:
+        kind = match.lastgroup if match.lastgroup != "name" else "matrix"
+        part = _Part(str(kind), match.start(), match.end())
+        if (not parts and kind in _NO_START) or (not depth and kind in ("closing", "comma")):
+            break
+        if len(parts) >= MOST_TOKENS or depth > DEEPEST or (blank and not _joins(text, parts[-1], part)):
+            break
+        if kind in _BETWEEN and _is_between([before.kind for before in parts[-2:]], kind):
+            break
+        depth += (kind == "opening") - (kind == "closing")
+        parts.append(part)
+        position = part.end
+        blanks = _BLANKS.match(text, position) if depth else _BLANKS_IN_LINE.match(text, position)
+        blank = blanks is not None
+        position = blanks.end() if blanks is not None else position
+    return parts
+
+
+def _is_between(before: list[str], kind: str) -> bool:
+    """Whether a sign or its like is one too many behind the last two tokens: + ... = may follow one another, + + + may not."""
+    if kind == "dots":
+        return before[-1:] == ["dots"]
+    return len(before) == 2 and set(before) <= _BETWEEN - {"dots"}
+
+
+def _joins(text: str, left: _Part, right: _Part) -> bool:
+    """Whether a blank between two tokens stands inside one formula."""
+    if left.kind in _JOINS or right.kind in _BETWEEN | {"closing"}:
+        return True
+    if right.kind == "letter" and text[right.start : right.end] in _ARTICLES:
+        return False
+    return left.kind in _BRIDGES or right.kind in _BRIDGES
+
+
+def _trim(parts: list[_Part]) -> list[_Part]:
+    """Without what no formula ends with, and cut before a bracket that is never closed."""
+    opened: list[int] = []
+    for number, part in enumerate(parts):
+        if part.kind == "opening":
+            opened.append(number)
+        elif part.kind == "closing" and opened:
+            opened.pop()
+    parts = parts[: opened[0]] if opened else parts
+    while parts and parts[-1].kind in _BETWEEN:
+        parts = parts[:-1]
+    return parts
+
+
+def _is_plain(text: str, parts: list[_Part]) -> bool:
+    """Whether a run says nothing that reading its numbers one by one would miss."""
+    kinds = [part.kind for part in parts]
+    run = text[parts[0].start : parts[-1].end]
+    if kinds[0] == "letter" and _NUMBER_BEFORE.search(text, max(0, parts[0].start - 3), parts[0].start):
+        return True  # a unit: 5 m/s
+    if kinds == ["function"]:
+        return True
+    if not {"matrix", "function", "factorial"}.isdisjoint(kinds) or re.search(
+        r"[\^_]|\\[a-zA-Z{}|]", _PLAIN_COMMANDS.sub("", run)
+    ):
+        return False
+    if "comma" in kinds or ":" in run:
+        return False
+    letters, numbers = kinds.count("letter"), kinds.count("number")
+    if "symbol" in kinds:
+        return len(parts) <= 2
+    named = len(parts) > 2 and parts[0].kind == "letter" and run[1:].lstrip()[:1] in ("=", "≈", "<", ">", "≤", "≥")
+    if letters - named == 0 or (letters and not numbers and len(parts) < 3):
+        return True
+    return not {"operator", "relation", "sign"} & set(kinds) and _TERM.fullmatch(run) is None
+
+
+def mark_formulas(text: str) -> str | None:
+    r"""The text with dollars around the formulas that have no delimiters; plain numbers stay as they are.
+
+    None if a number begins a formula that cannot be read as a whole.
+
+    Example: mark_formulas(r"The area is 6\sqrt{2}.") is r"The area is $6\sqrt{2}$."
+    """
+    pieces, position = [], 0
+    for match in FORMULA.finditer(text):
+        pieces += [_mark(text[position : match.start()]), match[0]]
+        position = match.end()
+    pieces.append(_mark(text[position:]))
+    marked = [piece for piece in pieces if piece is not None]
+    return "".join(marked) if len(marked) == len(pieces) else None
+
+
+def _mark(text: str) -> str | None:
+    if _MAY_BE_FORMULA.search(text) is None:
+        return text
+    pieces, position = [], 0
+    for run in find_runs(text):
+        if not run.whole and any(map(str.isdigit, text[run.start : run.end])):
+            return None
+        if not run.plain and run.whole:
+            pieces += [text[position : run.start], "$", text[run.start : run.end], "$"]
+            position = run.end
+    return "".join([*pieces, text[position:]])
+
+
+def is_formula(text: str) -> bool:
+    r"""Whether the whole of a text is one formula or number.
+
+    Example: is_formula(r"\frac{5}{7}") and is_formula("y = 4x + 1"), but not is_formula("5 cars").
+    """
+    if len(text) > LONGEST_WHOLE or _TOKEN.match(text) is None:
+        return False
+    run = next(find_runs(text), None)
+    return run is not None and (run.start, run.end) == (0, len(text)) and any(map(str.isalnum, text))
