@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import islice
 
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.statements.boxes import last_box
 from raml_eval.grading.statements.delimited import QUOTED, read_marked
-from raml_eval.grading.statements.phrases import last_phrases
-from raml_eval.grading.statements.places import formal_places, phrase_places, place_order
-from raml_eval.grading.text import TRAILING, drop_text_commands, lower, plain_unicode, unwrap
+from raml_eval.grading.statements.phrases import texts_behind
+from raml_eval.grading.statements.places import TO_COMPUTE, TO_WRITE, formal_places, place_order
+from raml_eval.grading.text import TRAILING, drop_text_commands, plain_unicode, unwrap
 
 LONGEST = 200  # characters of an answer that no delimiter marks
 
@@ -37,7 +35,8 @@ def extract_exact(text: str) -> Extraction:
         content = unwrap(text[place.at : place.end])
         if (place.rule in _SURE or closing) and not _PLACEHOLDER.fullmatch(content):
             return Extraction(content, place.rule, place.closed)
-    for phrase in (*last_phrases(text), *_other_phrases(text)):
+    # Labels such as 'Response:' count only if nothing says what the answer is.
+    for phrase in (*texts_behind(text, TO_COMPUTE), *texts_behind(text, TO_WRITE)):
         answer = _read_phrase(phrase)
         if answer:
             return Extraction(answer, "answer phrase")
@@ -45,12 +44,6 @@ def extract_exact(text: str) -> Extraction:
     if line and "\n" not in line and len(line) <= LONGEST and "oxed{" not in line:
         return Extraction(line, "whole answer")
     return Extraction(None, "nothing found")
-
-
-def _other_phrases(text: str) -> Iterator[str]:
-    """What follows the phrases of other languages, and labels such as 'Result:', the last first."""
-    for place in islice(phrase_places(text, lower(text)), 20):
-        yield text[place.at : place.at + 2000]
 
 
 def _read_phrase(rest: str) -> str | None:

@@ -71,7 +71,7 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
             return None
         return read_weak(text, place, texts)
 
-    found = settle(low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read)
+    found = settle(low, merge(formal, phrase_places(low), key=place_order, reverse=True), read)
     if found is None or found.value == HEDGE or PHRASES["change"].search(low, found.end):
         weak = settle(low, weak_places(text, low, found.end if found else 0), weakly)
         if weak is not None and (found is None or weak.value != HEDGE):
@@ -84,7 +84,7 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
             return Extraction(texts.letters[texts.texts.index(named.answer)], named.rule, named.closed)
     if found is None:
         found = closing_reading(text, low, texts) or settle(
-            low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read, weight=1
+            low, merge(formal, phrase_places(low), key=place_order, reverse=True), read, weight=1
         )
     return _extraction(found)
 

@@ -50,7 +50,7 @@ def _extract(text: str, low: str, labels: Labels) -> Extraction:
 
 def _phrases(text: str, low: str) -> Iterator[Place]:
     """The answer phrases; one in Chinese that ends in a word for yes ends before that word: '答案是：是' is yes."""
-    for place in phrase_places(text, low):
+    for place in phrase_places(low):
         is_yes = PHRASES["yes in phrase"].match(low, place.at - 1) is not None
         yield Place(place.start, place.at - 1 if is_yes else place.at, None, place.rule)
 

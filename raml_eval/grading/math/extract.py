@@ -16,7 +16,8 @@ from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.math.value import rounds_to
 from raml_eval.grading.statements.boxes import FinalBoxes, final_boxes, find_boxes
 from raml_eval.grading.statements.delimited import INLINE, read_marked
-from raml_eval.grading.statements.phrases import PHRASE, last_phrases
+from raml_eval.grading.statements.phrases import texts_behind
+from raml_eval.grading.statements.places import TO_COMPUTE
 from raml_eval.grading.text import unwrap
 
 LONGEST_WHOLE = 500  # characters of a text that is one formula
@@ -26,7 +27,10 @@ LONGEST_COMPARED = 300  # characters of a box that is compared with its rounding
 MOST_COMPARED = 8  # boxes of one answer that are compared with one another
 
 _DECIMAL = re.compile(r"[-+]?(?=\.?\d\.?\d)\d*\.(\d+)")
-_JSON_FIELD = re.compile(r"\"(?:final_?)?answer\"\s*:\s*(?:\"((?:[^\"\\]|\\.){1,300})\"|([^\",}\s]{1,100}))", re.IGNORECASE)
+_JSON_FIELD = re.compile(
+    r"""["'](?:final[ _]?)?answer["']\s*:\s*(?:"((?:[^"\\]|\\.){1,300})"|'((?:[^'\\]|\\.){1,300})'|([^"',}\s]{1,100}))""",
+    re.IGNORECASE,
+)
 _NEXT_QUESTION = re.compile(
     r"\n\s{0,4}(?:Q|Question|Problem|Exercise|Human|User)\s{0,2}\d{0,3}\s{0,2}[:：]|\n###\s+(?:Instruction|Question|Problem)\b|<\|im_start\|>"
 )
@@ -79,14 +83,14 @@ def _drop_next_question(text: str) -> str:
     """A base model goes on with the next question of its prompt: only what it says before is an answer to this one."""
     for match in _NEXT_QUESTION.finditer(text):
         before = text[: match.start()]
-        if _HASHES.search(before) or PHRASE.search(before) or find_boxes(before):
+        if _HASHES.search(before) or next(texts_behind(before, TO_COMPUTE), None) or find_boxes(before):
             return before
     return text
 
 
 def _read_field(text: str) -> Extraction | None:
     """The last JSON "answer", if there is one; null is none."""
-    fields = [quoted or bare for quoted, bare in _JSON_FIELD.findall(text)]
+    fields = ["".join(groups) for groups in _JSON_FIELD.findall(text)]
     if not fields:
         return None
     return Extraction(None if fields[-1] == "null" else fields[-1].replace("\\\\", "\\"), "answer field")
@@ -99,7 +103,7 @@ def _read_tag_or_phrase(text: str) -> Extraction | None:
         return Extraction(inner.answer or unwrap(tagged[-1]), "answer tag", closed=True)
     if (field := _read_field(text)) is not None and field.answer is not None:
         return field
-    for phrase in last_phrases(text):
+    for phrase in texts_behind(text, TO_COMPUTE):
         answer = _read_phrase(phrase)
         if answer is not None:
             return Extraction(answer or None, "answer phrase" if answer else "answer phrase, a hedge")

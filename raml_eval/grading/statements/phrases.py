@@ -1,26 +1,38 @@
-"""What follows 'the answer is' and its like, in texts whose answers are formulas or words rather than options."""
+"""What follows 'the answer is' and its like, for kinds whose answers are formulas or texts rather than options."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
-PHRASE = re.compile(
-    r"(?:最终)?答案(?:应该?)?[是为]?\s{0,2}[:：]?\s{0,4}|(?:^|\n)答[:：]\s{0,4}|故选\s{0,2}[:：]?\s{0,2}|答えは\s{0,2}|(?:정답|답)은?\s{0,2}[:：]?\s{0,4}|"
-    r"\brespuesta(?:\s+final)?\s*(?:es|:)\s{0,4}|\bAntwort\s*(?:ist|lautet|:)\s{0,4}|\bréponse(?:\s+finale)?\s*(?:est|:)\s{0,4}|"
-    r"\bответ\s*[:—]\s{0,4}|\bresposta(?:\s+final)?\s*(?:é|:)\s{0,4}|\brisposta(?:\s+finale)?\s*(?:è|:)\s{0,4}|\banswer\.\*\*\s{1,4}|"
-    r"\b(?:answer|ans)\b(?:[ \t]to[ \t][^.:\n]{1,80}?)?(?:[*_\s]{0,4}(?:\b(?:is|(?:would|must|should|will)\s+be)\b|[:=：])"
-    r"(?:[*_]{1,2}(?=[\s:]))?[\s:]{0,8}|[*_]{0,4}:?[*_]{0,4}[ \t]{0,4}\n\s{0,8})|"
-    r"(?:^|\n)[#*_ \t]{0,8}(?:final[ \t])?answer[*_]{0,4}[ \t]{1,4}(?=\$\$|\\\[|\\begin\{)",
-    re.IGNORECASE,
-)
-_DOUBTED = re.compile(
-    r"\b(?:not true|not the case|doubt|unlikely|false|wrong|incorrect|n't think|not think)[^.!?\n]*$", re.IGNORECASE
-)
+from raml_eval.grading.statements.places import phrase_places
+from raml_eval.grading.statements.settle import is_denied
+from raml_eval.grading.text import lower
+
+MOST = 20  # phrases that are read, from the last on
+LONGEST = 2000  # characters that may follow one
+
+_MARKS = "*_\"'`”’)] \t"
+# Marks that close around the phrase, and what stands before the answer: '**Answer:** 5' and 'answer is:'.
+_BEFORE = re.compile(r"(?:[*_\"'`”’]{1,4}(?=[\s:：]))?[\s:：]{0,8}")
+_KEY = re.compile(r"[^\n\"']{0,40}[\"']\s*[:：]")
 
 
-def last_phrases(text: str) -> list[str]:
-    """What follows the last 20 'answer is', 'answer:' or 'Answer' headings, the last first, up to 2,000 characters each."""
-    ends = [
-        match.end() for match in PHRASE.finditer(text) if not _DOUBTED.search(text[max(0, match.start() - 60) : match.start()])
-    ]
-    return [text[end : end + 2000] for end in reversed(ends[-20:])]
+def texts_behind(text: str, sorts: Sequence[str]) -> Iterator[str]:
+    """What follows each phrase of these sorts (see places.phrase_places) that is not denied, the last first.
+
+    Example: next(texts_behind("So the answer is **12**.", TO_COMPUTE)) is "**12**.".
+    """
+    low = lower(text)
+    for place in islice(phrase_places(low, sorts), MOST):
+        if not _is_key(low, place.start) and not is_denied(low, place.start):
+            at = place.start + len(text[place.start : place.at].rstrip(_MARKS))  # marks may open around the answer
+            begin = _BEFORE.match(text, at)
+            at = begin.end() if begin else at
+            yield text[at : at + LONGEST]
+
+
+def _is_key(low: str, start: int) -> bool:
+    """Whether a word is a key of a JSON object, which has rules of its own."""
+    return low[start - 1 : start] in ("'", '"') and _KEY.match(low, start) is not None

@@ -12,7 +12,7 @@ All patterns are bounded, so the time is linear in the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 
@@ -30,7 +30,15 @@ _DELIMITERS = (
     ("after ####", ("####",), False),
     ("in brackets", ("[[", "【", "［"), True),
 )
-_CJK_PATTERNS = ("cjk statement", "cjk choice")
+# Sorts of phrases, and their patterns in languages without spaces: nouns for the answer; nouns and verbs for an option, which
+# need a word such as right beside them; labels before a colon; and a noun with a formula right behind it.
+_CJK_PATTERNS = {
+    "answer": ("cjk answer",),
+    "option": ("cjk option", "cjk choice"),
+    "label": ("cjk result",),
+    "formula": ("cjk formula",),
+}
+TO_CHOOSE, TO_COMPUTE, TO_WRITE = ("answer", "option", "label"), ("answer", "formula"), tuple(_CJK_PATTERNS)
 _CJK_CHARACTER = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")
 # The characters with which a word must begin, those of a lookahead behind them included: "one is" of 'one(?= is)'.
 _BEGINNING = re.compile(r"((?:[^\\.^$*+?{}()|\[\]](?![?*{]))+)(?:\(\?=([^\\.^$*+?{}()|\[\]]+)\))?")
@@ -78,23 +86,28 @@ def _delimited(text: str, rule: str, closed: bool) -> list[Place]:
     return places[-MOST:]
 
 
-def phrase_places(text: str, low: str) -> Iterator[Place]:
-    """What stands after 'the answer is', 'Answer:', 'correct option:' and their like, the last first; low is the lower case."""
+def phrase_places(low: str, sorts: Sequence[str] = TO_CHOOSE) -> Iterator[Place]:
+    """What stands after 'the answer is', 'Answer:', 'correct option:' and their like, the last first; low is lower case.
+
+    sorts are those of the phrases that count: TO_CHOOSE if the answer is an option, TO_COMPUTE if it is a formula, which
+    many words such as 'solution:' precede without giving it, and TO_WRITE for all.
+    """
     if _CJK_CHARACTER.search(low) is None:
-        return _worded_places(low)
-    return merge(_cjk_places(low), _worded_places(low), key=place_order, reverse=True)
+        return _worded_places(low, sorts)
+    return merge(_cjk_places(low, sorts), _worded_places(low, sorts), key=place_order, reverse=True)
 
 
-def _cjk_places(low: str) -> list[Place]:
-    found = [match for name in _CJK_PATTERNS for match in PHRASES[name].finditer(low)]
+def _cjk_places(low: str, sorts: Sequence[str]) -> list[Place]:
+    names = [name for sort in sorts for name in _CJK_PATTERNS[sort]]
+    found = [match for name in names for match in PHRASES[name].finditer(low)]
     places = [Place(match.start(), match.end(), None, "answer phrase") for match in found]
     return sorted(places, key=place_order, reverse=True)[:MOST]
 
 
-def _worded_places(low: str) -> Iterator[Place]:
+def _worded_places(low: str, sorts: Sequence[str]) -> Iterator[Place]:
     for start in reversed(_find_nouns(low)):
         noun = PHRASES["noun"].match(low, start)
-        link = _find_link(low, noun) if noun else None
+        link = _find_link(low, noun) if noun and noun.lastgroup in sorts else None
         if link is not None and (":" in link[0] or not _is_of_another(low, start, link.end())):
             yield Place(start, link.end(), None, "answer phrase")
 

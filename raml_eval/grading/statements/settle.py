@@ -12,6 +12,7 @@ from raml_eval.grading.statements.places import Place
 from raml_eval.grading.statements.table import PHRASES
 
 HEDGE = ""  # what is read where a statement names several answers
+REACH = 200  # characters before a statement that may deny or suppose it
 MOST_READ = 60  # places that are read, from the last on
 
 
@@ -52,15 +53,23 @@ def read_before(cut: int, size: int, read: Callable[[int], Extraction]) -> Extra
 
 def weigh(low: str, start: int, end: int) -> int:
     """2 for a statement at start..end that stands; 1 for one only supposed; 0 for one denied, doubted or taken back."""
-    before, after = low[max(0, start - 200) : start], low[end : end + 120]
+    after = low[end : end + 120]
     if PHRASES["taken back"].match(after) or (PHRASES["doubted"].match(after) and not PHRASES["rhetorical"].match(after)):
         return 0
-    denied, supposed = PHRASES["denied"].search(before), PHRASES["supposed"].search(before) or PHRASES["others"].search(before)
-    if denied is not None and not _concluded(before, denied.start()):
+    if is_denied(low, start):
         return 0
+    before = low[max(0, start - REACH) : start]
+    supposed = PHRASES["supposed"].search(before) or PHRASES["others"].search(before)
     if supposed is not None and not _concluded(before, supposed.start()):
         return 1
     return 1 if PHRASES["proviso"].match(after) else 2
+
+
+def is_denied(low: str, start: int) -> bool:
+    """Whether the words before a statement deny or doubt it: 'I do not think that'."""
+    before = low[max(0, start - REACH) : start]
+    denied = PHRASES["denied"].search(before)
+    return denied is not None and not _concluded(before, denied.start())
 
 
 def _concluded(before: str, start: int) -> bool:
