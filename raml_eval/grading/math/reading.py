@@ -24,7 +24,7 @@ from raml_eval.grading.math.forms import (
 )
 from raml_eval.grading.math.numbers import read_fraction, read_number
 from raml_eval.grading.math.relations import MEMBER, read_gap, read_relation
-from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.math.units import split_unit
 from raml_eval.grading.math.words import plain_words
 

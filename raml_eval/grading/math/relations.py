@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from raml_eval.grading.math.forms import Alternatives, Equation, Form, Interval, Joined, Many, Named, Value, split_top
-from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.rewrites import TEXT
 
 Read = Callable[[str], Form]  # reads a part
 

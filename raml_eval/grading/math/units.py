@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.rewrites import TEXT
 
 # Of each kind: unit -> size in the kind's own unit.
 _SIZES = {
