@@ -1,6 +1,7 @@
-"""Equality of mathematical answers: first what text and exact numbers decide, then sympy.
+"""Equality of mathematical answers: text, exact numbers and values at points decide first, then math-verify.
 
-quick_math needs no sympy and bounded time: it runs anywhere. symbolic_math may take for ever: it belongs in a worker.
+quick_math needs no sympy and takes bounded time, so it runs anywhere. symbolic_math may take for ever, so it belongs in a
+worker.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from raml_eval.grading.math.forms import EMPTY, Form
 from raml_eval.grading.math.numbers import decimals_of, is_rounding, read_based, read_fraction, read_number
 from raml_eval.grading.math.reading import read_form
 from raml_eval.grading.math.spelling import simplify_latex, too_large
-from raml_eval.grading.math.value import rounds_to, same_value
+from raml_eval.grading.math.value import rounds_to, same_equation, same_value
 
 TOO_LONG = 1000  # characters of one side; longer ones are compared as text and as numbers only
 
@@ -43,19 +44,19 @@ def quick_math(gold: str, answer: str) -> tuple[bool, str] | None:
 
 def symbolic_math(gold: str, answer: str) -> tuple[bool, str]:
     """Whether the answer equals the gold, and what decided; no limit on time or memory of its own."""
-    from raml_eval.grading.math.symbolic import equal_expressions
+    from raml_eval.grading.math.symbolic import verify_expressions
 
-    decided = {"form"}
+    verified = False
 
     def leaf(left: str, right: str) -> bool | None:
+        nonlocal verified
         verdict = quick_leaf(left, right)
         if verdict is None:
-            verdict, how = equal_expressions(left, right)
-            decided.add(how)
+            verified, verdict = True, verify_expressions(left, right)
         return verdict
 
     forms = _form(simplify_latex(gold)), _form(simplify_latex(answer))
-    return bool(compare(*forms, leaf)), "math-verify" if "math-verify" in decided else max(decided)
+    return bool(compare(*forms, leaf)), "math-verify" if verified else "form"
 
 
 @functools.lru_cache(maxsize=8192)
@@ -89,12 +90,21 @@ def quick_leaf(left: str, right: str) -> bool | None:
         return digits == (left if based[1] else right)
     if EMPTY in (left, right) or (too_large(left) or too_large(right)):
         return False
+    if r"\infty" in (left.lstrip("+-"), right.lstrip("+-")):
+        return left.lstrip("+") == right.lstrip("+")
     for decimal, formula in ((left, right), (right, left)):
         if (decimals := decimals_of(decimal)) is not None and "=" not in formula:
             rounded = rounds_to(formula, decimal, decimals)
             if rounded is not None:
                 return rounded
-    return None if "=" in left + right else same_value(left, right)
+    if "=" in left + right:
+        return same_equation(left, right) if "=" in left and "=" in right else None
+    return same_value(_plain(left), _plain(right))
+
+
+def _plain(text: str) -> str:
+    """A number without its thousands separators; any other text as it is."""
+    return text.replace(",", "").replace(" ", "") if read_number(text) is not None else text
 
 
 def _decided_by(gold: Form, answer: Form) -> str:

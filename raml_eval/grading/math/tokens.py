@@ -14,12 +14,13 @@ DIGITS = 50
 _REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.618", "3.3019", "17.283", "-23.461", "1234.567", "-987.654")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
 _contexts = threading.local()
-_TOKEN = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<symbol>[a-zA-Z](?:_(?:\{\w{1,8}\}|\w))?)|"
-    r"(?P<sign>[-+/^!(){}|\[\]_])| +"
-)
-_NAMES = "alpha beta gamma delta epsilon varepsilon theta lambda mu nu rho sigma tau phi varphi omega Delta Omega"
+_INDEX = r"_(?:\{\w{1,8}\}|\w)"
+_NAMES = "alpha beta gamma delta epsilon varepsilon theta lambda mu nu rho sigma tau phi varphi omega Delta Omega hbar"
 GREEK = frozenset(f"\\{name}" for name in _NAMES.split())
+_TOKEN = re.compile(
+    rf"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<symbol>\\vec\{{[a-zA-Z]\}}|[a-zA-Z](?:{_INDEX})?|"
+    rf"\\(?:{_NAMES.replace(' ', '|')}){_INDEX})|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+/^!(){{}}|\[\]_,])| +"
+)
 
 
 @functools.lru_cache(maxsize=8192)

@@ -5,6 +5,7 @@ What else is written is no formula here (None), and is left to sympy. Every oper
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -14,9 +15,15 @@ from raml_eval.grading.math.tokens import DIGITS, GREEK, Tokens, context, letter
 
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
+_SMALL = 10 ** -(DIGITS - 20)
+_MOST_DIGITS = 5000
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
 _FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
               r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
+_ENDS = ("+", "-", ")", "}", "]", "|", ",", r"\rfloor", r"\rceil")  # these end a product
+
+
+_UNREADABLE = object()
 
 
 class _NoFormula(Exception):
@@ -24,28 +31,84 @@ class _NoFormula(Exception):
 
 
 def same_value(left: str, right: str) -> bool | None:
-    """Whether two formulas have the same value, at several points where they have letters; None where either is none."""
+    """Whether two formulas have the same value, at several points if they have letters; None if either is no formula."""
     a, b = tokenize(left), tokenize(right)
-    if a is None or b is None:
+    if a is None or b is None or _multiplies_vectors(a) or _multiplies_vectors(b):
         return None
-    mp = context()
     compared = 0
     for point in points(a, b):
-        try:
-            values = [_Reader(side, point, mp).read() for side in (a, b)]
-        except _NoFormula:
+        values = _values((a, b), point)
+        if values is _UNREADABLE:
             return None
-        except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+        if values is None:
             continue
-        if not all(mp.isfinite(value) for value in values):
-            continue
-        compared += 1
         size = max(abs(values[0]), abs(values[1]))
         if abs(values[0] - values[1]) > _CLOSE * size:
             return False
         if size > _LARGE:
-            return None  # 2^2024 and 2^2024-1 agree to more digits than these
+            if not point:
+                return _same_large(a, b, size)
+            continue  # 2^n and 2^n-1 agree to more digits than these; smaller points tell them apart
+        compared += 1
     return True if compared >= (2 if letters_of(a, b) else 1) else None
+
+
+def _multiplies_vectors(tokens: Tokens) -> bool:
+    """A vector stands for any number here, and a product of vectors is none of numbers."""
+    texts = {text for _, text in tokens}
+    return any(text.startswith(r"\vec") for text in texts) and bool(texts & {r"\times", r"\cdot", "|"})
+
+
+def _values(sides: tuple[Tokens, Tokens], point: Mapping[str, Any]) -> Any:
+    """The values of both sides at a point; None if one has none there, _UNREADABLE if one is no formula."""
+    mp = context()
+    try:
+        values = [_Reader(side, point, mp).read() for side in sides]
+    except _NoFormula:
+        return _UNREADABLE
+    except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+        return None
+    return values if all(mp.isfinite(value) for value in values) else None
+
+
+def _same_large(a: Tokens, b: Tokens, size: Any) -> bool | None:
+    """Whether two large numbers are equal to the last digit before the point, such as 2^{2024} and 4^{1012}."""
+    mp = context()
+    digits = int(mp.log10(size)) + DIGITS
+    if digits > _MOST_DIGITS:
+        return None
+    with mp.workdps(digits):
+        values = _values((a, b), {})
+        return None if values in (None, _UNREADABLE) else bool(abs(values[0] - values[1]) < _CLOSE)
+
+
+def same_equation(left: str, right: str) -> bool | None:
+    """Whether two equations say the same: the difference of sides of one is a constant multiple of the other's.
+
+    None if a side is no formula, or if that does not decide.
+
+    Example: same_equation("y=2x+3", "2x-y+3=0") is True.
+    """
+    sides = [[tokenize(side) for side in text.split("=")] for text in (left, right)]
+    if any(len(pair) != 2 or None in pair for pair in sides):
+        return None
+    (a, b), (c, d) = sides
+    assert a is not None and b is not None and c is not None and d is not None  # noqa: PT018
+    factors = []
+    for point in points(a, b, c, d):
+        differences = []
+        for pair in ((a, b), (c, d)):
+            values = _values(pair, point)
+            if values is _UNREADABLE:
+                return None
+            differences.append(None if values is None else values[0] - values[1])
+        if None not in differences and all(_SMALL < abs(value) < _LARGE for value in differences):
+            factors.append(differences[0] / differences[1])
+    if letters_of(a, b) != letters_of(c, d):
+        return False
+    if len(factors) < 2:
+        return None
+    return all(abs(factor - factors[0]) <= _CLOSE * abs(factors[0]) for factor in factors)
 
 
 def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
@@ -106,14 +169,14 @@ class _Reader:
 
     def _product(self) -> Any:
         value, divided = self._power(), False
-        while (token := self._peek()) and token not in ("+", "-", ")", "}", "]", "|", r"\rfloor", r"\rceil"):
+        while (token := self._peek()) and token not in _ENDS:
             if token in (r"\cdot", r"\times"):
                 self._at += 1
                 value = value * self._factor()
             elif token in ("/", r"\div"):
                 self._at += 1
                 value, divided = value / self._factor(), True
-            elif divided or self._tokens[self._at][0] == "number":
+            elif divided or (self._tokens[self._at][0] == "number" and self._tokens[self._at - 1][1] != "!"):
                 raise _NoFormula  # 1/2x has two readings, and 2 3 has none
             else:
                 value = value * self._power()
@@ -129,8 +192,10 @@ class _Reader:
         value = self._atom()
         while self._peek() == "!":
             self._at += 1
-            if not self._mp.isint(value) or not 0 <= value <= _LARGEST_FACTORIAL:
+            if not self._mp.isint(value) or value < 0:
                 raise _NoFormula
+            if value > _LARGEST_FACTORIAL:
+                raise OverflowError
             value = self._mp.factorial(value)
         if self._peek() != "^":
             return value
@@ -139,7 +204,7 @@ class _Reader:
 
     def _raise(self, base: Any, exponent: Any) -> Any:
         if abs(exponent) > _LARGEST_EXPONENT or abs(self._mp.log(abs(base) or 1)) > _LARGEST_EXPONENT:
-            raise _NoFormula
+            raise OverflowError  # at this point; others may do
         return self._mp.power(base, exponent)
 
     def _group(self) -> Any:
@@ -206,6 +271,8 @@ class _Reader:
             return self._function(_FUNCTIONS[text])
         if text == r"\log":
             return self._logarithm()
+        if text in (r"\max", r"\min", r"\gcd", r"\lcm"):
+            return self._of_several(text)
         raise _NoFormula
 
     def _root(self) -> Any:
@@ -242,3 +309,18 @@ class _Reader:
         self._at += 1
         base = self._group()
         return self._mp.log(self._argument()) / self._mp.log(base)
+
+    def _of_several(self, name: str) -> Any:
+        r"""\max(a,b) and its like; a greatest common divisor is one of whole numbers."""
+        self._take("(")
+        values = [self._sum()]
+        while self._peek() == ",":
+            self._at += 1
+            values.append(self._sum())
+        self._take(")")
+        if name in (r"\max", r"\min"):
+            return max(values) if name == r"\max" else min(values)
+        if not all(self._mp.isint(value) and abs(value) < _LARGE for value in values):
+            raise _NoFormula
+        whole = [int(value) for value in values]
+        return self._mp.mpf(math.gcd(*whole) if name == r"\gcd" else math.lcm(*whole))
