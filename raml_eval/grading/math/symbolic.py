@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
+from fractions import Fraction
 from typing import Any
+
+from raml_eval.grading.math.numbers import decimals_of, is_rounding
 
 _FUNCTIONS = re.compile(r"\\(gamma|beta|zeta|lambda|chi|psi|phi)(?![a-zA-Z])")
 
@@ -22,7 +25,20 @@ def verify_expressions(left: str, right: str) -> bool:
     parsed = _parse(left), _parse(right)
     if parsed[0] is None or parsed[1] is None:
         return False
+    for decimal, other in ((left, parsed[1]), (right, parsed[0])):
+        decimals = decimals_of(decimal)
+        if decimals is not None and (value := _real_value(other)) is not None:
+            return is_rounding(value, Fraction(decimal), decimals)
     return bool(verify(*parsed, float_rounding=15, numeric_precision=60, allow_set_relation_comp=True, timeout_seconds=None))
+
+
+def _real_value(expression: Any) -> Fraction | None:
+    """The value of an integral, a sum or the like to thirty digits; None if it has none that is real."""
+    try:
+        value = expression.doit().evalf(30)
+        return Fraction(str(value)) if value.is_Float else None
+    except Exception:
+        return None
 
 
 @functools.lru_cache(maxsize=2048)

@@ -293,12 +293,17 @@ class _Reader:
         return value if power is None else self._raise(value, power)
 
     def _argument(self) -> Any:
-        """What stands in parentheses, or a number with the letters behind it: 2x, \\frac{x}{2}, 3\\theta."""
+        r"""What stands in parentheses, or a number with the letters behind it: 2x, \frac{x}{2}, 3\theta, x^2."""
         if self._peek() in ("(", "{"):
             return self._atom()
         value = self._atom()
         while self._at < len(self._tokens) and (self._tokens[self._at][0] == "symbol" or self._peek() in (r"\pi", *GREEK)):
             value = value * self._atom()
+        if self._peek() == "^":
+            self._at += 1
+            value = self._raise(value, self._group())
+            if self._at < len(self._tokens) and self._tokens[self._at][0] in ("number", "symbol"):
+                raise _NoFormula
         if self._peek() in ("^", "/", "!"):
             raise _NoFormula
         return value
