@@ -10,7 +10,7 @@ import functools
 
 from raml_eval.grading.math.compare import compare
 from raml_eval.grading.math.forms import EMPTY, Form
-from raml_eval.grading.math.numbers import decimals_of, is_rounding, read_based, read_fraction, read_number
+from raml_eval.grading.math.numbers import decimals_of, is_rounding, read_based, read_fraction, read_number, same_decimals
 from raml_eval.grading.math.reading import read_form
 from raml_eval.grading.math.spelling import simplify_latex, too_large
 from raml_eval.grading.math.value import rounds_to, same_equation, same_value
@@ -28,7 +28,7 @@ def quick_math(gold: str, answer: str) -> tuple[bool, str] | None:
         return (bool(left), "identical" if left else "empty")
     numbers = read_number(left), read_number(right)
     if numbers[0] is not None and numbers[1] is not None:
-        return numbers[0] == numbers[1], "number"
+        return numbers[0] == numbers[1] or same_decimals(left, right), "number"
     if max(len(left), len(right)) > TOO_LONG:
         return False, f"longer than {TOO_LONG} characters and not the same text"
     if not left or not right:
@@ -73,7 +73,7 @@ def quick_leaf(left: str, right: str) -> bool | None:
         return False
     numbers = read_number(left), read_number(right)
     if numbers[0] is not None and numbers[1] is not None:
-        return numbers[0] == numbers[1]
+        return numbers[0] == numbers[1] or same_decimals(left, right)
     a, b = read_fraction(left), read_fraction(right)
     if a is not None and b is not None:
         if a == b:
@@ -124,4 +124,6 @@ def spelling_and_number(text: str) -> tuple[object, bool]:
     """What equal answers share, their number or their spelling, and whether it is a number: two of those surely differ."""
     spelling = simplify_latex(text)
     number = read_number(spelling)
-    return (spelling, False) if number is None else (number, True)
+    if number is None:
+        return spelling, False
+    return number, decimals_of(spelling) is None  # a long decimal may be another one, rounded

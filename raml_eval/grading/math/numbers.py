@@ -140,6 +140,18 @@ def is_rounding(value: Fraction, decimal: Fraction, decimals: int) -> bool:
     return decimal * 10**decimals in (Fraction(round(scaled)), Fraction(math.trunc(scaled)))
 
 
+def same_decimals(left: str, right: str) -> bool:
+    """Whether one of two decimals is the other one rounded or cut, and has six digits or more that count.
+
+    Example: same_decimals("3.141593", "3.14159265") is True; with "3.14" in place of "3.141593" it is False.
+    """
+    short, long = sorted((left, right), key=lambda text: decimals_of(text) or 0)
+    decimals = decimals_of(short.rstrip("0"))
+    if decimals is None or decimals_of(long) is None:
+        return False
+    return is_rounding(Fraction(long), Fraction(short), decimals)
+
+
 def decimals_of(text: str) -> int | None:
     """The number of digits after the point of a plain decimal; None where it is none, or has fewer than six that count."""
     match = re.fullmatch(r"[+-]?(\d*)\.(\d+)", text)

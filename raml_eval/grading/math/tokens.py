@@ -12,6 +12,7 @@ Tokens = tuple[tuple[str, str], ...]
 
 DIGITS = 50
 _REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.618", "3.3019", "17.283", "-23.461", "1234.567", "-987.654")
+_POSITIVE = ("0.618", "2.7459", "1.1547", "5.1962", "0.2679", "3.7321")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
 _contexts = threading.local()
 _INDEX = r"_(?:\{\w{1,8}\}|\w)"
@@ -56,7 +57,7 @@ def letters_of(*sides: Tokens) -> list[str]:
 
 
 def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
-    """Where formulas are compared: a value for each of their letters, the same for all; one empty point for none."""
+    """Where formulas are compared: a value for each of their letters, positive ones first; one empty point for no letters."""
     letters = letters_of(*sides)
     if not letters:
         yield {}
@@ -64,7 +65,8 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     texts = {text for side in sides for _, text in side}
     # Counting letters are whole numbers where steps are compared: n/2 rounded down is (n-1)/2 for odd n alone.
     whole = texts & {"!", r"\binom"} or (texts & {r"\lfloor", r"\lceil"} and all(letter[0] in "nmkijNMK" for letter in letters))
-    values, mp = _WHOLE if whole else _REALS, context()
-    for shift in range(len(values)):
-        # A step of its own for each letter keeps x+y and 2x apart.
-        yield {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+    mp = context()
+    for values in ((_WHOLE,) if whole else (_POSITIVE, _REALS)):
+        for shift in range(len(values)):
+            # A step of its own for each letter keeps x+y and 2x apart.
+            yield {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}

@@ -17,6 +17,7 @@ _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
 _SMALL = 10 ** -(DIGITS - 20)
 _MOST_DIGITS = 5000
+_ENOUGH = 3  # real values that agree, if other values do not
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
 _FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
               r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
@@ -31,11 +32,17 @@ class _NoFormula(Exception):
 
 
 def same_value(left: str, right: str) -> bool | None:
-    """Whether two formulas have the same value, at several points if they have letters; None if either is no formula."""
+    r"""Whether two formulas have the same value, at several points if they have letters; None if either is no formula.
+
+    Letters often stand for positive quantities, so \ln\frac{p}{q} is \ln p-\ln q: at a point that is not positive, only
+    two values that are real throughout tell formulas apart. So \sqrt{x^2} is not x. Absolute values and the imaginary unit
+    speak of more than positive letters: with them, every difference counts.
+    """
     a, b = tokenize(left), tokenize(right)
     if a is None or b is None or _multiplies_vectors(a) or _multiplies_vectors(b):
         return None
-    compared = 0
+    strict = any(text in ("|", "i") for _, text in (*a, *b))
+    compared = real = skipped = 0
     for point in points(a, b):
         values = _values((a, b), point)
         if values is _UNREADABLE:
@@ -43,13 +50,21 @@ def same_value(left: str, right: str) -> bool | None:
         if values is None:
             continue
         size = max(abs(values[0]), abs(values[1]))
+        is_real = [not isinstance(value, context().mpc) for value in values]
         if abs(values[0] - values[1]) > _CLOSE * size:
-            return False
+            positive = all(value > 0 for value in point.values())
+            if strict or all(is_real) or (positive and any(is_real)):
+                return False
+            skipped += positive
+            continue
         if size > _LARGE:
             if not point:
                 return _same_large(a, b, size)
             continue  # 2^n and 2^n-1 agree to more digits than these; smaller points tell them apart
         compared += 1
+        real += all(is_real)
+    if skipped and real < _ENOUGH:
+        return None
     return True if compared >= (2 if letters_of(a, b) else 1) else None
 
 
