@@ -24,6 +24,7 @@ from raml_eval.grading.math.forms import (
     Value,
     Word,
 )
+from raml_eval.grading.math.names import in_groups, in_order_of_names, parameter_of, rename, rename_parameter, same_name
 from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, equal_ratios
 from raml_eval.grading.math.words import same_time, says, word_of
 
@@ -135,22 +136,25 @@ def _equation_text(form: Form) -> str:
 
 
 def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    if not (isinstance(gold, Named) and isinstance(answer, Named)):
-        return compare(
-            gold.value if isinstance(gold, Named) else gold, answer.value if isinstance(answer, Named) else answer, leaf
-        )
-    if _same_name(gold.name, answer.name):
+    if not isinstance(answer, Named):
+        assert isinstance(gold, Named)
+        return compare(gold.value, answer, leaf)
+    if not isinstance(gold, Named):
+        parameter = parameter_of(answer.name)
+        # A function of any letter may stand for a formula in x, which is what a letter is called that means nothing else.
+        value = answer.value if parameter is None else rename(answer.value, parameter, "x")
+        return _any([compare(gold, form, leaf) for form in (answer.value, value)])
+    if same_name(gold.name, answer.name):
         return compare(gold.value, answer.value, leaf)
+    renamed = rename_parameter(answer, gold.name)
+    if renamed is not None:
+        return compare(gold.value, renamed, leaf)
+    if "(" in gold.name and "(" in answer.name:
+        return False  # f(x) and f'(x), or functions of another letter
     a, b = gold.value, answer.value
     if isinstance(a, Value) and isinstance(b, Value) and _has_letters(a.text + b.text):
         return leaf(_equation_text(gold), _equation_text(answer))
     return False
-
-
-def _same_name(a: str, b: str) -> bool:
-    if re.sub(r"[{} ]", "", a) == re.sub(r"[{} ]", "", b):
-        return True
-    return "y" in (a, b) and any("(" in name for name in (a, b))  # y = x^2 for f(x) = x^2
 
 
 def _has_letters(text: str) -> bool:
@@ -208,16 +212,9 @@ def _flat(many: Many) -> Many:
     if many.ordered:
         return many
     items: list[Form] = []
-    for item in map(_expand, many.items):
+    for item in map(_expand, in_groups(many.items)):
         items += item.items if isinstance(item, Many) and item.brackets == "" else (item,)
     return Many(many.brackets, tuple(items))
-
-
-def _sorted_by_name(many: Many) -> Many:
-    """y=2, x=1 as (1,2): the order that a tuple of unnamed values has."""
-    if not all(isinstance(item, Named) for item in many.items) or len({item.name for item in many.items}) < len(many.items):  # type: ignore[union-attr]
-        return many
-    return Many(many.brackets, tuple(sorted(many.items, key=lambda item: item.name)))  # type: ignore[union-attr]
 
 
 def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -229,7 +226,7 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if all(names) and len(bases) > 1 and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
         return _in_any_order(gold.items, answer.items, leaf)
     if gold.ordered or answer.ordered:
-        gold, answer = _sorted_by_name(gold), _sorted_by_name(answer)
+        gold, answer = (Many(many.brackets, tuple(in_order_of_names(many.items))) for many in (gold, answer))
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
     left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))

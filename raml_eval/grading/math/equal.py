@@ -7,12 +7,17 @@ worker.
 from __future__ import annotations
 
 import functools
+import itertools
+import re
+from fractions import Fraction
 
 from raml_eval.grading.math.compare import compare
-from raml_eval.grading.math.forms import EMPTY, Form
+from raml_eval.grading.math.forms import EMPTY, Alternatives, Form, Named, Value
+from raml_eval.grading.math.names import same_name
 from raml_eval.grading.math.numbers import decimals_of, is_rounding, read_based, read_fraction, read_number, same_decimals
 from raml_eval.grading.math.reading import read_form
 from raml_eval.grading.math.spelling import simplify_latex, too_large
+from raml_eval.grading.math.units import PERCENT
 from raml_eval.grading.math.value import rounds_to, same_equation, same_value
 
 TOO_LONG = 1000  # characters of one side; longer ones are compared as text and as numbers only
@@ -118,6 +123,42 @@ def equal_math(gold: str, answer: str) -> tuple[bool, str]:
     Unlimited in time where sympy decides; a GradingPool runs that part in a worker that it can kill.
     """
     return quick_math(gold, answer) or symbolic_math(gold, answer)
+
+
+def same_answer(left: str, right: str) -> bool:
+    r"""Whether two texts give one answer: equal values, or an exact value and its rounding, in either order.
+
+    A rounding is a decimal with two digits or more behind its point, or three that count in all. It takes bounded time.
+
+    Example: same_answer(r"\sqrt{2}", "1.414") is True, same_answer(r"\sqrt{2}", "1.4") is False.
+    """
+    pairs = ((left, right), (right, left))
+    decisions = [quick_math(*pair) for pair in pairs]
+    if any(decision is not None and decision[0] for decision in decisions):
+        return True
+    return any(_is_rounded(_form(simplify_latex(exact)), _form(simplify_latex(rounded))) for exact, rounded in pairs)
+
+
+def _is_rounded(exact: Form, rounded: Form) -> bool:
+    if isinstance(exact, Named) and isinstance(rounded, Named) and not same_name(exact.name, rounded.name):
+        return False
+    exact, rounded = (form.value if isinstance(form, Named) else form for form in (exact, rounded))
+    if isinstance(exact, Alternatives) or isinstance(rounded, Alternatives):  # x = \sqrt{2}, and x \approx 1.41
+        sides = [side.forms if isinstance(side, Alternatives) else (side,) for side in (exact, rounded)]
+        return any(_is_rounded(*pair) for pair in itertools.product(*sides))
+    if not isinstance(exact, Value) or not isinstance(rounded, Value):
+        return False
+    if (None not in (exact.unit, rounded.unit) and exact.unit != rounded.unit) or PERCENT in (exact.unit, rounded.unit):
+        return False
+    decimal = re.fullmatch(r"[+-]?(\d*)\.(\d+)", rounded.text)
+    if decimal is None or (len(decimal[2]) < 2 and len((decimal[1] + decimal[2]).lstrip("0")) < 3):
+        return False
+    if read_number(exact.text) is not None or len(exact.text) > TOO_LONG or too_large(exact.text):
+        return False
+    value = read_fraction(exact.text)
+    if value is not None:
+        return is_rounding(value, Fraction(rounded.text), len(decimal[2]))
+    return bool(rounds_to(exact.text, rounded.text, len(decimal[2])))
 
 
 def spelling_and_number(text: str) -> tuple[object, bool]:

@@ -22,6 +22,7 @@ from raml_eval.grading.math.forms import (
     Word,
     split_top,
 )
+from raml_eval.grading.math.names import name_all, names_in_parentheses
 from raml_eval.grading.math.numbers import read_fraction, read_number
 from raml_eval.grading.math.relations import MEMBER, read_gap, read_relation
 from raml_eval.grading.math.rewrites import TEXT
@@ -133,6 +134,9 @@ def _read_list(text: str, depth: int) -> Form | None:
     parts = [part.strip() for part in split_top(text, ",;")]
     if len(parts) > 1 and all(parts):
         items = tuple(read_form(part, depth + 1) for part in parts)
+        names = names_in_parentheses(parts[0].partition("=")[0].strip())
+        if names is not None:  # (x,y)=(2,7),(-2,3)
+            items = (items[0], *(name_all(names, item) for item in items[1:]))
         if all(isinstance(item, Interval) and item.variable for item in items):
             return Joined(items)
         if isinstance(items[0], Named) and not any(isinstance(item, Named) for item in items[1:]):

@@ -18,6 +18,8 @@ _TRIG = r"\\(?:sin|cos|tan|cot|sec|csc)"
 _DEGREE = r"\s*\^\s*\{?\s*(?:\\circ|o|\\text\{o\}|\\degree)\s*\}?|\s*\\degrees?(?![a-zA-Z])"
 _CIS = r"(\\cos(\\frac{\1\\pi}{180})+i\\sin(\\frac{\1\\pi}{180}))"
 
+_ARGUMENT = r"((?:[^()]|\([^()]*\))*)"
+
 
 class Rewrite(NamedTuple):
     """A pattern, what replaces each match, and examples: what the whole simplification makes of a text."""
@@ -68,6 +70,13 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(r"^\^\{?(\d+)\}?/_\{?(\d+)\}?$", r"\\frac{\1}{\2}", {"^3/_4": r"\frac{3}{4}"}),
     Rewrite(r"\\(?:pounds|euro|yen)(?![a-zA-Z])\s*|\\text\s*\{\s*[$€£¥]\s*\}", "", {r"\pounds 5": "5", r"\text{€}5": "5"}),
     # commands with another spelling
+    Rewrite(r"(?<![a-zA-Z])(?:plus|positive)\s+(?=\\?inf)", "", {"(0, positive infinity)": r"(0,\infty)"}),
+    Rewrite(r"(?<![a-zA-Z])(?:minus|negative)\s+(?=\\?inf)", "-", {r"(negative \infty, 5)": r"(-\infty,5)"}),
+    Rewrite(
+        r"(?<=[-+(\[,<>])\s*(?:inf|infinity|oo)(?![a-zA-Z])|(?<![\\a-zA-Z])(?:inf|infinity|oo)(?=\s*[)\]])|^inf$",
+        r"\\infty",
+        {"-infinity": r"-\infty", "(2;infinity)": r"(2;\infty)", "inf": r"\infty"},
+    ),
     Rewrite(r"\\lg(?![a-zA-Z])", r"\\log_{10}", {r"\lg 2": r"\log_{10}2"}),
     Rewrite(r"(?<![\w)}])\+\s*\\infty", r"\\infty", {r"(0,+\infty)": r"(0,\infty)"}),
     Rewrite(r"^\\mp(?![a-zA-Z])", r"\\pm ", {r"\mp 3": r"\pm 3"}),
@@ -76,6 +85,8 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(r"\\\{\s*(?=\\begin\{)", "", {r"\left\{\begin{array}{l}x=1\\y=2\end{array}\right.": "x=1,y=2"}),
     Rewrite(r"\\overline\s*\{([A-Z]{2})\}", r"\1", {r"\overline{AB}": "AB"}),
     Rewrite(r"\\triangle\s*([A-Z]{3})", r"\\text{triangle \1}", {r"\triangle ABC": r"\text{triangle ABC}"}),
+    Rewrite(r"(?<!\\)\\[()]", "", {r"\(28\) percent": r"28\%"}),
+    Rewrite(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", {"(0,1) U (2,3)": r"(0,1)\cup(2,3)"}),
     Rewrite(r"\\bigcup(?![a-zA-Z])", r"\\cup ", {r"(0,1)\bigcup(2,3)": r"(0,1)\cup(2,3)"}),
     Rewrite(r"\\colon(?![a-zA-Z])", ":", {r"3\colon 4": "3:4"}),
     Rewrite(r"(?<![a-zA-Z])\{(\w+)\}_", r"\1_", {"{123}_5": "123_5"}),
@@ -155,9 +166,12 @@ REWRITES: tuple[Rewrite, ...] = (
         {"{3}/{4}": r"\frac{3}{4}", "(3)/(4)": r"\frac{3}{4}"},
     ),
     # roots and functions
-    Rewrite(r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}", {"sqrt(x+1)": r"\sqrt{x+1}"}),
+    Rewrite(rf"(?<![\\a-zA-Z])sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {"sqrt((x+1)/2)": r"\sqrt{(x+1)/2}"}),
+    Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(5)": r"\sqrt[3]{5}"}),
+    Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(x-3)": "|x-3|"}),
+    Rewrite(r"(?<![\\a-zA-Z])log(2|10)\s*(?=\()", r"\\log_{\1}", {"log2(3)": r"\log_{2}(3)"}),
     Rewrite(r"(?<![\\a-zA-Z])sqrt\s*(?=[\d{a-z])", r"\\sqrt ", {"sqrt{3}": r"\sqrt{3}"}),
-    Rewrite(r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}", {r"\sqrt(x+1)": r"\sqrt{x+1}"}),
+    Rewrite(rf"\\sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {r"\sqrt(x+1)": r"\sqrt{x+1}"}),
     Rewrite(r"\\sqrt\s*(\[[^\[\]]*\])?\s*(\d+|\\?[a-zA-Z]+)(?![a-zA-Z])", r"\\sqrt\1{\2}", {r"\sqrt 3": r"\sqrt{3}"}),
     Rewrite(
         (
@@ -172,7 +186,7 @@ REWRITES: tuple[Rewrite, ...] = (
         r"\\cis ",
         {r"\operatorname{cis}x": r"\cis x", r"2\cis x": r"2\cis  x"},
     ),
-    Rewrite(r"(?<![\\a-zA-Z])(pi|sin|cos|tan|log|ln|arctan|arcsin|arccos)(?![a-zA-Z])", r"\\\1 ", {"2pi": r"2\pi"}),
+    Rewrite(r"(?<![\\a-zA-Z])(pi|sin|cos|tan|log|ln|exp|arctan|arcsin|arccos)(?![a-zA-Z])", r"\\\1 ", {"2pi": r"2\pi"}),
     Rewrite(r"\\log_\{?e\}?", r"\\ln ", {r"\log_e 2": r"\ln  2"}),
     # powers, products and relations
     Rewrite(r"\*\*|\^\^", "^", {"2**3": "2^3", "2^^3": "2^3"}),
@@ -249,7 +263,16 @@ REWRITES: tuple[Rewrite, ...] = (
         {"28 percent": r"28\%", r"28\text{ percent}": r"28\%"},
     ),
     Rewrite(r"(?<!\\)%", r"\\%", {"28%": r"28\%"}),
-    Rewrite(r"\\(?:pmod|mod|bmod)\s*\{?([^{}]*)\}?", r"\\pmod{\1}", {r"3\mod 7": r"3\pmod{7}"}),
+    Rewrite(
+        r"(?<=[\d)}])\s+mod\s+(\d+)(?=\s*=)|(?<=\d)\s*\\%\s*(\d+)(?=\s*=)",
+        r"\\pmod{\1\2}",
+        {"17 mod 5 = 2": r"17\pmod{5}=2", "17 % 5 = 2": r"17\pmod{5}=2"},
+    ),
+    Rewrite(
+        r"\\(?:pmod|mod|bmod)\s*(?:\{([^{}]*)\}|([^{}()=\\]*))",
+        r"\\pmod{\1\2}",
+        {r"3\mod 7": r"3\pmod{7}", r"17\bmod 5=2": r"17\pmod{5}=2"},
+    ),
     # matrices
     Rewrite(
         r"\\begin\{(?:array|[bpB]?matrix|smallmatrix)\}(?:\{[lcr| ]*\})?",

@@ -66,7 +66,7 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     # Counting letters are whole numbers where steps are compared: n/2 rounded down is (n-1)/2 for odd n alone.
     whole = texts & {"!", r"\binom"} or (texts & {r"\lfloor", r"\lceil"} and all(letter[0] in "nmkijNMK" for letter in letters))
     mp = context()
-    for values in ((_WHOLE,) if whole else (_POSITIVE, _REALS)):
+    for values in (_WHOLE,) if whole else (_POSITIVE, _REALS):
         for shift in range(len(values)):
             # A step of its own for each letter keeps x+y and 2x apart.
             yield {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
