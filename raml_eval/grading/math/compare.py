@@ -212,7 +212,7 @@ def _flat(many: Many) -> Many:
     if many.ordered:
         return many
     items: list[Form] = []
-    for item in map(_expand, in_groups(many.items)):
+    for item in map(_expand, many.items):
         items += item.items if isinstance(item, Many) and item.brackets == "" else (item,)
     return Many(many.brackets, tuple(items))
 
@@ -221,6 +221,9 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if not (isinstance(gold, Many) and isinstance(answer, Many)):
         return _same_letters(gold, answer)
     gold, answer = _flat(gold), _flat(answer)
+    groups = in_groups(gold.items), in_groups(answer.items)  # a=4, b=1; a=6, b=1 for (4,1), (6,1)
+    if not gold.ordered and not answer.ordered and len(groups[0]) == len(groups[1]):
+        gold, answer = Many(gold.brackets, tuple(groups[0])), Many(answer.brackets, tuple(groups[1]))
     names = [[item.name for item in many.items if isinstance(item, Named)] for many in (gold, answer)]
     bases = {name.partition("_")[0] for of in names for name in of}
     if all(names) and len(bases) > 1 and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):

@@ -31,7 +31,7 @@ _DERIVATIVES = {r"\fracdydx": "y'", r"\fracd^2ydx^2": "y''"}  # without braces
 
 # Letters that go together in this order: y=4, x=3 is the point (3,4). Letters of different rows keep the order given.
 _FAMILIES = (
-    "a b c d e f", "h k", "i j k l m n", "p q r s t", "u v w", "x y z t", "A B C D E F", "P Q R S T", "X Y Z",
+    "a b c d e f", "h k", "i j k l m n", "p q r s t", "u v w", "x y z", "A B C D E F", "P Q R S T", "X Y Z",
     r"\alpha \beta \gamma \delta",
 )  # fmt: skip
 

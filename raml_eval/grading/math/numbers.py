@@ -31,7 +31,7 @@ _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 )
-_SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1, "dozen": 12}
+_SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1}
 _TENS = {
     word: 10 * place
     for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
@@ -111,7 +111,7 @@ def _read_words(text: str) -> Fraction | None:
     total = group = 0
     for word in words:
         if word in _SMALL:
-            group = group * 12 if word == "dozen" and group else group + _SMALL[word]
+            group += _SMALL[word]
         elif word in _TENS:
             group += _TENS[word]
         elif word == "hundred":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,9 +11,9 @@ from raml_eval.grading.math.rewrites import TEXT
 
 # Of each kind: unit -> size in the kind's own unit.
 _SIZES = {
-    "length": {"m": "1", "meter": "1", "metre": "1", "米": "1", "厘米": "1/100", "千米": "1000", "公里": "1000"},
+    "length": {"m": "1", "meter": "1", "metre": "1", "米": "1", "厘米": "1/100", "公里": "1000"},
     "length us": {"in": "1", "inch": "1", "ft": "12", "feet": "12", "foot": "12", "yard": "36", "mile": "63360", "mi": "63360"},
-    "mass": {"g": "1", "gram": "1", "克": "1", "千克": "1000", "公斤": "1000", "tonne": "1000000"},
+    "mass": {"g": "1", "gram": "1", "克": "1", "公斤": "1000", "tonne": "1000000"},
     "mass us": {"oz": "1", "ounce": "1", "lb": "16", "pound": "16"},
     "time": {"s": "1", "sec": "1", "second": "1", "秒": "1", "min": "60", "minute": "60", "分钟": "60", "h": "3600",
              "hr": "3600", "hour": "3600", "小时": "3600", "day": "86400", "天": "86400", "week": "604800"},
@@ -37,13 +38,20 @@ _KNOWN |= {
     for prefix, factor in prefixes.items()
     if f"{prefix}{name}" not in _KNOWN
 }
-_SHORT = (
-    "mm cm dm m km mi in ft yd mg g kg lb lbs oz s sec secs min mins h hr hrs ms mph kph km/h m/s ft/s cm/s m/s^2 "
-    "m/s^{2} L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg units unit \\Omega k\\Omega"
+_SHORT_NAMES = (
+    "mm cm dm m km mi in ft yd mg g kg lb oz s h hr ms km/h m/s ft/s cm/s "
+    "L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg units unit \\Omega k\\Omega"
 )
+_SHORT = tuple(_SHORT_NAMES.split())
 _EXPONENT = r"(?:\^\{?-?\d\}?)?"
-_LONGEST_FIRST = "|".join(sorted(map(re.escape, _SHORT.split()), key=len, reverse=True))
-_PLAIN_UNIT = re.compile(rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{_LONGEST_FIRST}){_EXPONENT}\.?")
+
+
+def _plain_unit(names: Iterable[str]) -> re.Pattern[str]:
+    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    return re.compile(rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{longest_first}){_EXPONENT}\.?")
+
+
+_PLAIN_UNIT = _plain_unit(_SHORT)
 _WORDS = re.compile(
     r" ?(?!(?:hundred|thousand|million|billion|trillion|dozen|over|or|and|to|mod|base|choose)\b)"
     r"[a-z]{3,}\.?(?:[ -][a-z]{2,}\.?){0,4}"
@@ -141,7 +149,7 @@ def _named_unit(name: str) -> Unit:
         if spelling in _KNOWN:
             kind, size = _KNOWN[spelling]
             return Unit(base, f"{kind} {power}" if power > 1 else kind, size**power, power if power > 1 else None)
-    return Unit(base.casefold(), base if base in _SHORT.split() else "", power=power if power > 1 else None)
+    return Unit(base.casefold(), base if base in _SHORT else "", power=power if power > 1 else None)
 
 
 def _power_of(name: str) -> int:

@@ -104,20 +104,20 @@ def same_equation(left: str, right: str) -> bool | None:
 
     Example: same_equation("y=2x+3", "2x-y+3=0") is True.
     """
-    sides = [[tokenize(side) for side in text.split("=")] for text in (left, right)]
-    if any(len(pair) != 2 or None in pair for pair in sides):
+    if left.count("=") != 1 or right.count("=") != 1:
         return None
-    (a, b), (c, d) = sides
-    assert a is not None and b is not None and c is not None and d is not None  # noqa: PT018
+    a, b, c, d = (tokenize(side) for side in (*left.split("="), *right.split("=")))
+    if a is None or b is None or c is None or d is None:
+        return None
     factors = []
     for point in points(a, b, c, d):
-        differences = []
-        for pair in ((a, b), (c, d)):
-            values = _values(pair, point)
-            if values is _UNREADABLE:
-                return None
-            differences.append(None if values is None else values[0] - values[1])
-        if None not in differences and all(_SMALL < abs(value) < _LARGE for value in differences):
+        values = [_values(pair, point) for pair in ((a, b), (c, d))]
+        if _UNREADABLE in values:
+            return None
+        if None in values:
+            continue
+        differences = [pair[0] - pair[1] for pair in values]
+        if all(_SMALL < abs(difference) < _LARGE for difference in differences):
             factors.append(differences[0] / differences[1])
     if letters_of(a, b) != letters_of(c, d):
         return False

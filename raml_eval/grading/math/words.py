@@ -8,6 +8,13 @@ from raml_eval.grading.math.forms import Form, Value, Word
 
 _UNSAID = frozenset(["not", "no", "nor", "neither", "or", "and", "but", "never", "non", "except", "unless"])
 
+_SAME_WORDS = {
+    "dne": "does not exist",
+    "无解": "no solution",
+    "infinite": "infinity",
+    "infinitely many solutions": "infinitely many",
+}
+
 
 def plain_words(text: str) -> str:
     """The words case folded, without article, ordinal endings and full stops; phrases that mean the same in one spelling."""
@@ -17,12 +24,7 @@ def plain_words(text: str) -> str:
     text = re.sub(r"(\d) ?([ap]m)$", r"\1 \2", text)
     if re.fullmatch(r"(?:there (?:is|are) )?no (?:real |such |integer )?(?:solutions?|values?|answers?)(?: exists?)?", text):
         return "no solution"
-    return {
-        "dne": "does not exist",
-        "无解": "no solution",
-        "infinite": "infinity",
-        "infinitely many solutions": "infinitely many",
-    }.get(text, text)
+    return _SAME_WORDS.get(text, text)
 
 
 def word_of(form: Form) -> str | None:
