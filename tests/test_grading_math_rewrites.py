@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from raml_eval.grading.math.rewrites import REWRITES, Rewrite
 from raml_eval.grading.math.spelling import simplify_latex
 from tests.alternatives import alternatives, without_each
 
+CASES = Path(__file__).with_name("cases")
 LONGEST = 200  # characters of a pattern
 
 
@@ -50,7 +52,7 @@ def test_an_alternative_that_is_missing_is_noticed(place: int, monkeypatch: pyte
     row = REWRITES[place]
     for alternative, pattern in without_each(row.pattern):
         rewrites = list(spelling._REWRITES)
-        rewrites[place] = (re.compile(pattern), row.replacement)
+        rewrites[place] = (row.needs, re.compile(pattern), row.replacement)
         with monkeypatch.context() as patch:
             patch.setattr(spelling, "_REWRITES", rewrites)
             assert results(row) != row.examples, alternative
@@ -58,3 +60,14 @@ def test_an_alternative_that_is_missing_is_noticed(place: int, monkeypatch: pyte
 
 def test_no_pattern_is_long() -> None:
     assert [row.pattern for row in REWRITES if len(row.pattern) > LONGEST] == []
+
+
+def test_what_a_row_needs_is_in_every_match() -> None:
+    texts = [text for row in REWRITES for text in row.examples] + [
+        line.strip()
+        for name in ("math_equal", "math_unequal")
+        for line in (CASES / f"{name}.txt").read_text(encoding="utf-8").replace(" | ", "\n").splitlines()
+    ]
+    for row in REWRITES:
+        matching = [text for text in texts if re.search(row.pattern, text)]
+        assert [text for text in matching if row.needs not in text] == [], row.pattern

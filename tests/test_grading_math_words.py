@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.grading.math import compare, names, numbers, reading, tokens, units, value, words
+from raml_eval.grading.math import compare, formula, names, numbers, reading, tokens, units, value, words
 from raml_eval.grading.math.equal import _form, equal_math, quick_leaf
 from raml_eval.grading.math.forms import EMPTY, Named, Value, Word
 from tests.alternatives import without_each
@@ -141,12 +141,12 @@ def test_introductions_that_change_what_follows(word: str, monkeypatch: pytest.M
     assert reading.read_form(text) == Value("5")
 
 
-@pytest.mark.parametrize("name", sorted(value._FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(formula._FUNCTIONS))
 def test_functions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = rf"{name}(x)+1", rf"1+{name} x"
     assert value.same_value(*pair)
     assert not value.same_value(rf"{name}(x)", "x")
-    assert changes(monkeypatch, value._FUNCTIONS, name, lambda: value.same_value(*pair))
+    assert changes(monkeypatch, formula._FUNCTIONS, name, lambda: value.same_value(*pair))
 
 
 @pytest.mark.parametrize("name", sorted(tokens.GREEK))

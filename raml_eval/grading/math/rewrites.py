@@ -22,11 +22,15 @@ _ARGUMENT = r"((?:[^()]|\([^()]*\))*)"
 
 
 class Rewrite(NamedTuple):
-    """A pattern, what replaces each match, and examples: what the whole simplification makes of a text."""
+    """A pattern, what replaces each match, and examples: what the whole simplification makes of a text.
+
+    needs is a part that every match has. A text without it is not searched, which saves most of the time.
+    """
 
     pattern: str
     replacement: str | Callable[[re.Match[str]], str]
     examples: Mapping[str, str]
+    needs: str = ""
 
 
 def _lines_to_list(match: re.Match[str]) -> str:
@@ -66,27 +70,34 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(
         r"(?<=\d),\s*\\[!,]\s*(?=\d{3}(?!\d))|(?<=\d)\{,\}(?:\\!)?(?=\d{3}(?!\d))", "", {r"1,\!234": "1234", "1{,}234": "1234"}
     ),
-    Rewrite(r"(?<=\d)\{\.\}(?=\d)", ".", {"3{.}5": "3.5"}),
+    Rewrite(r"(?<=\d)\{\.\}(?=\d)", ".", {"3{.}5": "3.5"}, "{.}"),
     Rewrite(r"^\^\{?(\d+)\}?/_\{?(\d+)\}?$", r"\\frac{\1}{\2}", {"^3/_4": r"\frac{3}{4}"}),
     Rewrite(r"\\(?:pounds|euro|yen)(?![a-zA-Z])\s*|\\text\s*\{\s*[$€£¥]\s*\}", "", {r"\pounds 5": "5", r"\text{€}5": "5"}),
     # commands with another spelling
-    Rewrite(r"(?<![a-zA-Z])(?:plus|positive)\s+(?=\\?inf)", "", {"(0, positive infinity)": r"(0,\infty)"}),
-    Rewrite(r"(?<![a-zA-Z])(?:minus|negative)\s+(?=\\?inf)", "-", {r"(negative \infty, 5)": r"(-\infty,5)"}),
+    Rewrite(r"(?<![a-zA-Z])(?:plus|positive)\s+(?=\\?inf)", "", {"(0, positive infinity)": r"(0,\infty)"}, "inf"),
+    Rewrite(r"(?<![a-zA-Z])(?:minus|negative)\s+(?=\\?inf)", "-", {r"(negative \infty, 5)": r"(-\infty,5)"}, "inf"),
     Rewrite(
-        r"(?<=[-+(\[,<>])\s*(?:inf|infinity|oo)(?![a-zA-Z])|(?<![\\a-zA-Z])(?:inf|infinity|oo)(?=\s*[)\]])|^inf$",
+        r"(?<=[-+(\[,<>])\s*(?:inf|infinity)(?![a-zA-Z])|(?<![\\a-zA-Z])(?:inf|infinity)(?=\s*[)\]])|^inf$",
         r"\\infty",
         {"-infinity": r"-\infty", "(2;infinity)": r"(2;\infty)", "inf": r"\infty"},
+        "inf",
+    ),
+    Rewrite(
+        r"(?<=[-+(\[,<>])\s*oo(?![a-zA-Z])|(?<![\\a-zA-Z])oo(?=\s*[)\]])",
+        r"\\infty",
+        {"(-oo, 5)": r"(-\infty,5)", "(2;oo)": r"(2;\infty)"},
+        "oo",
     ),
     Rewrite(r"\\lg(?![a-zA-Z])", r"\\log_{10}", {r"\lg 2": r"\log_{10}2"}),
-    Rewrite(r"(?<![\w)}])\+\s*\\infty", r"\\infty", {r"(0,+\infty)": r"(0,\infty)"}),
-    Rewrite(r"^\\mp(?![a-zA-Z])", r"\\pm ", {r"\mp 3": r"\pm 3"}),
+    Rewrite(r"(?<![\w)}])\+\s*\\infty", r"\\infty", {r"(0,+\infty)": r"(0,\infty)"}, "+"),
+    Rewrite(r"^\\mp(?![a-zA-Z])", r"\\pm ", {r"\mp 3": r"\pm 3"}, r"\mp"),
     Rewrite(r"\\(max|min|gcd|lcm)\s*\\\{([^{}]*)\\\}", r"\\\1(\2)", {r"\max\{a,b\}": r"\max(a,b)"}),
-    Rewrite(r"&\s*=", "=", {"x &= 5": "x=5"}),
+    Rewrite(r"&\s*=", "=", {"x &= 5": "x=5"}, "&"),
     Rewrite(r"\\\{\s*(?=\\begin\{)", "", {r"\left\{\begin{array}{l}x=1\\y=2\end{array}\right.": "x=1,y=2"}),
     Rewrite(r"\\overline\s*\{([A-Z]{2})\}", r"\1", {r"\overline{AB}": "AB"}),
     Rewrite(r"\\triangle\s*([A-Z]{3})", r"\\text{triangle \1}", {r"\triangle ABC": r"\text{triangle ABC}"}),
     Rewrite(r"(?<!\\)\\[()]", "", {r"\(28\) percent": r"28\%"}),
-    Rewrite(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", {"(0,1) U (2,3)": r"(0,1)\cup(2,3)"}),
+    Rewrite(r"(?<=[)\]])\s*U\s*(?=[(\[])", r"\\cup ", {"(0,1) U (2,3)": r"(0,1)\cup(2,3)"}, "U"),
     Rewrite(r"\\bigcup(?![a-zA-Z])", r"\\cup ", {r"(0,1)\bigcup(2,3)": r"(0,1)\cup(2,3)"}),
     Rewrite(r"\\colon(?![a-zA-Z])", ":", {r"3\colon 4": "3:4"}),
     Rewrite(r"(?<![a-zA-Z])\{(\w+)\}_", r"\1_", {"{123}_5": "123_5"}),
@@ -115,6 +126,7 @@ REWRITES: tuple[Rewrite, ...] = (
         ),
         r" \\integer{\1}",
         {r"2\pi k, k\in\mathbb{Z}": r"2\pi k\integer{k}"},
+        r"\in",
     ),
     Rewrite(
         r"\\text\s*\{\s*,?\s*(?:for (?:all|any|every|some|each)|where|for)\b.*$",
@@ -138,6 +150,7 @@ REWRITES: tuple[Rewrite, ...] = (
         r"(?<![\d.^_{/])(\d+|(?<![a-zA-Z\\])[a-z])/(\d+)(?= ?\\(?:sin|cos|tan|sqrt|pi|ln|log)| [a-zA-Z])",
         r"\\frac{\1}{\2}",
         {r"1/2\pi": r"\frac{1}{2}\pi"},
+        "/",
     ),
     Rewrite(r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}", {r"\frac12": r"\frac{1}{2}"}),
     Rewrite(r"\\frac\s*(\d)\s*\{", r"\\frac{\1}{", {r"\frac1{23}": r"\frac{1}{23}"}),
@@ -149,6 +162,7 @@ REWRITES: tuple[Rewrite, ...] = (
         ),
         r"\\frac{\1\3}{\2\4}",
         {r"x+{1\over 2}": r"x+\frac{1}{2}", r"1\over 2": r"\frac{1}{2}"},
+        r"\over",
     ),
     Rewrite(
         (
@@ -157,20 +171,24 @@ REWRITES: tuple[Rewrite, ...] = (
         ),
         r"\\binom{\1\3}{\2\4}",
         {r"2{5\choose 2}": r"2\binom{5}{2}", r"5\choose 2": r"\binom{5}{2}"},
+        r"\choose",
     ),
-    Rewrite(r"(?:\\mathrm\{C\}|(?<![a-zA-Z\\])C)_\{?(\d+)\}?\^\{?(\d+)\}?", r"\\binom{\1}{\2}", {"C_5^2": r"\binom{5}{2}"}),
-    Rewrite(r"(?:\{\})?[_^]\{?(\d+)\}?C_\{?(\d+)\}?", r"\\binom{\1}{\2}", {"{}_5C_2": r"\binom{5}{2}"}),
+    Rewrite(
+        r"(?:\\mathrm\{C\}|(?<![a-zA-Z\\])C)_\{?(\d+)\}?\^\{?(\d+)\}?", r"\\binom{\1}{\2}", {"C_5^2": r"\binom{5}{2}"}, "C"
+    ),
+    Rewrite(r"(?:\{\})?[_^]\{?(\d+)\}?C_\{?(\d+)\}?", r"\\binom{\1}{\2}", {"{}_5C_2": r"\binom{5}{2}"}, "C"),
     Rewrite(
         r"\{(\d+)\}/\{(\d+)\}|\((\d+)\)/\((\d+)\)",
         r"\\frac{\1\3}{\2\4}",
         {"{3}/{4}": r"\frac{3}{4}", "(3)/(4)": r"\frac{3}{4}"},
+        "/",
     ),
     # roots and functions
-    Rewrite(rf"(?<![\\a-zA-Z])sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {"sqrt((x+1)/2)": r"\sqrt{(x+1)/2}"}),
-    Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(5)": r"\sqrt[3]{5}"}),
-    Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(x-3)": "|x-3|"}),
-    Rewrite(r"(?<![\\a-zA-Z])log(2|10)\s*(?=\()", r"\\log_{\1}", {"log2(3)": r"\log_{2}(3)"}),
-    Rewrite(r"(?<![\\a-zA-Z])sqrt\s*(?=[\d{a-z])", r"\\sqrt ", {"sqrt{3}": r"\sqrt{3}"}),
+    Rewrite(rf"(?<![\\a-zA-Z])sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {"sqrt((x+1)/2)": r"\sqrt{(x+1)/2}"}, "sqrt"),
+    Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(5)": r"\sqrt[3]{5}"}, "cbrt"),
+    Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(x-3)": "|x-3|"}, "abs"),
+    Rewrite(r"(?<![\\a-zA-Z])log(2|10)\s*(?=\()", r"\\log_{\1}", {"log2(3)": r"\log_{2}(3)"}, "log"),
+    Rewrite(r"(?<![\\a-zA-Z])sqrt\s*(?=[\d{a-z])", r"\\sqrt ", {"sqrt{3}": r"\sqrt{3}"}, "sqrt"),
     Rewrite(rf"\\sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {r"\sqrt(x+1)": r"\sqrt{x+1}"}),
     Rewrite(r"\\sqrt\s*(\[[^\[\]]*\])?\s*(\d+|\\?[a-zA-Z]+)(?![a-zA-Z])", r"\\sqrt\1{\2}", {r"\sqrt 3": r"\sqrt{3}"}),
     Rewrite(
@@ -190,8 +208,8 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(r"\\log_\{?e\}?", r"\\ln ", {r"\log_e 2": r"\ln  2"}),
     # powers, products and relations
     Rewrite(r"\*\*|\^\^", "^", {"2**3": "2^3", "2^^3": "2^3"}),
-    Rewrite(r"\^\s*\(([^()]*)\)", r"^{\1}", {"2^(n+1)": "2^{n+1}"}),
-    Rewrite(r"\^\s*\{\s*([^{}]*?)\s*\}", r"^{\1}", {r"\sin^{ 2 }30^\circ": r"\sin^{2}(\frac{30\pi}{180})"}),
+    Rewrite(r"\^\s*\(([^()]*)\)", r"^{\1}", {"2^(n+1)": "2^{n+1}"}, "^"),
+    Rewrite(r"\^\s*\{\s*([^{}]*?)\s*\}", r"^{\1}", {r"\sin^{ 2 }30^\circ": r"\sin^{2}(\frac{30\pi}{180})"}, "^"),
     Rewrite(r"\*|\\ast(?![a-zA-Z])", r"\\cdot ", {"2*x": r"2\cdot x", r"2\ast x": r"2\cdot x"}),
     Rewrite(r"<=|=<|\\leq(?:slant|q)?(?![a-zA-Z])", r"\\le ", {"x<=2": r"x\le 2", "x=<2": r"x\le 2", r"x\leq 2": r"x\le  2"}),
     Rewrite(r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])", r"\\ge ", {"x>=2": r"x\ge 2", "x=>2": r"x\ge 2", r"x\geq 2": r"x\ge  2"}),
@@ -261,12 +279,14 @@ REWRITES: tuple[Rewrite, ...] = (
         r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}",
         r"\1\2\\%",
         {"28 percent": r"28\%", r"28\text{ percent}": r"28\%"},
+        "cent",
     ),
-    Rewrite(r"(?<!\\)%", r"\\%", {"28%": r"28\%"}),
+    Rewrite(r"(?<!\\)%", r"\\%", {"28%": r"28\%"}, "%"),
     Rewrite(
         r"(?<=[\d)}])\s+mod\s+(\d+)(?=\s*=)|(?<=\d)\s*\\%\s*(\d+)(?=\s*=)",
         r"\\pmod{\1\2}",
         {"17 mod 5 = 2": r"17\pmod{5}=2", "17 % 5 = 2": r"17\pmod{5}=2"},
+        "=",
     ),
     Rewrite(
         r"\\(?:pmod|mod|bmod)\s*(?:\{([^{}]*)\}|([^{}()=\\]*))",
@@ -288,15 +308,19 @@ REWRITES: tuple[Rewrite, ...] = (
         r"(?:\(|\[|\\\{)\s*(\\begin\{pmatrix\}.*?\\end\{pmatrix\})\s*(?:\)|\]|\\\})",
         r"\1",
         {r"[\begin{array}{cc}1&2\end{array}]": r"\begin{pmatrix}1&2\end{pmatrix}"},
+        "pmatrix",
     ),
     # repeating decimals, dots, and what is left of blanks
-    Rewrite(r"\\dot\s*\{?(\d)\}?$", r"\\overline{\1}", {r"0.\dot{3}": r"0.\overline{3}"}),
+    Rewrite(r"\\dot\s*\{?(\d)\}?$", r"\\overline{\1}", {r"0.\dot{3}": r"0.\overline{3}"}, r"\dot"),
     Rewrite(
-        r"(?<=\d)(\.\d*?)(\d)\2{2,}\s*(?:\\[lcd]?dots\s*|\.{2,})$", r"\1\\overline{\2}", {r"0.333\ldots": r"0.\overline{3}"}
+        r"(?<=\d)(\.\d*?)(\d)\2{2,}\s*(?:\\[lcd]?dots\s*|\.{2,})$",
+        r"\1\\overline{\2}",
+        {r"0.333\ldots": r"0.\overline{3}"},
+        ".",
     ),
     Rewrite(r"\\[cd]dots(?![a-zA-Z])", r"\\ldots ", {r"1,2,\cdots": r"1,2,\ldots"}),
     Rewrite(r"\\(cdot|times)(?![a-zA-Z])\s*", r"\\\1 ", {r"2\cdot3": r"2\cdot 3"}),
-    Rewrite(r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}", {"2 1/3": r"2\frac{1}{3}"}),
+    Rewrite(r"^(-?\d+) (\d+)/(\d+)$", r"\1\\frac{\2}{\3}", {"2 1/3": r"2\frac{1}{3}"}, "/"),
     Rewrite(r" +(?=[^\w ])|(?<=[^\w ,]) +(?!$)", "", {"2 + x": "2+x", "2+ x": "2+x"}),
     Rewrite(
         r"^(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?)(?= ?(?:\\text|\\mathrm|[a-zA-Z\u4e00-\u9fff]|_))",

@@ -11,7 +11,7 @@ from raml_eval.grading.text import plain_unicode, unwrap
 
 LONGEST = 2000  # characters that are rewritten; a longer text is only stripped
 
-_REWRITES = [(re.compile(row.pattern), row.replacement) for row in REWRITES]
+_REWRITES = [(row.needs, re.compile(row.pattern), row.replacement) for row in REWRITES]
 
 
 def simplify_latex(text: str) -> str:
@@ -28,8 +28,9 @@ def _simplify(text: str) -> str:
     if (dollars := len(_DOLLAR.findall(text))) and dollars % 2 == 0:
         text = _DOLLAR.sub("", text)
     text = _strip_wrappers(_DOTS.sub(r"\\ldots ", text))
-    for pattern, replacement in _REWRITES:
-        text = pattern.sub(replacement, text)
+    for needed, pattern, replacement in _REWRITES:
+        if needed in text:
+            text = pattern.sub(replacement, text)
     return unwrap(text)
 
 
