@@ -174,6 +174,12 @@ LABELS = {
     "V_1:V_2": 4,
     "a:b:c": 4,
     "P(A|B)": 5,
+    "E[X]": 5,
+    r"\operatorname{Var}(X)": 5,
+    r"m\angle ABC": 6,
+    r"|\vec{a}|": 7,
+    r"\overrightarrow{AB}": 7,
+    r"\det A": 8,
 }
 
 

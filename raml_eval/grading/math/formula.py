@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from raml_eval.grading.math.tokens import GREEK, Tokens
+from raml_eval.grading.math.tokens import ANY_BASE, GREEK, Tokens
 
 _LARGE = 1e30
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
@@ -134,7 +134,7 @@ class Reader:
             called = [token for _, token in self._tokens[self._at : self._at + 3]]
             if called[:1] == ["("] and (text[0] in "fghFGHP" or called[2:] == [")"]):
                 raise NoFormula  # f(x+1), or I(0): a function's value
-        if text in self._point:
+        if text in self._point and text != ANY_BASE:
             return self._point[text]
         return self._command(text)
 
@@ -205,10 +205,13 @@ class Reader:
         return value
 
     def _logarithm(self) -> Any:
-        if self._peek() != "_":
-            raise NoFormula  # to the base e or 10, as one likes
-        self._at += 1
-        base = self._group()
+        if self._peek() == "_":
+            self._at += 1
+            base = self._group()
+        elif ANY_BASE in self._point and self._peek() != "^":
+            base = self._point[ANY_BASE]  # e or 10, as one likes
+        else:
+            raise NoFormula
         return self._mp.log(self._argument()) / self._mp.log(base)
 
     def _of_several(self, name: str) -> Any:

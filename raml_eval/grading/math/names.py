@@ -21,12 +21,16 @@ _SPECIAL = (
     r"\\frac\{(?:d|\\partial ?)(?:\^\{?\d\}?)? ?[a-zA-Z]\}\{(?:d|\\partial ?) ?[a-zA-Z](?:\^\{?\d\}?)?\}",  # dy/dx
     rf"\\frac\{{[A-Z]{{1,2}}(?:{_INDEX})?\}}\{{[A-Z]{{1,2}}(?:{_INDEX})?\}}",  # AB/CD
     rf"{_PLAIN}(?::{_PLAIN}){{1,3}}",  # V_1:V_2
-    r"P\([A-Z][^()=]{0,20}\)",
+    r"(?:P|E|n|\\mathbb\{[EP]\}|\\operatorname\{[A-Z][a-z]+\})[(\[][A-Z][^()\[\]=]{0,20}[)\]]",  # P(A|B), E[X]
+    r"m ?\\angle ?[A-Z]+",
+    r"\|\\vec\{[a-zA-Z]+\}\||\\overrightarrow\{[A-Z]{2}\}",
+    r"\\(?:det|dim) ?\(?[A-Z]\)?",
 )
 _SPECIAL_NAME = re.compile("|".join(_SPECIAL))
 _FUNCTION = re.compile(r"(\\?[a-zA-Z]+'*(?:_\w)?'*(?:\^\{?-1\}?)?)\((\\?[a-z]+)\)")
 
 _LOOKS = re.compile(r"\\(?:text|mathrm) ?|[{} ]|\\(?=max|min)")
+_PARAMETER = re.compile(r"\(\\?[a-z]+\)$")
 _DERIVATIVES = {r"\fracdydx": "y'", r"\fracd^2ydx^2": "y''"}  # without braces
 
 # Letters that go together in this order: y=4, x=3 is the point (3,4). Letters of different rows keep the order given.
@@ -90,10 +94,13 @@ def in_groups(items: Sequence[Form]) -> Sequence[Form]:
 
 
 def same_name(a: str, b: str) -> bool:
-    """Whether two names are the same, however written; y is also the name of f(x)."""
+    """Whether two names are the same, however they are written; S also names S(r), and y names f(x)."""
     plain = [_DERIVATIVES.get(name, name) for name in (_LOOKS.sub("", name) for name in (a, b))]
     if plain[0] == plain[1]:
         return True
+    short = [_PARAMETER.sub("", name) for name in plain]
+    if short[0] == short[1] and short != plain and short[0] in plain:
+        return True  # S and S(r)
     # The name of y'' has as many primes as that of f''(x).
     return any(
         re.fullmatch("y'*", name) and re.fullmatch(rf"[^'(]+{name[1:]}\(.*", other) for name, other in (plain, plain[::-1])

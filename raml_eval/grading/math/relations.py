@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from raml_eval.grading.math.forms import Alternatives, Equation, Form, Interval, Joined, Many, Named, Value, split_top
-from raml_eval.grading.math.names import is_name, name_all, names_in_parentheses
+from raml_eval.grading.math.names import is_name, name_all, names_in_parentheses, same_name
 from raml_eval.grading.math.rewrites import TEXT
 
 Read = Callable[[str], Form]  # reads a part
@@ -46,6 +46,8 @@ def _read_equation(sides: list[str], read: Read) -> Form:
         name, sides = sides[1], sides[::-1]
     value = read(sides[-1])  # of a chain the last side counts
     names = [side for side in sides[:-1] if is_name(side)]
+    if len(names) > 1 and all(same_name(names[-1], each) for each in names):  # y=f(x)=2x
+        return Named(names[-1], value)
     if len(names) > 1 and len(names) == len(sides) - 1:  # x=y=z=1
         return Many("", tuple(Named(each, value) for each in names))
     if is_name(name):

@@ -77,10 +77,9 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(r"(?<![a-zA-Z])(?:plus|positive)\s+(?=\\?inf)", "", {"(0, positive infinity)": r"(0,\infty)"}, "inf"),
     Rewrite(r"(?<![a-zA-Z])(?:minus|negative)\s+(?=\\?inf)", "-", {r"(negative \infty, 5)": r"(-\infty,5)"}, "inf"),
     Rewrite(
-        r"(?<=[-+(\[,<>])\s*(?:inf|infinity)(?![a-zA-Z])|(?<![\\a-zA-Z])(?:inf|infinity)(?=\s*[)\]])|^inf$",
+        r"(?<=[-+(\[,<>])\s*(?:[Ii]nf|[Ii]nfinity|INF)(?![a-zA-Z])|(?<![\\a-zA-Z])[Ii]nf(?:inity)?(?=\s*[)\]])|^[Ii]nf$",
         r"\\infty",
         {"-infinity": r"-\infty", "(2;infinity)": r"(2;\infty)", "inf": r"\infty"},
-        "inf",
     ),
     Rewrite(
         r"(?<=[-+(\[,<>])\s*oo(?![a-zA-Z])|(?<![\\a-zA-Z])oo(?=\s*[)\]])",
@@ -187,6 +186,11 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(rf"(?<![\\a-zA-Z])sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {"sqrt((x+1)/2)": r"\sqrt{(x+1)/2}"}, "sqrt"),
     Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(5)": r"\sqrt[3]{5}"}, "cbrt"),
     Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(x-3)": "|x-3|"}, "abs"),
+    Rewrite(
+        rf"(?<![\\a-zA-Z])floor\s*\({_ARGUMENT}\)", r"\\lfloor \1\\rfloor ", {"floor(x)": r"\lfloor x\rfloor"}, "floor"
+    ),
+    Rewrite(rf"(?<![\\a-zA-Z])ceil\s*\({_ARGUMENT}\)", r"\\lceil \1\\rceil ", {"ceil(x/2)": r"\lceil x/2\rceil"}, "ceil"),
+    Rewrite(r"(?<![\\a-zA-Z])a(sin|cos|tan)\s*(?=\()", r"\\arc\1", {"atan(2)": r"\arctan(2)"}, "("),
     Rewrite(r"(?<![\\a-zA-Z])log(2|10)\s*(?=\()", r"\\log_{\1}", {"log2(3)": r"\log_{2}(3)"}, "log"),
     Rewrite(r"(?<![\\a-zA-Z])sqrt\s*(?=[\d{a-z])", r"\\sqrt ", {"sqrt{3}": r"\sqrt{3}"}, "sqrt"),
     Rewrite(rf"\\sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {r"\sqrt(x+1)": r"\sqrt{x+1}"}),

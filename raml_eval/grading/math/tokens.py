@@ -11,6 +11,7 @@ from typing import Any
 Tokens = tuple[tuple[str, str], ...]
 
 DIGITS = 50
+ANY_BASE = r"\log"  # without an index; the base is a letter of its own
 _REALS = ("1.3719", "-0.7431", "2.2361", "-1.618", "17.283", "-23.461", "1234.567")
 _POSITIVE = ("0.618", "2.7459", "0.2679", "5.1962")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
@@ -56,9 +57,16 @@ def letters_of(*sides: Tokens) -> list[str]:
     return sorted(names - {"i", "e"})
 
 
+def has_any_base(*sides: Tokens) -> bool:
+    r"""Whether a logarithm has no base: \log x may be one to the base 10 or e."""
+    return any(
+        text == ANY_BASE and (*side, ("", ""))[place + 1][1] != "_" for side in sides for place, (_, text) in enumerate(side)
+    )
+
+
 def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     """Where formulas are compared: a value for each of their letters, positive ones first; one empty point for no letters."""
-    letters = letters_of(*sides)
+    letters = letters_of(*sides) + ([ANY_BASE] if has_any_base(*sides) else [])
     if not letters:
         yield {}
         return
@@ -69,4 +77,7 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     for values in (_WHOLE,) if whole else (_POSITIVE, _REALS):
         for shift in range(len(values)):
             # A step of its own for each letter keeps x+y and 2x apart.
-            yield {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+            point = {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+            if ANY_BASE in point:
+                point[ANY_BASE] = abs(point[ANY_BASE]) + 2
+            yield point

@@ -11,7 +11,7 @@ from typing import Any
 
 from raml_eval.grading.math.formula import NoFormula, Reader
 from raml_eval.grading.math.numbers import is_rounding
-from raml_eval.grading.math.tokens import DIGITS, Tokens, context, letters_of, points, tokenize
+from raml_eval.grading.math.tokens import DIGITS, Tokens, context, has_any_base, letters_of, points, tokenize
 
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
@@ -44,7 +44,7 @@ def same_value(left: str, right: str) -> bool | None:
         if abs(values[0] - values[1]) > _CLOSE * size:
             positive = all(value > 0 for value in point.values())
             if strict or all(is_real) or (positive and any(is_real)):
-                return False
+                return None if has_any_base(a, b) else False
             skipped += positive
             continue
         if size > _LARGE:
@@ -55,7 +55,7 @@ def same_value(left: str, right: str) -> bool | None:
         real += all(is_real)
     if skipped and real < _ENOUGH:
         return None
-    return True if compared >= (2 if letters_of(a, b) else 1) else None
+    return True if compared >= (2 if point else 1) else None
 
 
 def _multiplies_vectors(tokens: Tokens) -> bool:
