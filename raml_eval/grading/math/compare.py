@@ -1,7 +1,7 @@
-"""Equality of two forms, part by part; the parts themselves are compared by a leaf.
+"""Compares two forms part by part; a leaf compares the parts themselves.
 
-A leaf says whether two expressions are equal: True, False, or None where it cannot tell. So the same rules serve the quick
-comparison, whose leaf knows spelling and exact numbers, and the symbolic one, whose leaf asks sympy.
+A leaf says whether two expressions are equal, or None if it cannot decide. The same rules thus serve the quick comparison,
+whose leaf compares spelling, numbers and values, and the symbolic one, whose leaf also asks math-verify.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "emp
 
 
 def compare(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    """Whether the answer is the gold; None where the leaf could not tell and it matters."""
+    """Whether the answer is the gold. None if the leaf could not decide a part that matters."""
     gold, answer = _expand(gold), _expand(answer)
     for kind, rule in _RULES:
         if isinstance(gold, kind) or isinstance(answer, kind):
@@ -72,7 +72,7 @@ def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bo
 
 
 def _expand(form: Form) -> Form:
-    r"""A value with one \pm as the list of its two values."""
+    r"""Turns a value with one \pm into the list of its two values; any other form stays as it is."""
     if isinstance(form, Value) and len(_PLUS_MINUS.findall(form.text)) == 1 and r"\mp" not in form.text:
         before, after = (part.strip() for part in _PLUS_MINUS.split(form.text))
         return Many("", (Value(f"{before}+{after}" if before else after), Value(f"{before}-{after}")))
@@ -124,7 +124,7 @@ def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if isinstance(other, Named):
         return leaf(_equation_text(gold), _equation_text(answer))
     last = equation.sides[-1]
-    # The answer may write out what it found, a+b=5 for 5; a gold that is an equation wants the equation.
+    # An answer may write out its result, as in a+b=5 for 5. If the gold is an equation, the answer must be one as well.
     return False if equation is gold or last == "0" else compare(gold, Value(last), leaf)
 
 
@@ -141,7 +141,7 @@ def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         return compare(gold.value, answer, leaf)
     if not isinstance(gold, Named):
         parameter = parameter_of(answer.name)
-        # A function of any letter may stand for a formula in x, which is what a letter is called that means nothing else.
+        # A function may be written in any letter if the gold is a formula in x, the usual name of a variable.
         value = answer.value if parameter is None else rename(answer.value, parameter, "x")
         return _any([compare(gold, form, leaf) for form in (answer.value, value)])
     if same_name(gold.name, answer.name):
@@ -190,7 +190,7 @@ def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
-    """A tuple of the form (a,b,c) is a column, and so is a list of tuples."""
+    """The rows of a matrix. A tuple (a,b,c) counts as a column, and a list of tuples as a matrix."""
     if isinstance(form, Many) and form.brackets == "[]" and all(isinstance(i, Many) and i.brackets == "[]" for i in form.items):
         return [item.items for item in form.items if isinstance(item, Many)]
     if isinstance(form, Many) and (form.brackets in ("()", "[]") or all(isinstance(item, Many) for item in form.items)):
@@ -199,7 +199,7 @@ def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
 
 
 def _same_letters(gold: Form, answer: Form) -> bool:
-    """ACD and A, C, D: the letters of several options."""
+    """Whether both name the same options, one as a word and one as a list: ACD and A, C, D."""
     many, other = (gold, answer) if isinstance(gold, Many) else (answer, gold)
     if not (isinstance(many, Many) and isinstance(other, Value) and re.fullmatch("[A-P]{2,}", other.text)):
         return False
@@ -208,7 +208,7 @@ def _same_letters(gold: Form, answer: Form) -> bool:
 
 
 def _flat(many: Many) -> Many:
-    r"""A list or set in which 1, \pm 2 is written out."""
+    r"""Writes out \pm in a list or set: 1, \pm 2 becomes 1, 2, -2."""
     if many.ordered:
         return many
     items: list[Form] = []
@@ -240,7 +240,7 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     return _in_any_order(left, right, leaf)
 
 
-# The first kind that one of the two has decides which rule compares them.
+# The rules in order of precedence: the first one whose kind either form has compares them.
 _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
     (Alternatives, _alternatives),
     (Option, _options),

@@ -24,7 +24,7 @@ TOO_LONG = 1000  # characters of one side; longer ones are compared as text and 
 
 
 def quick_math(gold: str, answer: str) -> tuple[bool, str] | None:
-    """Whether the two are equal and what decided, where spelling, numbers or size decide it; None: sympy must.
+    """Whether the two are equal, and what decided; None if neither spelling, numbers, values nor size decide it.
 
     Two plain numbers are compared exactly. What is too large for sympy counts as unequal.
     """
@@ -48,7 +48,7 @@ def quick_math(gold: str, answer: str) -> tuple[bool, str] | None:
 
 
 def symbolic_math(gold: str, answer: str) -> tuple[bool, str]:
-    """Whether the answer equals the gold, and what decided; no limit on time or memory of its own."""
+    """Whether the answer equals the gold, and what decided. This has no limit on time or memory of its own."""
     from raml_eval.grading.math.symbolic import verify_expressions
 
     verified = False
@@ -71,7 +71,7 @@ def _form(text: str) -> Form:
 
 @functools.lru_cache(maxsize=16384)
 def quick_leaf(left: str, right: str) -> bool | None:
-    """Whether two expressions are equal, as far as spelling and exact numbers tell."""
+    """Whether two expressions are equal; None if spelling, exact numbers and values do not decide it."""
     if left == right:
         return bool(left)
     if not left or not right:
@@ -90,7 +90,7 @@ def quick_leaf(left: str, right: str) -> bool | None:
     based = read_based(left), read_based(right)
     if based[0] and based[1]:
         return based[0] == based[1]
-    if based[0] or based[1]:  # the base may be left out where the question names it
+    if based[0] or based[1]:  # the base may be left out, since the question names it
         digits, _ = based[0] or based[1] or ("", 0)
         return digits == (left if based[1] else right)
     if EMPTY in (left, right) or (too_large(left) or too_large(right)):
@@ -108,7 +108,7 @@ def quick_leaf(left: str, right: str) -> bool | None:
 
 
 def _plain(text: str) -> str:
-    """A number without its thousands separators; any other text as it is."""
+    """Removes the thousands separators of a number; any other text stays as it is."""
     return text.replace(",", "").replace(" ", "") if read_number(text) is not None else text
 
 
@@ -162,7 +162,7 @@ def _is_rounded(exact: Form, rounded: Form) -> bool:
 
 
 def spelling_and_number(text: str) -> tuple[object, bool]:
-    """What equal answers share, their number or their spelling, and whether it is a number: two of those surely differ."""
+    """The number or spelling that equal answers share, and whether answers that differ in it are surely unequal."""
     spelling = simplify_latex(text)
     number = read_number(spelling)
     if number is None:

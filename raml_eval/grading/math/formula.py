@@ -19,11 +19,11 @@ _ENDS = ("+", "-", ")", "}", "]", "|", ",", r"\rfloor", r"\rceil")  # these end 
 
 
 class NoFormula(Exception):
-    """The text is not in the language of this module."""
+    """The text is no formula that this module can read."""
 
 
 class Reader:
-    """One evaluation of a formula, token by token, by recursive descent."""
+    """Evaluates a formula at one point by recursive descent over its tokens."""
 
     def __init__(self, tokens: Tokens, point: Mapping[str, Any], mp: Any) -> None:
         self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
@@ -100,15 +100,15 @@ class Reader:
 
     def _raise(self, base: Any, exponent: Any) -> Any:
         if abs(exponent) > _LARGEST_EXPONENT or abs(self._mp.log(abs(base) or 1)) > _LARGEST_EXPONENT:
-            raise OverflowError  # at this point; others may do
+            raise OverflowError  # other points may work
         return self._mp.power(base, exponent)
 
     def _group(self) -> Any:
-        """What stands in braces, or one token: an exponent, a numerator, the argument of a root."""
+        """Reads braces or a single token: an exponent, a numerator, the argument of a root."""
         if self._peek() == "{":
             return self._enclosed("{", "}")
         kind, text = self._tokens[self._at] if self._at < len(self._tokens) else ("", "")
-        if kind == "number" and len(text) > 1:  # x^12 is x^1 2 in LaTeX, and never meant so
+        if kind == "number" and len(text) > 1:  # LaTeX typesets x^12 as x^1 2, which is never meant
             raise NoFormula
         return self._atom()
 
@@ -175,7 +175,7 @@ class Reader:
         degree = self._enclosed("[", "]") if self._peek() == "[" else self._mp.mpf(2)
         value = self._group()
         if self._mp.isint(degree) and degree % 2 == 1 and not isinstance(value, self._mp.mpc) and value < 0:
-            return -self._mp.root(-value, int(degree))  # a cube root of -8 is meant to be -2
+            return -self._mp.root(-value, int(degree))  # the cube root of -8 is -2
         return self._raise(value, 1 / degree)
 
     def _function(self, name: str) -> Any:
@@ -189,7 +189,7 @@ class Reader:
         return value if power is None else self._raise(value, power)
 
     def _argument(self) -> Any:
-        r"""What stands in parentheses, or a number with the letters behind it: 2x, \frac{x}{2}, 3\theta, x^2."""
+        r"""Reads the argument of a function: parentheses, or a number and the letters after it, as in 2x or x^2."""
         if self._peek() in ("(", "{"):
             return self._atom()
         value = self._atom()
@@ -215,7 +215,7 @@ class Reader:
         return self._mp.log(self._argument()) / self._mp.log(base)
 
     def _of_several(self, name: str) -> Any:
-        r"""\max(a,b) and its like; a greatest common divisor is one of whole numbers."""
+        r"""Reads \max(a,b) and its like. \gcd and \lcm take whole numbers only."""
         self._take("(")
         values = [self._sum()]
         while self._peek() == ",":

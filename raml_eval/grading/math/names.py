@@ -51,12 +51,12 @@ def is_name(text: str) -> bool:
 
 
 def names_in_parentheses(text: str) -> list[str] | None:
-    """The names in a text like (x,y); None if it is no such text."""
+    """The names in a text such as (x,y); None for any other text."""
     return text[1:-1].split(",") if re.fullmatch(r"\([a-zA-Z](?:,[a-zA-Z])+\)", text) else None
 
 
 def name_all(names: Sequence[str], form: Form) -> Form:
-    """The tuple with a name for each of its items, or the list or set of such tuples; any other form as it is."""
+    """Names the items of a tuple, or of each tuple in a list or set; any other form stays as it is."""
     if not isinstance(form, Many):
         return form
     if not form.ordered:
@@ -67,7 +67,7 @@ def name_all(names: Sequence[str], form: Form) -> Form:
 
 
 def in_order_of_names(items: Sequence[Form]) -> Sequence[Form]:
-    """Named items in the order of their names: that of one alphabet, or the one given if the names are of different ones."""
+    """Sorts named items by their names if these belong together, such as x, y, z; otherwise they keep their order."""
     names = [item.name for item in items if isinstance(item, Named)]
     if len(names) < len(items) or len(set(names)) < len(names):
         return items
@@ -82,7 +82,7 @@ def in_order_of_names(items: Sequence[Form]) -> Sequence[Form]:
 
 
 def in_groups(items: Sequence[Form]) -> Sequence[Form]:
-    """a=4, b=1, a=6, b=1 as two tuples of named items; items that do not name the same again and again as they are."""
+    """Groups items such as a=4, b=1, a=6, b=1, whose names repeat, into tuples; other items stay as they are."""
     names = [item.name for item in items if isinstance(item, Named)]
     size = len(set(names))
     if len(names) < len(items) or size < 2 or len(names) < 2 * size or len(names) % size:
@@ -108,7 +108,7 @@ def same_name(a: str, b: str) -> bool:
 
 
 def rename_parameter(answer: Named, gold: str) -> Form | None:
-    """The value of f(x)=... in the parameter that the gold's name f(t) has; None unless both name the same function.
+    """Rewrites the value of f(x)=... in the parameter of the gold's f(t); None unless both name the same function.
 
     It is also None if the value has the gold's parameter already: f(x)=9t does not say what f(t) is.
     """
@@ -120,13 +120,13 @@ def rename_parameter(answer: Named, gold: str) -> Form | None:
 
 
 def parameter_of(name: str) -> str | None:
-    """The parameter of a function's name: t of h(t)."""
+    """The parameter in the name of a function, such as t in h(t); None if there is none."""
     match = _FUNCTION.fullmatch(name)
     return None if match is None else match[2]
 
 
 def rename(form: Form, old: str, new: str) -> Form:
-    """The form with one letter called otherwise; unchanged if it has a letter of the new name already."""
+    """Renames a letter throughout a form. The form stays as it is if it already contains the new name."""
     if isinstance(form, Value):
         if old == new or _letter(new).search(form.text):
             return form

@@ -1,4 +1,4 @@
-"""Assignments, equations and inequalities as forms."""
+"""Reads assignments, equations and inequalities as forms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 
 
 def read_relation(text: str, read: Read) -> Form | None:
-    """An assignment, an equation, an inequality in one variable, a value with what it is about."""
+    """Reads an assignment, an equation, an inequality in one variable, or a value and its approximation; else None."""
     if r"\approx" in text:
         parts = [part.strip() for part in text.split(r"\approx") if part.strip()]
         return Alternatives(tuple(read(part) for part in parts)) if parts else None
@@ -44,7 +44,7 @@ def _read_equation(sides: list[str], read: Read) -> Form:
         return name_all(names, read(sides[-1]))
     if len(sides) == 2 and is_name(sides[1]) and not is_name(name):
         name, sides = sides[1], sides[::-1]
-    value = read(sides[-1])  # of a chain the last side counts
+    value = read(sides[-1])  # the last side of a chain counts
     names = [side for side in sides[:-1] if is_name(side)]
     if len(names) > 1 and all(same_name(names[-1], each) for each in names):  # y=f(x)=2x
         return Named(names[-1], value)
@@ -85,7 +85,7 @@ def _read_interval(text: str, read: Read) -> Form | None:
 
 
 def read_gap(whole: str, point: str, read: Read) -> Form | None:
-    """An interval without one of its points."""
+    """Reads an interval without one of its points, as the union of two intervals."""
     outer, gap = read(whole), read(point)
     if isinstance(outer, Many) and len(outer.items) == 2 and outer.ordered:
         outer = Interval("", outer.brackets, *outer.items)

@@ -186,9 +186,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(rf"(?<![\\a-zA-Z])sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {"sqrt((x+1)/2)": r"\sqrt{(x+1)/2}"}, "sqrt"),
     Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(5)": r"\sqrt[3]{5}"}, "cbrt"),
     Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(x-3)": "|x-3|"}, "abs"),
-    Rewrite(
-        rf"(?<![\\a-zA-Z])floor\s*\({_ARGUMENT}\)", r"\\lfloor \1\\rfloor ", {"floor(x)": r"\lfloor x\rfloor"}, "floor"
-    ),
+    Rewrite(rf"(?<![\\a-zA-Z])floor\s*\({_ARGUMENT}\)", r"\\lfloor \1\\rfloor ", {"floor(x)": r"\lfloor x\rfloor"}, "floor"),
     Rewrite(rf"(?<![\\a-zA-Z])ceil\s*\({_ARGUMENT}\)", r"\\lceil \1\\rceil ", {"ceil(x/2)": r"\lceil x/2\rceil"}, "ceil"),
     Rewrite(r"(?<![\\a-zA-Z])a(sin|cos|tan)\s*(?=\()", r"\\arc\1", {"atan(2)": r"\arctan(2)"}, "("),
     Rewrite(r"(?<![\\a-zA-Z])log(2|10)\s*(?=\()", r"\\log_{\1}", {"log2(3)": r"\log_{2}(3)"}, "log"),

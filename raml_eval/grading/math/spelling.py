@@ -1,4 +1,4 @@
-"""Spellings of mathematical answers: one spelling for many, so that equal answers are more often the same text."""
+"""Brings mathematical answers into one spelling, so that more equal answers are the same text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _REWRITES = [(row.needs, re.compile(row.pattern), row.replacement) for row in RE
 
 
 def simplify_latex(text: str) -> str:
-    """The text in a spelling that equal answers share more often; the value it names is unchanged.
+    r"""The text in the common spelling. Its value does not change.
+
+    Example: simplify_latex(r"\dfrac12") is r"\frac{1}{2}".
 
     Texts over LONGEST characters are only stripped.
     """
@@ -61,7 +63,7 @@ def _strip_wrappers(text: str) -> str:
 
 
 def _read_as_list(text: str) -> re.Match[str] | None:
-    r"""A \text{...} that holds a formula or a list rather than words."""
+    r"""Matches a \text{...} that contains a formula or a list rather than words."""
     if (formula := _FORMULA.fullmatch(text)) is not None:
         return formula
     match = _LISTED.fullmatch(text)
@@ -82,7 +84,7 @@ _TOWER = re.compile(r"\d+(?:\)?\^\{?\(?\d+){2,}")
 
 
 def too_large(text: str) -> bool:
-    """Whether sympy would compute something huge: power towers, large factorials, digits and nesting without end."""
+    """Whether computing the text could take too long: power towers, large factorials, too many digits or brackets."""
     if _TOO_LARGE.search(text) or max(text.count("{"), text.count("("), text.count("[")) > 100:
         return True
     return any(_tower_too_large(tower) for tower in _TOWER.findall(text))

@@ -16,7 +16,7 @@ _FUNCTIONS = re.compile(r"\\(gamma|beta|zeta|lambda|chi|psi|phi)(?![a-zA-Z])")
 
 
 def verify_expressions(left: str, right: str) -> bool:
-    r"""math-verify's verdict on two texts as wholes, gold first; it never sees just a part that it could make out.
+    r"""Whether math-verify finds two whole texts equal, gold first. False if it cannot read all of both.
 
     Example: verify_expressions(r"\sum_{k=1}^{n} k", r"\frac{n(n+1)}{2}") is True.
     """
@@ -33,7 +33,7 @@ def verify_expressions(left: str, right: str) -> bool:
 
 
 def _real_value(expression: Any) -> Fraction | None:
-    """The value of an integral, a sum or the like to thirty digits; None if it has none that is real."""
+    """The value of an integral, a sum or the like to thirty digits; None if it has no real value."""
     try:
         value = expression.doit().evalf(30)
         return Fraction(str(value)) if value.is_Float else None
@@ -43,7 +43,7 @@ def _real_value(expression: Any) -> Fraction | None:
 
 @functools.lru_cache(maxsize=2048)
 def _parse(text: str) -> Any:
-    """What sympy makes of the whole text, be it a number, a set or a relation; None if it makes nothing of it.
+    """The whole text as a sympy object: a number, a set or a relation. None if sympy cannot read it.
 
     The text is never evaluated as Python.
     """

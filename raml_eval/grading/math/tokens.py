@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 
 @functools.lru_cache(maxsize=8192)
 def tokenize(text: str) -> Tokens | None:
-    """The tokens of a formula, as (kind, text); None where something in it is none, or there are over 300."""
+    """The tokens of a formula as (kind, text); None if a part of it is no token, or if there are more than 300."""
     tokens: list[tuple[str, str]] = []
     position = 0
     while position < len(text):
@@ -41,7 +41,7 @@ def tokenize(text: str) -> Tokens | None:
 
 
 def context() -> Any:
-    """This thread's own mpmath, at DIGITS digits: the library's shared one takes its precision from whoever set it last."""
+    """This thread's own mpmath context with DIGITS digits; any caller can change the precision of the shared one."""
     found = getattr(_contexts, "own", None)
     if found is None:
         from mpmath import MPContext
@@ -65,18 +65,21 @@ def has_any_base(*sides: Tokens) -> bool:
 
 
 def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
-    """Where formulas are compared: a value for each of their letters, positive ones first; one empty point for no letters."""
+    """The points at which formulas are compared, each a value for every letter; positive values come first.
+
+    Formulas without letters have one empty point.
+    """
     letters = letters_of(*sides) + ([ANY_BASE] if has_any_base(*sides) else [])
     if not letters:
         yield {}
         return
     texts = {text for side in sides for _, text in side}
-    # Counting letters are whole numbers where steps are compared: n/2 rounded down is (n-1)/2 for odd n alone.
+    # Letters such as n are whole numbers if a formula rounds: n/2 rounded down is (n-1)/2 for odd n only.
     whole = texts & {"!", r"\binom"} or (texts & {r"\lfloor", r"\lceil"} and all(letter[0] in "nmkijNMK" for letter in letters))
     mp = context()
     for values in (_WHOLE,) if whole else (_POSITIVE, _REALS):
         for shift in range(len(values)):
-            # A step of its own for each letter keeps x+y and 2x apart.
+            # Each letter has its own offset, so that x+y differs from 2x.
             point = {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
             if ANY_BASE in point:
                 point[ANY_BASE] = abs(point[ANY_BASE]) + 2

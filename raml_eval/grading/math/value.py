@@ -50,7 +50,7 @@ def same_value(left: str, right: str) -> bool | None:
         if size > _LARGE:
             if not point:
                 return _same_large(a, b, size)
-            continue  # 2^n and 2^n-1 agree to more digits than these; smaller points tell them apart
+            continue  # 2^n and 2^n-1 agree in all digits that are computed; smaller points tell them apart
         compared += 1
         real += all(is_real)
     if skipped and real < _ENOUGH:
@@ -59,13 +59,13 @@ def same_value(left: str, right: str) -> bool | None:
 
 
 def _multiplies_vectors(tokens: Tokens) -> bool:
-    """A vector stands for any number here, and a product of vectors is none of numbers."""
+    """Whether the formula may multiply vectors, which do not multiply like the numbers that stand for them here."""
     texts = {text for _, text in tokens}
     return any(text.startswith(r"\vec") for text in texts) and bool(texts & {r"\times", r"\cdot", "|"})
 
 
 def _values(sides: tuple[Tokens, Tokens], point: Mapping[str, Any]) -> Any:
-    """The values of both sides at a point; None if one has none there, _UNREADABLE if one is no formula."""
+    """The values of both sides at a point; None if a side has no value there, _UNREADABLE if it is no formula."""
     mp = context()
     try:
         values = [Reader(side, point, mp).read() for side in sides]
@@ -77,7 +77,7 @@ def _values(sides: tuple[Tokens, Tokens], point: Mapping[str, Any]) -> Any:
 
 
 def _same_large(a: Tokens, b: Tokens, size: Any) -> bool | None:
-    """Whether two large numbers are equal to the last digit before the point, such as 2^{2024} and 4^{1012}."""
+    """Whether two large numbers, such as 2^{2024} and 4^{1012}, are equal in every digit before the point."""
     mp = context()
     digits = int(mp.log10(size)) + DIGITS
     if digits > _MOST_DIGITS:
@@ -117,7 +117,7 @@ def same_equation(left: str, right: str) -> bool | None:
 
 
 def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
-    """Whether the value of a formula without letters rounds, or is cut, to the decimal; None where it has no value."""
+    """Whether the decimal is the value of a formula, rounded or cut; None if the formula has letters or no value."""
     tokens = tokenize(formula)
     if tokens is None or letters_of(tokens):
         return None
