@@ -26,7 +26,8 @@ TOO_LONG = 1000  # characters of one side; longer ones are compared as text and 
 def quick_math(gold: str, answer: str) -> tuple[bool, str] | None:
     """Whether the two are equal, and what decided; None if neither spelling, numbers, values nor size decide it.
 
-    Two plain numbers are compared exactly. What is too large for sympy counts as unequal.
+    Two plain numbers are compared exactly, but for a long decimal that rounds another one. What is too large to compute
+    counts as unequal.
     """
     left, right = simplify_latex(gold), simplify_latex(answer)
     if left == right:
