@@ -184,8 +184,8 @@ REWRITES: tuple[Rewrite, ...] = (
     ),
     # roots and functions
     Rewrite(rf"(?<![\\a-zA-Z])sqrt\s*\({_ARGUMENT}\)", r"\\sqrt{\1}", {"sqrt((x+1)/2)": r"\sqrt{(x+1)/2}"}, "sqrt"),
-    Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(5)": r"\sqrt[3]{5}"}, "cbrt"),
-    Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(x-3)": "|x-3|"}, "abs"),
+    Rewrite(rf"(?<![\\a-zA-Z])cbrt\s*\({_ARGUMENT}\)", r"\\sqrt[3]{\1}", {"cbrt(2y)": r"\sqrt[3]{2y}"}, "cbrt"),
+    Rewrite(rf"(?<![\\a-zA-Z])abs\s*\({_ARGUMENT}\)", r"|\1|", {"abs(2y-(y+1))": "|2y-(y+1)|"}, "abs"),
     Rewrite(rf"(?<![\\a-zA-Z])floor\s*\({_ARGUMENT}\)", r"\\lfloor \1\\rfloor ", {"floor(x)": r"\lfloor x\rfloor"}, "floor"),
     Rewrite(rf"(?<![\\a-zA-Z])ceil\s*\({_ARGUMENT}\)", r"\\lceil \1\\rceil ", {"ceil(x/2)": r"\lceil x/2\rceil"}, "ceil"),
     Rewrite(r"(?<![\\a-zA-Z])a(sin|cos|tan)\s*(?=\()", r"\\arc\1", {"atan(2)": r"\arctan(2)"}, "("),

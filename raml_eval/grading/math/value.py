@@ -107,6 +107,8 @@ def same_equation(left: str, right: str) -> bool | None:
         if None in values:
             continue
         differences = [pair[0] - pair[1] for pair in values]
+        if any(isinstance(difference, context().mpc) for difference in differences) and min(point.values(), default=0) <= 0:
+            continue  # the letters may be meant to be positive
         if all(_SMALL < abs(difference) < _LARGE for difference in differences):
             factors.append(differences[0] / differences[1])
     if letters_of(a, b) != letters_of(c, d):
