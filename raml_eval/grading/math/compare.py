@@ -1,7 +1,7 @@
-"""Equality of two forms, part by part; the parts themselves are compared by a leaf.
+"""Compares two forms part by part; a leaf compares the parts themselves.
 
-A leaf says whether two expressions are equal: True, False, or None where it cannot tell. So the same rules serve the quick
-comparison, whose leaf knows spelling and exact numbers, and the symbolic one, whose leaf asks sympy.
+A leaf says whether two expressions are equal, or None if it cannot decide. The same rules thus serve the quick comparison,
+whose leaf compares spelling, numbers and values, and the symbolic one, whose leaf also asks math-verify.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from raml_eval.grading.math.forms import (
     Value,
     Word,
 )
+from raml_eval.grading.math.names import in_groups, in_order_of_names, parameter_of, rename, rename_parameter, same_name
 from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, equal_ratios
 from raml_eval.grading.math.words import same_time, says, word_of
 
@@ -33,7 +34,7 @@ _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "emp
 
 
 def compare(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    """Whether the answer is the gold; None where the leaf could not tell and it matters."""
+    """Whether the answer is the gold. None if the leaf could not decide a part that matters."""
     gold, answer = _expand(gold), _expand(answer)
     for kind, rule in _RULES:
         if isinstance(gold, kind) or isinstance(answer, kind):
@@ -71,7 +72,7 @@ def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bo
 
 
 def _expand(form: Form) -> Form:
-    r"""A value with one \pm as the list of its two values."""
+    r"""Turns a value with one \pm into the list of its two values; any other form stays as it is."""
     if isinstance(form, Value) and len(_PLUS_MINUS.findall(form.text)) == 1 and r"\mp" not in form.text:
         before, after = (part.strip() for part in _PLUS_MINUS.split(form.text))
         return Many("", (Value(f"{before}+{after}" if before else after), Value(f"{before}-{after}")))
@@ -123,7 +124,7 @@ def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if isinstance(other, Named):
         return leaf(_equation_text(gold), _equation_text(answer))
     last = equation.sides[-1]
-    # The answer may write out what it found, a+b=5 for 5; a gold that is an equation wants the equation.
+    # An answer may write out its result, as in a+b=5 for 5. If the gold is an equation, the answer must be one as well.
     return False if equation is gold or last == "0" else compare(gold, Value(last), leaf)
 
 
@@ -135,22 +136,25 @@ def _equation_text(form: Form) -> str:
 
 
 def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    if not (isinstance(gold, Named) and isinstance(answer, Named)):
-        return compare(
-            gold.value if isinstance(gold, Named) else gold, answer.value if isinstance(answer, Named) else answer, leaf
-        )
-    if _same_name(gold.name, answer.name):
+    if not isinstance(answer, Named):
+        assert isinstance(gold, Named)
+        return compare(gold.value, answer, leaf)
+    if not isinstance(gold, Named):
+        parameter = parameter_of(answer.name)
+        # A function may be written in any letter if the gold is a formula in x, the usual name of a variable.
+        value = answer.value if parameter is None else rename(answer.value, parameter, "x")
+        return _any([compare(gold, form, leaf) for form in (answer.value, value)])
+    if same_name(gold.name, answer.name):
         return compare(gold.value, answer.value, leaf)
+    renamed = rename_parameter(answer, gold.name)
+    if renamed is not None:
+        return compare(gold.value, renamed, leaf)
+    if "(" in gold.name and "(" in answer.name:
+        return False  # f(x) and f'(x), or functions of another letter
     a, b = gold.value, answer.value
     if isinstance(a, Value) and isinstance(b, Value) and _has_letters(a.text + b.text):
         return leaf(_equation_text(gold), _equation_text(answer))
     return False
-
-
-def _same_name(a: str, b: str) -> bool:
-    if re.sub(r"[{} ]", "", a) == re.sub(r"[{} ]", "", b):
-        return True
-    return "y" in (a, b) and any("(" in name for name in (a, b))  # y = x^2 for f(x) = x^2
 
 
 def _has_letters(text: str) -> bool:
@@ -186,7 +190,7 @@ def _matrices(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
-    """A tuple of the form (a,b,c) is a column, and so is a list of tuples."""
+    """The rows of a matrix. A tuple (a,b,c) counts as a column, and a list of tuples as a matrix."""
     if isinstance(form, Many) and form.brackets == "[]" and all(isinstance(i, Many) and i.brackets == "[]" for i in form.items):
         return [item.items for item in form.items if isinstance(item, Many)]
     if isinstance(form, Many) and (form.brackets in ("()", "[]") or all(isinstance(item, Many) for item in form.items)):
@@ -195,7 +199,7 @@ def _rows(form: Form) -> Sequence[Sequence[Form]] | None:
 
 
 def _same_letters(gold: Form, answer: Form) -> bool:
-    """ACD and A, C, D: the letters of several options."""
+    """Whether both name the same options, one as a word and one as a list: ACD and A, C, D."""
     many, other = (gold, answer) if isinstance(gold, Many) else (answer, gold)
     if not (isinstance(many, Many) and isinstance(other, Value) and re.fullmatch("[A-P]{2,}", other.text)):
         return False
@@ -204,7 +208,7 @@ def _same_letters(gold: Form, answer: Form) -> bool:
 
 
 def _flat(many: Many) -> Many:
-    r"""A list or set in which 1, \pm 2 is written out."""
+    r"""Writes out \pm in a list or set: 1, \pm 2 becomes 1, 2, -2."""
     if many.ordered:
         return many
     items: list[Form] = []
@@ -213,23 +217,19 @@ def _flat(many: Many) -> Many:
     return Many(many.brackets, tuple(items))
 
 
-def _sorted_by_name(many: Many) -> Many:
-    """y=2, x=1 as (1,2): the order that a tuple of unnamed values has."""
-    if not all(isinstance(item, Named) for item in many.items) or len({item.name for item in many.items}) < len(many.items):  # type: ignore[union-attr]
-        return many
-    return Many(many.brackets, tuple(sorted(many.items, key=lambda item: item.name)))  # type: ignore[union-attr]
-
-
 def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if not (isinstance(gold, Many) and isinstance(answer, Many)):
         return _same_letters(gold, answer)
     gold, answer = _flat(gold), _flat(answer)
+    groups = in_groups(gold.items), in_groups(answer.items)  # a=4, b=1; a=6, b=1 for (4,1), (6,1)
+    if not gold.ordered and not answer.ordered and len(groups[0]) == len(groups[1]):
+        gold, answer = Many(gold.brackets, tuple(groups[0])), Many(answer.brackets, tuple(groups[1]))
     names = [[item.name for item in many.items if isinstance(item, Named)] for many in (gold, answer)]
     bases = {name.partition("_")[0] for of in names for name in of}
     if all(names) and len(bases) > 1 and len(set(names[0])) == len(gold.items) and set(names[0]) == set(names[1]):
         return _in_any_order(gold.items, answer.items, leaf)
     if gold.ordered or answer.ordered:
-        gold, answer = _sorted_by_name(gold), _sorted_by_name(answer)
+        gold, answer = (Many(many.brackets, tuple(in_order_of_names(many.items))) for many in (gold, answer))
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
     left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))
@@ -240,7 +240,7 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     return _in_any_order(left, right, leaf)
 
 
-# The first kind that one of the two has decides which rule compares them.
+# The rules in order of precedence: the first one whose kind either form has compares them.
 _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
     (Alternatives, _alternatives),
     (Option, _options),

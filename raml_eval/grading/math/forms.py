@@ -1,4 +1,4 @@
-"""The forms that a mathematical answer may have (math_reading reads them off its text)."""
+"""The forms that a mathematical answer can have. math/reading.py recognises them in its text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from raml_eval.grading.math.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number or an expression, with the unit that stood beside it."""
+    """A number or an expression, with its unit if it has one."""
 
     text: str
     unit: Unit | None = None
@@ -18,7 +18,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text that is no formula, case folded. marked: LaTeX says that it is text, so it is no product of variables."""
+    """Words rather than a formula, case folded. If marked, LaTeX marks them as text, so they are no product of variables."""
 
     text: str
     marked: bool
@@ -26,7 +26,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    r"""Several forms: brackets "()" and the like where something encloses them, "" for a bare list, "\{\}" for a set."""
+    r"""Several forms. brackets are those around them, such as "()"; "" for a bare list and "\{\}" for a set."""
 
     brackets: str
     items: tuple[Form, ...]
@@ -38,7 +38,7 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The numbers of a variable between two ends; brackets say whether an end belongs to it."""
+    """The numbers between two ends. The brackets say whether each end belongs to the interval."""
 
     variable: str
     brackets: str
@@ -63,7 +63,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Two sides of which none is a mere name; value is the last side, which may be meant as the answer."""
+    """An equation in which neither side is just a name. Its last side may be meant as the answer."""
 
     sides: tuple[str, ...]
 
@@ -84,7 +84,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice's letter with what it says."""
+    """The letter of an option, with the text of that option."""
 
     letter: str
     content: Form
@@ -92,7 +92,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """Several ways to say one value: 'a = b' of numbers, 'a is about b'."""
+    """Several ways to write one value: 'a = b' if both are numbers, or 'a is about b'."""
 
     forms: tuple[Form, ...]
 
@@ -105,7 +105,7 @@ OPENING, CLOSING = "([{", ")]}"
 
 
 def split_top(text: str, separators: str) -> list[str]:
-    """The text split at single characters that stand outside all brackets; any closing bracket closes any opening one."""
+    """Splits a text at separators outside all brackets. Any closing bracket closes any opening one, as in [0,1)."""
     parts, depth, start = [], 0, 0
     for place, character in enumerate(text):
         if character in OPENING:

@@ -1,4 +1,4 @@
-"""Exact values that can be read off a text without sympy: integers, decimals, fractions, numbers in words and in bases."""
+"""Reads exact values without sympy: integers, decimals, fractions, numbers in words and in other bases."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
 )
-_SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1, "dozen": 12}
+_SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1}
 _TENS = {
     word: 10 * place
     for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
@@ -48,7 +48,7 @@ _PART = re.compile(rf"(\d+) ?(?:\\text\{{ ?)?({'|'.join(_PARTS)})s?\}}?|(\d+),a 
 
 @functools.lru_cache(maxsize=8192)
 def read_number(text: str) -> tuple[str, str, int] | None:
-    r"""A plain number as (sign, digits without zeros at either end, exponent), equal if and only if the values are.
+    r"""A plain number as (sign, digits without zeros at either end, exponent); two of these are equal if the values are.
 
     Integers, decimals, thousands separators, 1e3 and 1.5\times 10^{3}, of any length; None for all else.
     """
@@ -68,7 +68,10 @@ def read_number(text: str) -> tuple[str, str, int] | None:
 
 @functools.lru_cache(maxsize=8192)
 def read_fraction(text: str) -> Fraction | None:
-    """The exact value of a number, a/b, a mixed number, a repeating decimal or '5 million' up to 400 characters, or None."""
+    """The exact value of a number, a fraction, a mixed number, a repeating decimal or '5 million'; None for any other text.
+
+    Texts over 400 characters are not read.
+    """
     if len(text) > 400:
         return None
     number = read_number(text)
@@ -103,7 +106,7 @@ def _divide(match: re.Match[str]) -> Fraction | None:
 
 
 def _read_words(text: str) -> Fraction | None:
-    """Zero to trillions in English words; None for all else."""
+    """The value of English number words up to trillions; None for any other text."""
     sign = -1 if text.startswith("-") else 1
     words = text.casefold().replace("-", " ").split()
     if not words or len(words) > 12 or words in (["a"], ["an"]):
@@ -111,7 +114,7 @@ def _read_words(text: str) -> Fraction | None:
     total = group = 0
     for word in words:
         if word in _SMALL:
-            group = group * 12 if word == "dozen" and group else group + _SMALL[word]
+            group += _SMALL[word]
         elif word in _TENS:
             group += _TENS[word]
         elif word == "hundred":
@@ -125,7 +128,7 @@ def _read_words(text: str) -> Fraction | None:
 
 @functools.lru_cache(maxsize=4096)
 def read_based(text: str) -> tuple[str, int] | None:
-    r"""(digits, base) of a number with its base beside it, such as 4343_6, 4343_{\text{six}}, (4343)_6 or 4343 base 6."""
+    r"""The digits and the base of a number that names its base, such as 4343_6, 4343_{\text{six}} or 4343 base 6; else None."""
     match = _BASED.fullmatch(text)
     if match is None:
         return None
@@ -135,13 +138,28 @@ def read_based(text: str) -> tuple[str, int] | None:
 
 
 def is_rounding(value: Fraction, decimal: Fraction, decimals: int) -> bool:
-    """Whether the decimal is the value rounded, or cut, after so many digits."""
+    """Whether the decimal is the value, either rounded or cut after this number of decimals."""
     scaled = value * 10**decimals
     return decimal * 10**decimals in (Fraction(round(scaled)), Fraction(math.trunc(scaled)))
 
 
+def same_decimals(left: str, right: str) -> bool:
+    """Whether one of two decimals is the other one rounded or cut, and has six digits or more that count.
+
+    Example: same_decimals("3.141593", "3.14159265") is True; with "3.14" in place of "3.141593" it is False.
+    """
+    short, long = sorted((left, right), key=lambda text: decimals_of(text) or 0)
+    decimals = decimals_of(short.rstrip("0"))
+    if decimals is None or decimals_of(long) is None:
+        return False
+    return is_rounding(Fraction(long), Fraction(short), decimals)
+
+
 def decimals_of(text: str) -> int | None:
-    """The number of digits after the point of a plain decimal; None where it is none, or has fewer than six that count."""
+    """The number of decimals of a plain decimal; None if it is none, or if it has fewer than six digits that count.
+
+    Leading zeros do not count.
+    """
     match = re.fullmatch(r"[+-]?(\d*)\.(\d+)", text)
     if match is None or len((match[1] + match[2]).lstrip("0")) < 6:
         return None

@@ -1,4 +1,4 @@
-"""Equality of two values with units beside them."""
+"""Compares values with units, percentages and ratios."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Leaf = Callable[[str, str], bool | None]
 
 
 def all_of(verdicts: Sequence[bool | None]) -> bool | None:
-    """False where one is, else None where one is not known."""
+    """False if one verdict is False, otherwise None if one is unknown, otherwise True."""
     if False in verdicts:
         return False
     return None if None in verdicts else True
 
 
 def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    """Whether two values are equal, their units and percent signs considered; None where the leaf could not tell."""
+    """Whether two values are equal, with their units and percent signs; None if the leaf could not decide."""
     assert isinstance(gold, Value)
     assert isinstance(answer, Value)
     units = gold.unit, answer.unit
@@ -43,7 +43,7 @@ def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _percent(gold: Value, answer: Value, plain: bool | None, leaf: Leaf) -> bool | None:
-    """50 % is 0.5, and 50 with the sign left out; but 0.5 % is not 0.5 where the gold has no sign."""
+    """Compares a percentage with a bare number: 50 % is 0.5, or 50 without its sign; but 0.5 % is not a gold of 0.5."""
     part, whole = (gold, answer) if gold.unit is PERCENT else (answer, gold)
     value = read_fraction(whole.text)
     if plain and (part is gold or value is None or abs(value) >= 1):
@@ -58,7 +58,7 @@ def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
     assert gold.unit is not None
     assert answer.unit is not None
     if gold.unit.kind != answer.unit.kind:
-        # 15 cm for 15 cm^2 leaves out what the question asks for anyway
+        # 15 cm for 15 cm^2: the question already says that an area is meant
         return leaf(gold.text, answer.text) if gold.unit.text == answer.unit.text else False
     size = answer.unit.size / gold.unit.size
     exact = read_fraction(gold.text), read_fraction(answer.text)
@@ -68,7 +68,7 @@ def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
 
 
 def equal_ratios(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    """Whether two ratios, or a ratio and a quotient, are equal; None where the leaf could not tell."""
+    """Whether two ratios, or a ratio and a quotient, are equal; None if the leaf could not decide."""
     if isinstance(gold, Ratio) and isinstance(answer, Ratio):
         if len(gold.parts) != len(answer.parts):
             return False

@@ -1,6 +1,6 @@
-"""The form of a mathematical answer, as far as its text alone tells.
+"""Recognises the form of a mathematical answer from its text.
 
-It is read from simplified LaTeX (math_text.simplify_latex), part by part, down to values that are numbers or expressions.
+The text must be simplified (spelling.simplify_latex). It is read part by part, down to numbers and expressions.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from raml_eval.grading.math.forms import (
     Word,
     split_top,
 )
+from raml_eval.grading.math.names import name_all, names_in_parentheses
 from raml_eval.grading.math.numbers import read_fraction, read_number
 from raml_eval.grading.math.relations import MEMBER, read_gap, read_relation
-from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.math.units import split_unit
 from raml_eval.grading.math.words import plain_words
 
@@ -54,7 +55,10 @@ _CJK_TEXT = re.compile(r"\\text\{ ?[\u3400-\u9fff：:\s]+\}")
 
 
 def read_form(text: str, depth: int = 0) -> Form:
-    """The form of a simplified text; what is nested deeper than eight levels stays a Value."""
+    """The form of a simplified text. Anything nested deeper than eight levels stays a Value.
+
+    Example: read_form("(1,2)") is a Many with the brackets "()" and two Values.
+    """
     text = _CJK_TEXT.sub("", text.strip()) or text.strip()
     text = _CJK_LEAD.sub("", text) or text
     introduced = _INTRODUCTION.match(text)
@@ -120,7 +124,7 @@ def _read_matrix(text: str, depth: int) -> Form | None:
 
 
 def _read_list(text: str, depth: int) -> Form | None:
-    r"""A bare list, a union, or the assignments of several names."""
+    r"""Reads a bare list, a union, or assignments to several names; None if the text is none of these."""
     if (difference := re.fullmatch(r"(.+)\\(?:setminus|backslash) ?\\\{([^{},]+)\\\}", _drop_member(text))) is not None:
         return read_gap(difference[1], difference[2], lambda part: read_form(part, depth + 1))
     if r"\cup" in text or r"\vee" in text or r"\lor" in text:
@@ -133,6 +137,9 @@ def _read_list(text: str, depth: int) -> Form | None:
     parts = [part.strip() for part in split_top(text, ",;")]
     if len(parts) > 1 and all(parts):
         items = tuple(read_form(part, depth + 1) for part in parts)
+        names = names_in_parentheses(parts[0].partition("=")[0].strip())
+        if names is not None:  # (x,y)=(2,7),(-2,3)
+            items = (items[0], *(name_all(names, item) for item in items[1:]))
         if all(isinstance(item, Interval) and item.variable for item in items):
             return Joined(items)
         if isinstance(items[0], Named) and not any(isinstance(item, Named) for item in items[1:]):
@@ -151,7 +158,7 @@ def _drop_member(text: str) -> str:
 
 
 def _read_enclosed(text: str, depth: int) -> Form | None:
-    r"""A tuple, an interval, a set, or one form in superfluous brackets; also a point with its name, A(1,2)."""
+    r"""Reads a tuple, an interval, a set, a named point such as A(1,2), or one form in superfluous brackets."""
     named = re.fullmatch(r"[A-Z](\(.*,.*\))", text, re.DOTALL)
     body = named[1] if named else text
     if body.startswith(r"\{") and body.endswith(r"\}"):

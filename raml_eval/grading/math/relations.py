@@ -1,4 +1,4 @@
-"""Assignments, equations and inequalities as forms."""
+"""Reads assignments, equations and inequalities as forms."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import re
 from collections.abc import Callable
 
 from raml_eval.grading.math.forms import Alternatives, Equation, Form, Interval, Joined, Many, Named, Value, split_top
-from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.names import is_name, name_all, names_in_parentheses, same_name
+from raml_eval.grading.math.rewrites import TEXT
 
 Read = Callable[[str], Form]  # reads a part
 
-_NAME = re.compile(
-    r"(?:\\?[a-zA-Z]+|\\(?:angle|overline|vec|mathbf|triangle) ?\{?[a-zA-Z]+\}?)'*"
-    r"(?:_\{?\w+\}?)?'*(?:(?<=[fgh])(?:\^\{-1\}|\^-1))?(?:\([a-zA-Z\d, ]+\))?"
-)
-_FUNCTION_NAMES = re.compile(r"\\(?:sin|cos|tan|ln|log|sqrt|pi|emptyset|infty|frac|pm|mp)\b")
 _RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
 _DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
@@ -22,13 +18,14 @@ MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 
 
 def read_relation(text: str, read: Read) -> Form | None:
-    """An assignment, an equation, an inequality in one variable, a value with what it is about."""
+    """Reads an assignment, an equation, an inequality in one variable, or a value and its approximation; else None."""
     if r"\approx" in text:
         parts = [part.strip() for part in text.split(r"\approx") if part.strip()]
         return Alternatives(tuple(read(part) for part in parts)) if parts else None
     member = MEMBER.fullmatch(text) or _BUILDER.fullmatch(text)
     if member is not None:
-        return read(member[2])
+        names = names_in_parentheses(member[1])
+        return read(member[2]) if names is None else name_all(names, read(member[2]))
     if _RELATION.search(text) and "=" not in text:
         return _read_interval(text, read)
     if (unequal := re.fullmatch(r"([a-zA-Z])\\ne ?(.+)", text)) is not None and _RELATION.search(text) is None:
@@ -41,29 +38,16 @@ def read_relation(text: str, read: Read) -> Form | None:
     return _read_equation(sides, read)
 
 
-def is_name(text: str) -> bool:
-    """Whether the text names a quantity: a symbol, f(x), an index, an angle; not a formula."""
-    if re.fullmatch(TEXT, text):
-        return True
-    if re.fullmatch(r"[A-Z](?:\\(?:cap|cup|setminus) ?[A-Z])+|\|[A-Z]+\|", text):
-        return True
-    return bool(_NAME.fullmatch(text)) and not _FUNCTION_NAMES.match(text)
-
-
 def _read_equation(sides: list[str], read: Read) -> Form:
-    if (function := re.fullmatch(r"([a-zA-Z])\(([a-wyz])\)", sides[0])) is not None:
-        rename = re.compile(rf"(?<![a-zA-Z\\]){function[2]}(?![a-zA-Z])")
-        sides = [rename.sub("x", side) for side in sides]
     name = sides[0]
-    if re.fullmatch(r"\([a-zA-Z](?:,[a-zA-Z])+\)", name):
-        value, names = read(sides[-1]), name[1:-1].split(",")
-        if isinstance(value, Many) and value.ordered and len(value.items) == len(names):
-            return Many(value.brackets, tuple(map(Named, names, value.items)))
-        return value
+    if (names := names_in_parentheses(name)) is not None:
+        return name_all(names, read(sides[-1]))
     if len(sides) == 2 and is_name(sides[1]) and not is_name(name):
         name, sides = sides[1], sides[::-1]
-    value = read(sides[-1])  # of a chain the last side counts
+    value = read(sides[-1])  # the last side of a chain counts
     names = [side for side in sides[:-1] if is_name(side)]
+    if len(names) > 1 and all(same_name(names[-1], each) for each in names):  # y=f(x)=2x
+        return Named(names[-1], value)
     if len(names) > 1 and len(names) == len(sides) - 1:  # x=y=z=1
         return Many("", tuple(Named(each, value) for each in names))
     if is_name(name):
@@ -101,7 +85,7 @@ def _read_interval(text: str, read: Read) -> Form | None:
 
 
 def read_gap(whole: str, point: str, read: Read) -> Form | None:
-    """An interval without one of its points."""
+    """Reads an interval without one of its points, as the union of two intervals."""
     outer, gap = read(whole), read(point)
     if isinstance(outer, Many) and len(outer.items) == 2 and outer.ordered:
         outer = Interval("", outer.brackets, *outer.items)

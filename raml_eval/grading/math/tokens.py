@@ -11,20 +11,23 @@ from typing import Any
 Tokens = tuple[tuple[str, str], ...]
 
 DIGITS = 50
-_REALS = ("1.3719", "-0.7431", "2.2361", "0.4142", "-1.618", "3.3019", "17.283", "-23.461", "1234.567", "-987.654")
+ANY_BASE = r"\log"  # without an index; the base is a letter of its own
+_REALS = ("1.3719", "-0.7431", "2.2361", "-1.618", "17.283", "-23.461", "1234.567")
+_POSITIVE = ("0.618", "2.7459", "0.2679", "5.1962")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
 _contexts = threading.local()
-_TOKEN = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<symbol>[a-zA-Z](?:_(?:\{\w{1,8}\}|\w))?)|"
-    r"(?P<sign>[-+/^!(){}|\[\]_])| +"
-)
-_NAMES = "alpha beta gamma delta epsilon varepsilon theta lambda mu nu rho sigma tau phi varphi omega Delta Omega"
+_INDEX = r"_(?:\{\w{1,8}\}|\w)"
+_NAMES = "alpha beta gamma delta epsilon varepsilon theta lambda mu nu rho sigma tau phi varphi omega Delta Omega hbar"
 GREEK = frozenset(f"\\{name}" for name in _NAMES.split())
+_TOKEN = re.compile(
+    rf"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<symbol>\\vec\{{[a-zA-Z]\}}|[a-zA-Z](?:{_INDEX})?|"
+    rf"\\(?:{_NAMES.replace(' ', '|')}){_INDEX})|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+/^!(){{}}|\[\]_,])| +"
+)
 
 
 @functools.lru_cache(maxsize=8192)
 def tokenize(text: str) -> Tokens | None:
-    """The tokens of a formula, as (kind, text); None where something in it is none, or there are over 300."""
+    """The tokens of a formula as (kind, text); None if a part of it is no token, or if there are more than 300."""
     tokens: list[tuple[str, str]] = []
     position = 0
     while position < len(text):
@@ -38,7 +41,7 @@ def tokenize(text: str) -> Tokens | None:
 
 
 def context() -> Any:
-    """This thread's own mpmath, at DIGITS digits: the library's shared one takes its precision from whoever set it last."""
+    """This thread's own mpmath context with DIGITS digits; any caller can change the precision of the shared one."""
     found = getattr(_contexts, "own", None)
     if found is None:
         from mpmath import MPContext
@@ -54,16 +57,30 @@ def letters_of(*sides: Tokens) -> list[str]:
     return sorted(names - {"i", "e"})
 
 
+def has_any_base(*sides: Tokens) -> bool:
+    r"""Whether a logarithm has no base: \log x may be one to the base 10 or e."""
+    return any(
+        text == ANY_BASE and (*side, ("", ""))[place + 1][1] != "_" for side in sides for place, (_, text) in enumerate(side)
+    )
+
+
 def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
-    """Where formulas are compared: a value for each of their letters, the same for all; one empty point for none."""
-    letters = letters_of(*sides)
+    """The points at which formulas are compared, each a value for every letter; positive values come first.
+
+    Formulas without letters have one empty point.
+    """
+    letters = letters_of(*sides) + ([ANY_BASE] if has_any_base(*sides) else [])
     if not letters:
         yield {}
         return
     texts = {text for side in sides for _, text in side}
-    # Counting letters are whole numbers where steps are compared: n/2 rounded down is (n-1)/2 for odd n alone.
+    # Letters such as n are whole numbers if a formula rounds: n/2 rounded down is (n-1)/2 for odd n only.
     whole = texts & {"!", r"\binom"} or (texts & {r"\lfloor", r"\lceil"} and all(letter[0] in "nmkijNMK" for letter in letters))
-    values, mp = _WHOLE if whole else _REALS, context()
-    for shift in range(len(values)):
-        # A step of its own for each letter keeps x+y and 2x apart.
-        yield {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+    mp = context()
+    for values in (_WHOLE,) if whole else (_POSITIVE, _REALS):
+        for shift in range(len(values)):
+            # Each letter has its own offset, so that x+y differs from 2x.
+            point = {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+            if ANY_BASE in point:
+                point[ANY_BASE] = abs(point[ANY_BASE]) + 2
+            yield point

@@ -1,18 +1,19 @@
-"""Units beside a value: recognised so that they can be left out, and compared where both sides have one."""
+"""Recognises the unit after a value. A unit may be left out; if both sides have one, they are compared."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from raml_eval.grading.math.spelling import TEXT
+from raml_eval.grading.math.rewrites import TEXT
 
-# Of each kind: unit -> size in the kind's own unit.
+# For each kind of unit, the size of its units in the first of them.
 _SIZES = {
-    "length": {"m": "1", "meter": "1", "metre": "1", "米": "1", "厘米": "1/100", "千米": "1000", "公里": "1000"},
+    "length": {"m": "1", "meter": "1", "metre": "1", "米": "1", "厘米": "1/100", "公里": "1000"},
     "length us": {"in": "1", "inch": "1", "ft": "12", "feet": "12", "foot": "12", "yard": "36", "mile": "63360", "mi": "63360"},
-    "mass": {"g": "1", "gram": "1", "克": "1", "千克": "1000", "公斤": "1000", "tonne": "1000000"},
+    "mass": {"g": "1", "gram": "1", "克": "1", "公斤": "1000", "tonne": "1000000"},
     "mass us": {"oz": "1", "ounce": "1", "lb": "16", "pound": "16"},
     "time": {"s": "1", "sec": "1", "second": "1", "秒": "1", "min": "60", "minute": "60", "分钟": "60", "h": "3600",
              "hr": "3600", "hour": "3600", "小时": "3600", "day": "86400", "天": "86400", "week": "604800"},
@@ -37,13 +38,20 @@ _KNOWN |= {
     for prefix, factor in prefixes.items()
     if f"{prefix}{name}" not in _KNOWN
 }
-_SHORT = (
-    "mm cm dm m km mi in ft yd mg g kg lb lbs oz s sec secs min mins h hr hrs ms mph kph km/h m/s ft/s cm/s m/s^2 "
-    "m/s^{2} L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg units unit \\Omega k\\Omega"
+_SHORT_NAMES = (
+    "mm cm dm m km mi in ft yd mg g kg lb oz s h hr ms km/h m/s ft/s cm/s "
+    "L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg units unit \\Omega k\\Omega"
 )
+_SHORT = tuple(_SHORT_NAMES.split())
 _EXPONENT = r"(?:\^\{?-?\d\}?)?"
-_LONGEST_FIRST = "|".join(sorted(map(re.escape, _SHORT.split()), key=len, reverse=True))
-_PLAIN_UNIT = re.compile(rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{_LONGEST_FIRST}){_EXPONENT}\.?")
+
+
+def _plain_unit(names: Iterable[str]) -> re.Pattern[str]:
+    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    return re.compile(rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{longest_first}){_EXPONENT}\.?")
+
+
+_PLAIN_UNIT = _plain_unit(_SHORT)
 _WORDS = re.compile(
     r" ?(?!(?:hundred|thousand|million|billion|trillion|dozen|over|or|and|to|mod|base|choose)\b)"
     r"[a-z]{3,}\.?(?:[ -][a-z]{2,}\.?){0,4}"
@@ -66,12 +74,12 @@ _SCALE = re.compile(  # these words change the value
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit as written; kind and size where it is one of the common ones (kind "" for all others)."""
+    """A unit as it is written, with its kind and size if it is a common one; the kind of any other is ""."""
 
     text: str
     kind: str = ""
     size: Fraction = Fraction(1)
-    power: int | None = None  # of a length: 2 for an area, where it is written
+    power: int | None = None  # of a length, if it is written: 2 for an area
 
 
 DEGREE = Unit("degree", "angle")
@@ -79,7 +87,10 @@ PERCENT = Unit("percent", "percent", Fraction(1, 100))
 
 
 def split_unit(text: str) -> tuple[str, Unit | None]:
-    r"""A value and the unit after it: 5\text{ cm}, 5cm, 5 apples, 74^\circ, 50\%, \$5; the text whole where there is none."""
+    r"""Splits a value from the unit after it: 5\text{ cm}, 5cm, 5 apples, 74^\circ, 50\%. Without a unit, the text stays whole.
+
+    Example: split_unit("5 cm") is ("5", Unit("cm", "length", Fraction(1, 100))).
+    """
     if (match := _PERCENT.fullmatch(text)) is not None and "%" not in match[1]:
         return match[1], PERCENT
     if (match := _MODULUS.search(text)) is not None and match.start():
@@ -104,7 +115,7 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
 
 
 def _read_two_units(text: str) -> tuple[str, Unit | None] | None:
-    """1 hour 20 minutes, 5 feet 4 inches: the sum in the first unit."""
+    """Reads 1 hour 20 minutes, or 5 feet 4 inches, as a sum in the first unit; None for any other text."""
     match = _TWO_UNITS.fullmatch(text)
     if match is None:
         return None
@@ -115,7 +126,7 @@ def _read_two_units(text: str) -> tuple[str, Unit | None] | None:
 
 
 def _unit_at_end(text: str) -> re.Match[str] | None:
-    """The unit that ends the text, behind something that ends like a value."""
+    """Finds the unit at the end of the text, after something that ends like a value."""
     for place in range(1, len(text)):
         if not (text[place - 1].isdigit() or text[place - 1] in ")}|!" or text[:place].endswith((r"\pi", r"\infty"))):
             continue
@@ -123,14 +134,14 @@ def _unit_at_end(text: str) -> re.Match[str] | None:
             if pattern in (_PLAIN_UNIT, _WORDS) and text[place - 1] not in "0123456789)}" and text[place] != " ":
                 continue
             if pattern is _PLAIN_UNIT and len(text) == place + 1:
-                continue  # 6m may be a product; 6 m is none
+                continue  # 6m may be a product, but 6 m is not
             if (match := pattern.fullmatch(text, place)) is not None and _is_number_before(pattern, text[:place]):
                 return match
     return None
 
 
 def _is_number_before(pattern: re.Pattern[str], value: str) -> bool:
-    """Letters without LaTeX's mark of text are a unit only behind a number: 5 cm, not xm."""
+    """Whether letters may be a unit after this value. Without LaTeX's mark of text they need a number: 5 cm, not xm."""
     return pattern not in (_PLAIN_UNIT, _WORDS) or not re.search(r"(?<!\\)(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])", value)
 
 
@@ -141,7 +152,7 @@ def _named_unit(name: str) -> Unit:
         if spelling in _KNOWN:
             kind, size = _KNOWN[spelling]
             return Unit(base, f"{kind} {power}" if power > 1 else kind, size**power, power if power > 1 else None)
-    return Unit(base.casefold(), base if base in _SHORT.split() else "", power=power if power > 1 else None)
+    return Unit(base.casefold(), base if base in _SHORT else "", power=power if power > 1 else None)
 
 
 def _power_of(name: str) -> int:

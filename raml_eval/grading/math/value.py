@@ -1,6 +1,6 @@
-r"""Values of simple formulas to fifty digits, without sympy: numbers, letters, + - \cdot / ^ !, fractions, roots, functions.
+"""Whether formulas and equations have the same values, to fifty digits and at several points, without sympy.
 
-What else is written is no formula here (None), and is left to sympy. Every operation is bounded, so this runs anywhere.
+A text that is no simple formula (math/formula.py) is left open (None). All of this takes bounded time, so it runs anywhere.
 """
 
 from __future__ import annotations
@@ -9,236 +9,125 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from raml_eval.grading.math.formula import NoFormula, Reader
 from raml_eval.grading.math.numbers import is_rounding
-from raml_eval.grading.math.tokens import DIGITS, GREEK, Tokens, context, letters_of, points, tokenize
+from raml_eval.grading.math.tokens import DIGITS, Tokens, context, has_any_base, letters_of, points, tokenize
 
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
-_LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
-_FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
-              r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
-
-
-class _NoFormula(Exception):
-    """The text is not in the language of this module."""
+_SMALL = 10 ** -(DIGITS - 20)
+_MOST_DIGITS = 5000
+_ENOUGH = 3  # real values that agree, if other values do not
+_UNREADABLE = object()
 
 
 def same_value(left: str, right: str) -> bool | None:
-    """Whether two formulas have the same value, at several points where they have letters; None where either is none."""
+    r"""Whether two formulas have the same value, at several points if they have letters; None if either is no formula.
+
+    Letters often stand for positive quantities, so \ln\frac{p}{q} is \ln p-\ln q: at a point that is not positive, only
+    two values that are real throughout tell formulas apart. So \sqrt{x^2} is not x. Absolute values and the imaginary unit
+    speak of more than positive letters: with them, every difference counts.
+    """
     a, b = tokenize(left), tokenize(right)
-    if a is None or b is None:
+    if a is None or b is None or _multiplies_vectors(a) or _multiplies_vectors(b):
         return None
-    mp = context()
-    compared = 0
+    strict = any(text in ("|", "i") for _, text in (*a, *b))
+    compared = real = skipped = 0
     for point in points(a, b):
-        try:
-            values = [_Reader(side, point, mp).read() for side in (a, b)]
-        except _NoFormula:
+        values = _values((a, b), point)
+        if values is _UNREADABLE:
             return None
-        except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+        if values is None:
             continue
-        if not all(mp.isfinite(value) for value in values):
-            continue
-        compared += 1
         size = max(abs(values[0]), abs(values[1]))
+        is_real = [not isinstance(value, context().mpc) for value in values]
         if abs(values[0] - values[1]) > _CLOSE * size:
-            return False
+            positive = all(value > 0 for value in point.values())
+            if strict or all(is_real) or (positive and any(is_real)):
+                return None if has_any_base(a, b) else False
+            skipped += positive
+            continue
         if size > _LARGE:
-            return None  # 2^2024 and 2^2024-1 agree to more digits than these
-    return True if compared >= (2 if letters_of(a, b) else 1) else None
+            if not point:
+                return _same_large(a, b, size)
+            continue  # 2^n and 2^n-1 agree in all digits that are computed; smaller points tell them apart
+        compared += 1
+        real += all(is_real)
+    if skipped and real < _ENOUGH:
+        return None
+    return True if compared >= (2 if point else 1) else None
+
+
+def _multiplies_vectors(tokens: Tokens) -> bool:
+    """Whether the formula may multiply vectors, which do not multiply like the numbers that stand for them here."""
+    texts = {text for _, text in tokens}
+    return any(text.startswith(r"\vec") for text in texts) and bool(texts & {r"\times", r"\cdot", "|"})
+
+
+def _values(sides: tuple[Tokens, Tokens], point: Mapping[str, Any]) -> Any:
+    """The values of both sides at a point; None if a side has no value there, _UNREADABLE if it is no formula."""
+    mp = context()
+    try:
+        values = [Reader(side, point, mp).read() for side in sides]
+    except NoFormula:
+        return _UNREADABLE
+    except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+        return None
+    return values if all(mp.isfinite(value) for value in values) else None
+
+
+def _same_large(a: Tokens, b: Tokens, size: Any) -> bool | None:
+    """Whether two large numbers, such as 2^{2024} and 4^{1012}, are equal in every digit before the point."""
+    mp = context()
+    digits = int(mp.log10(size)) + DIGITS
+    if digits > _MOST_DIGITS:
+        return None
+    with mp.workdps(digits):
+        values = _values((a, b), {})
+        return None if values in (None, _UNREADABLE) else bool(abs(values[0] - values[1]) < _CLOSE)
+
+
+def same_equation(left: str, right: str) -> bool | None:
+    """Whether two equations say the same: the difference of sides of one is a constant multiple of the other's.
+
+    None if a side is no formula, or if that does not decide.
+
+    Example: same_equation("y=2x+3", "2x-y+3=0") is True.
+    """
+    if left.count("=") != 1 or right.count("=") != 1:
+        return None
+    a, b, c, d = (tokenize(side) for side in (*left.split("="), *right.split("=")))
+    if a is None or b is None or c is None or d is None:
+        return None
+    factors = []
+    for point in points(a, b, c, d):
+        values = [_values(pair, point) for pair in ((a, b), (c, d))]
+        if _UNREADABLE in values:
+            return None
+        if None in values:
+            continue
+        differences = [pair[0] - pair[1] for pair in values]
+        if any(isinstance(difference, context().mpc) for difference in differences) and min(point.values(), default=0) <= 0:
+            continue  # the letters may be meant to be positive
+        if all(_SMALL < abs(difference) < _LARGE for difference in differences):
+            factors.append(differences[0] / differences[1])
+    if letters_of(a, b) != letters_of(c, d):
+        return False
+    if len(factors) < 2:
+        return None
+    return all(abs(factor - factors[0]) <= _CLOSE * abs(factors[0]) for factor in factors)
 
 
 def rounds_to(formula: str, decimal: str, decimals: int) -> bool | None:
-    """Whether the value of a formula without letters rounds, or is cut, to the decimal; None where it has no value."""
+    """Whether the decimal is the value of a formula, rounded or cut; None if the formula has letters or no value."""
     tokens = tokenize(formula)
     if tokens is None or letters_of(tokens):
         return None
     mp = context()
     try:
-        value = _Reader(tokens, {}, mp).read()
+        value = Reader(tokens, {}, mp).read()
         if isinstance(value, mp.mpc) and value.imag:
             return False
         return is_rounding(Fraction(mp.nstr(mp.re(value), DIGITS - 10, strip_zeros=False)), Fraction(decimal), decimals)
-    except (_NoFormula, ZeroDivisionError, OverflowError, ValueError, TypeError):
+    except (NoFormula, ZeroDivisionError, OverflowError, ValueError, TypeError):
         return None
-
-
-class _Reader:
-    """One evaluation of a formula, token by token, by recursive descent."""
-
-    def __init__(self, tokens: Tokens, point: Mapping[str, Any], mp: Any) -> None:
-        self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
-        self._mp = mp
-
-    def read(self) -> Any:
-        """The value of the whole formula."""
-        value = self._sum()
-        if self._at != len(self._tokens):
-            raise _NoFormula
-        return value
-
-    def _peek(self) -> str:
-        return self._tokens[self._at][1] if self._at < len(self._tokens) else ""
-
-    def _take(self, wanted: str) -> None:
-        if self._peek() != wanted:
-            raise _NoFormula
-        self._at += 1
-
-    def _sum(self) -> Any:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise _NoFormula
-        value = self._signed()
-        while self._peek() in ("+", "-"):
-            sign = self._peek()
-            self._at += 1
-            value = value + self._product() if sign == "+" else value - self._product()
-        self._depth -= 1
-        return value
-
-    def _signed(self) -> Any:
-        sign = self._peek()
-        if sign in ("+", "-"):
-            self._at += 1
-            return -self._product() if sign == "-" else self._product()
-        return self._product()
-
-    def _product(self) -> Any:
-        value, divided = self._power(), False
-        while (token := self._peek()) and token not in ("+", "-", ")", "}", "]", "|", r"\rfloor", r"\rceil"):
-            if token in (r"\cdot", r"\times"):
-                self._at += 1
-                value = value * self._factor()
-            elif token in ("/", r"\div"):
-                self._at += 1
-                value, divided = value / self._factor(), True
-            elif divided or self._tokens[self._at][0] == "number":
-                raise _NoFormula  # 1/2x has two readings, and 2 3 has none
-            else:
-                value = value * self._power()
-        return value
-
-    def _factor(self) -> Any:
-        if self._peek() == "-":
-            self._at += 1
-            return -self._power()
-        return self._power()
-
-    def _power(self) -> Any:
-        value = self._atom()
-        while self._peek() == "!":
-            self._at += 1
-            if not self._mp.isint(value) or not 0 <= value <= _LARGEST_FACTORIAL:
-                raise _NoFormula
-            value = self._mp.factorial(value)
-        if self._peek() != "^":
-            return value
-        self._at += 1
-        return self._raise(value, self._group())
-
-    def _raise(self, base: Any, exponent: Any) -> Any:
-        if abs(exponent) > _LARGEST_EXPONENT or abs(self._mp.log(abs(base) or 1)) > _LARGEST_EXPONENT:
-            raise _NoFormula
-        return self._mp.power(base, exponent)
-
-    def _group(self) -> Any:
-        """What stands in braces, or one token: an exponent, a numerator, the argument of a root."""
-        if self._peek() == "{":
-            return self._enclosed("{", "}")
-        kind, text = self._tokens[self._at] if self._at < len(self._tokens) else ("", "")
-        if kind == "number" and len(text) > 1:  # x^12 is x^1 2 in LaTeX, and never meant so
-            raise _NoFormula
-        return self._atom()
-
-    def _enclosed(self, opening: str, closing: str) -> Any:
-        self._take(opening)
-        value = self._sum()
-        self._take(closing)
-        return value
-
-    def _atom(self) -> Any:
-        if self._at >= len(self._tokens):
-            raise _NoFormula
-        kind, text = self._tokens[self._at]
-        if text in ("(", "{", "|"):
-            value = self._enclosed(text, {"(": ")", "{": "}", "|": "|"}[text])
-            return abs(value) if text == "|" else value
-        self._at += 1
-        if kind == "number":
-            return self._mixed(self._mp.mpf(text), text)
-        if kind == "symbol":
-            if text in ("i", "e"):
-                return self._mp.mpc(0, 1) if text == "i" else self._mp.e
-            called = [token for _, token in self._tokens[self._at : self._at + 3]]
-            if called[:1] == ["("] and (text[0] in "fghFGHP" or called[2:] == [")"]):
-                raise _NoFormula  # f(x+1), or I(0): a function's value
-        if text in self._point:
-            return self._point[text]
-        return self._command(text)
-
-    def _mixed(self, whole: Any, text: str) -> Any:
-        parts = [token for _, token in self._tokens[self._at : self._at + 7]]
-        braced = parts[:2] + parts[3:5] + parts[6:] == [r"\frac", "{", "}", "{", "}"]
-        if text.isdigit() and braced and parts[2].isdigit() and parts[5].isdigit():
-            self._at += 7
-            return whole + type(whole)(parts[2]) / type(whole)(parts[5])
-        return whole
-
-    def _command(self, text: str) -> Any:
-        if text == r"\pi":
-            return +self._mp.pi
-        if text == r"\frac":
-            top = self._group()
-            return top / self._group()
-        if text == r"\binom":
-            top, bottom = self._group(), self._group()
-            if max(abs(top), abs(bottom)) > _LARGEST_FACTORIAL:
-                raise _NoFormula
-            return self._mp.binomial(top, bottom)
-        if text in (r"\lfloor", r"\lceil"):
-            value = self._sum()
-            self._take(text.replace(r"\l", r"\r"))
-            return self._mp.floor(value) if text == r"\lfloor" else self._mp.ceil(value)
-        if text == r"\sqrt":
-            return self._root()
-        if text in _FUNCTIONS:
-            return self._function(_FUNCTIONS[text])
-        if text == r"\log":
-            return self._logarithm()
-        raise _NoFormula
-
-    def _root(self) -> Any:
-        degree = self._enclosed("[", "]") if self._peek() == "[" else self._mp.mpf(2)
-        value = self._group()
-        if self._mp.isint(degree) and degree % 2 == 1 and not isinstance(value, self._mp.mpc) and value < 0:
-            return -self._mp.root(-value, int(degree))  # a cube root of -8 is meant to be -2
-        return self._raise(value, 1 / degree)
-
-    def _function(self, name: str) -> Any:
-        power = None
-        if self._peek() == "^":
-            self._at += 1
-            power = self._group()
-            if power == -1:
-                name, power = f"a{name}", None
-        value = getattr(self._mp, name)(self._argument())
-        return value if power is None else self._raise(value, power)
-
-    def _argument(self) -> Any:
-        """What stands in parentheses, or a number with the letters behind it: 2x, \\frac{x}{2}, 3\\theta."""
-        if self._peek() in ("(", "{"):
-            return self._atom()
-        value = self._atom()
-        while self._at < len(self._tokens) and (self._tokens[self._at][0] == "symbol" or self._peek() in (r"\pi", *GREEK)):
-            value = value * self._atom()
-        if self._peek() in ("^", "/", "!"):
-            raise _NoFormula
-        return value
-
-    def _logarithm(self) -> Any:
-        if self._peek() != "_":
-            raise _NoFormula  # to the base e or 10, as one likes
-        self._at += 1
-        base = self._group()
-        return self._mp.log(self._argument()) / self._mp.log(base)

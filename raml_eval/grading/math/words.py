@@ -1,4 +1,4 @@
-"""Answers in words: one spelling for many, and what a phrase says."""
+"""Brings answers in words into one spelling, and recognises what a short phrase says."""
 
 from __future__ import annotations
 
@@ -8,32 +8,40 @@ from raml_eval.grading.math.forms import Form, Value, Word
 
 _UNSAID = frozenset(["not", "no", "nor", "neither", "or", "and", "but", "never", "non", "except", "unless"])
 
+_SAME_WORDS = {
+    "dne": "does not exist",
+    "无解": "no solution",
+    "infinite": "infinity",
+    "infinitely many solutions": "infinitely many",
+}
+
 
 def plain_words(text: str) -> str:
-    """The words case folded, without article, ordinal endings and full stops; phrases that mean the same in one spelling."""
+    """The words case folded, without article, ordinal endings and full stops. Phrases with the same meaning become one.
+
+    Example: plain_words("There are no real solutions") is "no solution".
+    """
     text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
     text = re.sub(r"(?<=[apAP])\.?(?=[mM]\.?$)", "", text.strip("()")).casefold().replace(".", "")
     text = re.sub(r"^(?:an?|the) (?=\w)", "", text)
     text = re.sub(r"(\d) ?([ap]m)$", r"\1 \2", text)
     if re.fullmatch(r"(?:there (?:is|are) )?no (?:real |such |integer )?(?:solutions?|values?|answers?)(?: exists?)?", text):
         return "no solution"
-    return {
-        "dne": "does not exist",
-        "无解": "no solution",
-        "infinite": "infinity",
-        "infinitely many solutions": "infinitely many",
-    }.get(text, text)
+    return _SAME_WORDS.get(text, text)
 
 
 def word_of(form: Form) -> str | None:
-    """The word that a form is, case folded; None where it is none."""
+    """The word of a form, case folded; None if the form is no word."""
     if isinstance(form, Word):
         return form.text
     return form.text.casefold() if isinstance(form, Value) and form.text.isalpha() and form.unit is None else None
 
 
 def says(answer: str, gold: str) -> bool:
-    """Whether the answer is a short phrase around the gold's words: the function is odd, for odd."""
+    """Whether the answer is a short phrase that contains the gold's words and does not deny them.
+
+    Example: says("the function is odd", "odd") is True.
+    """
     words, wanted = answer.split(), gold.split()
     if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or _UNSAID & {*words, *wanted}:
         return False
@@ -41,7 +49,7 @@ def says(answer: str, gold: str) -> bool:
 
 
 def same_time(word: str, clock: str) -> bool:
-    """2:30 pm is 2:30 and 14:30."""
+    """Whether a clock time without am or pm is the given one: 2:30 pm is 2:30 or 14:30."""
     match = re.fullmatch(r"(\d{1,2}):(\d\d) ([ap])m", word)
     if match is None:
         return False
