@@ -59,7 +59,7 @@ class BatchSampling:
 
 
 def draw_tokens(logits: torch.Tensor, sampling: BatchSampling, noise: Sequence[float]) -> torch.Tensor:
-    """One token id per row, shape (rows,). logits are (rows, vocabulary) in float32, and are overwritten.
+    """One token id per row, shape (rows,). logits are (rows, vocabulary) in float32.
 
     noise is one uniform number in [0, 1) per row. The drawn token is the one at which the cumulated filtered distribution,
     in the order of the vocabulary, exceeds the noise. Filters are applied in vLLM's order: repetition penalty, temperature,

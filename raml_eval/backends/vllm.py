@@ -58,7 +58,7 @@ class VllmBackend:
         self._closed = False
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
-        """The engine's draw, in full. GenerationError if it cannot fit, if the engine refused it or died, or if it is closed."""
+        """The engine's draw, in full. GenerationError if it cannot fit, or if the engine refused it, died or was closed."""
         check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
         if self._closed:
             raise GenerationError("the vllm backend is closed. Open a new one.")

@@ -140,7 +140,7 @@ def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenId
 
 
 def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
-    """The ids of a text that continues other tokens: without a begin-of-text, and without the blank that marks a text's start."""
+    """The ids of a text that continues other tokens: no begin-of-text, and no blank that marks the start of a text."""
     before = tuple(tokenizer.encode("\n", add_special_tokens=False))
     together = tuple(tokenizer.encode("\n" + text, add_special_tokens=False))
     if together[: len(before)] == before:
