@@ -54,6 +54,6 @@ def _explained(format: str, path: Path) -> Iterator[None]:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SourceError(
-            f"{path} does not have the layout of {format} logs ({type(error).__name__}: {error}). Name another format, or a log "
-            f"of the version that docs/importing.md names."
+            f"{path} does not have the layout of {format} logs ({type(error).__name__}: {error}). Name another format, or a "
+            f"log of the version that docs/importing.md names."
         ) from error

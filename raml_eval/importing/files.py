@@ -64,7 +64,7 @@ def take(entry: Mapping[str, Any], key: str, where: str, harness: str) -> Any:
 
 
 def refuse_twice(logs: Iterable[tuple[str, Path]]) -> None:
-    """Raises SourceError if several of the logs, each a task and its file, hold the same task, because they are different runs."""
+    """Raises SourceError if several of the logs, each a task and its file, hold the same task: they are different runs."""
     owners: dict[str, list[Path]] = {}
     for task, path in logs:
         owners.setdefault(task, []).append(path)

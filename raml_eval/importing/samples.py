@@ -103,7 +103,7 @@ def read_count(value: Any) -> int | None:
 
 
 def read_sampling(settings: Mapping[str, Any], max_tokens: str) -> dict[str, Any]:
-    """The fields of SAMPLING, seed and max_tokens that the settings hold. max_tokens is the key that the settings use for it."""
+    """The fields of SAMPLING, seed and max_tokens that the settings hold. max_tokens is the settings' own key for it."""
     known = {name: number for name in (*SAMPLING, "seed") if (number := read_number(settings.get(name))) is not None}
     limit = read_count(settings.get(max_tokens))
     return known | ({"max_tokens": limit} if limit is not None else {})

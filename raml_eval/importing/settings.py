@@ -39,7 +39,7 @@ class ImportSettings:
 
 @dataclass(frozen=True, slots=True)
 class Grading:
-    """How a task is graded: its name here, the kind of grading, the options of all its questions, and our task it is mapped to."""
+    """How a task is graded: its name here, its kind of grading, the options of all its questions, and our task it maps to."""
 
     name: str
     kind: GraderKind

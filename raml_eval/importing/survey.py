@@ -16,7 +16,7 @@ from raml_eval.plan import select_questions
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import Budget, Question
 
-# If at least this share of a task's completions ends a thinking that it did not open, the chat template opened it. A rare
+# If more than this share of a task's completions ends a thinking that it did not open, the chat template opened it. A rare
 # completion may do so for another reason.
 OPENED_SHARE = 0.05
 MAX_SAMPLES = 1_000_000  # per question; a larger number is not a sample's index, and needs a bit for each smaller one

@@ -54,7 +54,7 @@ def keep_whole(text: str) -> Parts:
 
 
 def prompt_leaves(messages: Sequence[Message]) -> bool | None:
-    """True if the prompt, rendered by a chat template, ends with an opened thinking; False with an ended one; None with neither."""
+    """True if the prompt, as a chat template renders it, leaves the thinking open, False if it ends it, None for neither."""
     end = messages[-1]["content"].rstrip() if messages else ""
     if any(end.endswith(mark) for mark, _ in DELIMITERS):
         return True

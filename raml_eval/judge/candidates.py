@@ -16,7 +16,7 @@ Asked = tuple[str, str, str]  # task, question id, candidate
 
 
 def candidate_of(record: SampleRecord) -> str | None:
-    """The text that a judge sees of a rejected sample: the extracted answer, else the answer's end; None if nothing is asked."""
+    """What a judge sees of a rejected sample: the extracted answer, else the answer's end; None if nothing is asked."""
     if record.status not in REJECTED:
         return None
     text = record.grade.answer if record.grade.answer is not None else record.answer
