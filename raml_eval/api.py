@@ -16,7 +16,7 @@ from raml_eval.tables import Run, as_run, missing_samples
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The result of a session: the run, the number of samples that are still owed, and a line for a person."""
+    """The result of a session: the run, the number of samples that are still owed, and a line for the user."""
 
     run: Run
     n_owed: int

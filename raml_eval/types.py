@@ -180,8 +180,8 @@ class Grade:
 class Imported:
     """What another harness's log says about a sample beside its text. None stands for what the log does not say.
 
-    verdict holds that harness's own numbers, by metric. If of_question is true, they are those of all the question's samples
-    together. n_tokens counts thinking and answer, as the log counts them.
+    verdict holds that harness's own numbers, by metric. If of_question is true, they are those of all the question's
+    samples together. n_tokens counts thinking and answer, as the log counts them.
     """
 
     verdict: Mapping[str, float]

@@ -119,7 +119,7 @@ class ChatClient:
                 async with self._client.stream("POST", self.address, json=body) as response:
                     text = self._redact(await _read_body(response))
         except TimeoutError:
-            return None, f"no whole reply within {self.timeout_s:g} s", None
+            return None, f"no complete reply within {self.timeout_s:g} s", None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             return None, self._redact(f"{type(error).__name__}: {error}"), None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:

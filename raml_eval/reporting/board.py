@@ -52,10 +52,10 @@ def read_board(folder: Path) -> Board:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a folder with a board.yaml.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Mend it there.") from error
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{path} is no board: {wrong}. Mend it there.") from error
+        raise ConfigError(f"{path} is not a board: {wrong}. Correct it there.") from error
     if board.rank_by.budget not in board.budgets:
         raise ConfigError(f"{path}: rank_by.budget {board.rank_by.budget} is not among budgets. Add it there.")
     return board

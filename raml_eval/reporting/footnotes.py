@@ -190,7 +190,7 @@ def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if not redrawn:
         return []
     text = (
-        f"{redrawn} of {len(run.trajectories)} trajectories were drawn anew after an interruption on an engine whose "
+        f"{redrawn} of {len(run.trajectories)} trajectories were drawn again after an interruption on an engine whose "
         f"seeds do not reproduce, which favours short thinking"
     )
     return [(text, frozenset({(label, None, None)}))]

@@ -125,7 +125,7 @@ class _View:
         yield f"--- sample {record.key.index} at {budget_label(record.budget)}: {record.status.value} ---"
         yield from self._thinking(record)
         finish = record.answer_finish.value if record.answer_finish else "none was drawn"
-        yield f"answer ({finish}{', thinking goes on in it' if record.leak else ''}):"
+        yield f"answer ({finish}{', thinking continues in it' if record.leak else ''}):"
         yield from _text_lines(record.answer, self.full)
         extracted = record.grade.answer
         yield "extracted: nothing" if extracted is None else f"extracted: {_short(extracted, self.full)}"

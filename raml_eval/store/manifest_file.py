@@ -68,7 +68,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(
-            f"{path.parent} is no run directory: it has no manifest.json. Name the folder that `raml-eval run --out` wrote."
+            f"{path.parent} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
         ) from None
     except (OSError, ValueError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error

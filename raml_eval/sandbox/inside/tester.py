@@ -129,7 +129,7 @@ def _test_calls(job: Job, program: Program, report: Report) -> None:
     try:
         cases = [([json.loads(line) for line in given.split("\n")], json.loads(wanted)) for given, wanted in job["tests"]]
     except ValueError as error:
-        raise Broken(f"an input or output is no JSON: {error}") from None
+        raise Broken(f"an input or output is not JSON: {error}") from None
     (name,) = job["names"]
     function = Function(program, name, method=True)
     _load(job, program, report)
@@ -153,7 +153,7 @@ def _test_python(job: Job, program: Program, report: Report) -> None:
         exec(compile(job["prefix"], "<prefix>", "exec", dont_inherit=True), space)
         setup = compile(job["setup"], "<setup>", "exec", dont_inherit=True)
     except Exception as error:
-        raise Broken(f"the tests do not compile, or what stands before them fails: {_name(error)}") from None
+        raise Broken(f"the tests do not compile, or the code before them fails: {_name(error)}") from None
     space |= {name: Function(program, name) for name in job["names"]}
     _load(job, program, report)
     for number, code in enumerate([setup, *codes]):
