@@ -1,4 +1,4 @@
-"""The judge's client against a real server that misbehaves in every way it knows."""
+"""The judge's client against a real server that misbehaves in many ways."""
 
 from __future__ import annotations
 

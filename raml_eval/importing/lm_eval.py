@@ -67,7 +67,7 @@ def _find_files(path: Path) -> list[Path]:
     else:
         found = [path]
     if not found:
-        raise SourceError(f"{path} has no samples_TASK_DATE.jsonl of lm-eval beside it. Run lm-eval with --log_samples.")
+        raise SourceError(f"{path} holds no samples_TASK_DATE.jsonl of lm-eval. Run lm-eval with --log_samples.")
     return found
 
 
