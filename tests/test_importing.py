@@ -46,7 +46,7 @@ def test_an_empty_folder_and_an_empty_file(format: str, tmp_path: Path) -> None:
         read(format, tmp_path)
     empty = tmp_path / "empty.json"
     empty.write_bytes(b"")
-    with pytest.raises(SourceError, match=r"empty\.json (is empty|holds no samples|is no whole)"):
+    with pytest.raises(SourceError, match=r"empty\.json (is empty|holds no samples|is not a complete)"):
         read(format, empty)
 
 

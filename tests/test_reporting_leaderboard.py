@@ -138,7 +138,7 @@ def test_a_bad_entry_is_named(board: Path) -> None:
         (BOARD + "tassk: 1\n", "tassk: Extra inputs are not permitted"),
         (BOARD.replace("budget: 64", "budget: 65"), "rank_by.budget 65 is not among budgets"),
         ("title: [", "is not YAML"),
-        ("- 1", "is no board"),
+        ("- 1", "is not a board"),
     ],
 )
 def test_a_wrong_board_is_refused_by_name(board: Path, text: str, message: str) -> None:

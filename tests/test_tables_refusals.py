@@ -109,7 +109,7 @@ def test_every_caveat_has_a_footnote(run: StoredRun, expected: str) -> None:
 def test_redrawn_trajectories_are_counted() -> None:
     first, *others = RUN.trajectories.items()
     run = replace(RUN, trajectories=dict([(first[0], replace(first[1], redrawn=True)), *others]))
-    assert any(line.startswith("1 of 80 trajectories were drawn anew") for line in notes(run))
+    assert any(line.startswith("1 of 80 trajectories were drawn again") for line in notes(run))
 
 
 @pytest.mark.parametrize(("longer", "told"), [(tuple(range(60)), False), ((9, *range(59)), True)])
