@@ -101,4 +101,4 @@ def test_what_the_log_hides_decides_and_lacks() -> None:
     assert notes[3] == "it was taken out: thinking is not shown, and if it never ended it counts as an answer"
     assert notes[4] == "the thinking of 4 completions is not in the log"
     assert notes[5].startswith("3 completions that neither open nor end their thinking count as unfinished")
-    assert notes[6] == "questions of the log that are left out: 2 with no target, 1 with several targets"
+    assert notes[6] == "questions of the log that were left out: 2 with no target, 1 with several targets"

@@ -23,7 +23,8 @@ def import_(
     model: Annotated[Text, typer.Option(help="The model's name, if the log lacks it or has another.")] = None,
     name: Annotated[Text, typer.Option(help="The run's name; the directory's if not given.")] = None,
     thinking_budget: Annotated[
-        Text, typer.Option(help="Tokens, unlimited or off, as in the log; if not given, off if the log shows no thinking.")
+        Text,
+        typer.Option(help="Tokens, unlimited or off, as drawn by the other harness; off if not given and no thinking shows."),
     ] = None,
     opened: Annotated[
         Optional[bool],  # noqa: UP045  typer reads the annotation
