@@ -212,7 +212,10 @@ FLAGS = frozenset(_NESTED) | frozenset(RunConfig.model_fields)
 
 
 def flags_layer(**flags: Any) -> dict[str, Any]:
-    """Flags and keyword arguments as one layer of settings. Raises ConfigError for an unknown name."""
+    """Flags and keyword arguments as one layer of settings. Raises ConfigError for an unknown name.
+
+    Example: flags_layer(temperature=0.0, seed=1) == {"sampling": {"temperature": 0.0}, "seed": 1}
+    """
     layers = []
     for name, value in flags.items():
         setting = value

@@ -46,6 +46,8 @@ def avg_at_n(n: Integers, c: Integers) -> float | FloatArray:
     """The share c / n of correct samples; NaN if n is 0.
 
     n and c broadcast. Raises MetricError for a non-integer, a negative number or c > n.
+
+    Example: avg_at_n(n=8, c=6) == 0.75
     """
     return _elementwise(lambda n, c, _: c / n if n else math.nan, "avg@n", n, c, 1)
 
@@ -67,6 +69,8 @@ def pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
 
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or k < 1. Source: Chen et al.
     2021, arXiv:2107.03374, eq. 1; RaML, arXiv:2505.19815, eq. 22.
+
+    Example: pass_at_k(n=4, c=1, k=2) == 0.5
     """
     return _elementwise(lambda n, c, k: _tail(n, c, k, 1), "pass@k", n, c, k)
 
@@ -81,6 +85,8 @@ def g_pass_at_k(n: Integers, c: Integers, k: Integers, tau: float | Fraction) ->
     tau lies in [0, 1]; tau = 0 gives pass@k, tau = 1 asks for all k. The ceiling is exact: see required_correct.
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n, k < 1 or tau outside [0, 1].
     Source: Liu et al. 2024, arXiv:2412.13147.
+
+    Example: g_pass_at_k(n=4, c=3, k=2, tau=1.0) == 0.5
     """
     return _elementwise(lambda n, c, k: _tail(n, c, k, required_correct(k, tau)), "G-Pass@k", n, c, k)
 
@@ -95,6 +101,8 @@ def mg_pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
     Equal to (2/k) E[max(X - ceil(k/2), 0)]. For odd k a perfect model gets (k-1)/k, for k = 1 it gets 0: see
     mg_pass_at_k_normalized. n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or
     k < 1. Source: RaML, arXiv:2505.19815, eq. 23; Liu et al. 2024, arXiv:2412.13147.
+
+    Example: mg_pass_at_k(n=4, c=4, k=4) == 1.0
     """
     return _elementwise(_stable_share, "mG-Pass@k", n, c, k)
 
@@ -108,6 +116,8 @@ def mg_pass_at_k_normalized(n: Integers, c: Integers, k: Integers) -> float | Fl
 
     The two differ for odd k only. For k = 1 the published sum is empty, a perfect model has 0, and no scale exists.
     n, c and k broadcast. Raises MetricError as mg_pass_at_k does.
+
+    Example: mg_pass_at_k_normalized(n=3, c=3, k=3) == 1.0
     """
     return _elementwise(lambda n, c, k: _stable_share(n, c, k, normalized=True), "normalized mG-Pass@k", n, c, k)
 

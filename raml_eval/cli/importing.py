@@ -24,7 +24,7 @@ def import_(
     name: Annotated[Text, typer.Option(help="The run's name; the directory's if not given.")] = None,
     thinking_budget: Annotated[
         Text,
-        typer.Option(help="Tokens, unlimited or off, as drawn by the other harness; off if not given and no thinking shows."),
+        typer.Option(help="Tokens, unlimited or off, as drawn there; if not given, off if the log shows no thinking."),
     ] = None,
     opened: Annotated[
         Optional[bool],  # noqa: UP045  typer reads the annotation

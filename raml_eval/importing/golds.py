@@ -17,11 +17,13 @@ SEVERAL = "several targets"
 
 
 def read_gold(targets: Sequence[str], kind: str, options: Sequence[str], where: str) -> tuple[str, str]:
-    """The gold and "", or "" and the reason why the question has no gold that can be graded: NO_TARGET or SEVERAL.
+    r"""The gold and "", or "" and the reason why the question has no gold that can be graded: NO_TARGET or SEVERAL.
 
     If the target in math is a worked solution, the gold is what follows the #### of its last line, or what is in its last
     boxes, joined like those of an answer. A choice's gold becomes a letter; a number counts the options from 0. Raises
     SourceError for a gold that does not fit the kind of grading, and for a number if one of the options is a number too.
+
+    Example: read_gold(["so 2\n#### 2"], "math", (), "row 1") == ("2", "")
     """
     distinct = list(dict.fromkeys(text for target in targets if (text := target.strip())))
     if len(distinct) != 1:

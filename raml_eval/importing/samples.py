@@ -86,7 +86,10 @@ def identify(label: int | str, content: Mapping[str, Any]) -> str:
 
 
 def read_number(value: Any) -> float | None:
-    """A finite number or a truth value as a float; None for anything else."""
+    """A finite number or a truth value as a float; None for anything else.
+
+    Example: read_number(True) == 1.0
+    """
     if not isinstance(value, int | float):
         return None
     try:
@@ -123,6 +126,8 @@ def as_messages(prompt: Any) -> tuple[Message, ...]:
     """A prompt as a chat. A text becomes one user message; of a list of messages, roles and texts are kept.
 
     The keys are role and content, or OpenCompass's role and prompt.
+
+    Example: as_messages("1+1?") == ({"role": "user", "content": "1+1?"},)
     """
     if not isinstance(prompt, list | tuple):
         return ({"role": "user", "content": "" if prompt is None else str(prompt)},)

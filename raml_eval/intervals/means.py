@@ -97,6 +97,8 @@ def macro_mean(intervals: Sequence[Interval | PairedDifference]) -> Interval:
     tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang and Zhang 2009, Computational
     Statistics and Data Analysis 53). So tasks with different methods can be combined, the ends stay within the bounds, and
     no width is 0. If a task lacks its value or an end, the mean's is NaN too. Raises MetricError without a task.
+
+    Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
     if not intervals:
         raise MetricError("a macro mean needs at least one task; met none. Leave it out of the table.")

@@ -23,6 +23,8 @@ def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat
     The model's name only breaks a tie or raises a doubt; it never decides alone. If nothing suggests thinking, the result is
     the format none. Raises ModelError if several formats fit that would write different tokens, or if the tokenizer has the
     thinking marks of an unknown family.
+
+    Example: detect_format(load_tokenizer(find_checkpoint("pocket")), "pocket").name == "qwen3"
     """
     fits = _fitting(tokenizer, Path(model).name.lower())
     if len({_behaviour(tokenizer, fmt) for fmt in fits}) > 1:

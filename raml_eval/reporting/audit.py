@@ -117,7 +117,10 @@ def _rank(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def render_audit(audit: Audit, format: str = "terminal", limit: int | None = None) -> str:
-    """The audit as text: the first limit findings (default 20; all in json). Raises ConfigError for an unknown format."""
+    """The audit as text: the first limit findings (default 20; all in json). Raises ConfigError for an unknown format.
+
+    Example: render_audit(audit_run(with_classes(load_run("runs/mine"))))
+    """
     check_format(format)
     if format == "json":
         return json.dumps(_as_json(audit, audit.findings[:limit]), indent=1, allow_nan=False)

@@ -114,7 +114,10 @@ def without_paths(value: Any) -> Any:
 
 
 def file_name(model: str) -> str:
-    """The model's name as a file name that any file system accepts and that cannot leave its folder."""
+    """The model's name as a file name that any file system accepts and that cannot leave its folder.
+
+    Example: file_name("org/model") == "org--model"
+    """
     safe = re.sub(r"[^A-Za-z0-9._-]+", "--", model).strip(".-_")[:100]
     return safe or "model"
 

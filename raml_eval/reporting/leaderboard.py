@@ -21,6 +21,8 @@ def add_entry(board_dir: Path | str, run: StoredRun) -> Path:
     An earlier entry of the same checkpoint is replaced. Raises InputError for a run that the board cannot rank: a task or
     budget is missing, n is too small, the questions or the settings are not the board's, or another checkpoint has the same
     name. Raises MetricError if planned samples are missing.
+
+    Example: add_entry("leaderboards/pocket", load_run("runs/pocket"))
     """
     folder = Path(board_dir)
     entry = make_entry(run, read_board(folder))

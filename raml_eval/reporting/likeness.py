@@ -46,7 +46,10 @@ def bare_text(text: str) -> str:
 
 
 def looks_equal(a: str, b: str) -> float:
-    """1 if two texts differ only in layout, 0.5 if also in brackets and commas, 0.25 if also in signs and points, else 0."""
+    """1 if two texts differ only in layout, 0.5 if also in brackets and commas, 0.25 if also in signs and points, else 0.
+
+    Example: looks_equal("$5$", "5") == 1.0
+    """
     firm = firm_text(a), firm_text(b)
     if firm[0] and firm[0] == firm[1]:
         return 1.0
@@ -60,6 +63,8 @@ def text_pattern(text: str) -> re.Pattern[str] | None:
     """A pattern that finds the text as a whole in a softened text, whatever its spaces: 5 is not in 15, -5, 5.2, 5/2 or 1,500.
 
     A single letter is found only in its own case, and an A not if it is the article. None for an empty or a long text.
+
+    Example: text_pattern("5").search("15 or 5.2") is None
     """
     tokens = _TOKEN.findall(soften(text))
     if not tokens or len(text) > LONGEST:

@@ -22,6 +22,8 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
 
     There is a line for each task and run, in percent with the frame's intervals. Budgets are equally spaced. "off", which
     has another prompt, is a point apart from the line. Raises MetricError for a frame without accuracy.
+
+    Example: plot_budget_curve(build_frame([load_run("runs/mine")]), "curve.svg")
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

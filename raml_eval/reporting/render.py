@@ -65,13 +65,19 @@ def percent(
 
 
 def shorten(text: str, size: int = MAX_LABEL) -> str:
-    """The text, cleaned, in at most size characters."""
+    """The text, cleaned, in at most size characters.
+
+    Example: shorten("a long label", 6) == "a lon…"
+    """
     text = clean(text)
     return text if len(text) <= size else f"{text[: size - 1]}…"
 
 
 def clean(text: str) -> str:
-    """The text on one line, without control and formatting characters, which could redraw a terminal."""
+    r"""The text on one line, without control and formatting characters, which could redraw a terminal.
+
+    Example: clean("two\nlines") == "two lines"
+    """
     seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     return " ".join(seen.split())
 
@@ -100,7 +106,10 @@ _LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """The text as LaTeX that prints it literally."""
+    r"""The text as LaTeX that prints it literally.
+
+    Example: escape_latex("50%") == "50\\%"
+    """
     safe = "".join(_LATEX.get(c, c) for c in clean(text)).replace("--", "-{}-")
     return f"{{[}}{safe[1:]}" if safe.startswith("[") else safe  # LaTeX reads a [ after \\ as the start of an option
 

@@ -46,7 +46,10 @@ def show_question(
 
 
 def visible(text: str) -> str:
-    r"""The text with every control, format and surrogate character, except line breaks and tabs, as an escape such as \x1b."""
+    r"""The text with every control, format and surrogate character, except line breaks and tabs, as an escape such as \x1b.
+
+    Example: visible("\x1b[2J") == "\\x1b[2J"
+    """
     return "".join(c if c in "\n\t" or not _steers(c) else _escape(c) for c in text)
 
 

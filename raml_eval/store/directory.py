@@ -233,6 +233,8 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
 
     If drawn is False, trajectories and token ids are left out, which are most of a large run. Raises StoreError if the
     folder is not a run directory, CorruptStore if a line other than a torn last one cannot be read.
+
+    Example: read_run("runs/mine").records[0].grade
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")

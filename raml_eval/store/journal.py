@@ -102,7 +102,10 @@ def _unwritable(path: Path, error: OSError) -> StoreError:
 
 
 def encode_line(line: Mapping[str, Any]) -> bytes:
-    """One line of UTF-8 JSON with its line break. Lone surrogates, which a model can write, are kept as escapes."""
+    r"""One line of UTF-8 JSON with its line break. Lone surrogates, which a model can write, are kept as escapes.
+
+    Example: encode_line({"a": 1}) == b'{"a":1}\n'
+    """
     return json.dumps(line, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 

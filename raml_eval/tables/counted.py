@@ -32,7 +32,10 @@ def budget_label(budget: Budget) -> str:
 
 
 def budget_order(label: str) -> float:
-    """A sort key for budget labels: off, numbers ascending, unlimited."""
+    """A sort key for budget labels: off, numbers ascending, unlimited.
+
+    Example: sorted(["unlimited", "64", "off"], key=budget_order) == ["off", "64", "unlimited"]
+    """
     return budget_rank("off" if label == "off" else "unlimited" if label == "unlimited" else int(label))
 
 

@@ -120,6 +120,8 @@ def build_samples(run: StoredRun) -> pd.DataFrame:
 
     thinking_ids are the ids that this budget keeps. trajectory_text is the text of the whole trajectory; a smaller budget
     saw only the beginning of it. Both are empty if thinking is off.
+
+    Example: build_samples(load_run("runs/mine"))[["status", "answer"]]
     """
     rows: list[dict[str, Any]] = []
     for record in run.records:

@@ -19,7 +19,10 @@ def canonical_json(row: Row) -> str:
 
 
 def question_id(index: int, row: Row) -> str:
-    """The row's index in the published split and six hex digits of the row's SHA-256, such as 17-3fa9c1."""
+    """The row's index in the published split and six hex digits of the row's SHA-256, such as 17-3fa9c1.
+
+    Example: question_id(17, {"q": "1+1"}).startswith("17-")
+    """
     return f"{index}-{hashlib.sha256(_encode(row)).hexdigest()[:6]}"
 
 

@@ -70,7 +70,10 @@ def find_suite_problems(file: TaskFile) -> list[str]:
 
 
 def members_of(config: Mapping[str, Any]) -> list[Any]:
-    """The members of a group as written. A single name may be written without a list."""
+    """The members of a group as written. A single name may be written without a list.
+
+    Example: members_of({"group": "mine", "task": "gsm8k"}) == ["gsm8k"]
+    """
     members = config.get("task") or []
     return members if isinstance(members, list) else [members]
 
