@@ -1,8 +1,8 @@
-"""Math gradings per second, as a run of n = 32 samples needs them, against plain serial math-verify on the same samples.
+"""Measures math gradings per second in a run with n = 32 samples, against plain serial math-verify on the same samples.
 
 The samples are generated: questions with golds of the usual kinds, each with 32 long answers that box few distinct
-spellings, right and wrong.
-Prints gradings and distinct (gold, answer) pairs per second of both, and how often their verdicts are right.
+spellings, right and wrong. For both sides, it prints gradings and distinct (gold, answer) pairs per second, and how often
+the verdicts are right.
 
     python benchmarks/grading.py --questions 300
 """
@@ -40,7 +40,7 @@ def question(rng: random.Random) -> tuple[str, list[str], list[str]]:
 
 
 def generate(n_questions: int, n_samples: int, seed: int = 0) -> list[tuple[str, str, bool]]:
-    """(gold, completion, right) of every sample."""
+    """(gold, completion, right) for every sample."""
     rng = random.Random(seed)
     samples = []
     for _ in range(n_questions):
@@ -53,7 +53,7 @@ def generate(n_questions: int, n_samples: int, seed: int = 0) -> list[tuple[str,
 
 
 def ours(samples: list[tuple[str, str, bool]]) -> tuple[float, list[bool]]:
-    """Seconds and verdicts of a GradingPool; its worker is started first."""
+    """The seconds and verdicts of a GradingPool. Its worker is started before the clock."""
     from raml_eval.grading.pool import GradingPool
 
     async def grade_all() -> tuple[float, list[bool]]:
@@ -70,7 +70,7 @@ def ours(samples: list[tuple[str, str, bool]]) -> tuple[float, list[bool]]:
 
 
 def plain(samples: list[tuple[str, str, bool]]) -> tuple[float, list[bool]]:
-    """Seconds and verdicts of math-verify as its users call it: one answer after the other, gold first, nothing kept."""
+    """The seconds and verdicts of math-verify as its users call it: one answer after the other, gold first, nothing cached."""
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
     config = [LatexExtractionConfig(boxed_match_priority=0), ExprExtractionConfig()]

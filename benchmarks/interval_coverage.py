@@ -1,6 +1,8 @@
-"""Prints how often the 95 % intervals of raml_eval.intervals hold the truth, as Markdown; seeded, under a minute.
+"""Measures how often the 95 % intervals of raml_eval.intervals contain the truth. Seeded, takes under a minute.
 
-Run: python benchmarks/interval_coverage.py [RUNS]   (200 runs a row unless told)
+It prints Markdown. RUNS is the number of runs per row, 200 by default:
+
+    python benchmarks/interval_coverage.py [RUNS]
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Population:
-    """Where questions come from: draw(rng, questions) gives the values and the cluster of each; truth is their mean."""
+    """A source of questions: draw(rng, questions) gives the values and the cluster of each; truth is the mean of all values."""
 
     name: str
     truth: float
@@ -80,7 +82,7 @@ def populations() -> Iterator[Population]:
 
 
 def plain_t(values: Values, clusters: list[str]) -> tuple[float, float]:
-    """The t-interval alone, whatever the values; a point where they are equal."""
+    """The t-interval alone, whatever the values; a single point if they are equal."""
     interval = mean_interval(values, clusters, bounds=None)
     return (interval.value, interval.value) if np.isnan(interval.low) else (interval.low, interval.high)
 
@@ -112,7 +114,7 @@ def mean_row(population: Population, questions: int, runs: int, seed: int) -> li
 
 
 def paired_row(name: str, metric: str, a: float, b: float, shift: float, questions: int, runs: int) -> list[object]:
-    """Two models on one set of questions: each success probability moves a share, shift, of its way towards 0."""
+    """Two models on the same questions: each success probability moves by the share shift of its distance to 0."""
     rng = np.random.default_rng(questions)
     table = METRICS[metric]
     many = rng.beta(a, b, 400_000)

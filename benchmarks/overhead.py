@@ -1,7 +1,8 @@
-"""What the harness adds to the bare engine: `raml-eval run` against a blocking two-phase LLM.generate, in pairs.
+"""Measures what the harness adds to the bare engine: `raml-eval run` against a blocking two-phase LLM.generate, in pairs.
 
-Both sides draw the same thinking and answers on the same engine settings in an engine process of their own; engine start is
-excluded on both. Each pair runs both in turn, each in a fresh process; the ratio is taken pair by pair, and the median counts.
+Both sides draw the same thinking and answers with the same engine settings, each in its own engine process. The engine's
+start is excluded on both sides. A pair runs both sides in turn, each in a fresh process. The ratio is taken pair by pair,
+and the median counts.
 
     python benchmarks/overhead.py --pairs 7
 """
@@ -36,7 +37,7 @@ def config(out: str, limit: int, samples: int):  # type: ignore[no-untyped-def]
 
 
 def harness(limit: int, samples: int) -> None:
-    """One run; prints the seconds of its generation, grading and storing included."""
+    """One run. Prints the seconds of its generation, including grading and storing."""
     from raml_eval.session import run_session
 
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +48,7 @@ def harness(limit: int, samples: int) -> None:
 
 
 def bare(limit: int, samples: int) -> None:
-    """The same draws by the engine's own blocking interface, phase by phase; prints the seconds of both phases."""
+    """The same draws through the engine's own blocking interface, phase by phase. Prints the seconds of both phases."""
     from raml_eval import inputs
     from raml_eval.backends.vllm import engine_arguments, engine_params
     from raml_eval.backends.vllm_cpu import forks_engine
@@ -69,7 +70,7 @@ def bare(limit: int, samples: int) -> None:
     from vllm.platforms import current_platform
 
     on_cpu = current_platform.is_cpu()
-    if on_cpu and forks_engine(SETTINGS):  # the same engine process: scheduler and model in one, on one thread
+    if on_cpu and forks_engine(SETTINGS):  # make the engine process alike: scheduler and model in one, on one thread
         os.environ["OMP_NUM_THREADS"] = "1"
         create = EngineArgs.create_engine_config
 
@@ -97,7 +98,7 @@ def bare(limit: int, samples: int) -> None:
         use_tqdm=False,
     )
     thoughts = {key: list(output.outputs[0].token_ids) for key, output in zip(owed, first, strict=True)}
-    ended = [len(ids) - 1 for ids in thoughts.values() if ids[-1] in model.end_of_text_ids]  # these get no answer
+    ended = [len(ids) - 1 for ids in thoughts.values() if ids[-1] in model.end_of_text_ids]  # the harness draws no answer
     thoughts = {
         key: ids if ids[-1] == closer else [*ids[:BUDGET], closer]
         for key, ids in thoughts.items()

@@ -1,8 +1,8 @@
-"""Seconds by part of `raml-eval regrade` on a generated run: 500 questions x 25 samples x 8 budgets, 100,000 answers.
+"""Times `raml-eval regrade` by part, on a generated run: 500 questions x 25 samples x 8 budgets, 100,000 answers.
 
 Answers are 500 to 4,000 characters of LaTeX prose, all different, that end in a box. A question's samples share a dozen
-spellings of a few answers, as the many samples of one question do. The verdicts they are stored with are all wrong on
-purpose, so that the layer holds every sample: the largest that there can be.
+spellings of a few answers, as the many samples of one question do. The stored verdicts are all wrong on purpose, so that
+the layer holds every sample, which is the largest layer possible.
 
     python benchmarks/regrade.py --workers 2
 """
@@ -37,7 +37,7 @@ PROSE = (
 
 
 def spellings(rng: random.Random) -> tuple[str, list[str], list[str]]:
-    """A gold, spellings that equal it, and other answers, in the mix of kinds that math suites have."""
+    """A gold, spellings that equal it, and other answers, in the mix that math suites have."""
     a, b, c = (rng.randint(2, 97) for _ in range(3))
     kind = rng.choices(range(6), (45, 20, 12, 10, 8, 5))[0]
     if kind == 0:
@@ -81,7 +81,7 @@ def records(question: Question, right: list[str], wrong: list[str], n: int, rng:
 
 
 def generate(path: Path, n_questions: int, n_samples: int) -> None:
-    """A run directory at path, written by the store itself."""
+    """path is a run directory, written by the store itself."""
     rng = random.Random(0)
     directory = RunDirectory(path)
     questions = []
@@ -116,7 +116,7 @@ def main() -> None:
     arguments.add_argument("--questions", type=int, default=500)
     arguments.add_argument("--samples", type=int, default=25)
     arguments.add_argument("--workers", type=int, default=None)
-    arguments.add_argument("--run", type=Path, default=None, help="keep the generated run here, and use it where it is")
+    arguments.add_argument("--run", type=Path, default=None, help="keep the generated run here, and use it if it exists")
     asked = arguments.parse_args()
     from raml_eval.regrade.regrading import regrade_run
 

@@ -1,7 +1,7 @@
-"""How many programs a second are graded, each in a sandbox of its own, with 1 and with 20 tests a program.
+"""Measures how many programs per second are graded, each in its own sandbox, with 1 and with 20 tests per program.
 
-All programs are different, since equal ones are graded once. The CPU time is that of the programs' sandboxes and of this
-process together, in milliseconds a sample; the testers, which live on from sample to sample, are not in it.
+All programs are different, because equal ones are graded only once. CPU time is that of the programs' sandboxes and of this
+process together, in milliseconds per sample. It does not include the testers, which serve one sample after the other.
 
     python benchmarks/sandbox_throughput.py --samples 200
 """
@@ -23,7 +23,7 @@ _serial = itertools.count()
 
 
 def cases(n_tests: int) -> dict[str, tuple[dict[str, Any], str]]:
-    """What is measured: the tests of each style, and a program that passes them."""
+    """The measured cases: the tests of each style, and a program that passes them."""
     python = {"style": "python", "names": ["f"], "tests": [f"assert f({n}) == {n + 1}" for n in range(n_tests)]}
     loop = f"import numpy as np\nfor n in range({300 * n_tests}):\n    np.testing.assert_allclose(f(n), n + 1)"
     return {
@@ -44,7 +44,7 @@ def cases(n_tests: int) -> dict[str, tuple[dict[str, Any], str]]:
 
 
 def measure(pool: GradingPool, tests: dict[str, Any], program: str, n_samples: int) -> tuple[float, float]:
-    """Samples a second, and milliseconds of CPU time a sample."""
+    """Samples per second, and milliseconds of CPU time per sample."""
     gold = json.dumps(tests)
     before, started = os.times(), time.monotonic()
     grades = [pool.code.grade(gold, f"```python\n{program}  # {next(_serial)}\n```") for _ in range(n_samples)]
@@ -63,7 +63,7 @@ def main() -> None:
     rows = []
     for n_tests in (1, 20):
         for name, (tests, program) in cases(n_tests).items():
-            measure(pool, tests, program, 4)  # testers have started
+            measure(pool, tests, program, 4)  # starts the testers, so that they are not measured
             per_second, cpu_ms = measure(pool, tests, program, samples)
             rows.append([name, n_tests, per_second, per_second * n_tests, cpu_ms])
     headers = ["tests", "tests a sample", "samples/s", "tests/s", "CPU ms a sample"]

@@ -1,12 +1,12 @@
-"""Whether a change of the graders alters a verdict: store every verdict on many texts, then compare with another checkout's.
+"""Shows whether a change of the graders alters a verdict: stores every verdict on many texts, and compares them later.
 
-    python benchmarks/verdicts.py store before.jsonl.gz                # at the old state
-    python benchmarks/verdicts.py compare before.jsonl.gz              # at the new one: lists what differs
+    python benchmarks/verdicts.py store before.jsonl.gz                # in the old state
+    python benchmarks/verdicts.py compare before.jsonl.gz              # in the new state: lists what differs
 
-The texts are every string of the case tables and of the grading tests, read by every kind; the styles that the tests
-generate from templates; the written tables of pairs and outputs; and the stored answers of run directories (--run). The
-comparison takes its texts from the stored file, so it also works when the tables have changed since. --only KIND restricts
-both to one kind, --sample N to every N-th text. Exit code 1 where anything differs.
+The texts are every string of the case tables and of the grading tests, read by every kind of grading; the styles that the
+tests generate from templates; the written tables of pairs and outputs; and the stored answers of run directories (--run).
+The comparison takes its texts from the stored file, so it also works if the tables have changed since. --only KIND
+restricts both to one kind, --sample N to every N-th text. The exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 sys.path.insert(0, str(ROOT))
 
-# For a text without options and gold of its own: the sets it is read with, and a gold for each kind.
+# The options and golds for texts that have none of their own.
 TOWNS, TRUTH = ["Paris", "London", "Rome", "New York"], ["True", "False", "Uncertain"]
 WIDE = {"math": ("12", []), "choice": ("C", TOWNS), "exact": ("12", []), "label": ("True", TRUTH), "bracket": ("[[12]]", [])}
 Row = dict[str, Any]
@@ -51,7 +51,7 @@ def strings_of_tests() -> Iterator[Row]:
 
 
 def tables() -> Iterator[Row]:
-    """The tables with golds or options of their own."""
+    """The tables that have their own golds or options."""
     from tests.cases import bracket, choice, exact, grid, label
     from tests.cases.realistic import read_cases
 
@@ -86,7 +86,7 @@ def tables() -> Iterator[Row]:
 
 
 def styles() -> Iterator[Row]:
-    """Templates of choice and label, filled for a few options before and behind other remarks."""
+    """Templates of choice and label, filled for a few options, before and after other remarks."""
     from tests.cases import choice, label
 
     for options in (choice.TOWNS, choice.TEN, tuple(f"item number {n}" for n in range(16))):
@@ -125,7 +125,7 @@ def stored_answers(folders: list[Path]) -> Iterator[Row]:
 
 
 class Grader:
-    """Grades rows by whatever raml_eval is installed or stands beside this file."""
+    """Grades rows with the raml_eval that is installed or beside this file."""
 
     def __init__(self) -> None:
         from raml_eval.grading.pool import GradingPool
@@ -133,7 +133,7 @@ class Grader:
         self.pool = GradingPool(workers=1)
 
     def verdict(self, entry: Row) -> list[Any]:
-        """[status, answer, rule, detail, score] of a row; the error's name where the graders refuse it."""
+        """[status, answer, rule, detail, score] of a row, or the error's name if the graders refuse it."""
         try:
             if entry["kind"] == "pair":
                 from raml_eval.grading.math import equal_math

@@ -1,4 +1,4 @@
-"""Answer classes: which answers to a question are equal, formed from the samples without the gold. maj@k votes on them."""
+"""Answer classes: which answers to a question are equal. They are formed without the gold, and maj@k votes on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ R = TypeVar("R", bound=StoredRun)
 def lacking_classes(
     records: Iterable[SampleRecord], classes: Mapping[QuestionKey, Mapping[str, int]]
 ) -> dict[QuestionKey, list[str]]:
-    """The sorted answers of each question that has an answer without a class."""
+    """For each question with an answer that has no class: all its answers, sorted. Other questions have no entry."""
     answers: dict[QuestionKey, set[str]] = {}
     for record in records:
         if record.status in (Status.CORRECT, Status.INCORRECT) and record.grade.answer is not None:
@@ -30,7 +30,7 @@ def form_classes(
     classes: Mapping[QuestionKey, Mapping[str, int]],
     pool: GradingPool,
 ) -> Classes:
-    """A class for every graded answer. The given classes of a question are kept if they hold all its answers. Blocks."""
+    """Every graded answer has a class. The given classes of a question are kept if they hold all its answers. Blocks."""
     formed = {key: dict(group) for key, group in classes.items()}
     for key, given in lacking_classes(records, classes).items():
         formed[key] = pool.classes_blocking(given, questions[key].grader)
@@ -38,7 +38,7 @@ def form_classes(
 
 
 def with_classes(run: R) -> R:
-    """The run with a class for every graded answer; missing ones are formed now. Blocks."""
+    """The run with a class for every graded answer. Classes that are missing are formed now. Blocks."""
     if not lacking_classes(run.records, run.classes):
         return run
     pool = GradingPool(workers=1)

@@ -1,4 +1,4 @@
-"""The Python interface: evaluate() does what `raml-eval run` does, and returns the run."""
+"""The Python interface. evaluate() does what `raml-eval run` does, and returns the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from raml_eval.tables import Run, as_run, missing_samples
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a session came to: the run, the number of samples that are still owed, and a line for a person."""
+    """The result of a session: the run, the number of samples that are still owed, and a line for the user."""
 
     run: Run
     n_owed: int
@@ -24,18 +24,23 @@ class Finished:
 
 
 def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) -> Run:
-    """Run what `raml-eval run` would run with these settings (model, tasks, samples, thinking_budget, out, ...).
+    """The run that `raml-eval run` draws with these settings (model, tasks, samples, thinking_budget, out, ...).
 
-    A nested section may be given as a dict (sampling={"top_k": 20}). An existing out is resumed. Scripts that call this
-    need the usual `if __name__ == "__main__":` guard, since graders and engines are processes of their own.
+    A nested section may be given as a dict (sampling={"top_k": 20}). If out exists, that run is resumed. A script that calls
+    this needs the usual `if __name__ == "__main__":` guard, because graders and engines run in processes of their own.
     Raises InputError if a setting, a task or the model cannot be used.
+
+    Example: evaluate(model="pocket", backend="hf", tasks="pocket_chain", limit=5, out="runs/mine").table()
     """
     layers = [load_preset(preset) if preset else {}, {"out": f"runs/{preset}"} if preset else {}, flags_layer(**settings)]
     return run_config(build_config(layers), quiet=quiet).run
 
 
 def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False) -> Finished:
-    """The configuration's run, drawn as far as it can be. A dry run draws two questions per task from a fake engine."""
+    """The configuration's run, with every sample that could be drawn.
+
+    A dry run draws two questions per task from a fake engine, and writes nothing.
+    """
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
             fake = {"backend": "fake", "backend_args": {}, "out": Path(folder) / "dry-run", "limit": min(config.limit or 2, 2)}

@@ -1,4 +1,4 @@
-"""Where a checkpoint lies, its JSON configuration, and a digest by which a changed one is noticed."""
+"""Finds a checkpoint, reads its JSON files, and computes a digest that changes when the checkpoint does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from raml_eval.errors import ModelError
 
 POCKET = "pocket"
-# Everything but weights: configuration, tokenizer in any of its forms, chat template.
+# Everything but the weights: configuration, tokenizer in any of its forms, chat template.
 _LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _BLOCK, _BLOCKS = 1 << 16, 256
@@ -21,23 +21,23 @@ _BLOCK, _BLOCKS = 1 << 16, 256
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model that was found. source is what an engine loads: the path of a folder, or a hub id with its revision."""
+    """A checkpoint that was found. source is what an engine loads: the path of a folder, or a hub id with its revision."""
 
     source: str
     revision: str | None = None
 
     @property
     def folder(self) -> Path:
-        """The local folder with the configuration and the tokenizer; those of a hub id are downloaded, without weights.
+        """The local folder with the configuration and the tokenizer. For a hub id they are downloaded, without the weights.
 
-        A hub that cannot be reached is asked once per process: the cached copy is taken, or ModelError is raised. For a hub
-        id the folder's name is the commit.
+        If the hub cannot be reached, the cached copy is used, or ModelError is raised; the hub is asked once per process.
+        The folder of a hub id is named after the commit.
         """
         folder = Path(self.source)
         return folder.resolve() if folder.is_dir() else _download(self.source, self.revision)
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """The object in one of the folder's files; empty if the file is not there."""
+        """The object in one of the folder's JSON files, or an empty dict if there is no such file."""
         path = self.folder / name
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -50,16 +50,16 @@ class Checkpoint:
         return content
 
     def check_config(self) -> None:
-        """Raises ModelError, in seconds, if there is no config.json that an engine could load."""
+        """Raises ModelError, within seconds, if there is no config.json that an engine could load."""
         if not (self.folder / "config.json").is_file():
-            raise ModelError(f"model {self.source} has no config.json: it is no checkpoint. Give a folder or hub id with one.")
+            raise ModelError(f"model {self.source} has no config.json, so it is not a checkpoint. Give one that has it.")
 
     def digest(self) -> str:
-        """16 hex digits that change with the checkpoint: its JSON files, and the size and content of each weight file.
+        """16 hex digits that change with the checkpoint: with its JSON files, and with the size and content of a weight file.
 
-        Of a weight file over 16 MiB, 256 blocks of 64 KiB are read, evenly spread: training changes all tensors, and reading
-        hundreds of gigabytes at every start would cost more than it tells. A hub's snapshot without weights is told by its
-        folder's name, which is the commit.
+        256 blocks of 64 KiB, evenly spread, are read from a weight file over 16 MiB: training changes all tensors, and
+        reading hundreds of gigabytes at every start would cost more than it shows. A hub snapshot without weights is
+        identified by its folder's name, which is the commit.
         """
         folder = self.folder
         digest = hashlib.sha256()
@@ -81,8 +81,10 @@ class Checkpoint:
 def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoint:
     """The checkpoint of a folder, of a hub id, or of the name `pocket`, which ships with the package.
 
-    A folder named pocket comes before the one that ships. Raises ModelError for a file and for a path that does not exist; a
-    hub id is looked up only when its files are needed.
+    A folder named pocket takes precedence over the checkpoint that ships. A hub id is looked up only when its files are
+    needed. Raises ModelError for a file and for a path that does not exist.
+
+    Example: find_checkpoint("Qwen/Qwen3-0.6B").source == "Qwen/Qwen3-0.6B"
     """
     if model == POCKET and not Path(model).exists():
         return Checkpoint(str(resources.files("raml_eval") / POCKET), revision)
@@ -92,7 +94,7 @@ def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoin
     if folder.exists():
         raise ModelError(f"model {model} is a file; a model is a folder with config.json and a tokenizer, or a hub id.")
     if isinstance(model, Path) or model.startswith((".", "/", "~")) or model.count("/") > 1:
-        raise ModelError(f"model {model} is not there. Check the path, or give a hub id such as OWNER/NAME.")
+        raise ModelError(f"model {model} does not exist. Check the path, or give a hub id such as OWNER/NAME.")
     return Checkpoint(model, revision)
 
 
@@ -108,15 +110,15 @@ def _download(model: str, revision: str | None) -> Path:
         RevisionNotFoundError,
     )
 
-    start = f"model {model} is no folder here, and"
+    start = f"model {model} is not a folder here, and"
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(_LIGHT_FILES)))
     except HFValidationError as error:
-        raise ModelError(f"{start} no hub id either. Give the path of a model folder, or OWNER/NAME.") from error
+        raise ModelError(f"{start} it is not a hub id either. Give the path of a model folder, or OWNER/NAME.") from error
     except GatedRepoError as error:
-        raise ModelError(f"{start} the hub guards it. Accept its terms there and log in (hf auth login).") from error
+        raise ModelError(f"{start} it is gated on the hub. Accept its terms there and log in (hf auth login).") from error
     except RepositoryNotFoundError as error:
-        raise ModelError(f"{start} the hub has none of that name. Check the name, or log in if it is private.") from error
+        raise ModelError(f"{start} the hub has no model of that name. Check it, or log in if it is private.") from error
     except RevisionNotFoundError as error:
         raise ModelError(f"model {model} has no revision {revision!r} on the hub. Check --revision.") from error
     except LocalEntryNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Coroutines that share one stream of work."""
+"""Coroutines that take their work from one shared stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 async def run_workers(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
-    """Run n coroutines of work to their end. If one fails or the caller is cancelled, all the others are cancelled."""
+    """n coroutines of work have run to their end. If one fails or the caller is cancelled, all the others are cancelled."""
     workers = [asyncio.create_task(work()) for _ in range(n)]
     try:
         await asyncio.gather(*workers)

@@ -1,4 +1,4 @@
-"""The configuration of a run: YAML, presets and flags become one checked RunConfig."""
+"""The configuration of a run: YAML, presets and flags are merged into one checked RunConfig."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BudgetField = Tokens | Literal["unlimited", "off"]
 
 
 def _split(value: Any) -> Any:
-    """A comma list or one value as a list, so that YAML, flags and --set all may use either; YAML reads off as false."""
+    """A comma-separated list, or a single value, as a list: YAML, flags and --set may use either. YAML reads off as false."""
     if isinstance(value, str):
         return [_scalar(word.strip()) for word in value.split(",")]
     return ["off" if item is False else item for item in (value if isinstance(value, list | tuple) else [value])]
@@ -37,7 +37,7 @@ class _Section(BaseModel):
 
 
 class Sampling(_Section):
-    """How tokens are drawn. temperature 0 is greedy; top_p 1, top_k 0, min_p 0, repetition_penalty 1 switch a filter off."""
+    """How tokens are drawn. temperature 0 is greedy; top_p 1, top_k 0, min_p 0 and repetition_penalty 1 turn a filter off."""
 
     temperature: float = Field(0.6, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -47,9 +47,10 @@ class Sampling(_Section):
 
 
 class ThinkingSection(_Section):
-    """Thinking budgets (tokens, unlimited or off), and what is written before the end delimiter when one binds.
+    """The thinking budgets (tokens, unlimited or off), and what is written before the end delimiter if a budget binds.
 
-    closing_text None takes the thinking format's own; format None detects the thinking format from the tokenizer.
+    If closing_text is None, the thinking format's own text is used. If format is None, the thinking format is detected from
+    the tokenizer.
     """
 
     budgets: Annotated[tuple[BudgetField, ...], BeforeValidator(_split), Field(min_length=1)] = ("unlimited",)
@@ -58,9 +59,9 @@ class ThinkingSection(_Section):
 
 
 class Grading(_Section):
-    """Worker processes for grading and the wall-clock limit in seconds of one comparison, or of one test of a program.
+    """The number of grading processes, and the limits in wall-clock seconds of one comparison and of one test of a program.
 
-    allow_unsafe_code runs programs unprotected if no sandbox works; otherwise code tasks are refused there.
+    If no sandbox works, allow_unsafe_code runs programs unprotected; without it, code tasks are then refused.
     """
 
     workers: int = Field(1, ge=1)
@@ -72,8 +73,8 @@ class Grading(_Section):
 class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
-    samples is n, the draws per question. k lists the k of pass@k and its kin, which is n if the list is empty. limit takes a
-    seeded subset of each task. concurrency None takes what suits the backend.
+    samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
+    selects a seeded subset of each task. If concurrency is None, the backend's default is used.
     """
 
     model: str
@@ -98,13 +99,13 @@ class RunConfig(_Section):
 
 
 def preset_names() -> list[str]:
-    """The presets that ship with the package."""
+    """The names of the presets that ship with the package, sorted."""
     folder = resources.files("raml_eval") / "presets"
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """The settings of a preset, not yet checked."""
+    """The settings of a preset, not yet checked. Raises ConfigError for an unknown name."""
     if name not in preset_names():
         raise ConfigError(f"unknown preset {name!r}.{near_names(name, preset_names())} Presets: {', '.join(preset_names())}.")
     text = (resources.files("raml_eval") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
@@ -112,23 +113,26 @@ def load_preset(name: str) -> dict[str, Any]:
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
-    """The settings of a YAML file, not yet checked."""
+    """The settings of a YAML file, not yet checked. Raises ConfigError if it cannot be read or does not hold a mapping."""
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a YAML file with a run configuration.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Mend it there.") from error
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} holds {type(settings).__name__}, wanted keys and values such as `model: PATH`.")
     return settings
 
 
 def parse_set(assignment: str, flag: str = "--set") -> dict[str, Any]:
-    """The nested settings of one `a.b=value`; the value is read as YAML."""
+    """The nested settings of one `a.b=value`. The value is read as YAML. Raises ConfigError for any other form.
+
+    Example: parse_set("sampling.top_k=20") == {"sampling": {"top_k": 20}}
+    """
     path, equals, text = assignment.partition("=")
     if not equals or not all(path.split(".")):
-        raise ConfigError(f"{flag} {assignment!r} is no assignment; wanted KEY=VALUE, as in sampling.temperature=0.8.")
+        raise ConfigError(f"{flag} {assignment!r} is not an assignment; wanted KEY=VALUE, as in sampling.temperature=0.8.")
     try:
         value: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -139,7 +143,10 @@ def parse_set(assignment: str, flag: str = "--set") -> dict[str, Any]:
 
 
 def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Nested settings, later layers over earlier ones."""
+    """Nested settings, with later layers taking precedence over earlier ones.
+
+    Example: merge([{"a": {"x": 1, "y": 2}}, {"a": {"y": 3}}]) == {"a": {"x": 1, "y": 3}}
+    """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -150,7 +157,7 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def build_config(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
-    """The checked configuration of merged settings. Raises ConfigError that names each wrong key, in one line."""
+    """The checked configuration of the merged settings. Raises ConfigError, which names each wrong key in one line."""
     try:
         return RunConfig.model_validate(merge(layers))
     except ValidationError as error:
@@ -171,14 +178,14 @@ def _problem(detail: Any) -> str:
 
 
 def _near_keys(name: str) -> str:
-    """The dotted keys whose last part, or whose flag, is close to the name."""
+    """A suggestion of dotted keys whose last part, or whose flag, resembles the name; empty if there are none."""
     keys = {key.rpartition(".")[2]: key for key in setting_keys()} | _NESTED
     close = dict.fromkeys(keys[near] for near in difflib.get_close_matches(name, list(keys), n=3, cutoff=0.6))
     return f" did you mean {', '.join(close)}?" if close else ""
 
 
 def setting_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
-    """Every key of a configuration, nested ones dotted."""
+    """Every key of a configuration; nested keys have dots, as in "sampling.top_k"."""
     keys = []
     for name, field in section.model_fields.items():
         kind = field.annotation
@@ -189,7 +196,7 @@ def setting_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list
     return keys
 
 
-# Flags and keyword arguments that stand for a nested key; every other field of RunConfig is its own flag.
+# Flags and keyword arguments that set a nested key. Every other field of RunConfig has a flag of its own name.
 _NESTED = {
     "thinking_budget": "thinking.budgets",
     "closing_text": "thinking.closing_text",
@@ -205,7 +212,10 @@ FLAGS = frozenset(_NESTED) | frozenset(RunConfig.model_fields)
 
 
 def flags_layer(**flags: Any) -> dict[str, Any]:
-    """Flags and keyword arguments as one layer of settings."""
+    """Flags and keyword arguments as one layer of settings. Raises ConfigError for an unknown name.
+
+    Example: flags_layer(temperature=0.0, seed=1) == {"sampling": {"temperature": 0.0}, "seed": 1}
+    """
     layers = []
     for name, value in flags.items():
         setting = value
@@ -216,5 +226,8 @@ def flags_layer(**flags: Any) -> dict[str, Any]:
 
 
 def parse_backend_args(assignments: Iterable[str]) -> dict[str, Any]:
-    """The engine's arguments from key=value words; values are read as YAML."""
+    """The engine's arguments from words of the form key=value. The values are read as YAML.
+
+    Example: parse_backend_args(["dtype=float32", "max_num_seqs=64"]) == {"dtype": "float32", "max_num_seqs": 64}
+    """
     return merge(parse_set(assignment, "--backend-arg") for assignment in assignments)

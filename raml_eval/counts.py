@@ -1,4 +1,4 @@
-"""Sample records -> counts per question: all that a metric may see."""
+"""Turns sample records into counts per question, which are all that a metric may see."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def count_by_question(
     questions: Mapping[tuple[str, str], Question],
     classes: Mapping[tuple[str, str], Mapping[str, int]],
 ) -> dict[tuple[str, Budget], list[QuestionCounts]]:
-    """The counts of every question of every task at every budget that has a record, in the order of questions.
+    """The counts of every question of every task, at every budget that has a record, in the order of the questions.
 
-    Keys are (task, budget): tasks in the order of questions, budgets as off, then by size, then unlimited. A question
-    without a record has n = 0, so that what is missing can be seen. questions and classes are keyed by (task, question
-    id); classes gives an extracted answer its class, and a graded answer that it lacks is a class of its own by its
-    exact text. The order of the records does not matter. Raises MetricError for a sample given twice at one budget and
-    for a record of an unknown question.
+    The keys are (task, budget): tasks in the order of the questions, budgets in the order off, numbers ascending, unlimited.
+    A question without a record has n = 0, so that missing samples can be seen. questions and classes are keyed by (task,
+    question id). classes maps an extracted answer to its class; a graded answer that is missing there forms a class of its
+    own, by its exact text. The order of the records does not matter. Raises MetricError if a sample occurs twice at one
+    budget, and for a record of an unknown question.
     """
     samples: defaultdict[tuple[str, str, Budget], dict[int, SampleRecord]] = defaultdict(dict)
     for record in run_records:
@@ -66,13 +66,13 @@ def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping
 
 
 def _count_scores(records: Sequence[SampleRecord]) -> tuple[float, ...]:
-    """The share of each sample's parts that is right, 0 if nothing was graded; empty if no sample has parts."""
+    """The share of each sample's parts that is right, 0 if nothing was graded. Empty if no sample has parts."""
     scores = [record.grade.score for record in records]
     return tuple(score or 0.0 for score in scores) if any(score is not None for score in scores) else ()
 
 
 def _count_classes(records: Sequence[SampleRecord], classes: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
-    """(count, correct among them) of each answer class, in the order in which the samples reach them."""
+    """(count, how many of them are correct) for each answer class, in the order in which the samples reach the classes."""
     votes: Counter[int | str] = Counter()
     correct: Counter[int | str] = Counter()
     for record in records:

@@ -1,14 +1,14 @@
-"""The errors a person can meet.
+"""The errors that a user can meet.
 
     RamlError
-    ├── InputError          what the caller gave cannot be used: exit code 2, nothing written
+    ├── InputError          something the caller gave cannot be used: exit code 2, nothing written
     │   ├── ConfigError     a configuration, flag or preset
     │   ├── TaskError       a task, its YAML or its data
     │   ├── ModelError      a checkpoint, its tokenizer or its thinking format
     │   ├── StoreError      a run directory: foreign, locked, unwritable
     │   │   └── CorruptStore    a stored line that cannot be read
     │   └── SourceError     another harness's log: unreadable, or of samples that cannot be imported
-    ├── MetricError         a number that the samples cannot give
+    ├── MetricError         a number that cannot be computed from the samples
     └── GenerationError     one request failed in the engine: the sample is owed again
 
 Every message says what failed, the value met, the value wanted, and what to do.
@@ -21,11 +21,11 @@ from collections.abc import Iterable
 
 
 class RamlError(Exception):
-    """The root of all errors this package raises on purpose."""
+    """The root of all errors that this package raises on purpose."""
 
 
 class InputError(RamlError):
-    """What the caller gave cannot be used."""
+    """Something that the caller gave cannot be used."""
 
 
 class ConfigError(InputError):
@@ -33,11 +33,11 @@ class ConfigError(InputError):
 
 
 class TaskError(InputError):
-    """A task, its YAML or its data is wrong or out of reach."""
+    """A task, its YAML or its data is wrong or cannot be reached."""
 
 
 class ModelError(InputError):
-    """A checkpoint, its tokenizer or its thinking format is wrong or out of reach."""
+    """A checkpoint, its tokenizer or its thinking format is wrong or cannot be reached."""
 
 
 class StoreError(InputError):
@@ -45,7 +45,7 @@ class StoreError(InputError):
 
 
 class CorruptStore(StoreError):
-    """A stored line, not the torn last one, cannot be read."""
+    """A stored line cannot be read, and it is not a torn last line."""
 
 
 class SourceError(InputError):
@@ -53,21 +53,27 @@ class SourceError(InputError):
 
 
 class MetricError(RamlError):
-    """The samples cannot give the number asked for."""
+    """The requested number cannot be computed from the samples."""
 
 
 class GenerationError(RamlError):
-    """One request failed in the engine; it is no answer, and the sample is owed again."""
+    """One request failed in the engine. A failure is not an answer: the sample is owed again."""
 
 
 def near_names(wanted: str, known: Iterable[str]) -> str:
-    """The words ' Did you mean a, b?' with the names close to the wanted one; empty if there are none."""
+    """The text ' Did you mean a, b?' with the known names that resemble the wanted one; empty if there are none.
+
+    Example: near_names("math50", ["math500", "gsm8k"]) == " Did you mean math500?"
+    """
     close = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.5)
     return f" Did you mean {', '.join(close)}?" if close else ""
 
 
 def choose_names(noun: str, wanted: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """The wanted names in the order of the known ones, or all known ones if none is wanted. Raises ConfigError for others."""
+    """The wanted names in the order of the known ones, or all known ones if none is wanted. ConfigError for an unknown name.
+
+    Example: choose_names("task", ["b"], ["a", "b"]) == ("b",)
+    """
     names, asked = list(known), list(wanted)
     for name in asked:
         if name not in names:

@@ -1,4 +1,4 @@
-"""What a run loads before its engine: the model's tokenizer, the questions, and the prompt ids of each question."""
+"""Everything that a run loads before its engine: the tokenizer, the questions, and the prompt ids of each question."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A checkpoint's tokenizer and what the harness must know of its tokens."""
+    """A checkpoint's tokenizer, and what the harness must know about its tokens."""
 
     checkpoint: Checkpoint
     tokenizer: ChatTokenizer
@@ -34,7 +34,7 @@ class Model:
     system_prompt: str | None
 
     def render(self, question: Question, budgets: Sequence[Budget]) -> Prompts:
-        """The question's prompt ids for each way of asking that the budgets need."""
+        """The question's prompt ids, with thinking and without, if a budget needs them."""
         on, off = any(b != "off" for b in budgets), "off" in budgets
 
         def ids(thinking: bool) -> TokenIds:
@@ -45,9 +45,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a run draws from. questions are the planned ones, by task and id, in the order of the tasks.
+    """The questions that a run draws samples for, and the model that renders them.
 
-    protocol holds all that must match for a resume, except the engine, which is not open yet.
+    questions holds the planned questions by (task, id), in the order of the tasks. protocol holds everything that must match
+    for a resume, except the engine, which is not open yet.
     """
 
     model: Model
@@ -58,9 +59,9 @@ class Inputs:
 
 
 def load_inputs(config: RunConfig, catalogue: Catalogue, plan: Plan, watch: Stopwatch) -> Inputs:
-    """The model's tokenizer and every planned question as prompt ids. A note on stderr names each changed stop string.
+    """The model's tokenizer, and every planned question as prompt ids. A note on stderr names each changed stop string.
 
-    Raises ModelError if the checkpoint cannot be used, TaskError if a task or its data cannot.
+    Raises ModelError if the checkpoint cannot be used, TaskError if a task or its data cannot be used.
     """
     with watch("tokenizer"):
         model = load_model(config)
@@ -100,7 +101,7 @@ def load_model(config: RunConfig) -> Model:
 def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
     """The questions that the run asks, by task and id, in the order of the tasks.
 
-    Under a chat template, a task's stop strings that are nothing but line breaks are dropped: they end a completion of plain
+    Under a chat template, a task's stop strings that consist only of line breaks are dropped. They end a completion of plain
     text, and would end a chat's answer after its first paragraph.
     """
     chosen: dict[QuestionKey, Question] = {}
@@ -112,7 +113,7 @@ def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: 
 
 
 def check_golds(questions: Mapping[QuestionKey, Question]) -> None:
-    """Raises TaskError, naming the question, if a gold can have no right answer under the question's kind of grading."""
+    """Raises TaskError, naming the question, if no answer could ever match a gold under the question's kind of grading."""
     for (task, question_id), question in questions.items():
         try:
             KINDS[question.grader].check_gold(question.gold, question.options)
@@ -121,7 +122,7 @@ def check_golds(questions: Mapping[QuestionKey, Question]) -> None:
 
 
 def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, Question]) -> list[str]:
-    """A line for each task whose stop strings were changed, for the person who runs it."""
+    """A line for the user about each task whose stop strings were changed."""
     kept = {task: question.stop for (task, _), question in questions.items()}
     return [
         f"{name}: stop strings {sorted(set(task.questions[0].stop) - set(kept[name]))!r} are dropped under a chat template"
@@ -131,7 +132,7 @@ def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, 
 
 
 def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolicy:
-    """The run's thinking policy on this model's token ids, in a context of so many tokens."""
+    """The run's thinking policy in this model's token ids. context is the engine's longest sequence in tokens."""
     return ThinkingPolicy(
         closer=model.format.closer,
         closer_ids=prompts.closer_ids(model.tokenizer, model.format),
@@ -144,7 +145,7 @@ def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolic
 
 
 def check_budgets(policy: ThinkingPolicy, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
-    """Raises ConfigError, naming the question with the longest prompt, if a prompt and a budget do not fit the context."""
+    """Raises ConfigError, naming the question with the longest prompt, if a prompt and a budget do not fit into the context."""
     opened = {key: len(ids) for key, prompt in rendered.items() if (ids := prompt.thinking) is not None}
     skipped = {key: len(ids) for key, prompt in rendered.items() if (ids := prompt.off) is not None}
     for budget in budgets:

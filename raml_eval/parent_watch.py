@@ -9,12 +9,12 @@ import time
 
 
 def watch_parent(parent_pid: int | None = None, poll_s: float = 0.5) -> None:
-    """Start a daemon thread that kills this process within poll_s seconds of its parent's death.
+    """A daemon thread kills this process within poll_s seconds of its parent's death.
 
-    parent_pid is the pid the parent had when it started this process. If it is passed, a parent that died before this call
-    is noticed too. Otherwise the present parent is watched. The kill is a SIGKILL to this process alone: no
-    cleanup runs, so call it only if losing the process loses nothing. The thread needs the interpreter lock: one
-    call into C that keeps it (a power of huge integers, say) delays the end until it returns.
+    parent_pid is the pid that the parent had when it started this process. If it is passed, the death of a parent before
+    this call is noticed too; otherwise the present parent is watched. The kill is a SIGKILL to this process alone, and no
+    cleanup runs, so call this only if losing the process loses nothing. The thread needs the interpreter lock: a long call
+    into C that keeps the lock (a power of huge integers, say) delays the kill until it returns.
     """
     expected = os.getppid() if parent_pid is None else parent_pid
 

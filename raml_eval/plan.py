@@ -1,4 +1,4 @@
-"""What a run asks: tasks, budgets, samples and a limit; a nested subset of each task's questions; what is still owed."""
+"""What a run was asked for, the nested subset of each task's questions that --limit takes, and the samples still owed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raml_eval.types import Budget, Question, QuestionKey, SampleId, SampleKey
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """One sample and the budgets at which it is still to be finished."""
+    """One sample, and the budgets at which it still has to be finished."""
 
     key: SampleKey
     budgets: tuple[Budget, ...]
@@ -22,10 +22,10 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run directory holds once it is complete.
+    """The content of a run directory that is complete.
 
-    samples is the number of draws per question; limit is the number of questions per task, None for all. Budgets are kept
-    without repeats, in the order of tables.
+    samples is the number of draws per question. limit is the number of questions per task; None means all of them. Budgets
+    are kept without repeats, in the order that tables use.
     """
 
     tasks: tuple[str, ...]
@@ -38,15 +38,18 @@ class Plan:
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> Plan:
-        """The plan that a manifest holds."""
+        """The plan from the fields that a manifest stores."""
         return cls(tuple(stored["tasks"]), tuple(stored["budgets"]), stored["samples"], stored["limit"])
 
     def fields(self) -> dict[str, Any]:
-        """The plan as a manifest holds it."""
+        """The plan as the fields that a manifest stores."""
         return {**asdict(self), "tasks": list(self.tasks), "budgets": list(self.budgets)}
 
     def grow(self, other: Plan) -> Plan:
-        """The plan that covers both: tasks and budgets united, the larger number of samples, the larger limit."""
+        """The plan that covers both: the union of tasks and of budgets, and the larger number of samples and of questions.
+
+        Example: Plan(("a",), (64,), 2, 5).grow(Plan(("b",), (64,), 4)) == Plan(("a", "b"), (64,), 4)
+        """
         return Plan(
             tasks=tuple(dict.fromkeys([*self.tasks, *other.tasks])),
             budgets=(*self.budgets, *other.budgets),
@@ -55,11 +58,11 @@ class Plan:
         )
 
     def count(self, n_questions: int) -> int:
-        """How many samples so many questions have at all budgets together."""
+        """The number of samples that n_questions have at all budgets together."""
         return n_questions * self.samples * len(self.budgets)
 
     def owed(self, questions: Iterable[QuestionKey], done: Collection[SampleId]) -> Iterator[Owed]:
-        """The samples that are not done, question by question, so that a question's draws share the engine's prefix cache."""
+        """The samples that are not done, question by question, so that one question's draws share the engine's prefix cache."""
         for task, question_id in questions:
             for index in range(self.samples):
                 key = SampleKey(task, question_id, index)
@@ -71,8 +74,8 @@ class Plan:
 def select_questions(questions: Sequence[Question], limit: int | None) -> tuple[Question, ...]:
     """At most limit questions, in the order of the task; all of them if limit is None.
 
-    The subset is the same for every run and every seed, spreads over the strata in proportion, and grows: the questions
-    of a smaller limit are among those of a larger one. Within a stratum the order is that of a hash.
+    The subset is the same for every run and every seed, and covers the strata in proportion. Subsets are nested: a larger
+    limit keeps the questions of a smaller one. Within a stratum, questions are ordered by a hash.
     """
     if limit is None or limit >= len(questions):
         return tuple(questions)
@@ -94,12 +97,15 @@ def _hash(question: Question) -> str:
 
 
 def sort_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
-    """Budgets without repeats in the order of tables: off, numbers ascending, unlimited."""
+    """Budgets without repeats, in the order that tables use: off, numbers ascending, unlimited.
+
+    Example: sort_budgets(["unlimited", 64, "off", 64]) == ("off", 64, "unlimited")
+    """
     return tuple(sorted(set(budgets), key=budget_rank))
 
 
 def budget_rank(budget: Budget) -> float:
-    """The number by which budgets are sorted."""
+    """The sort key of a budget: off first, then numbers ascending, then unlimited."""
     if budget == "off":
         return -1.0
     return math.inf if budget == "unlimited" else float(budget)

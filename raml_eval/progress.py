@@ -1,4 +1,4 @@
-"""How far long work has come: one live line on stderr; and how long each of its parts took."""
+"""Shows the progress of long work as one live line on stderr, and times each part of the work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 
 
 class Progress:
-    """Counts what is finished and shows it: a live line on a terminal, a line every ten seconds elsewhere."""
+    """Counts what is finished and shows it: one live line on a terminal, otherwise a new line every ten seconds."""
 
     def __init__(
         self, total: int, done: int = 0, stream: TextIO | None = None, quiet: bool = False, noun: str = "samples"
@@ -31,7 +31,7 @@ class Progress:
         self._show(last=True)
 
     def advance(self, samples: int = 0, tokens: int = 0, errors: int = 0) -> None:
-        """Add samples, tokens and errors, and show the line if it is due."""
+        """The samples, tokens and errors are added to the totals, and the line is shown if it is due."""
         self.done += samples
         self.tokens += tokens
         self.errors += errors
@@ -39,7 +39,7 @@ class Progress:
             self._show()
 
     def line(self) -> str:
-        """The line as it is shown now."""
+        """The line, as it would be shown now."""
         elapsed = max(time.monotonic() - self._started, 1e-9)
         rate = (self.done - self._skipped) / elapsed
         left = f"{_clock((self.total - self.done) / rate)} left" if rate > 0 else "no estimate yet"
@@ -60,7 +60,10 @@ class Progress:
 
 
 class Stopwatch:
-    """Wall-clock seconds of each part of a piece of work."""
+    """The wall-clock seconds of each part of a piece of work.
+
+    Example: with watch("engine"): ... adds to watch.seconds["engine"]
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What a layer asks of the one below it, where more than one thing can stand there."""
+"""Interfaces between layers that have more than one implementation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 @runtime_checkable
 class Backend(Protocol):
-    """An engine: token ids in, token ids out. It knows nothing of thinking, tasks or grades.
+    """An engine: it takes token ids and returns token ids. It knows nothing of thinking, tasks or grades.
 
-    generate may be called by many coroutines at once. It raises GenerationError for a request that failed, and never
-    returns a shorter draw in its place.
+    Many coroutines may call generate at once. generate raises GenerationError for a request that failed, and never returns a
+    shorter draw instead.
     """
 
     description: BackendDescription
@@ -32,7 +32,7 @@ class Tokenizer(Protocol):
 
 
 class ChatTokenizer(Tokenizer, Protocol):
-    """The part of a transformers tokenizer that prompts need beside encode and decode."""
+    """The part of a transformers tokenizer that rendering prompts needs in addition to encode and decode."""
 
     chat_template: Any  # None, one Jinja text, or several by name
     eos_token_id: int | None

@@ -1,4 +1,4 @@
-"""The main path: what is owed is drawn, graded and stored. run_sample takes one sample from its prompt to the disk."""
+"""The main path: owed samples are drawn, graded and stored. run_sample takes one sample from its prompt to the disk."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MAX_FAILURES_IN_A_ROW = 50
 
 @dataclass(slots=True)
 class Drawing:
-    """Everything one sample needs on its way, ready to use."""
+    """Everything that drawing one sample needs, ready to use."""
 
     questions: Mapping[QuestionKey, Question]
     prompts: Mapping[QuestionKey, Prompts]
@@ -61,7 +61,7 @@ class Drawing:
 async def run_all(drawing: Drawing, progress: Progress) -> None:
     """Every owed sample is either finished and stored, or listed in errors.jsonl.
 
-    Raises StoreError if the disk refuses, GenerationError if the engine fails again and again.
+    Raises StoreError if the disk cannot be written, GenerationError if MAX_FAILURES_IN_A_ROW samples in a row fail.
     """
     owed = drawing.plan.owed(drawing.questions, drawing.directory.done)
     failures = 0
@@ -77,7 +77,7 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
             progress.advance(len(finished), tokens, len(errors))
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
                 raise GenerationError(
-                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} What is finished is stored; fix the "
+                    f"{failures} samples in a row failed, the last with: {errors[-1][1]} Finished samples are stored; fix the "
                     f"cause and run again with the same --out."
                 )
 
@@ -88,7 +88,7 @@ Failure = tuple[tuple[Budget, ...], BaseException]
 
 
 async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
-    """One sample, from its prompt to the disk, at every owed budget. Returns the stored records and what failed."""
+    """One sample, from its prompt to the disk, at every owed budget. Returns the stored records and the failures."""
     try:
         views = await think(drawing, owed)
     except (GenerationError, OSError) as error:
@@ -109,7 +109,7 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
 
 
 async def think(drawing: Drawing, owed: Owed) -> dict[Thinking, list[Budget]]:
-    """What each budget sees of the sample's one trajectory. Budgets that see the same thinking share one answer."""
+    """The view that each budget has of the sample's one trajectory. Budgets with the same view share one answer."""
     views: dict[Thinking, list[Budget]] = {}
     limits: dict[Budget, int] = {}
     prompt_ids = drawing.prompts[owed.key.task, owed.key.question_id].thinking or ()
@@ -126,11 +126,11 @@ async def think(drawing: Drawing, owed: Owed) -> dict[Thinking, list[Budget]]:
 
 
 async def _trajectory(drawing: Drawing, key: SampleKey, prompt_ids: TokenIds, limit: int) -> Trajectory:
-    """The stored trajectory if it serves the limit; otherwise a new one is drawn and stored."""
+    """The stored trajectory if it serves the limit; otherwise a new one, which is drawn and stored."""
     stored = drawing.directory.trajectories.get(key)
     if stored is not None and serves(stored, limit):
         return stored
-    # If seeds do not reproduce, a redraw is another draw. It is counted, because redrawing favours short thinking.
+    # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking.
     if not drawing.backend.description.reproducible:
         await drawing.directory.append_started(key)
     params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking"))
@@ -142,13 +142,13 @@ async def _trajectory(drawing: Drawing, key: SampleKey, prompt_ids: TokenIds, li
 
 
 async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: Sequence[Budget]) -> list[SampleRecord]:
-    """The answer to one view of the thinking, drawn, graded and stored: one record for each budget that sees this view."""
+    """The answer to one view of the thinking is drawn, graded and stored: one record for each budget that has this view."""
     question = drawing.questions[key.task, key.question_id]
     prompts = drawing.prompts[key.task, key.question_id]
     off = thinking.end is ThinkingEnd.OFF
     prompt_ids = (prompts.off if off else prompts.thinking) or ()
     n_kept = len(thinking.token_ids)
-    # The budget does not enter the seed: equal views draw equal answers, in a sweep as in separate runs.
+    # The seed does not depend on the budget: equal views draw equal answers, in a sweep and in separate runs alike.
     seed = derive_seed(drawing.seed, key, "off" if off else "answer", n_kept, thinking.closing_ids)
     completion = await generate_answer(
         drawing.backend, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed)
@@ -157,7 +157,7 @@ async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: 
     text = answer_text(ids, drawing.tokenizer, question.stop)
     finish = completion.finish if completion else None
     if question.stop and text != drawing.tokenizer.decode(ids, skip_special_tokens=True):
-        finish = Finish.STOP  # the answer ended at one of the task's stop strings, whatever was drawn after it
+        finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
     grade = await drawing.pool.grade_sample(question, text, finish)
     trajectory = None if off else drawing.directory.trajectories[key].id
     leak = _leaks(drawing, ids)

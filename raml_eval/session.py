@@ -1,13 +1,13 @@
 """One session of a run: from a configuration to the run, read back from its directory.
 
-Read run_session from its top; each step goes down into the module that does it, and none comes back up:
+Read run_session from its top. Each step calls down into the module that does it, and no module calls back up:
 
     configuration      config       checked settings
     plan               plan         what this directory must hold when it is complete
     load               inputs       tokenizer, questions, prompt ids
-    open the engine    backends     after all that can refuse the run without it
-    draw               runner       what is owed is drawn, graded and stored
-    read back          store        the run as it now stands on the disk
+    open the engine    backends     after everything that can refuse the run without an engine
+    draw               runner       owed samples are drawn, graded and stored
+    read back          store        the run as it is now on the disk
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from raml_eval.store import RunDirectory, check_protocol, check_resumable, read_
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 
-# More than an engine runs at a time, so that its batch stays full while finished samples are graded and stored.
+# More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -57,10 +57,10 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
         _check_k(config, plan)
         loaded = load_inputs(config, catalogue, plan, watch)
         if _is_complete(config, directory, plan, loaded):
-            _note(f"{out} is complete for all it was asked; the engine was not started")
+            _note(f"{out} already holds every sample it was asked for; the engine was not started")
             return read_run(out)
         if _asks_programs(loaded.questions):
-            open_sandbox(config.grading.allow_unsafe_code)  # the engine's long start must not come before the refusal
+            open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
         with watch("engine"):
             checkpoint = loaded.model.checkpoint
             backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=config.backend_args)
@@ -77,12 +77,12 @@ def _check_config(config: RunConfig) -> Path:
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     check_name(config.backend)
     if (config.out / "manifest.json").exists():
-        check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock: a refusal leaves no trace
+        check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock, which leaves a file
     return config.out
 
 
 def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
-    """What this session must finish: all that was ever asked of the directory, and what is asked now."""
+    """The plan that this session must finish: everything the directory was asked for before, and what is asked now."""
     plan = Plan.read(stored["plan"]).grow(asked) if stored else asked
     if plan != asked:
         more = {key: value for key, value in plan.fields().items() if value != asked.fields()[key]}
@@ -94,22 +94,22 @@ def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
 def _check_k(config: RunConfig, plan: Plan) -> None:
     if config.k and max(config.k) > plan.samples:
         raise ConfigError(
-            f"k is {max(config.k)}, and {plan.samples} samples are drawn of each question: pass@k and its kin could not be "
-            f"given. Ask for k <= {plan.samples}, or for more --samples."
+            f"k is {max(config.k)}, but {plan.samples} samples are drawn per question, so pass@k and related metrics cannot be "
+            f"computed. Ask for k <= {plan.samples}, or for more --samples."
         )
 
 
 def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs) -> bool:
-    """Whether nothing is owed. Raises StoreError if the stored samples were drawn under another protocol or backend."""
+    """True if nothing is owed. Raises StoreError if the stored samples were drawn under another protocol or backend."""
     if directory.stored is None:
         return False
     stored = dict(directory.stored["protocol"])
-    engine = stored.pop("engine", {}).get("name", config.backend)  # the rest of it is known only after its long start
+    engine = stored.pop("engine", {}).get("name", config.backend)  # its other fields are known only once it has started
     check_protocol(stored, loaded.protocol, directory.path)
     if engine != config.backend:
         raise StoreError(
-            f"run directory {directory.path} was drawn by backend {engine}, and {config.backend} is asked for. Choose another "
-            f"--out, or ask for --backend {engine}."
+            f"run directory {directory.path} was drawn by backend {engine}, but backend {config.backend} is asked for. Choose "
+            f"another --out, or pass --backend {engine}."
         )
     directory.load()
     owed = plan.owed(loaded.questions, directory.done)
@@ -127,7 +127,7 @@ def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded
         plan=plan,
         seed=config.seed,
         policy=policy,
-        # Each draw sets its own limit and seed.
+        # max_tokens and seed are placeholders: each draw sets its own.
         sampling=SamplingParams(**config.sampling.model_dump(), max_tokens=1, seed=0, stop_ids=loaded.model.end_of_text_ids),
         tokenizer=loaded.model.tokenizer,
         backend=backend,
@@ -155,7 +155,7 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
 
 
 async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
-    """All that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
+    """Everything that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
     directory, pool = drawing.directory, drawing.pool
     directory.add_questions(drawing.questions.values())
     done = len(directory.done)
@@ -179,7 +179,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
 
 
 def _asks_programs(questions: Mapping[QuestionKey, Question]) -> bool:
-    """Whether any answer is a program, which only a sandbox may run."""
+    """True if any answer is a program, which only a sandbox may run."""
     return any(KINDS[question.grader].runs_programs for question in questions.values())
 
 

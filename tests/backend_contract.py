@@ -1,4 +1,4 @@
-"""What every backend must do: one suite, run on each of them."""
+"""The contract of every backend: one test suite, which runs on each of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.backend_bench import Bench, params
 
 
 class BackendContract:
-    """Ids in, ids out, exact ends, nobody's answer to anybody else, errors that leave the engine alive."""
+    """Ids in, ids out, exact ends, no mixed-up answers, and errors that leave the engine alive."""
 
     cancel_after_s: tuple[float, ...] = (0.0,)
 
@@ -132,7 +132,7 @@ class BackendContract:
 
 
 class SamplingContract(BackendContract):
-    """What the sampling fields do to a model's distribution; the scripted backend has none."""
+    """The effect of the sampling fields on a model's distribution; the scripted backend has none."""
 
     cancel_after_s = (0.0, 0.02)
 
@@ -163,7 +163,7 @@ class SamplingContract(BackendContract):
 
 
 def close_and_check(bench: Bench) -> None:
-    """Requests under way and later ones fail, and closing again does nothing. The bench is of no use afterwards."""
+    """Present and later requests fail, and closing again does nothing. The bench cannot be used afterwards."""
 
     async def close_during_a_draw() -> BaseException | Completion:
         request = bench.backend.generate(bench.prompt("Compute 1+2."), params(max_tokens=3000))

@@ -1,4 +1,4 @@
-"""A chat server on 127.0.0.1 in OpenAI's form that behaves as it is told, well or badly."""
+"""A chat server on 127.0.0.1 in OpenAI's format, which behaves as a test tells it, well or badly."""
 
 from __future__ import annotations
 

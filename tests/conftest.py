@@ -1,4 +1,4 @@
-"""Data set hubs on this computer: one with generated rows for every test, one with the real rows where it is at hand."""
+"""Data set hubs on this computer: one with generated rows for every test, and one with the real rows if there is one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture(scope="session")
 def real_hub_url() -> Iterator[str]:
-    """The address of a hub with the real rows: RAML_EVAL_HUB, or a mirror that lies beside the checkout."""
+    """The address of a hub with the real rows: RAML_EVAL_HUB, or a mirror beside the checkout."""
     if url := os.environ.get("RAML_EVAL_HUB"):
         yield url
         return
@@ -39,7 +39,7 @@ def real_hub_url() -> Iterator[str]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An own folder for temporary files, which the test leaves empty."""
+    """A folder for temporary files, which must be empty at the end of the test."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield tmp_path
     assert list(tmp_path.iterdir()) == []

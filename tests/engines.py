@@ -57,7 +57,7 @@ async def sit(engine: Backend, out: Path, **settings: Any) -> StoredRun:
 
 
 def drawn(record: SampleRecord) -> tuple[Any, ...]:
-    """All that was drawn for a sample, without what only tells where it stands."""
+    """Everything that was drawn for a sample, without the fields that depend on the session."""
     return (
         record.thinking_end,
         record.n_thinking_tokens,

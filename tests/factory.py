@@ -1,4 +1,4 @@
-"""Builds StoredRun objects in memory: every sample written out, nothing drawn by chance."""
+"""Builds StoredRun objects in memory. Every sample is written out, and nothing is random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small tokenizers that speak the chat formats of the model families: one id a byte, then the family's own tokens."""
+"""Small tokenizers with the chat formats of the model families: one id per byte, then the family's own tokens."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def build_merging_tokenizer(template: str | None) -> PreTrainedTokenizerFast:
 
 
 def build_metaspace_tokenizer() -> PreTrainedTokenizerFast:
-    """One id a character, its ASCII code, and 0 for the blank that stands before every text, as in SentencePiece."""
+    """One id per character, its ASCII code, and 0 for the blank before every text, as in SentencePiece."""
     codes = {chr(code): code for code in (10, *range(33, 127))}
     core = Tokenizer(models.BPE(vocab={"▁": 0} | codes, merges=[]))
     core.normalizer = normalizers.Prepend("▁")

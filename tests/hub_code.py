@@ -1,4 +1,4 @@
-"""Made-up rows for the data sets of programming tasks, in their columns."""
+"""Invented rows for the data sets of programming tasks, with the columns of those data sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Rows = list[dict[str, Any]]
 
 
 def pack(text: Any) -> str:
-    """As LiveCodeBench packs its private tests."""
+    """The tests, packed as LiveCodeBench packs its private tests."""
     return base64.b64encode(zlib.compress(pickle.dumps(text))).decode()
 
 

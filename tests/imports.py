@@ -1,4 +1,4 @@
-"""Logs to import: the fixtures, and JSON lines written on the spot."""
+"""Logs to import: the fixtures, and JSON lines that a test writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(format: str, path: Path) -> list[ImportedSample]:
 
 
 def line(**fields: Any) -> dict[str, Any]:
-    """One line of a jsonl log, whose fields may be replaced; None takes one out."""
+    """One line of a jsonl log. Its fields may be replaced; None removes a field."""
     made = {"task": "sums", "question_id": "a", "target": "4", "grader": "math", "completion": "\\boxed{4}", "model": "demo/m"}
     return {key: value for key, value in {**made, **fields}.items() if value is not None}
 
@@ -34,6 +34,6 @@ def write_log(path: Path, lines: Sequence[Mapping[str, Any]]) -> Path:
 
 
 def import_lines(tmp_path: Path, lines: Sequence[Mapping[str, Any]], settings: ImportSettings | None = None) -> Run:
-    """The run that the lines become."""
+    """The run that the lines are imported as."""
     source = open_source("jsonl", write_log(tmp_path / "log.jsonl", lines))
     return load_run(import_run(source, tmp_path / "run", settings, quiet=True))

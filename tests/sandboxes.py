@@ -54,7 +54,7 @@ def here() -> Sandbox:
 def try_out(
     program: str, tests: list[Any], style: str = "stdin", wall_s: float = 3.0, sandbox: Sandbox | None = None, **fields: Any
 ) -> TrialResult:
-    """The verdict on one program, with nothing left of it."""
+    """The verdict on one program; fails if anything of the program is left."""
     sandbox = sandbox or here()
     desk = Tester(sandbox)
     try:
@@ -66,7 +66,7 @@ def try_out(
 
 @contextmanager
 def nothing_left() -> Iterator[None]:
-    """At the end of the block no process is left in any process namespace that came up during it."""
+    """Checks that at the end of the block no process is left in any process namespace that was created during it."""
     own, before = os.readlink("/proc/self/ns/pid"), set(process_tree.descendants(os.getpid()))
     known = {own, *_namespaces(before)}
     seen: set[str] = set()

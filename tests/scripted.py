@@ -41,7 +41,7 @@ def questions(n: int) -> list[Question]:
 
 
 def solver(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
-    """Thinks as many tokens as its question's number says, then answers right; without thinking it answers 7."""
+    """A model that thinks as many tokens as the question's number, then answers right; without thinking it answers 7."""
     number = prompt[0] - 100
     if OPEN in prompt and CLOSE not in prompt:
         yield from [97] * number

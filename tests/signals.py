@@ -1,4 +1,4 @@
-"""Children that take Ctrl-C: a job that a shell put into the background ignores it, and so would they."""
+"""Children that react to Ctrl-C. A background job of a shell ignores it, and its children would inherit that."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import signal
 
 
 def take_interrupts() -> None:
-    """For preexec_fn: the child starts with the system's own answer to SIGINT, which Python then makes its own."""
+    """For preexec_fn: the child starts with the default action for SIGINT, so that Python installs its own handler."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -74,7 +74,7 @@ def _stored(path: Path) -> list[str]:
 
 
 def _numbered(drawn: Sequence[Drawn], questions: Sequence[Question]) -> list[tuple[int, Question, Drawn]]:
-    """Samples of one question at one budget are numbered from 0 in their order."""
+    """The samples of one question at one budget, numbered from 0 in their order."""
     counts: dict[tuple[int, Budget], int] = {}
     numbered = []
     for sample in drawn:

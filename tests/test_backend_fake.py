@@ -20,7 +20,7 @@ from tests.backend_contract import BackendContract
 
 
 class Bytes:
-    """A tokenizer with one id a byte and 256 as the end of the turn."""
+    """A tokenizer with one id per byte, and 256 as the end of the turn."""
 
     def encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
         return list(text.encode())
@@ -124,7 +124,7 @@ def test_an_unknown_backend_is_named_with_its_neighbours(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 def test_a_missing_folder_is_refused_before_any_engine_loads(name: str, model: str, monkeypatch: Any) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda library: object())
-    with pytest.raises(ModelError, match="is not there"):
+    with pytest.raises(ModelError, match="does not exist"):
         open_it(name, model)
 
 
@@ -140,7 +140,7 @@ def test_a_hub_out_of_reach_is_told_in_seconds(monkeypatch: Any) -> None:
         "http://127.0.0.1:9/{repo_id}/{revision}/{filename}",
     )
     started = time.monotonic()
-    with pytest.raises(ModelError, match="is no folder here, and the hub"):
+    with pytest.raises(ModelError, match="is not a folder here, and the hub"):
         open_it("fake", "nobody/no-such-model")
     assert time.monotonic() - started < 5
 

@@ -1,4 +1,4 @@
-"""The vLLM backend: the contract on the real engine, its arguments, and what becomes of its processes."""
+"""The vLLM backend: the contract on the real engine, its arguments, and the end of its processes."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ def starting_child(model: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str
 
 @pytest.fixture
 def child(starting_child: subprocess.Popen[str]) -> subprocess.Popen[str]:
-    """The same, once the backend is open."""
+    """The same process, once its backend is open."""
     assert starting_child.stdout
     assert starting_child.stdout.readline() == "ready\n"
     return starting_child
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """The processes below this one, with the start time that tells a process from a later one of the same number."""
+    """The processes below this one. The start time distinguishes a process from a later one with the same number."""
     parents, found = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (stat := stat_of(int(entry.name))):
@@ -156,7 +156,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process, empty where it is gone."""
+    """The command line of a process; empty if it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -164,7 +164,7 @@ def command_of(pid: int) -> str:
 
 
 def stat_of(pid: int) -> list[str] | None:
-    """The fields of /proc/pid/stat from the state on; None where the process is gone or a zombie."""
+    """The fields of /proc/pid/stat from the state on; None if the process is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -197,7 +197,7 @@ def test_no_engine_process_outlives_a_parent_killed_while_it_loads(starting_chil
 
 
 def left_after(timeout_s: float, below: dict[int, str]) -> dict[int, str]:
-    """Those of the processes that are still there after so many seconds."""
+    """The processes that are still there after the given seconds."""
     deadline = time.monotonic() + timeout_s
     left = below
     while left and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Exact budgets on real engines: recounted from the packed ids, and sweeps against runs of their own."""
+"""Exact budgets on real engines: recounted from the packed ids, and sweeps compared with separate runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEW: dict[str, Any] = {"tasks": ["pocket_chain"], "limit": 70, "samples": 8, "th
 
 
 def natural_lengths(run: StoredRun) -> dict[Any, int | None]:
-    """The thinking tokens before each trajectory's own end; None where it did not end."""
+    """The number of thinking tokens before each trajectory's own end; None if it did not end."""
     return {t.key: len(t.token_ids) if t.end is ThinkingEnd.NATURAL else None for t in run.trajectories.values()}
 
 

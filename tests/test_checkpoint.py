@@ -1,4 +1,4 @@
-"""A changed checkpoint has another digest, also where its size stays the same."""
+"""A changed checkpoint has another digest, even if its size stays the same."""
 
 from pathlib import Path
 

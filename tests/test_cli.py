@@ -1,4 +1,4 @@
-"""The commands as a person types them: what they print, and how they fail."""
+"""The commands as a user types them: what they print, and how they fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Done(NamedTuple):
 
 
 def cli(*words: str | Path) -> Done:
-    """The command in this process, whose imports are paid once."""
+    """Runs the command in this process, so that the imports are loaded only once."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     argv = mock.patch.object(sys, "argv", ["raml-eval", *map(str, words)])
@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fails(done: Done, *words: str) -> None:
-    """Exit code 2 and one line that says each of the words."""
+    """Checks for exit code 2 and one line that contains each of the words."""
     assert done.returncode == 2, (done.stdout, done.stderr)
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1

@@ -1,4 +1,4 @@
-"""`raml-eval import` as a person types it: every format to a table, two imported runs compared, and how it fails."""
+"""`raml-eval import` as a user types it: every format up to a table, a comparison of two imported runs, and failures."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_an_imported_run_is_never_drawn_on(two_runs: tuple[Path, Path]) -> None:
 
 
 def test_an_existing_directory_is_refused(two_runs: tuple[Path, Path]) -> None:
-    fails(cli("import", "lm-eval", LM_EVAL / "demo__plain", "--out", two_runs[0]), "exists, and an import writes a new run")
+    fails(cli("import", "lm-eval", LM_EVAL / "demo__plain", "--out", two_runs[0]), "exists, but an import writes a new run")
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_an_existing_directory_is_refused(two_runs: tuple[Path, Path]) -> None:
         (["lm-eval", LM_EVAL / "demo__plain", "--grader", "math"], ["different numbers of samples", "--samples N"]),
         (["lm-eval", LM_EVAL / "demo__plain", "--grader", "maths"], ["no grader 'maths'", "math"]),
         (["lm-eval", LM_EVAL / "demo__plain", "--task", "toy_sum"], ["--task names 'toy_sum'", "toy_sums"]),
-        (["lm-eval", LM_EVAL, "--grader", "math"], ["task toy_sums stands in 2 logs"]),
+        (["lm-eval", LM_EVAL, "--grader", "math"], ["task toy_sums is in 2 logs"]),
         (["lm-eval", FIXTURES / "lm_eval_scored"], ["holds 3 scored continuations"]),
         (["lighteval", FIXTURES / "lighteval_scored"], ["holds scored continuations"]),
-        (["inspect", LM_EVAL / "demo__plain"], ["has no .eval or .json log of Inspect"]),
-        (["jsonl", FIXTURES / "inspect" / "toy_pick.json"], ["toy_pick.json:1 is no whole JSON"]),
+        (["inspect", LM_EVAL / "demo__plain"], ["holds no .eval or .json log of Inspect"]),
+        (["jsonl", FIXTURES / "inspect" / "toy_pick.json"], ["toy_pick.json:1 is not complete JSON"]),
         (["opencompass", FIXTURES / "opencompass", "--grader", "math", "--thinking-budget", "off"], ["the log holds thinking"]),
     ],
 )

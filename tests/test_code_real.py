@@ -1,4 +1,4 @@
-"""Programming tasks on their real rows, where a hub that serves them is at hand: their own solutions pass, mutants fail."""
+"""Programming tasks on their real rows, if a hub serves them: the rows' own solutions pass, and mutants fail."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def solution_of(question: Question) -> str:
 
 
 class Spoil(ast.NodeTransformer):
-    """Every function returns something of another type."""
+    """The program, changed so that every function returns something of another type."""
 
     def visit_Return(self, node: ast.Return) -> ast.Return:
         return ast.Return(ast.Constant("a mutant"))

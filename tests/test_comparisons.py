@@ -94,7 +94,7 @@ def test_unbounded_differences_that_are_equal_have_no_interval() -> None:
 
 
 def test_no_shared_question_is_refused() -> None:
-    with pytest.raises(MetricError, match="a question that both runs have; met none"):
+    with pytest.raises(MetricError, match="questions that both runs have; met none"):
         paired_difference([], [], [])
 
 
@@ -188,7 +188,7 @@ def test_bootstrap_of_a_mean_agrees_with_the_t_interval() -> None:
 
 
 def test_bootstrap_keeps_clusters_whole_and_repeats_itself() -> None:
-    """Each cluster sums to 0, so that any resample of whole clusters does."""
+    """Each cluster sums to 0, so any resample of whole clusters sums to 0 too."""
     rows = np.array([[1.0, 2.0], [-1.0, 2.0], [3.0, 5.0], [-3.0, 5.0]])
     clusters = ["a", "a", "b", "b"]
     sums = bootstrap_interval(lambda drawn: float(drawn[:, 0].sum()), rows, clusters, n_resamples=50, seed=2)

@@ -1,4 +1,4 @@
-"""Presets, YAML, flags and --set become one checked configuration, or one clear line."""
+"""Presets, YAML, flags and --set become one checked configuration, or one clear error line."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What docs/tasks.md shows, taken from the page as it stands: the task passes the check and runs, the graders read the rows."""
+"""The examples of docs/tasks.md, read from the page: the task passes the check and runs, and the graders read the rows."""
 
 from __future__ import annotations
 

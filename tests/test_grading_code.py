@@ -93,7 +93,7 @@ def test_details(pool: GradingPool, tests: str, program: str, detail: str) -> No
         (python_tests("assert f(1) ="), "do not compile"),
         (python_tests("assert f(1)", prefix="1/0\n"), "ZeroDivisionError"),
         (python_tests("assert f(lambda x: x)"), "passes a function to the program"),
-        ('{"style": "calls", "names": ["f"], "tests": [["x", "1"]]}', "no JSON"),
+        ('{"style": "calls", "names": ["f"], "tests": [["x", "1"]]}', "not JSON"),
     ],
 )
 def test_tests_that_cannot_be_run_are_the_tasks_fault(pool: GradingPool, gold: str, words: str) -> None:

@@ -1,4 +1,4 @@
-"""The table of formats, and what is said of a path that is none of them."""
+"""The table of formats, and the errors for a path that has none of them."""
 
 import json
 from pathlib import Path
@@ -42,11 +42,11 @@ def test_a_path_that_is_not_there(format: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_empty_folder_and_an_empty_file(format: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="has no "):
+    with pytest.raises(SourceError, match="holds no "):
         read(format, tmp_path)
     empty = tmp_path / "empty.json"
     empty.write_bytes(b"")
-    with pytest.raises(SourceError, match=r"empty\.json (is empty|holds no samples|is no whole)"):
+    with pytest.raises(SourceError, match=r"empty\.json (is empty|holds no samples|is not a complete)"):
         read(format, empty)
 
 
@@ -63,5 +63,5 @@ def test_a_log_of_another_layout_is_an_error_about_the_log(tmp_path: Path) -> No
     fields = {"doc_id": 0, "doc": {}, "target": "1", "resps": [["x"]], "arguments": {"gen_args_0": {"arg_0": "p", "arg_1": {}}}}
     path = tmp_path / "samples_t_2026-01-01T00-00-00.jsonl"
     path.write_text(json.dumps({**fields, "metrics": 7}) + "\n")
-    with pytest.raises(SourceError, match=r"is not laid out as lm-eval logs are \(TypeError"):
+    with pytest.raises(SourceError, match=r"does not have the layout of lm-eval logs \(TypeError"):
         read("lm-eval", path)

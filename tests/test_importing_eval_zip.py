@@ -69,7 +69,7 @@ def test_a_member_of_another_length_than_it_says(tmp_path: Path) -> None:
 def test_a_member_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.eval"
     zstandard_zip(path, "a.json", b"x", MAX_BYTES + 1, b"")
-    with EvalZip(path) as log, pytest.raises(SourceError, match=f"says it unpacks to {MAX_BYTES + 1} bytes"):
+    with EvalZip(path) as log, pytest.raises(SourceError, match=f"claims to unpack to {MAX_BYTES + 1} bytes"):
         log.read_json("a.json")
 
 
@@ -83,5 +83,5 @@ def test_a_damaged_member(packed: bytes, tmp_path: Path) -> None:
 
 def test_what_is_no_zip(tmp_path: Path) -> None:
     (tmp_path / "x.eval").write_bytes(b"PK nonsense")
-    with pytest.raises(SourceError, match=r"is no whole \.eval file"):
+    with pytest.raises(SourceError, match=r"is not a complete \.eval file"):
         EvalZip(tmp_path / "x.eval")

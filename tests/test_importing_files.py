@@ -1,4 +1,4 @@
-"""Files of other programs: what is read, and the one error for each way in which they are unusable."""
+"""Files of other programs: what is read, and one error for each way in which they are unusable."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ def test_lines_come_with_their_places_and_blank_ones_are_passed_over(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b'{"a": 1}\n{"a": ', r"x\.jsonl:2 is no whole JSON"),
+        (b'{"a": 1}\n{"a": ', r"x\.jsonl:2 is not complete JSON"),
         (b'{"a": 1}\n[1]\n', r"x\.jsonl:2 holds list, wanted a JSON object"),
         (b"\n\n", "holds no samples"),
         (b"", "holds no samples"),
         (b"[" * 100_000 + b"\n", "it nests too deeply"),
-        (b"\xff\xff\n", r"x\.jsonl:1 is no whole JSON"),
+        (b"\xff\xff\n", r"x\.jsonl:1 is not complete JSON"),
     ],
 )
 def test_lines_that_cannot_be_read(content: bytes, reason: str, tmp_path: Path) -> None:
@@ -49,5 +49,5 @@ def test_what_an_entry_must_have() -> None:
 
 def test_one_task_in_two_logs_is_refused() -> None:
     refuse_twice([("a", Path("x")), ("b", Path("y"))])
-    with pytest.raises(SourceError, match="task a stands in 2 logs, x and y, wanted one"):
+    with pytest.raises(SourceError, match="task a is in 2 logs, x and y, wanted one"):
         refuse_twice([("a", Path("x")), ("a", Path("y"))])

@@ -1,4 +1,4 @@
-"""Inspect's logs, as Inspect wrote those of the fixtures; other shapes are made from them."""
+"""Inspect's logs. Inspect wrote the fixtures; logs of other shapes are made from them."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_log_cut_short_is_read_as_far_as_it_goes_or_is_an_error(tmp_path: Path
     whole = SUMS.read_bytes()
     path = tmp_path / "cut.eval"
     path.write_bytes(whole[:-100])
-    with pytest.raises(SourceError, match=r"cut\.eval is no whole \.eval file"):
+    with pytest.raises(SourceError, match=r"cut\.eval is not a complete \.eval file"):
         read("inspect", path)
     path.write_bytes(whole)
     flipped = bytearray(whole)
@@ -171,7 +171,7 @@ def test_a_log_cut_short_is_read_as_far_as_it_goes_or_is_an_error(tmp_path: Path
         member = archive.getinfo("samples/1_epoch_1.json")
     flipped[member.header_offset + 200] ^= 0xFF
     path.write_bytes(flipped)
-    with pytest.raises(SourceError, match=r"samples/1_epoch_1\.json (cannot be unpacked|is no whole JSON)"):
+    with pytest.raises(SourceError, match=r"samples/1_epoch_1\.json (cannot be unpacked|is not complete JSON)"):
         read("inspect", path)
 
 

@@ -116,7 +116,7 @@ def test_one_question_with_two_prompts_and_one_task_with_two_graders(tmp_path: P
 def test_a_log_cut_short(tmp_path: Path) -> None:
     path = write_log(tmp_path / "x.jsonl", [line(), line()])
     path.write_text(path.read_text()[:-9])
-    with pytest.raises(SourceError, match=r"x\.jsonl:2 is no whole JSON"):
+    with pytest.raises(SourceError, match=r"x\.jsonl:2 is not complete JSON"):
         read("jsonl", path)
 
 

@@ -1,4 +1,4 @@
-"""lighteval's details, as lighteval wrote those of the fixtures."""
+"""lighteval's details. lighteval wrote the fixtures."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ def test_several_golds_reasoning_kept_apart_and_engines_without_tokens(tmp_path:
 
 
 def test_scored_continuations_are_refused() -> None:
-    with pytest.raises(SourceError, match=r"holds scored continuations \(sampling method LOGPROBS\) and no text"):
+    with pytest.raises(SourceError, match=r"holds scored continuations \(sampling method LOGPROBS\) but no text"):
         read("lighteval", FIXTURES / "lighteval_scored")
 
 
 def test_two_runs_of_a_task_are_refused() -> None:
-    with pytest.raises(SourceError, match=r"task toy_sums\|0 stands in 2 logs"):
+    with pytest.raises(SourceError, match=r"task toy_sums\|0 is in 2 logs"):
         open_source("lighteval", FIXTURES / "lighteval")
 
 
@@ -102,7 +102,7 @@ def test_a_file_cut_short_and_one_without_the_columns(tmp_path: Path) -> None:
 
     path = write(tmp_path, {}, {})
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(SourceError, match="is no whole parquet file"):
+    with pytest.raises(SourceError, match="is not a complete parquet file"):
         read("lighteval", path)
     pq.write_table(pa.Table.from_pylist([{"doc": {"a": 1}}]), path)
     with pytest.raises(SourceError, match="lacks the columns metric, model_response"):

@@ -1,4 +1,4 @@
-"""lm-eval's logs: those of the fixtures, and one that lm-eval writes here of a task that ships with this package."""
+"""lm-eval's logs: the fixtures, and one that lm-eval writes during the test, about a task that ships with this package."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_two_runs_of_a_task_in_one_folder_are_refused(tmp_path: Path) -> None:
     shutil.copytree(REASONER, tmp_path / "a")
     for path in (tmp_path / "a").glob("*toy_sums*"):
         shutil.copy(path, path.with_name(path.name.replace("2026-11", "2026-12")))
-    with pytest.raises(SourceError, match=r"task toy_sums stands in 2 logs"):
+    with pytest.raises(SourceError, match=r"task toy_sums is in 2 logs"):
         open_source("lm-eval", tmp_path)
 
 
@@ -143,7 +143,7 @@ def test_other_responses_are_refused(fields: dict[str, Any], reason: str, tmp_pa
 def test_a_log_cut_short_names_the_line(tmp_path: Path) -> None:
     path = write(tmp_path, [sample(), sample(doc_id=4)])
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(SourceError, match=r"\.jsonl:2 is no whole JSON"):
+    with pytest.raises(SourceError, match=r"\.jsonl:2 is not complete JSON"):
         read("lm-eval", path)
 
 

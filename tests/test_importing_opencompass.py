@@ -1,4 +1,4 @@
-"""OpenCompass's predictions, as OpenCompass wrote those of the fixtures."""
+"""OpenCompass's predictions. OpenCompass wrote the fixtures."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def test_verdicts_stand_in_the_details_in_several_shapes(details: Any, verdicts:
     ("fields", "reason"),
     [
         ({"label: A": {"PPL": 1.0}}, "holds scored continuations"),
-        ({"prediction": ["a", "b"], "gold": ["x", "y"]}, "is no single answer but a dialogue"),
-        ({"prediction": {"rollout": {}}}, "is no single answer"),
-        ({"prediction": []}, "is no single answer"),
+        ({"prediction": ["a", "b"], "gold": ["x", "y"]}, "is a dialogue or a rollout"),
+        ({"prediction": {"rollout": {}}}, "is a dialogue or a rollout"),
+        ({"prediction": []}, "is a dialogue or a rollout"),
     ],
 )
 def test_what_is_no_drawn_answer_is_refused(fields: dict[str, Any], reason: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person says about an import, and how each task is graded in the end."""
+"""What a user says about an import, and how each task is graded as a result."""
 
 from __future__ import annotations
 

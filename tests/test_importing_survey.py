@@ -1,4 +1,4 @@
-"""What the first pass finds out, and what it refuses before anything is written."""
+"""What the first pass over a log finds, and what it refuses before anything is written."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_prompt_that_ends_in_the_opener_decides_for_itself_alone(tmp_path: Pat
 
 
 def test_a_prompt_that_ends_the_thinking_leaves_nothing_to_open(tmp_path: Path) -> None:
-    """Without thinking, a model may still write the end delimiter; that makes the other answers no unfinished thinking."""
+    """A model may write the end delimiter without thinking. That must not turn its other answers into unfinished thinking."""
     lines = [
         line(question_id=str(n), prompt=f"{n}?<think>\n\n</think>\n", completion="a</think>b" if n < 3 else "b")
         for n in range(9)
@@ -117,7 +117,7 @@ def test_a_question_that_lacks_samples_keeps_the_number_of_the_others(tmp_path: 
 
 
 def test_a_sample_that_stands_twice(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"sample 0 of sums/a-\w+ stands twice"):
+    with pytest.raises(SourceError, match=r"sample 0 of sums/a-\w+ is in the log twice"):
         look(tmp_path, [line(sample=0), line(sample=0)])
 
 
@@ -157,5 +157,5 @@ def test_chance_is_that_of_a_guess_among_the_options(tmp_path: Path) -> None:
 def test_a_log_of_failures_only(tmp_path: Path) -> None:
     source = open_source("inspect", FIXTURES / "inspect" / "toy_sums.eval")
     failed = [sample for sample in source.read() if sample.error]
-    with pytest.raises(SourceError, match=r"every sample of .* failed over there"):
+    with pytest.raises(SourceError, match=r"every sample of .* failed in its harness"):
         survey(type(source)(source.harness, "", source.files, lambda: iter(failed)), ImportSettings())

@@ -1,4 +1,4 @@
-"""Where thinking ends and an answer begins, told from text."""
+"""Where thinking ends and the answer begins, decided from text alone."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Whole imports: the run directory that comes out, and that nothing comes out where something is wrong."""
+"""Whole imports: the run directory that they write, and that they write nothing if something is wrong."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_an_existing_directory_is_refused_and_left_alone(tmp_path: Path) -> None
     source = open_source("jsonl", write_log(tmp_path / "x.jsonl", [line()]))
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine").write_text("kept")
-    with pytest.raises(StoreError, match="run exists, and an import writes a new run directory"):
+    with pytest.raises(StoreError, match="run exists, but an import writes a new run directory"):
         import_run(source, tmp_path / "run", quiet=True)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine"]
 
@@ -237,7 +237,7 @@ def test_nothing_is_written_where_something_is_wrong(
 
 
 def test_a_failure_halfway_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A log that can be read once and not again, as when its disk goes away."""
+    """A log that can be read only once, as if its disk went away."""
     whole = open_source("jsonl", write_log(tmp_path / "x.jsonl", [line(completion=str(n)) for n in range(2000)]))
     passes = 0
 

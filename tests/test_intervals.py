@@ -1,4 +1,4 @@
-"""Intervals of means against textbook values, and their promises: never of width 0, never out of bounds."""
+"""Intervals of means against textbook values, and their guarantees: never of width 0, never out of bounds."""
 
 from __future__ import annotations
 
@@ -147,10 +147,10 @@ def test_where_no_interval_can_be_given_the_ends_are_nan_and_method_says_so(
 @pytest.mark.parametrize(
     ("values", "clusters", "level", "words"),
     [
-        ([0.5, math.nan], ["a", "b"], 0.95, "1 of 2 are not"),
+        ([0.5, math.nan], ["a", "b"], 0.95, "1 of 2 questions have none"),
         ([0.5, 1.5], ["a", "b"], 0.95, "from 0.0 to 1.0; met 0.5 to 1.5"),
         ([0.5, 0.6], ["a"], 0.95, "2 values and 1 clusters"),
-        ([0.5, 0.6], ["a", "b"], 95, "level lies between 0 and 1; met 95"),
+        ([0.5, 0.6], ["a", "b"], 95, "level must lie between 0 and 1; met 95"),
     ],
 )
 def test_bad_values_are_refused(values: list[float], clusters: list[str], level: float, words: str) -> None:
@@ -163,7 +163,7 @@ def test_bad_values_are_refused(values: list[float], clusters: list[str], level:
     [(2, 2, 30, False), (2, 2, 134, False), (8, 0.5, 30, False), (30, 0.5, 30, True)],
 )
 def test_coverage_of_avg_at_8(a: float, b: float, questions: int, t_too_short: bool) -> None:
-    """At least 92 % of the 95 % intervals hold the truth, where the plain t-interval fails as well as where it stands."""
+    """At least 92 % of the 95 % intervals contain the truth, whether the plain t-interval fails there or not."""
     rng, truth, runs = np.random.default_rng(7), a / (a + b), 300
     held = t_held = 0
     for _ in range(runs):

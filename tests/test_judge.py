@@ -1,4 +1,4 @@
-"""Judging a run: asked once, kept beside the verdicts, resumed, counted, shown."""
+"""Judging a run: each candidate is asked once, and judgements are kept beside the verdicts, resumed, counted and shown."""
 
 from __future__ import annotations
 
@@ -240,6 +240,6 @@ def test_nothing_to_ask_and_no_run(tmp_path: Path) -> None:
     path = store_run(tmp_path / "run", [ask(0, "12")], right)
     nowhere = f"http://127.0.0.1:{free_port()}/v1"
     assert cli("judge", path, "--endpoint", nowhere, "--model", "tiny", "--quiet").returncode == 0
-    fails(cli("judge", tmp_path / "none", "--endpoint", nowhere, "--model", "tiny"), "is no run directory")
+    fails(cli("judge", tmp_path / "none", "--endpoint", nowhere, "--model", "tiny"), "is not a run directory")
     assert not (tmp_path / "none").exists()
     fails(cli("judge", path, "--endpoint", "host", "--model", "tiny"), "--endpoint")

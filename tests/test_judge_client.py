@@ -1,4 +1,4 @@
-"""The judge's client against a real server that misbehaves in every way it knows."""
+"""The judge's client against a real server that misbehaves in many ways."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_senseless_retry_after_is_no_wait(chat: Chat, header: str) -> None:
 def test_the_limit_holds_for_the_whole_reply(chat: Chat, slow: Reply) -> None:
     chat.answer = first(slow)
     started = time.monotonic()
-    with pytest.raises(RequestFailed, match=r"no whole reply within 0\.5 s"):
+    with pytest.raises(RequestFailed, match=r"no complete reply within 0\.5 s"):
         ask(chat.url, attempts=1, timeout_s=0.5)
     assert time.monotonic() - started < 1.5
 

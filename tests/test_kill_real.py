@@ -1,4 +1,4 @@
-"""kill -9 in the middle of real runs: nothing is lost, nothing comes twice, and nothing lives on."""
+"""kill -9 in the middle of real runs: nothing is lost, nothing is stored twice, and no process survives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def start(engine: str, temperature: str, out: Path) -> subprocess.Popen[bytes]:
 
 
 def alive(session: int) -> list[int]:
-    """The processes of a session that still run."""
+    """The processes of a session that are still running."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,4 +1,4 @@
-"""Imports go down the layers only, without a circle in any sub-package, and files and functions stay short."""
+"""Imports only go down the layers, no sub-package has a cycle of imports, and files and functions stay short."""
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in pa
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_go_down(path: Path) -> None:
     here = part_of(path)
-    assert here in LEVEL, f"{here} stands in no layer of this test"
+    assert here in LEVEL, f"{here} is in no layer of this test"
     for there in imports(path) - {here}:
         assert LEVEL[there] <= LEVEL[here], f"{here} imports {there} from a higher layer"
         if LEVEL[there] == LEVEL[here]:
@@ -103,7 +103,7 @@ def import_graph(paths: Sequence[Path]) -> dict[str, set[str]]:
 
 
 def find_cycle(graph: Mapping[str, set[str]]) -> list[str]:
-    """The modules of one circle of imports, in order; empty if there is none."""
+    """The modules of one cycle of imports, in order; empty if there is none."""
     settled: set[str] = set()
 
     def visit(module: str, above: list[str]) -> list[str]:

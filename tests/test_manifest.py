@@ -1,4 +1,4 @@
-"""What a manifest says of where a run came from."""
+"""What a manifest says about the origin of a run."""
 
 from __future__ import annotations
 

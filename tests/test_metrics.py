@@ -45,7 +45,7 @@ SMALL = [(n, c, k) for n in range(1, 9) for c in range(n + 1) for k in range(1, 
 
 
 def correct_drawn(n: int, c: int, k: int) -> list[int]:
-    """The number of correct samples in every k-subset of n samples of which the first c are correct."""
+    """The number of correct samples in every k-subset of n samples, if the first c samples are correct."""
     return [sum(index < c for index in subset) for subset in combinations(range(n), k)]
 
 
@@ -54,7 +54,7 @@ def share(hits: list[bool]) -> Fraction:
 
 
 def decimal_ceiling(k: int, tau: float | Fraction) -> int:
-    """m with the intended fraction, not the rounded one: 5/7 prints as 0.7142857142857143, which is above 5/7."""
+    """m for the intended fraction, not for the rounded one: 5/7 prints as 0.7142857142857143, which is above 5/7."""
     exact = Fraction(tau).limit_denominator(10_000) if tau in (2 / 3, 5 / 7) else Fraction(str(tau))
     return max(math.ceil(exact * k), 1)
 

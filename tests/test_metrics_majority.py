@@ -70,7 +70,7 @@ def test_votes_by_hand(classes: Classes, n: int, k: int, value: float) -> None:
 
 @given(st.lists(st.integers(1, 20), max_size=6), st.integers(0, 10), st.integers(1, 64), st.randoms())
 def test_one_right_class_among_all_is_worth_a_whole(sizes: list[int], idle: int, k: int, rng: random.Random) -> None:
-    """Over all choices of the right class, the worths add up to the chance that anybody votes."""
+    """Over all choices of the right class, the worths add up to the probability that any sample votes."""
     n = sum(sizes) + idle
     k = min(k, max(n, 1))
     if n < k:

@@ -111,12 +111,12 @@ def test_it_is_not_resumed_and_stays_as_it_is(old: Path, name: str) -> None:
     done = cli(*ASKED, "--samples", "3", "--out", old / name)
     fails(done, str(old / name), "cannot be resumed", "Choose another --out")
     if name == "drawn":
-        fails(done, "has schema_version 1, and new samples are stored with 2")
+        fails(done, "has schema_version 1, but new samples are stored with 2")
     assert files(old / name) == before
 
 
 def test_a_change_of_a_sample_drawn_again_since_is_not_given_to_it(old: Path) -> None:
-    """In schema 1 the place of a line told its session: the sample's line was deleted, and a later session drew it again."""
+    """In schema 1, the place of a line gave its session. Here a sample's line was deleted, and a later session redrew it."""
     path = old / "drawn"
     (layer,) = read_layers(path)
     (changed, change), _ = layer.changes.items()

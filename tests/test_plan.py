@@ -1,4 +1,4 @@
-"""Subsets that nest and spread, and the samples that are owed."""
+"""Subsets are nested and cover the strata in proportion; and the samples that are owed."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""One line that says how far, how fast and how long still."""
+"""One line that says how much is done, how fast, and how long the rest will take."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Loading a tokenizer and the ids that end a text, from folders and from a hub that may be out of reach."""
+"""Loading a tokenizer and the ids that end a text, from folders and from a hub that may be unreachable."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def test_a_loaded_tokenizer_keeps_its_template(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("/nowhere/model", "is not there"),
-        ("./nowhere", "is not there"),
-        (Path("nowhere/model"), "is not there"),
+        ("/nowhere/model", "does not exist"),
+        ("./nowhere", "does not exist"),
+        (Path("nowhere/model"), "does not exist"),
         (__file__, "is a file"),
-        ("not a name", "no hub id either"),
+        ("not a name", "not a hub id either"),
     ],
 )
 def test_a_path_that_is_no_model_folder(model: str | Path, message: str) -> None:
@@ -99,7 +99,7 @@ def run_without_hub(home: Path, code: str) -> subprocess.CompletedProcess[str]:
 def test_a_hub_out_of_reach_is_told_at_once(tmp_path: Path) -> None:
     started = time.monotonic()
     done = run_without_hub(tmp_path, "from raml_eval.checkpoint import find_checkpoint; find_checkpoint('owner/name').folder")
-    assert done.stderr.strip().splitlines()[-1].startswith("raml_eval.errors.ModelError: model owner/name is no folder")
+    assert done.stderr.strip().splitlines()[-1].startswith("raml_eval.errors.ModelError: model owner/name is not a folder")
     assert "the hub cannot be reached and no copy is cached" in done.stderr
     assert time.monotonic() - started < 20  # asking once takes 1 s with the imports; retrying took 46
 

@@ -164,7 +164,7 @@ def test_the_command_prints_every_form_and_no_escapes(tmp_path: Path) -> None:
         assert "no answer, gold at the end" in done.stdout
         assert not set(done.stdout) & set("\x1b\x9b\x07\u202e\ud800")
     fails(cli("audit", path, "--format", "yaml"), "yaml")
-    fails(cli("audit", tmp_path / "none"), "is no run directory")
+    fails(cli("audit", tmp_path / "none"), "is not a run directory")
 
 
 @pytest.mark.parametrize(

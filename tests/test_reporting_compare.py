@@ -1,4 +1,4 @@
-"""Paired comparisons: what is tested, what is refused, and what is said."""
+"""Paired comparisons: what is tested, what is refused, and what the notes say."""
 
 from __future__ import annotations
 
@@ -80,16 +80,16 @@ def test_only_shared_questions_and_budgets_count() -> None:
 
 
 def test_what_no_run_has_is_not_called_left_out() -> None:
-    """One run alone has a task, the other alone a budget: nobody drew the one at the other."""
+    """Only one run has a task, and only the other has a budget, so neither run has the task at that budget."""
     base = make_run(by_row(lambda row: row % 4), name="base", tasks={"one": "in_domain", "two": "in_domain"}, budgets=(16,))
     new = make_run(by_row(lambda row: row % 4), name="new", tasks={"one": "in_domain"}, budgets=(16, 64))
-    assert "left out, since only one run has it: two at 16, one at 64" in compare_runs(base, new).notes
+    assert "left out, because only one run has it: two at 16, one at 64" in compare_runs(base, new).notes
 
 
 @pytest.mark.parametrize(
     ("new", "message"),
     [
-        (make_run(by_row(lambda row: 1), content="bbbbbb"), "0 of the 10 rows that both have are the same"),
+        (make_run(by_row(lambda row: 1), content="bbbbbb"), "of the 10 rows that both have, 0 are the same"),
         (make_run(by_row(lambda row: 1), tasks={"other": "in_domain"}), "share no question at the same budget"),
         (make_run(by_row(lambda row: 1), budgets=(128,)), "share no question at the same budget"),
         (replace(WORSE, records=WORSE.records[3:]), "lacks 3 of its"),
@@ -120,7 +120,9 @@ def test_changed_questions_are_counted() -> None:
     changed = {key: q for key, q in half.questions.items() if int(q.id.split("-")[0]) >= 6}
     records = [r for r in (*BASE.records, *half.records) if (r.key.task, r.key.question_id) in {**mixed, **changed}]
     run = replace(half, name="mixed", questions={**mixed, **changed}, records=tuple(records))
-    with pytest.raises(MetricError, match="pocket_chain holds other questions in mixed than in base: 6 of the 10 rows"):
+    with pytest.raises(
+        MetricError, match="pocket_chain holds other questions in mixed than in base: of the 10 rows that both have, 6 are"
+    ):
         compare_runs(BASE, run)
 
 

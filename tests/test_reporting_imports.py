@@ -1,4 +1,4 @@
-"""What a report says of an imported run."""
+"""What a report says about an imported run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ABOUT = {"harness": "lm-eval", "version": "0.4.13", "hides_thinking": "", "n_ope
 
 
 def records(*pairs: tuple[Status, Mapping[str, float]], of_question: bool = False) -> list[SampleRecord]:
-    """Samples with our status and their verdict."""
+    """Samples with our status and the log's verdict."""
     return [
         replace(make_record("t", row, 0, 16, status), imported=Imported(verdict, of_question))
         for row, (status, verdict) in enumerate(pairs)
@@ -61,7 +61,10 @@ def test_a_stopped_grader_has_no_verdict_to_agree_with() -> None:
     ],
 )
 def test_verdicts_that_cannot_be_set_beside_ours_are_not(found: Sequence[SampleRecord]) -> None:
-    assert describe_agreement(found) == "the log holds no right-or-wrong verdicts of single samples to compare ours with"
+    assert (
+        describe_agreement(found)
+        == "the log holds no right-or-wrong verdicts on single samples that ours could be compared with"
+    )
 
 
 def test_more_metrics_than_fit_are_counted() -> None:
@@ -75,7 +78,7 @@ def test_every_report_says_where_the_run_came_from() -> None:
     found = footnotes([run], build_frame([run]))
     assert found[0] == "imported from lm-eval 0.4.13, graded by raml_eval (grader 7)"
     assert found[1].startswith("their acc agrees with our verdict on 100.0 % of 160 samples")
-    assert found[2].startswith("how the answer ended is not in the log for 160 of 160 samples")
+    assert found[2].startswith("the log does not say how 160 of 160 answers ended")
 
 
 def test_several_runs_are_told_apart() -> None:
@@ -95,7 +98,7 @@ def test_what_the_log_hides_decides_and_lacks() -> None:
     }
     notes = import_notes(imported_run(**about))
     assert notes[0].startswith("imported from lm-eval (its version is not in the log)")
-    assert notes[3] == "it was taken out: thinking is not shown, and one that never ended counts as an answer"
+    assert notes[3] == "it was taken out: thinking is not shown, and if it never ended it counts as an answer"
     assert notes[4] == "the thinking of 4 completions is not in the log"
-    assert notes[5].startswith("3 completions that neither open nor end a thinking count as unfinished")
-    assert notes[6] == "questions of the log that are left out: 2 with no target, 1 with several targets"
+    assert notes[5].startswith("3 completions that neither open nor end their thinking count as unfinished")
+    assert notes[6] == "questions of the log that were left out: 2 with no target, 1 with several targets"

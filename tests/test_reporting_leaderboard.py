@@ -1,4 +1,4 @@
-"""Leaderboards: what may enter, how it is ranked, and what is published."""
+"""Leaderboards: which runs may enter, how they are ranked, and what is published."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def test_a_checkpoint_replaces_its_own_entry_but_no_other(board: Path) -> None:
     path = add_entry(board, entrant("m", hits=3))
     assert '"value": 0.75' in path.read_text(encoding="utf-8")
     before = path.read_bytes()
-    with pytest.raises(InputError, match="holds another checkpoint of the name 'm'"):
+    with pytest.raises(InputError, match="holds another checkpoint with the name 'm'"):
         add_entry(board, entrant("m", hits=4, fingerprint="other"))
     assert path.read_bytes() == before
 
 
 def test_entries_on_other_questions_are_refused(board: Path) -> None:
     add_entry(board, entrant("m"))
-    with pytest.raises(InputError, match=r"met other questions than .*m\.json in pocket_chain, pocket_sort"):
+    with pytest.raises(InputError, match=r"has other questions than .*m\.json in pocket_chain, pocket_sort"):
         add_entry(board, entrant("n", content="bbbbbb"))
 
 
@@ -136,9 +136,9 @@ def test_a_bad_entry_is_named(board: Path) -> None:
     ("text", "message"),
     [
         (BOARD + "tassk: 1\n", "tassk: Extra inputs are not permitted"),
-        (BOARD.replace("budget: 64", "budget: 65"), "rank_by.budget 65 is none of budgets"),
+        (BOARD.replace("budget: 64", "budget: 65"), "rank_by.budget 65 is not among budgets"),
         ("title: [", "is not YAML"),
-        ("- 1", "is no board"),
+        ("- 1", "is not a board"),
     ],
 )
 def test_a_wrong_board_is_refused_by_name(board: Path, text: str, message: str) -> None:

@@ -107,7 +107,7 @@ def test_a_command_of_ours_is_code_in_markdown_and_nothing_else_is() -> None:
     [
         ({"template": "defualt"}, "there is no report template 'defualt'. Did you mean default?"),
         ({"format": "markdwon"}, "there is no report format 'markdwon'. Did you mean markdown"),
-        ({"template": "compact", "format": "csv"}, "template compact has no form 'csv'"),
+        ({"template": "compact", "format": "csv"}, "template compact has no format 'csv'"),
         ({"template": "../default"}, "there is no report template '../default'"),
         ({"template": "_leaderboard", "format": "markdown"}, "there is no report template '_leaderboard'"),
     ],
@@ -197,7 +197,9 @@ def test_the_curve_needs_more_than_one_budget() -> None:
 def test_several_graders_are_told_beside_the_accuracies() -> None:
     mixed = replace(RUN, grader_versions=("1", "2"))
     report = build_report([mixed], build_frame([mixed]))
-    (number,) = (i for i, note in enumerate(report.notes, 1) if note.startswith("verdicts of several graders, 1 and 2"))
+    (number,) = (
+        i for i, note in enumerate(report.notes, 1) if note.startswith("the verdicts are those of several graders, 1 and 2")
+    )
     for table in (section.tables[0] for section in report.sections):  # that of the accuracies
         assert all(any(number in cell.marks for cell in row) for row in table.rows)
     for versions in ((), ("1",)):
@@ -211,6 +213,6 @@ def test_runs_of_different_graders_are_told_apart() -> None:
         for name, version in (("a", "1"), ("b", "2"))
     )
     notes = build_report([first, second], build_frame([first, second])).notes
-    assert any("graded by different graders, a by 1, b by 2" in note for note in notes)
+    assert any("different graders graded the runs, a by 1, b by 2" in note for note in notes)
     same = replace(second, grader_versions=("1",))
     assert not any("graders" in note for note in build_report([first, same], build_frame([first, same])).notes)

@@ -1,4 +1,4 @@
-"""One question shown: all that was decided and why, and nothing that could steer a terminal."""
+"""One question shown: every decision with its reason, and nothing that could control a terminal."""
 
 from __future__ import annotations
 

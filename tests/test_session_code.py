@@ -1,4 +1,4 @@
-"""Sessions with programs as answers: the sandbox stands in the manifest, is missed before the engine starts, or is waived."""
+"""Sessions with programs as answers: the manifest names the sandbox; without one, the run is refused before the engine."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def settings(tmp_path: Path) -> dict[str, Any]:
 
 
 async def open_programmer(_backend: str, path: str, **_: Any) -> FakeBackend:
-    """An engine that always answers with the program which adds nothing."""
+    """An engine that always answers with a program that adds nothing."""
     tokenizer = AutoTokenizer.from_pretrained(path)
 
     def write(prompt_ids: TokenIds, params: SamplingParams) -> Iterator[int]:

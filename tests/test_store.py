@@ -1,4 +1,4 @@
-"""The run directory: what a kill, a full disk or a foreign configuration can do to it, and what not."""
+"""The run directory after a kill, with a full disk, and under a foreign configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers of grades: what they change, what they leave, and what a damaged one says."""
+"""Layers of grades: what they change, what they keep, and the errors for a damaged one."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_any_text_of_a_model_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_same_answer_drawn_anew_keeps_the_verdict_of_its_newer_grader(tmp_path: Path) -> None:
-    """The line of a sample is deleted by hand, as the error about a corrupt one advises, and a newer grader resumes."""
+    """The line of a sample is deleted by hand, as the error about a corrupt line advises, and a newer grader resumes."""
     asked = [ask(0, "2"), ask(1, "2")]
     first = Drawn("answer 0", RIGHT, question=1)
     path = store_run(tmp_path / "run", asked, [first, *(Drawn(f"answer {i}", RIGHT) for i in range(3))], version="1")
@@ -164,5 +164,5 @@ def test_the_same_answer_drawn_anew_keeps_the_verdict_of_its_newer_grader(tmp_pa
 def test_two_files_of_one_number_are_refused(tmp_path: Path) -> None:
     path = write_layer(tmp_path, layer(1, "1", RECORDS[:1]))
     path.with_name("grades-00001.jsonl").write_bytes(path.read_bytes())
-    with pytest.raises(CorruptStore, match=r"grades-00001\.jsonl is layer 1, whose file is called grades-0001\.jsonl\. Rename"):
+    with pytest.raises(CorruptStore, match=r"grades-00001\.jsonl is layer 1, whose name must be grades-0001\.jsonl\. Rename"):
         read_layers(tmp_path)

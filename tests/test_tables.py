@@ -27,7 +27,7 @@ def pick(frame: pd.DataFrame, **wanted: object) -> pd.Series:
 
 @pytest.fixture(scope="module")
 def run() -> StoredRun:
-    """Ten questions, of which row r has r % 5 of 4 samples right."""
+    """Ten questions; row r has r % 5 of its 4 samples right."""
     return make_run(by_row(lambda row: row % 5), chance=0.25, per_cluster=2)
 
 

@@ -68,7 +68,7 @@ def test_greedy_draws_have_no_stability() -> None:
     assert len(stability) > 0
     assert stability["value"].isna().all()
     assert frame[frame["metric"] == "avg@n"]["value"].notna().all()
-    assert any("greedy draws only repeat themselves" in line for line in footnotes([greedy], frame))
+    assert any("greedy draws only repeat one another" in line for line in footnotes([greedy], frame))
     once = make_run(by_row(lambda row: row % 2), temperature=0.0, n_samples=1)
     assert build_frame([once])["metric"].isin(STABILITY).any()
     assert not any("greedy" in line for line in notes(once))
@@ -77,10 +77,10 @@ def test_greedy_draws_have_no_stability() -> None:
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
-        (make_run(by_row(lambda row: 2), limit=10), "a seeded subset of at most 10 questions a task (--limit 10)"),
+        (make_run(by_row(lambda row: 2), limit=10), "a seeded subset of at most 10 questions per task (--limit 10)"),
         (
             make_run(by_row(lambda row: 2), synthetic={"pocket_sort": 3}),
-            "pocket_sort: 3 of 10 questions are synthetic; no score on the benchmark of that name",
+            "pocket_sort: 3 of 10 questions are synthetic, so this is no score on that benchmark",
         ),
         (
             make_run(lambda task, row, index, budget: Status.UNFINISHED if index == 0 else Status.CORRECT),
@@ -109,7 +109,7 @@ def test_every_caveat_has_a_footnote(run: StoredRun, expected: str) -> None:
 def test_redrawn_trajectories_are_counted() -> None:
     first, *others = RUN.trajectories.items()
     run = replace(RUN, trajectories=dict([(first[0], replace(first[1], redrawn=True)), *others]))
-    assert any(line.startswith("1 of 80 trajectories were drawn anew") for line in notes(run))
+    assert any(line.startswith("1 of 80 trajectories were drawn again") for line in notes(run))
 
 
 @pytest.mark.parametrize(("longer", "told"), [(tuple(range(60)), False), ((9, *range(59)), True)])
@@ -120,7 +120,7 @@ def test_budgets_on_different_draws_are_told(longer: tuple[int, ...], told: bool
     records = tuple(replace(r, trajectory="longer") if r.key == first.key and r.budget == 64 else r for r in RUN.records)
     again = replace(RUN.trajectories[first.trajectory], limit=128, token_ids=longer)
     run = replace(RUN, records=records, trajectories={**RUN.trajectories, "longer": again})
-    assert any("are no cuts of one trajectory" in line for line in notes(run)) is told
+    assert any("are not cuts of one trajectory" in line for line in notes(run)) is told
 
 
 def test_gains_over_fewer_questions_are_told() -> None:

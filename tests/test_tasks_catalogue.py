@@ -1,4 +1,4 @@
-"""The catalogue of tasks and suites: what ships, what a person adds, what is refused and why."""
+"""The catalogue of tasks and suites: what ships, what a user adds, and what is refused and why."""
 
 from __future__ import annotations
 
@@ -144,9 +144,9 @@ def test_includes_merge_and_count_for_the_digest(tmp_path: Path) -> None:
         (TASK + "gen_prefix: 'So '\n", "gen_prefix writes the start of the answer"),
         (TASK + "doc_to_image: picture\n", "images"),
         (TASK + "class: !function code.Mine\n", "a task in Python code"),
-        (TASK + "filter_list: [{name: m, filter: [{function: majority_vote}]}]\n", "majority_vote folds several"),
+        (TASK + "filter_list: [{name: m, filter: [{function: majority_vote}]}]\n", "majority_vote merges several"),
         (TASK + "task: [broken\n", "not valid YAML"),
-        (TASK + "test_split: again\n", "test_split stands twice"),
+        (TASK + "test_split: again\n", "test_split occurs twice"),
         (TASK + "include: nowhere\n", "cannot be read"),
         (TASK.replace("revision: main", "revision: abc"), "dataset_kwargs.revision fetches 'main'"),
         ("group: mine\ntask: [mine]\n", "lists mine"),
@@ -167,9 +167,9 @@ def test_a_file_that_cannot_be_used_says_why_when_asked_for(tmp_path: Path, text
 def test_a_name_in_two_files_is_refused(tmp_path: Path) -> None:
     path = write_task(tmp_path, "other", TASK.replace("mine", "gsm8k", 1))
     catalogue = load_catalogue([tmp_path])
-    with pytest.raises(TaskError, match=f"stands twice, in {path} and in"):
+    with pytest.raises(TaskError, match=f"two files declare its name, {path} and"):
         catalogue.expand(["gsm8k"])
-    with pytest.raises(TaskError, match="stands twice"):
+    with pytest.raises(TaskError, match="two files declare its name"):
         catalogue.expand(["math"])
 
 

@@ -32,12 +32,12 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         ("", "holds NoneType, not a mapping"),
         ("dataset_path: x\n", "lm-eval skips it silently"),
         ("task: [a, b]\n", "it must be a name"),
-        (TASK + "doc_to_txt: question\n", "doc_to_txt is no key of an lm-eval task"),
-        (TASK + "raml: {domain: in_domain}\n", "raml is no key of an lm-eval task; our own go under metadata.raml"),
+        (TASK + "doc_to_txt: question\n", "doc_to_txt is not a key of an lm-eval task"),
+        (TASK + "raml: {domain: in_domain}\n", "raml is not a key of an lm-eval task; our own go under metadata.raml"),
         (TASK.replace("licence: MIT, ", ""), "metadata.raml.licence is missing"),
         (TASK.replace(", revision: main", ""), "metadata.raml.revision is missing"),
         (TASK.replace("source: mine", "origin: mine"), "metadata.raml.source is missing"),
-        (TASK.replace("source: mine", "origin: mine"), "metadata.raml.origin is no field"),
+        (TASK.replace("source: mine", "origin: mine"), "metadata.raml.origin is not a field"),
         (TASK.replace("in_domain", "indomain"), "domain is 'indomain'"),
         (TASK.replace("grader: math", "grader: maths"), "grader is 'maths'; it must be one of math, choice, exact"),
         (TASK.replace("grader: math", "grader: code"), "metadata.raml.tests is missing"),
@@ -57,7 +57,7 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         (TASK + "process_docs: !function pick\n", "there is no module pick"),
         (TASK + "process_docs: !function nowhere_at_all.pick\n", "there is no module nowhere_at_all"),
         (LOCAL + "dataset_kwargs: {data_files: {test: rows.jsonl}}\n", "the data file rows.jsonl is not beside the YAML"),
-        ("group: g\ntask: [gsm8]\n", "lists gsm8, which is no task. Did you mean gsm8k"),
+        ("group: g\ntask: [gsm8]\n", "lists gsm8, which is not a task. Did you mean gsm8k"),
         ("group: g\ntask: []\n", "task is missing or empty"),
         ("group: g\ntask: [gsm8k]\nrepeat: 3\n", "repeat would change every member"),
         ("include: _gone\ntask: a\n", "cannot be read"),
@@ -81,8 +81,8 @@ def test_names_that_stand_twice_and_wrong_endings(tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text(TASK, encoding="utf-8")
     messages = {problem.path.name: problem.message for problem in check_tasks([tmp_path])}
     assert messages == {
-        "b.yaml": f"the name mine stands in {first} too, and lm-eval takes one of them; rename it.",
-        "c.yml": "lm-eval reads only files that end in .yaml; rename it.",
+        "b.yaml": f"{first} declares the name mine too, and lm-eval uses one of them; rename it.",
+        "c.yml": "lm-eval only reads files that end in .yaml; rename it.",
     }
 
 

@@ -1,4 +1,4 @@
-"""Data sets over a hub that fails, refuses or is not there at all."""
+"""Data sets from a hub that fails, refuses or does not exist."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_hub_that_fails_now_and_then(hub: Hub, tmp_path: Path) -> None:
 
 
 def client_library() -> Any:
-    """What the installed huggingface_hub asks the hub with: httpx, or a successor under another name."""
+    """The HTTP library of the installed huggingface_hub: httpx, or a successor under another name."""
     from huggingface_hub import get_session
 
     return importlib.import_module(type(get_session()).__module__.split(".")[0])
@@ -67,7 +67,7 @@ def test_broken_connections_are_worth_another_try_and_other_errors_are_not() -> 
 
 
 def _caught(raised: Exception, inner: Exception) -> _Failure:
-    """The failure seen where a library raises one error while it handles another, and hides that."""
+    """The failure that is reported if a library raises one error while it handles another, and hides the first."""
     try:
         try:
             raise inner

@@ -1,4 +1,4 @@
-"""Tasks that a person brings, in lm-eval's format, with rows of their own; and our tasks under stock lm-eval."""
+"""A user's own tasks in lm-eval's format, with their own rows; and our tasks under stock lm-eval."""
 
 from __future__ import annotations
 

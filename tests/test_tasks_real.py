@@ -1,4 +1,4 @@
-"""The tasks on their real rows, where a hub that serves them is at hand. GPQA's rows on the mirror are made up."""
+"""The tasks on their real rows, if a hub serves them. GPQA's rows on the mirror are invented."""
 
 from __future__ import annotations
 

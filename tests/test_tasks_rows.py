@@ -1,4 +1,4 @@
-"""How rows are identified: ids, hashes, the mark of made-up rows."""
+"""How rows are identified: ids, hashes, and the mark of synthetic rows."""
 
 from __future__ import annotations
 

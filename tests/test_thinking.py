@@ -1,4 +1,4 @@
-"""Budgets at their boundaries: what is kept, how it ends, and what the answer is drawn from."""
+"""Budgets at their boundaries: which thinking is kept, how it ends, and what the answer is drawn from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Letters:
 
 
 def thinks(n: int, end: int = CLOSE) -> FakeBackend:
-    """A model that thinks n tokens, then writes end, then answers for ever."""
+    """A model that thinks n tokens, then writes end, then answers without end."""
 
     def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
         yield from ([100 + i for i in range(n)] + [end] if CLOSE not in prompt else [])
@@ -148,7 +148,7 @@ def test_a_total_cap_ends_the_thinking_open_and_leaves_no_answer() -> None:
     policy = replace(POLICY, max_total_tokens=10)
     assert policy.thinking_limit("unlimited", 5) == 10
     assert policy.thinking_limit(10, 5) == 10
-    with pytest.raises(ConfigError, match="budget 64 is over max_total_tokens 10"):
+    with pytest.raises(ConfigError, match="budget 64 exceeds max_total_tokens 10"):
         policy.thinking_limit(64, 5)
     view = cut_thinking(think(30, 10, policy=policy), 10, policy)
     assert view.end is ThinkingEnd.LENGTH

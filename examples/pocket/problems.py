@@ -1,7 +1,7 @@
 """Pocket problems: three families of small questions with worked thinking, generated from a seed.
 
-``python problems.py`` writes the question files of the four pocket tasks; train.py draws its examples from the same
-generators and leaves out every question that stands in those files.
+`python problems.py` writes the question files of the four pocket tasks. train.py draws its examples from the same
+generators, and leaves out every question that is in those files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_OPERAND = 49
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One question: what the user asks, the lines of a worked solution, the answer that belongs in the box."""
+    """One question: what the user asks, the lines of a worked solution, and the answer that belongs in the box."""
 
     question: str
     lines: tuple[str, ...]
@@ -29,7 +29,7 @@ class Problem:
 
 
 def chain(rng: random.Random, n_terms: int, slip_rate: float = 0.0) -> Problem:
-    """A sum of n_terms numbers up to 49 whose running total never falls below zero, worked one operation a line."""
+    """A sum of n_terms numbers up to 49 whose running total never falls below zero, worked one operation per line."""
     total = rng.randint(1, MAX_OPERAND)
     expression, lines = str(total), []
     for _ in range(n_terms - 1):
@@ -52,7 +52,7 @@ def _slip(rng: random.Random, value: int) -> int:
 
 
 def sorting(rng: random.Random, n_items: int, slip_rate: float = 0.0) -> Problem:
-    """A list of distinct numbers up to 99 to put in ascending order, worked by taking the smallest that is left."""
+    """A list of distinct numbers up to 99 to put in ascending order, worked by taking the smallest one that is left."""
     left = rng.sample(range(1, 100), n_items)
     question = f"Sort in ascending order: {', '.join(map(str, left))}."
     answer = ", ".join(map(str, sorted(left)))
@@ -104,7 +104,7 @@ def draw_training(rng: random.Random, slip_rate: float) -> Problem:
 
 
 def test_problems(task: str) -> Iterator[Problem]:
-    """The problems of one pocket task, endlessly, in the order of the seed, without slips."""
+    """The problems of one pocket task, without end, in the order of the seed, and without slips."""
     rng = random.Random(f"{TEST_SEED}/{task}")
     while True:
         if task == "pocket_chain":
@@ -121,13 +121,13 @@ TEST_TASKS = ("pocket_chain", "pocket_chain_long", "pocket_sort", "pocket_logic"
 
 
 def held_out(tasks_dir: Path = TASKS_DIR) -> frozenset[str]:
-    """Every question that stands in the tasks' files; training must not see these."""
+    """Every question in the tasks' files. Training must not see these."""
     rows = (line for task in TEST_TASKS for line in (tasks_dir / task / "questions.jsonl").open(encoding="utf-8"))
     return frozenset(json.loads(row)["question"] for row in rows)
 
 
 def write_tasks(tasks_dir: Path = TASKS_DIR) -> None:
-    """Write the question file of each pocket task: distinct questions, one JSON object a line."""
+    """Each pocket task has its question file: distinct questions, one JSON object per line."""
     for task in TEST_TASKS:
         chosen: dict[str, str] = {}
         for problem in test_problems(task):

@@ -1,4 +1,4 @@
-"""The pocket tokenizer: one token a byte and five specials, so that it takes any text; Qwen3's chat format."""
+"""The pocket tokenizer: one token per byte and five special tokens, so that it takes any text, with Qwen3's chat format."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHAT_TEMPLATE = """\
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A fast tokenizer with one id a byte (0 to 255), then the specials and the thinking marks."""
+    """A fast tokenizer with one id per byte (0 to 255), followed by the special tokens and the thinking marks."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)

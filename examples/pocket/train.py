@@ -1,6 +1,6 @@
-"""Train the pocket checkpoint: a 0.8 M-parameter Qwen3 that adds and subtracts one step a line.
+"""Trains the pocket checkpoint: a 0.8 M-parameter Qwen3 that adds and subtracts, one step per line.
 
-``python train.py --out DIR`` writes a folder that transformers and vLLM load. A run is reproducible from its seed on one
+`python train.py --out DIR` writes a folder that transformers and vLLM load. A run is reproducible from its seed on one
 machine and torch version. README.md beside this file has the commands that made the shipped checkpoint.
 """
 
@@ -18,7 +18,7 @@ from tokenizer import build_tokenizer
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 BATCH = 96
-POOL = 16  # batches drawn at once and sorted by length, so that little padding is computed
+POOL = 16  # batches that are drawn together and sorted by length, so that little padding is computed
 CUT_RATE = 0.25
 OFF_RATE = 0.06
 
@@ -27,9 +27,9 @@ Segment = tuple[str, bool]  # a text, and whether the model learns to write it
 
 
 def render(problem: problems.Problem, rng: random.Random) -> list[Segment]:
-    """The segments of one example; a quarter have their thinking cut and closed by force, a few have none.
+    """The segments of one example. A quarter have their thinking cut and closed by force; a few have no thinking.
 
-    A forced end is never learned: the model would come to close its thinking at random.
+    The model never learns to write a forced end: it would begin to close its thinking at random.
     """
     prompt = f"<|im_start|>user\n{problem.question}<|im_end|>\n<|im_start|>assistant\n<think>\n"
     thinking = "".join(f"{line}\n" for line in problem.lines)
@@ -43,7 +43,7 @@ def render(problem: problems.Problem, rng: random.Random) -> list[Segment]:
     return [(prompt, False), (f"{thinking}</think>{answer}", True)]
 
 
-Example = tuple[list[int], list[int]]  # ids, and labels that are IGNORED where nothing is learned
+Example = tuple[list[int], list[int]]  # ids, and labels, which are IGNORED if nothing is to be learned there
 IGNORED = -100
 
 
@@ -101,10 +101,10 @@ def build_model(tok: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train for the given steps, from the start or from a checkpoint, and write the checkpoint in bfloat16."""
+    """The checkpoint is trained for the given steps, from the start or from another checkpoint, and written in bfloat16."""
     steps, seed = options.steps, options.seed
     torch.manual_seed(seed)
-    torch.set_flush_denormal(True)  # numbers next to zero make some processors ten times slower
+    torch.set_flush_denormal(True)  # denormal numbers make some processors ten times slower
     rng = random.Random(seed)
     tok, banned = build_tokenizer(), problems.held_out()
     model = build_model(tok) if options.init is None else Qwen3ForCausalLM.from_pretrained(options.init, dtype=torch.float32)
@@ -132,7 +132,7 @@ def train(options: argparse.Namespace) -> None:
 
 
 def save(model: Qwen3ForCausalLM, tok: PreTrainedTokenizerFast, out: Path) -> None:
-    """Write weights in bfloat16, the tokenizer with its chat template, and the generation defaults."""
+    """The folder out holds weights in bfloat16, the tokenizer with its chat template, and the generation defaults."""
     weights = {name: tensor.to(torch.bfloat16) for name, tensor in model.state_dict().items()}
     copy = build_model(tok).to(torch.bfloat16)
     copy.load_state_dict(weights)
@@ -153,5 +153,5 @@ if __name__ == "__main__":
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--peak-lr", type=float, default=2e-3)
     parser.add_argument("--slip-rate", type=float, default=0.08, help="share of the steps that are wrong and then corrected")
-    parser.add_argument("--init", type=Path, help="checkpoint to go on from; a new network if not given")
+    parser.add_argument("--init", type=Path, help="checkpoint to continue from; a new network if not given")
     train(parser.parse_args())

@@ -1,4 +1,4 @@
-"""Engines behind one protocol: a table of names, each imported only when it is asked for."""
+"""Engines behind one protocol: a table of names. An engine is imported only when it is asked for."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ def check_name(name: str) -> None:
 async def open_backend(name: str, model: str, *, revision: str | None = None, args: Mapping[str, Any] = _NO_ARGS) -> Backend:
     """The named engine with the model loaded, ready for generate.
 
-    model is a folder or a hub id; revision a branch, tag or commit of the hub. args go to the engine (--backend-arg).
-    ConfigError: no such backend or argument. ModelError: no such model, or the engine's library is not installed.
+    model is a folder or a hub id; revision is a branch, tag or commit of the hub. args go to the engine (--backend-arg).
+    Raises ConfigError for an unknown backend or argument, ModelError if there is no such model or the engine's library is
+    missing.
+
+    Example: engine = await open_backend("hf", "pocket", args={"batch_size": 8})
     """
     check_name(name)
     for library in _LIBRARIES[name]:

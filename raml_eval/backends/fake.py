@@ -1,4 +1,4 @@
-"""A scripted engine: the contract without a model, for tests and --dry-run."""
+"""A scripted engine, which keeps the backend contract without a model. Tests and --dry-run use it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from raml_eval.errors import ConfigError, GenerationError, near_names
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams, TokenIds
 
-# What the model would write, token by token, if nothing stopped it. It may raise: the request then fails.
+# What the model would write, token by token, if nothing stopped it. If the script raises, the request fails.
 Script = Callable[[TokenIds, SamplingParams], Iterable[int]]
 
 
 class FakeBackend:
-    """A backend that writes what its script says and keeps the contract: stops, limits and errors are the engine's.
+    """A backend that writes what its script says, and applies stops, limits and errors as an engine does.
 
-    The script gets the prompt's ids and the sampling, and yields ids for as long as it is asked; one that runs out
-    before the request is complete fails it. tokenizer serves stop strings only. latency_s is waited before each draw.
+    The script receives the prompt's ids and the sampling, and yields ids for as long as it is asked. If it runs out before
+    the request is complete, the request fails. tokenizer is only used for stop strings. Each draw waits latency_s first.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class FakeBackend:
         self._closed = False
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
-        """The script's ids up to the first stop or max_tokens. GenerationError: it raised, ran out, or cannot fit."""
+        """The script's ids up to the first stop or max_tokens. GenerationError if it raised, ran out, or cannot fit."""
         check_request(prompt_ids, params, context=self.description.context)
         await asyncio.sleep(self._latency_s)
         if self._closed:
@@ -68,7 +68,7 @@ class FakeBackend:
                 return Completion(tuple(drawn), Finish.LENGTH)
         raise GenerationError(
             f"the script ran out after {len(drawn)} tokens, before a stop and before max_tokens ({params.max_tokens}). "
-            "Let it yield a stop id, or go on for ever."
+            "Let it yield a stop id, or yield without end."
         )
 
     def _completes_stop(self, prompt_ids: TokenIds, drawn: list[int], params: SamplingParams) -> bool:
@@ -80,10 +80,10 @@ class FakeBackend:
 
 
 def thinking_script(tokenizer: Tokenizer, eos_id: int, *, opener: str = "<think>", closer: str = "</think>") -> Script:
-    """A script that thinks in lines of sums, closes, answers in a box and ends its turn.
+    """A script that thinks in lines of sums, closes its thinking, answers in a box and ends its turn.
 
-    It goes on from wherever the prompt stops: nothing opened, an open thinking (cut anywhere), or a closed one. Its
-    text follows from the prompt and the seed; at temperature 0 from the prompt alone.
+    It continues from wherever the prompt stops: nothing opened, an open thinking (cut anywhere), or a closed one. Its text
+    depends on the prompt and the seed; at temperature 0, on the prompt alone.
     """
 
     def write(prompt_ids: TokenIds, params: SamplingParams) -> Iterator[int]:
@@ -107,7 +107,7 @@ def _lines(rng: random.Random) -> Iterator[str]:
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> FakeBackend:
-    """A fake of the model: its tokenizer, its end of turn and thinking_script; no weights are read."""
+    """A fake of the model: its tokenizer, its end of turn and thinking_script. No weights are read."""
     known = ("context", "latency_s")
     for name in args:
         if name not in known:

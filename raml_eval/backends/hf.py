@@ -1,4 +1,4 @@
-"""transformers as an engine: coroutines hand in rows, one worker thread decodes them in batches."""
+"""The engine on transformers: coroutines hand in rows, and one worker thread decodes them in batches."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HfBackend:
         self._worker.start()
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
-        """The row's draw, in full. GenerationError: it cannot fit, its batch failed, or the backend is closed."""
+        """The row's draw, in full. GenerationError if it cannot fit, its batch failed, or the backend is closed."""
         check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
         row = Row(tuple(prompt_ids), params, Future())
         with self._wake:
@@ -46,7 +46,7 @@ class HfBackend:
         return await asyncio.wrap_future(row.future)
 
     async def aclose(self) -> None:
-        """The worker has ended; rows that were under way have failed."""
+        """The worker has ended, and rows that were still being drawn have failed."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -54,7 +54,7 @@ class HfBackend:
 
     def _work(self) -> None:
         if self._threads:
-            torch.set_num_threads(self._threads)  # of this thread; the main one keeps its own number
+            torch.set_num_threads(self._threads)  # for this thread only; the main thread keeps its own number
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._closed or self._waiting or self._scheduler.busy)
@@ -68,6 +68,6 @@ class HfBackend:
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> HfBackend:
-    """The checkpoint loaded and its worker started. ConfigError: a wrong argument. ModelError: it cannot be loaded."""
+    """The checkpoint is loaded and its worker started. ConfigError for a wrong argument, ModelError if it cannot be loaded."""
     parsed = HfArgs.parse(args)
     return HfBackend(await asyncio.to_thread(load_model, checkpoint, parsed), parsed)

@@ -1,4 +1,4 @@
-"""Attention for decoding with grouped heads: the keys and values are read once a group and never copied."""
+"""Attention for decoding with grouped heads: keys and values are read once per group and never copied."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def grouped_attention(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """What transformers' sdpa attention gives; query (rows, heads, columns, size), key and value with fewer heads.
+    """The result of transformers' sdpa attention. query is (rows, heads, columns, size); key and value have fewer heads.
 
-    transformers repeats keys and values for each head of a group whenever there is a mask: with one new column a row,
-    that copy costs as much as the attention. There the heads of a group can stand as the columns of one query instead.
+    If there is a mask, transformers repeats keys and values for each head of a group. With one new column per row, that copy
+    costs as much as the attention itself. In that case, the heads of a group can be the columns of one query instead.
     """
     rows, heads, columns, size = query.shape
     kv_heads = key.shape[1]

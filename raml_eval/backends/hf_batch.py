@@ -1,4 +1,4 @@
-"""A batch of rows that decode together over one key-value cache, and how rows join and leave it."""
+"""A batch of rows that decode together over one key-value cache; rows can join it and leave it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raml_eval.types import Completion, SamplingParams, TokenIds
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One request on its way: what it has drawn so far, and where its completion goes."""
+    """One request that is being drawn: its tokens so far, and the future that gets its completion."""
 
     prompt_ids: TokenIds
     params: SamplingParams
@@ -32,7 +32,7 @@ class Row:
         self.rewind()
 
     def rewind(self) -> None:
-        """The row's noise stands where its drawn tokens left it: one number a token."""
+        """The row's noise is in the state that its drawn tokens left it in: one number per token."""
         self.rng = random.Random(self.params.seed)
         for _ in self.drawn_ids:
             self.rng.random()
@@ -46,7 +46,7 @@ class Row:
 
 
 class _Layer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values of one layer in buffers with room to grow: a step writes one column and copies nothing."""
+    """Keys and values of one layer in buffers with room to grow, so that a step writes one column and copies nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any) -> tuple[Any, Any]:
         start, self.length = self.length, self.length + key_states.shape[2]
         if start == 0:
-            # A prefill attends over its own columns alone; the buffers come with join.
+            # A prefill attends over its own columns only; join makes the buffers.
             self.keys, self.values, self.is_initialized = key_states, value_states, True
             return key_states, value_states
         if self.length > self.keys.shape[2]:
@@ -76,10 +76,10 @@ def _grown(buffer: torch.Tensor, length: int) -> torch.Tensor:
 
 
 class Batch:
-    """Rows that decode together, aligned at their last column: shorter rows have padding before them.
+    """Rows that decode together, aligned at their last column: shorter rows have padding in front.
 
-    rows has None in the place of a row that has left; its place is computed along until the next join. mask, bool of shape
-    (rows, columns), is False on padding. The last token of each row, shape (rows,), is drawn but not in the cache yet.
+    rows holds None in the place of a row that has left; that place is still computed until the next join. mask, bool of
+    shape (rows, columns), is False on padding. The last token of each row, shape (rows,), is drawn but not in the cache yet.
     """
 
     def __init__(self, model: Any, n_vocab: int, rows: Sequence[Row], cache: Cache, mask: torch.Tensor) -> None:
@@ -100,12 +100,12 @@ class Batch:
 
     @property
     def bytes_per_token(self) -> int:
-        """What one padded token of one row takes in the cache."""
+        """The bytes that one token of one row takes in the cache, padding included."""
         tensors = [t for layer in self.cache.layers for t in (layer.keys, layer.values)]
         return sum(t.shape[1] * t.shape[3] * t.element_size() for t in tensors)
 
     def drop(self, rows: Collection[Row]) -> Collection[Row]:
-        """The rows have left the batch; they are returned."""
+        """The rows have left the batch, and are returned."""
         self.rows = [None if row in rows else row for row in self.rows]
         return rows
 
@@ -118,7 +118,7 @@ class Batch:
         self.draw(logits)
 
     def draw(self, logits: torch.Tensor) -> None:
-        """Every live row has the token that its noise picks from its logits, or -1 where those are not numbers."""
+        """Every live row has the token that its noise picks from its logits, or -1 if those are not numbers."""
         noise = [row.rng.random() if row else 0.0 for row in self.rows]
         tokens = draw_tokens(logits, self.sampling, noise)
         for row, token_id in zip(self.rows, tokens.where(~logits.isnan().any(1), -1).tolist(), strict=True):
@@ -128,7 +128,7 @@ class Batch:
 
 
 def prefill(model: Any, rows: Sequence[Row], n_vocab: int) -> Batch:
-    """A batch of these rows, each with its tokens in the cache and one more drawn."""
+    """A batch of these rows. The tokens of each row are in the cache, and one more is drawn."""
     width = max(map(len, rows))
     ids = torch.zeros(len(rows), width, dtype=torch.long)
     mask = torch.zeros(len(rows), width, dtype=torch.bool)
@@ -144,7 +144,7 @@ def prefill(model: Any, rows: Sequence[Row], n_vocab: int) -> Batch:
 def join(batches: Sequence[Batch], rows: Collection[Row]) -> Batch:
     """One batch of the given rows of these batches, without the columns that none of them needs.
 
-    The old caches are taken apart layer by layer, so that memory peaks at one layer above old and new together.
+    The old caches are taken apart layer by layer, so that the peak of memory is one layer above old and new caches together.
     """
     parts: list[tuple[Batch, torch.Tensor]] = []
     kept: list[Row] = []
@@ -173,9 +173,9 @@ def join(batches: Sequence[Batch], rows: Collection[Row]) -> Batch:
 
 
 def _stack(parts: Sequence[tuple[torch.Tensor, torch.Tensor]], width: int) -> torch.Tensor:
-    """The chosen rows of tensors (rows, heads, columns, size), ending at column width; zeros before, room after."""
+    """The chosen rows of tensors (rows, heads, columns, size). They end at column width, with zeros before and room after."""
     heads, size = parts[0][0].shape[1], parts[0][0].shape[3]
-    # Zeros, not whatever memory holds: a masked column still enters the sum, and 0 times a stray NaN is NaN.
+    # Zeros, not uninitialised memory: a masked column still enters the sum, and 0 times a stray NaN is NaN.
     stacked = parts[0][0].new_zeros(sum(len(at) for _, at in parts), heads, _with_room(width), size)
     start = 0
     for tensor, at in parts:
@@ -204,5 +204,5 @@ def _logits(model: Any, ids: torch.Tensor, positions: torch.Tensor, mask: torch.
 
 @functools.cache
 def _cache_argument(kind: Any) -> str:
-    """transformers renamed it in 5.24, model by model."""
+    """The name of the cache argument, which transformers 5.24 changed for one model after the other."""
     return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"

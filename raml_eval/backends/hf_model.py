@@ -1,4 +1,4 @@
-"""A checkpoint loaded through transformers, and the arguments that say how."""
+"""Loads a checkpoint through transformers, and checks the arguments that say how."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True)
 class HfArgs:
-    """What --backend-arg may set. batch_size counts rows, max_batch_tokens the padded tokens of one prefill.
+    """The arguments that --backend-arg may set. batch_size counts rows, max_batch_tokens the padded tokens of one prefill.
 
-    dtype auto: float32 on a CPU, the checkpoint's own elsewhere. cache_gib 0: 2 on a CPU, two thirds of the free memory
-    of a GPU. threads 0: torch's own number, but one for a model so small that sharing an operation costs more than it
-    saves.
+    dtype auto is float32 on a CPU, and the checkpoint's own elsewhere. cache_gib 0 means 2 GiB on a CPU, and two thirds of
+    the free memory on a GPU. threads 0 means torch's own number, or 1 for a model so small that sharing an operation between
+    threads costs more than it saves.
     """
 
     dtype: str = "auto"
@@ -41,7 +41,7 @@ class HfArgs:
 
     @classmethod
     def parse(cls, args: Mapping[str, Any]) -> Self:
-        """The arguments, converted from what a command line gives. ConfigError: an unknown name or a wrong value."""
+        """The arguments, converted from what a command line gives. ConfigError for an unknown name or a wrong value."""
         known: dict[str, Callable[[Any], Any]] = {f.name: _TYPES[str(f.type)] for f in fields(cls)}
         values = {}
         for name, value in args.items():
@@ -63,7 +63,7 @@ class HfArgs:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model ready for forward passes. tokenizer loads on its first call: only stop strings need it."""
+    """A model that is ready for forward passes. tokenizer loads on its first call, because only stop strings need it."""
 
     model: Any
     n_vocab: int
@@ -74,7 +74,7 @@ class LoadedModel:
 
 
 def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
-    """The checkpoint in memory, on its device. ModelError: it cannot be loaded, or it has more than attention layers."""
+    """The checkpoint is in memory, on its device. ModelError if it cannot be loaded, or has other than attention layers."""
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
     model, revision = checkpoint.source, checkpoint.revision
@@ -88,7 +88,7 @@ def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
     other = set(getattr(text_config, "layer_types", None) or []) - _ATTENTIONS
     if other:
         raise ModelError(
-            f"model {model} has layers of type {', '.join(sorted(other))}; the hf backend has attention layers only. "
+            f"model {model} has layers of type {', '.join(sorted(other))}; the hf backend supports only attention layers. "
             "Use --backend vllm."
         )
     if loaded.config._attn_implementation == "sdpa":
@@ -108,7 +108,7 @@ def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
 
 
 def _own_threads(model: Any) -> int:
-    """One thread for a small model on a CPU unless OMP_NUM_THREADS says otherwise; 0 leaves torch's own number."""
+    """1 for a small model on a CPU, unless OMP_NUM_THREADS is set; otherwise 0, which keeps torch's own number."""
     small = sum(p.numel() for p in model.parameters()) < 2e7
     return 1 if model.device.type == "cpu" and small and "OMP_NUM_THREADS" not in os.environ else 0
 

@@ -1,4 +1,4 @@
-"""The next token of every row of a batch, drawn with each row's own sampling and own noise."""
+"""Draws the next token of every row of a batch, with each row's own sampling and own noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raml_eval.types import SamplingParams, TokenIds
 
 @dataclass(slots=True)
 class BatchSampling:
-    """The sampling of the rows of a batch as columns: tensors of shape (rows, 1), each None if no row uses it.
+    """The sampling of a batch's rows as columns: tensors of shape (rows, 1), or None if no row uses that field.
 
     seen marks the ids in each row's prompt and output, shape (rows, vocabulary), for the repetition penalty.
     """
@@ -31,14 +31,14 @@ class BatchSampling:
     def of(
         cls, params: Sequence[SamplingParams], token_ids: Sequence[TokenIds], n_vocab: int, device: torch.device
     ) -> BatchSampling:
-        """The columns for these rows; token_ids are what each row holds so far, prompt and output."""
+        """The columns for these rows. token_ids are the ids that each row holds so far, prompt and output."""
 
         def column(values: Sequence[float]) -> torch.Tensor:
             return torch.tensor(values, device=device).unsqueeze(1)
 
         greedy = [p.temperature == 0 for p in params]
         k = [p.top_k or n_vocab for p in params]
-        p_cut = [p.top_p if p.top_p < 1 else 2.0 for p in params]  # no cumulated mass reaches 2, rounding included
+        p_cut = [p.top_p if p.top_p < 1 else 2.0 for p in params]  # no cumulated mass reaches 2, even with rounding
         penalised = any(p.repetition_penalty != 1 for p in params)
         seen = None
         if penalised:
@@ -59,11 +59,11 @@ class BatchSampling:
 
 
 def draw_tokens(logits: torch.Tensor, sampling: BatchSampling, noise: Sequence[float]) -> torch.Tensor:
-    """One token id a row, shape (rows,); logits are (rows, vocabulary) in float32 and are not kept.
+    """One token id per row, shape (rows,). logits are (rows, vocabulary) in float32.
 
-    noise is one uniform number in [0, 1) a row: the token is where the cumulated filtered distribution, in the order of
-    the vocabulary, passes it. Order of the filters, as in vLLM: repetition penalty, temperature, min-p, top-k, top-p.
-    Exactly k tokens pass top-k, ties or not. Greedy rows ignore their noise.
+    noise is one uniform number in [0, 1) per row. The drawn token is the one at which the cumulated filtered distribution,
+    in the order of the vocabulary, exceeds the noise. Filters are applied in vLLM's order: repetition penalty, temperature,
+    min-p, top-k, top-p. Exactly k tokens pass top-k, even if there are ties. Greedy rows ignore their noise.
     """
     if sampling.penalty is not None:
         penalised = torch.where(logits > 0, logits / sampling.penalty, logits * sampling.penalty)
@@ -78,7 +78,7 @@ def draw_tokens(logits: torch.Tensor, sampling: BatchSampling, noise: Sequence[f
 
 
 def _filter(logits: torch.Tensor, sampling: BatchSampling) -> torch.Tensor:
-    """The logits with everything outside min-p, top-k and top-p at minus infinity."""
+    """The logits, with everything that min-p, top-k or top-p excludes set to minus infinity."""
     if sampling.min_p is not None:
         probs = logits.softmax(-1)
         logits = logits.masked_fill(probs < sampling.min_p * probs.amax(-1, keepdim=True), -torch.inf)
@@ -99,14 +99,14 @@ def _filter(logits: torch.Tensor, sampling: BatchSampling) -> torch.Tensor:
 
 
 def _invert(logits: torch.Tensor, noise: Sequence[float]) -> torch.Tensor:
-    """The token at which the cumulated distribution passes the noise, shape (rows,).
+    """The token at which the cumulated distribution exceeds the noise, shape (rows,).
 
-    Summed in float64 and in the order of the vocabulary: a logit that differs in its last bit, as it does between
-    batches of different shapes, then moves a limit by about that much and no token changes its place.
+    The sum is in float64 and in the order of the vocabulary. Logits differ in their last bit between batches of different
+    shapes; this then moves a token's limits by about as much, and never changes the order of the tokens.
     """
     cumulated = logits.softmax(-1).cumsum(-1, dtype=torch.float64)
     total = cumulated[:, -1:]
     target = torch.tensor(noise, dtype=torch.float64, device=logits.device).unsqueeze(1) * total
-    # Rounding could lift the largest noise to the total, past the last token that has any mass.
+    # Rounding could raise the largest noise to the total, which is past the last token that has any mass.
     target = torch.minimum(target, torch.nextafter(total, torch.zeros_like(total)))
     return torch.searchsorted(cumulated, target, right=True).squeeze(1)

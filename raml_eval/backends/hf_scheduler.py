@@ -1,4 +1,4 @@
-"""Which rows decode together: rows join a running batch, leave it when complete, and share a bounded cache."""
+"""Decides which rows decode together: rows join a running batch, leave it when complete, and share a bounded cache."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from raml_eval.backends.requests import completes_stop
 from raml_eval.errors import GenerationError
 from raml_eval.types import Completion, Finish
 
-# Joining copies the cache, about the price of a step: not more often than this while rows are waiting.
+# Joining copies the cache, which costs about as much as a step. While rows are waiting, they join only this often.
 _STEPS_BETWEEN_JOINS = 16
 
 
 class Scheduler:
-    """The rows under way. Every failure ends in the futures of the rows it touched, never in the caller."""
+    """The rows that are being drawn. A failure reaches only the futures of the rows concerned, never the caller."""
 
     def __init__(self, loaded: LoadedModel, args: HfArgs) -> None:
         self._loaded = loaded
         self._max_rows = args.batch_size
         self._max_prefill_tokens = args.max_batch_tokens
-        self._max_cache_tokens: int | None = None  # known once a first batch shows what a token takes
+        self._max_cache_tokens: int | None = None  # known once a first batch shows how many bytes a token takes
         self._waiting: list[Row] = []
         self._starting: list[Row] = []
         self._batch: Batch | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a step would do something without new rows."""
+        """True if a step would do something without new rows."""
         return bool(self._waiting or self._batch)
 
     @property
@@ -41,7 +41,7 @@ class Scheduler:
         return [*self._waiting, *self._starting, *(self._batch.live if self._batch else [])]
 
     def run_step(self, arrived: Sequence[Row]) -> None:
-        """The arrived rows are queued, and every row of the batch is one token further."""
+        """The arrived rows are queued, and every row of the batch has one more token."""
         self._waiting += arrived
         try:
             with torch.inference_mode():
@@ -69,13 +69,13 @@ class Scheduler:
         return bool(self._waiting) and n_live < self._max_rows and batch.n_steps >= _STEPS_BETWEEN_JOINS
 
     def _reform(self) -> None:
-        """The batch holds live rows only, and as many waiting ones have joined as there is room for."""
+        """The batch holds live rows only, and as many of the waiting ones have joined as there is room for."""
         self._waiting = [row for row in self._waiting if not row.future.done()]
         batches = [self._batch] if self._batch else []
         staying = self._batch.live if self._batch else []
         capacity = self._capacity(staying)
         if self._batch and len(staying) > capacity:
-            # An eighth more than needed, so that the rows that stay may grow a while before the next copy.
+            # Drop an eighth more than needed, so that the rows that stay can grow for a while before the next copy.
             self._waiting[:0] = self._batch.drop(staying[max(1, 7 * capacity // 8) :])
         else:
             self._starting = self._admitted(staying)
@@ -98,13 +98,13 @@ class Scheduler:
         return admitted
 
     def _capacity(self, rows: Sequence[Row]) -> int:
-        """How many rows as wide as the widest of these may be held at once."""
+        """The number of rows, as wide as the widest of these, that the cache limit allows."""
         if self._max_cache_tokens is None or not rows:
             return self._max_rows
         return max(1, min(self._max_rows, self._max_cache_tokens // max(map(len, rows))))
 
     def _prefill_groups(self, rows: Sequence[Row]) -> Iterator[list[Row]]:
-        """The rows by length, in groups whose padded tokens stay under the limit of one forward pass."""
+        """The rows sorted by length, in groups whose padded tokens stay below the limit of one forward pass."""
         group: list[Row] = []
         for row in sorted(rows, key=len):
             if group and len(row) * (len(group) + 1) > self._max_prefill_tokens:
@@ -140,7 +140,7 @@ class Scheduler:
         return Finish.LENGTH if len(row.drawn_ids) >= params.max_tokens else None
 
     def _retry_smaller(self, rows: list[Row]) -> None:
-        """The rows wait again, from where they stood, for batches of half the size."""
+        """The rows are waiting again, with the tokens they have, for batches of half the size."""
         self._max_rows = max(1, len(rows) // 2)
         for row in rows:
             row.rewind()
@@ -148,13 +148,13 @@ class Scheduler:
 
 
 def complete(row: Row, completion: Completion) -> None:
-    """The row's caller has its completion, unless it was cancelled meanwhile."""
+    """The row's caller has its completion, unless it was cancelled in the meantime."""
     with suppress(InvalidStateError):
         row.future.set_result(completion)
 
 
 def fail(row: Row, message: str) -> None:
-    """The row's caller has a GenerationError, unless it was cancelled meanwhile."""
+    """The row's caller has a GenerationError, unless it was cancelled in the meantime."""
     with suppress(InvalidStateError):
         row.future.set_exception(GenerationError(message))
 

@@ -1,4 +1,4 @@
-"""What every backend asks of a request, and when a stop string is complete."""
+"""The checks that every backend makes on a request, and the test for a complete stop string."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from raml_eval.errors import GenerationError
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import SamplingParams
 
-# Some tokenizers strip the space before the first token they are given, or need a byte or two to complete a character.
+# Some tokenizers strip the space before the first token they decode, or need another token to complete a character.
 _LEAD_IN_TOKENS = 4
 
 
 def check_request(prompt_ids: Sequence[int], params: SamplingParams, *, context: int, n_vocab: int | None = None) -> None:
-    """The request can be drawn in full; otherwise GenerationError, and nothing reaches the engine.
+    """Raises GenerationError if the request cannot be drawn in full, so that it never reaches the engine.
 
-    context is the longest sequence in tokens, n_vocab the number of token ids that the model has embeddings for.
+    context is the engine's longest sequence in tokens. n_vocab is the number of token ids that the model has embeddings for.
     """
     if not prompt_ids:
         raise GenerationError("a request needs a prompt of at least one token id; it has none.")
@@ -34,10 +34,10 @@ def check_request(prompt_ids: Sequence[int], params: SamplingParams, *, context:
     for name, valid, wanted in (
         ("max_tokens", params.max_tokens >= 1, "at least 1"),
         ("temperature", params.temperature >= 0, "0 (greedy) or more"),
-        ("top_p", 0 < params.top_p <= 1, "in (0, 1]; 1.0 switches it off"),
+        ("top_p", 0 < params.top_p <= 1, "in (0, 1]; 1.0 turns it off"),
         ("top_k", params.top_k >= 0, "0 (off) or more"),
-        ("min_p", 0 <= params.min_p <= 1, "in [0, 1]; 0.0 switches it off"),
-        ("repetition_penalty", params.repetition_penalty > 0, "above 0; 1.0 switches it off"),
+        ("min_p", 0 <= params.min_p <= 1, "in [0, 1]; 0.0 turns it off"),
+        ("repetition_penalty", params.repetition_penalty > 0, "above 0; 1.0 turns it off"),
         ("stop_strings", all(params.stop_strings), "without an empty string"),
     ):
         if not valid:
@@ -47,10 +47,10 @@ def check_request(prompt_ids: Sequence[int], params: SamplingParams, *, context:
 def completes_stop(
     tokenizer: Tokenizer, prompt_ids: Sequence[int], drawn_ids: Sequence[int], stop_strings: Sequence[str]
 ) -> bool:
-    """Whether the last drawn token completes one of the stop strings in the text drawn so far, specials included.
+    """True if the last drawn token completes one of the stop strings in the text drawn so far, special tokens included.
 
-    Only the tail that can hold the longest stop string is decoded: each token writes at least one byte. The text of the
-    prompt never counts, but lends the tail its context.
+    Only the tail that can hold the longest stop string is decoded, because each token writes at least one byte. The prompt's
+    text never counts; its last tokens are decoded with the tail only as context.
     """
     if not stop_strings:
         return False

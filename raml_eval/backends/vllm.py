@@ -1,4 +1,4 @@
-"""vLLM as an engine: its asynchronous driver, on the GPU build and the CPU build alike."""
+"""The engine on vLLM's asynchronous interface, for the GPU build and the CPU build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from raml_eval.errors import ConfigError, GenerationError, ModelError, near_name
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
-# Below the first, vLLM samples at the first; above the second it refuses.
+# vLLM raises a lower temperature to the first of these, and refuses one above the second.
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.01, 2.0
 _OURS = {
     "model": "It is --model.",
@@ -45,7 +45,7 @@ _RECORDED = {
 
 
 class VllmBackend:
-    """A checkpoint in vLLM's own process, which ends when this one does, however it ends."""
+    """A checkpoint in vLLM's own process. That process ends when this one does, however this one ends."""
 
     def __init__(self, engine: Any, args: Mapping[str, Any], on_cpu: bool) -> None:
         self.description = _describe(engine.vllm_config, args, on_cpu)
@@ -53,12 +53,12 @@ class VllmBackend:
         self._n_vocab: int = engine.model_config.get_vocab_size()
         self._numbers = itertools.count()
         self._pending: set[str] = set()
-        # On the CPU the engine never ends in the five seconds it is given; there it holds nothing to release.
+        # The CPU engine never ends within vLLM's five seconds of grace, and has nothing to release.
         self._shutdown_s = 0.1 if on_cpu else None
         self._closed = False
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
-        """The engine's draw, in full. GenerationError: it cannot fit, the engine refused it or died, or was closed."""
+        """The engine's draw, in full. GenerationError if it cannot fit, or if the engine refused it, died or was closed."""
         check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
         if self._closed:
             raise GenerationError("the vllm backend is closed. Open a new one.")
@@ -88,7 +88,7 @@ class VllmBackend:
         return Completion(tuple(output.token_ids), finish)
 
     async def aclose(self) -> None:
-        """The engine's processes have ended; requests that were under way have failed."""
+        """The engine's processes have ended, and requests that were still being drawn have failed."""
         if self._closed:
             return
         self._closed = True
@@ -100,7 +100,7 @@ class VllmBackend:
 
 
 def engine_params(params: SamplingParams) -> Any:
-    """vLLM's parameters with every field that could change a token explicit."""
+    """vLLM's sampling parameters, with every field explicit that could change a token."""
     from vllm import SamplingParams as EngineParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -120,7 +120,7 @@ def engine_params(params: SamplingParams) -> Any:
         seed=params.seed,
         max_tokens=params.max_tokens,
         min_tokens=0,
-        ignore_eos=True,  # stop_ids hold every end of text; the engine's own list is not asked
+        ignore_eos=True,  # stop_ids hold every end-of-text id, so the engine's own list is not needed
         stop_token_ids=list(params.stop_ids),
         stop=list(params.stop_strings),
         detokenize=bool(params.stop_strings),
@@ -132,10 +132,11 @@ def engine_params(params: SamplingParams) -> Any:
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> VllmBackend:
-    """The engine's process started and the checkpoint loaded into it.
+    """The engine's process is started, and the checkpoint is loaded into it.
 
-    args are fields of vLLM's AsyncEngineArgs; on a CPU, what keeps seeds reproducible is the default. ConfigError: an unknown
-    argument or one that would make results depend on the batch. ModelError: vLLM cannot start with this model.
+    args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds reproducible. Raises ConfigError for an
+    unknown argument and for one that would make results depend on the batch, ModelError if vLLM cannot start with this
+    model.
     """
     declare_plugin()
     with _quiet():
@@ -144,9 +145,9 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Vll
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """vLLM and the processes it starts meanwhile report errors only, and nothing on stdout, where the tables go.
+    """Inside, vLLM and the processes it starts log only errors, and print nothing to stdout, which is for the tables.
 
-    What the user has set in the environment stays.
+    Variables that the user has set in the environment keep their values.
     """
     for name, value in _QUIET_LOGS.items():
         os.environ.setdefault(name, value)
@@ -178,12 +179,12 @@ def _start(checkpoint: Checkpoint, args: Mapping[str, Any]) -> VllmBackend:
         given = f" with {dict(args)}" if args else ""
         raise ModelError(
             f"vLLM cannot start with model {checkpoint.source}{given}: {type(error).__name__}: {error} "
-            "The cause may stand above in the engine's log; VLLM_LOGGING_LEVEL=INFO shows more."
+            "The engine's log above may show the cause; VLLM_LOGGING_LEVEL=INFO shows more."
         ) from error
 
 
 def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
-    """The engine's arguments: ours, then what the platform needs, then the caller's over them."""
+    """The engine's arguments. The platform's take precedence over ours, and the caller's over both."""
     return {
         "model": checkpoint.source,
         "revision": checkpoint.revision,
@@ -203,11 +204,11 @@ def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> 
             raise ConfigError(f"the engine argument {name} cannot be set. {_OURS[name]}")
     if on_cpu and args.get("enable_chunked_prefill"):
         raise ConfigError(
-            "enable_chunked_prefill is true; on the CPU it must be false: the engine dies of a seeded request whose prompt "
-            "is prefilled in parts. Leave it out."
+            "enable_chunked_prefill is true; on the CPU it must be false, because a seeded request whose prompt is prefilled "
+            "in parts kills the engine. Leave it out."
         )
     if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
-        raise ConfigError("VLLM_BATCH_INVARIANT is set; vLLM's CPU engine dies of it, and is invariant without. Unset it.")
+        raise ConfigError("VLLM_BATCH_INVARIANT is set, which kills vLLM's CPU engine; it is invariant without. Unset it.")
 
 
 def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:
@@ -223,8 +224,8 @@ def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDesc
         device="cpu" if on_cpu else torch.cuda.get_device_name(),
         dtype=dtype,
         context=config.model_config.max_model_len,
-        # Measured on the CPU in these two. On a GPU (H200, vLLM 0.26, bfloat16) draws differed between two runs even with
-        # VLLM_BATCH_INVARIANT: 2 of 800.
+        # Measured on the CPU with these two types. On a GPU (H200, vLLM 0.26, bfloat16), 2 of 800 draws differed between
+        # two runs even with VLLM_BATCH_INVARIANT.
         reproducible=on_cpu and dtype in ("float32", "bfloat16"),
         details={
             **{name: _plain(value) for name, value in details.items()},

@@ -1,4 +1,4 @@
-"""vLLM's CPU build: settings that keep its seeds reproducible, and a start that suits a machine of two cores."""
+"""vLLM's CPU build: settings that keep its seeds reproducible, and a start that suits a machine with two cores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from raml_eval.backends.vllm_plugin import watch_forked
 
 _GIB = 2**30
-# A seeded request of which a step prefills only a part kills the CPU engine: there each prompt is prefilled whole.
+# A step that prefills only part of a seeded request kills the CPU engine, so each prompt is prefilled whole.
 _DEFAULTS = {
     "block_size": 32,
     "dtype": "float32",
@@ -24,19 +24,19 @@ _BINDINGS = ("OMP_NUM_THREADS", "VLLM_CPU_OMP_THREADS_BIND")
 
 
 def cpu_defaults(args: Mapping[str, Any]) -> dict[str, Any]:
-    """The engine arguments that the CPU build takes where the caller gives no others."""
-    # The engine would take half of the memory for its cache.
+    """The engine arguments that the CPU build uses unless the caller gives others."""
+    # By default the engine would take half of the machine's memory for its cache.
     cache = {} if os.environ.get("VLLM_CPU_KVCACHE_SPACE") else {"kv_cache_memory_bytes": _GIB}
     return {**_DEFAULTS, **cache, **({"distributed_executor_backend": "uni"} if forks_engine(args) else {})}
 
 
 def forks_engine(args: Mapping[str, Any]) -> bool:
-    """Whether the engine is forked from this process and computes in it, on one thread.
+    """True if the engine is forked from this process and computes in the fork, on one thread.
 
-    vLLM's own way on a CPU starts one process for the scheduler and one for the model, and each imports everything anew. On
-    two cores the model has one of them either way, and one forked process starts in a fifth of the time. On more cores,
-    and where the caller says how to spread the work, its own way stands: it binds threads to cores, and a fork of a process
-    whose thread pools have run could hang on more than one thread.
+    On a CPU, vLLM itself starts one process for the scheduler and one for the model, and each imports everything anew. On
+    two cores the model has one core either way, and one forked process starts in a fifth of the time. On more cores, or if
+    the caller says how to spread the work, vLLM's own way is kept: it binds threads to cores, and a fork of a process whose
+    thread pools have run could hang with more than one thread.
     """
     told = any(name in args for name in _PARALLEL) or any(os.environ.get(name, "1") != "1" for name in _BINDINGS)
     return sys.platform == "linux" and not told and len(os.sched_getaffinity(0)) <= 2
@@ -50,7 +50,7 @@ def start_forked(engine_args: Any) -> Any:
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the fork inherits it
     try:
-        # vLLM allows one process for scheduler and model only where it believes to be in it.
+        # vLLM allows one process for scheduler and model only if it believes that it is running in that process.
         with _environment(VLLM_ENABLE_V1_MULTIPROCESSING="0"):
             config = engine_args.create_engine_config()
         with _environment(VLLM_WORKER_MULTIPROC_METHOD="fork"), watch_forked():

@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # drawing help with rich takes longer than all the rest of the start
+    rich_markup_mode=None,  # rendering help with rich takes longer than everything else at the start
 )
 for command in (run, results.report, results.compare, grading.regrade, grading.audit, grading.show, grading.judge):
     app.command()(command)
@@ -42,7 +42,7 @@ def root(
 
 
 def main() -> None:
-    """The entry of the command. An error that a person can correct is one line and exit code 2."""
+    """The entry point of the command. An error that a user can correct is printed in one line, with exit code 2."""
     from raml_eval.errors import RamlError
 
     try:

@@ -1,4 +1,4 @@
-"""`raml-eval run`: draw, grade, store, and end in a table."""
+"""`raml-eval run`: draws, grades and stores samples, and prints a table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def run(
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
     backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(help="key=value for the engine; repeatable.")] = None,
-    tasks: Annotated[Text, typer.Option(help="Tasks and suites, by comma.")] = None,
+    tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
     task_path: Annotated[Places, typer.Option(help="Folder with more tasks; its Python is run.")] = None,
     samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
     thinking_budget: Annotated[
-        Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a list by comma sweeps.")
+        Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a comma-separated list sweeps.")
     ] = None,
     closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
     thinking_format: Annotated[Text, typer.Option(help="Thinking format; detected from the tokenizer if not given.")] = None,
@@ -35,26 +35,26 @@ def run(
     repetition_penalty: Annotated[Number, typer.Option(help="1, the default, is off.")] = None,
     system_prompt: Annotated[Text, typer.Option(help="A system message before every question.")] = None,
     seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
-    limit: Annotated[Count, typer.Option(help="At most so many questions a task, a nested subset.")] = None,
-    k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma; n if not given.")] = None,
+    limit: Annotated[Count, typer.Option(help="At most this many questions per task, a nested subset.")] = None,
+    k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma; n if not given.")] = None,
     concurrency: Annotated[Count, typer.Option(help="Samples in flight.")] = None,
     allow_unsafe_code: Annotated[
         bool | None, typer.Option("--allow-unsafe-code", help="Run programs that a model wrote without a sandbox.")
     ] = None,
-    set_: Annotated[Texts, typer.Option("--set", help="a.b=value over everything else; repeatable.")] = None,
+    set_: Annotated[Texts, typer.Option("--set", help="a.b=value, overrides everything else; repeatable.")] = None,
     out: Annotated[Place, typer.Option(help="Run directory; an existing one is resumed or extended.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="All but the engine: load, render, check, and draw from a fake.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
-    """Draw, grade and store samples; ends in a table."""
+    """Draw, grade and store samples, then print a table."""
     from raml_eval import config as configs
     from raml_eval.api import run_config
     from raml_eval.errors import ConfigError
 
     if format is not None:
         raise ConfigError(
-            f"run has no --format {format}: the texts around thinking are named by --thinking-format. Pass --thinking-format "
-            f"{format}; for the form of the table, run `raml-eval report --format` afterwards."
+            f"run has no --format {format}; it has --thinking-format for the texts around thinking. Pass --thinking-format "
+            f"{format}, or run `raml-eval report --format` afterwards for another form of the table."
         )
     flags = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
     layers = [
@@ -68,7 +68,7 @@ def run(
     try:
         finished = run_config(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
     except KeyboardInterrupt:
-        print("\ninterrupted; what was finished is stored, and the same command goes on from there", file=sys.stderr)
+        print("\ninterrupted; finished samples are stored, and the same command continues from there", file=sys.stderr)
         raise typer.Exit(130) from None
     if dry_run:
         print(finished.summary)

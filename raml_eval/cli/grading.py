@@ -13,9 +13,9 @@ from raml_eval.cli.options import Count, Number, Places, Text, Texts
 
 def regrade(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
-    grader_version: Annotated[Text, typer.Option(help="Refuse any other than this version of the installed grader.")] = None,
+    grader_version: Annotated[Text, typer.Option(help="Refuse to grade if the installed grader has another version.")] = None,
     task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
-    workers: Annotated[Count, typer.Option(min=1, help="Grading processes; one a core if not given.")] = None,
+    workers: Annotated[Count, typer.Option(min=1, help="Grading processes; one per core if not given.")] = None,
     timeout: Annotated[Number, typer.Option(min=0.1, help="Seconds per comparison; the run's own if not given.")] = None,
     allow_unsafe_code: Annotated[bool, typer.Option(help="Run programs unprotected if no sandbox works.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would change, and write nothing.")] = False,
@@ -74,9 +74,9 @@ def show(
     question: Annotated[str, typer.Option(help="The question's id, or the number of its row.")],
     sample: Annotated[Count, typer.Option(help="This sample alone.")] = None,
     budget: Annotated[Text, typer.Option(help="This budget alone: tokens, unlimited or off.")] = None,
-    full: Annotated[bool, typer.Option(help="Leave nothing of a text out.")] = False,
+    full: Annotated[bool, typer.Option(help="Show every text in full.")] = False,
 ) -> None:
-    """One question with its samples: thinking, answer, what was extracted, what decided, and all verdicts so far."""
+    """One question with its samples: thinking, answer, extracted answer, what decided, and all verdicts so far."""
     from raml_eval.reporting.show import show_question
     from raml_eval.store import read_run
 
@@ -88,11 +88,13 @@ def judge(
     endpoint: Annotated[
         str, typer.Option(help="Base address of an OpenAI-compatible server, such as http://localhost:8000/v1.")
     ],
-    model: Annotated[str, typer.Option(help="The judge's name at that server.")],
+    model: Annotated[str, typer.Option(help="The judge model's name on that server.")],
     api_key_env: Annotated[Text, typer.Option(help="Environment variable that holds the API key.")] = None,
     task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
-    max_asked: Annotated[Count, typer.Option("--max", min=1, help="At most so many, the most given answers first.")] = None,
+    max_asked: Annotated[
+        Count, typer.Option("--max", min=1, help="At most this many; the most frequent answers first.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 60.0,
     retry_unavailable: Annotated[bool, typer.Option(help="Ask again if a reply could not be read.")] = False,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
@@ -117,12 +119,12 @@ def judge(
             quiet=quiet,
         )
     except KeyboardInterrupt:
-        print("\ninterrupted; what was judged is stored, and the same command goes on from there", file=sys.stderr)
+        print("\ninterrupted; judgements so far are stored, and the same command continues from there", file=sys.stderr)
         raise typer.Exit(130) from None
     _print(render_judging(done, format))
     if done.n_failed:
         told = f"{done.n_failed} requests failed, the last with: {done.last_failure}"
-        print(f"{told}. Mend the cause, and run the same command again to retry them", file=sys.stderr)
+        print(f"{told}. Fix the cause, and run the same command again to retry them", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -134,11 +136,11 @@ def _read_key(variable: str | None) -> str | None:
     if variable is None:
         return None
     if not os.environ.get(variable):
-        raise ConfigError(f"environment variable {variable} is not set; --api-key-env names the one that holds the key.")
+        raise ConfigError(f"environment variable {variable} is not set; --api-key-env must name one that holds the key.")
     return os.environ[variable]
 
 
 def _print(text: str) -> None:
-    """Print a text of any characters; those that the terminal's encoding lacks come as escapes."""
+    """The text is printed. Characters that the terminal's encoding lacks are printed as escapes."""
     encoding = sys.stdout.encoding or "utf-8"
     print(text.encode(encoding, "backslashreplace").decode(encoding))

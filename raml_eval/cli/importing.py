@@ -1,4 +1,4 @@
-"""`raml-eval import`: another harness's log becomes a run directory."""
+"""`raml-eval import`: turns another harness's log into a run directory."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ def import_(
     format: Annotated[str, typer.Argument(help="lm-eval, lighteval, opencompass, inspect or jsonl.")],
     path: Annotated[Path, typer.Argument(help="The log: a file, or the folder that the harness wrote.")],
     out: Annotated[Path, typer.Option(help="Run directory to write; must not exist.")],
-    task: Annotated[Texts, typer.Option(help="Import only this task, by its name there; repeatable.")] = None,
+    task: Annotated[Texts, typer.Option(help="Import only this task, by its name in the log; repeatable.")] = None,
     grader: Annotated[Texts, typer.Option(help="math, choice, exact, ... or TASK=KIND; repeatable.")] = None,
-    task_map: Annotated[Texts, typer.Option(help="THEIRS=OURS: named, described and graded as our task; repeatable.")] = None,
-    limit: Annotated[Count, typer.Option(help="At most so many questions a task, the subset of `run --limit`.", min=1)] = None,
-    samples: Annotated[Count, typer.Option(help="Only the first so many samples of each question.", min=1)] = None,
-    model: Annotated[Text, typer.Option(help="The model's name, where the log lacks it or has another.")] = None,
+    task_map: Annotated[Texts, typer.Option(help="THEIRS=OURS: name, describe and grade it as our task; repeatable.")] = None,
+    limit: Annotated[Count, typer.Option(help="At most this many questions per task, as with `run --limit`.", min=1)] = None,
+    samples: Annotated[Count, typer.Option(help="Only the first N samples of each question.", min=1)] = None,
+    model: Annotated[Text, typer.Option(help="The model's name, if the log lacks it or has another.")] = None,
     name: Annotated[Text, typer.Option(help="The run's name; the directory's if not given.")] = None,
     thinking_budget: Annotated[
-        Text, typer.Option(help="Tokens, unlimited or off, as drawn there; if not given, off where no thinking shows.")
+        Text,
+        typer.Option(help="Tokens, unlimited or off, as drawn there; if not given, off if the log shows no thinking."),
     ] = None,
     opened: Annotated[
         Optional[bool],  # noqa: UP045  typer reads the annotation
         typer.Option(
             "--opened/--not-opened",
-            help="The prompts opened the thinking: a completion that does not end it is unfinished; told from the log.",
+            help="The prompts opened the thinking, so a completion that does not end it is unfinished; default: from the log.",
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
-    """Turn another harness's samples into a run, graded by our graders with its verdicts beside ours; ends in a table."""
+    """Turn another harness's samples into a run: graded here, with that harness's verdicts beside ours. Ends in a table."""
     from raml_eval.importing import open_source
     from raml_eval.importing.settings import build_settings
     from raml_eval.importing.writer import import_run

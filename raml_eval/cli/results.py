@@ -1,4 +1,4 @@
-"""`raml-eval report` and `compare`: tables from what is stored."""
+"""`raml-eval report` and `compare`: tables of stored runs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def report(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     template: Annotated[str, typer.Option(help="Template of the report.")] = "default",
     format: Annotated[
-        Text, typer.Option(help="terminal, markdown, csv, json or latex; by --out's ending if not given.")
+        Text, typer.Option(help="terminal, markdown, csv, json or latex; if not given, by the ending of --out.")
     ] = None,
     out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
     base: Annotated[Place, typer.Option(help="Run directory that gains are measured against.")] = None,
-    k: Annotated[Text, typer.Option(help="The k of pass@k and its kin, by comma.")] = None,
+    k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma.")] = None,
     plot: Annotated[Place, typer.Option(help="Also draw accuracy over budget into this PNG or SVG.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
-    """Tables of one run or several, rebuilt from the stored samples."""
+    """Tables of one or several runs, rebuilt from the stored samples."""
     from raml_eval.errors import ConfigError
     from raml_eval.reporting.report import render_report
     from raml_eval.tables import build_frame, load_run
@@ -53,7 +53,7 @@ def compare(
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     format: Annotated[str, typer.Option(help="terminal or markdown.")] = "terminal",
 ) -> None:
-    """Paired differences on shared questions; exit code 1 on a significant regression."""
+    """Paired differences on shared questions. Exit code 1 on a significant regression."""
     from raml_eval.reporting.compare import compare_runs, render_comparison
     from raml_eval.tables import load_run
 
@@ -71,7 +71,7 @@ def _numbers(text: str | None) -> list[int] | None:
     try:
         return [int(word) for word in text.split(",")]
     except ValueError:
-        raise ConfigError(f"--k {text!r} is no list of numbers; wanted such as 1,8.") from None
+        raise ConfigError(f"--k {text!r} is not a list of numbers; wanted one such as 1,8.") from None
 
 
 def _write(path: Path, text: str) -> Path:

@@ -1,4 +1,4 @@
-"""`raml-eval tasks`: what can be asked."""
+"""`raml-eval tasks`: lists, shows and checks tasks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tasks_list(task_path: TaskPaths = None) -> None:
 
 @app.command("show")
 def tasks_show(name: str, task_path: TaskPaths = None) -> None:
-    """What the catalogue knows of one task."""
+    """What the catalogue knows about one task."""
     from dataclasses import asdict
 
     from raml_eval.tasks.catalogue import load_catalogue
@@ -42,12 +42,12 @@ def tasks_show(name: str, task_path: TaskPaths = None) -> None:
         print()
 
 
-Paths = Annotated[Places, typer.Argument(help="Files or folders; the shipped tasks if none.")]
+Paths = Annotated[Places, typer.Argument(help="Files or folders; the shipped tasks if none is given.")]
 
 
 @app.command("check")
 def tasks_check(paths: Paths = None) -> None:
-    """Validate task YAML, those files too that lm-eval would skip without a word."""
+    """Validate task YAML, including files that lm-eval would skip silently."""
     from raml_eval.tasks.catalogue import tasks_dir
     from raml_eval.tasks.check import check_tasks
 

@@ -1,4 +1,4 @@
-"""Other harnesses' sample logs as run directories: graded by our graders, their verdicts beside ours (docs/importing.md)."""
+"""Imports other harnesses' sample logs as run directories: graded here, with their verdicts beside ours (docs/importing.md)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import MappingProxyType
 from raml_eval.errors import SourceError, near_names
 from raml_eval.importing.samples import ImportedSample, Source
 
-# Format -> module with open_source(path); imported only when asked for.
+# Format -> the module with its open_source(path), which is imported only when it is asked for.
 FORMATS = MappingProxyType(
     {
         "lm-eval": "raml_eval.importing.lm_eval",
@@ -27,9 +27,11 @@ __all__ = ["FORMATS", "open_source"]
 
 
 def open_source(format: str, path: Path) -> Source:
-    """The log at path, its headers read and its samples not yet.
+    """The log at path, with its headers read and its samples not read yet.
 
-    Raises SourceError if it is not of that format; reading its samples may raise it too.
+    Raises SourceError if the log is not of that format. Reading its samples may raise it too.
+
+    Example: import_run(open_source("lm-eval", Path("logs/mine")), Path("runs/mine"))
     """
     if format not in FORMATS:
         raise SourceError(f"there is no log format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
@@ -47,11 +49,11 @@ def open_source(format: str, path: Path) -> Source:
 
 @contextmanager
 def _explained(format: str, path: Path) -> Iterator[None]:
-    """Turn the exceptions that a file of another layout causes into an error about that file."""
+    """Inside, the exceptions that an unexpected layout causes become an error about that file."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SourceError(
-            f"{path} is not laid out as {format} logs are ({type(error).__name__}: {error}). Name another format, or a log of "
-            f"the version that docs/importing.md names."
+            f"{path} does not have the layout of {format} logs ({type(error).__name__}: {error}). Name another format, or a "
+            f"log of the version that docs/importing.md names."
         ) from error

@@ -1,4 +1,4 @@
-"""Members of Inspect's .eval files: a zip whose members are compressed with Zstandard, which Python reads from 3.14 on only."""
+"""Reads members of Inspect's .eval files: zips compressed with Zstandard, which Python's zipfile reads only from 3.14 on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from raml_eval.errors import SourceError
 from raml_eval.importing.files import parse_json
 
 ZSTANDARD = 93  # the method's number in the zip format
-MAX_BYTES = 1 << 30  # of one member, unpacked: a small file can claim to hold any amount
+MAX_BYTES = 1 << 30  # unpacked bytes of one member, because a small file can unpack to any size
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
 
 class EvalZip:
-    """An opened .eval file. Raises SourceError for what is no whole zip."""
+    """An opened .eval file. Raises SourceError if the file is not a complete zip."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError) as error:
-            raise SourceError(f"{path} is no whole .eval file ({error}). Name a log that was written to its end.") from error
-        # A rewritten member stands twice; the last one counts, as in any zip.
+            raise SourceError(
+                f"{path} is not a complete .eval file ({error}). Name a log that was written to its end."
+            ) from error
+        # A rewritten member occurs twice, and the last one counts, as in any zip.
         self._members = {info.filename: info for info in self._zip.infolist()}
 
     def __enter__(self) -> EvalZip:
@@ -45,7 +47,7 @@ class EvalZip:
         where = f"{self.path}: {name}"
         info = self._members[name]
         if info.file_size > MAX_BYTES:
-            raise SourceError(f"{where} says it unpacks to {info.file_size} bytes, wanted at most {MAX_BYTES}. Leave it out.")
+            raise SourceError(f"{where} claims to unpack to {info.file_size} bytes, wanted at most {MAX_BYTES}. Leave it out.")
         try:
             text = self._unpack_zstandard(info) if info.compress_type == ZSTANDARD else self._zip.read(info)
         except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, struct.error, EOFError) as error:

@@ -1,4 +1,4 @@
-"""Files of other programs, read with one clear error for each way in which they can be unusable."""
+"""Reads files of other programs, with one clear error for each way in which they can be unusable."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: bytes, where: str) -> Any:
-    """The JSON of a text. Raises SourceError for anything else."""
+    """The JSON of a text. Raises SourceError if it is not JSON."""
     if not text.strip():
         raise SourceError(f"{where} is empty, wanted JSON. Name a log that was written to its end.")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error)
-        raise SourceError(f"{where} is no whole JSON ({reason}). Name a log that was written to its end.") from error
+        raise SourceError(f"{where} is not complete JSON ({reason}). Name a log that was written to its end.") from error
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Place and object of each line of a JSON-lines file, one at a time; blank lines are passed over.
+    """The place and the object of each line of a JSON-lines file, one at a time. Blank lines are skipped.
 
-    Raises SourceError for a line that is no JSON object, and for a file without any.
+    Raises SourceError for a line that is not a JSON object, and for a file without any.
     """
     found = False
     try:
@@ -49,7 +49,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def as_object(value: Any, where: str) -> dict[str, Any]:
-    """The value, which is a JSON object. Raises SourceError for another."""
+    """The value, if it is a JSON object. Raises SourceError if it is not."""
     if not isinstance(value, dict):
         raise SourceError(f"{where} holds {type(value).__name__}, wanted a JSON object. Is this the log of another harness?")
     return value
@@ -71,6 +71,6 @@ def refuse_twice(logs: Iterable[tuple[str, Path]]) -> None:
     for task, paths in owners.items():
         if len(paths) > 1:
             raise SourceError(
-                f"task {task} stands in {len(paths)} logs, {paths[0]} and {paths[1]}, wanted one: they are different runs. "
+                f"task {task} is in {len(paths)} logs, {paths[0]} and {paths[1]}, wanted one: they are different runs. "
                 f"Name the one file to import, or move the other away."
             )

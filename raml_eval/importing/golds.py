@@ -1,4 +1,4 @@
-"""The one gold answer of a question, from the targets as a log keeps them."""
+"""Reads the one gold answer of a question from the targets in a log."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from raml_eval.grading.choice.extract import LETTERS, gold_letter
 from raml_eval.grading.kinds import kind_of
 from raml_eval.grading.statements.boxes import final_boxes
 
-# A number and no word: 1, 1., (1), **1**, \boxed{1}. A sign makes it another number, which is no place.
+# A number without words: 1, 1., (1), **1**, \boxed{1}. A signed number cannot be an option's place, so it does not match.
 _NUMBER = re.compile(r"(?:\\[a-z]*|[^\w+\\-])*(\d+)(?:\\[a-z]*|[^\w+\\-])*")
 NO_TARGET = "no target"
 SEVERAL = "several targets"
 
 
 def read_gold(targets: Sequence[str], kind: str, options: Sequence[str], where: str) -> tuple[str, str]:
-    """The gold and "", or "" and the reason why the question has none that can be graded: NO_TARGET or SEVERAL.
+    r"""The gold and "", or "" and the reason why the question has no gold that can be graded: NO_TARGET or SEVERAL.
 
-    Of a worked solution in math, the gold is what follows its last line's ####, or stands in its last boxes, joined as an
-    answer's are. A choice's gold becomes a letter; a number counts the options from 0. Raises SourceError for a gold that
-    does not fit the kind of grading, and for a number where an option is one too.
+    If the target in math is a worked solution, the gold is what follows the #### of its last line, or what is in its last
+    boxes, joined like those of an answer. A choice's gold becomes a letter; a number counts the options from 0. Raises
+    SourceError for a gold that does not fit the kind of grading, and for a number if one of the options is a number too.
+
+    Example: read_gold(["so 2\n#### 2"], "math", (), "row 1") == ("2", "")
     """
     distinct = list(dict.fromkeys(text for target in targets if (text := target.strip())))
     if len(distinct) != 1:
@@ -55,6 +57,6 @@ def _read_letter(gold: str, options: Sequence[str], where: str) -> str:
         )
     if len(number) > 9 or int(number) >= len(options):
         raise SourceError(
-            f"{where}: the target {gold!r} names none of the {len(options)} options, which count from 0. Mend the log."
+            f"{where}: the target {gold!r} names none of the {len(options)} options, which count from 0. Correct the log."
         )
     return LETTERS[int(number)]

@@ -1,4 +1,4 @@
-"""Inspect's logs: .eval files and their JSON form, read as they are, without inspect_ai (log version 2)."""
+"""Reads Inspect's logs (log version 2), as .eval files or in their JSON form, without inspect_ai."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from raml_eval.importing.samples import (
 from raml_eval.types import Finish, GraderKind, Message
 
 HARNESS = "Inspect"
-_LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # Inspect's own values of a grade
+_LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}  # the values that Inspect gives its grades
 _FINISH = {"stop": Finish.STOP, "max_tokens": Finish.LENGTH, "model_length": Finish.LENGTH}
 _SCORERS: Mapping[str, GraderKind] = {"choice": "choice", "exact": "exact", "math": "math"}
 
@@ -42,7 +42,7 @@ def open_source(path: Path) -> Source:
     files = sorted(file for kind in ("*.eval", "*.json") for file in path.rglob(kind)) if path.is_dir() else [path]
     headers = {file: header for file in files if (header := _read_header(file, chosen=not path.is_dir())) is not None}
     if not headers:
-        raise SourceError(f"{path} has no .eval or .json log of Inspect in it. Name the folder given as --log-dir.")
+        raise SourceError(f"{path} holds no .eval or .json log of Inspect. Name the folder given as --log-dir.")
     logs = [_open_log(file, header) for file, header in headers.items()]
     refuse_twice((log.task.name, log.path) for log in logs)
     return Source(
@@ -54,13 +54,13 @@ def open_source(path: Path) -> Source:
 
 
 def _read_header(path: Path, chosen: bool) -> Mapping[str, Any] | None:
-    """What a log says of its task; None for another JSON file that lies in the folder."""
+    """What a log says about its task; None for another JSON file in the same folder."""
     if path.suffix != ".json":
         with EvalZip(path) as log:
-            # A log that was cut short has no header.json yet, but how it began.
+            # A log that was cut short has no header.json yet, only the start of its journal.
             name = next((name for name in ("header.json", "_journal/start.json") if name in log.names), None)
             if name is None:
-                raise SourceError(f"{path} has no header.json, so it is no log of Inspect. Name another format or file.")
+                raise SourceError(f"{path} has no header.json, so it is not a log of Inspect. Name another format or file.")
             found = log.read_json(name)
     else:
         found = read_json(path)
@@ -89,7 +89,7 @@ def _open_log(path: Path, header: Mapping[str, Any]) -> _Log:
 
 
 def _grader(scorers: list[Mapping[str, Any]]) -> GraderKind | None:
-    """Our kind for a scorer that compares as one of ours does; None for the others, models that grade among them."""
+    """Our kind of grading for a scorer that compares as that kind does; None for all others, such as models that grade."""
     for scorer in scorers:
         name = str(scorer.get("name", "")).rpartition("/")[2]
         if name in _SCORERS:
@@ -162,7 +162,7 @@ def _texts(asked: Any, attachments: Mapping[str, str]) -> tuple[Message, ...]:
 
 
 def _resolve(text: str, attachments: Mapping[str, str]) -> str:
-    """The text itself where a log only refers to it."""
+    """The text itself if the log only refers to it."""
     return str(attachments.get(text.removeprefix("attachment://"), text)) if text.startswith("attachment://") else text
 
 
@@ -174,7 +174,7 @@ def _content(content: Any, attachments: Mapping[str, str]) -> str:
 
 
 def _split(choice: Mapping[str, Any] | None, attachments: Mapping[str, str]) -> tuple[str | None, bool, str]:
-    """Thinking, where the log has its text; whether a provider has sealed any; and the answer."""
+    """The thinking, if the log has its text; whether a provider has sealed any thinking; and the answer."""
     content = ((choice or {}).get("message") or {}).get("content")
     parts = [part for part in (content if isinstance(content, list) else []) if isinstance(part, Mapping)]
     reasoning = [part for part in parts if part.get("type") == "reasoning"]

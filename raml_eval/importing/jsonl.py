@@ -1,4 +1,4 @@
-"""Our own simple format: one JSON object per line, for completions from anywhere (docs/importing.md)."""
+"""Reads our own simple format, for completions from anywhere: one JSON object per line (docs/importing.md)."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def open_source(path: Path) -> Source:
     """The samples of one file, or of all *.jsonl in a folder."""
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if not files:
-        raise SourceError(f"{path} has no *.jsonl in it. Name a file of JSON lines, or a folder with some.")
+        raise SourceError(f"{path} holds no *.jsonl. Name a file of JSON lines, or a folder with some.")
     return Source(HARNESS, "", tuple(files), lambda: _Reader().read(files))
 
 
 class _Reader:
-    """One pass over the files: which questions were met, and how many samples of each."""
+    """One pass over the files. It remembers the questions so far, and the number of samples of each."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, TaskFacts] = {}
-        self._rows: dict[tuple[str, str], tuple[str, str]] = {}  # (task, its name there) -> question id, digest of what it asks
+        self._rows: dict[tuple[str, str], tuple[str, str]] = {}  # (task, id in the file) -> question id, content digest
         self._n_rows: dict[str, int] = {}
-        self._given: dict[tuple[str, str], int] = {}  # samples so far
+        self._given: dict[tuple[str, str], int] = {}  # number of samples so far
 
     def read(self, files: list[Path]) -> Iterator[ImportedSample]:
         for where, line in chain.from_iterable(map(read_lines, files)):
@@ -82,7 +82,7 @@ class _Reader:
     def _task(self, line: Mapping[str, Any], where: str) -> TaskFacts:
         name, sampling = _text(line, "task", where), line.get("sampling") or {}
         if not isinstance(sampling, Mapping):
-            raise SourceError(f"{where}: sampling is {sampling!r}, wanted such as {{'temperature': 0.6}}. Correct it.")
+            raise SourceError(f"{where}: sampling is {sampling!r}, wanted one like {{'temperature': 0.6}}. Correct it.")
         found = TaskFacts(name, sampling=read_sampling(sampling, "max_tokens"), grader=line.get("grader"))
         known = self._tasks.setdefault(name, found)
         if known != found:
@@ -93,12 +93,12 @@ class _Reader:
         return known
 
     def _question(self, task: str, line: Mapping[str, Any], where: str) -> str:
-        """The question's id: a row's number and a hash of what it asks; an id in that form already is kept."""
+        """The question's id: a row's number and a hash of its content. An id that has this form already is kept."""
         if "target" not in line:
             raise SourceError(f"{where} has no target. Add the right answer of each question.")
         asked = {key: line.get(key) for key in ("question_id", "prompt", "target", "options")}
         if asked["question_id"] is None and asked["prompt"] is None:
-            raise SourceError(f"{where} has neither question_id nor prompt, so its question is unknown. Add one of them.")
+            raise SourceError(f"{where} has neither question_id nor prompt, so its question is unknown. Add one of the two.")
         given = asked["question_id"]
         named = _digest({"prompt": asked["prompt"]}) if given is None else str(given)
         content = _digest(asked)
@@ -117,7 +117,7 @@ class _Reader:
 
 
 def _completions(line: Mapping[str, Any], where: str) -> list[Mapping[str, Any]]:
-    """The completions of a line: one whose fields stand in the line itself, or a list of texts or objects."""
+    """The completions of a line: one whose fields are in the line itself, or a list of texts or objects."""
     if "completions" not in line:
         _text(line, "completion", where)
         return [line]
@@ -142,7 +142,7 @@ def _complete(question: ImportedSample, said: Mapping[str, Any], given: int, whe
     if finish not in (None, "stop", "length") or None in numbers.values() or read_count(index) is None:
         raise SourceError(
             f"{where}: finish is {finish!r}, verdict {said.get('verdict')!r} and sample {index!r}; wanted stop or length, "
-            f"numbers by metric, and a number from 0 on. Correct it, or leave out what is not known."
+            f"numbers by metric, and a number from 0 on. Correct them, or leave out what is not known."
         )
     return replace(
         question,

@@ -1,4 +1,4 @@
-"""lighteval's details: details_TASK_DATE.parquet, with results_DATE.json in the same output folder (0.13).
+"""Reads lighteval's details (0.13): details_TASK_DATE.parquet, with results_DATE.json in the same output folder.
 
 `lighteval eval` runs on Inspect and writes Inspect's logs; import those as inspect.
 """
@@ -28,7 +28,7 @@ from raml_eval.types import Finish, Message
 
 HARNESS = "lighteval"
 _NAME = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)")
-_ROWS = 64  # read at a time
+_ROWS = 64  # rows that are read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def open_source(path: Path) -> Source:
     """The details of one task, or of all tasks in a folder."""
     files = sorted(path.rglob("details_*.parquet")) if path.is_dir() else [path]
     if not files:
-        raise SourceError(f"{path} has no details_TASK_DATE.parquet in it. Run lighteval with --save-details.")
+        raise SourceError(f"{path} holds no details_TASK_DATE.parquet. Run lighteval with --save-details.")
     results = {file: _results_of(file) for file in files}
     heads = {found: as_object(read_json(found), str(found)) for found in dict.fromkeys(results.values()) if found is not None}
     logs = [_open_log(file, {} if found is None else heads[found]) for file, found in results.items()]
@@ -99,7 +99,7 @@ def _read_log(log: _Log) -> Iterator[ImportedSample]:
                     found = True
                     yield from _read_row(log, row["doc"] or {}, row["metric"] or {}, row["model_response"] or {})
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{log.path} is no whole parquet file ({error}). Name details written to their end.") from error
+        raise SourceError(f"{log.path} is not a complete parquet file ({error}). Name details written to their end.") from error
     if not found:
         raise SourceError(f"{log.path} holds no samples. Name details that were written to their end.")
 
@@ -111,7 +111,7 @@ def _read_row(
     if not texts:
         method = ", ".join(doc.get("sampling_methods") or ["unknown"])
         raise SourceError(
-            f"{log.path} holds scored continuations (sampling method {method}) and no text, so there is no answer to grade. "
+            f"{log.path} holds scored continuations (sampling method {method}) but no text, so there is no answer to grade. "
             f"Import generative tasks only."
         )
     verdict = {str(name): number for name, value in metric.items() if (number := read_number(value)) is not None}
@@ -133,21 +133,21 @@ def _read_row(
             options=tuple(str(choice).strip() for choice in choices) if single else (),
             verdict=verdict,
             of_question=len(texts) > 1,
-            # lighteval does not log how a text ended, but one of just the allowed length was cut.
+            # lighteval does not log how a text ended, but a text of exactly the allowed length was cut.
             finish=Finish.LENGTH if n_tokens and limit and n_tokens >= limit else Finish.UNKNOWN,
             n_tokens=n_tokens,
         )
 
 
 def _identify(doc: Mapping[str, Any]) -> str:
-    """The document by its question: what scoring adds to it, and how it was sampled, differ from run to run."""
+    """The document's identity, by its question: the fields that scoring and sampling add differ from run to run."""
     label = str(doc.get("id", ""))
     content = {key: doc.get(key) for key in ("query", "choices", "gold_index")}
     return identify(int(label) if label.isdecimal() else label, content)
 
 
 def _golds(doc: Mapping[str, Any], choices: Sequence[Any]) -> tuple[str, ...]:
-    """The right choices; one may be a list of texts that are all right."""
+    """The right choices. A choice may be a list of texts that are all right."""
     index = doc.get("gold_index")
     places = index if isinstance(index, list) else [index]
     right = [choices[place] for place in places if isinstance(place, int) and 0 <= place < len(choices)]
@@ -166,5 +166,5 @@ def _at(texts: Any, index: int) -> str | None:
 
 
 def _count(tokens: Any, index: int) -> int | None:
-    """The drawn tokens of one text; engines that return none leave the lists empty."""
+    """The number of drawn tokens of one text; None if the engine returned none and the lists are empty."""
     return len(tokens[index]) if isinstance(tokens, list) and index < len(tokens) and tokens[index] else None

@@ -1,4 +1,4 @@
-"""lm-eval's sample logs: samples_TASK_DATE.jsonl, with results_DATE.json beside them (`--log_samples`, 0.4.13)."""
+"""Reads lm-eval's sample logs (`--log_samples`, 0.4.13): samples_TASK_DATE.jsonl, with results_DATE.json beside them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from raml_eval.types import Message
 
 HARNESS = "lm-eval"
 _NAME = re.compile(r"(?:samples_)?(.+)_(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)")
-# Filters that look at one answer at a time; after any other, a verdict is not that of the first sample.
+# Filters that see one answer at a time. After any other filter, a verdict is not that of the first sample.
 _SINGLE = {"take_first", "regex", "regex_pos", "multi_choice_regex", "remove_whitespace", "lowercase", "uppercase", "map"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """The samples of one task. filters None: unknown, since there is no results file."""
+    """The samples of one task. filters is None if they are unknown because there is no results file."""
 
     path: Path
     task: TaskFacts
@@ -45,7 +45,7 @@ class _Log:
 
 
 def open_source(path: Path) -> Source:
-    """The logs of a samples file, of a results file with its samples, or of all in a folder."""
+    """The logs of a samples file, of a results file with its samples, or of all such files in a folder."""
     results = {file: _results_of(file) for file in _find_files(path)}
     heads = {found: as_object(read_json(found), str(found)) for found in dict.fromkeys(results.values()) if found is not None}
     logs = [_open_log(file, {} if found is None else heads[found]) for file, found in results.items()]
@@ -67,12 +67,12 @@ def _find_files(path: Path) -> list[Path]:
     else:
         found = [path]
     if not found:
-        raise SourceError(f"{path} has no samples_TASK_DATE.jsonl of lm-eval with it. Run lm-eval with --log_samples.")
+        raise SourceError(f"{path} holds no samples_TASK_DATE.jsonl of lm-eval. Run lm-eval with --log_samples.")
     return found
 
 
 def _results_of(path: Path) -> Path | None:
-    """The results file of the same date; with an --output_path FILE.json it is not called results."""
+    """The results file of the same date. With --output_path FILE.json, its name does not begin with results."""
     date = _NAME.fullmatch(path.stem)
     return next(iter(sorted(path.parent.glob(f"*_{date[2]}.json"))), None) if date else None
 
@@ -116,7 +116,7 @@ def _filters_of(config: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _arguments(line: Mapping[str, Any], where: str) -> tuple[Any, Mapping[str, Any]]:
-    """Prompt and generation arguments of a line. Raises SourceError if continuations were scored and none was drawn."""
+    """The prompt and the generation arguments of a line. SourceError if continuations were scored and no text was drawn."""
     requests = list(as_object(line["arguments"], where).values())
     prompt, settings = (requests[0].get("arg_0"), requests[0].get("arg_1")) if requests else (None, None)
     if len(requests) != 1 or not isinstance(settings, Mapping):
@@ -128,7 +128,7 @@ def _arguments(line: Mapping[str, Any], where: str) -> tuple[Any, Mapping[str, A
 
 
 def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """lm-eval draws greedily unless told otherwise; do_sample without a temperature leaves it to the checkpoint."""
+    """The sampling settings. lm-eval is greedy by default; do_sample without a temperature leaves it to the checkpoint."""
     sampling = read_sampling(settings, "max_gen_toks")
     if settings.get("do_sample") is False:
         return sampling | {"temperature": 0.0}
@@ -136,7 +136,7 @@ def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_log(log: _Log) -> Iterator[ImportedSample]:
-    """The samples of the first filter's lines, with the verdicts of all filters."""
+    """The samples in the lines of the first filter, with the verdicts of all filters."""
     several = log.filters is None or len(log.filters) > 1
     verdicts = _collect_verdicts(log) if several else {}
     chosen: str | None = None
@@ -201,7 +201,7 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
 
 
 def _options(config: Mapping[str, Any], doc: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts of a choice, where the task file names them or a column is called so."""
+    """The texts of a choice, if the task file names them or a column has that name."""
     named = raml_of(config).get("options")
     found = named if isinstance(named, list) else doc.get(str(named or "options")) or doc.get("choices")
     texts = found.get("text") if isinstance(found, Mapping) else found

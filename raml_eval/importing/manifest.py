@@ -1,4 +1,4 @@
-"""What the manifest of an imported run says about the log it came from; raml_eval.manifest builds the rest."""
+"""The part of an imported run's manifest that describes the log it came from. raml_eval.manifest builds the rest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raml_eval.types import TaskDescription
 
 
 def import_manifest(source: Source, found: Survey, settings: ImportSettings, out: Path) -> Manifest:
-    """The manifest of the run that the survey describes, with null for what a log does not say (docs/importing.md)."""
+    """The manifest of the run that the survey describes. It has null for whatever the log does not say (docs/importing.md)."""
     described = {task.grading.name: (describe_task(source, task), task) for task in found.tasks.values()}
     manifest = build_manifest(
         name=settings.name or out.name,

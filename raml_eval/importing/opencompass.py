@@ -1,6 +1,6 @@
-"""OpenCompass's predictions: predictions/MODEL/DATASET.json, with verdicts in results/MODEL/DATASET.json (0.5.4).
+"""Reads OpenCompass's predictions (0.5.4): predictions/MODEL/DATASET.json, with verdicts in results/MODEL/DATASET.json.
 
-Verdicts stand there only after a run with --dump-eval-details.
+The results hold verdicts only after a run with --dump-eval-details.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from raml_eval.importing.samples import (
 )
 
 HARNESS = "OpenCompass"
-CORRECT = ("correct", "is_correct", "cascade_correct")  # names of a verdict, in the order in which OpenCompass looks for them
+CORRECT = ("correct", "is_correct", "cascade_correct")  # keys of a verdict, in the order in which OpenCompass tries them
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """One data set under one model; parts are its files, in order."""
+    """One data set under one model. parts are its files, in order."""
 
     parts: tuple[Path, ...]
     results: Path | None
@@ -42,7 +42,7 @@ class _Log:
 
 
 def open_source(path: Path) -> Source:
-    """The predictions of one file, or of all files under a folder (a run's, its predictions folder or a model's)."""
+    """The predictions of one file, or of all files under a folder (that of a run, of its predictions, or of a model)."""
     logs = [_open_log(parts) for parts in _find_parts(path)]
     refuse_twice((f"{log.task.name} of {log.model}", log.parts[0]) for log in logs)
     files = [file for log in logs for file in (*log.parts, *((log.results,) if log.results else ()))]
@@ -50,14 +50,14 @@ def open_source(path: Path) -> Source:
 
 
 def _find_parts(path: Path) -> list[tuple[Path, ...]]:
-    """The files of each data set: DATASET.json, or DATASET_0.json and its followers where the work was split."""
+    """The files of each data set: DATASET.json, or DATASET_0.json and so on if the work was split."""
     if not path.is_dir():
         return [(path,)]
     within = [path] if "predictions" in path.absolute().parts else []
     folders = [folder for folder in path.rglob("predictions") if folder.is_dir()] or within
     files = sorted(file for folder in folders for file in folder.rglob("*.json") if not file.name.startswith("tmp_"))
     if not files:
-        raise SourceError(f"{path} has no predictions/MODEL/DATASET.json in it. Name the folder of one OpenCompass run.")
+        raise SourceError(f"{path} holds no predictions/MODEL/DATASET.json. Name the folder of one OpenCompass run.")
     groups: dict[tuple[Path, str], list[Path]] = {}
     for file in files:
         split = re.fullmatch(r"(.+)_(\d+)", file.stem)
@@ -104,7 +104,7 @@ def _read_log(log: _Log) -> Iterator[ImportedSample]:
 
 
 def _read_part(path: Path) -> list[Mapping[str, Any]]:
-    """The entries of a file by their number. Raises SourceError if they are no drawn answers to one prompt each."""
+    """The entries of a file, ordered by number. Raises SourceError unless each is a drawn answer to one prompt."""
     found = as_object(read_json(path), str(path))
     if not found:
         raise SourceError(f"{path} holds no samples. Name predictions that were written to their end.")
@@ -113,18 +113,18 @@ def _read_part(path: Path) -> list[Mapping[str, Any]]:
         where = f"{path}: entry {number}"
         entry = as_object(take(found, str(number), str(path), HARNESS), where)
         if any(key.startswith("label: ") for key in entry):
-            raise SourceError(f"{where} holds scored continuations (PPL), so there is no answer to grade. Import others.")
+            raise SourceError(f"{where} holds scored continuations (PPL), so there is no answer to grade. Import other tasks.")
         prediction = take(entry, "prediction", where, HARNESS)
         turns = prediction if isinstance(prediction, list) else [prediction]
         several = isinstance(prediction, list) and isinstance(entry.get("gold"), list)
         if several or not turns or not all(isinstance(turn, str) for turn in turns):
-            raise SourceError(f"{where} is no single answer but a dialogue or a rollout, wanted texts. Import others.")
+            raise SourceError(f"{where} is a dialogue or a rollout, wanted a single answer. Import other tasks only.")
         entries.append(entry)
     return entries
 
 
 def _period(contents: Sequence[str]) -> int:
-    """The number of questions: with n > 1, OpenCompass asks the whole data set n times over."""
+    """The number of questions. With n > 1, OpenCompass asks the whole data set n times in a row."""
     total = len(contents)
     first = contents[0]
     for size in (place for place in range(1, total) if total % place == 0 and contents[place] == first):
@@ -134,7 +134,7 @@ def _period(contents: Sequence[str]) -> int:
 
 
 def _read_verdicts(path: Path | None, n_questions: int, n_replicas: int) -> dict[tuple[int, int], dict[str, float]]:
-    """Row and replica to a verdict. Details hold a list over replicas for each question, or in older runs one value."""
+    """Verdicts by (row, replica). Details hold a list over replicas for each question, or one value in older runs."""
     details = as_object(read_json(path), str(path)).get("details") if path else None
     if isinstance(details, Mapping):
         details = [details[str(number)] for number in range(len(details)) if str(number) in details]

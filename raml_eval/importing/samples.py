@@ -1,4 +1,4 @@
-"""What every log is turned into: its samples one by one, with what it says about their tasks."""
+"""The form into which every log is read: its samples one by one, and what the log says about their tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What a log says about one task as a whole. sampling holds the fields of SAMPLING, max_tokens and seed if known."""
+    """What a log says about one task as a whole. sampling holds the fields of SAMPLING, max_tokens and seed, if known."""
 
     name: str
     version: str = ""
@@ -34,10 +34,11 @@ class TaskFacts:
 class ImportedSample:
     """One completion of a log. None, an empty text or Finish.UNKNOWN stands for what the log does not say.
 
-    text is the completion as logged, thinking included where the log has it in one piece; thinking is what it keeps apart.
-    sealed: the model thought, and the log does not hold it. targets are the golds as logged, options the texts of a choice
-    in order. error: the sample failed over there, and there is no text. verdict is theirs, by metric; of_question: its
-    numbers are of all samples of the question together.
+    text is the completion as logged, including its thinking if the log keeps both in one piece; thinking is thinking that
+    the log keeps apart. sealed is true if the model thought, but the log does not hold the thinking. targets are the golds
+    as logged, options the texts of a choice in order. error says why the sample failed in the other harness; then there is
+    no text. verdict is that harness's, by metric; if of_question is true, its numbers cover all samples of the question
+    together.
     """
 
     task: TaskFacts
@@ -63,10 +64,10 @@ class ImportedSample:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An opened log. read gives its samples from the start, as often as it is called.
+    """An opened log. read returns its samples from the start, as often as it is called.
 
-    version is the harness's own, "" if the log does not say it. hides_thinking says why thinking is not in the texts,
-    "" if nothing was taken out. Raises SourceError, from read too, for what cannot be used.
+    version is the other harness's version, "" if the log does not say it. hides_thinking says why thinking is not in the
+    texts, "" if nothing was taken out. Raises SourceError for what cannot be used, and so does read.
     """
 
     harness: str
@@ -85,7 +86,10 @@ def identify(label: int | str, content: Mapping[str, Any]) -> str:
 
 
 def read_number(value: Any) -> float | None:
-    """A finite number or a truth value as a float; None for anything else."""
+    """A finite number or a truth value as a float; None for anything else.
+
+    Example: read_number(True) == 1.0
+    """
     if not isinstance(value, int | float):
         return None
     try:
@@ -96,29 +100,34 @@ def read_number(value: Any) -> float | None:
 
 
 def read_count(value: Any) -> int | None:
-    """A count of tokens; None if there is none."""
+    """A number of tokens; None if the value is not one."""
     number = read_number(value)
     return int(number) if number is not None and number >= 0 and number == int(number) else None
 
 
 def read_sampling(settings: Mapping[str, Any], max_tokens: str) -> dict[str, Any]:
-    """The fields of SAMPLING, seed and max_tokens that the settings hold; max_tokens names the key of the last there."""
+    """The fields of SAMPLING, seed and max_tokens that the settings hold. max_tokens is the settings' own key for it."""
     known = {name: number for name in (*SAMPLING, "seed") if (number := read_number(settings.get(name))) is not None}
     limit = read_count(settings.get(max_tokens))
     return known | ({"max_tokens": limit} if limit is not None else {})
 
 
 def as_texts(value: Any) -> tuple[str, ...]:
-    """A text or number, or a list of them, as texts; empty for None."""
+    """A text or number, or a list of them, as texts; empty for None.
+
+    Example: as_texts([1, "two"]) == ("1", "two")
+    """
     if value is None:
         return ()
     return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
 
 
 def as_messages(prompt: Any) -> tuple[Message, ...]:
-    """A prompt as a chat: a text becomes one user message, of a list of messages the roles and texts are kept.
+    """A prompt as a chat. A text becomes one user message; of a list of messages, roles and texts are kept.
 
-    Keys are role and content, or OpenCompass's role and prompt.
+    The keys are role and content, or OpenCompass's role and prompt.
+
+    Example: as_messages("1+1?") == ({"role": "user", "content": "1+1?"},)
     """
     if not isinstance(prompt, list | tuple):
         return ({"role": "user", "content": "" if prompt is None else str(prompt)},)

@@ -1,4 +1,4 @@
-"""What a person adds to an import because the log does not say it, and how each task is then graded."""
+"""What a user adds to an import because the log does not say it, and how each task is graded as a result."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.rules import raml_of
 from raml_eval.types import Budget, GraderKind, TaskDescription
 
-# Programs need the tests of each question, which no log holds.
+# Kinds that run programs are left out: they need the tests of each question, which no log holds.
 GRADABLE = tuple(name for name, kind in KINDS.items() if not kind.runs_programs)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
-    """graders and task_map are keyed by the log's name of a task; grader is for the tasks for which nothing else names one.
+    """graders and task_map are keyed by the task's name in the log. grader applies to tasks whose grading nothing else names.
 
-    tasks empty: all. samples and limit None: all. opened: the prompts open the thinking, so that a completion that does
-    not end it is unfinished; None: told from the log.
+    Empty tasks means all of them; so does None for samples and limit. opened is true if the prompts open the thinking, so
+    that a completion that does not end it is unfinished; None means that the log decides.
     """
 
     tasks: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class ImportSettings:
 
 @dataclass(frozen=True, slots=True)
 class Grading:
-    """How a task is graded: its name here, the kind, the options of all its questions, and the task of ours it is mapped to."""
+    """How a task is graded: its name here, its kind of grading, the options of all its questions, and our task it maps to."""
 
     name: str
     kind: GraderKind
@@ -50,7 +50,7 @@ class Grading:
 def build_settings(
     graders: Iterable[str] = (), task_map: Iterable[str] = (), budget: str | None = None, **others: Any
 ) -> ImportSettings:
-    """The settings from the words of the command line: KIND or TASK=KIND, THEIRS=OURS, a budget; other fields stay as they are.
+    """The settings from command-line words: KIND or TASK=KIND, THEIRS=OURS, a budget. Other fields are passed through.
 
     Raises ConfigError for words of another form.
     """
@@ -73,7 +73,10 @@ def build_settings(
 
 
 def parse_budget(text: str) -> Budget:
-    """A thinking budget: a number of tokens, "unlimited" or "off"."""
+    """A thinking budget: a number of tokens, "unlimited" or "off".
+
+    Example: parse_budget("1024") == 1024
+    """
     if text in ("unlimited", "off"):
         return text  # type: ignore[return-value]
     if text.isdecimal():
@@ -103,7 +106,7 @@ def check_names(settings: ImportSettings, known: Iterable[str]) -> None:
 def choose_grading(sample: ImportedSample, settings: ImportSettings, catalogue: Catalogue | None) -> Grading:
     """How the sample's task is graded. The first of these decides: --grader TASK=KIND, --task-map, the log, --grader KIND.
 
-    Raises SourceError if nothing says it, TaskError for an unknown task of ours.
+    Raises SourceError if none of them names a kind of grading, TaskError for an unknown task of ours.
     """
     theirs = sample.task.name
     ours: TaskDescription | None = None

@@ -1,4 +1,4 @@
-"""The first pass over a log: everything that must be known or can be wrong is found before a file is written."""
+"""The first pass over a log. It finds everything that must be known, or can be wrong, before a file is written."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from raml_eval.plan import select_questions
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import Budget, Question
 
-# Where a chat template opens the thinking, completions only end it; a rare one may do so for another reason.
+# If more than this share of a task's completions ends a thinking that it did not open, the chat template opened it. A rare
+# completion may do so for another reason.
 OPENED_SHARE = 0.05
-MAX_SAMPLES = 1_000_000  # of a question; a number beyond it is another thing, and would need a bit for each one below
+MAX_SAMPLES = 1_000_000  # per question; a larger number is not a sample's index, and needs a bit for each smaller one
 
 
 @dataclass(slots=True)
 class TaskSurvey:
-    """What one task of the log holds: a bit for each sample of each question, and why questions are left out."""
+    """The content of one task of the log: a bit for each sample of each question, and why questions are left out."""
 
     facts: TaskFacts
     grading: Grading
     samples: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
-    guessing: list[float] = field(default_factory=list)  # the chance of a guess, for each question with options
+    guessing: list[float] = field(default_factory=list)  # the chance level of each question with options
     n_available: int = 0
-    n: int = 0  # samples that did not fail over there
-    ended: int = 0  # completions that end a thinking which they did not open
-    plain: int = 0  # completions that are unfinished where the prompt opens the thinking, and answers where it does not
+    n: int = 0  # samples that did not fail in the other harness
+    ended: int = 0  # completions that end a thinking that they did not open
+    plain: int = 0  # completions that are unfinished if the prompt opens the thinking, and answers if it does not
     opened: bool = False
 
 
 @dataclass(slots=True)
 class Survey:
-    """What an import writes: the tasks by their names there, the samples of each question up to n_samples.
+    """What an import will write: the tasks by their names in the log, and the samples of each question up to n_samples.
 
-    A task is opened if its prompts open the thinking. n_open counts the completions that are unfinished for that reason alone,
-    n_sealed those whose thinking the log does not hold.
+    A task is opened if its prompts open the thinking. n_open counts the completions that are unfinished for that reason
+    alone, n_sealed those whose thinking the log does not hold.
     """
 
     tasks: dict[str, TaskSurvey]
@@ -52,7 +53,7 @@ class Survey:
     n_sealed: int
 
     def keeps(self, sample: ImportedSample) -> bool:
-        """Whether the sample is one of those to write."""
+        """True if the import writes the sample."""
         task = self.tasks.get(sample.task.name)
         return task is not None and sample.question_id in task.samples and sample.index < self.n_samples
 
@@ -63,7 +64,7 @@ class Survey:
 
     @property
     def opened(self) -> list[str]:
-        """The tasks, by their names there, whose prompts open the thinking."""
+        """The tasks, by their names in the log, whose prompts open the thinking."""
         return [name for name, task in self.tasks.items() if task.opened]
 
     @property
@@ -72,18 +73,18 @@ class Survey:
 
     @property
     def left_out(self) -> dict[str, int]:
-        """How many questions are left out, by reason."""
+        """The number of questions that are left out, by reason."""
         return dict(Counter(reason for task in self.tasks.values() for reason in task.left_out.values()))
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """The sampling fields: the value where all tasks have the same, else None."""
+        """The sampling fields: the value if all tasks have the same, otherwise None."""
         values = {name: {task.facts.sampling.get(name) for task in self.tasks.values()} for name in SAMPLING}
         return {name: found.pop() if len(found) == 1 else None for name, found in values.items()}
 
 
 def split_sample(sample: ImportedSample, opened: bool) -> Parts:
-    """Thinking and answer of a sample, however its log keeps them."""
+    """The thinking and the answer of a sample, however its log keeps them."""
     if sample.thinking is not None:
         return join_parts(sample.thinking, sample.text)
     left_open = prompt_leaves(sample.messages)
@@ -93,7 +94,7 @@ def split_sample(sample: ImportedSample, opened: bool) -> Parts:
 
 
 def survey(source: Source, settings: ImportSettings) -> Survey:
-    """The whole log read once. Raises SourceError and ConfigError for everything that would spoil the import."""
+    """The survey of the whole log, read once. Raises SourceError and ConfigError for everything that would spoil the import."""
     counts = _Counts(settings)
     for sample in source.read():
         counts.add(sample)
@@ -101,7 +102,7 @@ def survey(source: Source, settings: ImportSettings) -> Survey:
     if not counts.tasks:
         raise SourceError(f"{source.files[0]} holds no samples. Name a log that was written to its end.")
     if not counts.n:
-        raise SourceError(f"every sample of {source.files[0]} failed over there, so there is none to grade. Name another log.")
+        raise SourceError(f"every sample of {source.files[0]} failed in its harness, so none can be graded. Name another log.")
     for task in counts.tasks.values():
         task.opened = task.ended > OPENED_SHARE * task.n if settings.opened is None else settings.opened
         _drop_left_out(task)
@@ -116,7 +117,7 @@ def survey(source: Source, settings: ImportSettings) -> Survey:
 
 
 class _Counts:
-    """The tasks, and counts over all samples together."""
+    """The tasks, and the counts over all samples together."""
 
     def __init__(self, settings: ImportSettings) -> None:
         self.settings = settings
@@ -142,7 +143,7 @@ class _Counts:
         self.thinking += parts.thinking is not None
         task.ended += parts.thinking is not None and parts.closed and not parts.written
         self.sealed += sample.sealed
-        # These count as unfinished where the task's others show that the prompt opens the thinking.
+        # These count as unfinished if the task's other completions show that the prompt opens the thinking.
         task.plain += not split_sample(sample, opened=True).closed and parts.closed
 
     def _begin(self, sample: ImportedSample) -> TaskSurvey:
@@ -160,7 +161,7 @@ class _Counts:
         if sample.index >= MAX_SAMPLES:
             raise SourceError(
                 f"sample {sample.index} of {where} is beyond the {MAX_SAMPLES:,} that a question may have; wanted 0, 1 "
-                f"and on. Number the samples of each question anew."
+                f"and so on. Renumber the samples of each question."
             )
         bits = task.samples.get(sample.question_id, 0)
         if not bits:
@@ -171,7 +172,7 @@ class _Counts:
             elif options:
                 task.guessing.append(1 / len(options))
         if bits >> sample.index & 1:
-            raise SourceError(f"sample {sample.index} of {where} stands twice in the log, wanted once. Name one run's log.")
+            raise SourceError(f"sample {sample.index} of {where} is in the log twice, wanted once. Name one run's log.")
         task.samples[sample.question_id] = bits | 1 << sample.index
 
 
@@ -182,7 +183,7 @@ def _drop_left_out(task: TaskSurvey) -> None:
         reasons = " or ".join(sorted(set(task.left_out.values())))
         raise SourceError(
             f"every question of task {task.facts.name} has {reasons} in the log, wanted one target each. Leave the task out "
-            f"by naming the others with --task, or write it as jsonl with its answers."
+            f"by naming the others with --task, or write it as jsonl with its golds."
         )
 
 
@@ -198,7 +199,7 @@ def _one_model(models: set[str | None], settings: ImportSettings) -> str:
     named = sorted(model for model in models if model is not None)
     if len(named) > 1 or (named and None in models):
         listed = ", ".join([*named, *(["unnamed"] if None in models else [])][:4])
-        raise SourceError(f"the log mixes the models {listed}, wanted one a run. Name the files or the folder of one model.")
+        raise SourceError(f"the log mixes the models {listed}, wanted one per run. Name the files or folder of one model.")
     if not named and settings.model is None:
         raise SourceError("the log does not name its model. Give it with --model.")
     return settings.model or named[0]

@@ -1,4 +1,4 @@
-"""Thinking and answer in a completion's text, told apart by the delimiters of the known model families."""
+"""Tells thinking and answer apart in a completion's text, by the delimiters of the known model families."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from raml_eval.thinking_formats import FORMATS
 from raml_eval.types import Message
 
-# ("<think>", "</think>") and its kin, each once
+# Pairs such as ("<think>", "</think>"), each once
 DELIMITERS = tuple(dict.fromkeys((form.mark, form.closer) for form in FORMATS.values() if form.thinks))
 
 
@@ -16,18 +16,21 @@ DELIMITERS = tuple(dict.fromkeys((form.mark, form.closer) for form in FORMATS.va
 class Parts:
     """A completion in two parts. thinking is None if there is none. closed is False if it never ended; then there is no answer.
 
-    written says that the completion itself opens the thinking, which a chat template may do in its place.
+    written is true if the completion itself opens the thinking; a chat template may have opened it instead.
     """
 
     thinking: str | None
     answer: str
     closed: bool = True
     written: bool = False
-    leak: bool = False  # the answer writes an end delimiter again
+    leak: bool = False  # the answer contains another end delimiter
 
 
 def split_thinking(text: str, opened: bool) -> Parts:
-    """The parts of a completion. opened: the prompt has opened the thinking, so without an end all of it is thinking."""
+    """The parts of a completion. If opened is true, the prompt opened the thinking, so without an end all of it is thinking.
+
+    Example: split_thinking("2 + 2</think>4", opened=True).answer == "4"
+    """
     start = text.lstrip()
     for mark, closer in DELIMITERS:
         if start.startswith(mark):
@@ -41,7 +44,7 @@ def split_thinking(text: str, opened: bool) -> Parts:
 
 
 def join_parts(thinking: str, answer: str) -> Parts:
-    """The parts of a completion whose log keeps them apart. Nothing after a thinking means that it never ended."""
+    """The parts of a completion whose log keeps them apart. A thinking without an answer after it never ended."""
     return Parts(thinking, answer, closed=bool(answer.strip()), written=True)
 
 
@@ -51,7 +54,7 @@ def keep_whole(text: str) -> Parts:
 
 
 def prompt_leaves(messages: Sequence[Message]) -> bool | None:
-    """Whether the prompt, as a chat template rendered it, ends with an opened thinking or an ended one; None: with neither."""
+    """True if the prompt, as a chat template renders it, leaves the thinking open, False if it ends it, None for neither."""
     end = messages[-1]["content"].rstrip() if messages else ""
     if any(end.endswith(mark) for mark, _ in DELIMITERS):
         return True

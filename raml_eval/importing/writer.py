@@ -1,4 +1,4 @@
-"""The second pass: every sample is graded by our graders and written into a run directory that exists whole or not at all."""
+"""The second pass over a log: every sample is graded, and written into a run directory that exists whole or not at all."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ from raml_eval.types import (
     Trajectory,
 )
 
-IN_FLIGHT = 64  # samples being graded at once: one that takes its whole time limit holds up no others
-FLUSHED = 512  # lines written at a time
+IN_FLIGHT = 64  # samples graded at a time, so that one that takes its whole time limit delays no others
+FLUSHED = 512  # lines that are written at a time
 FILES = ("questions", "trajectories", "samples", "errors")
 
 
 def import_run(source: Source, out: Path, settings: ImportSettings | None = None, quiet: bool = False) -> Path:
-    """Make the run directory out from the log: every sample is graded here, and the log's verdicts stand beside ours.
+    """out is a run directory made from the log. Every sample is graded here, and the log's verdicts are kept beside ours.
 
-    The log is read twice, a sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
-    ConfigError for a log or settings that cannot be used; out then does not exist.
+    The log is read twice, one sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
+    ConfigError for a log or settings that cannot be used. In these cases nothing new exists at out.
+
+    Example: import_run(open_source("jsonl", Path("samples.jsonl")), Path("runs/mine"))
     """
     settings = settings or ImportSettings()
     _refuse_existing(out)
@@ -59,7 +61,7 @@ def import_run(source: Source, out: Path, settings: ImportSettings | None = None
     try:
         _Import(source, found, manifest, draft).write(quiet)
         _refuse_existing(out)
-        draft.chmod(0o755)  # a temporary folder is its owner's alone
+        draft.chmod(0o755)  # only its owner may read a temporary folder
         draft.rename(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -68,21 +70,21 @@ def import_run(source: Source, out: Path, settings: ImportSettings | None = None
 
 def _refuse_existing(out: Path) -> None:
     if out.exists():
-        raise StoreError(f"{out} exists, and an import writes a new run directory. Choose another --out, or delete it.")
+        raise StoreError(f"{out} exists, but an import writes a new run directory. Choose another --out, or delete it.")
 
 
 class _Import:
-    """One import on its way to the disk."""
+    """One import that is being written."""
 
     def __init__(self, source: Source, found: Survey, manifest: dict[str, Any], folder: Path) -> None:
         self.source, self.found, self.manifest, self.folder = source, found, manifest, folder
         self.questions: dict[tuple[str, str], Question] = {}
-        self.answers: dict[tuple[str, str], set[str]] = {}  # graded ones, for their classes
+        self.answers: dict[tuple[str, str], set[str]] = {}  # graded answers, from which the answer classes are formed
         self.waiting: dict[str, list[lines.Line]] = {name: [] for name in FILES}
         self.n_written = self.n_failed = 0
 
     def write(self, quiet: bool) -> None:
-        """All files of the run directory are in the folder."""
+        """The folder holds all files of the run directory."""
         session, watch = start_session(GRADER_VERSION), Stopwatch()
         self.journals = {name: Journal(self.folder / f"{name}.jsonl") for name in FILES}
         pool = GradingPool()
@@ -124,7 +126,7 @@ class _Import:
             self.n_failed += 1
             return
         parts = split_sample(sample, self.found.tasks[sample.task.name].opened)
-        # null: there is no answer, and no grader is asked
+        # None: there is no answer, so no grader is asked
         finish = sample.finish if parts.closed else None
         grade = await pool.grade_sample(question, parts.answer, finish)
         trajectory = None if parts.thinking is None else _trajectory(key, sample, parts)
@@ -136,7 +138,7 @@ class _Import:
             self.answers.setdefault((key.task, key.question_id), set()).add(grade.answer)
 
     def _question(self, sample: ImportedSample) -> Question:
-        """The sample's question; it is written when it occurs first."""
+        """The sample's question. It is written when it first occurs."""
         grading = self.found.tasks[sample.task.name].grading
         key = grading.name, sample.question_id
         if key not in self.questions:
@@ -153,7 +155,7 @@ class _Import:
                 synthetic=sample.synthetic,
             )
             self.waiting["questions"].append(lines.question_line(question))
-            self.questions[key] = replace(question, messages=())  # the prompts of a whole log need not stay in memory
+            self.questions[key] = replace(question, messages=())  # keeps the prompts of a whole log out of memory
         return self.questions[key]
 
     def _record(
@@ -167,7 +169,7 @@ class _Import:
         question: Question,
     ) -> SampleRecord:
         hidden = parts.thinking is None and (sample.sealed or bool(self.source.hides_thinking))
-        # Where no thinking shows and none was taken out, all of a completion is its answer.
+        # If there is no thinking and none was taken out, the whole completion is its answer.
         whole = parts.thinking is None and not hidden and sample.n_thinking_tokens is None
         n_thinking = 0 if whole and sample.n_tokens is not None else sample.n_thinking_tokens
         n_answer = sample.n_tokens if whole and sample.n_answer_tokens is None else sample.n_answer_tokens
@@ -189,7 +191,7 @@ class _Import:
         )
 
     def _flush(self) -> None:
-        """What waits is on the disk, questions and thinking before the samples that refer to them."""
+        """Everything that was waiting is on the disk: questions and thinking before the samples that refer to them."""
         for name, waiting in self.waiting.items():
             if waiting:
                 self.journals[name].append_all(list(waiting))

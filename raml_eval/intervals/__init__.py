@@ -1,8 +1,8 @@
-"""Intervals for numbers over questions: clustered, valid near the bounds, never of width 0.
+"""Intervals for means over questions: clustered, valid near the bounds, and never of width 0.
 
-Two methods for a mean, named in the result. The t-interval with clustered standard errors (Miller 2024,
-arXiv:2411.00640) stands where the mean is away from its bounds; near a bound, or without variance, it is far too short,
-and Gaffke's interval takes its place. benchmarks/interval_coverage.py measures the coverage of both.
+There are two methods for a mean, and the result names the one used. The t-interval with clustered standard errors (Miller
+2024, arXiv:2411.00640) is used if the mean is away from its bounds. Near a bound, or without variance, it is far too short,
+and Gaffke's interval is used instead. benchmarks/interval_coverage.py measures the coverage of both.
 """
 
 from raml_eval.intervals.bootstrap import bootstrap_interval

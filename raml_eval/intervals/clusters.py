@@ -1,4 +1,4 @@
-"""Values over questions, summed by cluster."""
+"""Sums the values of questions by cluster."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raml_eval.errors import MetricError
 FloatArray = NDArray[np.float64]
 Bounds = tuple[float, float] | None
 
-SAME = 1e-12  # relative spread below which values differ by rounding alone
+SAME = 1e-12  # values with a smaller relative spread differ by rounding alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,19 @@ class Clustered:
 
     @property
     def standard_error(self) -> float:
-        """Cluster-robust, with the finite-cluster factor G / (G - 1)."""
+        """The cluster-robust standard error, with the finite-cluster factor G / (G - 1)."""
         residuals = self.sums - self.sizes * self.mean
         n_clusters = self.n_clusters
         return float(np.sqrt(n_clusters / (n_clusters - 1) * np.sum(residuals**2)) / self.sizes.sum())
 
 
 def sum_by_cluster(values: Sequence[float] | FloatArray, clusters: Sequence[str], bounds: Bounds) -> Clustered:
-    """The sums and sizes of the clusters; MetricError for NaN, values out of bounds, or lengths that differ."""
+    """The sums and sizes of the clusters. MetricError for NaN, values out of bounds, or lengths that differ."""
     array = np.asarray(values, dtype=np.float64)
     check_lengths(len(array), len(clusters))
     if not np.isfinite(array).all():
         n_bad = int(np.sum(~np.isfinite(array)))
-        raise MetricError(f"a mean needs a finite number a question; {n_bad} of {len(array)} are not. Leave them out.")
+        raise MetricError(f"a mean needs finite values; {n_bad} of {len(array)} questions have none. Leave them out.")
     if bounds and array.size and not bounds[0] <= array.min() <= array.max() <= bounds[1]:
         raise MetricError(
             f"values must lie from {bounds[0]} to {bounds[1]}; met {array.min()} to {array.max()}. Give their bounds, or None."
@@ -57,10 +57,10 @@ def sum_by_cluster(values: Sequence[float] | FloatArray, clusters: Sequence[str]
 def check_lengths(n_values: int, n_clusters: int) -> None:
     if n_values != n_clusters:
         raise MetricError(
-            f"each value needs its cluster; met {n_values} values and {n_clusters} clusters. Give one a question."
+            f"each value needs its cluster; met {n_values} values and {n_clusters} clusters. Give one per question."
         )
 
 
 def check_level(level: float) -> None:
     if not 0 < level < 1:
-        raise MetricError(f"a level lies between 0 and 1; met {level}. Give 0.95 for 95 %.")
+        raise MetricError(f"a level must lie between 0 and 1; met {level}. Give 0.95 for 95 %.")

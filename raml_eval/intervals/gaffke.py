@@ -1,8 +1,8 @@
-"""Gaffke's interval for the mean of bounded values, clustered: valid at the bounds, and never of width 0.
+"""Gaffke's interval for the mean of bounded values, clustered. It is valid at the bounds, and never of width 0.
 
-An end is a quantile of the mean under random weights, Dirichlet(1, ..., 1) over the clusters and one more that stands at
-the bound. For one-question clusters and values of 0 and 1 the ends are Clopper and Pearson's, and the p-value for a
-difference is the exact McNemar test's. For other values the coverage is a conjecture that no simulation has broken.
+An end is a quantile of the mean under random weights, Dirichlet(1, ..., 1) over the clusters and one extra cluster at the
+bound. For one-question clusters and values of 0 and 1, the ends are those of Clopper and Pearson, and the p-value for a
+difference is that of the exact McNemar test. For other values, the coverage is a conjecture that no simulation has refuted.
 Source: Gaffke 2005, Mathematical Methods of Statistics 14; Learned-Miller and Thomas 2019, arXiv:1905.06208.
 """
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from raml_eval.intervals.clusters import SAME, Clustered, FloatArray
 
-# The inversion integral over t > 0 by the trapezoid rule in v, t = exp(v - exp(-v)): t falls off doubly exponentially on
-# the left, so few nodes do. The error is below 1e-7 while the mean lies within _FAR standard deviations of 0; further
-# out, a tail of a log-concave density such as this one is below exp(1 - _FAR), and coarse nodes would see noise.
+# The inversion integral over t > 0 uses the trapezoid rule in v, with t = exp(v - exp(-v)). t falls off doubly
+# exponentially on the left, so a few nodes are enough. The error is below 1e-7 if the mean lies within _FAR standard
+# deviations of 0. Further out, a tail of a log-concave density such as this one is below exp(1 - _FAR), and coarse nodes
+# would give noise.
 _STEP = 0.02
 _V = np.arange(-3.2, 12.0, _STEP)
 _T = np.exp(_V - np.exp(-_V))
@@ -28,14 +29,14 @@ def gaffke_ends(sample: Clustered, level: float, bounds: tuple[float, float]) ->
 
 
 def gaffke_p_value(sample: Clustered, bounds: tuple[float, float]) -> float:
-    """The two-sided p-value of a mean of 0: 1 less the greatest level at which the interval leaves 0 out."""
+    """The two-sided p-value of a mean of 0: 1 minus the greatest level at which the interval does not contain 0."""
     below = _chance_below(0.0, *_with_atom(sample, bounds[0]))
     above = 1 - _chance_below(0.0, *_with_atom(sample, bounds[1]))
     return min(1.0, 2 * min(below, above))
 
 
 def _end(sample: Clustered, atom: float, chance: float) -> float:
-    """The quantile of the weighted mean at chance, the added cluster standing at atom."""
+    """The quantile of the weighted mean at chance, with the extra cluster at atom."""
     from scipy.optimize import brentq
 
     sums, sizes, counts = _with_atom(sample, atom)
@@ -46,7 +47,7 @@ def _end(sample: Clustered, atom: float, chance: float) -> float:
 
 
 def _with_atom(sample: Clustered, atom: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Distinct (sum, size) pairs with their counts, a cluster of average size at the bound among them."""
+    """The distinct (sum, size) pairs and their counts, including an extra cluster of average size at the bound."""
     size = sample.sizes.mean()
     pairs = np.column_stack([np.append(sample.sums, atom * size), np.append(sample.sizes, size)])
     distinct, counts = np.unique(pairs, axis=0, return_counts=True)
@@ -54,9 +55,9 @@ def _with_atom(sample: Clustered, atom: float) -> tuple[FloatArray, FloatArray, 
 
 
 def _chance_below(x: float, sums: FloatArray, sizes: FloatArray, counts: FloatArray) -> float:
-    """P(sum_g E_g (sums_g - x sizes_g) <= 0) for independent standard exponential E_g: the weights before scaling.
+    """P(sum_g E_g (sums_g - x sizes_g) <= 0) for independent standard exponential E_g, which are the weights before scaling.
 
-    By inversion of the characteristic function: Gil-Pelaez 1951, Biometrika 38.
+    Computed by inversion of the characteristic function: Gil-Pelaez 1951, Biometrika 38.
     """
     offsets = sums - x * sizes
     spread = np.sqrt(counts @ offsets**2)

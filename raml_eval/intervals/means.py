@@ -16,8 +16,8 @@ from raml_eval.types import Interval
 T_INTERVAL = "clustered t-interval"
 GAFFKE = "Gaffke interval"
 
-# Whole clusters' worth of value on either side of the mean (for differences: clusters that differ) before the t-interval
-# is trusted: the ten successes and ten failures of the binomial rule. At 5, binary coverage falls to 0.91.
+# The t-interval needs this many whole clusters' worth of value on either side of the mean (for differences: clusters that
+# differ). It is the binomial rule of ten successes and ten failures. At 5, binary coverage falls to 0.91.
 _ENOUGH = 10
 
 
@@ -25,7 +25,7 @@ _ENOUGH = 10
 class PairedDifference:
     """The mean difference new - base over the same questions, with its interval and two-sided p-value.
 
-    Ends and p_value are NaN if they cannot be given. method says which interval it is; the test is its inversion.
+    The ends and p_value are NaN if they cannot be given. method names the interval; the test is its inversion.
     """
 
     value: float
@@ -40,13 +40,15 @@ class PairedDifference:
 def mean_interval(
     values: Sequence[float] | FloatArray, clusters: Sequence[str], level: float = 0.95, bounds: Bounds = (0.0, 1.0)
 ) -> Interval:
-    """The mean over questions with an interval for the mean over all questions like these.
+    """The mean over questions, with an interval for the mean over all questions like these.
 
-    values holds one number a question, clusters the name of what it shares with others; bounds are the ends of what a
-    value can be, None if there are none. The t-interval has G - 1 degrees of freedom for G clusters and is cut at the
-    bounds; Gaffke's replaces it where fewer than ten whole clusters' worth of value lie on one side of the mean. Ends are
-    NaN for fewer than two clusters, and for equal values without bounds; all is NaN without values. Raises MetricError
-    for NaN among the values, values out of bounds, or lengths that differ.
+    values holds one number per question, and clusters names what a question shares with others. bounds are the least and
+    the greatest value that is possible, None if there are none. The t-interval has G - 1 degrees of freedom for G clusters
+    and is cut at the bounds. Gaffke's interval replaces it if fewer than ten whole clusters' worth of value lie on one side
+    of the mean. The ends are NaN for fewer than two clusters, and for equal values without bounds; everything is NaN
+    without values. Raises MetricError for NaN among the values, values out of bounds, or lengths that differ.
+
+    Example: mean_interval([0.0, 0.5, 1.0], ["q1", "q2", "q3"]).value == 0.5
     """
     sample = sum_by_cluster(values, clusters, bounds)
     if not sample.n_clusters:
@@ -68,15 +70,17 @@ def paired_difference(
 ) -> PairedDifference:
     """The mean of new - base over the same questions in the same order, with interval and p-value.
 
-    bounds are those of the values, so that a difference lies within their span. Gaffke's interval replaces the t-interval
-    where fewer than ten clusters differ or all differ alike: equal runs of G questions get +-(1 - (a/2)^(1/G)) of the
-    span, a = 1 - level, what could have stayed unseen in G questions, and p = 1. Without bounds, equal differences have
-    no interval: NaN. Ends and p are NaN for one cluster. Raises MetricError for NaN, values out of bounds, lengths that
-    differ, or no question.
+    bounds are those of the values, so a difference lies within their span. Gaffke's interval replaces the t-interval if
+    fewer than ten clusters differ, or if all differ by the same amount. Equal runs on G questions get +-(1 - (a/2)^(1/G))
+    of the span, a = 1 - level, which is what G questions could have failed to show, and p = 1. Without bounds, equal
+    differences have no interval: NaN. The ends and p are NaN for one cluster. Raises MetricError for NaN, values out of
+    bounds, lengths that differ, or no question.
+
+    Example: paired_difference([0.0, 0.5], [0.5, 1.0], ["q1", "q2"]).value == 0.5
     """
     base_sample, new_sample = sum_by_cluster(base, clusters, bounds), sum_by_cluster(new, clusters, bounds)
     if not base_sample.n_clusters:
-        raise MetricError("a paired difference needs a question that both runs have; met none. Compare runs that share a task.")
+        raise MetricError("a paired difference needs questions that both runs have; met none. Compare runs that share a task.")
     sample = Clustered(new_sample.sums - base_sample.sums, base_sample.sizes)
     span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
     tolerance = SAME * (span[1] if span else 1.0)
@@ -87,12 +91,14 @@ def paired_difference(
 
 
 def macro_mean(intervals: Sequence[Interval | PairedDifference]) -> Interval:
-    """The mean of independent task means, the tasks fixed, at the level of the intervals given.
+    """The mean of independent task means, with the tasks fixed, at the level of the given intervals.
 
-    Each end lies the root of the summed squares of the tasks' own distances away, over the number of tasks (MOVER: Zou
-    and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang and Zhang 2009, Computational Statistics and
-    Data Analysis 53). So tasks of different methods can be joined, the ends keep within the bounds, and no width is 0.
-    A task without a value or an end makes that of the mean NaN. Raises MetricError without a task.
+    An end's distance from the mean is the root of the summed squares of the tasks' own distances, divided by the number of
+    tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang and Zhang 2009, Computational
+    Statistics and Data Analysis 53). So tasks with different methods can be combined, the ends stay within the bounds, and
+    no width is 0. If a task lacks its value or an end, the mean's is NaN too. Raises MetricError without a task.
+
+    Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
     if not intervals:
         raise MetricError("a macro mean needs at least one task; met none. Leave it out of the table.")
@@ -103,9 +109,11 @@ def macro_mean(intervals: Sequence[Interval | PairedDifference]) -> Interval:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values, in the order given: each may be held against the level of the whole family.
+    """Holm's adjusted p-values, in the order given. Each may be compared with the level of the whole family.
 
     Raises MetricError for a p-value that is NaN or outside [0, 1]. Source: Holm 1979, Scandinavian Journal of Statistics 6.
+
+    Example: holm([0.01, 0.04]) == [0.02, 0.04]
     """
     for p_value in p_values:
         if not 0 <= p_value <= 1:
@@ -142,7 +150,7 @@ def _ends(sample: Clustered, method: str, level: float, bounds: Bounds) -> tuple
 
 
 def _p_value(sample: Clustered, method: str, bounds: Bounds) -> float:
-    """The two-sided p-value of a mean of 0: one less the greatest level whose interval leaves 0 out."""
+    """The two-sided p-value of a mean of 0: 1 minus the greatest level whose interval does not contain 0."""
     if method == GAFFKE and bounds:
         return gaffke_p_value(sample, bounds)
     if method != T_INTERVAL:

@@ -1,1 +1,1 @@
-"""An optional second opinion of a language model on rejected answers, beside the rules' verdicts and never in their place."""
+"""An optional second opinion of a language model on rejected answers, kept beside the rules' verdicts, never in their place."""

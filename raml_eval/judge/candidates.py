@@ -1,4 +1,4 @@
-"""What a judge is asked, and what its judgements come to."""
+"""Collects the answers that a judge is asked about, and counts its judgements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raml_eval.metrics import mean_avg_at_n
 from raml_eval.types import Budget, Judgement, SampleRecord, Status, StoredRun
 
 REJECTED = (Status.NO_ANSWER, Status.INCORRECT)
-SENT = 1500  # characters of a candidate, from its end
+SENT = 1500  # characters sent of a candidate: its last ones
 Asked = tuple[str, str, str]  # task, question id, candidate
 
 
@@ -20,7 +20,7 @@ def candidate_of(record: SampleRecord) -> str | None:
     if record.status not in REJECTED:
         return None
     text = record.grade.answer if record.grade.answer is not None else record.answer
-    # A lone surrogate is no text that a request can carry.
+    # A request cannot carry a lone surrogate.
     return text.strip()[-SENT:].encode("utf-8", "replace").decode() or None
 
 
@@ -37,10 +37,10 @@ def collect_candidates(run: StoredRun, tasks: Container[str]) -> Counter[Asked]:
 
 @dataclass(frozen=True, slots=True)
 class JudgedCell:
-    """What one judge says of one task at one budget. by_rule and with_judge are avg@n, the mean over questions.
+    """One judge's result on one task at one budget. by_rule and with_judge are avg@n, the mean over questions.
 
-    with_judge counts the accepted samples as correct beside those that the rules found correct; what was not asked, unclear
-    or unavailable stays rejected.
+    with_judge counts as correct the samples that the rules found correct and those that the judge accepted. Samples that
+    were not asked, unclear or unavailable stay rejected.
     """
 
     model: str
@@ -63,12 +63,12 @@ class JudgedCell:
 
 
 def judges_of(run: StoredRun) -> list[tuple[str, str]]:
-    """The judges of a run, each as model and prompt version, in the order in which they were first asked."""
+    """The judges of a run, as (model, prompt version), in the order in which they were first asked."""
     return list(dict.fromkeys((judgement.model, judgement.prompt_version) for judgement in run.judgements))
 
 
 def count_judged(run: StoredRun, records: Iterable[SampleRecord]) -> list[JudgedCell]:
-    """A cell for each judge, task and budget of the records in which it judged a sample."""
+    """A cell for each judge, task and budget of the records in which the judge judged a sample."""
     cells: defaultdict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
     for record in records:
         cells[record.key.task, record.budget].append(record)
@@ -80,7 +80,7 @@ def count_judged(run: StoredRun, records: Iterable[SampleRecord]) -> list[Judged
 
 
 def judgements_by(run: StoredRun, model: str, prompt_version: str) -> dict[Asked, Judgement]:
-    """What one judge said, by what it was asked."""
+    """The judgements of one judge, by what it was asked."""
     own = (j for j in run.judgements if (j.model, j.prompt_version) == (model, prompt_version))
     return {(j.task, j.question_id, j.candidate): j for j in own}
 

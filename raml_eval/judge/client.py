@@ -1,4 +1,4 @@
-"""One chat endpoint in OpenAI's form: asked with patience, and believed in nothing."""
+"""A client for one chat endpoint in OpenAI's format. It retries patiently, and trusts nothing that the endpoint says."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ if TYPE_CHECKING:
     import httpx2
 
 RETRIED = (408, 409, 425, 429, 500, 502, 503, 504, 529)
-ONE_REQUEST = (400, 413, 422)  # this request cannot be answered, others may: too long, refused by a filter
+ONE_REQUEST = (400, 413, 422)  # only this request cannot be answered: it is too long, or a filter refused it
 MAX_REPLY = 4_000_000  # bytes
 MAX_PAUSE_S = 120.0
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
-SHOWN = 200  # characters of a server's words in an error
+SHOWN = 200  # characters of a server's reply that an error shows
 
 
 class RequestFailed(RamlError):
-    """One request got no answer, after all tries; it may be asked again later."""
+    """One request got no answer after all tries. It may be asked again later."""
 
 
 class EndpointRefused(ConfigError):
-    """The endpoint answers no request like these."""
+    """The endpoint will not answer any request like these."""
 
 
 def check_endpoint(endpoint: str) -> str:
-    """The address that takes chats, from the server's base (such as http://localhost:8000/v1) or the address itself.
+    """The address that takes chats, from the server's base address (such as http://localhost:8000/v1) or the address itself.
 
-    Raises ConfigError for what is no http address, and for one that holds a password or a query, which could be a key.
+    Raises ConfigError for anything but an http address, and for one that holds a password or a query, which could be a key.
+
+    Example: check_endpoint("http://localhost:8000/v1") == "http://localhost:8000/v1/chat/completions"
     """
     try:
         parts = urlsplit(endpoint)
-        _ = parts.port  # raises for one that is none
+        _ = parts.port  # raises ValueError if it is not a number
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("--endpoint is no http or https address; wanted such as http://localhost:8000/v1.")
+        raise ConfigError("--endpoint is not an http or https address; wanted one such as http://localhost:8000/v1.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigError(
-            "--endpoint holds a user, a query or a fragment, wanted a plain address; a key goes by --api-key-env."
+            "--endpoint holds a user, a query or a fragment, wanted a plain address; pass a key with --api-key-env."
         )
     path = parts.path.rstrip("/")
     path += "" if path.endswith("/chat/completions") else "/chat/completions"
@@ -55,11 +57,12 @@ def check_endpoint(endpoint: str) -> str:
 
 
 class ChatClient:
-    """Asks one model at one endpoint, from any number of coroutines; an asynchronous context.
+    """Asks one model at one endpoint, from any number of coroutines. It is an asynchronous context manager.
 
     timeout_s is the wall-clock limit of one try, from the connection to the last byte. A refused or broken connection, a
-    slow or garbled reply, and the codes in RETRIED are tried again up to attempts times, after pause_s, twice that, and so
-    on, or as long as the server's Retry-After says, at most MAX_PAUSE_S. The key is only ever sent in the request's header.
+    slow or garbled reply, and the status codes in RETRIED are retried, up to attempts tries in all. The pauses are pause_s,
+    twice that, and so on, or what the server's Retry-After says, at most MAX_PAUSE_S. The key is only ever sent in the
+    request's header.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class ChatClient:
         pause_s: float = 1.0,
     ) -> None:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key.strip() == api_key != ""):
-            raise ConfigError("the API key is empty or holds spaces or characters that no header can carry. Set it anew.")
+            raise ConfigError("the API key is empty or holds characters that no header can carry. Set it again.")
         self.address = check_endpoint(endpoint)
         self.model = model
         self._key = api_key
@@ -87,7 +90,7 @@ class ChatClient:
             headers=headers,
             timeout=self.timeout_s,
             limits=httpx2.Limits(max_connections=None),
-            follow_redirects=False,  # a key must not travel to where it was not meant for
+            follow_redirects=False,  # a redirect would send the key to another server
         )
         return self
 
@@ -95,7 +98,7 @@ class ChatClient:
         await self._client.aclose()
 
     async def ask(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The content of the model's reply. Raises RequestFailed, and EndpointRefused where no request can succeed."""
+        """The content of the model's reply. Raises RequestFailed, or EndpointRefused if no request can succeed."""
         reason = ""
         for attempt in range(self.attempts):
             reply, reason, wait_s = await self._try(messages)
@@ -116,7 +119,7 @@ class ChatClient:
                 async with self._client.stream("POST", self.address, json=body) as response:
                     text = self._redact(await _read_body(response))
         except TimeoutError:
-            return None, f"no whole reply within {self.timeout_s:g} s", None
+            return None, f"no complete reply within {self.timeout_s:g} s", None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             return None, self._redact(f"{type(error).__name__}: {error}"), None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
@@ -128,7 +131,7 @@ class ChatClient:
         content = _read_content(text)
         if content is None:
             return None, f"no chat completion: {_shorten(text)}", None
-        return self._redact(content), "", None  # again: within JSON it may have been spelled otherwise
+        return self._redact(content), "", None  # a second time: JSON escapes may have hidden the key before
 
     def _refuse(self, status: int, text: str) -> None:
         if status in RETRIED:
@@ -149,12 +152,12 @@ async def _read_body(response: httpx2.Response) -> str:
     async for part in response.aiter_bytes():
         body += part
         if len(body) > MAX_REPLY:
-            break  # no judgement is as long; what is there will not be JSON
+            break  # no judgement is this long, and a cut reply is not JSON
     return body.decode("utf-8", "replace")
 
 
 def _read_content(text: str) -> str | None:
-    """The reply's content; "" if the model said nothing, None if this is no chat completion."""
+    """The reply's content; "" if the model said nothing, None if this is not a chat completion."""
     try:
         content: Any = json.loads(text)["choices"][0]["message"].get("content")
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
@@ -163,7 +166,7 @@ def _read_content(text: str) -> str | None:
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or as a date; None if it says nothing usable."""
+    """The seconds that a Retry-After header asks for, as a number or as a date; None if it says nothing usable."""
     if header is None:
         return None
     if _SECONDS.fullmatch(header.strip()):

@@ -1,4 +1,4 @@
-"""Judging a run: the judge is asked about what it has not judged yet, and each judgement is stored before it is counted."""
+"""Judges a run: the judge is asked about what it has not judged yet, and each judgement is stored before it is counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_FAILURES_IN_A_ROW = 20
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What judging came to. run holds all judgements; n_left counts the candidates that max_asked left for another time."""
+    """The result of judging. run holds all judgements; n_left counts the candidates that max_asked left for another time."""
 
     run: StoredRun
     model: str
@@ -46,14 +46,14 @@ def judge_run(
     retry_unavailable: bool = False,
     quiet: bool = False,
 ) -> Judging:
-    """Every distinct rejected answer of the run has a judgement by the client's model in judgements.jsonl, or as many as asked.
+    """judgements.jsonl holds the model's judgement of every distinct rejected answer, or of max_asked more than before.
 
-    The verdicts of the rules are untouched. What this model judged with this prompt is not asked again, but for unavailable
-    judgements with retry_unavailable. The answers that most samples gave come first. Raises ConfigError for an unknown task
-    and an endpoint that refuses, StoreError as read_run, RamlError if request after request fails; what is finished is
-    stored in all cases.
+    The rules' verdicts are unchanged. What this model judged with this prompt is not asked again, except for unavailable
+    judgements if retry_unavailable is set. The answers that most samples gave come first. Raises ConfigError for an unknown
+    task and for an endpoint that refuses, StoreError as read_run does, RamlError if request after request fails. Finished
+    judgements are stored in all cases.
     """
-    read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
+    read_manifest(directory / "manifest.json")  # before the lock, which would leave a file in a folder that is no run
     lock = RunDirectory(directory)
     try:
         cut_torn_line(directory / FILE)
@@ -88,7 +88,7 @@ async def _ask_all(
     progress: Progress,
     workers: int,
 ) -> str:
-    """Every judgement that came is stored. Returns the reason of the last failure, "" if there was none."""
+    """Every judgement that arrived is stored. Returns the reason of the last failure, or "" if there was none."""
     waiting: Iterator[Asked] = iter(asked)
     failures, reason = 0, ""
 
@@ -102,7 +102,7 @@ async def _ask_all(
                 progress.advance(errors=1)
                 if failures >= MAX_FAILURES_IN_A_ROW:
                     told = f"{failures} requests in a row failed, the last with: {error}."
-                    raise RamlError(f"{told} What is judged is stored; mend the cause and run again.") from error
+                    raise RamlError(f"{told} Judgements so far are stored; fix the cause and run again.") from error
                 continue
             failures = 0
             await journal.append(judgement_line(judgement))

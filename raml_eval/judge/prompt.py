@@ -1,7 +1,7 @@
-"""What a judge is told, and how its reply is read.
+"""Writes the judge's prompt and reads its reply.
 
-The candidate is text that another model wrote, and may address the judge. It stands between marks that it cannot know, and
-nothing of it is ever used but as an entry of judgements.jsonl: at worst the judge is fooled.
+The candidate is text that another model wrote, and may address the judge. It is put between marks that it cannot know, and
+is used for nothing but an entry of judgements.jsonl. The worst that it can do is fool the judge.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import json
 import re
 import secrets
 
-PROMPT_VERSION = "1"  # raised by every change of what is sent or how replies are read
+PROMPT_VERSION = "1"  # raise it with every change of what is sent or of how replies are read
 QUESTION_SENT = 8000  # characters
 REASON_KEPT = 500
-_READ = 20_000  # characters of a reply, from its end
-_TRIED = 20  # objects of a reply that are tried
+_READ = 20_000  # characters read of a reply: its last ones
+_TRIED = 20  # JSON objects of a reply that are tried
 
 _SYSTEM = (
     "You compare a candidate's final answer to a question with the reference answer. Decide whether both give the same answer. "
@@ -30,7 +30,7 @@ _SYSTEM = (
 
 
 def build_messages(question: str, options: tuple[str, ...], gold: str, candidate: str) -> list[dict[str, str]]:
-    """The chat that asks for one judgement; the candidate stands between marks drawn anew for each request."""
+    """The chat that asks for one judgement. The candidate is between marks that are drawn anew for each request."""
     mark = secrets.token_hex(8)
     listed = "".join(f"\n{chr(ord('A') + place)}. {option}" for place, option in enumerate(options))
     parts = (
@@ -48,9 +48,11 @@ _READABLE = ("equivalent", "different", "unclear")
 
 
 def read_reply(reply: str) -> tuple[str, str] | None:
-    """(verdict, reason) of a judge's reply; None if no verdict can be read, or several that differ.
+    """(verdict, reason) of a judge's reply; None if it gives no verdict that can be read, or several that differ.
 
-    Thinking up to the last </think> is dropped; the object may stand in a code fence or among words.
+    Thinking up to the last </think> is dropped. The object may be in a code fence or among words.
+
+    Example: read_reply('{"verdict": "different", "reason": "6 is not 5"}') == ("different", "6 is not 5")
     """
     text = reply.rpartition("</think>")[2][-_READ:]
     found: list[tuple[str, str]] = []

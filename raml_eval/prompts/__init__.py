@@ -1,4 +1,4 @@
-"""Prompts as token ids: a checkpoint's tokenizer, its thinking format, and questions rendered for it."""
+"""Prompts as token ids: a checkpoint's tokenizer, its thinking format, and questions rendered with both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which thinking format a tokenizer has, found by rendering a probe with each switch and comparing the results."""
+"""Detects a tokenizer's thinking format: it renders a probe with each format's switch, and compares the results."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from raml_eval.types import TokenIds
 
 _PROBE = ({"role": "user", "content": "What is 1 + 1?"},)
 _NONE = FORMATS["none"]
-# Delimiters of families that no format of ours covers; silence about them would grade their thinking as an answer.
+# Delimiters of families that no thinking format here covers. If they were ignored, thinking would be graded as an answer.
 _FOREIGN_MARK = re.compile(r"think|thought|reason|<\|channel\|>", re.IGNORECASE)
 
 
 def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat:
-    """The thinking format of a tokenizer: the one whose switch its chat template obeys, else the one its marks fit.
+    """The tokenizer's thinking format: the one whose switch its chat template obeys, otherwise the one that its marks fit.
 
-    The model's name only breaks a tie or raises a doubt; it never decides alone. Returns the format none if nothing hints
-    at thinking. Raises ModelError if several formats fit that would write different tokens, or if the tokenizer has the
+    The model's name only breaks a tie or raises a doubt; it never decides alone. If nothing suggests thinking, the result is
+    the format none. Raises ModelError if several formats fit that would write different tokens, or if the tokenizer has the
     thinking marks of an unknown family.
+
+    Example: detect_format(load_tokenizer(find_checkpoint("pocket")), "pocket").name == "qwen3"
     """
     fits = _fitting(tokenizer, Path(model).name.lower())
     if len({_behaviour(tokenizer, fmt) for fmt in fits}) > 1:
@@ -35,7 +37,7 @@ def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat
 
 
 def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ThinkingFormat]:
-    """All formats that fit, likeliest first; never empty."""
+    """All thinking formats that fit, the likeliest first; never empty."""
     source, added = template_source(tokenizer), tokenizer.get_added_vocab()
     if "</think>" in source or "</think>" in added:
         switched = [fmt for fmt in FORMATS.values() if fmt.switched_in_template and _obeys_switch(tokenizer, fmt)]
@@ -54,19 +56,19 @@ def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ThinkingFormat]:
 
 
 def _without_switch(tokenizer: ChatTokenizer, name: str, source: str) -> list[ThinkingFormat]:
-    """What fits a tokenizer with <think> marks whose template has no switch."""
+    """The formats that fit a tokenizer with <think> marks whose template has no switch."""
     if "<｜Assistant｜>" in tokenizer.get_added_vocab():
         family = FORMATS["deepseek-r1"]
     else:
         family = FORMATS["nemotron" if "nemotron" in name else "qwq"]
     opened = _tail(tokenizer, _NONE, thinking=False).rstrip().endswith("<think>")
-    # Some templates drop old thinking without opening new: that alone does not tell a ChatML model from a plain one.
+    # Some templates drop old thinking but do not open new thinking. That alone does not identify a ChatML model.
     named = family.name in name or (family.name != "qwq" and "</think>" in source)
     return [family] if opened or named else [family, _NONE]
 
 
 def _obeys_switch(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> bool:
-    """Whether the prompt after the question, where thinking is opened or skipped, changes with the format's switch."""
+    """True if the prompt after the question, where thinking is opened or skipped, changes with the format's switch."""
     return _tail(tokenizer, fmt, thinking=True) != _tail(tokenizer, fmt, thinking=False)
 
 
@@ -79,7 +81,7 @@ def _tail(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool) -> str:
 
 
 def _behaviour(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> tuple[TokenIds | None, TokenIds | None, TokenIds]:
-    """The probe's ids with and without thinking (None: no such mode), and the end delimiter's."""
+    """The probe's ids with thinking and without (None if there is no such mode), and the ids of the end delimiter."""
     return _probe_ids(tokenizer, fmt, True), _probe_ids(tokenizer, fmt, False), closer_ids(tokenizer, fmt)
 
 

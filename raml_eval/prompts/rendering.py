@@ -1,4 +1,4 @@
-"""Questions to token ids: the model's chat template with thinking open, or switched off, at the end of the prompt."""
+"""Turns questions into token ids: the model's chat template, with thinking opened or turned off at the end of the prompt."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def render_prompt(
 ) -> TokenIds:
     """The ids of the chat template's text and its generation prompt, ready for the first thinking or answer token.
 
-    With thinking the prompt ends with the format's opener, whether the template wrote all, part or none of it, so that a
-    budget counts thinking tokens only; the template's own ids come first, unchanged. Without thinking the prompt ends where
-    the answer begins. A system prompt stands before the messages. Without a chat template the contents are joined by blank
-    lines and take the tokenizer's own special tokens (a base model's begin-of-text).
+    With thinking, the prompt ends with the format's opener, whether the template wrote all of it, part of it or none, so
+    that a budget counts thinking tokens only. The template's own ids come first, unchanged. Without thinking, the prompt
+    ends where the answer begins. A system prompt is put before the messages. Without a chat template, the contents are
+    joined by blank lines and get the tokenizer's own special tokens (a base model's begin-of-text).
 
-    Raises ModelError if the format has no such mode, or the template ignores its switch or contradicts it; ConfigError
-    if a system prompt meets messages that bring their own: two would be merged differently by every template.
+    Raises ModelError if the format has no such mode, or if the template ignores or contradicts its switch. Raises
+    ConfigError if there is a system prompt and the messages bring their own: every template would merge the two differently.
     """
     if thinking and not fmt.thinks:
-        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or name a --thinking-format.")
+        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or pass --thinking-format.")
     if not thinking and not fmt.supports_off:
         raise ModelError(
-            f"format {fmt.name} has no mode without thinking. Use a thinking budget of 0, which opens the thinking and closes "
-            f"it at once, or another --thinking-format."
+            f"format {fmt.name} has no mode without thinking. Use a thinking budget of 0, which opens and at once closes the "
+            f"thinking, or another --thinking-format."
         )
     text = render_text(tokenizer, fmt, messages, thinking, system_prompt)
     if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, system_prompt):
         switch = fmt.variable or f"the sentence {fmt.off_sentence!r}"
         raise ModelError(
-            f"the chat template ignores {switch}, by which format {fmt.name} switches thinking. Name another "
-            f"--thinking-format (qwq and deepseek-r1 need no switch), or mend the template."
+            f"the chat template ignores {switch}, which switches thinking in format {fmt.name}. Name another "
+            f"--thinking-format (qwq and deepseek-r1 need no switch), or correct the template."
         )
     if not fmt.thinks:
         return _encode_prompt(tokenizer, text)
@@ -66,11 +66,11 @@ def _skip_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> 
             f"the chat template opens thinking with {fmt.mark!r} although it is off in format {fmt.name}. Use a thinking "
             f"budget of 0, or name another --thinking-format."
         )
-    return _encode_prompt(tokenizer, text)  # in one piece: the suffix is tokenised as in the family's own use of it
+    return _encode_prompt(tokenizer, text)  # in one piece, so that the suffix is tokenised as in the family's own use
 
 
 def _missing(text: str, wanted: str, mark: str) -> str:
-    """The rest of wanted, which begins with mark, after a text that may already end in its beginning."""
+    """The part of wanted, which begins with mark, that is missing after a text that may already end with its beginning."""
     stripped = text.rstrip()
     if not stripped.endswith(mark):
         return wanted
@@ -87,7 +87,7 @@ def render_text(
     thinking: bool,
     system_prompt: str | None = None,
 ) -> str:
-    """The prompt's text as the chat template alone writes it, with the format's switch set but no opener or suffix added."""
+    """The prompt's text as the chat template writes it, with the format's switch set, but no opener or suffix added."""
     from jinja2 import TemplateError
 
     conversation = _with_system(fmt, messages, thinking, system_prompt)
@@ -99,8 +99,8 @@ def render_text(
     except (TemplateError, TypeError, ValueError) as error:
         roles = ", ".join(message["role"] for message in conversation)
         raise ModelError(
-            f"the chat template refuses messages of the roles {roles}: {error}. Leave out --system-prompt if it has no place "
-            f"for one, or mend the template."
+            f"the chat template refuses messages of the roles {roles}: {error}. Leave out --system-prompt if the template has "
+            f"no place for one, or correct the template."
         ) from error
     return str(text)
 
@@ -122,15 +122,15 @@ def _with_system(
 
 
 def _encode_prompt(tokenizer: ChatTokenizer, text: str) -> TokenIds:
-    # A chat template writes its special tokens itself: adding them again would double the begin-of-text.
+    # A chat template writes its own special tokens. Adding them again would double the begin-of-text.
     return tuple(tokenizer.encode(text, add_special_tokens=tokenizer.chat_template is None))
 
 
 def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenIds:
-    """The ids of text, unchanged, and of what follows it.
+    """The ids of text, unchanged, followed by those of the addition.
 
-    Encoded together if that leaves the text's ids alone: tokenizers that mark the start of a text by a blank would write
-    one before an addition on its own.
+    The two are encoded together if that leaves the text's ids alone: some tokenizers mark the start of a text by a blank,
+    and would write one before an addition that is encoded on its own.
     """
     before = _encode_prompt(tokenizer, text)
     together = _encode_prompt(tokenizer, text + addition)
@@ -140,7 +140,7 @@ def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenId
 
 
 def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
-    """The ids of a text that goes on after other tokens: no begin-of-text, no blank for the start of a text."""
+    """The ids of a text that continues other tokens: no begin-of-text, and no blank that marks the start of a text."""
     before = tuple(tokenizer.encode("\n", add_special_tokens=False))
     together = tuple(tokenizer.encode("\n" + text, add_special_tokens=False))
     if together[: len(before)] == before:
@@ -151,27 +151,27 @@ def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
 def closer_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> TokenIds:
     """The ids of the format's end delimiter; empty for the format without thinking.
 
-    Where they are several, a model may write the same text in other tokens ('>' and a line break in one, say): look for a
-    natural end in the decoded text.
+    If there are several ids, a model may write the same text in other tokens (such as '>' and a line break in one), so a
+    natural end must be looked for in the decoded text.
     """
     return continuation_ids(tokenizer, fmt.closer) if fmt.thinks else ()
 
 
 def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing_text: str | None = None) -> TokenIds:
-    """The ids that a forced end writes: closing text (None: the format's own) and end delimiter.
+    """The ids that a forced end writes: the closing text (None: the thinking format's own) and the end delimiter.
 
-    Raises ConfigError if the closing text holds the delimiter, which would then be written twice.
+    Raises ConfigError if the closing text contains the delimiter, which would then be written twice.
     """
     text = fmt.closing_text if closing_text is None else closing_text
     if not fmt.thinks:
         return ()
     if fmt.closer in text:
-        raise ConfigError(f"the closing text {text!r} holds {fmt.closer!r}, which is written after it. Leave it out.")
+        raise ConfigError(f"the closing text {text!r} holds {fmt.closer!r}, which is written after it anyway. Leave it out.")
     return continuation_ids(tokenizer, text + fmt.closer)
 
 
 def chat_template_digest(tokenizer: ChatTokenizer) -> str:
-    """The first 16 hex digits of the SHA-256 of the chat template; of the empty text if there is none."""
+    """The first 16 hex digits of the SHA-256 of the chat template, or of the empty text if there is none."""
     return hashlib.sha256(template_source(tokenizer).encode()).hexdigest()[:16]
 
 

@@ -10,12 +10,12 @@ from raml_eval.errors import ModelError
 from raml_eval.protocols import ChatTokenizer
 from raml_eval.types import TokenIds
 
-# torch, which transformers imports, reads these once: engines that share its process would be too late.
+# torch, which transformers imports, reads these once, at its import. An engine in this process would set them too late.
 _QUIET_TORCH = {"TORCH_CPP_LOG_LEVEL": "ERROR", "TORCH_LOGS": "-torch._library.triton"}
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> ChatTokenizer:
-    """The tokenizer of a checkpoint, without running code from it. Raises ModelError if it holds no usable tokenizer."""
+    """The tokenizer of a checkpoint. No code from the checkpoint is run. Raises ModelError if it has no usable tokenizer."""
     folder = checkpoint.folder
     for name, value in _QUIET_TORCH.items():
         os.environ.setdefault(name, value)
@@ -23,19 +23,19 @@ def load_tokenizer(checkpoint: Checkpoint) -> ChatTokenizer:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # a broken folder fails in many ways: OSError, ValueError, KeyError, a Rust error
+    except Exception as error:  # a broken folder raises many types: OSError, ValueError, KeyError, a Rust error
         raise ModelError(
             f"model {checkpoint.source} has no usable tokenizer in {folder} ({type(error).__name__}: {first_line(error)}). "
-            f"A model folder needs tokenizer.json or another tokenizer that loads without code from the model."
+            f"Give a model folder with tokenizer.json, or with another tokenizer that loads without code from the model."
         ) from error
     return cast(ChatTokenizer, tokenizer)
 
 
 def end_of_text_ids(tokenizer: ChatTokenizer, checkpoint: Checkpoint) -> TokenIds:
-    """All ids that end a text, sorted: the tokenizer's, generation_config.json's and config.json's.
+    """All ids that end a text, sorted: those of the tokenizer, of generation_config.json and of config.json.
 
-    Engines differ in which of the three they obey, so the union is passed to all of them. Raises ModelError if the three
-    name none: every sample would then run to its token limit.
+    Engines differ in which of the three they obey, so all of them are given the union. Raises ModelError if none of the
+    three names an id: every sample would then run to its token limit.
     """
     found = _ids(tokenizer.eos_token_id)
     for name in ("generation_config.json", "config.json"):

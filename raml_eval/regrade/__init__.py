@@ -1,1 +1,1 @@
-"""Regrading: the stored answers graded anew by the installed grader, without an engine; the old verdicts are kept."""
+"""Regrading: the installed grader grades the stored answers again, without an engine. The old verdicts are kept."""

@@ -1,4 +1,4 @@
-"""Grading processes, one for each core, that take chunks of stored answers in turn."""
+"""Grading processes, one per core, which take turns at chunks of stored answers."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Chunk:
 
 
 def _ungraded_fields(question: Question) -> dict[str, Any]:
-    return question_line(replace(question, messages=()))  # no grader reads the prompt
+    return question_line(replace(question, messages=()))  # prompts are long, and no grader reads them
 
 
 def split_answers(question: Question, answers: Iterable[Answer]) -> Iterator[Chunk]:
-    """The answers in chunks that are neither many nor large."""
+    """The answers in chunks, each limited in number and in size."""
     chunk: list[Answer] = []
     size = 0
     for answer in answers:
@@ -71,13 +71,13 @@ class _Process:
         program.append("unsafe" if allow_unsafe_code else "safe")
         self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
-            self._read_reply()  # that it is ready
+            self._read_reply()  # the first reply says that it is ready
         except ProcessDied as died:
             raise RamlError(f"a grading process could not start ({died}). Reinstall raml-eval.") from died
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None
-        with contextlib.suppress(OSError):  # the reply that does not come says why
+        with contextlib.suppress(OSError):  # _read_reply reports why the process is gone
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
         return self._read_reply()
@@ -95,7 +95,7 @@ class _Process:
 
 
 class Crew:
-    """Grading processes, started when first needed; leaving the context ends them all, whatever they are busy with."""
+    """Grading processes, started when first needed. Leaving the context ends all of them, whatever they are doing."""
 
     def __init__(self, workers: int, timeout_s: float, allow_unsafe_code: bool = False) -> None:
         self.timeout_s, self.allow_unsafe_code = timeout_s, allow_unsafe_code
@@ -113,19 +113,19 @@ class Crew:
             self._closed = True
             alive = list(self._alive)
         for process in alive:
-            process.process.kill()  # wakes the thread that waits for it
+            process.process.kill()  # wakes the thread that is waiting for a reply
         self._threads.shutdown(wait=True, cancel_futures=True)
         for process in alive:
             process.kill()
 
     def grade(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[dict[str, Any]]]]:
-        """Each chunk with its verdicts' fields, or {"error": reason}, in the order of its answers; chunks as they finish."""
+        """Each chunk, as it finishes, with the fields of its verdicts, or {"error": reason}, in the order of its answers."""
         futures = {self._threads.submit(self._grade, chunk): chunk for chunk in chunks}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
 
     def classes(self, answers: Iterable[tuple[Question, list[str]]]) -> Iterator[tuple[Question, dict[str, int] | None]]:
-        """Each question with the classes of its answers; None if a comparison failed, and they are to be formed later."""
+        """Each question with the classes of its answers, or None if a comparison failed, so that they must be formed later."""
         futures = {self._threads.submit(self._classes, question, given): question for question, given in answers}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
@@ -138,7 +138,7 @@ class Crew:
             if len(chunk.answers) == 1:
                 reason = f"the grading process died twice ({died}); is the machine out of memory?"
                 return [{"error": reason}]
-            # One answer is to blame: the others are graded without it.
+            # One answer kills the process. Halving the chunk isolates it, so that the others are still graded.
             half = len(chunk.answers) // 2
             parts = (replace(chunk, answers=part) for part in (chunk.answers[:half], chunk.answers[half:]))
             return [verdict for part in parts for verdict in self._grade(part)]
@@ -151,7 +151,7 @@ class Crew:
             return None
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The reply of this thread's process; of a second one where it died."""
+        """The reply of this thread's process, or of a second one if the first died."""
         with contextlib.suppress(ProcessDied):
             return self._own_process().ask(request)
         return self._own_process().ask(request)

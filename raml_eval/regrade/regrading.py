@@ -1,4 +1,4 @@
-"""Regrading: the stored answers of a run get new verdicts, and a layer of grades keeps them."""
+"""Gives the stored answers of a run new verdicts, and keeps them in a layer of grades."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Regrading:
-    """What a regrading came to. run holds the verdicts from before; changes pairs its records with their new verdicts.
+    """The result of a regrading. run holds the verdicts from before; changes pairs its records with their new verdicts.
 
     failed says why a record kept its verdict. layer is the file that keeps the changes; it is None for a dry run, and if the
     verdicts were already known to be this grader's. seconds holds the seconds of each part.
@@ -52,15 +52,17 @@ def regrade_run(
     dry_run: bool = False,
     quiet: bool = False,
 ) -> Regrading:
-    """Grade the stored answers of a run again; a layer of grades is on the disk if a verdict or its grader changed.
+    """The stored answers are graded again. If a verdict or its grader changed, a new layer of grades is on the disk.
 
-    Only the installed grader can grade; grader_version refuses any other. workers are processes, one per usable core if not
-    given; timeout_s is seconds per comparison, the run's own if not given. The run is as it was until all is graded. A
-    dry run writes nothing. Raises ConfigError for another grader's version, an unknown task, and programs without a sandbox
-    unless allow_unsafe_code; StoreError as read_run.
+    Only the installed grader can grade; grader_version refuses any other. workers counts processes, and defaults to one per
+    usable core. timeout_s is in seconds per comparison, and defaults to the run's own. The run stays unchanged until
+    everything is graded, and a dry run writes nothing. Raises ConfigError for another grader's version, for an unknown task,
+    and for programs without a sandbox unless allow_unsafe_code is set; StoreError as read_run does.
+
+    Example: regrade_run(Path("runs/mine"), dry_run=True).changes
     """
     _check_version(grader_version)
-    read_manifest(directory / "manifest.json")  # before the lock is made: a folder that is no run stays as it is
+    read_manifest(directory / "manifest.json")  # before the lock, which would leave a file in a folder that is no run
     lock = None if dry_run else RunDirectory(directory)
     try:
         watch = Stopwatch()
@@ -93,8 +95,8 @@ def regrade_run(
 def _check_version(wanted: str | None) -> None:
     if wanted not in (None, GRADER_VERSION):
         raise ConfigError(
-            f"--grader-version {wanted} is wanted, and the installed grader is version {GRADER_VERSION}. Only the installed "
-            f"one can grade: install the raml-eval whose raml_eval.grading.GRADER_VERSION is {wanted}, or drop the flag."
+            f"--grader-version is {wanted}, but the installed grader is version {GRADER_VERSION}. Only the installed one can "
+            f"grade: install the raml-eval whose raml_eval.grading.GRADER_VERSION is {wanted}, or drop the flag."
         )
 
 
@@ -128,8 +130,8 @@ def _grade_all(
 def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tuple[Layer | None, bool]:
     """The layer to write, and whether it is a new one.
 
-    A regrading that changes nothing adds no file. It is noted in the last layer if that layer has the same grader and tasks,
-    and written nowhere if older layers of this grader cover every sample.
+    A regrading that changes nothing adds no file. If the last layer has the same grader and tasks, the regrading is noted
+    there. If older layers of this grader cover every sample, nothing is written.
     """
     layer = Layer(
         number=1 + max((layer.number for layer in layers), default=0),
@@ -152,13 +154,13 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
 
 
 def _kept(layer: Layer, run: StoredRun) -> dict[SampleId, Change]:
-    """The layer's changes without those of samples drawn again since, which must not get their old verdicts back."""
+    """The layer's changes without those of samples that were drawn again, which must not get their old verdicts back."""
     redrawn = {(record.key, record.budget) for record in run.records if layer.change_for(record) is None}
     return {sample: change for sample, change in layer.changes.items() if sample not in redrawn}
 
 
 def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
-    """Whether the layer covers a sample whose present verdict is another grader's."""
+    """True if the layer covers a sample whose present verdict is another grader's."""
     for record in run.records:
         if layer.covers(record):
             top = next((old for old in reversed(layers) if old.covers(record)), None)
@@ -168,7 +170,7 @@ def _adds(layer: Layer, layers: Sequence[Layer], run: StoredRun) -> bool:
 
 
 def _form_classes(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, int]]:
-    """The answer classes. Those of the graded tasks are formed again, since what counts as equal may have changed too."""
+    """The answer classes. Those of the graded tasks are formed again, because a new grader may find other answers equal."""
     new = {(record.key, record.budget): grade for record, grade in done.changes}
     records = [replace(r, grade=new[r.key, r.budget]) if (r.key, r.budget) in new else r for r in done.run.records]
     kept = {key: dict(group) for key, group in done.run.classes.items() if key[0] not in done.tasks}
@@ -182,7 +184,7 @@ def _form_classes(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, in
 
 
 def _write(lock: RunDirectory, layer: Layer, classes: Mapping[QuestionKey, Mapping[str, int]] | None) -> Path:
-    """The layer and the classes are on the disk. A run killed between the two has no classes, and readers form them."""
+    """The layer and the classes are on the disk. After a kill between the two there are no classes, and readers form them."""
     if classes is None:
         return write_layer(lock.path, layer)
     try:

@@ -1,6 +1,6 @@
-"""The process that grades chunks of stored answers: requests in, verdicts out, one JSON line each.
+"""The process that grades chunks of stored answers. It reads requests and writes verdicts, one JSON line each.
 
-What a GradingPool decides at once it decides in its caller, on one core; here the callers are as many as the cores.
+A GradingPool decides easy cases in its caller's process, on one core. Here there are as many such callers as cores.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from raml_eval.types import Finish, Question
 
 
 def serve(parent_pid: int, timeout_s: float, allow_unsafe_code: bool = False) -> None:
-    """Answer requests from standard input until it closes; returns then. Dies with the parent.
+    """Requests from standard input have been answered until it closed. The process dies with its parent.
 
-    The first reply says that the graders are loaded, {"ready": true}.
+    The first reply is {"ready": true}, which says that the graders are loaded.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print must not land among the replies
+    os.dup2(2, 1)  # whatever a library prints must not end up among the replies
     watch_parent(parent_pid)
     pool = GradingPool(workers=1, timeout_s=timeout_s, allow_unsafe_code=allow_unsafe_code)
     try:
@@ -44,7 +44,7 @@ def _write(replies: IO[str], reply: Mapping[str, Any]) -> None:
 
 
 async def answer_request(pool: GradingPool, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The verdicts on a request's samples, each its fields or {"error": reason}; or the classes of its answers."""
+    """The verdicts on a request's samples, each as its fields or {"error": reason}; or the classes of its answers."""
     question = read_question(request["question"])
     if "answers" in request:
         try:
@@ -57,11 +57,11 @@ async def answer_request(pool: GradingPool, request: Mapping[str, Any]) -> dict[
 async def _grade(pool: GradingPool, question: Question, answer: str, finish: str | None) -> dict[str, Any]:
     try:
         return grade_fields(await pool.grade_sample(question, answer, Finish(finish) if finish else None))
-    except Exception as error:  # a grader that fails on one answer must not take the others' verdicts with it
+    except Exception as error:  # a grader that fails on one answer must not lose the verdicts on the others
         return {"error": describe(error)}
 
 
 def describe(error: Exception) -> str:
-    """One line on what went wrong."""
+    """One line that says what went wrong."""
     text = " ".join(str(error).split())
     return text if isinstance(error, RamlError) else f"the grader failed with {type(error).__name__}: {text[:200]}"

@@ -1,4 +1,4 @@
-"""Likely errors of the grader in a run, the most suspicious first."""
+"""Lists the likely errors of the grader in a run, the most suspicious first."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from raml_eval.store.lines import grade_fields, key_line
 from raml_eval.tables import budget_label
 from raml_eval.types import Question, SampleRecord, StoredRun
 
-LIMIT = 20  # findings shown
-SHOWN_END = 200  # characters of an answer's end
-VARIETY = 0.94  # each further finding of a reason ranks a little lower, so that the first lines show several reasons
+LIMIT = 20  # findings that are shown unless the user asks for more
+SHOWN_END = 200  # characters shown of an answer's end
+VARIETY = 0.94  # each further finding with the same reason ranks a little lower, so that the first lines show several
 QuestionKey = tuple[str, str]
 
 
@@ -35,11 +35,11 @@ QuestionKey = tuple[str, str]
 class Finding:
     """The samples of one question with one extracted answer, and every reason to doubt their verdicts.
 
-    suspicion takes the reasons as independent: 1 less the product of 1 less each.
+    suspicion treats the reasons as independent: it is 1 minus the product of (1 minus the suspicion of each).
     """
 
     question: Question
-    suspects: tuple[Suspect, ...]  # the strongest of each reason, the strongest first
+    suspects: tuple[Suspect, ...]  # the strongest one for each reason, the strongest first
     records: tuple[SampleRecord, ...]
     suspicion: float
 
@@ -50,17 +50,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was found, in the order in which to read it."""
+    """All findings, in the order in which to read them."""
 
     run: StoredRun
     findings: tuple[Finding, ...]
 
 
 def audit_run(run: StoredRun, against: Sequence[StoredRun] = ()) -> Audit:
-    """The likely errors of the grader among the run's verdicts; against are runs whose majorities are compared.
+    """The likely errors of the grader among the run's verdicts. against holds runs whose majorities are compared.
 
-    The run's classes must be complete (raml_eval.answer_classes.with_classes). Only golds of questions that no sample got right
-    are graded here; all else is text.
+    The run's classes must be complete (raml_eval.answer_classes.with_classes). Only the golds of questions that no sample
+    got right are graded here; every other sign is read from text.
     """
     by_question: dict[QuestionKey, list[SampleRecord]] = {}
     for record in run.records:
@@ -105,7 +105,7 @@ def _join(run: StoredRun, suspects: Sequence[Suspect]) -> list[Finding]:
 
 
 def _rank(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """By suspicion, then by the samples at stake; repeated reasons give way to others."""
+    """The findings by suspicion, then by the number of samples. Findings with a repeated reason move down."""
     ordered = sorted(findings, key=lambda f: (-f.suspicion, -len(f.records), f.question.task, f.question.id))
     seen: Counter[str] = Counter()
     ranks = []
@@ -117,7 +117,10 @@ def _rank(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def render_audit(audit: Audit, format: str = "terminal", limit: int | None = None) -> str:
-    """The audit as text: the first limit findings (20; all in json). Raises ConfigError for an unknown format."""
+    """The audit as text: the first limit findings (default 20; all in json). Raises ConfigError for an unknown format.
+
+    Example: render_audit(audit_run(with_classes(load_run("runs/mine"))))
+    """
     check_format(format)
     if format == "json":
         return json.dumps(_as_json(audit, audit.findings[:limit]), indent=1, allow_nan=False)
@@ -127,7 +130,7 @@ def render_audit(audit: Audit, format: str = "terminal", limit: int | None = Non
     return render_listing(
         Listing(
             title=f"{audit.run.name}: {len(audit.findings)} findings among {len(audit.run.records):,} verdicts",
-            lead=("Signs that a person should look, not verdicts; `raml-eval show` prints a sample in full.",),
+            lead=("These are hints where to look, not verdicts; `raml-eval show` prints a sample in full.",),
             tables=(_reason_table(audit),) if audit.findings else (),
             sections=(ListSection("The most suspicious first", tuple(map(_item, shown))),) if shown else (),
             notes=tuple(left_out),
@@ -137,7 +140,7 @@ def render_audit(audit: Audit, format: str = "terminal", limit: int | None = Non
 
 
 def count_reasons(audit: Audit) -> dict[str, tuple[int, int]]:
-    """How many samples and questions each reason concerns, the most frequent first."""
+    """The number of samples and of questions that each reason concerns, the most frequent reason first."""
     samples: Counter[str] = Counter()
     questions: defaultdict[str, set[QuestionKey]] = defaultdict(set)
     for finding in audit.findings:

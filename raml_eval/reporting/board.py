@@ -1,4 +1,4 @@
-"""What a leaderboard asks of a run: its board.yaml."""
+"""A leaderboard's board.yaml: what the leaderboard requires of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BudgetField = int | Literal["unlimited", "off"]
 
 
 class Ranking(BaseModel):
-    """The number that entries are sorted by: the metric's mean over one domain's tasks at one budget."""
+    """The number that sorts the entries: the metric's mean over one domain's tasks at one budget."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,11 +24,11 @@ class Ranking(BaseModel):
 
 
 class Board(BaseModel):
-    """A leaderboard. description is Markdown. k is the k of its metrics and the fewest samples per question.
-    metric is what entries are ranked by: avg@n, or one that has k for its k.
+    """A leaderboard. description is Markdown. k is the k of its metrics, and the least number of samples per question.
 
-    settings are keys of the run's configuration that an entry must share, with dots ("sampling.temperature").
-    limit is the --limit that entries are drawn with; None wants every question.
+    metric is the metric that entries are ranked by: avg@n, or one that uses k. settings are keys of the run's configuration,
+    with dots ("sampling.temperature"), whose values every entry must share. limit is the --limit that entries are drawn
+    with; None requires every question.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,17 +45,17 @@ class Board(BaseModel):
 
 
 def read_board(folder: Path) -> Board:
-    """The board of a folder. Raises ConfigError that names the file and each wrong key."""
+    """The board of a folder. Raises ConfigError, which names the file and each wrong key."""
     path = folder / "board.yaml"
     try:
         board = Board.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a folder with a board.yaml.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Mend it there.") from error
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{path} is no board: {wrong}. Mend it there.") from error
+        raise ConfigError(f"{path} is not a board: {wrong}. Correct it there.") from error
     if board.rank_by.budget not in board.budgets:
-        raise ConfigError(f"{path}: rank_by.budget {board.rank_by.budget} is none of budgets. Add it there.")
+        raise ConfigError(f"{path}: rank_by.budget {board.rank_by.budget} is not among budgets. Add it there.")
     return board

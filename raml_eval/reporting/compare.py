@@ -1,4 +1,4 @@
-"""Two runs on the questions they share, paired, with one correction over all tests."""
+"""Compares two runs on the questions they share: paired differences, with one correction over all tests."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_coun
 from raml_eval.tables.counted import Cells, budget_label, budget_order
 from raml_eval.types import Budget, QuestionCounts, Status, StoredRun
 
-TIMEOUTS_ALLOWED = 0.01  # of a cell's samples; above it, the grader decides and not the model
+TIMEOUTS_ALLOWED = 0.01  # share of a cell's samples; above it, the grader and not the model could decide
 Pair = tuple[list[QuestionCounts], list[QuestionCounts]]
-SHOWN = 8  # differing protocol keys named in a note
+SHOWN = 8  # differing protocol keys that a note names
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """One task at one budget. p_holm is corrected over all cells; p and the ends are NaN if none can be given.
+    """One task at one budget. p_holm is corrected over all cells; p and the ends are NaN if they cannot be given.
 
-    verdict is better, worse, undecided (no difference shown) or not tested; difference is new less base.
+    verdict is better, worse, undecided (no difference shown) or not tested. difference is new minus base.
     """
 
     task: str
@@ -43,7 +43,7 @@ class ComparedCell:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All cells that two runs share. level is that of the intervals, 1 - level that of the tests."""
+    """All cells that two runs share. level is the level of the intervals; the tests are at 1 - level."""
 
     base: str
     new: str
@@ -54,12 +54,15 @@ class Comparison:
 
     @property
     def regressed(self) -> bool:
-        """The new run is significantly worse somewhere, after Holm's correction."""
+        """True if the new run is significantly worse in some cell, after Holm's correction."""
         return any(row.verdict == "worse" for row in self.rows)
 
 
 def parse_metric(name: str) -> Measure:
-    """The measure of a name: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K or maj@K."""
+    """The measure of that name: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K or maj@K.
+
+    Raises ConfigError for another name. Example: parse_metric("g_pass@8:0.5").k == 8
+    """
     if name == "avg@n":
         return Measure(name)
     found = re.fullmatch(r"(\w+)@([1-9]\d*)(?::(0?\.\d+|0|1(?:\.0*)?))?", name)
@@ -74,8 +77,10 @@ def parse_metric(name: str) -> Measure:
 def compare_runs(base: StoredRun, new: StoredRun, *, metric: str = "avg@n", level: float = 0.95) -> Comparison:
     """The paired differences of two finished runs by task and budget, tested with Holm's correction over all of them.
 
-    Raises MetricError if no question or budget is shared, if a question's content differs, or if planned samples are
+    Raises MetricError if the runs share no question or budget, if a question's content differs, if planned samples are
     missing, if more than 1 % of a cell's samples timed out, or if n < k; ConfigError for an unknown metric.
+
+    Example: compare_runs(load_run("runs/base"), load_run("runs/new"), metric="pass@8").regressed
     """
     measure = parse_metric(metric)
     before, after = count_run(base), count_run(new)
@@ -109,21 +114,21 @@ def _holdings(cells: Cells) -> str:
 
 
 def _check_content(base: StoredRun, new: StoredRun) -> None:
-    """An id is a row's index and a hash of its content: the same index with another hash is another question."""
+    """Raises MetricError if a row's content differs. An id is a row's index and a hash of its content."""
     for task in new.tasks:
         ids = [{i.rpartition("-")[0]: i for owner, i in run.questions if owner == task} for run in (base, new)]
         common = ids[0].keys() & ids[1].keys()
         same = sum(ids[0][row] == ids[1][row] for row in common)
         if same < len(common):
             raise MetricError(
-                f"{task} holds other questions in {new.name} than in {base.name}: {same} of the {len(common)} rows that both "
-                f"have are the same. Run the older one again on the present data."
+                f"{task} holds other questions in {new.name} than in {base.name}: of the {len(common)} rows that both have, "
+                f"{same} are the same. Run the older one again on the present data."
             )
 
 
 def _check_drawn(run: StoredRun, measure: Measure) -> None:
     if measure.k is not None and is_greedy(run) and run.n_samples > 1:
-        raise MetricError(f"run {run.name} is greedy, so its samples only repeat themselves. Compare it by avg@n.")
+        raise MetricError(f"run {run.name} is greedy, so its samples only repeat one another. Compare it by avg@n.")
     if measure.k is not None and run.n_samples < measure.k:
         raise MetricError(
             f"{measure.metric} with k = {measure.k} needs {measure.k} samples per question; run {run.name} has "
@@ -185,12 +190,12 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
     drawn = dict.fromkeys((task, budget_label(budget)) for run in (base, new) for task in run.tasks for budget in run.budgets)
     left_out = [f"{task} at {budget}" for task, budget in drawn if (task, budget) not in compared]
     if left_out:
-        notes.append(f"left out, since only one run has it: {', '.join(left_out)}")
+        notes.append(f"left out, because only one run has it: {', '.join(left_out)}")
     if len({*base.grader_versions, *new.grader_versions}) > 1:
         before, after = (" and ".join(run.grader_versions) or "an unknown grader" for run in (base, new))
         notes.append(
-            f"warning: graded by different graders, {before} in {base.name} and {after} in {new.name}, so a difference "
-            f"could be theirs; `raml-eval regrade` grades both by one"
+            f"warning: different graders graded the runs ({before} for {base.name}, {after} for {new.name}), so a difference "
+            f"could come from them; `raml-eval regrade` grades both with one"
         )
     old, now = (flatten(run.manifest.get("protocol", {})) for run in (base, new))
     tasks = {f"tasks.{cell.task}." for cell in cells}
@@ -207,9 +212,9 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
 
 
 def render_comparison(comparison: Comparison, format: str = "terminal") -> str:
-    """The comparison as text; format is terminal or markdown. Raises ConfigError for another."""
+    """The comparison as text. format is terminal or markdown; ConfigError for another."""
     if format not in ("terminal", "markdown"):
-        raise ConfigError(f"a comparison has no format {format!r}. Choose terminal or markdown.")
+        raise ConfigError(f"a comparison cannot be printed as {format!r}. Choose terminal or markdown.")
     percent_level = f"{100 * comparison.level:g} %"
     head = ("task", "budget", "base", "new", f"difference [{percent_level}]", "p", "p (Holm)", "n", "verdict")
     rows = tuple(tuple(map(Cell, _texts(cell))) for cell in comparison.rows)

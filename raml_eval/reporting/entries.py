@@ -1,4 +1,4 @@
-"""One run as the entry of a leaderboard: checked against the board, cut to what it ranks, fit to be published."""
+"""Turns one run into an entry of a leaderboard: checked against the board, cut to what the board ranks, fit to be published."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from raml_eval.types import StoredRun
 
 ENTRY_VERSION = 1
 FACTS = ("created", "engine", "versions", "git_commit", "protocol", "protocol_digest", "plan")
-# What differs from row to row; the rest stands once in the entry.
+# The columns that differ from row to row. The entry stores the others once.
 KEPT = ("task", "domain", "budget", "metric", "k", "tau", "value", "low", "high", "n_questions", "method")
 Entry = dict[str, Any]
 
 
 def make_entry(run: StoredRun, board: Board) -> Entry:
-    """The run as an entry of the board: numbers with intervals, where they came from, no paths of the machine.
+    """The run as an entry of the board: numbers with intervals and their origin, without any path of this machine.
 
     Raises InputError for a run that the board cannot rank, MetricError if planned samples are missing.
     """
@@ -43,7 +43,7 @@ def make_entry(run: StoredRun, board: Board) -> Entry:
         "run": run.name,
         "engine": describe_engine(run),
         "n_samples": run.n_samples,
-        # Question ids carry a hash of their row, so this tells whether two entries met the same questions.
+        # Question ids carry a hash of their row, so equal digests mean that two entries had the same questions.
         "questions": {task: hashlib.sha256("\n".join(of).encode()).hexdigest()[:16] for task, of in ids.items()},
         "manifest": without_paths(facts),
         "rows": rows,
@@ -51,7 +51,7 @@ def make_entry(run: StoredRun, board: Board) -> Entry:
 
 
 def entry_text(entry: Entry) -> str:
-    """The entry as JSON with one row a line, so that a change of a number is a change of a line."""
+    """The entry as JSON with one row per line, so that a diff shows each changed number as a changed line."""
     head = json.dumps({key: value for key, value in entry.items() if key != "rows"}, indent=1, ensure_ascii=False)
     rows = ",\n  ".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in entry["rows"])
     return f'{head[:-2]},\n "rows": [\n  {rows}\n ]\n}}\n'
@@ -74,7 +74,7 @@ def _check_settings(run: StoredRun, board: Board) -> None:
 
 
 def _restrict(run: StoredRun, board: Board) -> StoredRun:
-    """The run with the board's tasks and budgets only."""
+    """The run with only the board's tasks and budgets."""
     budgets = [budget_label(budget) for budget in run.budgets]
     lacking = [f"task {t}" for t in board.tasks if t not in run.tasks]
     lacking += [f"budget {b}" for b in map(budget_label, board.budgets) if b not in budgets]
@@ -98,7 +98,10 @@ def _restrict(run: StoredRun, board: Board) -> StoredRun:
 
 
 def without_paths(value: Any) -> Any:
-    """The value with every absolute path in it cut down to its last part: an entry is published."""
+    """The value with every absolute path in it cut to its last part, because an entry is published.
+
+    Example: without_paths({"model": "/home/me/ckpt"}) == {"model": "ckpt"}
+    """
     if isinstance(value, Mapping):
         return {key: without_paths(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -111,24 +114,27 @@ def without_paths(value: Any) -> Any:
 
 
 def file_name(model: str) -> str:
-    """The model's name as one that any file system takes, without a way out of its folder."""
+    """The model's name as a file name that any file system accepts and that cannot leave its folder.
+
+    Example: file_name("org/model") == "org--model"
+    """
     safe = re.sub(r"[^A-Za-z0-9._-]+", "--", model).strip(".-_")[:100]
     return safe or "model"
 
 
 def check_against(entry: Entry, path: Path, other: Entry, other_path: Path) -> None:
-    """Raises InputError if an entry cannot stand beside another, or in its place."""
+    """Raises InputError if an entry cannot be ranked beside another, or cannot replace it."""
     if path == other_path:
         if entry["checkpoint"] != other["checkpoint"]:
             raise InputError(
-                f"{path} holds another checkpoint of the name {entry['model']!r}. Delete that entry, or give the "
+                f"{path} holds another checkpoint with the name {entry['model']!r}. Delete that entry, or give the "
                 f"checkpoint another name, and add it again."
             )
         return
     differing = [task for task, digest in entry["questions"].items() if other["questions"].get(task) != digest]
     if differing:
         raise InputError(
-            f"run {entry['run']} met other questions than {other_path} in {', '.join(differing)}, so the two cannot be "
+            f"run {entry['run']} has other questions than {other_path} in {', '.join(differing)}, so the two cannot be "
             f"ranked together. Run again on the same data, or delete the older entry."
         )
 
@@ -138,14 +144,14 @@ def read_entry(path: Path) -> Entry:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}. Mend or delete it.") from error
+        raise InputError(f"{path} cannot be read: {error}. Repair or delete it.") from error
     if not isinstance(entry, dict) or entry.get("schema_version") != ENTRY_VERSION:
         raise InputError(f"{path} has no schema_version {ENTRY_VERSION}. Add its run again, or delete it.")
     return entry
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """The text stands at path, whole, or path is as it was. Raises InputError if the folder cannot be written."""
+    """path holds the whole text, or is unchanged. Raises InputError if the folder cannot be written."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The caveats of a table, each with the places that it belongs to."""
+"""The caveats of a table, each with the places in the table that it applies to."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 Place = tuple[str | None, str | None, str | None]  # run, task, budget; None: all of them
 Rows = list[Row]
 Found = tuple[str, frozenset[Place]]
-LISTED = 4  # places named in one footnote; the rest is counted
+LISTED = 4  # places that one footnote names; it only counts the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Footnote:
-    """One caveat. Its mark stands at each of its places; without places it holds for the whole table."""
+    """One caveat. Its mark is set at each of its places; without places it applies to the whole table."""
 
     text: str
     places: frozenset[Place] = frozenset()
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
-    """Every caveat that the runs and their frame call for, in a fixed order; the text names the run if there are several."""
+    """Every caveat about the runs and their frame, in a fixed order. If there are several runs, the text names the run."""
     found: list[Footnote] = []
     rows = frame_rows(frame)
     for run, label in zip(runs, run_labels(runs), strict=True):
@@ -55,7 +55,7 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
 
 
 def _other_tasks(runs: Sequence[StoredRun]) -> list[Footnote]:
-    """Runs whose mean over a domain is one of other tasks than the mean beside it."""
+    """Runs whose mean over a domain covers other tasks than the means of the other runs."""
     found: list[Footnote] = []
     for domain in DOMAINS:
         of_runs = [[name for name, task in run.tasks.items() if task.domain == domain] for run in runs]
@@ -78,7 +78,7 @@ def _graded_apart(runs: Sequence[StoredRun]) -> list[Footnote]:
     if len({versions for versions in graders.values() if versions}) < 2:
         return []
     listed = _list_some([f"{label} by {' and '.join(versions) or 'an unknown one'}" for label, versions in graders.items()])
-    text = f"the runs were graded by different graders, {listed}: `raml-eval regrade` grades them all by one"
+    text = f"different graders graded the runs, {listed}: `raml-eval regrade` grades them all with one"
     return [Footnote(text, frozenset((label, None, None) for label in graders))]
 
 
@@ -110,7 +110,7 @@ def _subset(run: StoredRun, label: str, own: Rows) -> list[Found]:
     limit = run.manifest.get("plan", {}).get("limit")
     if limit is None:
         return []
-    return [(f"a seeded subset of at most {limit} questions a task (--limit {limit})", frozenset({(label, None, None)}))]
+    return [(f"a seeded subset of at most {limit} questions per task (--limit {limit})", frozenset({(label, None, None)}))]
 
 
 def _synthetic(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -118,7 +118,7 @@ def _synthetic(run: StoredRun, label: str, own: Rows) -> list[Found]:
     for task in run.tasks:
         rows = [q.synthetic for (of, _), q in run.questions.items() if of == task]
         if any(rows):
-            text = f"{task}: {sum(rows)} of {len(rows)} questions are synthetic; no score on the benchmark of that name"
+            text = f"{task}: {sum(rows)} of {len(rows)} questions are synthetic, so this is no score on that benchmark"
             found.append((text, frozenset({(None, task, None), (label, task, None)})))
     return found
 
@@ -158,7 +158,7 @@ def _rate_note(metric: str, text: str, mark: bool) -> Callable[[StoredRun, str, 
 def _uncovered(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if is_greedy(run) and run.n_samples > 1:
         names = ", ".join(STABILITY)
-        return [(f"greedy draws only repeat themselves, so {names} are not given", frozenset({(label, None, None)}))]
+        return [(f"greedy draws only repeat one another, so {names} are not given", frozenset({(label, None, None)}))]
     totals = Counter(task for task, _ in run.questions)
     empty: dict[int, Rows] = {}
     for row in _task_rows(own, "pass@k"):
@@ -190,7 +190,7 @@ def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if not redrawn:
         return []
     text = (
-        f"{redrawn} of {len(run.trajectories)} trajectories were drawn anew after an interruption on an engine whose "
+        f"{redrawn} of {len(run.trajectories)} trajectories were drawn again after an interruption on an engine whose "
         f"seeds do not reproduce, which favours short thinking"
     )
     return [(text, frozenset({(label, None, None)}))]
@@ -205,14 +205,14 @@ def _unpaired(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if not several:
         return []
     text = (
-        f"the budgets of {several} of {len(draws)} samples are no cuts of one trajectory: their thinking was drawn at "
+        f"the budgets of {several} of {len(draws)} samples are not cuts of one trajectory: their thinking was drawn at "
         f"several limits and came out differently"
     )
     return [(text, frozenset({(label, None, None)}))]
 
 
 def _one_draw(trajectories: Sequence[Trajectory]) -> bool:
-    """Each shorter draw begins the longest one, as a reproducible engine draws it."""
+    """True if each shorter draw is the beginning of the longest one, as a reproducible engine draws it."""
     longest = max(trajectories, key=lambda t: len(t.token_ids)).token_ids
     return all(t.token_ids == longest[: len(t.token_ids)] for t in trajectories)
 
@@ -228,8 +228,8 @@ def _graders(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if len(run.grader_versions) < 2:
         return []
     text = (
-        f"verdicts of several graders, {' and '.join(run.grader_versions)}, stand side by side: `raml-eval regrade` grades all "
-        f"samples by one"
+        f"the verdicts are those of several graders, {' and '.join(run.grader_versions)}: `raml-eval regrade` grades all "
+        f"samples with one"
     )
     return [(text, frozenset({(label, None, None)}))]
 
@@ -253,7 +253,7 @@ def _made_up(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if run.manifest.get("engine", {}).get("name") != "fake" or "imported" in run.manifest:
         return []
     return [
-        ("the fake backend made these answers up: no number here says anything of a model", frozenset({(label, None, None)}))
+        ("the fake backend made these answers up: no number here says anything about a model", frozenset({(label, None, None)}))
     ]
 
 

@@ -1,4 +1,4 @@
-"""What must be said of an imported run: whose log it was, how far its verdicts agree with ours, what the log does not say."""
+"""The caveats of an imported run: whose log it was, how far its verdicts agree with ours, and what the log does not say."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from raml_eval.reporting.render import percent
 from raml_eval.types import Finish, SampleRecord, Status, StoredRun
 
-LISTED = 4  # metrics named in the line of agreement
+LISTED = 4  # metrics that the line about agreement names
 
 
 def import_notes(run: StoredRun) -> list[str]:
-    """Every caveat of an imported run, the source first; empty for a run that was drawn here."""
+    """Every caveat of an imported run, the source first. Empty for a run that was drawn here."""
     about = run.imported
     if about is None:
         return []
@@ -20,14 +20,13 @@ def import_notes(run: StoredRun) -> list[str]:
     unknown = sum(record.answer_finish is Finish.UNKNOWN for record in run.records)
     if unknown:
         notes.append(
-            f"how the answer ended is not in the log for {unknown} of {len(run.records)} samples: one that was cut off counts "
-            f"as finished"
+            f"the log does not say how {unknown} of {len(run.records)} answers ended: one that was cut off counts as finished"
         )
     return notes + _describe_log(about)
 
 
 def describe_source(run: StoredRun) -> str:
-    """Where the run was imported from, and whose graders its numbers are of."""
+    """Where the run was imported from, and whose grader gave its verdicts."""
     about = run.imported or {}
     graders = ", ".join(run.grader_versions)
     version = about["version"] or "(its version is not in the log)"
@@ -35,7 +34,7 @@ def describe_source(run: StoredRun) -> str:
 
 
 def describe_agreement(records: Sequence[SampleRecord]) -> str:
-    """On how many samples each of their right-or-wrong verdicts agrees with ours; a stopped grader has none."""
+    """How often each of the log's right-or-wrong verdicts agrees with ours. Samples whose grader was stopped are left out."""
     verdicts: dict[str, list[tuple[float, bool]]] = {}
     for record in records:
         if record.imported is None or record.imported.of_question or record.status is Status.TIMEOUT:
@@ -44,7 +43,7 @@ def describe_agreement(records: Sequence[SampleRecord]) -> str:
             verdicts.setdefault(metric, []).append((value, record.grade.correct))
     lines = [_agreement(metric, found) for metric, found in verdicts.items() if {value for value, _ in found} <= {0.0, 1.0}]
     if not lines:
-        return "the log holds no right-or-wrong verdicts of single samples to compare ours with"
+        return "the log holds no right-or-wrong verdicts on single samples that ours could be compared with"
     more = f"; and {len(lines) - LISTED} more metrics" if len(lines) > LISTED else ""
     return f"{'; '.join(lines[:LISTED])}{more}"
 
@@ -60,15 +59,15 @@ def _agreement(metric: str, found: Sequence[tuple[float, bool]]) -> str:
 def _describe_log(about: Mapping[str, Any]) -> list[str]:
     notes = []
     if about["hides_thinking"]:
-        notes.append(f"{about['hides_thinking']}: thinking is not shown, and one that never ended counts as an answer")
+        notes.append(f"{about['hides_thinking']}: thinking is not shown, and if it never ended it counts as an answer")
     if about["n_sealed"]:
         notes.append(f"the thinking of {about['n_sealed']} completions is not in the log")
     if about["n_open"]:
         notes.append(
-            f"{about['n_open']} completions that neither open nor end a thinking count as unfinished: the prompt opened it, as "
-            f"the others show or the import was told"
+            f"{about['n_open']} completions that neither open nor end their thinking count as unfinished: the prompt opened "
+            f"it, as the other completions show or the import was told"
         )
     if about["left_out"]:
         listed = ", ".join(f"{n} with {reason}" for reason, n in about["left_out"].items())
-        notes.append(f"questions of the log that are left out: {listed}")
+        notes.append(f"questions of the log that were left out: {listed}")
     return notes

@@ -1,4 +1,4 @@
-"""What a judge model would accept, beside what the rules accepted."""
+"""Shows what a judge model would accept, beside what the rules accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TITLES = ("task", "budget", "rejected", "judged", "accepted", "unclear", "unavai
 
 
 def render_judging(done: Judging, format: str = "terminal") -> str:
-    """What the model's judgements come to, as text; terminal, markdown or json. Raises ConfigError for another format."""
+    """The result of the model's judgements as text: terminal, markdown or json. ConfigError for another format."""
     check_format(format)
     cells = [cell for cell in count_judged(done.run, planned_records(done.run)) if cell.model == done.model]
     counts = {"n_asked": done.n_asked, "n_failed": done.n_failed, "n_left": done.n_left}
@@ -39,7 +39,7 @@ def _texts(cell: JudgedCell) -> tuple[str, ...]:
 
 
 def judge_notes(run: StoredRun) -> list[tuple[str, Sequence[JudgedCell]]]:
-    """A line for each judge of the run, with the cells that it is about."""
+    """A line for each judge of the run, with the cells that it concerns."""
     by_judge: dict[tuple[str, str], list[JudgedCell]] = {}
     for cell in count_judged(run, planned_records(run)) if run.judgements else ():
         by_judge.setdefault((cell.model, cell.prompt_version), []).append(cell)

@@ -1,4 +1,4 @@
-"""Leaderboards kept in a repository: one JSON entry for each model, and a README table made from them."""
+"""Leaderboards in a repository: one JSON entry for each model, and a README table made from the entries."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ What = tuple[str, str, str, int | None, float | None]  # domain, budget, metric,
 
 
 def add_entry(board_dir: Path | str, run: StoredRun) -> Path:
-    """The run stands as entries/<model>.json in the board's folder, with its numbers and where they came from.
+    """The file entries/<model>.json in the board's folder holds the run's numbers and their origin.
 
     An earlier entry of the same checkpoint is replaced. Raises InputError for a run that the board cannot rank: a task or
-    budget is missing, n is too small, the questions or the settings are not the board's, or the name is taken by another
-    checkpoint; MetricError if planned samples are missing.
+    budget is missing, n is too small, the questions or the settings are not the board's, or another checkpoint has the same
+    name. Raises MetricError if planned samples are missing.
+
+    Example: add_entry("leaderboards/pocket", load_run("runs/pocket"))
     """
     folder = Path(board_dir)
     entry = make_entry(run, read_board(folder))
@@ -32,7 +34,7 @@ def add_entry(board_dir: Path | str, run: StoredRun) -> Path:
 
 
 def build_board(board_dir: Path | str) -> Path:
-    """The board's README.md holds its entries' table, best first, equal ones by name. Raises InputError for a bad entry."""
+    """The board's README.md holds the table of its entries, the best first, equal ones by name. InputError for a bad entry."""
     folder = Path(board_dir)
     board = read_board(folder)
     entries = [read_entry(path) for path in sorted((folder / "entries").glob("*.json"))]
@@ -44,7 +46,7 @@ def build_board(board_dir: Path | str) -> Path:
 
 
 def _number(entry: Entry, domain: str, budget: str, metric: str, k: int | None, tau: float | None) -> Row:
-    """The macro mean of a domain in an entry; without values if the entry has none."""
+    """The macro mean of a domain in an entry, or a row without values if the entry has none."""
     wanted = {"task": MACRO, "domain": domain, "budget": budget, "metric": metric, "k": k, "tau": tau}
     for row in entry["rows"]:
         if all(row[key] == value for key, value in wanted.items()):
@@ -65,7 +67,7 @@ def _score(entry: Entry, board: Board) -> Row:
 
 
 def _places(ranked: Sequence[Entry], board: Board) -> list[str]:
-    """The places that each entry could hold: behind those whose intervals lie wholly above, before those wholly below."""
+    """The ranks that each entry could have: after those whose intervals lie wholly above, before those wholly below."""
     scores = [_score(entry, board) for entry in ranked]
     ends = [(s["value"] if s["low"] is None else s["low"], s["value"] if s["high"] is None else s["high"]) for s in scores]
     places = []
@@ -77,7 +79,7 @@ def _places(ranked: Sequence[Entry], board: Board) -> list[str]:
 
 
 def _tables(ranked: Sequence[Entry], board: Board) -> list[Table]:
-    """The ranking at the board's budget over both domains, then accuracy over all budgets in the domain it ranks by."""
+    """The ranking at the board's budget over both domains, then accuracy at all budgets in the domain that it ranks by."""
     at = budget_label(board.rank_by.budget)
     k = None if board.metric == "avg@n" else board.k
     metric = board.metric.replace("@k", f"@{board.k}")
@@ -119,10 +121,10 @@ def _shares(entry: Entry, columns: Sequence[tuple[str, What]]) -> list[Cell]:
 
 def _notes(board: Board) -> list[str]:
     notes = [
-        "Numbers are means over the tasks of a domain, each task counted alike: "
+        "Numbers are means over the tasks of a domain, with equal weights: "
         f"{', '.join(board.tasks)}. n is the number of samples per question.",
-        "A range of ranks lists the places that an entry could hold: its interval overlaps those of its neighbours. "
-        "raml-eval compare tests two runs question by question, which tells more than two intervals.",
+        "A range of ranks means that an entry's interval overlaps those of its neighbours: it could have any of these ranks. "
+        "raml-eval compare tests two runs question by question, which says more than two intervals.",
     ]
     if board.limit is not None:
         notes.append(f"Each task is a seeded subset of at most {board.limit} questions (--limit {board.limit}).")

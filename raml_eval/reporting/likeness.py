@@ -1,11 +1,11 @@
-"""Whether texts look alike, more crudely than any grader may: signs that a person should look, never a verdict."""
+"""Tells whether two texts look alike, more crudely than any grader may. The results are hints for a person, never verdicts."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-LONGEST = 2000  # characters of a text that are compared; a longer one looks like nothing
+LONGEST = 2000  # characters; a longer text is never found to look like another
 _SPELLINGS = (
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\*\*|`|\$|\\(?:left|right|displaystyle|textstyle)(?![a-zA-Z])|\\[,;:! ]"), " "),
@@ -22,7 +22,7 @@ _THOUSANDS = re.compile(r",(?=\d{3}(?!\d))|\{,\}")
 
 
 def soften(text: str) -> str:
-    """The text with look-alike characters unified and without math and bold marks; what it says is unchanged."""
+    """The text with look-alike characters unified, and without math and bold marks. What it says is unchanged."""
     text = unicodedata.normalize("NFKC", text)
     for pattern, plain in _SPELLINGS:
         text = pattern.sub(plain, text)
@@ -30,7 +30,7 @@ def soften(text: str) -> str:
 
 
 def firm_text(text: str) -> str:
-    """The text without layout, spaces, braces and case; signs, points, slashes and brackets stay."""
+    """The text without layout, spaces, braces and case. Signs, points, slashes and brackets are kept."""
     if len(text) > LONGEST:
         return ""
     undressed = _DRESSING.sub(" ", soften(text)).replace("}{", "/").casefold()
@@ -38,12 +38,18 @@ def firm_text(text: str) -> str:
 
 
 def bare_text(text: str) -> str:
-    """Letters and digits alone, case folded: -5 and 5 are the same here."""
+    """Only the letters and digits, case folded: -5 and 5 are the same here.
+
+    Example: bare_text("(-5)") == bare_text("5")
+    """
     return "".join(filter(str.isalnum, firm_text(text)))
 
 
 def looks_equal(a: str, b: str) -> float:
-    """1 where two texts differ in layout alone; 0.5 in brackets, commas and the like; 0.25 in signs and points too; else 0."""
+    """1 if two texts differ only in layout, 0.5 if also in brackets and commas, 0.25 if also in signs and points, else 0.
+
+    Example: looks_equal("$5$", "5") == 1.0
+    """
     firm = firm_text(a), firm_text(b)
     if firm[0] and firm[0] == firm[1]:
         return 1.0
@@ -54,9 +60,11 @@ def looks_equal(a: str, b: str) -> float:
 
 
 def text_pattern(text: str) -> re.Pattern[str] | None:
-    """Finds the text as a whole in a softened one, whatever its spaces: 5 is not in 15, -5, 5.2, 5/2 or 1,500.
+    """A pattern that finds the text as a whole in a softened text, whatever its spaces: 5 is not in 15, -5, 5.2, 5/2 or 1,500.
 
-    One letter is found in its own case, and an A not where it is the article. None for an empty or a long text.
+    A single letter is found only in its own case, and an A not if it is the article. None for an empty or a long text.
+
+    Example: text_pattern("5").search("15 or 5.2") is None
     """
     tokens = _TOKEN.findall(soften(text))
     if not tokens or len(text) > LONGEST:
@@ -72,7 +80,7 @@ def text_pattern(text: str) -> re.Pattern[str] | None:
 
 
 def differ_oddly(gold: str, answer: str) -> tuple[float, str] | None:
-    """How suspicious it is that these two were found equal, from 0 to 1, and why; None if it is not."""
+    """How suspicious it is that these two were found equal, from 0 to 1, and why; None if it is not suspicious."""
     a, b = firm_text(gold), firm_text(answer)
     if a == b or (_PLAIN_NUMBER.fullmatch(a) and _PLAIN_NUMBER.fullmatch(b)):
         return None

@@ -1,4 +1,4 @@
-"""Tables followed by findings, one below the other: what regrade, audit and judge print."""
+"""Tables followed by findings, one below the other: the layout of what regrade, audit and judge print."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ListSection:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All that is printed; every text is unescaped."""
+    """Everything that is printed. Texts are not escaped yet."""
 
     title: str
     lead: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Listing:
 
 
 def check_format(format: str, known: Sequence[str] = LISTING_FORMATS) -> None:
-    """Raises ConfigError for a format that is none of the known ones."""
+    """Raises ConfigError if the format is not among the known ones."""
     if format not in known:
         raise ConfigError(f"there is no format {format!r}.{near_names(format, known)} Choose {', '.join(known)}.")
 
@@ -50,7 +50,7 @@ def render_listing(listing: Listing, format: str) -> str:
 
 
 def quote(text: str | None, size: int = 60) -> str:
-    """A model's or a task's text in quotes, in about so many characters of its beginning and its end; 'nothing' for None."""
+    """The text of a model or a task in quotes, cut to about size characters of its beginning and end; 'nothing' for None."""
     if text is None:
         return "nothing"
     line = " ".join(text.split())

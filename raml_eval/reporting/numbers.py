@@ -1,4 +1,4 @@
-"""The frame by what its numbers are, as the tables of a report look it up."""
+"""The numbers of the frame by key, as the tables of a report look them up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """What one number of the frame is."""
+    """What identifies one number of the frame."""
 
     run: str
     task: str
@@ -29,27 +29,27 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The frame by key, with the names of its rows. short leaves out what a terminal has no room for."""
+    """The numbers by key, with the names of the table's rows. short leaves out what does not fit on a terminal."""
 
     rows: dict[Key, Row]
     models: dict[str, str]  # run label -> name shown
     lines: tuple[tuple[str, str], ...]  # run label and budget, one for each row of a table
-    ks: tuple[int, ...]  # above 1: pass@1 and its kin are avg@n
+    ks: tuple[int, ...]  # above 1, because at k = 1 pass@k and the like equal avg@n
     notes: tuple[Footnote, ...]
     short: bool
 
     @property
     def has_gains(self) -> bool:
-        """A base run was named."""
+        """True if a base run was named."""
         return any(key.metric == "gain" for key in self.rows)
 
     def share(self, key: Key, *, digits: int = 1, signed: bool = False, marks: tuple[int, ...] = ()) -> Cell:
-        """The number in percent with its interval; 'n/a' if it cannot be given, blank if the frame has none."""
+        """The number in percent with its interval; 'n/a' if it cannot be given, blank if the frame does not have it."""
         row = self.rows.get(key)
         return Cell("" if row is None else percent(row["value"], row["low"], row["high"], digits=digits, signed=signed), marks)
 
     def plain(self, key: Key, scale: float = 1.0) -> Cell:
-        """The number times scale, without its interval; blank if the frame has none."""
+        """The number times scale, without its interval; blank if the frame does not have it."""
         row = self.rows.get(key)
         if row is None:
             return Cell("")
@@ -61,7 +61,7 @@ class Numbers:
 
 
 def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool) -> Numbers:
-    """The numbers of the frame by key. A model's name is followed by its run's if two runs share it."""
+    """The numbers of the frame by key. If two runs share a model's name, the run's name is added to it."""
     rows: dict[Key, Row] = {}
     for row in frame_rows(frame):
         rows[Key(*(row[name] for name in Key._fields))] = row

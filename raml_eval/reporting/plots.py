@@ -1,4 +1,4 @@
-"""Figures made from the tidy frame."""
+"""Draws figures from the tidy frame."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from raml_eval.tables import MACRO, budget_order
 if TYPE_CHECKING:
     import pandas as pd
 
-# Okabe and Ito's palette: told apart with any colour vision.
+# Okabe and Ito's palette, whose colours can be told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
-SPREAD = 0.05  # of a step, between the points of neighbouring lines
+SPREAD = 0.05  # offset between the points of neighbouring lines, in steps of the budget axis
 
 
 def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
-    """A figure stands at path (its ending says which kind: svg, png, pdf): accuracy over thinking budget.
+    """path holds a figure of accuracy over thinking budget. The ending of path chooses the format: svg, png or pdf.
 
-    A line for each task and run, in percent with the frame's intervals; budgets are equally spaced, and "off", which is
-    another prompt, stands apart from the line. Raises MetricError for a frame without accuracy.
+    There is a line for each task and run, in percent with the frame's intervals. Budgets are equally spaced. "off", which
+    has another prompt, is a point apart from the line. Raises MetricError for a frame without accuracy.
+
+    Example: plot_budget_curve(build_frame([load_run("runs/mine")]), "curve.svg")
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -33,7 +35,7 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
     lines = list(dict.fromkeys(zip(shown["run"], shown["task"], strict=True)))
     tasks = list(dict.fromkeys(task for _, task in lines))
     runs = list(dict.fromkeys(run for run, _ in lines))
-    with mpl.rc_context({"font.size": 10, "svg.hashsalt": "raml_eval"}):  # equal frames give equal files
+    with mpl.rc_context({"font.size": 10, "svg.hashsalt": "raml_eval"}):  # a fixed salt: equal frames give equal files
         figure = Figure(figsize=(7.2, 4.2), layout="constrained")
         axes = figure.subplots()
         for number, (run, task) in enumerate(lines):
@@ -57,7 +59,7 @@ def _draw_line(
     line, marker = style
     places = [budgets.index(budget) + shift for budget in own["budget"]]
     values = 100 * own["value"].to_numpy()
-    below = np.maximum(values - 100 * own["low"].to_numpy(), 0)  # a rounding error below 0 is refused
+    below = np.maximum(values - 100 * own["low"].to_numpy(), 0)  # matplotlib refuses a rounding error below 0
     above = np.maximum(100 * own["high"].to_numpy() - values, 0)
     axes.errorbar(
         places,

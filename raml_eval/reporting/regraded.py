@@ -1,4 +1,4 @@
-"""What a regrading changed, for a person: by task and budget, then by question."""
+"""Shows what a regrading changed: first by task and budget, then by question."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from raml_eval.tables import budget_label, budget_order
 from raml_eval.tables.counted import planned_records
 from raml_eval.types import Budget, Grade, SampleRecord
 
-LISTED = 40  # questions named in full; the rest is counted
+LISTED = 40  # questions shown in full; the rest is only counted
 TITLES = ("task", "budget", "samples", "changed", "gained", "lost", "avg@n before", "after", "change")
 
 
 @dataclass(frozen=True, slots=True)
 class RegradedCell:
-    """One task at one budget. before and after are avg@n; gained and lost count the samples that became right and wrong."""
+    """One task at one budget. before and after are avg@n; gained and lost count the samples that became right or wrong."""
 
     task: str
     budget: Budget
@@ -36,7 +36,7 @@ class RegradedCell:
 
 
 def count_regraded(done: Regrading) -> list[RegradedCell]:
-    """The cells of the graded tasks. avg@n is the mean over questions that have a sample, planned samples alone."""
+    """The cells of the graded tasks. avg@n is the mean over questions that have a sample, and covers planned samples only."""
     new = {(record.key, record.budget): grade for record, grade in done.changes}
     cells: defaultdict[tuple[str, Budget], list[tuple[SampleRecord, Grade]]] = defaultdict(list)
     for record in planned_records(done.run):
@@ -64,7 +64,7 @@ def _count_cell(task: str, budget: Budget, pairs: Sequence[tuple[SampleRecord, G
 
 
 def render_regrading(done: Regrading, format: str = "terminal") -> str:
-    """The regrading as text: terminal or markdown, or json: every change in one line. Raises ConfigError for another."""
+    """The regrading as text: terminal, markdown, or json with every change in one line. ConfigError for another format."""
     check_format(format)
     cells = count_regraded(done)
     if format == "json":
@@ -75,10 +75,10 @@ def render_regrading(done: Regrading, format: str = "terminal") -> str:
     sections = (ListSection("Changes by question", tuple(telling[:LISTED])),) if telling else ()
     notes = [f"{len(telling) - LISTED} more questions changed; --format json lists all"] if len(telling) > LISTED else []
     if wording:
-        notes.append(f"{wording} samples keep status and answer, and changed only in the rule or the words of the verdict")
+        notes.append(f"{wording} samples keep status and answer; only the rule or the wording of their verdict changed")
     return render_listing(
         Listing(
-            title=f"{done.run.name}: {done.n_graded:,} samples graded anew by grader {done.grader_version}",
+            title=f"{done.run.name}: {done.n_graded:,} samples graded again by grader {done.grader_version}",
             lead=(_summary(done),),
             tables=tables,
             sections=(*sections, *_failures(done)),
@@ -104,7 +104,7 @@ def _summary(done: Regrading) -> str:
 
 
 def _by_question(done: Regrading) -> tuple[list[Item], int]:
-    """An item for each question of which a status or an extracted answer changed, and how many other changes there are."""
+    """An item for each question with a changed status or extracted answer, and the number of all other changes."""
     questions: defaultdict[tuple[str, str], Counter[tuple[Grade, Grade]]] = defaultdict(Counter)
     wording = 0
     for record, grade in done.changes:

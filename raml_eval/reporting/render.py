@@ -1,4 +1,4 @@
-"""Tables and words in the form a reader asked for, with every text escaped for that form."""
+"""Writes tables and text in the format that the user chose, with every text escaped for that format."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MAX_LABEL = 32  # columns of a terminal that one label may take
 
 
 class Ready(str):
-    """Text that is already in the form of the document, and must not be escaped again."""
+    """Text that is already in the document's format, and must not be escaped again."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, unescaped, and the numbers of the footnotes that stand beside it."""
+    """One cell: its text, not yet escaped, and the numbers of the footnotes beside it."""
 
     text: str
     marks: tuple[int, ...] = ()
@@ -34,7 +34,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells under a header. The first n_labels columns say what a row is; a terminal repeats them when it splits."""
+    """Rows of cells under a header. The first n_labels columns label a row; a terminal repeats them if it splits the table."""
 
     title: str
     header: tuple[Cell, ...]
@@ -44,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one form of document writes words, footnote marks and tables."""
+    """How one document format writes text, footnote marks and tables."""
 
     escape: Callable[[str], str]
     mark: Callable[[str], str]
@@ -54,7 +54,10 @@ class Format:
 def percent(
     value: float | None, low: float | None = None, high: float | None = None, *, digits: int = 1, signed: bool = False
 ) -> str:
-    """A share in percent with its interval, such as '61.3 [57.0, 65.4]'; 'n/a' for a number that cannot be given."""
+    """A share in percent with its interval, or 'n/a' for a number that cannot be given.
+
+    Example: percent(0.613, 0.57, 0.654) == "61.3 [57.0, 65.4]"
+    """
     if value is None:
         return "n/a"
     text = f"{100 * value:{'+' if signed else ''}z.1f}"
@@ -62,23 +65,30 @@ def percent(
 
 
 def shorten(text: str, size: int = MAX_LABEL) -> str:
-    """The text, cleaned, in at most size characters."""
+    """The text, cleaned, in at most size characters.
+
+    Example: shorten("a long label", 6) == "a lon…"
+    """
     text = clean(text)
     return text if len(text) <= size else f"{text[: size - 1]}…"
 
 
 def clean(text: str) -> str:
-    """The text on one line, without control and formatting characters: they could redraw a terminal."""
+    r"""The text on one line, without control and formatting characters, which could redraw a terminal.
+
+    Example: clean("two\nlines") == "two lines"
+    """
     seen = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     return " ".join(seen.split())
 
 
 def escape_markdown(text: str) -> str:
-    """The text as Markdown shows it literally, in a table too; a `raml-eval` command in backticks as code."""
-    # An underscore within a word is literal, and a bracket is where no second one follows: those stay readable.
+    """The text as Markdown that shows it literally, in a table too. A `raml-eval` command in backticks stays code."""
+    # Markdown takes an underscore within a word, and a bracket without a second one after it, literally. Not escaping
+    # them keeps the source readable.
     safe = html.escape(clean(text), quote=False)
     safe = re.sub(r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\])[(\[:]", r"\\\g<0>", safe)
-    # Our own commands stay code, which of these letters is harmless whoever wrote them.
+    # Our own commands stay code. Code of these letters is harmless, whoever wrote it.
     return re.sub(r"\\`(raml-eval [A-Za-z -]{1,60})\\`", r"`\1`", safe)
 
 
@@ -96,9 +106,12 @@ _LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """The text as LaTeX prints it literally."""
+    r"""The text as LaTeX that prints it literally.
+
+    Example: escape_latex("50%") == "50\\%"
+    """
     safe = "".join(_LATEX.get(c, c) for c in clean(text)).replace("--", "-{}-")
-    return f"{{[}}{safe[1:]}" if safe.startswith("[") else safe  # a row that begins with [ would read as an option of \\
+    return f"{{[}}{safe[1:]}" if safe.startswith("[") else safe  # LaTeX reads a [ after \\ as the start of an option
 
 
 def _grid(table: Table, form: str, escape: Callable[[str], str], mark: Callable[[str], str]) -> str:
@@ -153,7 +166,7 @@ def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Seque
         grid.add_column(Text(lines[0][column]), justify="right", no_wrap=True)
     above: Sequence[str] = ()
     for line in lines[1:]:
-        same = 0  # a label that repeats the line above is left blank, but never the last one
+        same = 0  # labels that repeat the line above are left blank, except the last label
         while above and same < n_labels - 1 and line[same] == above[same]:
             same += 1
         grid.add_row(*([Text("")] * same + [Text(line[c]) for c in (*range(same, n_labels), *columns)]))
@@ -171,7 +184,7 @@ FORMATS = {
 
 
 def known_templates() -> dict[str, list[str]]:
-    """Each template's name with the formats it is written for."""
+    """Each template's name with the formats that it is written for."""
     known: dict[str, list[str]] = {}
     for path in sorted(TEMPLATES.glob("[!_]*.jinja")):
         name, form, _ = path.name.split(".")
@@ -180,17 +193,17 @@ def known_templates() -> dict[str, list[str]]:
 
 
 def find_template(name: str, form: str) -> str:
-    """The file name of a report template. Raises ConfigError for an unknown name, and for a form it is not written in."""
+    """The file name of a report template. Raises ConfigError for an unknown name, or if it is not written for the format."""
     known = known_templates()
     if name not in known:
         raise ConfigError(f"there is no report template {name!r}.{near_names(name, known)} Known: {', '.join(known)}.")
     if form not in known[name]:
-        raise ConfigError(f"template {name} has no form {form!r}, only {', '.join(known[name])}. Choose one with --format.")
+        raise ConfigError(f"template {name} has no format {form!r}; it has {', '.join(known[name])}. Choose with --format.")
     return f"{name}.{form}.jinja"
 
 
 def render(file: str, form: str, **values: Any) -> str:
-    """The template filled in; every value is escaped for the form, tables are laid out by the filter 'grid'."""
+    """The filled-in template. Every value is escaped for the format, and the filter 'grid' lays out tables."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     chosen = FORMATS[form]

@@ -1,4 +1,4 @@
-"""Runs to a report: grouped by domain, one row for each model and budget, a footnote for every caveat."""
+"""Turns runs into a report: grouped by domain, one row for each model and budget, a footnote for every caveat."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RAW = ("csv", "json")  # the tidy frame itself
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet begins to compute at, or skips before it does
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # characters that begin a spreadsheet formula, or are skipped before one
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that a template may show."""
+    """Everything that a template may show."""
 
     title: str
     lead: tuple[str, ...]
@@ -40,10 +40,13 @@ def render_report(
     base: StoredRun | None = None,
     allow_partial: bool = False,
 ) -> str:
-    """The report as text. format is terminal, markdown, latex, csv or json; the last two are the tidy frame itself,
-    in csv with an apostrophe before a text that a spreadsheet would compute (frame_to_csv).
+    """The report as text. format is terminal, markdown, latex, csv or json.
 
-    Raises ConfigError for an unknown template or format, MetricError for missing samples without allow_partial.
+    csv and json are the tidy frame itself. csv has an apostrophe before a text that a spreadsheet would compute
+    (frame_to_csv). Raises ConfigError for an unknown template or format, MetricError for missing samples without
+    allow_partial.
+
+    Example: render_report([load_run("runs/mine")], format="markdown")
     """
     known = (*FORMATS, *RAW)
     if format not in known:
@@ -61,7 +64,7 @@ def render_report(
 
 
 def frame_to_csv(frame: pd.DataFrame) -> str:
-    """The frame as CSV. A text that a spreadsheet would take for a formula has an apostrophe before it; numbers are as is."""
+    """The frame as CSV. A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay as they are."""
     texts = frame.select_dtypes(exclude="number").columns
     return frame.assign(**{name: frame[name].map(_disarm) for name in texts}).to_csv(index=False)
 
@@ -71,12 +74,12 @@ def _disarm(value: Any) -> Any:
 
 
 def frame_to_json(frame: pd.DataFrame) -> str:
-    """The frame as {"rows": [...]}, with null if a number cannot be given."""
+    """The frame as {"rows": [...]}, with null for a number that cannot be given."""
     return json.dumps({"rows": frame_rows(frame)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun | None = None, short: bool = False) -> Report:
-    """The parts of the report, not yet in any form. short leaves out what does not fit on a terminal."""
+    """The parts of the report, in no format yet. short leaves out what does not fit on a terminal."""
     numbers = index_numbers(runs, frame, short)
     sections = [domain_section(numbers, runs, domain) for domain in DOMAINS if tasks_of(runs, domain)]
     return Report(

@@ -26,12 +26,12 @@ LENGTHS = (  # column, metric, scale
     ("leak", "leak_rate", 100.0),
 )
 LONG_ONLY = ("answer_tokens_median", "answer_tokens_p95")
-RARE = ("timeout_rate", "leak_rate")  # a terminal shows them if there are any
+RARE = ("timeout_rate", "leak_rate")  # a terminal shows these columns only if there are such samples
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A domain, or the means of both. The first table is the one of accuracy."""
+    """A domain, or the means of both domains. The first table is the accuracy table."""
 
     title: str
     lead: str
@@ -44,7 +44,7 @@ def tasks_of(runs: Sequence[StoredRun], domain: Domain) -> list[str]:
 
 
 def average_name(runs: Sequence[StoredRun]) -> str:
-    """'avg@8', or 'avg@n' if the runs differ in n."""
+    """'avg@8' (for n = 8), or 'avg@n' if the runs differ in n."""
     counts = {run.n_samples for run in runs}
     return f"avg@{counts.pop()}" if len(counts) == 1 else "avg@n"
 
@@ -94,7 +94,7 @@ def _model(numbers: Numbers, run: str) -> Cell:
 
 
 def _task_lines(numbers: Numbers, tasks: Sequence[str]) -> Iterator[tuple[tuple[Cell, ...], tuple[str, str, str]]]:
-    """The labels of each task's rows; a terminal does without the model if there is only one."""
+    """The labels of each task's rows. A terminal leaves out the model if there is only one."""
     for task in tasks:
         for run, budget in numbers.lines:
             model = () if _one_model(numbers) else (Cell(numbers.models[run]),)
@@ -163,13 +163,13 @@ def means_section(numbers: Numbers, runs: Sequence[StoredRun], base: StoredRun |
             if keys[0] in numbers.rows:
                 rows.append((Cell(TITLES[domain].lower()), _model(numbers, run), Cell(budget), *cells))
     header = (Cell("domain"), Cell("model"), Cell("budget"), *(Cell(name) for name, _ in measures))
-    lead = "The tasks of a domain count alike and are fixed: the intervals are those of their questions."
+    lead = "The tasks of a domain have equal weights and are fixed: the intervals are those of their questions."
     lead += f" Gains are over {base.model} ({base.name}), paired on shared questions." if base is not None else ""
     return Section("Macro means", lead, (Table("Means over tasks, in percent [95 % interval]", header, tuple(rows), 3),))
 
 
 def draw_curve(numbers: Numbers, runs: Sequence[StoredRun]) -> list[str]:
-    """Accuracy over budget as text: a header, then a line of blocks and percents for each model and task."""
+    """Accuracy over budget as text: a header, then a line of blocks and percentages for each model and task."""
     budgets = sorted({budget for _, budget in numbers.lines}, key=budget_order)
     if len(budgets) < 2:
         return []

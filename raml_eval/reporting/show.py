@@ -1,4 +1,4 @@
-"""One question of a run in full: what was asked, thought, answered, extracted and decided, and what was decided before."""
+"""Shows one question of a run in full: prompt, thinking, answer, extracted answer, verdict, and all earlier verdicts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from raml_eval.store.history import PastVerdict, read_histories, read_trajectori
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
 
-FIRST, LAST = 3, 8  # lines shown of a long text without full
-WIDEST = 400  # characters shown of one line without full
+FIRST, LAST = 3, 8  # lines shown of a long text unless full is set
+WIDEST = 400  # characters shown of one line unless full is set
 _BAR = "  | "
 
 
@@ -25,10 +25,12 @@ def show_question(
     budget: str | None = None,
     full: bool = False,
 ) -> str:
-    """The question and its samples as plain text; question is an id or a row's number. full leaves nothing out.
+    """The question and its samples as plain text. question is an id or a row's number; full leaves nothing out.
 
-    No character of a model's or a task's text can steer a terminal: control and format characters are written as escapes.
-    Raises ConfigError for a task, question, sample or budget that the run does not have.
+    No text of a model or a task can control the terminal: control and format characters are written as escapes. Raises
+    ConfigError for a task, question, sample or budget that the run does not have.
+
+    Example: print(show_question(load_run("runs/mine"), "gsm8k", "0", sample=0))
     """
     asked = _find_question(run, task, question)
     records = _choose_records(run, asked, sample, budget)
@@ -44,7 +46,10 @@ def show_question(
 
 
 def visible(text: str) -> str:
-    r"""The text with every control, format and surrogate character but line breaks and tabs as an escape such as \x1b."""
+    r"""The text with every control, format and surrogate character, except line breaks and tabs, as an escape such as \x1b.
+
+    Example: visible("\x1b[2J") == "\\x1b[2J"
+    """
     return "".join(c if c in "\n\t" or not _steers(c) else _escape(c) for c in text)
 
 
@@ -62,7 +67,7 @@ def _find_question(run: StoredRun, task: str, wanted: str) -> Question:
     ids = [question_id for of, question_id in run.questions if of == task]
     found = [wanted] if wanted in ids else [one for one in ids if one.partition("-")[0] == wanted]
     if len(found) > 1:
-        raise ConfigError(f"question {wanted!r} of {task} may be {', '.join(found[:5])}. Name one by its id.")
+        raise ConfigError(f"question {wanted!r} of {task} may mean {', '.join(found[:5])}. Name one by its id.")
     if not found:
         raise ConfigError(
             f"there is no question {wanted!r} in {task}.{near_names(wanted, ids)} Name one of its {len(ids)} by its id or "
@@ -99,7 +104,7 @@ def _question_lines(question: Question, full: bool) -> Iterator[str]:
 
 
 def _text_lines(text: str, full: bool) -> Iterator[str]:
-    """The text behind a bar; its first and last lines if it is long and not wanted in full."""
+    """The text behind a bar. If it is long and not wanted in full, only its first and last lines are shown."""
     lines = text.split("\n")
     left_out = 0 if full else max(0, len(lines) - FIRST - LAST)
     if left_out > 1:
@@ -123,7 +128,7 @@ class _View:
         yield f"--- sample {record.key.index} at {budget_label(record.budget)}: {record.status.value} ---"
         yield from self._thinking(record)
         finish = record.answer_finish.value if record.answer_finish else "none was drawn"
-        yield f"answer ({finish}{', thinking goes on in it' if record.leak else ''}):"
+        yield f"answer ({finish}{', thinking continues in it' if record.leak else ''}):"
         yield from _text_lines(record.answer, self.full)
         extracted = record.grade.answer
         yield "extracted: nothing" if extracted is None else f"extracted: {_short(extracted, self.full)}"

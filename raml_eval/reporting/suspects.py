@@ -1,4 +1,4 @@
-"""The signs of a grader's error, one function a sign: each samples' verdict that a person should look at, and how much so."""
+"""The signs of a grader's error, one function per sign: which verdicts a person should check, and how suspicious each is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raml_eval.grading.pool import GradingPool
 from raml_eval.reporting.likeness import differ_oddly, firm_text, looks_equal, soften, text_pattern
 from raml_eval.types import Budget, Question, SampleRecord, Status, StoredRun
 
-END = 300  # characters of an answer in which its conclusion is looked for
+END = 300  # characters at an answer's end in which its conclusion is looked for
 MIN_VOTES = 4
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{([^\n]{1,300})")
 _GRADED = (Status.CORRECT, Status.INCORRECT)
@@ -21,7 +21,7 @@ _GRADED = (Status.CORRECT, Status.INCORRECT)
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """One sign against one sample's verdict. suspicion goes from 0 to 1; note says what the reason alone does not."""
+    """One sign against one sample's verdict. suspicion ranges from 0 to 1; note adds what the reason alone does not say."""
 
     reason: str
     suspicion: float
@@ -31,14 +31,14 @@ class Suspect:
 
 @dataclass(frozen=True, slots=True)
 class Golds:
-    """The texts that a question's right answer may have, ready to be looked for."""
+    """The texts that a question's right answer may have, ready to be searched for."""
 
     texts: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...] = field(default=())
 
     @property
     def weight(self) -> float:
-        """A gold of one character stands in many a text by chance."""
+        """A factor below 1 for a gold of one character, which occurs in many texts by chance."""
         return 0.6 if max(map(len, map(firm_text, self.texts)), default=0) < 2 else 1.0
 
     def stand_in(self, text: str) -> bool:
@@ -47,7 +47,7 @@ class Golds:
 
 
 def golds_of(question: Question) -> Golds:
-    """The gold, and beside it the text of the option that it names or the letter of the option that it is."""
+    """The gold, and also the text of the option that it names, or the letter of the option that it is."""
     if not KINDS[question.grader].gold_is_text or not question.target.strip():
         return Golds(())
     texts = [question.target.strip()]
@@ -60,7 +60,7 @@ def golds_of(question: Question) -> Golds:
 
 
 def suspect_sample(record: SampleRecord, question: Question, golds: Golds) -> Iterator[Suspect]:
-    """What the sample alone gives away."""
+    """The signs that the sample alone shows."""
     extracted = record.grade.answer
     if record.status is Status.TIMEOUT:
         yield Suspect("timeout", 0.6, record)
@@ -85,7 +85,7 @@ def suspect_sample(record: SampleRecord, question: Question, golds: Golds) -> It
 
 
 def _close(box: str) -> str:
-    """The content of a box up to its closing brace."""
+    """The content of a box, up to its closing brace."""
     depth = 0
     for place, character in enumerate(box):
         depth += {"{": 1, "}": -1}.get(character, 0)
@@ -95,7 +95,7 @@ def _close(box: str) -> str:
 
 
 def suspect_split(records: Sequence[SampleRecord]) -> Iterator[Suspect]:
-    """The samples of one question whose one extracted answer was found correct here and incorrect there."""
+    """The samples of one question with the same extracted answer, if some were graded correct and others incorrect."""
     verdicts: defaultdict[str | None, set[Status]] = defaultdict(set)
     for record in records:
         verdicts[record.grade.answer].add(record.status)
@@ -116,7 +116,7 @@ class Vote:
 
 
 def count_votes(run: StoredRun) -> dict[tuple[str, str], dict[Budget, Vote]]:
-    """The vote on each question at each budget if a class of at least MIN_VOTES has most of all the votes."""
+    """The vote on each question at each budget, if a class of at least MIN_VOTES answers has most of all votes."""
     cells: defaultdict[tuple[str, str], defaultdict[Budget, list[SampleRecord]]] = defaultdict(lambda: defaultdict(list))
     for record in run.records:
         if record.status in _GRADED and record.grade.answer is not None:
@@ -135,7 +135,7 @@ def count_votes(run: StoredRun) -> dict[tuple[str, str], dict[Budget, Vote]]:
 
 
 def suspect_votes(own: Mapping[Budget, Vote], others: Sequence[Vote]) -> Iterator[Suspect]:
-    """The majorities of one question that are wrong; others are the votes on it in other runs."""
+    """The wrong majorities of one question. others are the votes on it in other runs."""
     everywhere = [*own.values(), *others]
     wrong = [vote for vote in everywhere if not vote.right]
     for budget, vote in own.items():
@@ -144,7 +144,7 @@ def suspect_votes(own: Mapping[Budget, Vote], others: Sequence[Vote]) -> Iterato
         elsewhere = len(everywhere) - 1
         alone = len(wrong) == 1 and elsewhere >= 2
         reason = "majority wrong here alone" if alone else "majority wrong"
-        # The same wrong answer at all budgets and from all models is rather a wrong gold or a wrong verdict.
+        # If all budgets and all models give the same wrong answer, the gold or the verdict is more likely to be wrong.
         suspicion = 0.4 if alone else (0.25 + 0.45 * vote.share) * (0.6 + 0.4 * len(wrong) / len(everywhere))
         n_right = len(everywhere) - len(wrong)
         note = f"{vote.votes} votes at {budget}, {vote.share:.0%}; {n_right} of {len(everywhere)} majorities right"
@@ -153,7 +153,7 @@ def suspect_votes(own: Mapping[Budget, Vote], others: Sequence[Vote]) -> Iterato
 
 
 def suspect_golds(questions: Iterable[tuple[Question, SampleRecord]], pool: GradingPool) -> Iterator[Suspect]:
-    """The golds that no grader can read; each comes with a sample of its question."""
+    """The golds that no grader can read, each with a sample of its question."""
     for question, record in questions:
         if not KINDS[question.grader].gold_answers_in_box or not question.target.strip():
             continue
@@ -169,7 +169,7 @@ def _problem_of(question: Question, pool: GradingPool) -> str:
             return "the gold itself, in a box, is not graded correct"
         if question.grader != "math" or not _is_expression(gold) or KINDS["math"].compare(gold, "0", ()) is not None:
             return ""
-        # The same text is equal unread; with a zero added, it must be read.
+        # A grader finds equal texts equal without reading them. With a zero added, it has to read the gold.
         verdict = pool.grade_blocking(gold, rf"\boxed{{{gold}+0}}", "math")
     except RamlError as error:
         return " ".join(str(error).split())
@@ -177,7 +177,7 @@ def _problem_of(question: Question, pool: GradingPool) -> str:
 
 
 def _is_expression(gold: str) -> bool:
-    """Whether a zero can be added: no words, no list, no relation, no matrix, no unit."""
+    """True if a zero can be added to the gold: no words, no list, no relation, no matrix, no unit."""
     return (
         re.search(
             r"[,;=<>%°]|\\(?:text|mathrm|mbox|begin|infty|[lg]eq?|cup|circ|pm|emptyset)|[A-Za-z]{4,}(?<!frac)(?<!sqrt)", gold

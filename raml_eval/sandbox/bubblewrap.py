@@ -1,4 +1,4 @@
-"""How bubblewrap is called: what a sandbox shares with the system, and what it does not."""
+"""The command line of bubblewrap: what a sandbox shares with the system, and what it does not."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from raml_eval.sandbox.seccomp import MACHINES
 
 INSIDE = Path(__file__).resolve().parent / "inside"
 HARNESS = "/harness"
-FOLDERS = ("/tmp", "/dev/shm")  # the only places to write to
+FOLDERS = ("/tmp", "/dev/shm")  # the only folders that a program can write to
 FOLDER_BYTES = 64 << 20
 
 
 def sandbox_command(bwrap: str, filter_fd: int, environment: Mapping[str, str]) -> list[str]:
-    """The words before the command that is to run in a sandbox; filter_fd holds the filter of system calls."""
+    """The words to put before a command to run it in a sandbox. filter_fd holds the filter of system calls."""
     variables = [word for name, value in environment.items() for word in ("--setenv", name, value)]
     return [bwrap, *_isolation(), "--clearenv", *variables, *_mounts(), "--seccomp", str(filter_fd), "--"]
 
 
 def _isolation() -> list[str]:
-    """Own name spaces for everything, no capabilities, no way to outlive the parent.
+    """Options for separate namespaces of every kind, without capabilities, and without a way to outlive the parent.
 
-    Root stays in the user name space that it is in, because the limit on processes never binds user 0: the first process
-    inside gives programs another user id, and keeps the capabilities to do so and to kill them. An ordinary user gets
-    a new user name space, in which the limit counts alone what is in the sandbox.
+    Root stays in its present user namespace, because the limit on processes never applies to user 0. The first process
+    inside gives programs another user id, and keeps the capabilities that it needs for that and for killing them. An
+    ordinary user gets a new user namespace, in which the limit counts only the processes of the sandbox.
     """
     spaces = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
     if os.geteuid() == 0:
@@ -45,7 +45,7 @@ def _isolation() -> list[str]:
 
 @functools.cache
 def _mounts() -> list[str]:
-    """An empty file system with Python and its libraries, read-only, and two small folders in memory to write to."""
+    """Options for an empty file system with Python and its libraries, read-only, and two small writable folders in memory."""
     binds = [(folder, folder) for folder in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")]
     own = (interpreter(), f"{sys.base_prefix}/lib", f"{sys.base_prefix}/lib64")
     binds += [(path, path) for path in own if path not in ("/usr/lib", "/usr/lib64")]
@@ -53,7 +53,7 @@ def _mounts() -> list[str]:
     binds += [(str(package), f"{HARNESS}/packages/{package.name}") for package in numpy_folders()]
     mounts: list[str] = []
     for folder in dict.fromkeys(str(above) for _, path in binds for above in reversed(Path(path).parents)):
-        mounts += ["--perms", "0755", "--dir", folder]  # the folders above a mount are 0700 otherwise
+        mounts += ["--perms", "0755", "--dir", folder]  # otherwise the folders above a mount have mode 0700
     for source, path in binds:
         mounts += ["--symlink", os.readlink(source), path] if os.path.islink(source) else ["--ro-bind-try", source, path]
     mounts += ["--proc", "/proc", "--dev", "/dev"]
@@ -63,12 +63,12 @@ def _mounts() -> list[str]:
 
 
 def interpreter() -> str:
-    """The path of the Python that runs here, not that of a link to it in a virtual environment."""
+    """The path of the Python that is running, not that of a link to it in a virtual environment."""
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def numpy_folders() -> list[Path]:
-    """numpy and its own libraries: the one package beyond the standard library that programs may import."""
+    """numpy and its own libraries, the one package beyond the standard library that programs may import."""
     found = importlib.util.find_spec("numpy")
     if found is None or not found.submodule_search_locations:
         return []
@@ -77,9 +77,9 @@ def numpy_folders() -> list[Path]:
 
 
 def other_user() -> int | None:
-    """A user id that nothing else has, where this process may take one; None where it runs as an ordinary user already.
+    """A user id that nothing else has, if this process may switch to one; None if it runs as an ordinary user.
 
-    One for each program, since the limit on processes counts all of a user's, in other sandboxes too.
+    Each program gets its own id, because the limit on processes counts all of a user's processes, in other sandboxes too.
     """
     if os.geteuid() != 0:
         return None
@@ -95,7 +95,7 @@ def other_user() -> int | None:
 
 
 def bubblewrap_problem() -> str:
-    """Why bubblewrap cannot be tried here; empty where it can."""
+    """The reason why bubblewrap cannot be tried here; empty if it can."""
     if sys.platform != "linux":
         return f"bubblewrap needs Linux, and this is {sys.platform}"
     if platform.machine() not in MACHINES:

@@ -1,4 +1,4 @@
-"""The processes below one, as /proc shows them from outside: what they use together, and their end."""
+"""Measures and ends all processes below a given one, as /proc shows them from outside."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a tree of processes has used: seconds of CPU time (reaped children included), bytes of memory that belong to it
-    alone, and by process the seconds in which it was ready to run and got no core."""
+    """The resources that a tree of processes has used.
+
+    cpu_s is seconds of CPU time, reaped children included. The memory is the bytes that belong to the tree alone. waited_s
+    holds, by process, the seconds in which the process was ready to run but got no core.
+    """
 
     cpu_s: float
     memory_bytes: int
     waited_s: Mapping[int, float]
 
     def longest_wait_since(self, before: Usage) -> float:
-        """The seconds that the process which waited longest since then has waited."""
+        """The longest time in seconds that a single process has waited since then."""
         return max((seconds - before.waited_s.get(pid, 0.0) for pid, seconds in self.waited_s.items()), default=0.0)
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The processes below this one, each before its own children; none where /proc does not tell."""
+    """The processes below this one, each before its own children; none if /proc cannot be read."""
     children: list[int] = []
     with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):  # a child stands under the thread that started it
+        for thread in os.listdir(f"/proc/{pid}/task"):  # /proc lists a child under the thread that started it
             children += map(int, _read(pid, f"task/{thread}/children").split())
     for child in children:
         yield child
@@ -38,7 +41,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def measure(pid: int) -> Usage:
-    """What the processes below this one use; zeros where /proc does not tell."""
+    """The resources that the processes below this one use; zeros if /proc cannot be read."""
     cpu_s, memory = 0.0, 0
     waited: dict[int, float] = {}
     for child in descendants(pid):
@@ -58,7 +61,7 @@ def _read(pid: int, name: str) -> str:
 
 
 def count_tasks(uid: int) -> int:
-    """The processes and threads of a user, which RLIMIT_NPROC counts together; 0 where /proc does not tell."""
+    """The number of a user's processes and threads, which RLIMIT_NPROC counts together; 0 if /proc cannot be read."""
     n_tasks = 0
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if name.isdigit():
@@ -71,8 +74,8 @@ def count_tasks(uid: int) -> int:
 def end(process: subprocess.Popen[bytes], contained: bool) -> None:
     """The process is reaped, and nothing that it started is left.
 
-    contained: its one child is the first process of a process namespace. The kernel ends such a process only when all
-    others in the namespace are gone, and the process here ends after it.
+    contained is true if its only child is the first process of a process namespace. The kernel ends such a process only
+    when all others in the namespace are gone, and the process here ends after it.
     """
     if contained and process.poll() is None:
         first = next(descendants(process.pid), None)
@@ -82,7 +85,7 @@ def end(process: subprocess.Popen[bytes], contained: bool) -> None:
                 process.wait(10)
     elif not contained:
         stopped: set[int] = set()
-        while new := set(descendants(process.pid)) - stopped:  # those that are stopped start no others
+        while new := set(descendants(process.pid)) - stopped:  # a stopped process cannot start others
             for pid in new:
                 _send(pid, signal.SIGSTOP)
             stopped |= new

@@ -1,7 +1,8 @@
-"""The filter of system calls that every process in a sandbox runs under, as bubblewrap takes it.
+"""The filter of system calls for every process in a sandbox, in the form that bubblewrap takes.
 
-The name spaces and resource limits do the work; the filter closes what they leave: kernel memory that no limit counts
-(shared memory segments, anonymous files, file systems in a user name space of one's own) and other processes' memory.
+Namespaces and resource limits do most of the work. The filter covers what they leave open: kernel memory that no limit
+counts (shared memory segments, anonymous files, file systems in a program's own user namespace), and other processes'
+memory.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ _ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 def build_filter(machine: str = "") -> bytes:
     """The filter as an array of struct sock_filter, for this machine or the named one.
 
-    Denied calls fail with EPERM. clone3 fails with ENOSYS, as on a kernel without it, since its flags lie in memory;
-    libraries then use clone, whose flags can be seen. Raises KeyError for a machine that is not in MACHINES.
+    Denied calls fail with EPERM. clone3 fails with ENOSYS, as on a kernel without it, because its flags are in memory,
+    where a filter cannot see them; libraries then use clone, whose flags the filter sees. KeyError if the machine is not in
+    MACHINES.
     """
     column, audit = MACHINES[machine or platform.machine()]
     program = [

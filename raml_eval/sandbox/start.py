@@ -1,8 +1,8 @@
-"""Sandboxes for programs that a model wrote: bubblewrap with resource limits, or, where a person insists, none.
+"""Starts sandboxes for programs that a model wrote: bubblewrap with resource limits, or, if the user insists, none.
 
-A job takes two of them, each in its own name spaces: in one the program runs, in the other its tester with the tests, and
-two sockets join them (raml_eval.sandbox.inside). Each program gets a new one; a tester, in which no program ever runs,
-serves one job after the other. What starts them here reads nothing but the tester's lines.
+A job uses two sandboxes, each with its own namespaces. The program runs in one, its tester with the tests in the other, and
+two sockets connect them (raml_eval.sandbox.inside). Each program gets a new sandbox. A tester, in which no program ever
+runs, serves one job after the other. This process reads nothing but the tester's lines.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.bubblewrap import FOLDERS, HARNESS, INSIDE, interpreter, numpy_folders, other_user, sandbox_command
 from raml_eval.sandbox.seccomp import build_filter
 
-MEMORY_BYTES = 2 << 30  # of each process, and of all processes of a program together
+MEMORY_BYTES = 2 << 30  # limit of each process, and of all processes of a program together
 PROCESSES = 64  # and threads
-FILE_BYTES = 16 << 20  # the largest file, and so the longest output
+FILE_BYTES = 16 << 20  # limit of a file, and so of the output
 OPEN_FILES = 256
 TESTER_BYTES = 4 << 30
 
@@ -39,7 +39,7 @@ _ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "PATH": "/usr/bin:/bin",
-    "PYTHONHASHSEED": "0",  # the order of sets must not change a verdict from one grading to the next
+    "PYTHONHASHSEED": "0",  # otherwise the order of sets could change a verdict from one grading to the next
     "PYTHONDONTWRITEBYTECODE": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -47,7 +47,7 @@ _ENVIRONMENT = {
 
 
 class Tester:
-    """A process that tests one program after the other, in a sandbox of its own. Used by one thread, which it dies with."""
+    """A process that tests one program after the other, in its own sandbox. It belongs to one thread, and dies with it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._contained = bool(sandbox.bwrap)
@@ -57,10 +57,10 @@ class Tester:
         self._jobs, theirs = socket.socketpair()
         with theirs:
             self.process = sandbox.spawn("tester", {"jobs": theirs}, folder, self.errors)
-        self.busy = False  # until the verdict of its job is read
+        self.busy = False  # true from the start of a job until its verdict is read
 
     def give(self, job: Mapping[str, Any], control: socket.socket, calls: socket.socket, verdicts: int) -> None:
-        """The job is with the process, which writes to the descriptor of verdicts what comes of it. Raises RamlError."""
+        """The process has the job, and writes the result to the descriptor verdicts. Raises RamlError."""
         self.busy = True
         text = json.dumps(job).encode()
         try:
@@ -71,12 +71,12 @@ class Tester:
             raise RamlError(f"the sandbox of the tests ended or did not start ({said}); run again") from None
 
     def end_if_busy(self) -> None:
-        """A process that still has a job is gone."""
+        """If the process still has a job, it has been ended."""
         if self.busy:
             self.end()
 
     def end(self) -> None:
-        """The process, and all that it started, is gone."""
+        """The process, and everything that it started, has ended."""
         self._jobs.close()
         process_tree.end(self.process, self._contained)
         self._stack.close()
@@ -84,7 +84,7 @@ class Tester:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A program and its tester at work. verdicts gives the tester's lines, errors what the program's sandbox complains of."""
+    """A program and its tester at work. verdicts gives the tester's lines, errors those of the program's sandbox."""
 
     tester: Tester
     program: subprocess.Popen[bytes]
@@ -94,17 +94,17 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Starts testers and programs. name stands in the manifest; bwrap is the path of bubblewrap, empty for no sandbox."""
+    """Starts testers and programs. The manifest stores name. bwrap is the path of bubblewrap, empty for no sandbox."""
 
     name: str
     bwrap: str
 
     @contextlib.contextmanager
     def start(self, tester: Tester, job: Mapping[str, Any], cpu_s: int) -> Iterator[Trial]:
-        """The job's program in a new sandbox and before this tester, until the block ends; then it is gone, files too.
+        """The job's program runs in a new sandbox, connected to this tester, until the block ends; then it is removed.
 
-        cpu_s is the CPU time in seconds that one process of the program may take for one test. A tester that has given no
-        verdict by the end of the block is gone too.
+        cpu_s is the CPU time in seconds that one process of the program may use for one test. A tester that has given no
+        verdict by the end of the block is ended too.
         """
         with (
             tempfile.TemporaryDirectory(prefix="raml-eval-") as folder,
@@ -129,7 +129,7 @@ class Sandbox:
     def spawn(
         self, role: str, sockets: Mapping[str, socket.socket], folder: str, errors: IO[bytes] | int, cpu_s: int = 0
     ) -> subprocess.Popen[bytes]:
-        """The first process of a new sandbox, in that role and with these sockets. folder is for what has no sandbox."""
+        """The first process of a new sandbox, in that role and with these sockets. folder is used only without a sandbox."""
         fds = {name: end.fileno() for name, end in sockets.items()}
         harness, work = (HARNESS, folder) if self.bwrap else _unboxed(folder)
         settings = {
@@ -157,12 +157,12 @@ class Sandbox:
                 pass_fds=(*fds.values(), *filter_fds),
                 cwd=work,
                 env=_ENVIRONMENT | {"HOME": "/tmp" if self.bwrap else work},
-                start_new_session=True,  # Ctrl-C is the parent's to handle
+                start_new_session=True,  # the parent handles Ctrl-C
             )
 
 
 def tail_of(errors: IO[bytes]) -> str:
-    """The end of what a sandbox complained of, in one line; empty where it did not, or is closed."""
+    """The end of a sandbox's messages, in one line; empty if there are none, or if the file is closed."""
     if errors.closed:
         return ""
     errors.seek(0)
@@ -178,7 +178,7 @@ def _pair(stack: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
 
 @contextlib.contextmanager
 def _seccomp_pipe(wanted: bool) -> Iterator[tuple[int, ...]]:
-    """The reading end of a pipe that holds the filter of system calls; nothing where none is wanted."""
+    """The reading end of a pipe that holds the filter of system calls; nothing if no filter is wanted."""
     if not wanted:
         yield ()
         return
@@ -197,7 +197,7 @@ def _filter() -> bytes:
 
 
 def _unboxed(folder: str) -> tuple[str, str]:
-    """In the folder, where Python finds what a sandbox would show it, and an empty place to work in."""
+    """Two folders below the given one: where Python finds what a sandbox would show it, and an empty one to work in."""
     harness, work = Path(folder, "harness"), Path(folder, "work")
     work.mkdir()
     for link, source in ((harness / "raml_eval" / "sandbox" / "inside", INSIDE), *_packages(harness)):
@@ -211,7 +211,7 @@ def _packages(harness: Path) -> list[tuple[Path, Path]]:
 
 
 def bubblewrap() -> Sandbox:
-    """The sandbox that bubblewrap makes; whether it works is for a job to show."""
+    """The sandbox that bubblewrap makes. It is not tried here; a job has to show whether it works."""
     bwrap = shutil.which("bwrap") or "bwrap"
     version = subprocess.run([bwrap, "--version"], capture_output=True, text=True, check=False).stdout.strip()
     return Sandbox(version or "bubblewrap", bwrap)

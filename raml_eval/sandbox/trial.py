@@ -1,4 +1,4 @@
-"""One program before its tester: the verdict, within limits of time and memory that hold for all its processes together."""
+"""One program before its tester: the verdict, within limits of time and memory for all its processes together."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The seconds of one test, all drawn from its wall-clock limit.
+    """The limits in seconds of one test, all derived from its wall-clock limit.
 
-    A program that uses cpu_s of CPU time, or is still not done after idle_s in which it could have run, is too slow, and
-    too slow is INCORRECT, as in the benchmarks that these tests come from: it is the program's own fault, it comes out
-    the same on every machine that is not far slower, and as TIMEOUT it would keep a run with many such answers from
-    ever being compared. TIMEOUT stays for what says nothing about the program: wall_s went by because the machine was
-    busy with something else, or because the tests themselves did not come to an end.
+    A program is too slow if it uses cpu_s of CPU time, or if it is not done after idle_s in which it could have run. Too
+    slow is INCORRECT, as in the benchmarks that the tests come from. It is the program's own fault, and it comes out the
+    same on every machine that is not far slower. As TIMEOUT, it would keep a run with many such answers from ever being
+    compared. TIMEOUT is for what says nothing about the program: wall_s passed because the machine was busy with other
+    work, or because the tests themselves did not end.
     """
 
     wall_s: float
@@ -57,10 +57,10 @@ class Limits:
 
 
 def try_program(sandbox: Sandbox, tester: Tester, job: Job, wall_s: float, stop: threading.Event | None = None) -> TrialResult:
-    """What the tester says of the program, or the limit that it broke; tests after the first that fails are not run.
+    """The tester's verdict on the program, or the limit that the program broke. Tests after the first failure are not run.
 
-    wall_s is the wall-clock limit of each test; see Limits. Raises TaskError where the tests cannot be run, RamlError
-    where the sandbox ended without a verdict or stop was set: neither says anything about the program.
+    wall_s is the wall-clock limit of each test; see Limits. Raises TaskError if the tests cannot be run, RamlError if the
+    sandbox ended without a verdict or if stop was set: neither says anything about the program.
     """
     limits = Limits(wall_s)
     with sandbox.start(tester, job, math.ceil(limits.cpu_s)) as trial:
@@ -78,7 +78,7 @@ def try_program(sandbox: Sandbox, tester: Tester, job: Job, wall_s: float, stop:
 
 
 def _messages(trial: Trial, limits: Limits, stop: threading.Event) -> Iterator[dict[str, Any] | TrialResult]:
-    """The tester's lines as they come; a verdict as soon as a limit is broken; the end where the tester ends."""
+    """The tester's lines as they arrive, a verdict as soon as a limit is broken, and the end if the tester ends."""
     clock = _Clock(trial, limits)
     buffer = b""
     while not stop.is_set():
@@ -100,7 +100,7 @@ def _messages(trial: Trial, limits: Limits, stop: threading.Event) -> Iterator[d
 
 
 class _Clock:
-    """What one test has used so far."""
+    """The time and memory that one test has used so far."""
 
     def __init__(self, trial: Trial, limits: Limits) -> None:
         self._processes = trial.program.pid, trial.tester.process.pid
@@ -110,14 +110,17 @@ class _Clock:
         self._before: tuple[process_tree.Usage, process_tree.Usage] | None = None
 
     def begin(self, test: int) -> None:
-        """The limits count from now on. What was used before is measured at the first check, so that quick tests cost
-        nothing; the program then has up to POLL_S more."""
+        """A new test begins, and the limits count from now on.
+
+        What was used before is measured only at the first check, so that quick tests cost nothing. The program then has up
+        to POLL_S more.
+        """
         self._started = time.monotonic()
         self._test = test
         self._before = None
 
     def check(self) -> TrialResult | None:
-        """The verdict where a limit is broken."""
+        """The verdict if a limit is broken, otherwise None."""
         wall_s = time.monotonic() - self._started
         if self._test == 0:
             if wall_s > START_LIMIT_S:
@@ -128,13 +131,13 @@ class _Clock:
             self._before = program, tester
         cpu_s = program.cpu_s - self._before[0].cpu_s
         tester_cpu_s = tester.cpu_s - self._before[1].cpu_s
-        # One of the two works at a time, so what the tester took is no time of the program's.
+        # Only one of the two works at a time, so the tester's time is not the program's.
         waited_s = program.longest_wait_since(self._before[0]) + tester.longest_wait_since(self._before[1])
         able_s = wall_s - waited_s - max(tester_cpu_s, 0.0)
         where = f"test {self._test}"
         if program.memory_bytes > MEMORY_BYTES:
             return TrialResult(Status.INCORRECT, f"{where}: used more than {MEMORY_BYTES >> 30} GiB of memory")
-        if len(program.waited_s) > PROCESSES + 2:  # where the system's own limit does not bind: root without a sandbox
+        if len(program.waited_s) > PROCESSES + 2:  # the system's own limit does not bind root without a sandbox
             return TrialResult(Status.INCORRECT, f"{where}: started more than {PROCESSES} processes")
         if cpu_s >= self._limits.cpu_s:
             return TrialResult(Status.INCORRECT, f"{where}: used up its {self._limits.cpu_s:g} s of CPU time")
@@ -161,11 +164,11 @@ print(sys.stdin.read())
 
 @functools.cache
 def working_sandbox() -> Sandbox | str:
-    """bubblewrap, after a first program has run in it; else why it cannot be used here. Tried once a process."""
+    """bubblewrap, after a first program has run in it; otherwise the reason why it cannot be used. Tried once per process."""
     if problem := bubblewrap_problem():
         return problem
     sandbox = bubblewrap()
-    compileall.compile_dir(INSIDE, quiet=2)  # once, where it can be kept, rather than in every sandbox
+    compileall.compile_dir(INSIDE, quiet=2)  # once and outside, because a sandbox could not keep the result
     tester = Tester(sandbox)
     job = {"style": "stdin", "sources": [_PROBE], "prefix": "", "tests": [["ready", "ready"]]}
     try:
@@ -178,13 +181,13 @@ def working_sandbox() -> Sandbox | str:
 
 
 def open_sandbox(allow_unsafe_code: bool = False) -> Sandbox:
-    """A sandbox that works here; where there is none, no sandbox if that is allowed. Raises ConfigError if it is not."""
+    """A sandbox that works here, or no sandbox if none works and that is allowed. Raises ConfigError if it is not allowed."""
     found = working_sandbox()
     if isinstance(found, Sandbox):
         return found
     if allow_unsafe_code:
         return no_sandbox()
     raise ConfigError(
-        f"code that a model wrote runs only in a sandbox, and there is none: {found}. Install bubblewrap "
+        f"code that a model wrote runs only in a sandbox, but none works here: {found}. Install bubblewrap "
         "(apt-get install bubblewrap), or run it unprotected with --allow-unsafe-code."
     )

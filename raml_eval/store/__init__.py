@@ -1,4 +1,4 @@
-"""The run directory: everything a run drew, kept so that a kill loses nothing (docs/run-directory.md)."""
+"""The run directory: everything that a run drew, stored so that a kill loses nothing (docs/run-directory.md)."""
 
 from raml_eval.store.directory import RunDirectory, read_run
 from raml_eval.store.lines import pack_ids, sample_line, unpack_ids

@@ -1,4 +1,4 @@
-"""A run directory: one writer at a time opens it, anybody may read it."""
+"""A run directory. One writer at a time may open it; anybody may read it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
-LOCK_WAIT_S = 10.0  # processes that a killed run left behind need a moment to end
+LOCK_WAIT_S = 10.0  # processes that a killed run left behind need some time to end
 T = TypeVar("T")
 
 
 class RunDirectory:
-    """A run directory under its lock, for one writer. Opening an existing one is resuming it.
+    """A run directory under its lock, for one writer. Opening an existing directory resumes it.
 
     stored is the manifest that was found, or None. After open(), trajectories and done hold what earlier sessions finished,
     started holds the draws that began, and torn names the files whose last line had to be cut.
@@ -59,7 +59,7 @@ class RunDirectory:
         return None
 
     def open(self, manifest: Manifest) -> None:
-        """The manifest on the disk covers both the stored one and this one, and the journals take lines."""
+        """The manifest on the disk covers both the stored one and this one, and lines can be appended to the files."""
         if self.stored is not None:
             check_resumable(self.stored, self.path)
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
@@ -72,7 +72,7 @@ class RunDirectory:
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
 
     def load(self) -> None:
-        """What earlier sessions stored is in memory; torn last lines are cut."""
+        """Everything that earlier sessions stored is in memory, and torn last lines are cut."""
         self._loaded = True
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
         self.questions = _read_file(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
@@ -80,7 +80,7 @@ class RunDirectory:
         self.done = set(_read_file(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
 
     def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        """The manifest on the disk lists a new session, and the samples stored from now on carry its number.
+        """The manifest on the disk lists a new session, and samples stored from now on carry its number.
 
         Returns the manifest's own entry, which may be completed before the next write_manifest.
         """
@@ -94,13 +94,13 @@ class RunDirectory:
         write_json(self.path / "manifest.json", self.manifest)
 
     def add_questions(self, questions: Iterable[Question]) -> None:
-        """questions.jsonl holds every question; known ones are not written again."""
+        """questions.jsonl holds every question. Questions that it held before are not written again."""
         new = [q for q in questions if (q.task, q.id) not in self.questions]
         self._journals["questions"].append_all([lines.question_line(q) for q in new])
         self.questions |= {(q.task, q.id): q for q in new}
 
     async def append_started(self, key: SampleKey) -> None:
-        """The start of a draw is on the disk, so that a draw cut short can be told from one that never began."""
+        """The start of a draw is on the disk, so that an interrupted draw can be told from one that never began."""
         await self._journals["started"].append(lines.key_line(key))
 
     async def append_trajectory(self, trajectory: Trajectory) -> None:
@@ -113,7 +113,7 @@ class RunDirectory:
         await self._journals["samples"].append(lines.sample_line(replace(record, session=session)))
 
     async def append_error(self, key: SampleKey, budgets: Iterable[Budget], error: BaseException) -> None:
-        """The failure is on the disk; the sample stays owed."""
+        """The failure is on the disk, and the sample is still owed."""
         await self._journals["errors"].append(
             {
                 **lines.key_line(key),
@@ -128,7 +128,7 @@ class RunDirectory:
         write_json(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
 
     def close(self) -> None:
-        """All files are closed and the lock is free. A folder that was made for a run that was then refused is removed."""
+        """All files are closed and the lock is free. If the run was refused, the folder that was made for it is removed."""
         for journal in self._journals.values():
             journal.close()
         if self._made and [path.name for path in self.path.iterdir()] == ["lock"]:
@@ -149,7 +149,7 @@ def _take_lock(path: Path) -> int:
     deadline = time.monotonic() + LOCK_WAIT_S
     while not _lock(file):
         holder = os.pread(file, 32, 0).decode(errors="replace").strip()
-        # The engine of a killed run holds the lock until it notices, within a second.
+        # The engine of a killed run holds the lock until it notices the kill, within a second.
         if _is_alive(holder) or time.monotonic() > deadline:
             os.close(file)
             raise StoreError(
@@ -206,7 +206,7 @@ def _read_all(
     read: Callable[[Mapping[str, Any]], T],
     key: Callable[[T], Any],
 ) -> dict[Any, T]:
-    """All entries of a file by key. Raises CorruptStore for a line of another shape and for a key that occurs twice."""
+    """All entries of a file by key. Raises CorruptStore for a line with another shape, and for a key that occurs twice."""
     entries: dict[Any, T] = {}
     for number, line in numbered:
         try:
@@ -214,7 +214,7 @@ def _read_all(
         except Exception as error:
             raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
         if key(entry) in entries:
-            raise corrupt(path, number, f"repeats {key(entry)}, which stands on an earlier line")
+            raise corrupt(path, number, f"repeats {key(entry)}, which is already on an earlier line")
         entries[key(entry)] = entry
     return entries
 
@@ -229,10 +229,12 @@ def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
 
 
 def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
-    """A run directory read back: every planned question and every finished sample. It needs no lock and writes nothing.
+    """A run directory read back: every planned question and every finished sample. This needs no lock and writes nothing.
 
-    drawn False leaves out trajectories and token ids, which are most of a large run. Raises StoreError if the folder is no
-    run directory, CorruptStore if a line other than a torn last one cannot be read.
+    If drawn is False, trajectories and token ids are left out, which are most of a large run. Raises StoreError if the
+    folder is not a run directory, CorruptStore if a line other than a torn last one cannot be read.
+
+    Example: read_run("runs/mine").records[0].grade
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")
@@ -274,10 +276,10 @@ def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
         return {}
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        # A task's name may hold a slash, a question's id never does.
+        # A task's name may contain a slash; a question's id never does.
         return {(key.rpartition("/")[0], key.rpartition("/")[2]): dict(group) for key, group in stored.items()}
     except (ValueError, AttributeError, TypeError):
-        return {}  # they are formed again from the samples
+        return {}  # the caller forms them again from the samples
 
 
 def _count_failed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:

@@ -1,6 +1,6 @@
-"""Layers of grades: a regrading adds one and keeps what it replaces.
+"""Layers of grades: each regrading adds one, and keeps the verdicts that it replaces.
 
-samples.jsonl keeps the verdict that a sample was stored with. Each of grades-0001.jsonl and its followers holds one
+samples.jsonl keeps the verdict that a sample was stored with. Each of grades-0001.jsonl and the files after it holds one
 regrading: a header that says which grader graded which tasks and how many samples, then a line for each verdict that changed
 and for each sample that could not be graded. Readers see the verdict of the last layer that changed a sample, or the stored
 one if no layer did.
@@ -28,7 +28,7 @@ _NAME = re.compile(r"grades-(\d{4,})\.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A verdict and the one it replaced. digest and session are those of the draw that was graded, and of no later one."""
+    """A verdict and the one it replaced. It belongs to the draw that digest and session name, and to no later one."""
 
     grade: Grade
     was: Grade
@@ -38,11 +38,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One regrading. It covers what the first n_sessions sessions drew, n_graded samples in all.
+    """One regrading. It covers the n_graded samples that the first n_sessions sessions drew.
 
     tasks names the tasks that were graded, or is None if all of them were. changes holds the verdicts that came out
-    differently, and failed says why a sample kept the verdict it had. verified is when the same grader last came to the same
-    verdicts, or None. What a later session drew is not of this layer, even if it is the same answer to the same question.
+    differently. failed says why a sample kept its verdict. verified is when the same grader last confirmed the verdicts, or
+    None. The layer does not cover a sample that a later session drew, even if it is the same answer to the same question.
     """
 
     number: int
@@ -57,23 +57,23 @@ class Layer:
     verified: str | None = None
 
     def covers(self, record: SampleRecord) -> bool:
-        """Whether the record has this layer's verdict, changed or confirmed."""
+        """True if the record has this layer's verdict, changed or confirmed."""
         within = record.session < self.n_sessions and (self.tasks is None or record.key.task in self.tasks)
         if not within or (record.key, record.budget) in (self.failed or {}):
             return False
         return (record.key, record.budget) not in self.changes or self.change_for(record) is not None
 
     def change_for(self, record: SampleRecord) -> Change | None:
-        """The change of the record's verdict; None if there is none, or if the sample was drawn again since."""
+        """The change of the record's verdict; None if there is none, or if the sample has been drawn again since."""
         change = self.changes.get((record.key, record.budget))
-        # A sample drawn again may have the same answer, and the verdict of a newer grader than this layer's.
+        # A sample that was drawn again may have the same answer, but a verdict from a newer grader than this layer's.
         if change is None or (change.digest, change.session) != (answer_digest(record.answer), record.session):
             return None
         return change
 
 
 def answer_digest(answer: str) -> str:
-    """16 hex digits that tell one answer's text from another."""
+    """16 hex digits that identify an answer's text."""
     return hashlib.blake2b(answer.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -81,8 +81,8 @@ def layer_paths(directory: Path) -> dict[int, Path]:
     """The files of the layers by number, the oldest first. Raises CorruptStore if a number is not written in four digits."""
     found = {path: int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))}
     for path, number in found.items():
-        if path.name != _name(number):  # another file has the same number, or will have it
-            raise CorruptStore(f"{path} is layer {number}, whose file is called {_name(number)}. Rename it, or move it away.")
+        if path.name != _name(number):  # another file has the same number, or will get it
+            raise CorruptStore(f"{path} is layer {number}, whose name must be {_name(number)}. Rename it, or move it away.")
     return {number: path for path, number in sorted(found.items(), key=lambda pair: pair[1])}
 
 
@@ -91,7 +91,7 @@ def _name(number: int) -> str:
 
 
 def change_of(record: SampleRecord, grade: Grade) -> Change:
-    """The change from the verdict that the record has."""
+    """The change from the record's present verdict to the new grade."""
     return Change(grade, record.grade, answer_digest(record.answer), record.session)
 
 
@@ -109,7 +109,7 @@ def write_layer(directory: Path, layer: Layer) -> Path:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror or error}. Free the disk, and regrade again.") from error
+        raise StoreError(f"cannot write {path}: {error.strerror or error}. Free disk space, and regrade again.") from error
     return path
 
 
@@ -137,7 +137,7 @@ def _layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
 
 
 def read_layers(directory: Path) -> list[Layer]:
-    """Every layer, the oldest first. Raises CorruptStore for a line that cannot be used and for a layer cut short."""
+    """Every layer, the oldest first. Raises CorruptStore for a line that cannot be used and for a layer that was cut short."""
     return [_read_layer(number, path) for number, path in layer_paths(directory).items()]
 
 
@@ -211,7 +211,7 @@ def _with_last_verdict(record: SampleRecord, newest: Sequence[Layer]) -> SampleR
 def grader_versions(
     records: Iterable[SampleRecord], layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]
 ) -> tuple[str, ...]:
-    """The graders whose verdicts stand, as far as they are known, sorted."""
+    """The known versions of the graders whose verdicts are in force, sorted."""
     newest = list(reversed(layers))
     found = {_grader_of(record, newest, sessions) for record in records}
     return tuple(sorted(version for version in found if version is not None))

@@ -18,7 +18,7 @@ from raml_eval.types import Grade, SampleId, SampleRecord, Trajectory
 
 @dataclass(frozen=True, slots=True)
 class PastVerdict:
-    """One verdict in the history of a sample: its grader, when it was given (None: with the sample), and what it said."""
+    """One verdict in the history of a sample: its grader, its time (None: when the sample was stored), and the grade."""
 
     grader_version: str | None
     created: str | None
@@ -27,7 +27,7 @@ class PastVerdict:
 
 
 def verdict_history(record: SampleRecord, layers: Sequence[Layer], sessions: Sequence[Mapping[str, Any]]) -> list[PastVerdict]:
-    """Every verdict on a record of samples.jsonl, the oldest first. The record's own is the one that it was stored with."""
+    """Every verdict on a record of samples.jsonl, the oldest first. The record's own verdict is the one it was stored with."""
     history = [PastVerdict(storing_grader(record, sessions), None, record.grade)]
     for layer in layers:
         sample = (record.key, record.budget)
@@ -48,7 +48,7 @@ def _schema_of(path: Path, number: int) -> Iterator[None]:
 
 
 def read_histories(directory: Path, task: str, question_id: str) -> dict[SampleId, list[PastVerdict]]:
-    """The verdicts on each sample of a question, the oldest first. Raises StoreError, CorruptStore as read_run."""
+    """The verdicts on each sample of a question, the oldest first. Raises StoreError and CorruptStore as read_run does."""
     layers = read_layers(directory)
     manifest = read_manifest(directory / "manifest.json")
     histories: dict[SampleId, list[PastVerdict]] = {}

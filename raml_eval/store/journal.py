@@ -1,4 +1,4 @@
-"""Append-only JSON lines that survive a kill: an append returns when its line is on the disk."""
+"""Append-only files of JSON lines that survive a kill: an append returns once its line is on the disk."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _Entry = tuple[bytes, asyncio.Future[None], asyncio.AbstractEventLoop]
 
 
 class Journal:
-    """One append-only file. A thread writes what is waiting in one go and syncs once for all of it.
+    """One append-only file. A thread writes all waiting lines in one go, and syncs once for all of them.
 
-    Errors of the disk (full, read-only) reach every append that waited, and every later one, as StoreError.
+    If the disk fails (full, read-only), every append that was waiting and every later one raises StoreError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class Journal:
         await done
 
     def append_all(self, lines: list[Mapping[str, Any]]) -> None:
-        """All lines are on the disk. For use before and after the run, not beside append."""
+        """All lines are on the disk. Use this before or after the run, not at the same time as append."""
         try:
             _write(self._file, b"".join(map(encode_line, lines)))
             os.fsync(self._file)
@@ -49,7 +49,7 @@ class Journal:
             raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
-        """What was appended is on the disk, and the file is closed. May be called again."""
+        """Everything that was appended is on the disk, and the file is closed. May be called again."""
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
@@ -66,7 +66,7 @@ class Journal:
                 except OSError as error:
                     self._failed = _unwritable(self.path, error)
             for _, done, loop in batch:
-                # A loop that is closed has nobody left who waits.
+                # Nobody waits on a loop that is closed.
                 if not loop.is_closed():
                     loop.call_soon_threadsafe(_settle, done, self._failed)
             if None in entries:
@@ -96,21 +96,24 @@ def _write(file: int, text: bytes) -> None:
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(
-        f"cannot write {path}: {error.strerror or error}. Nothing that was stored is lost; free the disk or choose a "
+        f"cannot write {path}: {error.strerror or error}. Nothing that was stored is lost; free disk space or choose a "
         f"writable --out, and run again to resume."
     )
 
 
 def encode_line(line: Mapping[str, Any]) -> bytes:
-    """One line of UTF-8 JSON with its line break; lone surrogates, which a model can write, are kept as escapes."""
+    r"""One line of UTF-8 JSON with its line break. Lone surrogates, which a model can write, are kept as escapes.
+
+    Example: encode_line({"a": 1}) == b'{"a":1}\n'
+    """
     return json.dumps(line, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a file; a torn last line is left out, a file that is not there is empty.
+    """The line numbers (from 1) and objects of a file. A torn last line is left out; a missing file has no lines.
 
-    A line is torn when the file ends without its line break: its append never returned. Any other line that cannot be
-    read raises CorruptStore.
+    A line is torn if the file ends without its line break: its append never returned. Any other line that cannot be read
+    raises CorruptStore.
     """
     if not path.exists():
         return
@@ -123,7 +126,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             except ValueError:
                 line = None
             if not isinstance(line, dict):
-                raise corrupt(path, number, f"reads {text[:60]!r}, wanted a JSON object")
+                raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object")
             yield number, line
 
 
@@ -135,7 +138,7 @@ def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
 
 
 def cut_torn_line(path: Path) -> bool:
-    """The file ends with a line break; True if a torn last line had to be cut for that."""
+    """The file ends with a line break. Returns True if a torn last line had to be cut for that."""
     if not path.exists() or path.stat().st_size == 0:
         return False
     with path.open("rb+") as file:
@@ -149,7 +152,7 @@ def cut_torn_line(path: Path) -> bool:
 
 
 def _last_line_break(file: Any, size: int) -> int:
-    """The offset after the last line break before size, 0 where there is none."""
+    """The offset after the last line break before size, or 0 if there is none."""
     step = 1 << 16
     while size > 0:
         start = max(0, size - step)

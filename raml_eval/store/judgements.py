@@ -1,4 +1,4 @@
-"""judgements.jsonl: what a judge model said, beside the verdicts and never in their place."""
+"""judgements.jsonl: what a judge model said, kept beside the verdicts and never in place of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def judgement_line(judgement: Judgement) -> dict[str, Any]:
 
 
 def read_judgements(directory: Path) -> list[Judgement]:
-    """Every judgement in the order of its line; of two about the same, the later one holds. Raises CorruptStore."""
+    """Every judgement, in the order of the lines. Of two about the same candidate, the later one holds. Raises CorruptStore."""
     path = directory / FILE
     last: dict[tuple[str, ...], Judgement] = {}
     for number, line in read_lines(path):
@@ -34,7 +34,7 @@ def read_judgements(directory: Path) -> list[Judgement]:
 
 
 def judgement_key(judgement: Judgement) -> tuple[str, ...]:
-    """What is asked once: the candidate to the question, by this model with this prompt."""
+    """The key under which a judge is asked once: question, candidate, model and prompt version."""
     j = judgement
     return j.task, j.question_id, j.candidate, j.model, j.prompt_version
 

@@ -1,4 +1,4 @@
-"""Nouns to JSON lines and back: the public schema of docs/run-directory.md."""
+"""Turns the types of raml_eval.types into JSON lines and back: the public schema of docs/run-directory.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ Line = dict[str, Any]
 
 
 def pack_ids(ids: Sequence[int]) -> str:
-    """Token ids as base64 of zlib of little-endian unsigned 32-bit integers; the empty string for none."""
+    """Token ids as base64 of zlib of little-endian unsigned 32-bit integers; the empty string if there are none.
+
+    Example: unpack_ids(pack_ids([1, 2, 3])) == (1, 2, 3)
+    """
     if not ids:
         return ""
     words = array("I", ids)
@@ -39,7 +42,10 @@ def pack_ids(ids: Sequence[int]) -> str:
 
 
 def unpack_ids(packed: str) -> TokenIds:
-    """The token ids that pack_ids packed."""
+    """The token ids that pack_ids packed.
+
+    Example: unpack_ids("") == ()
+    """
     if not packed:
         return ()
     words = array("I")
@@ -116,7 +122,7 @@ def sample_line(record: SampleRecord) -> Line:
 
 
 def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
-    """The sample of one line of samples.jsonl; ids False leaves its answer_ids empty, most of the work of reading."""
+    """The sample of one line of samples.jsonl. If ids is False, answer_ids is empty, which saves most of the reading time."""
     return SampleRecord(
         key=read_key(line),
         budget=line["budget"],
@@ -160,14 +166,14 @@ def grade_fields(grade: Grade) -> Line:
 
 
 def read_grade(line: Mapping[str, Any]) -> Grade:
-    """The verdict in a line of samples.jsonl or of a layer of grades; lines of earlier versions have no score."""
+    """The verdict in a line of samples.jsonl or of a layer of grades. Lines of earlier versions have no score."""
     score = line.get("score")
     grade = Grade(Status(line["status"]), line["extracted"], line["rule"], line["detail"])
     return grade if score is None else replace(grade, score=float(score))
 
 
 def question_line(question: Question) -> Line:
-    """One line of questions.jsonl: all that grading and counting need, without the row itself."""
+    """One line of questions.jsonl: everything that grading and counting need, without the row itself."""
     return {
         "schema_version": SCHEMA_VERSION,
         "task": question.task,
@@ -185,7 +191,7 @@ def question_line(question: Question) -> Line:
 
 
 def read_question(line: Mapping[str, Any]) -> Question:
-    """The question of one line of questions.jsonl; its doc is empty, since the row is not stored."""
+    """The question of one line of questions.jsonl. Its doc is empty, because the row is not stored."""
     return Question(
         task=line["task"],
         id=line["question_id"],

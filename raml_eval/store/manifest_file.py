@@ -1,4 +1,4 @@
-"""manifest.json: read, written whole, and checked before a resume. raml_eval.manifest builds its content."""
+"""Reads manifest.json, writes it whole, and checks it before a resume. raml_eval.manifest builds its content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
 
 
 def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
-    """Raises StoreError that names each key which differs. A task that only one side has may be added."""
+    """Raises StoreError, naming each key that differs. A task that only one side has is allowed, because tasks may be added."""
     old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
     new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
@@ -28,7 +28,7 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
 
 
 def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
-    """Raises StoreError if no more samples can be drawn into the directory of that manifest."""
+    """Raises StoreError if no more samples can be drawn into the directory that has this manifest."""
     imported, version = manifest.get("imported"), manifest["schema_version"]
     if imported is not None:
         raise StoreError(
@@ -37,14 +37,14 @@ def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
         )
     if version != SCHEMA_VERSION:
         raise StoreError(
-            f"run directory {directory} has schema_version {version}, and new samples are stored with {SCHEMA_VERSION}; one "
+            f"run directory {directory} has schema_version {version}, but new samples are stored with {SCHEMA_VERSION}; one "
             f"directory never holds both, so it cannot be resumed. Choose another --out. `raml-eval report`, `compare`, "
             f"`regrade` and `leaderboard add` still read the old one."
         )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """The file at path holds the object, whole: a reader meets the old file or the new one, never half of one."""
+    """The file at path holds the whole object. A reader sees the old file or the new one, never half of one."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         with draft.open("w", encoding="utf-8") as file:
@@ -55,20 +55,20 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         draft.replace(path)
     except OSError as error:
         raise StoreError(
-            f"cannot write {path}: {error.strerror or error}. Free the disk or choose a writable --out."
+            f"cannot write {path}: {error.strerror or error}. Free disk space or choose a writable --out."
         ) from error
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest at path in the present schema; schema_version is that of the files.
+    """The manifest at path, in the present schema. Its schema_version is still that of the files.
 
-    Raises StoreError if there is none, CorruptStore if it cannot be read.
+    Raises StoreError if there is none or if its schema is unknown, CorruptStore if it cannot be read.
     """
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(
-            f"{path.parent} is no run directory: it has no manifest.json. Name the folder that `raml-eval run --out` wrote."
+            f"{path.parent} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
         ) from None
     except (OSError, ValueError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error

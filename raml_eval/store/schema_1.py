@@ -1,8 +1,8 @@
-"""Run directories of schema 1, read as if they were of the present schema. No other module knows what schema 1 left out.
+"""Reads run directories of schema 1 as if they had the present schema. Only this module knows what schema 1 lacks.
 
-Schema 1 did not store which session drew a sample. The sessions wrote one after the other, so it follows from the place of the
-sample's line. A layer of grades did not name the session of the draws it graded either, and the oldest layers did not even
-count the sessions, so that only the times tell which draws they saw.
+Schema 1 did not store which session drew a sample. Sessions wrote one after the other, so the place of the sample's line
+tells the session. Nor did a layer of grades name the session of the draws it graded. The oldest layers did not even count
+the sessions, so only the times tell which draws they saw.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Line = dict[str, Any]
 
 
 def upgrade_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The manifest in the shape of the present schema; schema_version stays 1, which tells that the files are old.
+    """The manifest in the shape of the present schema. schema_version stays 1, which says that the files are old.
 
-    Every session names its grader: the oldest manifests named only the grader of the whole run.
+    Every session names its grader. The oldest manifests only named one grader for the whole run.
     """
     upgraded = dict(manifest)
     grader = {"grader_version": upgraded.pop("grader_version")} if "grader_version" in upgraded else {}
@@ -28,14 +28,14 @@ def upgrade_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sample_lines(path: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[int, Line]]:
-    """The numbers and lines of samples.jsonl, from 1, with the session that drew each sample."""
+    """The line numbers (from 1) and lines of samples.jsonl, with the session that drew each sample."""
     old = manifest["schema_version"] == NUMBER
     for position, (number, line) in enumerate(read_lines(path)):
         yield number, {**line, "session": session_at(position, manifest["sessions"])} if old else line
 
 
 def session_at(position: int, sessions: Sequence[Mapping[str, Any]]) -> int:
-    """The number of the session that stored the line at that position of samples.jsonl, both counted from 0.
+    """The number of the session that stored the line at that position of samples.jsonl; both count from 0.
 
     A session that was killed may leave lines that a later one replaced, so the last session that began before the line wins.
     """
@@ -46,7 +46,7 @@ def session_at(position: int, sessions: Sequence[Mapping[str, Any]]) -> int:
 def upgrade_layer(lines: Sequence[Line], samples: Path, sessions: Sequence[Mapping[str, Any]]) -> list[Line]:
     """The lines of a layer of grades, header first, with the sessions whose draws were graded.
 
-    Changes of samples that were drawn again after the regrading are left out, since they belong to draws that are gone.
+    Changes of samples that were drawn again after the regrading are left out, because those draws no longer exist.
     """
     header, *rest = lines
     numbers = {_sample(line): session_at(position, sessions) for position, (_, line) in enumerate(read_lines(samples))}
@@ -67,14 +67,14 @@ def _sample(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _saw(header: Mapping[str, Any], number: int, sessions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the regrading that wrote a change can have seen a draw of that session."""
+    """True if the regrading that wrote a change can have seen a draw of that session."""
     if header.get("n_sittings") is not None:
         return bool(number < header["n_sittings"])
     return not sessions or str(sessions[number].get("started", "")) <= header["created"]
 
 
 def _covers(header: Mapping[str, Any], number: int, sessions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the layer confirms the verdicts of that session if it does not change them."""
+    """True if the layer confirms the verdicts of that session that it does not change."""
     if header.get("n_sittings") is not None:
         return bool(number < header["n_sittings"])
     session = sessions[number]

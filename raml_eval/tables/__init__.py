@@ -1,4 +1,4 @@
-"""Runs to one tidy frame: a row for every number, with its interval."""
+"""Turns runs into one tidy frame, with a row for every number and its interval."""
 
 from raml_eval.tables.counted import (
     budget_label,

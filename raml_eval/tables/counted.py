@@ -1,4 +1,4 @@
-"""What a stored run holds: its planned samples, counted, and the names under which a table shows it."""
+"""The planned samples of a stored run, counted, and the names that a table shows for the run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from raml_eval.plan import budget_rank
 from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
-NAMED = 4  # cells named in an error; the rest is counted
+NAMED = 4  # cells that an error names; it only counts the rest
 
 
 def run_labels(runs: Sequence[StoredRun]) -> list[str]:
-    """A name for each run: its own, or its directory if several have the same. Raises InputError for a run given twice."""
+    """A name for each run: its own, or its directory if several have the same. Raises InputError if a run is given twice."""
     names = [run.name for run in runs]
     labels = [run.name if names.count(run.name) == 1 else str(run.directory) for run in runs]
     if twice := [label for label, times in Counter(labels).items() if times > 1]:
@@ -24,33 +24,39 @@ def run_labels(runs: Sequence[StoredRun]) -> list[str]:
 
 
 def budget_label(budget: Budget) -> str:
-    """The budget as the frame writes it."""
+    """The budget as the frame writes it.
+
+    Example: budget_label(1024) == "1024"
+    """
     return str(budget)
 
 
 def budget_order(label: str) -> float:
-    """Sorts budget labels: off, the numbers ascending, unlimited."""
+    """A sort key for budget labels: off, numbers ascending, unlimited.
+
+    Example: sorted(["unlimited", "64", "off"], key=budget_order) == ["off", "64", "unlimited"]
+    """
     return budget_rank("off" if label == "off" else "unlimited" if label == "unlimited" else int(label))
 
 
 def describe_engine(run: StoredRun) -> str:
-    """Which engine drew the run: name, version, number format and device."""
+    """The engine that drew the run: name, version, number format and device."""
     engine = run.manifest.get("engine", {})
     return " ".join(str(engine[key]) for key in ("name", "version", "dtype", "device") if engine.get(key)) or "unknown"
 
 
 def is_greedy(run: StoredRun) -> bool:
-    """The run was drawn at temperature 0."""
+    """True if the run was drawn at temperature 0."""
     return bool(run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0)
 
 
 def n_planned(run: StoredRun) -> int:
-    """The samples that the finished run has: questions times samples times budgets."""
+    """The number of samples that the finished run has: questions times samples times budgets."""
     return len(run.questions) * run.n_samples * len(run.budgets)
 
 
 def missing_samples(run: StoredRun) -> dict[tuple[str, Budget], int]:
-    """How many planned samples each task lacks at each budget, where it lacks any."""
+    """The number of planned samples that each task lacks at each budget. Cells that lack none have no entry."""
     present = Counter((record.key.task, record.budget) for record in planned_records(run))
     planned = Counter(task for task, _ in run.questions)
     owed = {(t, b): planned[t] * run.n_samples - present[t, b] for t in planned for b in run.budgets}
@@ -58,7 +64,7 @@ def missing_samples(run: StoredRun) -> dict[tuple[str, Budget], int]:
 
 
 def planned_records(run: StoredRun) -> list[SampleRecord]:
-    """The records of planned samples: a directory may hold more than its plan asks for."""
+    """The records of planned samples. A directory may hold more samples than its plan."""
     wanted = set(run.budgets)
     return [
         record
@@ -70,9 +76,9 @@ def planned_records(run: StoredRun) -> list[SampleRecord]:
 
 
 def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
-    """The counts of the planned samples by task and budget; a question without any has n = 0.
+    """The counts of the planned samples by task and budget. A question without a sample has n = 0.
 
-    Raises MetricError if planned samples are missing, unless allow_partial.
+    Raises MetricError if planned samples are missing, unless allow_partial is set.
     """
     missing = missing_samples(run)
     if missing and not allow_partial:

@@ -66,12 +66,15 @@ class Run(StoredRun):
 
 
 def load_run(directory: Path | str) -> Run:
-    """The run of a directory. Raises StoreError if it is no run directory, CorruptStore if a line cannot be read."""
+    """The run of a directory. Raises StoreError if it is not a run directory, CorruptStore if a line cannot be read.
+
+    Example: load_run("runs/mine").table()
+    """
     return as_run(with_classes(read_run(directory)))
 
 
 def as_run(stored: StoredRun) -> Run:
-    """The same run, which can be tabulated."""
+    """The same run, as one that can be tabulated."""
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 
@@ -83,14 +86,17 @@ def build_frame(
     level: float = 0.95,
     allow_partial: bool = False,
 ) -> pd.DataFrame:
-    """One row for every number of the runs, in COLUMNS; low and high are the ends of its interval at level.
+    """One row for every number of the runs, with the columns COLUMNS. low and high are the ends of its interval at level.
 
-    budget is "off", a number of tokens or "unlimited". n_questions counts the questions that a number covers, n_samples
-    the samples planned for each. task "macro" is the mean over a domain's tasks, which are fixed, not sampled. k None takes
-    the run's own, or its n. With base, "gain" is avg@n less that of base, paired on the questions both have. NaN stands
-    for a number that cannot be given; method says why. Raises MetricError for missing samples without allow_partial and
-    for k < 1, InputError for a run given twice. A task whose answers have parts, such as the cells of a grid,
-    has a row cell_accuracy: the mean over a question's samples of the share that is right, then over questions.
+    budget is "off", a number of tokens or "unlimited". n_questions counts the questions that a number covers, n_samples the
+    samples planned for each. The task "macro" is the mean over a domain's tasks, which are fixed, not sampled. If k is None,
+    the run's own k is used, or its n. With base, "gain" is avg@n minus that of base, paired on the questions that both have.
+    A task whose answers have parts, such as the cells of a grid, has a row cell_accuracy: the mean over a question's samples
+    of the share that is right, then over questions. A number that cannot be given is NaN, and method says why.
+
+    Raises MetricError for missing samples without allow_partial and for k < 1, InputError if a run is given twice.
+
+    Example: build_frame([load_run("runs/a"), load_run("runs/b")], k=[1, 8])
     """
     against = None if base is None else (base, count_run(base, allow_partial))
     rows: list[Row] = []
@@ -112,8 +118,10 @@ def build_frame(
 def build_samples(run: StoredRun) -> pd.DataFrame:
     """One row per sample and budget: the fields of samples.jsonl, with ids unpacked, and its thinking.
 
-    thinking_ids are the ids that this budget keeps; trajectory_text is the text of the whole trajectory, of which a smaller
-    budget saw the beginning. Both are empty if thinking is off.
+    thinking_ids are the ids that this budget keeps. trajectory_text is the text of the whole trajectory; a smaller budget
+    saw only the beginning of it. Both are empty if thinking is off.
+
+    Example: build_samples(load_run("runs/mine"))[["status", "answer"]]
     """
     rows: list[dict[str, Any]] = []
     for record in run.records:
@@ -131,7 +139,7 @@ def build_samples(run: StoredRun) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One run on its way into the frame."""
+    """One run that is being turned into rows of the frame."""
 
     run: StoredRun
     label: str
@@ -168,11 +176,11 @@ class _Part:
                 of_tasks = [self.estimates[task, budget] for task in tasks]
                 for measure in of_tasks[0]:
                     if not all(measure in estimates for estimates in of_tasks):
-                        continue  # a mean over some of the tasks would be of another set
+                        continue  # a mean over only some of the tasks would be a mean over another set
                     mean = macro_mean([estimates[measure][0] for estimates in of_tasks])
                     covered = sum(estimates[measure][1] for estimates in of_tasks)
                     yield self.row(MACRO, domain, budget, measure, mean, covered)
-                if any(chances):  # a task without a chance level cannot be guessed
+                if any(chances):  # a task without a chance level cannot be guessed, so it counts as 0
                     chance = _exactly(math.fsum(chance or 0.0 for chance in chances) / len(tasks))
                     yield self.row(MACRO, domain, budget, CHANCE, chance, sum(estimates[AVERAGE][1] for estimates in of_tasks))
 
@@ -184,7 +192,7 @@ class _Part:
                 for task, gain in shared.items():
                     interval = Interval(gain.value, gain.low, gain.high, gain.method)
                     yield self.row(task, domain, budget, GAIN, interval, gain.n_questions)
-                # A mean over some of the tasks would be of another set than the accuracies beside it.
+                # A mean over only some of the tasks would cover another set than the accuracies beside it.
                 if shared and len(shared) == len(gains):
                     covered = sum(gain.n_questions for gain in shared.values())
                     yield self.row(MACRO, domain, budget, GAIN, macro_mean(list(shared.values())), covered)
@@ -244,6 +252,6 @@ def _exactly(value: float) -> Interval:
 
 
 def frame_rows(frame: pd.DataFrame) -> list[Row]:
-    """The rows as plain values, None for a number that is not there."""
+    """The rows as plain values, with None for a missing number."""
     columns = [[None if pd.isna(value) else value for value in frame[name].tolist()] for name in frame.columns]
     return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -1,4 +1,4 @@
-"""Counts per question to a mean over questions with its interval."""
+"""Turns counts per question into a mean over questions with its interval."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUANTILES = {"median": 0.5, "p95": 0.95}
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric that is a mean over questions, with its parameters. bounds None: not a share."""
+    """A metric that is a mean over questions, with its parameters. bounds is None if the metric is not a share."""
 
     metric: str
     k: int | None = None
@@ -45,9 +45,9 @@ _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
 
 
 def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:
-    """Every mean over questions that a frame has, in its order. mG-Pass@k starts at k = 2; its sum is empty at 1.
+    """Every mean over questions that a frame has, in order. mG-Pass@k starts at k = 2, because its sum is empty at k = 1.
 
-    cells: the task's answers have parts, whose mean share right is cell_accuracy.
+    cells is true if the task's answers have parts; the mean share of right parts is cell_accuracy.
     """
     measures = [AVERAGE, CELLS] if cells else [AVERAGE]
     for k in ks:
@@ -60,14 +60,14 @@ def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list
 
 
 def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
-    """The measure of each question, (Q,); NaN for a question with fewer than k samples, or with a token count unknown."""
+    """The measure of each question, (Q,). NaN for a question with fewer than k samples, or with an unknown token count."""
     n = np.array([q.n for q in counts], dtype=np.int64)
     c = np.array([q.correct for q in counts], dtype=np.int64)
     k = measure.k or 1
     match measure.metric:
         case "avg@n":
             return metrics.avg_at_n(n, c)
-        case "cell_accuracy":  # a question of which no sample reached the grader has no part right
+        case "cell_accuracy":  # if no sample of a question reached the grader, none of its parts is right
             return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
         case "pass@k":
             return metrics.pass_at_k(n, c, k)
@@ -88,15 +88,15 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
 
 
 def _mean(tokens: Sequence[int | None]) -> float:
-    """NaN if any sample's count is unknown: the mean over the others would be one of other samples."""
+    """The mean, or NaN if any sample's count is unknown: the mean over the others would be one of other samples."""
     return float(np.mean(np.array(tokens, dtype=np.float64)))
 
 
 def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -> tuple[Interval, int]:
-    """The mean over questions with its interval, and how many questions it covers.
+    """The mean over questions with its interval, and the number of questions that it covers.
 
-    NaN if any question has fewer than k samples, or a token count that is not known: the mean over the others would be
-    one of other questions. Without k, questions without a sample are left out.
+    The mean is NaN if any question has fewer than k samples or an unknown token count, because the mean over the others
+    would be one over other questions. Without k, questions without a sample are left out.
     """
     counts = counts if measure.k else [q for q in counts if q.n]
     if not counts:
@@ -109,12 +109,12 @@ def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -
 
 
 def not_given(reason: str) -> Interval:
-    """NaN throughout, with the reason."""
+    """An interval that is NaN throughout, with the reason."""
     return Interval(math.nan, math.nan, math.nan, f"not given: {reason}")
 
 
 def token_quantiles(counts: Sequence[QuestionCounts]) -> dict[str, Interval]:
-    """Median and 95th percentile over all samples, by metric; quantiles of samples come without an interval."""
+    """Median and 95th percentile over all samples, by metric. Quantiles of samples have no interval."""
     found: dict[str, Interval] = {}
     for kind in TOKENS:
         tokens = [n for q in counts for n in getattr(q, kind)]

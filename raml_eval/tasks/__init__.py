@@ -1,1 +1,1 @@
-"""Tasks: the catalogue of YAML files, loading through lm-eval, and the checks. Nothing heavy is imported here."""
+"""Tasks: the catalogue of YAML files, loading through lm-eval, and the checks. Importing this package loads nothing heavy."""

@@ -1,4 +1,4 @@
-"""The catalogue: every task and suite by name, from the YAML files alone, in milliseconds."""
+"""The catalogue of every task and suite by name, read from the YAML files alone, in milliseconds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from raml_eval.types import TaskDescription
 class Catalogue:
     """All tasks and suites that can be asked for by name.
 
-    suites maps a name to its tasks, nested groups flattened. files holds the YAML of each task. unusable maps the names
-    that stand in a YAML but cannot be run to the reason why.
+    suites maps a name to its tasks, with nested groups flattened. files holds the YAML of each task. unusable maps each
+    name that a YAML file declares but that cannot be run to the reason.
     """
 
     tasks: dict[str, TaskDescription] = field(default_factory=dict)
@@ -28,7 +28,10 @@ class Catalogue:
     unusable: dict[str, str] = field(default_factory=dict)
 
     def expand(self, names: Iterable[str]) -> list[str]:
-        """The task names behind these task and suite names, in order, each once. TaskError for a name that is not usable."""
+        """The task names behind these task and suite names, in order, each once. TaskError for a name that cannot be used.
+
+        Example: load_catalogue().expand(["pocket_chain", "pocket_chain"]) == ["pocket_chain"]
+        """
         tasks: dict[str, None] = {}
         for name in names:
             if name in self.unusable:
@@ -44,7 +47,7 @@ class Catalogue:
 
 
 def tasks_dir() -> Path:
-    """The folder of the tasks that ship with the package: inside an installed one, or at the top of a source checkout."""
+    """The folder of the tasks that ship: inside an installed package, or at the top of a source checkout."""
     package = Path(raml_eval.__file__).resolve().parent
     for folder in (package / "_tasks", package.parent / "tasks"):
         if (folder / "suites").is_dir():
@@ -53,9 +56,11 @@ def tasks_dir() -> Path:
 
 
 def load_catalogue(extra_paths: Sequence[Path] = ()) -> Catalogue:
-    """The tasks that ship with the package and those in these folders or files; no data and no code is loaded.
+    """The tasks that ship with the package and those in these folders or files. No data and no code is loaded.
 
-    Of a name in two files neither is used: a score must never stand under the name of another task.
+    If two files declare the same name, neither is used: a score must never appear under the name of another task.
+
+    Example: "gsm8k" in load_catalogue().tasks
     """
     catalogue = Catalogue()
     groups: dict[str, TaskFile] = {}
@@ -84,7 +89,7 @@ def _add(catalogue: Catalogue, groups: dict[str, TaskFile], file: TaskFile) -> N
     other = catalogue.files.get(name) or groups.get(name)
     if other or name in catalogue.unusable:
         where = other.path if other else catalogue.unusable[name]
-        catalogue.unusable[name] = f"its name stands twice, in {file.path} and in {where}; rename one."
+        catalogue.unusable[name] = f"two files declare its name, {file.path} and {where}; rename one."
         for known in (catalogue.tasks, catalogue.files, groups):
             known.pop(name, None)
         return
@@ -126,7 +131,7 @@ def _flatten(
 
 
 def describe_task(file: TaskFile) -> TaskDescription:
-    """What the YAML says of the task; suites are left empty. The file must be free of problems (rules)."""
+    """The description that the YAML gives; suites are left empty. Check the file with raml_eval.tasks.rules first."""
     config, raml = file.config, raml_of(file.config)
     chance = raml.get("chance")
     return TaskDescription(
@@ -147,7 +152,7 @@ def describe_task(file: TaskFile) -> TaskDescription:
 
 
 def _dataset_of(file: TaskFile, config: Mapping[str, Any]) -> str:
-    """The hub id; for a task whose rows lie beside its YAML, the folder and file name."""
+    """The hub id, or the folder and file name of a task whose rows are in a file beside its YAML."""
     if config.get("dataset_path"):
         return str(config["dataset_path"])
     data_files = (config.get("dataset_kwargs") or {}).get("data_files") or {}

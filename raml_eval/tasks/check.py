@@ -1,4 +1,4 @@
-"""Every YAML file of a folder checked against lm-eval's format and this package's, without loading data.
+"""Checks every YAML file of a folder against lm-eval's format and this package's, without loading data.
 
 lm-eval itself skips files that it cannot read, and finds an unknown key only when it loads the data.
 """
@@ -20,7 +20,7 @@ from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend in one file."""
+    """One thing to correct in one file."""
 
     path: Path
     message: str
@@ -30,9 +30,11 @@ class Problem:
 
 
 def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
-    """Everything that is wrong in the YAML files under these folders or files; the tasks that ship where none is named.
+    """All problems in the YAML files under these folders or files, or in the tasks that ship if no path is given.
 
-    A group may list tasks from any of the paths and those that ship. TaskError for a path that is not there.
+    A group may list tasks from any of the paths and tasks that ship. TaskError for a path that does not exist.
+
+    Example: check_tasks([Path("tasks/gsm8k")]) == []
     """
     problems: list[Problem] = []
     files: list[TaskFile] = []
@@ -41,7 +43,7 @@ def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
         raise TaskError(f"there is no task file under {', '.join(map(str, paths))}. Name a folder with .yaml files.")
     for path in found:
         if path.suffix == ".yml":
-            problems.append(Problem(path, "lm-eval reads only files that end in .yaml; rename it."))
+            problems.append(Problem(path, "lm-eval only reads files that end in .yaml; rename it."))
             continue
         try:
             files.append(read_task_file(path))
@@ -79,14 +81,14 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
         yield from find_suite_problems(file)
         for member in members_of(file.config):
             if isinstance(member, str) and member not in members:
-                yield f"lists {member}, which is no task.{near_names(member, members)}"
+                yield f"lists {member}, which is not a task.{near_names(member, members)}"
     elif not isinstance(file.config.get("task"), str):
         yield f"task is {file.config.get('task')!r}; it must be a name."
     else:
         yield from find_task_problems(file)
         for key in file.config:
             if key not in known and key not in ("class", "group", "task_list"):
-                yield f"{key} is no key of an lm-eval task; our own go under metadata.raml.{near_names(key, known)}"
+                yield f"{key} is not a key of an lm-eval task; our own go under metadata.raml.{near_names(key, known)}"
         yield from _data_problems(file)
         yield from _function_problems(file.config)
         if "until" not in (file.config.get("generation_kwargs") or {}):
@@ -96,7 +98,7 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
 def _data_problems(file: TaskFile) -> Iterator[str]:
     arguments = file.config.get("dataset_kwargs")
     data_files = arguments.get("data_files") if isinstance(arguments, Mapping) else None
-    if data_files is None or "/" in str(file.config.get("dataset_path", "")):  # those of a hub's data set are there
+    if data_files is None or "/" in str(file.config.get("dataset_path", "")):  # a hub's data files are on the hub
         return
     names = data_files.values() if isinstance(data_files, Mapping) else [data_files]
     for name in names:
@@ -117,7 +119,7 @@ def _function_problems(value: Any) -> Iterator[str]:
 
 
 def _missing_function(name: FunctionName) -> str:
-    """Why lm-eval would not find the function, empty if it would; its module is parsed and never run."""
+    """Why lm-eval would not find the function; empty if it would. Its module is parsed but never run."""
     module, _, function = name.rpartition(".")
     beside = name.folder / f"{module.replace('.', '/')}.py"
     try:
@@ -146,4 +148,4 @@ def _twice(files: Sequence[TaskFile]) -> Iterator[Problem]:
     for file in files:
         other = first.setdefault(file.name, file.path)
         if other != file.path and ("task" in file.config or "group" in file.config):
-            yield Problem(file.path, f"the name {file.name} stands in {other} too, and lm-eval takes one of them; rename it.")
+            yield Problem(file.path, f"{other} declares the name {file.name} too, and lm-eval uses one of them; rename it.")

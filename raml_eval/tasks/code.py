@@ -1,4 +1,4 @@
-"""What the YAML files of code tasks name: prompts, and the tests of each question as JSON text (docs/code-tasks.md)."""
+"""Functions that the YAML files of code tasks name: prompts, and each question's tests as JSON text (docs/code-tasks.md)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 Doc = Mapping[str, Any]
 
 LARGEST_UNPACKED = 1 << 30  # bytes
-PACKED_FROM = 4096  # characters of tests from which they are stored packed
+PACKED_FROM = 4096  # tests of this many characters or more are stored packed
 
 _BLOCK = "within one ```python code block at the end"
 _STRING_OPCODES = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 _IDLE_OPCODES = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 
-# LiveCodeBench's harness gives programs these names and this depth of recursion; starter code (List[int]) relies on it.
-# builtins comes after math, operator and io, which have a pow, an abs and an open of their own.
+# LiveCodeBench's harness gives programs these names and this depth of recursion, and starter code (List[int]) needs them.
+# builtins must come after math, operator and io, which have their own pow, abs and open.
 # fmt: off
 _MODULES = (
     "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics", "itertools",
@@ -39,7 +39,7 @@ _PREAMBLE = "\n".join(
 
 
 def humaneval_prompt(doc: Doc) -> str:
-    """The head of the function, and where to put the whole."""
+    """The beginning of the function, and the instruction where to put the whole function."""
     return (
         f"Please complete the following Python function.\n\n```python\n{str(doc['prompt']).strip()}\n```\n\n"
         f"Please reason step by step, and put the complete function, with all that it needs, {_BLOCK}."
@@ -47,14 +47,14 @@ def humaneval_prompt(doc: Doc) -> str:
 
 
 def humaneval_tests(doc: Doc) -> str:
-    """The row's check function, called with the program's; the prompt stands before the program, and before the check."""
+    """The row's check function, called with the program's function. The prompt goes before the program and before the check."""
     prompt, entry = str(doc["prompt"]), str(doc["entry_point"])
     test = f"{doc['test']}\ncheck({entry})\n"
     return _python_tests([test], prefix=prompt, entry=entry)
 
 
 def mbpp_prompt(doc: Doc) -> str:
-    """The problem with its three example tests, which alone tell the function's name, and where to put it."""
+    """The problem with its three example tests, which alone give the function's name, and where to put the code."""
     text = str(doc["text"] if "text" in doc else doc["prompt"]).strip()
     tests = "\n".join(str(test) for test in doc["test_list"][:3])
     return (
@@ -69,13 +69,13 @@ def mbpp_tests(doc: Doc) -> str:
 
 
 def mbpp_plus_tests(doc: Doc) -> str:
-    """The row's long test, one for all its inputs, after its imports."""
+    """The row's long test, which covers all its inputs, after its imports."""
     setup = "\n".join(doc.get("test_imports") or ())
     return _python_tests([str(doc["test"])], setup=setup, solution=str(doc["code"]))
 
 
 def livecodebench_prompt(doc: Doc) -> str:
-    """The problem, its starter code where it has one, and where to put the program."""
+    """The problem, its starter code if it has any, and where to put the program."""
     starter = str(doc["starter_code"] or "").rstrip()
     how = (
         f"Please solve it in Python, starting from this code:\n\n```python\n{starter}\n```"
@@ -105,7 +105,7 @@ def livecodebench_tests(doc: Doc) -> str:
 
 
 def code_target(doc: Doc) -> str:
-    """What stands for the tests where a person reads."""
+    """A short text that is shown to people in place of the tests."""
     name = str(doc["question_id"] if "question_id" in doc else doc["task_id"])
     return f"{f'MBPP/{name}' if name.isdigit() else name} passes its tests"
 
@@ -122,9 +122,9 @@ def _read_cases(text: str) -> list[dict[str, Any]]:
 
 
 def read_packed_string(text: str) -> str:
-    """The string inside base64 of zlib of a pickle, which is read opcode by opcode and never unpickled.
+    """The string inside base64 of zlib of a pickle. The pickle is read opcode by opcode and never unpickled.
 
-    Raises ValueError for a pickle that does anything but hold one string, or holds more than LARGEST_UNPACKED bytes.
+    Raises ValueError for a pickle that does more than hold one string, or holds more than LARGEST_UNPACKED bytes.
     """
     unpacking = zlib.decompressobj()
     try:
@@ -138,17 +138,17 @@ def read_packed_string(text: str) -> str:
         if opcode.name in _STRING_OPCODES:
             strings.append(str(argument))
         elif opcode.name not in _IDLE_OPCODES:
-            raise ValueError(f"the packed tests are a pickle with {opcode.name}, and only a plain string may be in it")
+            raise ValueError(f"the packed tests are a pickle with {opcode.name}, wanted a pickle of one plain string")
     if len(strings) != 1:
         raise ValueError(f"the packed tests are a pickle of {len(strings)} strings, wanted one")
     return strings[0]
 
 
 def _python_tests(tests: Sequence[str], prefix: str = "", setup: str = "", entry: str = "", solution: str = "") -> str:
-    """The tests with the names that the program must define: the entry first, and what only a program can bind.
+    """The tests with the names that the program must define: the entry first, then those that only a program can bind.
 
-    solution is one that passes; some define functions of the name of a builtin (a sum of their own), which the tests mean,
-    and some import a module that the tests use, which then stands in the setup.
+    solution is a program that passes. Some solutions define functions with the name of a builtin (a sum of their own),
+    which the tests mean. Some import a module that the tests use, which is then added to the setup.
     """
     setup = "\n".join([*_imports(solution), setup])
     names = dict.fromkeys([entry] if entry else [])
@@ -160,7 +160,7 @@ def _python_tests(tests: Sequence[str], prefix: str = "", setup: str = "", entry
 
 def _parse(source: str) -> ast.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some rows have invalid escapes in their strings
+        warnings.simplefilter("ignore")  # invalid escapes in some rows' strings would warn
         return ast.parse(source)
 
 
@@ -174,7 +174,7 @@ def _functions(source: str) -> set[str]:
 
 
 def _unbound_names(sources: Iterable[str], prefix: str, solved: set[str]) -> list[str]:
-    """The names that the sources use and that neither they, nor the prefix, nor Python binds."""
+    """The names that the sources use and that nothing binds: not the sources, not the prefix, not Python."""
     used: dict[str, None] = {}
     bound = {*dir(builtins), "__name__"} - solved
     for node in (node for source in [*sources, prefix] for node in ast.walk(_parse(source))):

@@ -1,7 +1,7 @@
-"""The functions that the YAML files name: loaders, choices of rows, options in order. lm-eval calls them, ours and stock.
+"""Functions that the YAML files name: loaders, row filters, ordered options. lm-eval calls them, here and on its own.
 
-They build columns in memory and never use Dataset.map: its disk cache knows a function by its name only, so that after a
-correction here it would go on serving the old rows.
+They build columns in memory and never use Dataset.map. Its disk cache identifies a function by its name only, so after a
+correction here it would still serve the old rows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def load_jsonl(config_source: str = "", data_files: Mapping[str, str] | None = None, **_metadata: Any) -> Any:
-    """The rows of JSON-lines files that lie beside the YAML, as a DatasetDict: split name -> rows.
+    """The rows of JSON-lines files that are beside the YAML, as a DatasetDict: split name -> rows.
 
-    lm-eval calls it with the task's metadata (config_source is the YAML's path) and dataset_kwargs.
+    lm-eval calls this with the task's metadata (config_source is the YAML's path) and dataset_kwargs.
     """
     from datasets import Dataset, DatasetDict
 
@@ -32,19 +32,22 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def level_5(dataset: Any) -> Any:
-    """The rows of MATH whose level is 5, the hardest."""
+    """The rows of MATH with level 5, the hardest."""
     return dataset.select([row for row, level in enumerate(dataset["level"]) if int(level) == 5])
 
 
 def gsm8k_answer(doc: Mapping[str, Any]) -> str:
-    """The number after #### at the end of the row's worked solution, without commas between its thousands."""
+    r"""The number after #### at the end of the row's worked solution, without thousands separators.
+
+    Example: gsm8k_answer({"answer": "2 * 600 = 1200\n#### 1,200"}) == "1200"
+    """
     return str(doc["answer"]).rpartition("####")[2].replace(",", "").strip()
 
 
 def gpqa_options(dataset: Any) -> Any:
     """GPQA with the columns question, options and target (the letter of the correct option).
 
-    GPQA publishes no order of its options. The order here is that of their hashes, so it depends on the row alone.
+    GPQA publishes no order of its options. They are ordered by their hashes here, so the order depends on the row alone.
     """
     ordered = [order_options(row) for row in dataset]
     dataset = dataset.add_column("question", [str(row["Question"]).strip() for row in dataset])
@@ -61,7 +64,7 @@ def order_options(row: Mapping[str, Any]) -> tuple[list[str], str]:
 
 
 def arc_options(dataset: Any) -> Any:
-    """ARC with the columns options, in published order, and target (a letter, also where the row numbers its options)."""
+    """ARC with the columns options, in published order, and target (a letter, even if the row numbers its options)."""
     choices = list(dataset["choices"])
     keys = list(dataset["answerKey"])
     targets = [LETTERS[choice["label"].index(key)] for choice, key in zip(choices, keys, strict=True)]
@@ -70,7 +73,7 @@ def arc_options(dataset: Any) -> Any:
 
 
 def math_prompt(doc: Mapping[str, Any]) -> str:
-    """The problem, and that its answer belongs into the box."""
+    """The problem, and the instruction to put the answer into a box."""
     problem = doc["problem"] if "problem" in doc else doc["question"]
     return f"{problem}\n\nPlease reason step by step, and put your final answer within \\boxed{{}}."
 

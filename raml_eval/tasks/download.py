@@ -1,4 +1,4 @@
-"""Data sets from a hub: fetched with retries of our own, from the cache without a network, or refused within seconds.
+"""Data sets from a hub: fetched with our own retries, read from the cache without a network, or refused within seconds.
 
 huggingface_hub and datasets read HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE when they are imported, so they are imported late.
 """
@@ -31,13 +31,14 @@ log = logging.getLogger(__name__)
 
 
 def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mapping[str, Any]) -> Any:
-    """The data set as a DatasetDict, downloaded or from the cache; arguments are load_dataset's own.
+    """The data set as a DatasetDict, downloaded or from the cache. arguments are those of load_dataset.
 
-    data_files of a hub id are taken as they are, past a loading script in the data set, which datasets runs no longer.
+    If arguments name data_files of a hub id, these files are read directly. A loading script in the data set is not run,
+    because datasets no longer runs any.
 
-    Failures that pass (status 408, 429 and 5xx, broken connections) are tried again until one request has failed
-    ATTEMPTS times, with doubling pauses or those that the hub asks for. Without a network the cache is used. TaskError
-    where neither gives the rows.
+    Temporary failures (status 408, 429 and 5xx, broken connections) are retried until one request has failed ATTEMPTS
+    times, with doubling pauses or with those that the hub asks for. Without a network, the cache is used. Raises TaskError
+    if neither gives the rows.
     """
     from huggingface_hub import constants
 
@@ -52,10 +53,10 @@ def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mappin
 
 
 def commit_of(rows: Any) -> str | None:
-    """The hub's commit id that these cached rows came from, also without a network; None for rows from elsewhere.
+    """The hub's commit id of these cached rows, also without a network; None for rows from elsewhere.
 
-    datasets stores a data set under CONFIG/VERSION/COMMIT/, and huggingface_hub a file under snapshots/COMMIT/, so this is
-    the commit of the rows in use, not of the hub's newest.
+    datasets stores a data set under CONFIG/VERSION/COMMIT/, and huggingface_hub stores a file under snapshots/COMMIT/, so
+    this is the commit of the rows in use, not the newest one on the hub.
     """
     paths = [file["filename"] for file in getattr(rows, "cache_files", None) or ()]
     paths += getattr(getattr(rows, "info", None), "download_checksums", None) or ()
@@ -67,12 +68,12 @@ def commit_of(rows: Any) -> str | None:
 
 
 def can_reach(endpoint: str) -> bool:
-    """Whether something answers at the endpoint, through the proxies of the environment; known after PROBE_S seconds.
+    """True if anything answers at the endpoint, through the environment's proxies. Decided within PROBE_S seconds.
 
-    Any answer counts, an error too: this only tells a hub that fails now and then from no network at all.
+    Any answer counts, even an error: this only tells a hub that fails now and then from having no network at all.
     """
     reached: list[bool] = []
-    # A thread, because no timeout bounds the look-up of a name.
+    # In a thread, because no timeout limits the look-up of a host name.
     probe = threading.Thread(target=lambda: reached.append(_answers(endpoint)), daemon=True)
     probe.start()
     probe.join(PROBE_S)
@@ -85,10 +86,10 @@ def _answers(endpoint: str) -> bool:
     except urllib.error.HTTPError:
         return True
     except urllib.error.URLError as error:
-        return isinstance(error.reason, (ssl.SSLError, ConnectionResetError))  # these are for the real client to judge
+        return isinstance(error.reason, (ssl.SSLError, ConnectionResetError))  # the real client reports these better
     except TimeoutError:
         return False
-    except (OSError, ValueError):  # a cut connection is for the retries, a malformed endpoint for the real client
+    except (OSError, ValueError):  # the retries handle a cut connection, the real client a malformed endpoint
         return True
     return True
 
@@ -98,13 +99,13 @@ def _fetch(
 ) -> Any:
     import datasets
 
-    failures: Counter[str] = Counter()  # by URL: a load makes a dozen requests, and each try gets further
+    failures: Counter[str] = Counter()  # counted by URL, because a load makes a dozen requests and each try gets further
     while True:
         try:
             if "data_files" in arguments and dataset not in _LOCAL_BUILDERS:
                 return _load_files(dataset, arguments)
             return datasets.load_dataset(path=dataset, name=config, **arguments)
-        except Exception as error:  # every client library has its own root of errors
+        except Exception as error:  # each client library has its own root exception
             failure = _find_failure(error)
             failures[failure.url] += 1
             tried = failures[failure.url]
@@ -127,13 +128,13 @@ def _load_files(dataset: str, arguments: Mapping[str, Any]) -> Any:
     suffix = {path.rpartition(".")[2] for paths in files.values() for path in paths}.pop()
     loaded = datasets.load_dataset(suffix.removesuffix("l") if suffix == "jsonl" else suffix, data_files=files)
     for split, rows in loaded.items():
-        rows.info.download_checksums = {path: {} for path in files[split]}  # where commit_of finds them
+        rows.info.download_checksums = {path: {} for path in files[split]}  # commit_of reads the commit from these paths
     return loaded
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """What went wrong: passing says that it may work later, asked_pause_s what the hub's Retry-After asks for."""
+    """One failed try. passing is true if a retry may help; asked_pause_s is the pause that the hub's Retry-After asks for."""
 
     text: str
     passing: bool
@@ -152,7 +153,7 @@ def _find_failure(error: BaseException) -> _Failure:
             return _Failure(f"status {status} from {url}", passing, url, float(asked) if asked.isdigit() else 0.0)
         kinds = {kind.__name__ for kind in type(cause).__mro__}
         broken = isinstance(cause, (ConnectionError, TimeoutError)) or "TransportError" in kinds  # httpx's root
-        # After a failed request datasets looks into its cache, and reports only what it misses there.
+        # After a failed request, datasets looks into its cache, and then reports only that the cache lacks the data.
         if (broken and "UnsupportedProtocol" not in kinds) or "Couldn't find cache for" in str(cause):
             failure = _Failure(_line(cause), True, _url_of(cause))
     return failure
@@ -161,7 +162,7 @@ def _find_failure(error: BaseException) -> _Failure:
 def _url_of(error: BaseException) -> str:
     try:
         return str(error.request.url)  # type: ignore[attr-defined]
-    except (AttributeError, RuntimeError):  # httpx raises the second where no request is known
+    except (AttributeError, RuntimeError):  # httpx raises RuntimeError if it knows no request
         return ""
 
 
@@ -206,7 +207,7 @@ def _line(error: BaseException) -> str:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Inside, the client libraries read their caches and do not try the network for 23 seconds first."""
+    """Inside, the client libraries read their caches. Otherwise they would try the network for 23 seconds first."""
     import datasets
     from huggingface_hub import constants
 
@@ -220,7 +221,7 @@ def _offline() -> Iterator[None]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Inside, lm-eval and the client libraries log errors only and draw no progress bars."""
+    """Inside, lm-eval and the client libraries log only errors and draw no progress bars."""
     import datasets
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 

@@ -1,6 +1,6 @@
-"""Tasks with their questions: lm-eval reads the YAML and renders the prompts, this module makes Questions of them.
+"""Loads tasks with their questions: lm-eval reads the YAML and renders the prompts, and this module makes Questions of them.
 
-lm-eval is the task format here and nothing more: its engine, filters, metrics and cache are not used.
+lm-eval serves as the task format only: its engine, filters, metrics and cache are not used.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from raml_eval.tasks.rules import raml_of
 from raml_eval.tasks.task_file import TaskFile
 from raml_eval.types import LoadedTask, Message, Question, TaskDescription
 
-ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own choice of rows
+ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own row filter
 FEWSHOT_SEED = 1234  # lm-eval's own
-LONGEST_COLUMN = 10_000  # characters of a column that a question keeps beside its tests, which may be many megabytes
+LONGEST_COLUMN = 10_000  # characters; a question with tests drops longer columns, which may be many megabytes
 
 
 def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
     """The task with all its questions, downloaded if the cache does not hold them.
 
-    A question's index counts the rows of the split as published, before the task leaves any out, so two tasks on one data set
+    A question's index counts the rows of the published split, before the task leaves any out. So two tasks on one data set
     (math500, math500_l5) give the same row the same id. content_hash covers the published rows of the task's questions.
-    TaskError for an unknown name, data out of reach, or rows that do not fit the task.
+    Raises TaskError for an unknown name, for data that cannot be reached, and for rows that do not fit the task.
+
+    Example: load_task(load_catalogue(), "pocket_chain").questions[0].target
     """
     catalogue.expand([name])
     if name not in catalogue.tasks:
@@ -41,13 +43,13 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
         commit = commit_of(task.dataset[description.split])
     ids = {question.id for question in questions}
     if len(ids) != len(questions):
-        raise TaskError(f"task {name} gives {len(questions)} questions from {len(ids)} rows. Keep one question a row.")
+        raise TaskError(f"task {name} gives {len(questions)} questions from {len(ids)} rows. Make one question per row.")
     return LoadedTask(description, questions, content_hash(source.row for source in sources), commit)
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What one question is made of: the published row with its index, and what the task made of it."""
+    """The source of one question: the published row with its index, and the document that the task made of it."""
 
     index: int
     row: Row
@@ -55,7 +57,7 @@ class _Source:
 
 
 def _build(file: TaskFile, description: TaskDescription) -> Any:
-    """lm-eval's task object; the rows come through our own fetch, handed over by lm-eval's custom_dataset hook."""
+    """lm-eval's task object. The rows come from our own fetch, through lm-eval's custom_dataset hook."""
     name, config = file.name, file.config
     member: dict[str, Any] = {"task": name}
     if not config.get("custom_dataset"):
@@ -63,7 +65,7 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
         fetched = fetch_dataset(name, str(config["dataset_path"]), config.get("dataset_name"), arguments)
         _check_revision(description, fetched)
         member["custom_dataset"] = lambda **_: fetched
-    from lm_eval.tasks import TaskManager  # after the fetch, so that no network is told without waiting for this import
+    from lm_eval.tasks import TaskManager  # a slow import: after the fetch, so that a missing network is reported first
 
     try:
         tasks = TaskManager(include_path=[file.path.parent], include_defaults=False)
@@ -75,7 +77,7 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
 
 
 def _check_revision(description: TaskDescription, fetched: Mapping[str, Any]) -> None:
-    """Offline, datasets serves the newest cached revision, whichever was asked for."""
+    """Raises TaskError if the split or the revision is wrong. Offline, datasets serves the newest cached revision."""
     if description.split not in fetched:
         raise TaskError(
             f"task {description.name} reads the split {description.split}, but {description.dataset} has "
@@ -90,9 +92,10 @@ def _check_revision(description: TaskDescription, fetched: Mapping[str, Any]) ->
 
 
 def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> list[_Source]:
-    """The rows that the task keeps, in its order.
+    """The rows that the task keeps, in the task's order.
 
-    A task whose process_docs writes all columns anew loses ours; its docs are then counted and hashed in place of rows.
+    A task whose process_docs replaces all columns loses ROW_COLUMN; its documents are then counted and hashed instead of
+    rows.
     """
     published = task.dataset[description.split]
     rows = published.to_list()
@@ -110,7 +113,7 @@ def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> li
 
 
 def _failed(file: TaskFile, what: str, error: Exception) -> TaskError:
-    """The task's own functions may raise anything; whatever it is, it is the task's fault."""
+    """A TaskError about the task: its own functions may raise anything, and whatever they raise is the task's fault."""
     return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. Correct the task.")
 
 
@@ -147,7 +150,7 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
 
 
 def _render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
-    """The chat as lm-eval renders it; an identity in the template's place leaves the templating to us."""
+    """The chat as lm-eval renders it. An identity function in place of the chat template leaves the templating to us."""
     messages = task.fewshot_context(
         doc,
         num_fewshot=task.config.num_fewshot or 0,
@@ -164,13 +167,13 @@ def _read_target(task: Any, doc: Row) -> str:
         target = task.doc_to_choice(doc)[target]
     if isinstance(target, list):
         if len(target) != 1:
-            raise ValueError(f"doc_to_target gives {len(target)} targets, and a question has one")
+            raise ValueError(f"doc_to_target gives {len(target)} targets, wanted one per question")
         target = target[0]
     return str(target)
 
 
 def _read_tests(task: Any, doc: Row, where: str) -> str:
-    """What a grader runs, from the column or the function that metadata.raml.tests names; empty without one."""
+    """What a grader runs, from the column or the function that metadata.raml.tests names; empty if it names none."""
     source = raml_of({"metadata": task.config.metadata}).get("tests")
     if source is None:
         return ""
@@ -200,6 +203,6 @@ def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:
 
 
 def _stop(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The stop strings that the YAML states; lm-eval's default, a blank line, would end any reasoned answer."""
+    """The stop strings that the YAML states. lm-eval's default, a blank line, is not used: it would end any reasoned answer."""
     stop = (config.get("generation_kwargs") or {}).get("until") or []
     return (stop,) if isinstance(stop, str) else tuple(map(str, stop))

@@ -1,4 +1,4 @@
-"""Rows as they are identified: canonical text, question id, content hash, the mark of made-up rows."""
+"""The identity of rows: canonical text, question id, content hash, and the mark of synthetic rows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ Row = Mapping[str, Any]
 
 
 def canonical_json(row: Row) -> str:
-    """The row as one JSON text: keys sorted, no spaces, nothing escaped; what JSON cannot hold is written as its str."""
+    """The row as one JSON text: keys sorted, no spaces, nothing escaped. A value that JSON lacks is written as its str.
+
+    Example: canonical_json({"b": 1, "a": "é"}) == '{"a":"é","b":1}'
+    """
     return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def question_id(index: int, row: Row) -> str:
-    """The row's index in the split as published and six hex digits of its SHA-256: 17-3fa9c1."""
+    """The row's index in the published split and six hex digits of the row's SHA-256, such as 17-3fa9c1.
+
+    Example: question_id(17, {"q": "1+1"}).startswith("17-")
+    """
     return f"{index}-{hashlib.sha256(_encode(row)).hexdigest()[:6]}"
 
 
@@ -29,7 +35,7 @@ def content_hash(rows: Iterable[Row]) -> str:
 
 
 def is_synthetic(row: Row) -> bool:
-    """Whether the row says that it was made up: a text that begins so, an id that begins so, or a column synthetic."""
+    """True if the row says that it was made up: by the beginning of a text or of an id, or by a column synthetic."""
     if row.get("synthetic") is True:
         return True
     return any(

@@ -1,4 +1,4 @@
-"""What a task or suite YAML must say before this harness can run it; pure functions on the merged keys."""
+"""The rules that a task or suite YAML must satisfy before this harness can run it: pure functions of the merged keys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from raml_eval.types import Domain, GraderKind
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
 OPTIONAL_FIELDS = ("chance", "cluster", "stratum", "options", "tests")
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
-# They fold all answers to a question into one; here every sample is graded, and maj@k is a metric.
+# These merge all answers to a question into one. Here every sample is graded, and maj@k is a metric.
 LIST_FILTERS = ("majority_vote", "take_first_k")
 
-# key -> why a task with it is refused
+# key -> the reason why a task that has it is refused
 _REFUSED_KEYS = {
     "class": "is a task in Python code, whose prompts and targets cannot be read; write them as YAML",
     "gen_prefix": "writes the start of the answer, which leaves no place for thinking; remove it",
@@ -26,7 +26,7 @@ _REFUSED_KEYS = {
 
 
 def find_task_problems(file: TaskFile) -> list[str]:
-    """Every reason why this task cannot be run here, as sentences that say what to do; empty if it can."""
+    """Every reason why this task cannot be run here, as sentences that say what to do; empty if it can be run."""
     config = file.config
     problems = [f"{key} {reason}." for key, reason in _REFUSED_KEYS.items() if config.get(key)]
     if config.get("unsafe_code") and raml_of(config).get("grader") != "code":
@@ -37,7 +37,7 @@ def find_task_problems(file: TaskFile) -> list[str]:
             f"output_type is {output_type}, which scores given continuations; samples need output_type: generate_until."
         )
     problems += [
-        f"the filter {name} folds several answers into one, but every sample is graded by itself; remove it."
+        f"the filter {name} merges several answers into one, but every sample is graded by itself; remove it."
         for name in LIST_FILTERS
         if name in _filter_names(config)
     ]
@@ -51,7 +51,7 @@ def find_task_problems(file: TaskFile) -> list[str]:
 
 
 def find_suite_problems(file: TaskFile) -> list[str]:
-    """Every reason why this group cannot be read as a suite; that its members exist is checked elsewhere."""
+    """Every reason why this group cannot be read as a suite. Whether its members exist is checked elsewhere."""
     config = file.config
     problems = [
         f"the key {key} would change every member of the group; put it into the tasks." + near_names(key, SUITE_KEYS)
@@ -70,13 +70,16 @@ def find_suite_problems(file: TaskFile) -> list[str]:
 
 
 def members_of(config: Mapping[str, Any]) -> list[Any]:
-    """The members of a group as written; one name may stand without a list."""
+    """The members of a group as written. A single name may be written without a list.
+
+    Example: members_of({"group": "mine", "task": "gsm8k"}) == ["gsm8k"]
+    """
     members = config.get("task") or []
     return members if isinstance(members, list) else [members]
 
 
 def split_of(config: Mapping[str, Any]) -> str:
-    """The split that lm-eval evaluates: test_split, else validation_split, else empty."""
+    """The split that lm-eval evaluates: test_split, otherwise validation_split, otherwise empty."""
     return str(config.get("test_split") or config.get("validation_split") or "")
 
 
@@ -103,7 +106,7 @@ def _metadata_problems(config: Mapping[str, Any]) -> list[str]:
     problems = [f"metadata.raml.{name} is missing." for name in REQUIRED_FIELDS if raml.get(name) in (None, "")]
     known = REQUIRED_FIELDS + OPTIONAL_FIELDS
     problems += [
-        f"metadata.raml.{name} is no field; the fields are {', '.join(known)}." + near_names(str(name), known)
+        f"metadata.raml.{name} is not a field; the fields are {', '.join(known)}." + near_names(str(name), known)
         for name in raml
         if name not in known
     ]

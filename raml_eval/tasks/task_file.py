@@ -1,7 +1,7 @@
-"""One task or suite YAML in lm-eval's format, read without lm-eval: no function is imported, no data is loaded.
+"""Reads one task or suite YAML in lm-eval's format without lm-eval: no function is imported, no data is loaded.
 
-lm-eval's own index would do, but importing it brings `datasets` in, which takes longer than listing tasks may.
-tests/test_tasks_catalogue.py holds the two readers to the same result.
+lm-eval's own index could be used, but importing it imports `datasets`, which takes longer than listing tasks may.
+tests/test_tasks_catalogue.py checks that the two readers agree.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class FunctionName(str):
-    """The text after a !function tag; folder is where lm-eval looks for the module first."""
+    """The text after a !function tag. folder is where lm-eval looks for the module first."""
 
     __slots__ = ("folder",)
     folder: Path
@@ -29,7 +29,7 @@ class FunctionName(str):
 
 @dataclass(frozen=True, slots=True)
 class TaskFile:
-    """A YAML file merged with all it includes. digest is the SHA-256 over its bytes and those of the included files."""
+    """A YAML file merged with everything it includes. digest is the SHA-256 of its bytes and those of the included files."""
 
     path: Path
     config: Mapping[str, Any]
@@ -41,12 +41,12 @@ class TaskFile:
 
     @property
     def name(self) -> str:
-        """The name of the task or suite; the file's stem where it states none."""
+        """The name of the task or suite, or the file's stem if the file states none."""
         return str(self.config.get("group" if self.is_suite else "task") or self.path.stem)
 
 
 def iterate_yaml_paths(root: Path) -> Iterator[Path]:
-    """The task YAML paths under a folder in lm-eval's order, or the one file itself. TaskError if nothing is there."""
+    """The task YAML paths under a folder, in lm-eval's order, or the one file itself. TaskError if nothing is there."""
     if root.is_file():
         yield root
     elif root.is_dir():
@@ -57,9 +57,10 @@ def iterate_yaml_paths(root: Path) -> Iterator[Path]:
 
 
 def read_task_file(path: Path) -> TaskFile:
-    """The file as a TaskFile, includes merged as lm-eval does it: later includes win, the file's own keys win over all.
+    """The file as a TaskFile. Includes are merged as in lm-eval: later includes win, and the file's own keys win over all.
 
-    TaskError, with the line where there is one, for a file that is no YAML mapping or includes what is not there.
+    Raises TaskError, with the line if there is one, for a file that is not a YAML mapping or includes a file that is
+    missing.
     """
     digest = hashlib.sha256()
     config = _read_merged(path.expanduser().resolve(), set(), digest)
@@ -95,7 +96,7 @@ def _loader(folder: Path) -> Any:
             names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             twice = sorted({name for name in names if names.count(name) > 1 and name != "<<"})
             if twice:
-                raise yaml.YAMLError(f"the key {twice[0]} stands twice in one mapping, line {node.start_mark.line + 1}")
+                raise yaml.YAMLError(f"the key {twice[0]} occurs twice in one mapping, line {node.start_mark.line + 1}")
             mapping: dict[Any, Any] = super().construct_mapping(node, deep)
             return mapping
 

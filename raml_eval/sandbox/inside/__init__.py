@@ -1,1 +1,1 @@
-"""What runs inside the sandbox: standard library only, since nothing else of this package is there."""
+"""The modules that run inside a sandbox. They use only the standard library, because nothing else of this package is there."""

@@ -1,4 +1,4 @@
-"""Whether a program's output is the wanted one, as LiveCodeBench compares it."""
+"""Compares a program's output with the wanted one, as LiveCodeBench does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from decimal import Decimal, InvalidOperation
 
 
 def find_difference(got: str, wanted: str) -> str:
-    """Where the outputs differ, in a few words; empty where they are the same.
+    r"""Where the outputs differ, in a few words; empty if they are the same.
 
-    White space around the whole and around each line does not count. A pair of lines is the same if it is equal, or
-    if both are lists of decimal numbers of equal value (1.0 and 1.00, but not 0.3333333 and 0.3333334).
+    White space around the whole and around each line does not count. Two lines are the same if they are equal, or if both
+    are lists of decimal numbers of equal value (1.0 and 1.00, but not 0.3333333 and 0.3333334).
+
+    Example: find_difference("1.0\n", "1.00") == ""
     """
     got_lines, wanted_lines = _lines(got), _lines(wanted)
     if len(got_lines) != len(wanted_lines):
@@ -21,7 +23,7 @@ def find_difference(got: str, wanted: str) -> str:
 
 
 def shorten(text: str, longest: int = 60) -> str:
-    """The text, cut in the middle where it is long."""
+    """The text, cut in the middle if it is long."""
     return text if len(text) <= longest else f"{text[: longest // 2]}...{text[-longest // 2 :]}"
 
 

@@ -1,7 +1,7 @@
-"""Plain data as JSON, and messages on a socket: all that passes between a program and its tester.
+"""Plain data as JSON, and messages on a socket: everything that passes between a program and its tester.
 
-A value that has crossed is built anew on the other side from exact built-in types, so no class that the program defines
-(with an __eq__ that says yes to everything, say) ever reaches the process that compares.
+A value is rebuilt on the other side from exact built-in types. So no class that the program defines (with an __eq__ that
+says yes to everything, say) ever reaches the process that compares.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-DEEPEST = 150  # levels of containers; a list that holds itself must end somewhere
+DEEPEST = 150  # levels of containers; without a limit, encoding a list that holds itself would never end
 LONGEST_RANGE = 1_000_000
 _WIDE = 1 << 63
 
-Unplain = Callable[[Any], Any]  # stands in for what is not plain data; its result must be JSON
+Unplain = Callable[[Any], Any]  # encodes what is not plain data; its result must be JSON
 
 
 class NotPlain(Exception):
-    """A value, or what claims to be one, that is not plain data."""
+    """A value, or something that claims to be one, that is not plain data."""
 
 
 def encode(value: Any, unplain: Unplain, depth: int = 0) -> Any:
     """The value as JSON: scalars and lists as themselves, everything else as a mapping of one tag to its content.
 
-    Subclasses of plain types and numpy scalars become the plain value. What is not plain data, or too deep, is
-    unplain's to encode.
+    Subclasses of plain types and numpy scalars become the plain value. unplain encodes what is not plain data or is too
+    deep.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -73,7 +73,7 @@ def _encode_rare(value: Any, unplain: Unplain, depth: int) -> Any:
 
 
 def decode(coded: Any, refer: Callable[[str, Any], Any]) -> Any:
-    """The value of what encode made; refer(tag, content) gives the value of a tag that is not encode's own.
+    """The value from which encode made this. refer(tag, content) gives the value of a tag that is not one of encode's.
 
     Raises NotPlain for anything else, whoever wrote it.
     """
@@ -115,7 +115,7 @@ def _read_type(name: str) -> type:
 
 
 def _read_decimal(text: str) -> Any:
-    from decimal import Decimal  # here, because every start of a sandbox would pay for it
+    from decimal import Decimal  # imported here, because at the top it would slow down every start of a sandbox
 
     return Decimal(text)
 
@@ -140,7 +140,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def write_message(fd: int, message: Mapping[str, Any]) -> None:
-    """The message is in the socket: its length in eight bytes, then JSON. Raises OSError where nobody reads."""
+    """The message is in the socket: its length in eight bytes, then JSON. Raises OSError if nobody reads."""
     payload = json.dumps(message).encode()
     left = memoryview(len(payload).to_bytes(8, "big") + payload)
     while left:
@@ -148,7 +148,7 @@ def write_message(fd: int, message: Mapping[str, Any]) -> None:
 
 
 def read_message(fd: int, largest: int = 1 << 62) -> dict[str, Any] | None:
-    """The next message, a JSON object; None where the other side is gone. Raises NotPlain for anything else."""
+    """The next message, a JSON object; None if the other side is gone. Raises NotPlain for anything else."""
     head = _read_exactly(fd, 8)
     size = int.from_bytes(head, "big")
     if len(head) < 8:
@@ -168,7 +168,7 @@ def read_message(fd: int, largest: int = 1 << 62) -> dict[str, Any] | None:
 
 
 def _read_exactly(fd: int, size: int) -> bytes:
-    """size bytes, or fewer where the other side ended first."""
+    """size bytes, or fewer if the other side ended first."""
     parts = []
     while size > 0:
         part = os.read(fd, min(size, 1 << 20))

@@ -1,4 +1,4 @@
-"""What a process of the sandbox gives up, and what it hides."""
+"""Gives up the privileges of a process in the sandbox, and hides it from others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def give_up(uid: int | None) -> None:
-    """This process runs as that user, with no group and no capability; as it was for None."""
+    """This process runs as that user, with no group and no capability. For None, nothing changes."""
     if uid is None:
         return
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    _prctl(_PR_SET_DUMPABLE, 1)  # a changed user loses its own /proc/self otherwise, /dev/stdin among it
+    _prctl(_PR_SET_DUMPABLE, 1)  # otherwise a process that changed its user loses /proc/self, and with it /dev/stdin
 
 
 def hide_from_tracers() -> None:
@@ -26,7 +26,7 @@ def hide_from_tracers() -> None:
 
 
 def reap_orphans() -> None:
-    """Descendants whose parents ended become children of this process, where it can find them."""
+    """Descendants whose parents ended become children of this process, so that it can find them."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 

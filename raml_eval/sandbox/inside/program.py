@@ -1,4 +1,4 @@
-"""The first process of a program's sandbox: it starts the program anew for each test and never learns what is expected.
+"""The first process of a program's sandbox. It starts the program anew for each test and never learns what is expected.
 
 It is process 1 of its own process namespace, so that nothing in there can signal it, and one kill(-1) leaves nothing of a
 test behind. The program runs in forks of it, under resource limits and another user id.
@@ -30,13 +30,13 @@ Settings = Mapping[str, Any]
 
 
 def main(settings_text: str) -> None:
-    """Orders from the tester are carried out until it hangs up; then this process ends, and all in the sandbox with it."""
+    """The tester's orders have been carried out until it hung up. Then this process and everything in the sandbox end."""
     settings = json.loads(settings_text)
     hide_from_tracers()
     if not settings["alone"]:
         reap_orphans()
     os.umask(0)
-    for name in ("exit", "quit"):  # Python's site module, which is not loaded here, makes them
+    for name in ("exit", "quit"):  # normally made by Python's site module, which is not loaded here
         setattr(builtins, name, Quitter(name, "Ctrl-D"))
     write_message(settings["control"], {"ready": True})
     while (order := read_message(settings["control"])) is not None:
@@ -46,7 +46,7 @@ def main(settings_text: str) -> None:
 
 
 def _import_ahead(order: Mapping[str, Any]) -> None:
-    """The modules that stand before the program, and numpy where it is named, are imported here once for all tests."""
+    """The modules that the prefix imports, and numpy if it is named, are imported here once for all tests."""
     wanted = set(re.findall(r"^(?:from|import) (\w+)", order["prefix"], re.MULTILINE)) & sys.stdlib_module_names
     if any("numpy" in source for source in order["sources"]):
         wanted.add("numpy")
@@ -74,7 +74,7 @@ def _run_script(order: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 def _serve(order: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """The program was loaded and answered calls on the socket of calls until either side ended: how it ended."""
+    """The program was loaded, and answered calls on the socket until either side ended: how it ended."""
     files = [os.open(os.devnull, os.O_RDWR) for _ in range(2)] + [_anonymous_file(settings)]
 
     def work() -> None:
@@ -93,7 +93,7 @@ def _run_child(
     if child == 0:
         _conclude(lambda: _enter(work, files, settings, cpu_s, keep))
     if keep is not None:
-        os.close(keep)  # the tester then sees the end of the socket as soon as the program is gone
+        os.close(keep)  # so that the tester sees the end of the socket as soon as the program is gone
     _, status, usage = os.wait4(child, 0)
     _sweep(child, settings)
     return {
@@ -105,7 +105,7 @@ def _run_child(
 
 def _enter(work: Callable[[], None], files: list[int], settings: Settings, cpu_s: int, keep: int | None) -> None:
     os.setsid()
-    kept = [] if keep is None else [fcntl.fcntl(keep, fcntl.F_DUPFD, 100)]  # beyond the numbers that are taken below
+    kept = [] if keep is None else [fcntl.fcntl(keep, fcntl.F_DUPFD, 100)]  # above the numbers that are used below
     for number, file in enumerate([*files, *kept]):
         os.dup2(file, number, inheritable=number < 3)
     os.closerange(3 + len(kept), 1024)
@@ -118,14 +118,14 @@ def _enter(work: Callable[[], None], files: list[int], settings: Settings, cpu_s
         (resource.RLIMIT_NOFILE, limits["open_files"]),
         (resource.RLIMIT_NPROC, limits["processes"]),
     ):
-        with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
+        with contextlib.suppress(ValueError, OSError):  # a lower limit may be in force already
             resource.setrlimit(kind, (value, value))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
     work()
 
 
 def _execute(sources: list[str], name: str) -> dict[str, Any]:
-    """The sources ran one after the other as one module; its namespace."""
+    """The sources ran one after the other as one module. Returns its namespace."""
     module = types.ModuleType(name)
     sys.modules[name] = module
     for number, source in enumerate(sources):
@@ -135,7 +135,7 @@ def _execute(sources: list[str], name: str) -> dict[str, Any]:
 
 
 def _conclude(work: Callable[[], None]) -> NoReturn:
-    """work() ran, and this process ends as an interpreter would after a script, without its slow clean-up."""
+    """work() ran, and this process ends as an interpreter would after a script, but without its slow clean-up."""
     code = 1
     try:
         work()
@@ -188,7 +188,7 @@ def _own_children() -> list[int]:
 
 
 def _wipe(settings: Settings) -> None:
-    """Files of one test are not there for the next."""
+    """The files of one test are gone before the next."""
     folders = settings["folders"]
     if not any(map(os.listdir, folders)):
         return

@@ -1,4 +1,4 @@
-"""The tester's side of the program: functions that run in the other sandbox, and objects that stay there."""
+"""The tester's view of the program: functions that run in the other sandbox, and objects that stay there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_REPLY = 8 << 20
 
 
 class ProgramEnded(BaseException):
-    """The program is gone; no Exception, so that no test can take it for an error that it expects."""
+    """The program is gone. This is not an Exception, so that no test can take it for an error that it expects."""
 
 
 class ProgramError(Exception):
@@ -22,11 +22,11 @@ class ProgramError(Exception):
 
 
 class UnfitArgument(BaseException):
-    """A test passes what cannot cross to the program."""
+    """A test passes something that cannot be sent to the program."""
 
 
 class Program:
-    """The program in the other sandbox. n_calls counts its calls; last_call and last_value are the last one's."""
+    """The program in the other sandbox. n_calls counts its calls; last_call and last_value belong to the last one."""
 
     def __init__(self, control: int, calls: int, limits: Mapping[str, Any]) -> None:
         self._control, self._calls, self._limits = control, calls, limits
@@ -36,7 +36,7 @@ class Program:
         self.last_value: Any = None
 
     def started(self) -> bool:
-        """Whether the program's sandbox has come up; one that is lost later is the program's doing."""
+        """True if the program's sandbox has come up. If it is lost later, that is the program's doing."""
         return read_message(self._control) == {"ready": True}
 
     def run_script(self, job: Mapping[str, Any], stdin: str) -> dict[str, Any]:
@@ -45,13 +45,13 @@ class Program:
         return read_message(self._control) or {"lost": True}
 
     def load(self, job: Mapping[str, Any]) -> None:
-        """The program stands ready to be called. Raises what it raises, ProgramEnded where it ends."""
+        """The program is ready to be called. Raises what it raises, ProgramEnded if it ends."""
         cpu_s = self._limits["cpu_s"] * len(job["tests"])  # one process serves all tests; the clock holds each to its share
         write_message(self._control, {"do": "serve", **_part(job), "cpu_s": cpu_s})
         self._read_reply()
 
     def ask(self, request: dict[str, Any], args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Any:
-        """The value that the program answers with; arguments that it changed in place are changed here."""
+        """The value that the program answers with. Arguments that it changed in place are changed here too."""
         request["args"] = [encode(arg, _argument) for arg in args]
         if kwargs is not None:
             request["kwargs"] = encode(dict(kwargs), _argument)
@@ -101,12 +101,12 @@ class Program:
 
 
 def _part(job: Mapping[str, Any]) -> dict[str, Any]:
-    """What the program's sandbox may know of a job: never its tests."""
+    """The part of a job that the program's sandbox may know: never its tests."""
     return {"sources": job["sources"], "prefix": job["prefix"]}
 
 
 class Function:
-    """A function of the program, called there. method: looked for in its class Solution first."""
+    """A function of the program, called there. If method is true, it is looked for in the class Solution first."""
 
     def __init__(self, program: Program, name: str, method: bool = False) -> None:
         self._program, self._name, self._method = program, name, method
@@ -121,7 +121,7 @@ class Function:
 
 
 class RemoteObject:
-    """A result that is no plain data. It equals nothing but itself, whatever its class says in the program."""
+    """A result that is not plain data. It equals nothing but itself, whatever its class says in the program."""
 
     __slots__ = ("_kind", "_number", "_program", "_truth")
 
@@ -162,7 +162,7 @@ class RemoteObject:
 
 
 def _argument(value: Any) -> dict[str, Any]:
-    """A test's argument that is no plain data: an object of the program, or an iterator, whose items are read here."""
+    """A test's argument that is not plain data: an object of the program, or an iterator, whose items are read here."""
     if isinstance(value, RemoteObject):
         return {"o": value._number}
     if hasattr(value, "__next__"):
@@ -183,7 +183,7 @@ def _change(arg: Any, new: Any) -> None:
 
 
 def _rebuild(error: Any) -> Exception:
-    """The exception of the program, as the built-in type of its name where there is one."""
+    """The program's exception, as the built-in type of that name if there is one."""
     if not isinstance(error, list) or len(error) != 2:
         raise NotPlain("no error")
     name, text = str(error[0])[:100], str(error[1])[:1000]
@@ -191,6 +191,6 @@ def _rebuild(error: Any) -> Exception:
     if isinstance(kind, type) and issubclass(kind, Exception):
         try:
             return kind(text)
-        except TypeError:  # UnicodeDecodeError and its like want more
+        except TypeError:  # some types, such as UnicodeDecodeError, need more arguments
             pass
     return ProgramError(f"{name}: {text}" if text else name)

@@ -10,7 +10,7 @@ from raml_eval.sandbox.inside.plain import LONGEST_RANGE, decode, encode, read_m
 
 
 def serve(calls: int, load: Callable[[], dict[str, Any]]) -> None:
-    """The program is loaded, and what the tester asks is answered until it hangs up."""
+    """The program was loaded, and the tester's requests were answered until it hung up."""
     objects = Objects()
     namespace: dict[str, Any] = {}
     try:
@@ -30,7 +30,7 @@ def serve(calls: int, load: Callable[[], dict[str, Any]]) -> None:
 
 
 class Objects:
-    """The results that are no plain data; they stay here, and the tester knows them by number."""
+    """The results that are not plain data. They stay here, and the tester knows them by number."""
 
     def __init__(self) -> None:
         self.kept: list[Any] = []

@@ -1,7 +1,7 @@
-"""The process that decides, in a sandbox of its own: it runs the tests and asks the program's sandbox for what they need.
+"""The process that decides. In its own sandbox, it runs the tests, and asks the program's sandbox for what they need.
 
-The program never runs here, and all that comes from it is plain data built anew. So it cannot patch the checker, and a
-success that it prints, an exit, an __eq__ of its own or a killed parent decide nothing.
+The program never runs here, and everything that comes from it is plain data that was rebuilt. So it cannot patch the
+checker, and a success that it prints, an exit, an __eq__ of its own or a killed parent decide nothing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from raml_eval.sandbox.inside.privileges import give_up, hide_from_tracers
 from raml_eval.sandbox.inside.remote import Function, Program, ProgramEnded, UnfitArgument
 
 Job = Mapping[str, Any]
-Report = Callable[[int], None]  # told the number of each test before it runs
+Report = Callable[[int], None]  # is called with the number of each test before it runs
 
 
 class Failed(Exception):
-    """A test did not pass; the text says which and why."""
+    """A test did not pass. The text says which and why."""
 
 
 class Broken(Exception):
@@ -37,14 +37,14 @@ class Broken(Exception):
 
 
 def main(settings_text: str) -> None:
-    """Jobs are tested, each in a fork of this process, until nobody sends any more.
+    """Jobs have been tested, each in a fork of this process, until nobody sent any more.
 
     A job comes on the socket of jobs with three descriptors: the two sockets that lead to its program, and a pipe for one
     JSON line for each test that begins and one with the verdict.
     """
     settings = json.loads(settings_text)
     hide_from_tracers()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no tester is waited for
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks, so the kernel must reap them
     with socket.socket(fileno=settings["jobs"]) as jobs:
         while True:
             head, fds, _, _ = socket.recv_fds(jobs, 8, 3)
@@ -72,7 +72,7 @@ def _read_text(jobs: socket.socket, size: int) -> str:
 
 
 def unpack(job: Job) -> Job:
-    """The job with the tests that were packed, base64 of zlib of their JSON, after its others."""
+    """The job with its packed tests (base64 of zlib of their JSON) after its other tests."""
     if not job.get("packed"):
         return job
     return {**job, "tests": job["tests"] + json.loads(zlib.decompress(base64.b64decode(job["packed"])))}
@@ -96,7 +96,7 @@ def _test_one(job: Job, fds: list[int], settings: Mapping[str, Any]) -> NoReturn
 
 
 def run_tests(job: Job, program: Program, report: Report) -> dict[str, Any]:
-    """{"passed": true or false, "detail": ...}, {"broken": reason} where the fault is the tests', {} where no sandbox came."""
+    """{"passed": true or false, "detail": ...}, {"broken": reason} if the tests are at fault, {} if no sandbox came up."""
     if not program.started():
         return {}
     styles = {"stdin": _test_outputs, "calls": _test_calls, "python": _test_python}
@@ -125,11 +125,11 @@ def _test_outputs(job: Job, program: Program, report: Report) -> None:
 
 
 def _test_calls(job: Job, program: Program, report: Report) -> None:
-    """Functions as LiveCodeBench calls them: one JSON argument a line, a JSON result; a tuple may stand for a list."""
+    """Functions tested as LiveCodeBench does: one JSON argument per line, a JSON result; a tuple may stand for a list."""
     try:
         cases = [([json.loads(line) for line in given.split("\n")], json.loads(wanted)) for given, wanted in job["tests"]]
     except ValueError as error:
-        raise Broken(f"an input or output is no JSON: {error}") from None
+        raise Broken(f"an input or output is not JSON: {error}") from None
     (name,) = job["names"]
     function = Function(program, name, method=True)
     _load(job, program, report)
@@ -146,14 +146,14 @@ def _test_calls(job: Job, program: Program, report: Report) -> None:
 
 
 def _test_python(job: Job, program: Program, report: Report) -> None:
-    """Tests in Python. What they call is remote, but for what the prefix (the question's own code) defines whole."""
+    """Tests in Python. What they call is remote, except for what the prefix (the question's own code) defines completely."""
     space: dict[str, Any] = {"__name__": "tests"}
     try:
         codes = [compile(test, "<test>", "exec", dont_inherit=True) for test in job["tests"]]
         exec(compile(job["prefix"], "<prefix>", "exec", dont_inherit=True), space)
         setup = compile(job["setup"], "<setup>", "exec", dont_inherit=True)
     except Exception as error:
-        raise Broken(f"the tests do not compile, or what stands before them fails: {_name(error)}") from None
+        raise Broken(f"the tests do not compile, or the code before them fails: {_name(error)}") from None
     space |= {name: Function(program, name) for name in job["names"]}
     _load(job, program, report)
     for number, code in enumerate([setup, *codes]):
@@ -184,7 +184,7 @@ def _name(error: BaseException) -> str:
 
 
 def _explain(error: BaseException, number: int, tests: list[str], program: Program) -> str:
-    """Which test failed, at which of its calls where there were several, by which line, and what was returned."""
+    """Which test failed, at which of its calls if there were several, by which line, and what was returned."""
     where = f"test {number} of {len(tests)}" if number else "the setup of the tests"
     if program.n_calls > 1:
         where += f", call {program.n_calls}"
@@ -200,5 +200,5 @@ def _explain(error: BaseException, number: int, tests: list[str], program: Progr
 def _show(value: Any) -> str:
     try:
         return shorten(repr(value))
-    except (ValueError, RecursionError):  # a number of more digits than Python writes
+    except (ValueError, RecursionError):  # ValueError: a number with more digits than Python writes
         return f"a large {type(value).__name__}"
