@@ -9,10 +9,11 @@ from heapq import merge
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.choice.after_phrase import read_after
+from raml_eval.grading.choice.closing import closing_reading
 from raml_eval.grading.choice.letters import read_whole
 from raml_eval.grading.choice.option_lines import stands_alone
 from raml_eval.grading.choice.option_text import LETTERS, OptionTexts, option_texts
-from raml_eval.grading.choice.prose import closing_reading, read_weak, weak_places
+from raml_eval.grading.choice.prose import read_weak, weak_places
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.label.extract import extract_label
 from raml_eval.grading.statements.places import Place, formal_places, phrase_places, place_order
@@ -28,7 +29,6 @@ _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00
 _LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
 _LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
-_OF_TRUTH = re.compile(r"[\s*_\"“(]*(?:true|false|yes|no)\b")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
@@ -67,7 +67,7 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
 
     def weakly(place: Place) -> tuple[str, int] | None:
-        if texts.are_words_of_truth and not by_text and _OF_TRUTH.match(low, place.at):
+        if texts.are_words_of_truth and not by_text and PHRASES["of_truth"].match(low, place.at):
             return None
         return read_weak(text, place, texts)
 
