@@ -20,6 +20,7 @@ READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "math": ("math", ()),
     "exact": ("exact", ()),
     "bracket": ("bracket", ()),
+    "yes or no": ("choice", ("yes", "no")),
 }
 
 
