@@ -67,7 +67,10 @@ def _read_last_sentences(body: str, texts: OptionTexts) -> str | None:
 
 def _is_against(sentence: str, letter: re.Match[str]) -> bool:
     """Whether the sentence asks, supposes or denies what it says of the letter."""
-    return PHRASES["against"].search(sentence, 0, letter.start()) is not None or PHRASES["against_after"].match(sentence, letter.end()) is not None
+    return (
+        PHRASES["against"].search(sentence, 0, letter.start()) is not None
+        or PHRASES["against_after"].match(sentence, letter.end()) is not None
+    )
 
 
 def _marked(text: str) -> set[str]:

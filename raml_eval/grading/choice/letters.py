@@ -76,7 +76,9 @@ def _read_with_text(short: str, content: str, texts: OptionTexts) -> str | None:
     if start is not None and PHRASES["remark"].match(soft_key(content)[start[1] :]):
         rest = soft_key(content)[start[1] :]
         return (
-            start[0] if PHRASES["not_another"].match(rest) or not any(own and own in rest for own in texts.soft if len(own) > 2) else HEDGE
+            start[0]
+            if PHRASES["not_another"].match(rest) or not any(own and own in rest for own in texts.soft if len(own) > 2)
+            else HEDGE
         )
     return None
 
@@ -103,4 +105,6 @@ def _other_after(letter: str, rest: str, texts: OptionTexts) -> bool:
 
 def names_second(letter: str, rest: str, texts: OptionTexts) -> bool:
     """Whether what stands beside a letter names another one: 'A. Paris or B. London'."""
-    return any((m[1] or m[2]) in texts.letters and (m[1] or m[2]) != letter for m in PHRASES["second_letter"].finditer(rest[:600]))
+    return any(
+        (m[1] or m[2]) in texts.letters and (m[1] or m[2]) != letter for m in PHRASES["second_letter"].finditer(rest[:600])
+    )

@@ -20,7 +20,8 @@ _APPOSITION = re.compile(r"[*_)\]]{0,4}(?:\s*\([^()]{1,120}\)|,\s[^,]{1,120},)[*
 def weak_places(text: str, low: str, start: int) -> list[Place]:
     """Statements in prose from a position on; those with an end are of the form 'C is correct', whose letter stands first."""
     places = [Place(m.start(), m.end(), None, "choice in words") for m in PHRASES["chosen"].finditer(low, start)][-MOST:]
-    places += [Place(m.start(), m.end(), None, "conclusion in words") for m in PHRASES["pointed"].finditer(low, start)][-MOST:]
+    for name in ("pointed", "only_one", "turned"):
+        places += [Place(m.start(), m.end(), None, "conclusion in words") for m in PHRASES[name].finditer(low, start)][-MOST:]
     places += [place for m in list(PHRASES["is_right"].finditer(low, start))[-MOST:] for place in _subjects_of(text, m)]
     if not text.isascii():
         said = PHRASES["right_in_cjk"].finditer(text, start)
