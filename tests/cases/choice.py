@@ -22,6 +22,12 @@ ROMAN = ("Only I", "Only II", "Both I and II", "Neither I nor II")
 ANIMALS = ("A wolf", "A cat", "A dog", "I do not know")
 TRUTH = ("True, True", "True, False", "False, True", "False, False")
 TEN = tuple(f"about {n} metres" for n in range(1, 11))
+ELEMENTS = tuple(
+    (
+        "hydrogen helium lithium beryllium boron carbon nitrogen oxygen fluorine neon sodium magnesium aluminium silicon "
+        "phosphorus sulfur chlorine argon potassium calcium scandium titanium vanadium chromium manganese iron"
+    ).split()
+)
 TASKS = (
     "Recitation: David, Scoring: Lily and Rachel",
     "Recitation: Lily, Scoring: David and Rachel",
@@ -966,7 +972,31 @@ REMARKS: list[Case] = [  # a remark about others behind a settled answer, and a 
     (CITIES, "The answer is B.<|im_start|>user\nAnd Germany?<|im_start|>assistant\nThe answer is C.", "B"),
 ]
 
+LATE: list[Case] = [  # more than sixteen options: letters to Z
+    (ELEMENTS, "The answer is Q.", "Q"),
+    (ELEMENTS, r"The densest of them is $\boxed{Z}$.", "Z"),
+    (ELEMENTS, "It has 18 protons, so the correct option is **R**.", "R"),
+    (ELEMENTS, "(S) potassium", "S"),
+    (ELEMENTS, "A grey metal with 22 protons.\n\nFinal answer: titanium", "V"),
+    (ELEMENTS, "Option T is correct.", "T"),
+    (ELEMENTS, "I'd go with W.", "W"),
+    (ELEMENTS, "Answer: y", "Y"),
+    (ELEMENTS, r"\boxed{\text{17. chlorine}}", "Q"),
+    (ELEMENTS[:18], "ANSWER: X", "X"),  # beyond the options: wrong, but an answer
+    (ELEMENTS, "The answer is Q or R.", ""),
+    (ELEMENTS, r"\boxed{Q, S}", ""),
+    (ELEMENTS, r"\boxed{\text{Q (argon)}}", ""),
+    (TOWNS, "The answer is X.", ""),
+    (TOWNS, r"With towns x and y, their distance is \boxed{x, y}.", ""),
+    (TOWNS, "The answer is C, by way of town T or U.", "C"),
+    (("vitamin", "mineral", "fat", "sugar"), "The answer is vitamin", "A"),
+    ((), "The answer is (Q).", ""),
+    (TRUE_FALSE, "Answer: T", "A"),
+    (tuple(str(n) for n in range(1, 31)), "Answer: 30", ""),  # the thirtieth has no letter
+]
+
 ALL = {
+    "late": LATE,
     "remarks": REMARKS,
     "formal": FORMAL,
     "phrases": PHRASES,

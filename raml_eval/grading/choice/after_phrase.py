@@ -15,10 +15,10 @@ MOST_LEADS = 16  # marks and words between a phrase and its letter
 
 # A capital, or a small letter with a mark or nothing behind it; not the first letter of a word, nor a variable.
 _LETTER = re.compile(
-    r"([A-P])(?![A-Za-z0-9_À-ɏЀ-ӿ'’]|-\w|\s*[=<>^≈](?!=))|([a-p])(?=[)\]}*_`\"'”]|[.,;]?\s*(?:$|\n)|[.,;]\s)(?!\*?['’]\w)"
+    r"([A-Z])(?![A-Za-z0-9_À-ɏЀ-ӿ'’]|-\w|\s*[=<>^≈](?!=))|([a-z])(?=[)\]}*_`\"'”]|[.,;]?\s*(?:$|\n)|[.,;]\s)(?!\*?['’]\w)"
 )
 # More letters up to the end of the line, without a word between them: "C D".
-_BLANK_CHAIN = re.compile(r"(?:[ ,]+\(?[A-P]\)?){1,15}(?=\s*[.*)]?\s*(?:$|\n))")
+_BLANK_CHAIN = re.compile(r"(?:[ ,]+\(?[A-Z]\)?){1,25}(?=\s*[.*)]?\s*(?:$|\n))")
 _SENTENCE_END = re.compile(r"(?<!\b[A-P])[.;!?](?=\s|$)|[。！？；]")
 _WORD_END = re.compile(r"\w*[\"”’')\]*_$}]*")
 _OWN_TEXT = re.compile(r"[\s*_`$)}\].:,—–-]{1,8}\(?")
@@ -77,7 +77,7 @@ def _candidates(line: str, texts: OptionTexts) -> list[str]:
 def _is_letter(rest: str, match: re.Match[str], texts: OptionTexts) -> bool:
     """Whether the match is an option's letter, and not the word A or I, nor the beginning of an option's text."""
     letter = (match[1] or match[2]).upper()
-    if match[2] and letter not in texts.letters:
+    if letter not in (texts.letters if match[2] else texts.known):
         return False
     if letter in "AI" and match[1]:
         line = rest[match.start() :].partition("\n")[0]

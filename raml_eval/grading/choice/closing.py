@@ -12,10 +12,10 @@ from raml_eval.grading.statements.settle import HEDGE, Reading
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import soft_key
 
-_LONE_LINE = re.compile(r"^[ \t>*_`$(\[]{0,8}[A-P](?![A-Za-z0-9]|[ \t]+[a-z])[^\n]{0,400}$", re.MULTILINE)
+_LONE_LINE = re.compile(r"^[ \t>*_`$(\[]{0,8}[A-Z](?![A-Za-z0-9]|[ \t]+[a-z])[^\n]{0,400}$", re.MULTILINE)
 _BOLD = re.compile(r"\*\*([^*\n]{1,1000})\*\*|__([^_\n]{1,1000})__")
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s+(?=[A-Z(*\"“])|(?<=[。！？])|\n+")
-_BARE_LETTER = re.compile(r"(?<![A-Za-z0-9_'’-])([A-P])(?![A-Za-z0-9_'’-]|[ \t]*[=<>])")
+_BARE_LETTER = re.compile(r"(?<![A-Za-z0-9_'’-])([A-Z])(?![A-Za-z0-9_'’-]|[ \t]*[=<>])")
 _WORD_AFTER = re.compile(r"[ \t]+[a-z]")  # behind A and I, which are words then
 
 

@@ -11,7 +11,7 @@ from raml_eval.errors import TaskError
 from raml_eval.grading.choice.after_phrase import read_after
 from raml_eval.grading.choice.closing import closing_reading
 from raml_eval.grading.choice.letters import read_whole
-from raml_eval.grading.choice.option_lines import stands_alone
+from raml_eval.grading.choice.option_lines import read_line, stands_alone
 from raml_eval.grading.choice.option_text import LETTERS, OptionTexts, option_texts
 from raml_eval.grading.choice.prose import read_weak, weak_places
 from raml_eval.grading.extraction import Extraction
@@ -26,14 +26,15 @@ __all__ = ["LETTERS", "extract_choice", "gold_letter"]
 # One character each, so that positions stay: full-width, circled and mathematical letters and brackets.
 _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00a0\u2002-\u200a\u202f]")
 # A lone capital that looks like a Latin one is the letter that a reader sees.
-_LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
-_LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
+_LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ", "ABCEHIJKMOPSTYXABEHIKMNOPTYXZ")
+_LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ](?!\w)(?!\s+[\w])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
 def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
-    """The one letter that the text settles on, out of as many as there are options (A to P where none are given).
+    """The one letter that the text settles on, out of as many as there are options (A to P where none are
+    given).
 
     The last statement decides that is neither denied nor doubted: a box, an answer tag, '####', JSON, 'the answer is',
     'Answer:' and the like in many languages, or a first or last line that is an option and nothing else. What follows it
@@ -45,7 +46,14 @@ def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
     text = _readable(text)
     texts = option_texts(tuple(options))
     low = lower(text)
-    return read_before(cut_next_question(low), len(text), lambda end: _extract(text[:end], low[:end], texts))
+    return read_before(_next_question(text, low, texts), len(text), lambda end: _extract(text[:end], low[:end], texts))
+
+
+def _next_question(text: str, low: str, texts: OptionTexts) -> int:
+    """Where the text goes on to another question; a line that is option Q does not begin one."""
+    cut = cut_next_question(low)
+    is_option = "Q" in texts.letters and read_line(text[cut + 1 :].partition("\n")[0], texts) == "Q"
+    return len(low) if is_option else cut
 
 
 def _readable(text: str) -> str:
@@ -126,7 +134,7 @@ def required_letter(gold: str, options: Sequence[str]) -> str:
     letter = gold_letter(gold, options)
     if letter is None:
         raise TaskError(
-            f"the gold {gold[:80]!r} names none of the {len(options) or 16} options; it must be a letter or an option's "
+            f"the gold {gold[:80]!r} names none of the {len(option_texts(tuple(options)).letters)} options; it must be a letter or an option's "
             "text. Correct the task's target or its options."
         )
     return letter

@@ -9,9 +9,9 @@ from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat, soft_key
 
-ALONE = re.compile(r"[(\[<]?\s*([A-P])\s*[)\]>]?[.:)]{0,2}")
-SMALL = re.compile(r"[(\[]?\s*([a-p])\s*[)\]]?[.:)]?")
-LONE_LETTERS = re.compile(r"(?<![A-Za-z0-9_'’])([A-P])(?![A-Za-z0-9_'’])")
+ALONE = re.compile(r"[(\[<]?\s*([A-Z])\s*[)\]>]?[.:)]{0,2}")
+SMALL = re.compile(r"[(\[]?\s*([a-z])\s*[)\]]?[.:)]?")
+LONE_LETTERS = re.compile(r"(?<![A-Za-z0-9_'’])([A-Z])(?![A-Za-z0-9_'’])")
 
 
 def read_whole(content: str, texts: OptionTexts) -> str | None:
@@ -29,23 +29,26 @@ def read_whole(content: str, texts: OptionTexts) -> str | None:
     beside = PHRASES["letter_with_text"].fullmatch(short)
     if beside is not None and beside["rest"] and is_own(beside[1].upper(), unparenthesised(beside["rest"]), texts):
         return beside[1].upper()  # also where the text is a letter or a list: (C) P
-    if PHRASES["letter_list"].fullmatch(short) or names_several(content, texts):
+    if names_several(short, content, texts):
         letters = set(LONE_LETTERS.findall(short.upper()))
         return letters.pop() if len(letters) == 1 and letters <= set(texts.letters) else HEDGE
     found = texts.match_value(content)
     if found is None:
         found = _read_with_text(short, content, texts)
-    return alone[1] if found is None and alone is not None else found
+    return alone[1] if found is None and alone is not None and alone[1] in texts.known else found
 
 
-def names_several(content: str, texts: OptionTexts) -> bool:
-    """Whether the text lists options, by letter or text, joined by 'or', 'and' or punctuation."""
+def names_several(short: str, content: str, texts: OptionTexts) -> bool:
+    """Whether the text, short without its marks, lists options by letter or text: joined by 'or', 'and' or punctuation."""
+    if PHRASES["letter_list"].fullmatch(short) and texts.known.issuperset(LONE_LETTERS.findall(short.upper())):
+        return True
     parts = [part for part in PHRASES["list_joint"].split(content[:1000]) if part.strip()]
     if not 2 <= len(parts) <= len(texts.letters):
         return False
     named = [ALONE.fullmatch(flat(part)) for part in parts]
     found = [
-        match[1] if match else texts.match(part) or texts.match_value(part) for part, match in zip(parts, named, strict=True)
+        match[1] if match and match[1] in texts.known else texts.match(part) or texts.match_value(part)
+        for part, match in zip(parts, named, strict=True)
     ]
     return all(value is not None for value in found) and len(set(found)) > 1
 
@@ -70,7 +73,7 @@ def _read_with_text(short: str, content: str, texts: OptionTexts) -> str | None:
     if numbered is not None and texts.is_text_of(texts.letters[int(numbered[1]) - 1 : int(numbered[1])] or "?", numbered[2]):
         return texts.letters[int(numbered[1]) - 1]
     match = PHRASES["text_before_letter"].fullmatch(short)
-    if match is not None and (found := texts.match(match["text"])):
+    if match is not None and match[2].upper() in texts.known and (found := texts.match(match["text"])):
         return found if found == match[2].upper() else HEDGE
     start = texts.match_start(content)
     if start is not None and PHRASES["remark"].match(soft_key(content)[start[1] :]):

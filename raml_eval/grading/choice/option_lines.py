@@ -19,8 +19,8 @@ from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat
 
-_BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Pa-p][)\].:*_`$\s]{0,8}")
-_ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-P])[).:\]]")
+_BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Za-z][)\].:*_`$\s]{0,8}")
+_ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-Z])[).:\]]")
 
 
 def read_line(line: str, texts: OptionTexts) -> str | None:
@@ -29,14 +29,14 @@ def read_line(line: str, texts: OptionTexts) -> str | None:
         return None
     short = flat(re.sub(r"^[\s>#*\-•✅]+", "", line))
     alone = ALONE.fullmatch(short) or SMALL.fullmatch(short)
-    if alone is not None:
+    if alone is not None and alone[1].upper() in texts.known:
         beyond = alone[1] not in texts.letters and (alone[1] == "I" or alone[1].islower())  # the pronoun; a variable
         return None if beyond and alone[1].upper() not in texts.letters else alone[1].upper()
     if (found := texts.match(short)) is not None:
         return found
     match = PHRASES["letter_with_text"].fullmatch(short)
     if match is None or match[1].upper() not in texts.letters:
-        return HEDGE if PHRASES["letter_list"].fullmatch(short) or names_several(short, texts) else _before_letter(short, texts)
+        return HEDGE if names_several(short, short, texts) else _before_letter(short, texts)
     letter, rest = match[1].upper(), unparenthesised(match["rest"])
     own = not rest or is_own(letter, rest, texts)
     return (

@@ -10,8 +10,9 @@ from raml_eval.grading.math.equal import quick_math
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import SPECIAL, drop_text_commands, flat, plain_unicode, soft_key
 
-_LABELLED = re.compile(r"\s*\(?[A-P]\)?[.):]")  # the letter speaks for itself
-LETTERS = "ABCDEFGHIJKLMNOP"
+_LABELLED = re.compile(r"\s*\(?[A-Z]\)?[.):]")  # the letter speaks for itself
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+USUAL = 16  # letters that are read as letters of options whatever the question's options are
 SEVERAL = ""  # what a match returns where several options fit
 
 _DIGIT = re.compile(r"\d")
@@ -56,7 +57,9 @@ class OptionTexts:
     """The options of one question, ready to be compared with."""
 
     def __init__(self, options: Sequence[str]) -> None:
-        self.letters = LETTERS[: len(options)] if options else LETTERS
+        options = options[: len(LETTERS)]  # more have no letters
+        self.letters = LETTERS[: len(options) or USUAL]
+        self.known = frozenset(LETTERS if len(options) > USUAL else LETTERS[:USUAL])  # those beyond the options included
         self.texts = tuple(options)
         self.soft = [soft_key(option) for option in options]
         self._keys = [text_key(option) for option in options]
