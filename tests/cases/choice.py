@@ -22,12 +22,9 @@ ROMAN = ("Only I", "Only II", "Both I and II", "Neither I nor II")
 ANIMALS = ("A wolf", "A cat", "A dog", "I do not know")
 TRUTH = ("True, True", "True, False", "False, True", "False, False")
 TEN = tuple(f"about {n} metres" for n in range(1, 11))
-ELEMENTS = tuple(
-    (
-        "hydrogen helium lithium beryllium boron carbon nitrogen oxygen fluorine neon sodium magnesium aluminium silicon "
-        "phosphorus sulfur chlorine argon potassium calcium scandium titanium vanadium chromium manganese iron"
-    ).split()
-)
+LIGHT = ("hydrogen", "helium", "lithium", "beryllium", "boron", "carbon", "nitrogen", "oxygen", "fluorine", "neon", "sodium")
+HEAVY = ("phosphorus", "sulfur", "chlorine", "argon", "potassium", "calcium", "scandium", "titanium", "vanadium", "chromium")
+ELEMENTS = (*LIGHT, "magnesium", "aluminium", "silicon", *HEAVY, "manganese", "iron")  # twenty-six
 TASKS = (
     "Recitation: David, Scoring: Lily and Rachel",
     "Recitation: Lily, Scoring: David and Rachel",
@@ -995,7 +992,23 @@ LATE: list[Case] = [  # more than sixteen options: letters to Z
     (tuple(str(n) for n in range(1, 31)), "Answer: 30", ""),  # the thirtieth has no letter
 ]
 
+REPLACED: list[Case] = [  # labelled statements on lines of their own: the last decides
+    (TOWNS, "Answer: D\nAnswer: C", "C"),
+    (TOWNS, "The Tiber flows there.\n\nFinal answer: (A)\nFinal answer: (C)", "C"),
+    (TOWNS, "The best answer is B.\n\nThe best answer is C.", "C"),
+    (TOWNS, "**Correct answer:** D\n\n**Correct answer:** C", "C"),
+    (TOWNS, "My answer: Paris\nMy answer: Rome", "C"),
+    (TOWNS, "答案：B\n答案：C", "C"),
+    (TOWNS, "Answer: C\nAnswer: C", "C"),
+    (TOWNS, "Answer: B\nor answer: C", ""),
+    (TOWNS, "Answer: B. Answer: C.", ""),
+    (TOWNS, "Answer: B\nAnswer: C or D", ""),
+    (TOWNS, "Answer: B\nAnswer: C\nAnswer: D", ""),
+    (TOWNS, "\\boxed{B}\n\\boxed{C}", ""),
+]
+
 ALL = {
+    "replaced": REPLACED,
     "late": LATE,
     "remarks": REMARKS,
     "formal": FORMAL,

@@ -133,8 +133,9 @@ def required_letter(gold: str, options: Sequence[str]) -> str:
     """As gold_letter; raises TaskError for a gold that names no option."""
     letter = gold_letter(gold, options)
     if letter is None:
+        letters = option_texts(tuple(options)).letters
         raise TaskError(
-            f"the gold {gold[:80]!r} names none of the {len(option_texts(tuple(options)).letters)} options; it must be a letter or an option's "
+            f"the gold {gold[:80]!r} names none of the {len(letters)} options; it must be a letter or an option's "
             "text. Correct the task's target or its options."
         )
     return letter
