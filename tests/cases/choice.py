@@ -1007,7 +1007,26 @@ REPLACED: list[Case] = [  # labelled statements on lines of their own: the last 
     (TOWNS, "\\boxed{B}\n\\boxed{C}", ""),
 ]
 
+WRONG_ONES: list[Case] = [  # lists of wrong options
+    (TOWNS, "Right answer: C\nWrong answer: D", "C"),
+    (TOWNS, "Correct option: C\n\nIncorrect options: A, B, D", "C"),
+    (TOWNS, "**Incorrect answer:** B\n\n**Correct answer:** C", "C"),
+    (TOWNS, "正确选项：C\n错误选项：B", "C"),
+    (TOWNS, "不正确的选项：A\n正确的选项：C", "C"),
+    (TOWNS, "Wrong ones: A, B and D. The answer is C.", "C"),
+    (TOWNS, "Wrong options: B, D", ""),
+    (TOWNS, "Wrong option: B", ""),
+    (TOWNS, "Incorrect: D", ""),
+    (TOWNS, "False answer: D", ""),
+    (TOWNS, "错误选项：D", ""),
+    (TOWNS, "错误答案：D", ""),
+    (TOWNS, "The towns left over: B, D", ""),
+    (TOWNS, "没错，答案：C", "C"),
+    (TOWNS, "I was wrong.\nAnswer: C", "C"),
+]
+
 ALL = {
+    "wrong ones": WRONG_ONES,
     "replaced": REPLACED,
     "late": LATE,
     "remarks": REMARKS,

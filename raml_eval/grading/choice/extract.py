@@ -65,6 +65,8 @@ def _readable(text: str) -> str:
 
 def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     def read(place: Place) -> tuple[str, int] | None:
+        if PHRASES["of_wrong"].search(low, max(0, place.start - 40), place.start):
+            return None
         if place.end is None:
             return read_after(text, place.at, texts)
         value = read_whole(text[place.at : place.end][:2000], texts)

@@ -39,6 +39,8 @@ def read_line(line: str, texts: OptionTexts) -> str | None:
         return HEDGE if names_several(short, short, texts) else _before_letter(short, texts)
     letter, rest = match[1].upper(), unparenthesised(match["rest"])
     own = not rest or is_own(letter, rest, texts)
+    if not rest and names_several(short, short, texts):
+        return HEDGE  # A, B: the first of them is no article
     return (
         letter
         if own
