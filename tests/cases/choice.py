@@ -1025,7 +1025,49 @@ WRONG_ONES: list[Case] = [  # lists of wrong options
     (TOWNS, "I was wrong.\nAnswer: C", "C"),
 ]
 
+WORDS: list[Case] = [  # the pronoun I and the article A, which are letters too
+    (TEN, "Answer: I would go with E.", "E"),
+    (TEN, "Final answer: I believe that (G) is right.", "G"),
+    (TEN, "Answer: A close look at the map points to H.", "H"),
+    (TEN, "Answer: I", "I"),
+    (TEN, "**Answer:** I.", "I"),
+    (TEN, "The answer is I, since the others are too short.", "I"),
+    (TEN, "Answer: A, as the map shows.", "A"),
+    (TEN, "Answer: I cannot tell.", ""),
+    (TEN, "Answer: A map would be needed.", ""),
+    (TEN, "I have measured it twice.", ""),
+    (ANIMALS, "Answer: A dog, I would say.", "C"),
+    (TOWNS, "Answer: A Paris", "A"),
+]
+UNDERSCORED: list[Case] = [  # letters in emphasis
+    (TOWNS, "Answer: _D_", "D"),
+    (TOWNS, "Answer: *D*", "D"),
+    (TOWNS, "The correct option is __D__.", "D"),
+    (TOWNS, "It lies on the Hudson, so I choose _D_, the youngest of them.", "D"),
+    (TOWNS, "The river is the Hudson.\n\n_D_", "D"),
+    (TOWNS, "Answer: _(D) New York_", "D"),
+    (TOWNS, "Answer: ___", ""),
+    (TOWNS, "Answer: $x_D_1$", ""),
+    (TOWNS, "_C_ and _D_ are both far away.", ""),
+    (TOWNS, "_A_ town like this one has no river.", ""),
+]
+IN_ROW: list[Case] = [  # letters in a row, of which none is chosen
+    (TOWNS, "Answer: A B C D are all possible", ""),
+    (TOWNS, "Answer: C D both lie on a river.", ""),
+    (TOWNS, "ANSWER: A B", ""),
+    (TOWNS, "The answer is B C D.", ""),
+    (TOWNS, "The answer is (B) (C) might fit as well", ""),
+    (TOWNS, "ANSWER: B D seem likely", ""),
+    (TOWNS, "Answer: C. A B D are all wrong.", "C"),
+    (TOWNS, "A B C D are the options. Answer: C", "C"),
+    (TOWNS, "The answer is C, as A B D are all far away.", "C"),
+    (BLOOD, "The answer is A B", "C"),
+]
+
 ALL = {
+    "words": WORDS,
+    "underscored": UNDERSCORED,
+    "in a row": IN_ROW,
     "wrong ones": WRONG_ONES,
     "replaced": REPLACED,
     "late": LATE,

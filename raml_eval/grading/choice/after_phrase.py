@@ -17,8 +17,6 @@ MOST_LEADS = 16  # marks and words between a phrase and its letter
 _LETTER = re.compile(
     r"([A-Z])(?![A-Za-z0-9_À-ɏЀ-ӿ'’]|-\w|\s*[=<>^≈](?!=))|([a-z])(?=[)\]}*_`\"'”]|[.,;]?\s*(?:$|\n)|[.,;]\s)(?!\*?['’]\w)"
 )
-# More letters up to the end of the line, without a word between them: "C D".
-_BLANK_CHAIN = re.compile(r"(?:[ ,]+\(?[A-Z]\)?){1,25}(?=\s*[.*)]?\s*(?:$|\n))")
 _SENTENCE_END = re.compile(r"(?<!\b[A-P])[.;!?](?=\s|$)|[。！？；]")
 _WORD_END = re.compile(r"\w*[\"”’')\]*_$}]*")
 _OWN_TEXT = re.compile(r"[\s*_`$)}\].:,—–-]{1,8}\(?")
@@ -84,7 +82,10 @@ def _is_letter(rest: str, match: re.Match[str], texts: OptionTexts) -> bool:
         start = texts.match_start(line) if ALONE.fullmatch(flat(line)) is None else None
         if start is not None and start[1] > 1:
             return False
-        return PHRASES["still_letter"].match(rest, match.end()) is not None or texts.is_text_of(letter, line[1:])
+        row = PHRASES["letters_in_row"].match(rest, match.end())
+        if PHRASES["still_letter"].match(rest, match.end()) or (row and texts.known.issuperset(LONE_LETTERS.findall(row[0]))):
+            return True
+        return texts.is_text_of(letter, line[1:])
     line = rest[match.start() :].partition("\n")[0]
     return not (match[1] and len(line) > 1 and _text_of_other(letter, line, texts))
 
@@ -112,7 +113,10 @@ def _read_letter(text: str, match: re.Match[str], at: int, texts: OptionTexts, s
             end = _WORD_END.match(rest, min(own.end() + start[1], len(rest))).end()  # type: ignore[union-attr]
         elif texts.match(line) not in (None, letter, HEDGE):
             return HEDGE, at + end + len(line)
-    more = PHRASES["letter_chain"].match(rest, end) or _BLANK_CHAIN.match(rest, end)
+    row = PHRASES["letters_in_row"].match(rest, end)
+    if row is not None and not texts.known.isdisjoint(set(LONE_LETTERS.findall(row[0])) - {letter}):
+        return HEDGE, at + row.end()
+    more = PHRASES["letter_chain"].match(rest, end)
     while more is not None and not PHRASES["goes_on"].match(rest, more.end()):
         names = set(LONE_LETTERS.findall(more[0])) - {letter}
         if names & set(texts.letters) or (names and letter not in texts.letters):

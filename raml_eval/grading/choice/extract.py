@@ -28,6 +28,8 @@ _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00
 # A lone capital that looks like a Latin one is the letter that a reader sees.
 _LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ", "ABCEHIJKMOPSTYXABEHIKMNOPTYXZ")
 _LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ](?!\w)(?!\s+[\w])")
+# A letter, with or without a text, between underscores for emphasis.
+_UNDERSCORED = re.compile(r"(?<![\w\\${}^])(_{1,3})\(?[A-Z]\)?[.:)]{0,2}(?:[ \t][^_\n]{0,200})?\1(?![\w{^])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
@@ -57,6 +59,8 @@ def _next_question(text: str, low: str, texts: OptionTexts) -> int:
 
 
 def _readable(text: str) -> str:
+    if "_" in text:
+        text = _UNDERSCORED.sub(lambda m: m[0].replace("_", "*"), text)
     if text.isascii():
         return text
     text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0])[:1], text)

@@ -61,6 +61,8 @@ def _read_with_text(short: str, content: str, texts: OptionTexts) -> str | None:
         if not rest or is_own(letter, rest, texts) or starts_with_own(letter, rest, texts):
             return HEDGE if _other_after(letter, rest, texts) else letter
         other = texts.match(rest) or texts.match_value(rest)
+        if letter in "AI" and not separator and rest[:1].islower() and not PHRASES["still_letter"].match(f" {rest}"):
+            return None  # the words: I would say C, A look at the map gives C
         if separator == "=":
             return other
         if (other is not None and other != letter) or names_second(letter, rest, texts):
