@@ -1064,7 +1064,23 @@ IN_ROW: list[Case] = [  # letters in a row, of which none is chosen
     (BLOOD, "The answer is A B", "C"),
 ]
 
+WEIGHED: list[Case] = [  # a hedge or a concession beside what the sentence is for
+    (TOWNS, "Although London (option B) could once have been right, Rome (option C) lies there now.", "C"),
+    (TOWNS, "Paris (option A) might do for another river; the Tiber flows through Rome (option C).", "C"),
+    (TOWNS, "London (option B) may look right, but the Tiber flows through Rome (option C).", "C"),
+    (TOWNS, "The Tiber flows through Rome (option C), while New York (option D) could only be meant as a joke.", "C"),
+    (TOWNS, "While options A, B and D each have a river, it is option C that has the Tiber.", "C"),
+    (TOWNS, "Despite the fame of (B), the river of (C) is the Tiber.", "C"),
+    (TOWNS, "Although it is seldom named, the river of (C) is the Tiber.", "C"),
+    (TOWNS, "Option A could be right, and so could option C.", ""),
+    (TOWNS, "It may be option C.", ""),
+    (TOWNS, "While option B might be right, the map is hard to read.", ""),
+    (TOWNS, "Option A lies on the Seine, but option C lies on the Tiber.", ""),
+    (TOWNS, "Option B is too far away; option D is not on any map.", ""),
+]
+
 ALL = {
+    "weighed": WEIGHED,
     "words": WORDS,
     "underscored": UNDERSCORED,
     "in a row": IN_ROW,

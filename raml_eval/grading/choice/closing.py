@@ -55,23 +55,51 @@ def _read_last_sentences(body: str, texts: OptionTexts) -> str | None:
     """The only option that the last sentence with any in it is for: '(C)', 'choice C', or a bare letter beside such a word."""
     sentences = _SENTENCES.split(body[-1500:])
     for sentence in reversed(sentences[-3:]):
-        stated = [m for m in PHRASES["named_letters"].finditer(sentence) if not _is_against(sentence, m)]
-        named = {name for m in stated for name in LONE_LETTERS.findall(m[0])}
-        if not named and PHRASES["cue"].search(sentence):
-            bare = [m for m in _BARE_LETTER.finditer(sentence) if not (m[1] in "AI" and _WORD_AFTER.match(sentence, m.end()))]
-            named = {m[1] for m in bare if not _is_against(sentence, m)}
-        named &= set(texts.letters)
-        if named:
+        if named := _letters_for(sentence, texts):
             return named.pop() if len(named) == 1 else HEDGE
     return None
 
 
-def _is_against(sentence: str, letter: re.Match[str]) -> bool:
-    """Whether the sentence asks, supposes or denies what it says of the letter."""
-    return (
-        PHRASES["against"].search(sentence, 0, letter.start()) is not None
-        or PHRASES["against_after"].match(sentence, letter.end()) is not None
-    )
+def _letters_for(sentence: str, texts: OptionTexts) -> set[str]:
+    """The options that a sentence is for, those of its clauses that neither concede nor weigh something before others."""
+    has_cue = PHRASES["cue"].search(sentence) is not None
+    clauses = _clauses(sentence, texts)
+    certain = [clause for clause in clauses if not PHRASES["might_be"].search(clause)]
+    firm = [clause for clause in certain if not PHRASES["concession"].match(clause)]
+    if len(firm) == len(clauses):
+        firm = certain = [sentence]  # what its end says against an option holds for all of them
+    for stretches in (firm, certain):
+        if named := {name for clause in stretches for name in _letters_of(clause, has_cue)} & set(texts.letters):
+            return named
+    return set()
+
+
+def _clauses(sentence: str, texts: OptionTexts) -> list[str]:
+    """The clauses of a sentence; one that names no option belongs to the one before it."""
+    opening = PHRASES["opening_concession"].match(sentence)
+    at = opening.end() if opening else 0
+    clauses = [sentence[:at]] if opening else []
+    for clause in PHRASES["new_clause"].split(sentence[at:]):
+        if clauses and set(texts.letters).isdisjoint(LONE_LETTERS.findall(clause)):
+            clauses[-1] += f" {clause}"
+        else:
+            clauses.append(clause)
+    return clauses
+
+
+def _letters_of(clause: str, has_cue: bool) -> set[str]:
+    """The letters that a clause names as options and says nothing against."""
+    stated = [m for m in PHRASES["named_letters"].finditer(clause) if not _is_against(clause, m)]
+    if stated or not has_cue:
+        return {name for m in stated for name in LONE_LETTERS.findall(m[0])}
+    bare = [m for m in _BARE_LETTER.finditer(clause) if not (m[1] in "AI" and _WORD_AFTER.match(clause, m.end()))]
+    return {m[1] for m in bare if not _is_against(clause, m)}
+
+
+def _is_against(clause: str, letter: re.Match[str]) -> bool:
+    """Whether the clause asks, supposes or denies what it says of the letter."""
+    before = PHRASES["against"].search(clause, 0, letter.start())
+    return before is not None or PHRASES["against_after"].match(clause, letter.end()) is not None
 
 
 def _marked(text: str) -> set[str]:
