@@ -1023,6 +1023,10 @@ WRONG_ONES: list[Case] = [  # lists of wrong options
     (TOWNS, "The towns left over: B, D", ""),
     (TOWNS, "没错，答案：C", "C"),
     (TOWNS, "I was wrong.\nAnswer: C", "C"),
+    (TOWNS, "The incorrect answer is A. The answer is C.", "C"),
+    (TOWNS, "Richtige Antwort: C\nFalsche Antwort: D", "C"),
+    (TOWNS, "正解：C\n不正解：D", "C"),
+    (TOWNS, "Incorrect statement: C", "C"),  # where the incorrect one is asked for
 ]
 
 WORDS: list[Case] = [  # the pronoun I and the article A, which are letters too
@@ -1046,6 +1050,7 @@ UNDERSCORED: list[Case] = [  # letters in emphasis
     (TOWNS, "It lies on the Hudson, so I choose _D_, the youngest of them.", "D"),
     (TOWNS, "The river is the Hudson.\n\n_D_", "D"),
     (TOWNS, "Answer: _(D) New York_", "D"),
+    (TOWNS, "_Answer: D_", "D"),
     (TOWNS, "Answer: ___", ""),
     (TOWNS, "Answer: $x_D_1$", ""),
     (TOWNS, "_C_ and _D_ are both far away.", ""),
@@ -1058,6 +1063,8 @@ IN_ROW: list[Case] = [  # letters in a row, of which none is chosen
     (TOWNS, "The answer is B C D.", ""),
     (TOWNS, "The answer is (B) (C) might fit as well", ""),
     (TOWNS, "ANSWER: B D seem likely", ""),
+    (TOWNS, "Answer: B C D (any of them)", ""),
+    (TOWNS, "Answer: C D, I cannot tell", ""),
     (TOWNS, "Answer: C. A B D are all wrong.", "C"),
     (TOWNS, "A B C D are the options. Answer: C", "C"),
     (TOWNS, "The answer is C, as A B D are all far away.", "C"),

@@ -28,8 +28,8 @@ _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00
 # A lone capital that looks like a Latin one is the letter that a reader sees.
 _LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ", "ABCEHIJKMOPSTYXABEHIKMNOPTYXZ")
 _LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ](?!\w)(?!\s+[\w])")
-# A letter, with or without a text, between underscores for emphasis.
-_UNDERSCORED = re.compile(r"(?<![\w\\${}^])(_{1,3})\(?[A-Z]\)?[.:)]{0,2}(?:[ \t][^_\n]{0,200})?\1(?![\w{^])")
+# Emphasis by underscores, which would otherwise be part of the word.
+_UNDERSCORED = re.compile(r"(?<![\w\\${}^])(_{1,3})(?=\S)[^_\n]{1,200}(?<=\S)\1(?![\w{^])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
@@ -69,7 +69,7 @@ def _readable(text: str) -> str:
 
 def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     def read(place: Place) -> tuple[str, int] | None:
-        if PHRASES["of_wrong"].search(low, max(0, place.start - 40), place.start):
+        if any(m.end() > place.start for m in PHRASES["of_wrong"].finditer(low, max(0, place.start - 40), place.at)):
             return None
         if place.end is None:
             return read_after(text, place.at, texts)
