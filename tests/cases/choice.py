@@ -1060,6 +1060,7 @@ IN_ROW: list[Case] = [  # letters in a row, of which none is chosen
     (TOWNS, "Answer: A B C D are all possible", ""),
     (TOWNS, "Answer: C D both lie on a river.", ""),
     (TOWNS, "ANSWER: A B", ""),
+    (TOWNS, r"The answer is $\text{C or }\text{D}$.", ""),
     (TOWNS, "The answer is B C D.", ""),
     (TOWNS, "The answer is (B) (C) might fit as well", ""),
     (TOWNS, "ANSWER: B D seem likely", ""),

@@ -35,15 +35,14 @@ _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
 def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
-    """The one letter that the text settles on, out of as many as there are options (A to P where none are
-    given).
+    """The one letter that the text settles on, out of as many as there are options; A to P where none are given.
 
     The last statement decides that is neither denied nor doubted: a box, an answer tag, '####', JSON, 'the answer is',
     'Answer:' and the like in many languages, or a first or last line that is an option and nothing else. What follows it
     overrides it only with a change of mind ('wait, it is C'). Without such a statement: 'option C is correct', 'I'd go with
     C', 'so C'; then what the end of the text says. A letter, an option's text or both may stand there; a letter that
     contradicts the text beside it, and several letters, are no answer. A letter beyond the options is an answer, a wrong
-    one.
+    one; but Q to Z are letters of options only where there are more than sixteen.
     """
     text = _readable(text)
     texts = option_texts(tuple(options))
@@ -69,7 +68,7 @@ def _readable(text: str) -> str:
 
 def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     def read(place: Place) -> tuple[str, int] | None:
-        if any(m.end() > place.start for m in PHRASES["of_wrong"].finditer(low, max(0, place.start - 40), place.at)):
+        if _is_of_wrong(low, place):
             return None
         if place.end is None:
             return read_after(text, place.at, texts)
@@ -101,6 +100,12 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
             low, merge(formal, phrase_places(text, low), key=place_order, reverse=True), read, weight=1
         )
     return _extraction(found)
+
+
+def _is_of_wrong(low: str, place: Place) -> bool:
+    """Whether the statement names a wrong option: 'incorrect answer: A'."""
+    said = PHRASES["of_wrong"].finditer(low, max(0, place.start - 40), place.at)
+    return any(match.end() > place.start for match in said)
 
 
 def _extraction(found: Reading | None) -> Extraction:

@@ -12,7 +12,7 @@ from raml_eval.grading.text import SPECIAL, drop_text_commands, flat, plain_unic
 
 _LABELLED = re.compile(r"\s*\(?[A-Z]\)?[.):]")  # the letter speaks for itself
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-USUAL = 16  # letters that are read as letters of options whatever the question's options are
+USUAL = 16  # so many letters are letters of options in any question; the others only where there are more options
 SEVERAL = ""  # what a match returns where several options fit
 
 _DIGIT = re.compile(r"\d")
