@@ -1051,6 +1051,7 @@ UNDERSCORED: list[Case] = [  # letters in emphasis
     (TOWNS, "The river is the Hudson.\n\n_D_", "D"),
     (TOWNS, "Answer: _(D) New York_", "D"),
     (TOWNS, "_Answer: D_", "D"),
+    (("x", "_x_", "x_", "__x"), "The answer is B. _x_; C is out.", "B"),
     (TOWNS, "Answer: ___", ""),
     (TOWNS, "Answer: $x_D_1$", ""),
     (TOWNS, "_C_ and _D_ are both far away.", ""),

@@ -44,8 +44,8 @@ def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
     contradicts the text beside it, and several letters, are no answer. A letter beyond the options is an answer, a wrong
     one; but Q to Z are letters of options only where there are more than sixteen.
     """
-    text = _readable(text)
     texts = option_texts(tuple(options))
+    text = _readable(text, texts)
     low = lower(text)
     return read_before(_next_question(text, low, texts), len(text), lambda end: _extract(text[:end], low[:end], texts))
 
@@ -57,8 +57,9 @@ def _next_question(text: str, low: str, texts: OptionTexts) -> int:
     return len(low) if is_option else cut
 
 
-def _readable(text: str) -> str:
-    if "_" in text:
+def _readable(text: str, texts: OptionTexts) -> str:
+    """The text with its styled and foreign letters as plain ones and its emphasis as asterisks, each in its old place."""
+    if "_" in text and not any("_" in option for option in texts.texts):
         text = _UNDERSCORED.sub(lambda m: m[0].replace("_", "*"), text)
     if text.isascii():
         return text
