@@ -13,13 +13,15 @@ from raml_eval.grading.statements.places import MOST, Place, place_order
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 
+CHOSEN = "choice in words"  # the rule of 'I choose C'
+
 # What may stand between a letter and its verb: C (Rome) is, C, the oldest, is.
 _APPOSITION = re.compile(r"[*_)\]]{0,4}(?:\s*\([^()]{1,120}\)|,\s[^,]{1,120},)[*_]{0,3}\s")
 
 
 def weak_places(text: str, low: str, start: int) -> list[Place]:
     """Statements in prose from a position on; those with an end are of the form 'C is correct', whose letter stands first."""
-    places = [Place(m.start(), m.end(), None, "choice in words") for m in PHRASES["chosen"].finditer(low, start)][-MOST:]
+    places = [Place(m.start(), m.end(), None, CHOSEN) for m in PHRASES["chosen"].finditer(low, start)][-MOST:]
     for name in ("pointed", "only_one", "turned"):
         places += [Place(m.start(), m.end(), None, "conclusion in words") for m in PHRASES[name].finditer(low, start)][-MOST:]
     places += [place for m in list(PHRASES["is_right"].finditer(low, start))[-MOST:] for place in _subjects_of(text, m)]
@@ -47,9 +49,10 @@ def _subjects_of(text: str, verb: re.Match[str]) -> Iterator[Place]:
 def read_weak(text: str, place: Place, texts: OptionTexts) -> tuple[str, int] | None:
     """The letter of a statement in prose, and where it ends."""
     if place.end is None:
-        return read_after(text, place.at, texts, strict=True)
+        others = place.rule == CHOSEN and PHRASES["anybody_might"].search(text[max(0, place.start - 80) : place.start].lower())
+        return None if others else read_after(text, place.at, texts, strict=True)
     letter = text[place.at]
-    if letter not in texts.letters:
+    if letter not in texts.letters or PHRASES["seen_first"].match(text, place.end):
         return None
     rest = text[place.at + 1 : place.end]
     verb = PHRASES["is_right"].search(rest.lower())
