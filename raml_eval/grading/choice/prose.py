@@ -49,8 +49,10 @@ def _subjects_of(text: str, verb: re.Match[str]) -> Iterator[Place]:
 def read_weak(text: str, place: Place, texts: OptionTexts) -> tuple[str, int] | None:
     """The letter of a statement in prose, and where it ends."""
     if place.end is None:
-        others = place.rule == CHOSEN and PHRASES["anybody_might"].search(text[max(0, place.start - 80) : place.start].lower())
-        return None if others else read_after(text, place.at, texts, strict=True)
+        before = text[max(0, place.start - 80) : place.start].lower()
+        if place.rule == CHOSEN and PHRASES["anybody_might"].search(before):
+            return None
+        return read_after(text, place.at, texts, strict=True)
     letter = text[place.at]
     if letter not in texts.letters or PHRASES["seen_first"].match(text, place.end):
         return None
