@@ -23,6 +23,7 @@ READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "entailed": ("label", ("entailed", "not entailed")),
     "entails": ("label", ("entailment", "not entailment")),
     "grid": ("grid", ()),
+    "yes or no": ("choice", ("yes", "no")),
 }
 
 

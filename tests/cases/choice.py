@@ -22,6 +22,9 @@ ROMAN = ("Only I", "Only II", "Both I and II", "Neither I nor II")
 ANIMALS = ("A wolf", "A cat", "A dog", "I do not know")
 TRUTH = ("True, True", "True, False", "False, True", "False, False")
 TEN = tuple(f"about {n} metres" for n in range(1, 11))
+LIGHT = ("hydrogen", "helium", "lithium", "beryllium", "boron", "carbon", "nitrogen", "oxygen", "fluorine", "neon", "sodium")
+HEAVY = ("phosphorus", "sulfur", "chlorine", "argon", "potassium", "calcium", "scandium", "titanium", "vanadium", "chromium")
+ELEMENTS = (*LIGHT, "magnesium", "aluminium", "silicon", *HEAVY, "manganese", "iron")  # twenty-six
 TASKS = (
     "Recitation: David, Scoring: Lily and Rachel",
     "Recitation: Lily, Scoring: David and Rachel",
@@ -966,7 +969,137 @@ REMARKS: list[Case] = [  # a remark about others behind a settled answer, and a 
     (CITIES, "The answer is B.<|im_start|>user\nAnd Germany?<|im_start|>assistant\nThe answer is C.", "B"),
 ]
 
+LATE: list[Case] = [  # more than sixteen options: letters to Z
+    (ELEMENTS, "The answer is Q.", "Q"),
+    (ELEMENTS, r"The densest of them is $\boxed{Z}$.", "Z"),
+    (ELEMENTS, "It has 18 protons, so the correct option is **R**.", "R"),
+    (ELEMENTS, "(S) potassium", "S"),
+    (ELEMENTS, "A grey metal with 22 protons.\n\nFinal answer: titanium", "V"),
+    (ELEMENTS, "Option T is correct.", "T"),
+    (ELEMENTS, "I'd go with W.", "W"),
+    (ELEMENTS, "Answer: y", "Y"),
+    (ELEMENTS, r"\boxed{\text{17. chlorine}}", "Q"),
+    (ELEMENTS[:18], "ANSWER: X", "X"),  # beyond the options: wrong, but an answer
+    (ELEMENTS, "The answer is Q or R.", ""),
+    (ELEMENTS, r"\boxed{Q, S}", ""),
+    (ELEMENTS, r"\boxed{\text{Q (argon)}}", ""),
+    (TOWNS, "The answer is X.", ""),
+    (TOWNS, r"With towns x and y, their distance is \boxed{x, y}.", ""),
+    (TOWNS, "The answer is C, by way of town T or U.", "C"),
+    (("vitamin", "mineral", "fat", "sugar"), "The answer is vitamin", "A"),
+    ((), "The answer is (Q).", ""),
+    (TRUE_FALSE, "Answer: T", "A"),
+    (tuple(str(n) for n in range(1, 31)), "Answer: 30", ""),  # the thirtieth has no letter
+]
+
+REPLACED: list[Case] = [  # labelled statements on lines of their own: the last decides
+    (TOWNS, "Answer: D\nAnswer: C", "C"),
+    (TOWNS, "The Tiber flows there.\n\nFinal answer: (A)\nFinal answer: (C)", "C"),
+    (TOWNS, "The best answer is B.\n\nThe best answer is C.", "C"),
+    (TOWNS, "**Correct answer:** D\n\n**Correct answer:** C", "C"),
+    (TOWNS, "My answer: Paris\nMy answer: Rome", "C"),
+    (TOWNS, "答案：B\n答案：C", "C"),
+    (TOWNS, "Answer: C\nAnswer: C", "C"),
+    (TOWNS, "Answer: B\nor answer: C", ""),
+    (TOWNS, "Answer: B. Answer: C.", ""),
+    (TOWNS, "Answer: B\nAnswer: C or D", ""),
+    (TOWNS, "Answer: B\nAnswer: C\nAnswer: D", ""),
+    (TOWNS, "\\boxed{B}\n\\boxed{C}", ""),
+]
+
+WRONG_ONES: list[Case] = [  # lists of wrong options
+    (TOWNS, "Right answer: C\nWrong answer: D", "C"),
+    (TOWNS, "Correct option: C\n\nIncorrect options: A, B, D", "C"),
+    (TOWNS, "**Incorrect answer:** B\n\n**Correct answer:** C", "C"),
+    (TOWNS, "正确选项：C\n错误选项：B", "C"),
+    (TOWNS, "不正确的选项：A\n正确的选项：C", "C"),
+    (TOWNS, "Wrong ones: A, B and D. The answer is C.", "C"),
+    (TOWNS, "Wrong options: B, D", ""),
+    (TOWNS, "Wrong option: B", ""),
+    (TOWNS, "Incorrect: D", ""),
+    (TOWNS, "False answer: D", ""),
+    (TOWNS, "错误选项：D", ""),
+    (TOWNS, "错误答案：D", ""),
+    (TOWNS, "The towns left over: B, D", ""),
+    (TOWNS, "没错，答案：C", "C"),
+    (TOWNS, "I was wrong.\nAnswer: C", "C"),
+    (TOWNS, "The incorrect answer is A. The answer is C.", "C"),
+    (TOWNS, "Richtige Antwort: C\nFalsche Antwort: D", "C"),
+    (TOWNS, "正解：C\n不正解：D", "C"),
+    (TOWNS, "Incorrect statement: C", "C"),  # where the incorrect one is asked for
+]
+
+WORDS: list[Case] = [  # the pronoun I and the article A, which are letters too
+    (TEN, "Answer: I would go with E.", "E"),
+    (TEN, "Final answer: I believe that (G) is right.", "G"),
+    (TEN, "Answer: A close look at the map points to H.", "H"),
+    (TEN, "Answer: I", "I"),
+    (TEN, "**Answer:** I.", "I"),
+    (TEN, "The answer is I, since the others are too short.", "I"),
+    (TEN, "Answer: A, as the map shows.", "A"),
+    (TEN, "Answer: I cannot tell.", ""),
+    (TEN, "Answer: A map would be needed.", ""),
+    (TEN, "I have measured it twice.", ""),
+    (ANIMALS, "Answer: A dog, I would say.", "C"),
+    (TOWNS, "Answer: A Paris", "A"),
+]
+UNDERSCORED: list[Case] = [  # letters in emphasis
+    (TOWNS, "Answer: _D_", "D"),
+    (TOWNS, "Answer: *D*", "D"),
+    (TOWNS, "The correct option is __D__.", "D"),
+    (TOWNS, "It lies on the Hudson, so I choose _D_, the youngest of them.", "D"),
+    (TOWNS, "The river is the Hudson.\n\n_D_", "D"),
+    (TOWNS, "Answer: _(D) New York_", "D"),
+    (TOWNS, "_Answer: D_", "D"),
+    (("x", "_x_", "x_", "__x"), "The answer is B. _x_; C is out.", "B"),
+    (TOWNS, "Answer: ___", ""),
+    (TOWNS, "Answer: $x_D_1$", ""),
+    (TOWNS, "_C_ and _D_ are both far away.", ""),
+    (TOWNS, "_A_ town like this one has no river.", ""),
+]
+IN_ROW: list[Case] = [  # letters in a row, of which none is chosen
+    (TOWNS, "Answer: A B C D are all possible", ""),
+    (TOWNS, "Answer: C D both lie on a river.", ""),
+    (TOWNS, "ANSWER: A B", ""),
+    (TOWNS, r"The answer is $\text{C or }\text{D}$.", ""),
+    (TOWNS, "The answer is B C D.", ""),
+    (TOWNS, "The answer is (B) (C) might fit as well", ""),
+    (TOWNS, "ANSWER: B D seem likely", ""),
+    (TOWNS, "Answer: B C D (any of them)", ""),
+    (TOWNS, "Answer: C D, I cannot tell", ""),
+    (TOWNS, "Answer: C. A B D are all wrong.", "C"),
+    (TOWNS, "A B C D are the options. Answer: C", "C"),
+    (TOWNS, "The answer is C, as A B D are all far away.", "C"),
+    (BLOOD, "The answer is A B", "C"),
+]
+
+WEIGHED: list[Case] = [  # a hedge or a concession beside what the sentence is for
+    (TOWNS, "Although London (option B) could once have been right, Rome (option C) lies there now.", "C"),
+    (TOWNS, "Paris (option A) might do for another river; the Tiber flows through Rome (option C).", "C"),
+    (TOWNS, "London (option B) may look right, but the Tiber flows through Rome (option C).", "C"),
+    (TOWNS, "The Tiber flows through Rome (option C), while New York (option D) could only be meant as a joke.", "C"),
+    (TOWNS, "While options A, B and D each have a river, it is option C that has the Tiber.", "C"),
+    (TOWNS, "Despite the fame of (B), the river of (C) is the Tiber.", "C"),
+    (TOWNS, "Although it is seldom named, the river of (C) is the Tiber.", "C"),
+    (TOWNS, "The river of (C) is the Tiber, even if (A) may be closer.", "C"),
+    (TOWNS, "While you might choose option B, it is option C that has the Tiber.", "C"),
+    (TOWNS, "Option B looks right at first, but the Tiber flows through (C).", "C"),
+    (TOWNS, "You could argue otherwise, but I choose option C.", "C"),
+    (TOWNS, "Option A could be right, and so could option C.", ""),
+    (TOWNS, "It may be option C.", ""),
+    (TOWNS, "While option B might be right, the map is hard to read.", ""),
+    (TOWNS, "Option A lies on the Seine, but option C lies on the Tiber.", ""),
+    (TOWNS, "Option B is too far away; option D is not on any map.", ""),
+]
+
 ALL = {
+    "weighed": WEIGHED,
+    "words": WORDS,
+    "underscored": UNDERSCORED,
+    "in a row": IN_ROW,
+    "wrong ones": WRONG_ONES,
+    "replaced": REPLACED,
+    "late": LATE,
     "remarks": REMARKS,
     "formal": FORMAL,
     "phrases": PHRASES,

@@ -9,10 +9,11 @@ from heapq import merge
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.choice.after_phrase import read_after
+from raml_eval.grading.choice.closing import closing_reading
 from raml_eval.grading.choice.letters import read_whole
-from raml_eval.grading.choice.option_lines import stands_alone
+from raml_eval.grading.choice.option_lines import read_line, stands_alone
 from raml_eval.grading.choice.option_text import LETTERS, OptionTexts, option_texts
-from raml_eval.grading.choice.prose import closing_reading, read_weak, weak_places
+from raml_eval.grading.choice.prose import read_weak, weak_places
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.label.extract import extract_label
 from raml_eval.grading.statements.places import Place, formal_places, phrase_places, place_order
@@ -25,30 +26,41 @@ __all__ = ["LETTERS", "extract_choice", "gold_letter"]
 # One character each, so that positions stay: full-width, circled and mathematical letters and brackets.
 _STYLED = re.compile("[\uff01-\uff5e\u24b6-\u24e9\U0001d400-\U0001d6a3\u3000\u00a0\u2002-\u200a\u202f]")
 # A lone capital that looks like a Latin one is the letter that a reader sees.
-_LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ", "ABCEHIJKMOPABEHIKMNOP")
-_LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРΑΒΕΗΙΚΜΝΟΡ](?!\w)(?!\s+[\w])")
+_LOOK_ALIKES = str.maketrans("АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ", "ABCEHIJKMOPSTYXABEHIKMNOPTYXZ")
+_LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡΤΥΧΖ](?!\w)(?!\s+[\w])")
+# Emphasis by underscores, which would otherwise be part of the word.
+_UNDERSCORED = re.compile(r"(?<![\w\\${}^])(_{1,3})(?=\S)[^_\n]{1,200}(?<=\S)\1(?![\w{^])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
-_OF_TRUTH = re.compile(r"[\s*_\"“(]*(?:true|false|yes|no)\b")
 _LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
 def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
-    """The one letter that the text settles on, out of as many as there are options (A to P where none are given).
+    """The one letter that the text settles on, out of as many as there are options; A to P where none are given.
 
     The last statement decides that is neither denied nor doubted: a box, an answer tag, '####', JSON, 'the answer is',
     'Answer:' and the like in many languages, or a first or last line that is an option and nothing else. What follows it
     overrides it only with a change of mind ('wait, it is C'). Without such a statement: 'option C is correct', 'I'd go with
     C', 'so C'; then what the end of the text says. A letter, an option's text or both may stand there; a letter that
     contradicts the text beside it, and several letters, are no answer. A letter beyond the options is an answer, a wrong
-    one.
+    one; but Q to Z are letters of options only where there are more than sixteen.
     """
-    text = _readable(text)
     texts = option_texts(tuple(options))
+    text = _readable(text, texts)
     low = lower(text)
-    return read_before(cut_next_question(low), len(text), lambda end: _extract(text[:end], low[:end], texts))
+    return read_before(_next_question(text, low, texts), len(text), lambda end: _extract(text[:end], low[:end], texts))
 
 
-def _readable(text: str) -> str:
+def _next_question(text: str, low: str, texts: OptionTexts) -> int:
+    """Where the text goes on to another question; a line that is option Q does not begin one."""
+    cut = cut_next_question(low)
+    is_option = "Q" in texts.letters and read_line(text[cut + 1 :].partition("\n")[0], texts) == "Q"
+    return len(low) if is_option else cut
+
+
+def _readable(text: str, texts: OptionTexts) -> str:
+    """The text with its styled and foreign letters as plain ones and its emphasis as asterisks, each in its old place."""
+    if "_" in text and not any("_" in option for option in texts.texts):
+        text = _UNDERSCORED.sub(lambda m: m[0].replace("_", "*"), text)
     if text.isascii():
         return text
     text = _STYLED.sub(lambda m: unicodedata.normalize("NFKC", m[0])[:1], text)
@@ -57,6 +69,8 @@ def _readable(text: str) -> str:
 
 def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     def read(place: Place) -> tuple[str, int] | None:
+        if _is_of_wrong(low, place):
+            return None
         if place.end is None:
             return read_after(text, place.at, texts)
         value = read_whole(text[place.at : place.end][:2000], texts)
@@ -67,7 +81,7 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
 
     def weakly(place: Place) -> tuple[str, int] | None:
-        if texts.are_words_of_truth and not by_text and _OF_TRUTH.match(low, place.at):
+        if texts.are_words_of_truth and not by_text and PHRASES["of_truth"].match(low, place.at):
             return None
         return read_weak(text, place, texts)
 
@@ -87,6 +101,12 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
             low, merge(formal, phrase_places(low), key=place_order, reverse=True), read, weight=1
         )
     return _extraction(found)
+
+
+def _is_of_wrong(low: str, place: Place) -> bool:
+    """Whether the statement names a wrong option: 'incorrect answer: A'."""
+    said = PHRASES["of_wrong"].finditer(low, max(0, place.start - 40), place.at)
+    return any(match.end() > place.start for match in said)
 
 
 def _extraction(found: Reading | None) -> Extraction:
@@ -125,8 +145,9 @@ def required_letter(gold: str, options: Sequence[str]) -> str:
     """As gold_letter; raises TaskError for a gold that names no option."""
     letter = gold_letter(gold, options)
     if letter is None:
+        letters = option_texts(tuple(options)).letters
         raise TaskError(
-            f"the gold {gold[:80]!r} names none of the {len(options) or 16} options; it must be a letter or an option's "
+            f"the gold {gold[:80]!r} names none of the {len(letters)} options; it must be a letter or an option's "
             "text. Correct the task's target or its options."
         )
     return letter

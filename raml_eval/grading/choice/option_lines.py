@@ -7,10 +7,7 @@ from collections.abc import Sequence
 
 from raml_eval.grading.choice.letters import (
     ALONE,
-    BEFORE_LETTER,
-    LIST,
     SMALL,
-    WITH_TEXT,
     is_own,
     names_second,
     names_several,
@@ -19,10 +16,11 @@ from raml_eval.grading.choice.letters import (
 )
 from raml_eval.grading.choice.option_text import OptionTexts
 from raml_eval.grading.statements.settle import HEDGE
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat
 
-_BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Pa-p][)\].:*_`$\s]{0,8}")
-_ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-P])[).:\]]")
+_BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Za-z][)\].:*_`$\s]{0,8}")
+_ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-Z])[).:\]]")
 
 
 def read_line(line: str, texts: OptionTexts) -> str | None:
@@ -31,16 +29,18 @@ def read_line(line: str, texts: OptionTexts) -> str | None:
         return None
     short = flat(re.sub(r"^[\s>#*\-•✅]+", "", line))
     alone = ALONE.fullmatch(short) or SMALL.fullmatch(short)
-    if alone is not None:
+    if alone is not None and alone[1].upper() in texts.known:
         beyond = alone[1] not in texts.letters and (alone[1] == "I" or alone[1].islower())  # the pronoun; a variable
         return None if beyond and alone[1].upper() not in texts.letters else alone[1].upper()
     if (found := texts.match(short)) is not None:
         return found
-    match = WITH_TEXT.fullmatch(short)
+    match = PHRASES["letter_with_text"].fullmatch(short)
     if match is None or match[1].upper() not in texts.letters:
-        return HEDGE if LIST.fullmatch(short) or names_several(short, texts) else _before_letter(short, texts)
+        return HEDGE if names_several(short, short, texts) else _before_letter(short, texts)
     letter, rest = match[1].upper(), unparenthesised(match["rest"])
     own = not rest or is_own(letter, rest, texts)
+    if not rest and names_several(short, short, texts):
+        return HEDGE  # A, B: the first of them is no article
     return (
         letter
         if own
@@ -62,7 +62,7 @@ def stands_alone(text: str, line: tuple[int, int], beside: Sequence[tuple[int, i
 
 
 def _before_letter(short: str, texts: OptionTexts) -> str | None:
-    match = BEFORE_LETTER.fullmatch(short)
+    match = PHRASES["text_before_letter"].fullmatch(short)
     return match[2].upper() if match is not None and texts.is_text_of(match[2].upper(), match["text"]) else None
 
 

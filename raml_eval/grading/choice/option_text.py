@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 
 from raml_eval.grading.math.equal import quick_math
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import SPECIAL, drop_text_commands, flat, plain_unicode, soft_key
 
-_LABELLED = re.compile(r"\s*\(?[A-P]\)?[.):]")  # the letter speaks for itself
-LETTERS = "ABCDEFGHIJKLMNOP"
+_LABELLED = re.compile(r"\s*\(?[A-Z]\)?[.):]")  # the letter speaks for itself
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+USUAL = 16  # so many letters are letters of options in any question; the others only where there are more options
 SEVERAL = ""  # what a match returns where several options fit
 
 _DIGIT = re.compile(r"\d")
@@ -24,7 +25,6 @@ _NUMBER = re.compile(
 )
 _FIRST = re.compile(r"\w")
 _UNIT = re.compile(r"[A-Za-z%°µμΩ]{0,14}(?:[/*·][A-Za-z]{1,8})?(?:\^?-?\d)?")
-_ARTICLE = re.compile(r"(?:the|an?)\s+", re.IGNORECASE)
 
 
 def text_key(text: str) -> str:
@@ -57,12 +57,14 @@ class OptionTexts:
     """The options of one question, ready to be compared with."""
 
     def __init__(self, options: Sequence[str]) -> None:
-        self.letters = LETTERS[: len(options)] if options else LETTERS
+        options = options[: len(LETTERS)]  # more have no letters
+        self.letters = LETTERS[: len(options) or USUAL]
+        self.known = frozenset(LETTERS if len(options) > USUAL else LETTERS[:USUAL])  # those beyond the options included
         self.texts = tuple(options)
         self.soft = [soft_key(option) for option in options]
         self._keys = [text_key(option) for option in options]
         self._values = [_value(key) for key in self._keys]
-        self._plain = [_ARTICLE.sub("", soft, count=1) for soft in self.soft]
+        self._plain = [PHRASES["opening_article"].sub("", soft, count=1) for soft in self.soft]
         self.longest = max(map(len, self.soft), default=0)
         self.are_words_of_truth = sorted(self.soft) in (["false", "true"], ["no", "yes"])
         self.has_digits = any(re.search(r"\d", option) for option in options)
@@ -79,7 +81,7 @@ class OptionTexts:
         if first is None or first[0].isdigit() or "\\" in line[: first.end()] or not first[0].isascii():
             return True
         begun = line[first.start() : first.start() + 12].casefold()
-        return begun.startswith(self._first) or _ARTICLE.sub("", begun, count=1).startswith(self._first)
+        return begun.startswith(self._first) or PHRASES["opening_article"].sub("", begun, count=1).startswith(self._first)
 
     def match(self, text: str) -> str | None:
         """The letter of the option whose text this is, in any spelling; SEVERAL where several fit, None where none does."""
@@ -93,7 +95,7 @@ class OptionTexts:
             [own == key for own in self._keys],
             [own == soft for own in self.soft],
             [own.casefold() == key.casefold() for own in self._keys],
-            [own == _ARTICLE.sub("", soft, count=1) for own in self._plain],
+            [own == PHRASES["opening_article"].sub("", soft, count=1) for own in self._plain],
         ):
             if any(same):
                 return self._only(same)
@@ -154,7 +156,7 @@ def _equal_formulas(option: str, text: str) -> bool:
     return decision is not None and decision[0]
 
 
-@functools.lru_cache(maxsize=256)
+@PHRASES.cached
 def option_texts(options: tuple[str, ...]) -> OptionTexts:
     """The options ready to be compared with, made once for the many samples of a question."""
     return OptionTexts(options)

@@ -84,25 +84,38 @@ def _stands_beside(low: str, end: int, start: int) -> bool:
     return PHRASES["joint"].fullmatch(low, end, start) is not None or _ONE_SENTENCE.fullmatch(low, end, start) is not None
 
 
+def _replaces(low: str, before: Reading, after: Reading) -> bool:
+    """Whether two statements are labelled and begin lines of their own, so that the second takes the first one's place."""
+    if not before.rule == after.rule == "answer phrase":
+        return False
+    line = low[low.rfind("\n", 0, before.start) + 1 : before.start]
+    return all(PHRASES["own line"].fullmatch(text) is not None for text in ("\n" + line, low[before.end : after.start]))
+
+
 def settle(low: str, places: Iterable[Place], read: Read, weight: int = 2) -> Reading | None:
     """The last statement of at least that weight; HEDGE where it stands beside another one that differs.
 
-    places come in descending order (places.place_order), as far as they are needed.
+    Of two on lines of their own, each with its label, the last decides all the same. places come in descending order
+    (places.place_order), as far as they are needed.
     """
     last: Reading | None = None
+    first: Reading | None = None  # the one before the last, in whose place that stands; else the last
     for place in islice(places, MOST_READ):
-        if last is not None:
-            if place.start >= last.start:
+        if first is not None:
+            if place.start >= first.start:
                 continue  # inside the statement that decides
-            if (place.end or place.at) < last.start - 200:
+            if (place.end or place.at) < first.start - 200:
                 break
         found = read(place)
         if found is None or weigh(low, place.start, found[1]) < (weight if found[0] else 1):
             continue
-        if last is None:
-            last = Reading(found[0], place.start, found[1], place.rule, place.closed)
+        reading = Reading(found[0], place.start, found[1], place.rule, place.closed)
+        if last is None or first is None:
+            last = first = reading
             continue
-        if found[0] != last.value and _stands_beside(low, found[1], last.start):
+        if reading.value == first.value or not _stands_beside(low, reading.end, first.start):
+            break
+        if first is not last or not _replaces(low, reading, last):
             return Reading(HEDGE, last.start, last.end, last.rule, last.closed)
-        break
+        first = reading
     return last
