@@ -10,46 +10,25 @@ import re
 from raml_eval.grading.math.result import gives_none, is_value, read_result
 from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.statements.delimited import DISPLAY, FORMULA
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import unwrap
 
 LOOKED_AT = 3000  # characters, from the end
 SHORT = 200  # characters of a sentence that may do without a full stop
 
-# What a line of its own may call the number behind its colon.
-RESULT_LABELS = (
-    *("result", "final result", "final value", "total", "solution"),
-    *("résultat", "ergebnis", "resultado", "结果", "結果"),
-)
-
 _END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
-# Words with which a sentence begins that concludes.
-CONCLUDING = (
-    *("so", "thus", "therefore", "hence", "finally", "in total", "altogether"),
-    "the (?:final |correct )?(?:answer|result|solution|value)",
-    *("因此", "所以", "故", "综上"),
-)
-_CONCLUDES = re.compile(rf"^\W{{0,4}}(?:{'|'.join(CONCLUDING)})", re.IGNORECASE)
-_LABELLED = re.compile(rf"^\W{{0,4}}(?:the\s)?(?:{'|'.join(RESULT_LABELS)})\W{{0,3}}[:：]", re.IGNORECASE)
-_COMPUTED = re.compile(  # 1+2+...+12 = 78
-    r"^=\s*[-−]?\d[\d,./]*\s*$|(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
-)
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _SENTENCE = re.compile(r"[.!?。！？][*_]*$")
-# Words with which a remark begins that only offers help.
-POLITE = ("let me know", "i hope", "hope", "feel free", "does", "do", "would", "is there", "any", "great", "happy", "if you")
-_POLITE = re.compile(rf"(?:{'|'.join(POLITE)})\b", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
 # A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
 _AROUND = re.compile(r"(?:(?<=[^\s.!?。])\s{1,20})?\0(?:\s{1,20}(?=[a-z,]))?")
-_CHECKS = re.compile(r"\W{0,4}(?:check|verification|proof|验证|检验)\b", re.IGNORECASE)
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
-_FIRST_LINE = re.compile(r"\s*\**([^*\n]{1,40}?)\.?\**\s*\n\s*\**(?:Explanation|Reason|Because|Proof|Solution|Justification)\b")
 
 
 def read_conclusion(text: str) -> str | None:
     """The one result that the last sentence names; None where it names none or several, plans, asks or hedges."""
-    if (first := _FIRST_LINE.match(text[:200])) is not None and re.search(r"\d", first[1]):
+    if (first := PHRASES["answer first"].match(text[:200])) is not None and re.search(r"\d", first[1]):
         return first[1].strip()
     tail = _EMOJI.sub("", _TAGS.sub(" ", text[-LOOKED_AT:])).strip()
     before, _, line = tail.rpartition("\n")
@@ -64,9 +43,9 @@ def read_conclusion(text: str) -> str | None:
     last = sentences[-1]
     if len(sentences) > 1 and FORMULA.fullmatch(last.strip(" .")):  # "Therefore,\n\\[ x = 5 \\]"
         last = f"{sentences[-2]} {last}"
-    ended = _END.search(last) or (len(text) < SHORT and _CONCLUDES.match(last))
+    ended = _END.search(last) or (len(text) < SHORT and PHRASES["concluding"].match(last))
     if not ended and len(last) <= SHORT and last[-1:].isdigit():
-        ended = _CONCLUDES.match(last) or _LABELLED.match(last) or _COMPUTED.search(last)
+        ended = PHRASES["concluding"].match(last) or PHRASES["labelled"].match(last) or PHRASES["computed"].search(last)
     return read_result(last) if ended else None
 
 
@@ -100,9 +79,9 @@ def _drop_remarks(sentences: list[str]) -> list[str]:
             break
         last, before = sentences[-1], sentences[-2]
         bare = not re.search(r"\d|\$|\*\*", last)
-        asks = last.rstrip(" )").endswith("?") or _POLITE.match(last) is not None or not re.search(r"\w", last)
-        concluded = _CONCLUDES.match(before) is not None or before.startswith("**")
-        if not (bare and asks) and not (concluded and (bare or _CHECKS.match(last))):
+        asks = last.rstrip(" )").endswith("?") or PHRASES["offers"].match(last) is not None or not re.search(r"\w", last)
+        concluded = PHRASES["concluding"].match(before) is not None or before.startswith("**")
+        if not (bare and asks) and not (concluded and (bare or PHRASES["checks"].match(last))):
             break
         sentences = sentences[:-1]
     return sentences

@@ -8,17 +8,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from raml_eval.grading.statements.table import PHRASES
+
 # In a text that was escaped once more, as in a JSON string, the command has two backslashes or four.
 _BRACES = re.compile(r"(\\{1,8}(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
 _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
-# What may stand between two boxes that are one answer: x = \boxed{1} and y = \boxed{2}.
-_JOINT = re.compile(
-    r"(?:[\s,;&$.]|\\[,;:!() \[\]]|\\q?quad|\\\\|\*\*|~|\\text\s*\{[\s,;]*(?:and|or|und|et)?[\s,;]*\}|"
-    r"\b(?:and|or|with|及|和|或)\b|[和或、，；]"
-    r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
-)
 _NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
 # x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
 _NAME_INSIDE = re.compile(
@@ -26,10 +22,6 @@ _NAME_INSIDE = re.compile(
     r"((?:\\(?:text|mathrm)\s?\{[^{}]{0,100}\}|\\[a-zA-Z]++|\\.|[^\\=a-zA-Z]|[ei])++)"
 )
 _ESCAPED = re.compile(r"(?:[^\\]|\\\\)*+")  # backslashes come in pairs only
-_SAME_SENTENCE = re.compile(  # the smaller one is \\boxed{2} and the larger one is \\boxed{7}
-    r"\$?,?\s*and(?:(?!\b(?:wait|not|no|instead|actually|so|then|hence|thus|therefore|which)\b)[^.!?\n])*\b(?:is|are)\s+\$?",
-    re.IGNORECASE,
-)
 LONGEST_JOINT = 80  # characters
 
 
@@ -152,5 +144,6 @@ def _is_joint(between: str) -> bool:
     """Whether two boxes with this text between them are parts of one answer."""
     if len(between) > LONGEST_JOINT:
         return False
+    patterns = PHRASES["box joint"], PHRASES["box by box"]
     spellings = {between, between.replace(r"\\", "\\")}
-    return any(pattern.fullmatch(spelling) for pattern in (_JOINT, _SAME_SENTENCE) for spelling in spellings)
+    return any(pattern.fullmatch(spelling) for pattern in patterns for spelling in spellings)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from raml_eval.grading.statements.table import PHRASES
+
 LONGEST = 2000  # characters of one formula
 
 ENVIRONMENTS = ("align", "aligned", "alignat", "displaymath", "eqnarray", "equation", "gather", "gathered", "multline", "split")
@@ -31,7 +33,6 @@ QUOTED = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE, _BOLD, *_QUOTED))
 BOLD = re.compile(_BOLD)
 
 _ENVIRONMENT = re.compile(_ON_LINES_OF_ITS_OWN[-1])
-_JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _GOES_ON = re.compile(r"=|<|>|\\(?:approx|leq?|geq?|equiv|implies|Rightarrow|to)(?![a-zA-Z])")
 _ASSIGNED = re.compile(r"([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{1,8})\s*=[^=]*")
 
@@ -51,7 +52,7 @@ def read_marked(text: str, marked: re.Pattern[str] = MARKED) -> list[str]:
     found, position = [], 0
     while (match := marked.match(text, position)) is not None:
         found.append(content_of(match))
-        joint = _JOINED.match(text, match.end())
+        joint = PHRASES["contents joined"].match(text, match.end())
         position = joint.end() if joint and joint[0].strip() else len(text)
     return found
 
