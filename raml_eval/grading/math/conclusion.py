@@ -19,7 +19,7 @@ SHORT = 200  # characters of a sentence that may do without a full stop
 _END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _SENTENCE = re.compile(r"[.!?。！？][*_]*$")
-_SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
+_SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴\u4e00-\u9fff\0])|(?<=[。？])|\n+")
 # A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
 _AROUND = re.compile(r"(?:(?<=[^\s.!?。])\s{1,20})?\0(?:\s{1,20}(?=[a-z,]))?")
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")

@@ -91,8 +91,9 @@ def _read_number(sentence: str) -> str | None:
         return None if given or part else numbers[0].strip()
     if (listed := PHRASES["listed"].search(sentence)) is not None:
         return (listed["named"] or listed["values"]).strip()
-    if len(PHRASES["said"].findall(sentence)) == 1 and (ends := PHRASES["said last"].search(sentence)) is not None:
-        return ends["value"].strip()
+    stated = list(PHRASES["stated"].finditer(sentence))
+    if len(stated) == 1 and stated[0]["end"] is not None:
+        return stated[0]["value"].strip()
     sum_ = _INTRODUCTION.sub("", sentence.rpartition(":")[2])
     behind = [match[0] for match in PHRASES["value"].finditer(sum_.rpartition("=")[2])]
     one_line = "=" in sum_ and PHRASES["several"].search(sum_) is None
