@@ -43,9 +43,9 @@ def read_conclusion(text: str) -> str | None:
     last = sentences[-1]
     if len(sentences) > 1 and FORMULA.fullmatch(last.strip(" .")):  # "Therefore,\n\\[ x = 5 \\]"
         last = f"{sentences[-2]} {last}"
-    ended = _END.search(last) or (len(text) < SHORT and PHRASES["concluding"].match(last))
+    ended = _END.search(last) or (len(text) < SHORT and PHRASES["conclusion start"].match(last))
     if not ended and len(last) <= SHORT and last[-1:].isdigit():
-        ended = PHRASES["concluding"].match(last) or PHRASES["labelled"].match(last) or PHRASES["computed"].search(last)
+        ended = PHRASES["conclusion start"].match(last) or PHRASES["labelled"].match(last) or PHRASES["computed"].search(last)
     return read_result(last) if ended else None
 
 
@@ -80,7 +80,7 @@ def _drop_remarks(sentences: list[str]) -> list[str]:
         last, before = sentences[-1], sentences[-2]
         bare = not re.search(r"\d|\$|\*\*", last)
         asks = last.rstrip(" )").endswith("?") or PHRASES["offers"].match(last) is not None or not re.search(r"\w", last)
-        concluded = PHRASES["concluding"].match(before) is not None or before.startswith("**")
+        concluded = PHRASES["conclusion start"].match(before) is not None or before.startswith("**")
         if not (bare and asks) and not (concluded and (bare or PHRASES["checks"].match(last))):
             break
         sentences = sentences[:-1]

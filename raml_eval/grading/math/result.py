@@ -33,7 +33,7 @@ def read_result(sentence: str) -> str | None:
         return unwrap(whole[1])
     if whole is not None and len(whole[1].split()) > 2:
         sentence = whole[1]
-    so = list(PHRASES["concludes"].finditer(sentence))
+    so = list(PHRASES["result follows"].finditer(sentence))
     reasons, concluded = (sentence[: so[-1].start()], sentence[so[-1].end() :]) if so else (sentence, "")
     if gives_none(sentence):
         only_denied = not gives_none(concluded) and not gives_none(PHRASES["denies"].sub("", reasons))
