@@ -1,6 +1,7 @@
-"""The answer in a last sentence, where a text has neither a box nor 'the answer is'.
+"""The answer that a last sentence names, for texts with neither a box nor 'the answer is'.
 
-Only a last sentence that is whole is read, and only where it names one result; a plan, a question and a hedge name none.
+The last sentence is read only if it is complete, and only if it names exactly one result. A plan, a question and a hedge
+name none.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
 
 
 def read_conclusion(text: str) -> str | None:
-    """The one result that the last sentence names; None where it names none or several, plans, asks or hedges."""
+    """The one result that the last sentence names; None if it names none or several, plans, asks or hedges.
+
+    Example: read_conclusion("There are 35 of them. I hope this helps!") is "35".
+    """
     if (first := PHRASES["answer first"].match(text[:200])) is not None and re.search(r"\d", first[1]):
         return first[1].strip()
     tail = _EMOJI.sub("", _TAGS.sub(" ", text[-LOOKED_AT:])).strip()
     before, _, line = tail.rpartition("\n")
     line, above = unwrap(line), before.rstrip().rpartition("\n")[2].strip()
     if _is_lone(line) and (_is_lone(unwrap(above)) or (_SENTENCE.search(above) is None and gives_none(above))):
-        return None  # a column names no answer, and neither does 'it cannot be', newline, 42
+        return None  # a column of numbers names no answer, and neither does 'it cannot be', newline, 42
     if _is_lone(line) and _SAYS.search(above) is not None:
         return line
     sentences = _drop_remarks(_split(tail))
@@ -50,7 +54,7 @@ def read_conclusion(text: str) -> str | None:
 
 
 def _is_lone(line: str) -> bool:
-    """Whether a line is a number, with a unit of one word if need be, or a formula that is no equation, and nothing else."""
+    """Whether a line is nothing but a number, perhaps with a unit of one word, or a formula that is no equation."""
     if len(line) > SHORT or "=" in line or not any(map(str.isdigit, line)):
         return False
     number, _, unit = line.rpartition(" ")
@@ -58,7 +62,7 @@ def _is_lone(line: str) -> bool:
 
 
 def _split(tail: str) -> list[str]:
-    """The sentences. A formula on lines of its own belongs to the sentence that leads up to it, and is split nowhere."""
+    """The sentences. A formula on lines of its own belongs to the sentence that leads up to it and is never split."""
     formulas = [match[0] for match in DISPLAY.finditer(tail)]
     joined = _AROUND.sub(" \0 ", DISPLAY.sub("\0", tail.replace("\0", " ")))
     pieces = _SPLIT.split(joined)
@@ -73,7 +77,7 @@ def _split(tail: str) -> list[str]:
 
 
 def _drop_remarks(sentences: list[str]) -> list[str]:
-    """Without what is said behind the result: an offer, a check of it, a remark that names no number."""
+    """The sentences without what follows the result: an offer of help, a check of it, or a remark that names no number."""
     for _ in range(4):
         if len(sentences) < 2:
             break

@@ -20,7 +20,7 @@ _INTRODUCTION = re.compile(r"^[^\d=,，]{1,80}[,，]")
 
 
 def read_result(sentence: str) -> str | None:
-    r"""The one result that a sentence names; None where it names none or several.
+    r"""The one result that a sentence names; None if it names none or several.
 
     Example: read_result(r"So the area is 6\sqrt{2}.") is r"6\sqrt{2}".
     """
@@ -62,7 +62,7 @@ def _read_bold(sentence: str) -> str | None:
 
 
 def _read_formula(sentence: str) -> str | None:
-    """The last formulas of a sentence. Numbers beside them would be results too, but for a formula on lines of its own."""
+    """The last formulas of a sentence. Numbers beside them would be results too, unless it ends with a displayed formula."""
     matches = list(FORMULA.finditer(sentence))
     if not matches:
         return None
@@ -101,7 +101,7 @@ def _read_number(sentence: str) -> str | None:
 
 
 def _read_first(sentence: str) -> str | None:
-    """The number with which a sentence begins, if that counts something and all other numbers are what it is said of."""
+    """The number with which a sentence begins, if it counts something and all other numbers only say of what: 4 of 9 men."""
     first = PHRASES["first count"].match(sentence)
     if first is None or FORMULA.search(sentence) or BOLD.search(sentence):
         return None
@@ -120,16 +120,22 @@ def _read_word(sentence: str) -> str | None:
 
 
 def _in_words(number: str) -> str:
-    """A number in words as the comparison reads it: two hundred fifty for two hundred and fifty."""
+    """A number in words as the comparison reads it: two hundred fifty instead of two hundred and fifty."""
     return re.sub(r"\sand\s", " ", number, flags=re.IGNORECASE)
 
 
 def is_value(text: str) -> bool:
-    """Whether a text is one number and nothing else, with a sign of currency, percent or degrees if need be."""
+    """Whether a text is one number and nothing else, perhaps with a sign of currency, percent or degrees.
+
+    Example: is_value("$1,300") and is_value("-3/4"), but not is_value("5 cars").
+    """
     match = PHRASES["value"].match(text)
     return match is not None and match.end() == len(text)
 
 
 def gives_none(sentence: str) -> bool:
-    """Whether a sentence plans, asks, denies, doubts, supposes or rounds, so that what it names is no result."""
+    """Whether a sentence plans, asks, denies, doubts, supposes or rounds, so that what it names is no result.
+
+    Example: gives_none("Perhaps it is 5.") and gives_none("Let's try 5."), but not gives_none("So it is 5.").
+    """
     return PHRASES["no result"].search(FORMULA.sub("", sentence)) is not None

@@ -28,7 +28,9 @@ LONGEST_JOINT = 80  # characters
 def find_boxes(text: str) -> list[tuple[int, int, int]]:
     r"""Where the closed \boxed{...} and \fbox{...} stand, in the order in which they close.
 
-    Each is (start of the command, start of the content, end of the content). Escaped braces hold nothing.
+    Each is (start of the command, start of the content, end of the content). Escaped braces count as characters.
+
+    Example: find_boxes(r"so \boxed{42}") is [(3, 10, 12)].
     """
     open_at: list[tuple[int, int] | None] = []
     boxes: list[tuple[int, int, int]] = []
@@ -43,7 +45,7 @@ def find_boxes(text: str) -> list[tuple[int, int, int]]:
 
 
 def _outermost(text: str) -> list[tuple[int, int, int]]:
-    """The boxes that are in no other one and not blank, in order; of a box that only holds a box, the inner one."""
+    """The boxes that stand in no other box and are not blank, in order; for a box that only holds a box, the inner one."""
     outer: list[tuple[int, int, int]] = []
     inner: dict[int, tuple[int, int, int]] = {}
     for box in find_boxes(text):
@@ -57,7 +59,7 @@ def _outermost(text: str) -> list[tuple[int, int, int]]:
 
 
 def _content(text: str, box: tuple[int, int, int]) -> str:
-    r"""The content of a box; with one backslash for two, if the box's command and all in it were escaped once more."""
+    r"""The content of a box, with one backslash for two if the box's command and all in it were escaped once more."""
     start, opened, closed = box
     content = text[opened:closed].strip()
     escaped = text.startswith(r"\\", start) and _ESCAPED.fullmatch(content) is not None
@@ -65,13 +67,16 @@ def _content(text: str, box: tuple[int, int, int]) -> str:
 
 
 def last_box(text: str) -> str | None:
-    """The content of the last closed box that is not blank; of a box that only holds a box, the inner one's."""
+    r"""The content of the last closed box that is not blank; for a box that only holds a box, that of the inner one.
+
+    Example: last_box(r"\boxed{1}, no: \boxed{\boxed{2}}") is "2".
+    """
     boxes = _outermost(text)
     return _content(text, boxes[-1]) if boxes else None
 
 
 class FinalBoxes(NamedTuple):
-    """The boxes that together are the answer. before: the content of the box that stands before them, "" for none."""
+    """The boxes that together are the answer. before is the content of the box that stands before them, "" if none does."""
 
     rule: str
     contents: list[str]
@@ -81,9 +86,9 @@ class FinalBoxes(NamedTuple):
 def final_boxes(text: str) -> FinalBoxes:
     r"""The boxes that together are the answer: the last one, and those that lead up to it in one phrase.
 
-    With them comes the rule: boxed, boxed in parts, bare box (\boxed 7), box without its brace; unclosed box with an empty list
-    where the last one is never closed, and nothing found where there is none. A box that ends with its formula ($, \) or \])
-    rather than with its brace is read up to there.
+    With them comes the rule: boxed, boxed in parts, bare box (\boxed 7), or box without its brace, which ends with its formula
+    ($, \) or \]) instead. If the last box is never closed, the rule is unclosed box and the list is empty; if there is no box,
+    the rule is nothing found.
 
     Example: final_boxes(r"$x = \boxed{1}$ and $y = \boxed{2}$").contents is ["1", "2"].
     """
@@ -132,7 +137,7 @@ def _is_family(names: list[str]) -> bool:
 
 
 def _read_unclosed(text: str, start: int) -> str | None:
-    """The content of a box without its brace; None where nothing says where it ends, "" where it is an empty one."""
+    """The content of a box without its closing brace; None if nothing says where it ends, "" if the box is empty."""
     line = text[start : start + 200].partition("\n")[0]
     if not line.partition("}")[0].strip() and "}" in line:
         return ""
