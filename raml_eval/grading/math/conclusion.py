@@ -1,6 +1,7 @@
-"""The answer in a last sentence, where a text has neither a box nor 'the answer is'.
+"""The answer that a last sentence names, for texts with neither a box nor 'the answer is'.
 
-Only a last sentence that is whole is read, and only where it names one result; a plan, a question and a hedge name none.
+The last sentence is read only if it is complete, and only if it names exactly one result. A plan, a question and a hedge
+name none.
 """
 
 from __future__ import annotations
@@ -10,52 +11,34 @@ import re
 from raml_eval.grading.math.result import gives_none, is_value, read_result
 from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.statements.delimited import DISPLAY, FORMULA
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import unwrap
 
 LOOKED_AT = 3000  # characters, from the end
 SHORT = 200  # characters of a sentence that may do without a full stop
 
-# What a line of its own may call the number behind its colon.
-RESULT_LABELS = (
-    *("result", "final result", "final value", "total", "solution"),
-    *("résultat", "ergebnis", "resultado", "结果", "結果"),
-)
-
 _END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
-# Words with which a sentence begins that concludes.
-CONCLUDING = (
-    *("so", "thus", "therefore", "hence", "finally", "in total", "altogether"),
-    "the (?:final |correct )?(?:answer|result|solution|value)",
-    *("因此", "所以", "故", "综上"),
-)
-_CONCLUDES = re.compile(rf"^\W{{0,4}}(?:{'|'.join(CONCLUDING)})", re.IGNORECASE)
-_LABELLED = re.compile(rf"^\W{{0,4}}(?:the\s)?(?:{'|'.join(RESULT_LABELS)})\W{{0,3}}[:：]", re.IGNORECASE)
-_COMPUTED = re.compile(  # 1+2+...+12 = 78
-    r"^=\s*[-−]?\d[\d,./]*\s*$|(?:^|[^\W\d_]{2}[:,]?\s|[:：,，]\s?)\s*[-+−(\d][-+−\d.,*/×÷·()… ]*\s*=\s*[-−]?\d[\d,./]*\s*$"
-)
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _SENTENCE = re.compile(r"[.!?。！？][*_]*$")
-# Words with which a remark begins that only offers help.
-POLITE = ("let me know", "i hope", "hope", "feel free", "does", "do", "would", "is there", "any", "great", "happy", "if you")
-_POLITE = re.compile(rf"(?:{'|'.join(POLITE)})\b", re.IGNORECASE)
-_SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴因所故\0])|(?<=[。？])|\n+")
+_SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴\u4e00-\u9fff\0])|(?<=[。？])|\n+")
 # A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
 _AROUND = re.compile(r"(?:(?<=[^\s.!?。])\s{1,20})?\0(?:\s{1,20}(?=[a-z,]))?")
-_CHECKS = re.compile(r"\W{0,4}(?:check|verification|proof|验证|检验)\b", re.IGNORECASE)
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\ufe0f]")
-_FIRST_LINE = re.compile(r"\s*\**([^*\n]{1,40}?)\.?\**\s*\n\s*\**(?:Explanation|Reason|Because|Proof|Solution|Justification)\b")
 
 
 def read_conclusion(text: str) -> str | None:
-    """The one result that the last sentence names; None where it names none or several, plans, asks or hedges."""
-    if (first := _FIRST_LINE.match(text[:200])) is not None and re.search(r"\d", first[1]):
+    """The one result that the last sentence names; None if it names none or several, plans, asks or hedges.
+
+    Example: read_conclusion("There are 35 of them. I hope this helps!") is "35".
+    """
+    if (first := PHRASES["answer first"].match(text[:200])) is not None and re.search(r"\d", first[1]):
         return first[1].strip()
     tail = _EMOJI.sub("", _TAGS.sub(" ", text[-LOOKED_AT:])).strip()
     before, _, line = tail.rpartition("\n")
     line, above = unwrap(line), before.rstrip().rpartition("\n")[2].strip()
     if _is_lone(line) and (_is_lone(unwrap(above)) or (_SENTENCE.search(above) is None and gives_none(above))):
-        return None  # a column names no answer, and neither does 'it cannot be', newline, 42
+        return None  # a column of numbers names no answer, and neither does 'it cannot be', newline, 42
     if _is_lone(line) and _SAYS.search(above) is not None:
         return line
     sentences = _drop_remarks(_split(tail))
@@ -64,14 +47,14 @@ def read_conclusion(text: str) -> str | None:
     last = sentences[-1]
     if len(sentences) > 1 and FORMULA.fullmatch(last.strip(" .")):  # "Therefore,\n\\[ x = 5 \\]"
         last = f"{sentences[-2]} {last}"
-    ended = _END.search(last) or (len(text) < SHORT and _CONCLUDES.match(last))
+    ended = _END.search(last) or (len(text) < SHORT and PHRASES["conclusion start"].match(last))
     if not ended and len(last) <= SHORT and last[-1:].isdigit():
-        ended = _CONCLUDES.match(last) or _LABELLED.match(last) or _COMPUTED.search(last)
+        ended = PHRASES["conclusion start"].match(last) or PHRASES["labelled"].match(last) or PHRASES["computed"].search(last)
     return read_result(last) if ended else None
 
 
 def _is_lone(line: str) -> bool:
-    """Whether a line is a number, with a unit of one word if need be, or a formula that is no equation, and nothing else."""
+    """Whether a line is nothing but a number, perhaps with a unit of one word, or a formula that is no equation."""
     if len(line) > SHORT or "=" in line or not any(map(str.isdigit, line)):
         return False
     number, _, unit = line.rpartition(" ")
@@ -79,7 +62,7 @@ def _is_lone(line: str) -> bool:
 
 
 def _split(tail: str) -> list[str]:
-    """The sentences. A formula on lines of its own belongs to the sentence that leads up to it, and is split nowhere."""
+    """The sentences. A formula on lines of its own belongs to the sentence that leads up to it and is never split."""
     formulas = [match[0] for match in DISPLAY.finditer(tail)]
     joined = _AROUND.sub(" \0 ", DISPLAY.sub("\0", tail.replace("\0", " ")))
     pieces = _SPLIT.split(joined)
@@ -94,15 +77,15 @@ def _split(tail: str) -> list[str]:
 
 
 def _drop_remarks(sentences: list[str]) -> list[str]:
-    """Without what is said behind the result: an offer, a check of it, a remark that names no number."""
+    """The sentences without what follows the result: an offer of help, a check of it, or a remark that names no number."""
     for _ in range(4):
         if len(sentences) < 2:
             break
         last, before = sentences[-1], sentences[-2]
         bare = not re.search(r"\d|\$|\*\*", last)
-        asks = last.rstrip(" )").endswith("?") or _POLITE.match(last) is not None or not re.search(r"\w", last)
-        concluded = _CONCLUDES.match(before) is not None or before.startswith("**")
-        if not (bare and asks) and not (concluded and (bare or _CHECKS.match(last))):
+        asks = last.rstrip(" )").endswith("?") or PHRASES["offers"].match(last) is not None or not re.search(r"\w", last)
+        concluded = PHRASES["conclusion start"].match(before) is not None or before.startswith("**")
+        if not (bare and asks) and not (concluded and (bare or PHRASES["checks"].match(last))):
             break
         sentences = sentences[:-1]
     return sentences

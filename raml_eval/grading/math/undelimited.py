@@ -1,6 +1,7 @@
 r"""Formulas that stand in a sentence without delimiters: "the area is 6\sqrt{2}.", "the domain is [2,\infty)."
 
-A number that only begins such a formula is not the answer, so the formula is found as a whole. Linear in the text's length.
+A number that only begins such a formula is not the answer, so the formula is found as a whole. The search takes time linear
+in the length of the text.
 """
 
 from __future__ import annotations
@@ -10,36 +11,33 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from raml_eval.grading.statements.delimited import FORMULA
+from raml_eval.grading.statements.table import PHRASES
 
-# Words that are part of a formula where a number, a letter or a bracket stands beside them.
-FUNCTIONS = (
-    *("sin", "cos", "tan", "cot", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"),
-    *("ln", "log", "exp", "sqrt", "cbrt", "abs", "gcd", "lcm", "mod", "pi", "infinity", "inf"),
-)
 # Commands that carry no mathematics of their own: beside plain numbers they leave a plain number.
 _PLAIN_COMMANDS = re.compile(r"\\(?:[$%,;:! ]|q?quad|text\s*\{[^{}]*\})")
 
-_TOKEN = re.compile(
-    r"(?P<matrix>\\begin\s*\{(?P<name>[a-zA-Z]{1,12}\*?)\}.{0,1000}?\\end\s*\{(?P=name)\})"
-    r"|(?P<relation>\\(?:cdot|times|div|pm|mp|le|ge|leq|geq|lt|gt|ne|neq|approx|equiv|in|cup|cap|to|bmod|mod)(?![a-zA-Z]))"
-    r"|(?P<command>\\(?:text|mathrm|mathbf|mathbb|operatorname|mbox)\s*\{[^{}]{0,100}\}"
-    r"|\\(?!(?:begin|end|boxed|fbox)\b)[a-zA-Z]+|\\[|%,;:! ])"
-    r"|(?P<number>\d+[ ]\d{1,3}/\d{1,3}(?![\d/])|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|\.\d+)"
-    rf"|(?P<function>(?<![A-Za-z])(?:{'|'.join(FUNCTIONS)})(?![A-Za-z]))"
-    r"|(?P<letter>(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)(?!(?:or|and|st|nd|rd|th)\b)[a-z]{2,3}(?![A-Za-z]))"
-    r"|(?P<symbol>[√∛π∞θαβγφ°²³])"
-    r"|(?P<factorial>(?<=[\dA-Za-z)])!(?=\s?[-+*/^=.,)\]}]|\s[a-z]))"
-    r"|(?P<opening>\\?\{|[(\[])|(?P<closing>\\?\}|[)\]])|(?P<bar>\|)"
-    r"|(?P<sign>[-+−±])|(?P<operator>(?<!\*)\*(?!\*)|[/=<>≤≥≠≈×÷·^_]|(?<=\d):(?=\d))"
-    r"|(?P<dots>…|\.\.\.)"
-    r"|(?P<comma>,)",
-    re.DOTALL,
-)
-# What each formula has that is more than a number: a quick look before the text is taken apart.
-_MAY_BE_FORMULA = re.compile(rf"[\\^_=+*/(\[{{|<>≤≥≈≠√∛π∞θαβγφ×÷·−!:-]|\d[a-z]|\b(?:{'|'.join(FUNCTIONS)})\b")
+# The parts of which formulas are made, by kind.
+_TOKENS = {
+    "matrix": r"\\begin\s*\{(?P<name>[a-zA-Z]{1,12}\*?)\}.{0,1000}?\\end\s*\{(?P=name)\}",
+    "relation": r"\\(?:cdot|times|div|pm|mp|le|ge|leq|geq|lt|gt|ne|neq|approx|equiv|in|cup|cap|to|bmod|mod)(?![a-zA-Z])",
+    "text": r"\\(?:text|mathrm|mathbf|mathbb|operatorname|mbox)\s*\{[^{}]{0,100}\}",
+    "command": r"\\(?!(?:begin|end|boxed|fbox)\b)[a-zA-Z]+|\\[|%,;:! ]",
+    "number": r"\d+[ ]\d{1,3}/\d{1,3}(?![\d/])|\d+(?:,\d{3}(?!\d))*(?:\.\d+)?|\.\d+",
+    "function": r"(?<![A-Za-z]){function}(?![A-Za-z])",
+    "letter": r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])|(?<=\d)(?!{no_product}\b)[a-z]{2,3}(?![A-Za-z])",
+    "symbol": r"[√∛π∞θαβγφ°²³]",
+    "factorial": r"(?<=[\dA-Za-z)])!(?=\s?[-+*/^=.,)\]}]|\s[a-z])",
+    "opening": r"\\?\{|[(\[]",
+    "closing": r"\\?\}|[)\]]",
+    "bar": r"\|",
+    "sign": r"[-+−±]",
+    "operator": r"(?<!\*)\*(?!\*)|[/=<>≤≥≠≈×÷·^_]|(?<=\d):(?=\d)",
+    "dots": r"…|\.\.\.",
+    "comma": r",",
+}
 _BETWEEN = frozenset({"relation", "operator", "sign", "comma", "dots"})  # no formula ends with these
 _JOINS = _BETWEEN | {"opening"}  # a blank behind these ends no formula
-_BRIDGES = frozenset({"command", "function", "matrix", "symbol"})  # nor one beside these
+_BRIDGES = frozenset({"text", "command", "function", "matrix", "symbol"})  # nor does one on either side of these
 _NO_START = frozenset({"relation", "operator", "comma", "closing", "dots"})
 MOST_TOKENS, DEEPEST = 300, 20  # of one formula
 _TERM = re.compile(r"\d+(?:\.\d+)?[inqruvwxyz]")  # 5x; other letters may be units or labels: 5m, 4a
@@ -49,6 +47,11 @@ _BLANKS_IN_LINE = re.compile(r"[ \t\xa0]{1,10}")
 LONGEST_WHOLE = 500  # characters of a text that is one formula
 _GOES_ON = ("{", "\\", "^", "_")
 _ARTICLES = frozenset("aAI")
+
+
+@PHRASES.cached
+def _token() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<{kind}>{PHRASES.expand(pattern)})" for kind, pattern in _TOKENS.items()), re.DOTALL)
 
 
 class _Part(NamedTuple):
@@ -71,9 +74,12 @@ class Run(NamedTuple):
 
 
 def find_runs(text: str) -> Iterator[Run]:
-    """The formulas and numbers of a text without delimiters, each as long as it goes."""
+    """The formulas and numbers of a text without delimiters, each as long as possible.
+
+    Example: in "x = 3y and 5" they stand at 0..6 and 11..12.
+    """
     position = 0
-    while (token := _TOKEN.search(text, position)) is not None:
+    while (token := _token().search(text, position)) is not None:
         position = token.start()
         parts = _trim(_read_run(text, position))
         if parts:
@@ -84,12 +90,12 @@ def find_runs(text: str) -> Iterator[Run]:
 
 
 def _read_run(text: str, position: int) -> list[_Part]:
-    """The tokens from a position on, up to a word, a blank that separates, or a bracket that nothing opened."""
+    """The tokens from a position on, up to a word, a blank that separates two formulas, or a bracket that nothing opened."""
     parts: list[_Part] = []
     depth, blank = 0, False
-    while (match := _TOKEN.match(text, position)) is not None:
-        kind = match.lastgroup if match.lastgroup != "name" else "matrix"
-        part = _Part(str(kind), match.start(), match.end())
+    while (match := _token().match(text, position)) is not None:
+        kind = str(match.lastgroup)
+        part = _Part(kind, match.start(), match.end())
         if (not parts and kind in _NO_START) or (not depth and kind in ("closing", "comma")):
             break
         if len(parts) >= MOST_TOKENS or depth > DEEPEST or (blank and not _joins(text, parts[-1], part)):
@@ -106,7 +112,7 @@ def _read_run(text: str, position: int) -> list[_Part]:
 
 
 def _is_between(before: list[str], kind: str) -> bool:
-    """Whether a sign or its like is one too many behind the last two tokens: + ... = may follow one another, + + + may not."""
+    """Whether a token is one sign too many behind the last two: + ... = may follow one another, + + + may not."""
     if kind == "dots":
         return before[-1:] == ["dots"]
     return len(before) == 2 and set(before) <= _BETWEEN - {"dots"}
@@ -122,7 +128,7 @@ def _joins(text: str, left: _Part, right: _Part) -> bool:
 
 
 def _trim(parts: list[_Part]) -> list[_Part]:
-    """Without what no formula ends with, and cut before a bracket that is never closed."""
+    """The tokens without those that no formula ends with, cut before a bracket that is never closed."""
     opened: list[int] = []
     for number, part in enumerate(parts):
         if part.kind == "opening":
@@ -136,7 +142,7 @@ def _trim(parts: list[_Part]) -> list[_Part]:
 
 
 def _is_plain(text: str, parts: list[_Part]) -> bool:
-    """Whether a run says nothing that reading its numbers one by one would miss."""
+    """Whether reading the numbers of a run one by one misses nothing of what it says."""
     kinds = [part.kind for part in parts]
     run = text[parts[0].start : parts[-1].end]
     if kinds[0] == "letter" and _NUMBER_BEFORE.search(text, max(0, parts[0].start - 3), parts[0].start):
@@ -175,7 +181,7 @@ def mark_formulas(text: str) -> str | None:
 
 
 def _mark(text: str) -> str | None:
-    if _MAY_BE_FORMULA.search(text) is None:
+    if PHRASES["formula part"].search(text) is None:
         return text
     pieces, position = [], 0
     for run in find_runs(text):
@@ -192,7 +198,7 @@ def is_formula(text: str) -> bool:
 
     Example: is_formula(r"\frac{5}{7}") and is_formula("y = 4x + 1"), but not is_formula("5 cars").
     """
-    if len(text) > LONGEST_WHOLE or _TOKEN.match(text) is None:
+    if len(text) > LONGEST_WHOLE or _token().match(text) is None:
         return False
     run = next(find_runs(text), None)
     return run is not None and (run.start, run.end) == (0, len(text)) and any(map(str.isalnum, text))

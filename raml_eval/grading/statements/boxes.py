@@ -8,17 +8,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from raml_eval.grading.statements.table import PHRASES
+
 # In a text that was escaped once more, as in a JSON string, the command has two backslashes or four.
 _BRACES = re.compile(r"(\\{1,8}(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOTALL)
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
 _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
-# What may stand between two boxes that are one answer: x = \boxed{1} and y = \boxed{2}.
-_JOINT = re.compile(
-    r"(?:[\s,;&$.]|\\[,;:!() \[\]]|\\q?quad|\\\\|\*\*|~|\\text\s*\{[\s,;]*(?:and|or|und|et)?[\s,;]*\}|"
-    r"\b(?:and|or|with|及|和|或)\b|[和或、，；]"
-    r"|(?:\\?[A-Za-z]{1,8}(?:_\{?\w{1,3}\}?)?(?:\([a-z]\))?|\([a-z\d]\))\s*(?:=|\\in\b))*"
-)
 _NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
 # x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
 _NAME_INSIDE = re.compile(
@@ -26,17 +22,15 @@ _NAME_INSIDE = re.compile(
     r"((?:\\(?:text|mathrm)\s?\{[^{}]{0,100}\}|\\[a-zA-Z]++|\\.|[^\\=a-zA-Z]|[ei])++)"
 )
 _ESCAPED = re.compile(r"(?:[^\\]|\\\\)*+")  # backslashes come in pairs only
-_SAME_SENTENCE = re.compile(  # the smaller one is \\boxed{2} and the larger one is \\boxed{7}
-    r"\$?,?\s*and(?:(?!\b(?:wait|not|no|instead|actually|so|then|hence|thus|therefore|which)\b)[^.!?\n])*\b(?:is|are)\s+\$?",
-    re.IGNORECASE,
-)
 LONGEST_JOINT = 80  # characters
 
 
 def find_boxes(text: str) -> list[tuple[int, int, int]]:
     r"""Where the closed \boxed{...} and \fbox{...} stand, in the order in which they close.
 
-    Each is (start of the command, start of the content, end of the content). Escaped braces hold nothing.
+    Each is (start of the command, start of the content, end of the content). Escaped braces count as characters.
+
+    Example: find_boxes(r"so \boxed{42}") is [(3, 10, 12)].
     """
     open_at: list[tuple[int, int] | None] = []
     boxes: list[tuple[int, int, int]] = []
@@ -51,7 +45,7 @@ def find_boxes(text: str) -> list[tuple[int, int, int]]:
 
 
 def _outermost(text: str) -> list[tuple[int, int, int]]:
-    """The boxes that are in no other one and not blank, in order; of a box that only holds a box, the inner one."""
+    """The boxes that stand in no other box and are not blank, in order; for a box that only holds a box, the inner one."""
     outer: list[tuple[int, int, int]] = []
     inner: dict[int, tuple[int, int, int]] = {}
     for box in find_boxes(text):
@@ -65,7 +59,7 @@ def _outermost(text: str) -> list[tuple[int, int, int]]:
 
 
 def _content(text: str, box: tuple[int, int, int]) -> str:
-    r"""The content of a box; with one backslash for two, if the box's command and all in it were escaped once more."""
+    r"""The content of a box, with one backslash for two if the box's command and all in it were escaped once more."""
     start, opened, closed = box
     content = text[opened:closed].strip()
     escaped = text.startswith(r"\\", start) and _ESCAPED.fullmatch(content) is not None
@@ -73,13 +67,16 @@ def _content(text: str, box: tuple[int, int, int]) -> str:
 
 
 def last_box(text: str) -> str | None:
-    """The content of the last closed box that is not blank; of a box that only holds a box, the inner one's."""
+    r"""The content of the last closed box that is not blank; for a box that only holds a box, that of the inner one.
+
+    Example: last_box(r"\boxed{1}, no: \boxed{\boxed{2}}") is "2".
+    """
     boxes = _outermost(text)
     return _content(text, boxes[-1]) if boxes else None
 
 
 class FinalBoxes(NamedTuple):
-    """The boxes that together are the answer. before: the content of the box that stands before them, "" for none."""
+    """The boxes that together are the answer. before is the content of the box that stands before them, "" if none does."""
 
     rule: str
     contents: list[str]
@@ -89,9 +86,9 @@ class FinalBoxes(NamedTuple):
 def final_boxes(text: str) -> FinalBoxes:
     r"""The boxes that together are the answer: the last one, and those that lead up to it in one phrase.
 
-    With them comes the rule: boxed, boxed in parts, bare box (\boxed 7), box without its brace; unclosed box with an empty list
-    where the last one is never closed, and nothing found where there is none. A box that ends with its formula ($, \) or \])
-    rather than with its brace is read up to there.
+    With them comes the rule: boxed, boxed in parts, bare box (\boxed 7), or box without its brace, which ends with its formula
+    ($, \) or \]) instead. If the last box is never closed, the rule is unclosed box and the list is empty; if there is no box,
+    the rule is nothing found.
 
     Example: final_boxes(r"$x = \boxed{1}$ and $y = \boxed{2}$").contents is ["1", "2"].
     """
@@ -140,7 +137,7 @@ def _is_family(names: list[str]) -> bool:
 
 
 def _read_unclosed(text: str, start: int) -> str | None:
-    """The content of a box without its brace; None where nothing says where it ends, "" where it is an empty one."""
+    """The content of a box without its closing brace; None if nothing says where it ends, "" if the box is empty."""
     line = text[start : start + 200].partition("\n")[0]
     if not line.partition("}")[0].strip() and "}" in line:
         return ""
@@ -152,5 +149,6 @@ def _is_joint(between: str) -> bool:
     """Whether two boxes with this text between them are parts of one answer."""
     if len(between) > LONGEST_JOINT:
         return False
+    patterns = PHRASES["box joint"], PHRASES["box by box"]
     spellings = {between, between.replace(r"\\", "\\")}
-    return any(pattern.fullmatch(spelling) for pattern in (_JOINT, _SAME_SENTENCE) for spelling in spellings)
+    return any(pattern.fullmatch(spelling) for pattern in patterns for spelling in spellings)

@@ -1,11 +1,13 @@
 r"""Formulas between delimiters: $...$, $$...$$, \(...\), \[...\] and environments such as align.
 
-The one place where these patterns stand. Each is bounded, so a search is linear in the text up to a constant factor.
+These patterns stand only here. Each is bounded, so the time of a search is linear in the length of the text.
 """
 
 from __future__ import annotations
 
 import re
+
+from raml_eval.grading.statements.table import PHRASES
 
 LONGEST = 2000  # characters of one formula
 
@@ -31,15 +33,14 @@ QUOTED = re.compile("|".join((*_ON_LINES_OF_ITS_OWN, *_INLINE, _BOLD, *_QUOTED))
 BOLD = re.compile(_BOLD)
 
 _ENVIRONMENT = re.compile(_ON_LINES_OF_ITS_OWN[-1])
-_JOINED = re.compile(r"\s*(?:,\s*)?(?:(?:and|or)\b\s*)?")
 _GOES_ON = re.compile(r"=|<|>|\\(?:approx|leq?|geq?|equiv|implies|Rightarrow|to)(?![a-zA-Z])")
 _ASSIGNED = re.compile(r"([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{1,8})\s*=[^=]*")
 
 
 def content_of(match: re.Match[str]) -> str:
-    r"""What stands between the delimiters of a match; of an environment's rows, the chain or statement that they end with.
+    r"""What stands between the delimiters of a match; for an environment, the chain or statement that its rows end with.
 
-    Example: of "\begin{align*} a &= 2+3 \\ &= 5 \end{align*}" it is "a = 2+3 = 5".
+    Example: for "\begin{align*} a &= 2+3 \\ &= 5 \end{align*}" it is "a = 2+3 = 5".
     """
     content = next(group for group in match.groups() if group is not None).strip()
     inner = _ENVIRONMENT.fullmatch(match[0]) or _ENVIRONMENT.fullmatch(content)
@@ -47,17 +48,23 @@ def content_of(match: re.Match[str]) -> str:
 
 
 def read_marked(text: str, marked: re.Pattern[str] = MARKED) -> list[str]:
-    """The contents with which a text begins, as far as they follow one another joined by commas, 'and' or 'or'."""
+    r"""The contents with which a text begins, as far as they follow one another joined by commas, 'and' or 'or'.
+
+    Example: read_marked(r"$x=2$, \(y=3\) and **4**, or so") is ["x=2", "y=3", "4"].
+    """
     found, position = [], 0
     while (match := marked.match(text, position)) is not None:
         found.append(content_of(match))
-        joint = _JOINED.match(text, match.end())
+        joint = PHRASES["contents joined"].match(text, match.end())
         position = joint.end() if joint and joint[0].strip() else len(text)
     return found
 
 
 def _join_rows(content: str) -> str:
-    """Rows that begin with a relation go on with the row before; of several statements, the last one or all assignments."""
+    """The rows as one statement: a row that begins with a relation continues the row before it.
+
+    Of several statements that remain, the last one counts, or all of them if each gives another name its value.
+    """
     if r"\begin" in content:  # a matrix has rows of its own
         return content
     statements: list[str] = []
