@@ -20,7 +20,7 @@ def _read(text: str, place: Place) -> tuple[str, int] | None:
     return None if match is None else (HEDGE if match[2] else match[1], match.end())
 
 
-def _settle(text: str, prose_ends_hedge: bool = False) -> str | None:
+def _settle(text: str) -> str | None:
     found = settle_text(
         text,
         strong=_places("answer: ", text),
@@ -28,7 +28,6 @@ def _settle(text: str, prose_ends_hedge: bool = False) -> str | None:
         weak=lambda start: _places("it is ", text, start),
         read_weak=lambda place: _read(text, place),
         closing=lambda: Reading("end", 0, len(text), "closing"),
-        prose_ends_hedge=prose_ends_hedge,
     )
     return found.value if found else None
 
@@ -43,17 +42,13 @@ def _settle(text: str, prose_ends_hedge: bool = False) -> str | None:
         ("it is 1. it follows. it is 2.", "2"),  # no strong statement
         ("it is 1 or 2.", HEDGE),
         ("nothing.", "end"),
-        ("answer: 1 or 2. it follows. it is 3.", HEDGE),
+        ("answer: 1 or 2. it follows. it is 3.", "3"),  # prose settles what a statement left open
+        ("answer: 1. it follows. it is 3.", "1"),
         ("answer: 1 or 2. wait, it is 3.", "3"),
     ],
 )
 def test_a_strong_statement_then_prose_then_the_end(text: str, value: str) -> None:
     assert _settle(text) == value
-
-
-def test_prose_may_end_a_hedge_without_a_change_of_mind() -> None:
-    assert _settle("answer: 1 or 2. it follows. it is 3.", prose_ends_hedge=True) == "3"
-    assert _settle("answer: 1. it follows. it is 3.", prose_ends_hedge=True) == "1"
 
 
 def test_lines_at_the_edges() -> None:

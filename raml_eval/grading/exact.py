@@ -9,14 +9,12 @@ from raml_eval.grading.statements.boxes import last_box
 from raml_eval.grading.statements.delimited import QUOTED, read_marked
 from raml_eval.grading.statements.phrases import texts_behind
 from raml_eval.grading.statements.places import TO_COMPUTE, TO_WRITE, formal_places, place_order
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import TRAILING, drop_text_commands, plain_unicode, unwrap
 
 LONGEST = 200  # characters of an answer that no delimiter marks
 
 _FENCED = re.compile(r"\s{0,8}```[a-z]{0,12}\n([^`]{1,2000})\n[ \t]*```")
-_SENTENCE_END = re.compile(
-    r"(?<!\b[A-Z])[.;!?](?=\s|$)|[。！？；\n]|\s(?:because|since|so that|which)\s|(?:です|である|입니다|이다)(?:[.。]|$)"
-)
 _PLACEHOLDER = re.compile(r"\W*")
 _SURE = ("answer tag", "JSON")
 
@@ -53,7 +51,7 @@ def _read_phrase(rest: str) -> str | None:
         return fenced[1].strip()
     if parts := read_marked(rest, QUOTED):
         return ", ".join(parts)
-    end = _SENTENCE_END.search(rest)
+    end = PHRASES["text ends"].search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
     return clause if clause and len(clause) <= LONGEST else None
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from heapq import merge
+from collections.abc import Iterator, Sequence
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.choice.after_phrase import read_after
@@ -16,8 +15,9 @@ from raml_eval.grading.choice.option_text import LETTERS, OptionTexts, option_te
 from raml_eval.grading.choice.prose import read_weak, weak_places
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.label.extract import extract_label
-from raml_eval.grading.statements.places import Place, formal_places, phrase_places, place_order
-from raml_eval.grading.statements.settle import HEDGE, Reading, cut_next_question, read_before, settle
+from raml_eval.grading.statements.flow import edge_lines, settle_text, strong_places, to_extraction
+from raml_eval.grading.statements.places import Place, phrase_places
+from raml_eval.grading.statements.settle import Reading, cut_next_question, read_before, settle
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
 
@@ -31,7 +31,6 @@ _LONE = re.compile(r"(?<!\w)[АВСЕНІЈКМОРЅТУХΑΒΕΗΙΚΜΝΟΡ�
 # Emphasis by underscores, which would otherwise be part of the word.
 _UNDERSCORED = re.compile(r"(?<![\w\\${}^])(_{1,3})(?=\S)[^_\n]{1,200}(?<=\S)\1(?![\w{^])")
 _BY_LETTER = re.compile(r"(?<![\w'’])(?:[B-P]|A(?![ \t]+[a-z]))(?![\w'’])")
-_LINE = re.compile(r"^(?!\s*```)[^\n]*\S[^\n]*$", re.MULTILINE)
 
 
 def extract_choice(text: str, options: Sequence[str] = ()) -> Extraction:
@@ -68,6 +67,9 @@ def _readable(text: str, texts: OptionTexts) -> str:
 
 
 def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
+    # Beside a letter, 'it is true that ...' speaks of the matter and does not choose the option True.
+    by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
+
     def read(place: Place) -> tuple[str, int] | None:
         if _is_of_wrong(low, place):
             return None
@@ -76,31 +78,22 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
         value = read_whole(text[place.at : place.end][:2000], texts)
         return None if value is None else (value, place.end)
 
-    formal = sorted([*formal_places(text), *_line_places(text, texts)], key=place_order, reverse=True)
-    # Beside a letter, 'it is true that ...' speaks of the matter and does not choose the option True.
-    by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
-
-    def weakly(place: Place) -> tuple[str, int] | None:
+    def read_prose(place: Place) -> tuple[str, int] | None:
         if texts.are_words_of_truth and not by_text and PHRASES["of_truth"].match(low, place.at):
             return None
         return read_weak(text, place, texts)
 
-    found = settle(low, merge(formal, phrase_places(low), key=place_order, reverse=True), read)
-    if found is None or found.value == HEDGE or PHRASES["change"].search(low, found.end):
-        weak = settle(low, weak_places(text, low, found.end if found else 0), weakly)
-        if weak is not None and (found is None or weak.value != HEDGE):
-            found = (
-                weak if found is None or found.value == HEDGE or PHRASES["change"].search(low[found.end : weak.end]) else found
-            )
-    if found is None and by_text:
-        named = extract_label(text, texts.texts)
-        if named.answer is not None:
-            return Extraction(texts.letters[texts.texts.index(named.answer)], named.rule, named.closed)
-    if found is None:
-        found = closing_reading(text, low, texts) or settle(
-            low, merge(formal, phrase_places(low), key=place_order, reverse=True), read, weight=1
-        )
-    return _extraction(found)
+    def strong() -> Iterator[Place]:
+        return strong_places(text, _line_places(text, texts), phrase_places(low))
+
+    def closing() -> Reading | None:
+        named = extract_label(text, texts.texts) if by_text else None
+        if named is not None and named.answer is not None:
+            return Reading(texts.letters[texts.texts.index(named.answer)], 0, len(text), named.rule, named.closed)
+        return closing_reading(text, low, texts) or settle(low, strong(), read, weight=1)
+
+    found = settle_text(low, strong(), read, lambda start: weak_places(text, low, start), read_prose, closing)
+    return to_extraction(found, "several letters")
 
 
 def _is_of_wrong(low: str, place: Place) -> bool:
@@ -109,19 +102,9 @@ def _is_of_wrong(low: str, place: Place) -> bool:
     return any(match.end() > place.start for match in said)
 
 
-def _extraction(found: Reading | None) -> Extraction:
-    if found is None:
-        return Extraction(None, "nothing found")
-    if not found.value:
-        return Extraction(None, f"{found.rule}, several letters", found.closed)
-    return Extraction(found.value, found.rule, found.closed)
-
-
 def _line_places(text: str, texts: OptionTexts) -> list[Place]:
-    """The first and the last line, where they are an option and stand in no list of options."""
-    tail = max(0, len(text) - 4000)
-    first = [(m.start(), m.end()) for m in _LINE.finditer(text[:4000])][:2]
-    last = [(tail + m.start(), tail + m.end()) for m in _LINE.finditer(text[tail:])][-2:]
+    """The first and the last line, if they are an option and stand in no list of options."""
+    first, last = edge_lines(text, 4000, 2)
     if not first or not last:
         return []
     places = []

@@ -12,6 +12,7 @@ from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import soft_key
 
 _AFTER_COLON = re.compile(r"[:：]\s*(?=[^:：\n]{1,60}$)")
+_WITHIN_WORD = re.compile(r"[a-z0-9][_-]?$")
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 
@@ -78,6 +79,8 @@ def _read_last_sentence(low: str, labels: Labels) -> Reading | None:
     sentence = _SENTENCES.split(body[-600:])[-1]
     last = max(labels.pattern.finditer(sentence), key=lambda match: match.end(), default=None)
     if last is None or last.end() < len(sentence) or len(last[0]) <= 3 or last[0] in PHRASES.word_set("said_of_answers"):
+        return None
+    if _WITHIN_WORD.search(sentence, 0, last.start()):  # not_entailed is not entailed
         return None
     if not PHRASES["closing cue"].search(sentence, 0, last.start()) or PHRASES["closing doubt"].search(sentence):
         return None

@@ -18,6 +18,7 @@ from raml_eval.grading.statements.boxes import FinalBoxes, final_boxes, find_box
 from raml_eval.grading.statements.delimited import INLINE, read_marked
 from raml_eval.grading.statements.phrases import texts_behind
 from raml_eval.grading.statements.places import TO_COMPUTE
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import unwrap
 
 LONGEST_WHOLE = 500  # characters of a text that is one formula
@@ -31,44 +32,27 @@ _JSON_FIELD = re.compile(
     r"""["'](?:final[ _]?)?answer["']\s*:\s*(?:"((?:[^"\\]|\\.){1,300})"|'((?:[^'\\]|\\.){1,300})'|([^"',}\s]{1,100}))""",
     re.IGNORECASE,
 )
-_NEXT_QUESTION = re.compile(
-    r"\n\s{0,4}(?:Q|Question|Problem|Exercise|Human|User)\s{0,2}\d{0,3}\s{0,2}[:：]|\n###\s+(?:Instruction|Question|Problem)\b|<\|im_start\|>"
-)
 _TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
-_SENTENCE_END = re.compile(
-    r"(?<!\b[A-Z])(?<!i\.e)(?<!e\.g)[.!?](?=\s|$)|;(?=\s*[A-Za-z]|\s*$)|。|\n|\s(?:because|since|so that|which)\s|"
-    r",\s(?:as|because|since)\s"
-)
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"(?:\\?[$€£]\s?)?({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%|\s+per\s?cent)?")
 _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
-# Short replies that name nothing.
-NO_NAMES = ("sorry", "unsure", "unclear", "not sure", "no idea", "don't know", "not known", "answer", "final answer")
 _COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
-HEDGES = ("either", "maybe", "perhaps", "possibly", "not")
-_HEDGE = re.compile(rf"\b(?:{'|'.join(HEDGES)})\b", re.IGNORECASE)
-# Words with which a remark goes on behind 'the answer is' that names none: 'this answer is correct'.
-REMARKS = (
-    *("also", "an?", "as", "based", "because", "clear", "consistent", "correct", "found", "given", "in", "incorrect", "right"),
-    *("supported", "that", "the", "therefore", "thus", "to", "unique", "verified", "what", "wrong"),
-)
-_REMARK = re.compile(rf"(?:{'|'.join(REMARKS)})\b|(?:\S+\s+){{5}}", re.IGNORECASE)
 
 
 def _read_phrase(rest: str) -> str | None:
     """The formulas, bold words or clause that 'answer is' is followed by; "" for a hedge, None for a mere remark."""
     if formulas := read_marked(rest):
         return ", ".join(formulas)
-    end = _SENTENCE_END.search(rest)
+    end = PHRASES["answer ends"].search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
     clause = re.sub(r"\s*\((?:not|and not)\b[^()]*\)$", "", clause.rpartition("i.e.")[2].strip(" ,"))
-    if _HEDGE.search(clause):
+    if PHRASES["hedged answer"].search(clause):
         return ""
-    if (_REMARK.match(clause) and not re.search(r"[\d\\=]", clause)) or "decimal place" in clause:
+    if (PHRASES["mere remark"].match(clause) and not re.search(r"[\d\\=]", clause)) or "decimal place" in clause:
         return None
     if re.match(r"[-+−\d\\$]", clause):
         return clause if len(clause) <= 200 else None
@@ -81,7 +65,7 @@ def _read_phrase(rest: str) -> str | None:
 
 def _drop_next_question(text: str) -> str:
     """A base model goes on with the next question of its prompt: only what it says before is an answer to this one."""
-    for match in _NEXT_QUESTION.finditer(text):
+    for match in PHRASES["next problem"].finditer(text):
         before = text[: match.start()]
         if _HASHES.search(before) or next(texts_behind(before, TO_COMPUTE), None) or find_boxes(before):
             return before
@@ -206,4 +190,8 @@ def _is_name(text: str) -> bool:
     """Whether a text is a name or another answer of one or two words."""
     if _CJK.search(text):
         return len(text) <= LONGEST_CJK_NAME and len(_CJK.findall(text)) == len(text)
-    return _NAME.fullmatch(text) is not None and text.lower() not in NO_NAMES and _HEDGE.search(text) is None
+    return (
+        _NAME.fullmatch(text) is not None
+        and text.lower() not in PHRASES.word_set("no_name")
+        and PHRASES["hedged answer"].search(text) is None
+    )

@@ -43,24 +43,22 @@ def settle_text(
     weak: Callable[[int], Iterable[Place]],
     read_weak: Read,
     closing: Callable[[], Reading | None],
-    prose_ends_hedge: bool = False,
 ) -> Reading | None:
     """The reading that a text in lower case settles on: a strong statement, else one in prose, else what its end says.
 
     weak(start) gives the places of prose statements behind start. They are searched if there is no strong statement, if it
-    names several answers, or if the writer has second thoughts behind it. A strong statement then yields only to a prose
-    statement of a single answer that follows a change of mind; with prose_ends_hedge, one that names several answers
-    yields even without a change of mind. closing() reads the end of the text if nothing else was found.
+    names several answers, or if the writer has second thoughts behind it. A prose statement of a single answer then counts
+    instead of a strong one that names several, and instead of any that it follows with a change of mind. closing() reads
+    the end of the text if nothing else was found.
     """
     found = settle(low, strong, read)
     if found is None:
         found = settle(low, weak(0), read_weak)
     elif found.value == HEDGE or PHRASES["change"].search(low, found.end):
         prose = settle(low, weak(found.end), read_weak)
-        if prose is not None and prose.value != HEDGE:
-            ends_hedge = prose_ends_hedge and found.value == HEDGE
-            if ends_hedge or PHRASES["change"].search(low[found.end : prose.end]):
-                found = prose
+        is_single = prose is not None and prose.value != HEDGE
+        if prose and is_single and (found.value == HEDGE or PHRASES["change"].search(low[found.end : prose.end])):
+            found = prose
     return closing() if found is None else found
 
 
