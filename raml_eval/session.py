@@ -6,6 +6,7 @@ Read run_session from its top. Each step calls down into the module that does it
     plan               plan         what this directory must hold when it is complete
     load               inputs       tokenizer, questions, prompt ids
     open the engine    backends     after everything that can refuse the run without an engine
+    check budgets      inputs       every prompt fits with every budget into the engine's context
     draw               runner       owed samples are drawn, graded and stored
     read back          store        the run as it is now on the disk
 """

@@ -179,12 +179,7 @@ def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> 
     kept = trajectory.token_ids[:limit]
     if policy.max_total_tokens is not None and limit >= policy.max_total_tokens:
         return Thinking(kept, ThinkingEnd.LENGTH, ())
-    return Thinking(kept, ThinkingEnd.FORCED, close_thinking(policy))
-
-
-def close_thinking(policy: ThinkingPolicy) -> TokenIds:
-    """The ids that a forced end writes: the closing text, if any, and the end delimiter."""
-    return policy.closing_ids
+    return Thinking(kept, ThinkingEnd.FORCED, policy.closing_ids)
 
 
 async def generate_answer(

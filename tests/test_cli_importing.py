@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from raml_eval.grading import GRADER_VERSION
 from tests.imports import FIXTURES, line, write_log
 from tests.test_cli import FAKE, cli, fails
 
@@ -31,7 +32,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
             "lm-eval",
             LM_EVAL / "demo__reasoner",
             ["--grader", "math", "--task", "toy_sums"],
-            "imported from lm-eval 0.4.13, graded by raml_eval (grader 2)",
+            f"imported from lm-eval 0.4.13, graded by raml_eval (grader {GRADER_VERSION})",
         ),
         (
             "lighteval",

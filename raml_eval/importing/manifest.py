@@ -1,4 +1,7 @@
-"""The part of an imported run's manifest that describes the log it came from. raml_eval.manifest builds the rest."""
+"""The part of an imported run's manifest that describes its log.
+
+raml_eval.manifest builds the rest, and writer.py adds the session.
+"""
 
 from __future__ import annotations
 
