@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
-from raml_eval.grading.statements.table import PHRASES, Row
+from raml_eval.grading.statements.table import GRADING, PHRASES, Row
 from raml_eval.grading.text import lower
 from tests.phrases import notices, read_example, variants, without_alternatives
 
@@ -70,3 +71,12 @@ def test_words_stand_once_in_a_table() -> None:
 )
 def test_alternatives_are_left_out_one_by_one(pattern: str, shorter: list[str]) -> None:
     assert list(without_alternatives(pattern)) == shorter
+
+
+def test_regular_expressions_in_the_graders_code_are_short() -> None:
+    """What is about words is in the tables; what is left in code is about structure, and short."""
+    for path in GRADING.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile":
+                written = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+                assert sum(len(str(part)) for part in written) <= LONGEST, f"{path.name}:{node.lineno}"
