@@ -16,47 +16,50 @@ from raml_eval.grading.statements.places import MOST, MOST_WORDED, formal_places
 from raml_eval.grading.statements.table import GRADING, PHRASES, load_phrases
 from tests.phrases import notices
 
-# All that a newcomer writes for Swahili, into statements/languages/sw.toml.
-SWAHILI = """
+# All that a newcomer writes for Esperanto, into statements/languages/eo.toml.
+ESPERANTO = """
 answer_noun = [
-  ['jibu', "Jibu: D\\n\\nNatumaini hii inasaidia! => D"],
+  ['respondo', "Respondo: D\\n\\nMi esperas, ke tio helpas! => D"],
 ]
 is = [
-  ['ni', "Jibu ni D.\\n\\nNatumaini hii inasaidia! => D"],
+  ['estas', "Respondo estas D.\\n\\nMi esperas, ke tio helpas! => D"],
 ]
 right = [
-  ['sahihi', "Jibu sahihi ni D.\\n\\nNatumaini hii inasaidia! => D"],
+  ['ĝusta', "Respondo ĝusta estas D.\\n\\nMi esperas, ke tio helpas! => D"],
 ]
 """
-ENDING = "\n\nNatumaini hii inasaidia!"
+ENDING = "\n\nMi esperas, ke tio helpas!"
 
 
 @pytest.fixture
-def swahili(tmp_path: Path) -> Iterator[None]:
+def esperanto(tmp_path: Path) -> Iterator[None]:
     """The phrase tables as they are with one more language file."""
     for path in [*GRADING.rglob("patterns.toml"), *GRADING.rglob("languages/*.toml")]:
         copy = tmp_path / path.relative_to(GRADING)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    (tmp_path / "statements" / "languages" / "sw.toml").write_text(SWAHILI, encoding="utf-8")
+    (tmp_path / "statements" / "languages" / "eo.toml").write_text(ESPERANTO, encoding="utf-8")
     with PHRASES.using(load_phrases(tmp_path).tables):
         yield
 
 
-@pytest.mark.parametrize("text", ["Jibu ni D.", "Jibu: D", "**Jibu:** D", "Jibu sahihi ni D.", "Jibu la swali\n\nJibu ni (D)."])
-def test_a_language_file_is_all_that_a_new_language_needs(text: str, swahili: None) -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["Respondo estas D.", "Respondo: D", "**Respondo:** D", "Respondo ĝusta estas D.", "Respondo al ĝi\n\nRespondo estas (D)."],
+)
+def test_a_language_file_is_all_that_a_new_language_needs(text: str, esperanto: None) -> None:
     assert extract_choice(text + ENDING, ("Paris", "London", "Rome", "New York")).answer == "D"
-    assert extract_answer("Jibu ni kweli.", "exact", ()).answer == "kweli"
+    assert extract_answer("Respondo estas vera.", "exact", ()).answer == "vera"
 
 
-def test_the_added_words_are_noticed_as_all_words_must_be(swahili: None) -> None:
-    added = [row for table in PHRASES.tables.values() for row in table.rows if row.source == "sw.toml"]
+def test_the_added_words_are_noticed_as_all_words_must_be(esperanto: None) -> None:
+    added = [row for table in PHRASES.tables.values() for row in table.rows if row.source == "eo.toml"]
     assert [row.table for row in added if notices(row, None)] == ["answer_noun", "is", "right"]
 
 
 def test_without_the_file_the_language_is_not_read() -> None:
-    assert extract_choice("Jibu ni D." + ENDING, ("Paris", "London", "Rome", "New York")).answer is None
-    assert extract_answer("Jibu ni kweli.", "exact", ()).answer == "Jibu ni kweli."
+    assert extract_choice("Respondo estas D." + ENDING, ("Paris", "London", "Rome", "New York")).answer is None
+    assert extract_answer("Respondo estas vera.", "exact", ()).answer == "Respondo estas vera."
 
 
 @pytest.mark.parametrize("table", ["answer_noun", "option_noun", "label_noun"])

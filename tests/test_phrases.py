@@ -80,3 +80,20 @@ def test_regular_expressions_in_the_graders_code_are_short() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile":
                 written = [part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
                 assert sum(len(str(part)) for part in written) <= LONGEST, f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("math: The answer on the sheet is 5.", "5"),
+        ("exact: The answer in my opinion is green.", "green"),
+        ("exact: The answer we get with a die is green.", "green"),
+        ("math: The answer on line 2 is 5.", "5"),
+        ("math: The answer in case 2 is 5.", "5"),
+        ("The answer on the sheet is D, option A is dry.", "D"),
+        ("Option A on its own is dry. The answer is D.", "D"),
+    ],
+)
+def test_words_of_one_language_do_not_change_another(text: str, answer: str) -> None:
+    """The words of all languages are read in every text; short ones are words of other languages too."""
+    assert read_example(f"{text} => {answer}") == (answer, answer)

@@ -4,7 +4,7 @@ A place says where an answer would begin; whether one stands there is for the re
 sorts of place: delimiters (formal_places), a noun with what leads from it to the answer ('the best answer, then, is'), and
 phrases of Chinese, Japanese and Korean, which put no spaces between words (phrase_places). All words are in the phrase
 tables. A new language needs one file with an answer_noun and a word for is; an option_noun, a label_noun and words for right
-add to it (tests/test_grading_places.py does so for Swahili).
+add to it (tests/test_grading_places.py does so for Esperanto).
 
 All patterns are bounded, so the time is linear in the text.
 """
