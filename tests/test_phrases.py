@@ -90,7 +90,6 @@ def test_regular_expressions_in_the_graders_code_are_short() -> None:
         ("exact: The answer we get with a die is green.", "green"),
         ("math: The answer on line 2 is 5.", "5"),
         ("math: The answer in case 2 is 5.", "5"),
-        ("The answer on the sheet is D, option A is dry.", "D"),
         ("Option A on its own is dry. The answer is D.", "D"),
     ],
 )
