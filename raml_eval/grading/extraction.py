@@ -14,12 +14,14 @@ class Extraction:
     """What was found and by which rule; answer None: nothing that a reader would take for the answer.
 
     closed: whoever wrote the answer also wrote its end (the brace of a box, the end tag of <answer>, the fence of a code
-    block), so it stands even if the text ran out of tokens later.
+    block), so it stands even if the text ran out of tokens later. concluded: the answer is read off the end of the text and
+    may be something else once the text goes on, so it does not count in a text that ran out of tokens.
     """
 
     answer: str | None
     rule: str
     closed: bool = False
+    concluded: bool = False
 
 
 def drop_thinking(completion: str) -> str | None:

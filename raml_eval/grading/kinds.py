@@ -1,7 +1,6 @@
 """The kinds of grading, one row each: how an answer is read, and when it is right.
 
-To add a kind: write its functions in a file or folder of its own, add a row to KINDS, its name to types.GraderKind, and a
-case table to tests/cases/.
+docs/grading.md says how to add a kind.
 """
 
 from __future__ import annotations
@@ -121,7 +120,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "label": Kind(
             read=extract_label,
             compare=lambda gold, answer, options: Decision(required_label(gold, options) == answer, "label"),
-            same=lambda left, right: Decision(left == right, "letter"),
+            same=lambda left, right: Decision(left == right, "label"),
             check_gold=required_label,
         ),
         "bracket": Kind(

@@ -160,7 +160,7 @@ class GradingPool:
         if cut_off and not (found is not None and found.closed):
             whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
             found = read_completion(whole, kind, question.options)
-            if found is not None and (found.answer is None or found.rule == "conclusion"):
+            if found is not None and (found.answer is None or found.concluded):
                 return Grade(Status.UNFINISHED, None, detail="the answer ran out of tokens")
         return await self._verdict(question.gold, found, kind, question.options)
 

@@ -161,9 +161,9 @@ def _extract(text: str) -> Extraction:
     if _is_number(line):
         return Extraction(unwrap(line), "whole answer")
     if len(line) <= LONGEST_WHOLE and (_is_list(unwrap(line)) or _is_name(unwrap(line))):
-        return Extraction(unwrap(line), "conclusion")  # not in an answer that was cut off: it might go on
+        return Extraction(unwrap(line), "conclusion", concluded=True)
     concluded = read_conclusion(text)
-    return Extraction(concluded, "nothing found" if concluded is None else "conclusion")
+    return Extraction(concluded, "nothing found" if concluded is None else "conclusion", concluded=concluded is not None)
 
 
 def _is_number(line: str) -> bool:
