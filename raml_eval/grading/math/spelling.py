@@ -42,6 +42,7 @@ _WRAPPER = re.compile(
 )
 _FORMULA = re.compile(r"\\text\s*\{\s*(\\(?:[dt]?frac|sqrt|pi)\b.*)\}", re.DOTALL)
 _LISTED = re.compile(r"\\(?:text|textbf|mathrm)\s*\{\s*([^{}]*)\}")
+_LIST = re.compile(r"[-\d$]|[^.]{1,60},")
 _GROUP = re.compile(r"\{([^{}]*)\}")
 _LEADING = re.compile(r"^(?:=|\\approx|\\therefore|:|\\\\)\s*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
@@ -65,7 +66,9 @@ def _read_as_list(text: str) -> re.Match[str] | None:
     if (formula := _FORMULA.fullmatch(text)) is not None:
         return formula
     match = _LISTED.fullmatch(text)
-    return match if match is not None and re.match(r"[-\d$]|[^.]{1,60}(?:,| and )", match[1]) else None
+    if match is None or not (_LIST.match(match[1]) or PHRASES["list in words"].match(match[1])):
+        return None
+    return match
 
 
 def _is_balanced(text: str) -> bool:
