@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from raml_eval.grading.kinds import extract_answer
+from raml_eval.grading.math.equal import quick_math
 from raml_eval.grading.statements.table import PHRASES, Row
 
 # What may stand before an example's text: a kind, with the options that it is read with.
@@ -24,6 +25,7 @@ READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "entails": ("label", ("entailment", "not entailment")),
     "grid": ("grid", ()),
     "yes or no": ("choice", ("yes", "no")),
+    "pair": ("pair", ()),  # gold ;; answer => equal, unequal or undecided, without sympy
 }
 
 
@@ -32,9 +34,16 @@ def read_example(example: str) -> tuple[str, str]:
     text, arrow, wanted = example.rpartition(" =>")
     assert arrow, f"{example!r} does not end in ' => answer'"
     name, colon, rest = text.partition(": ")
+    if name == "pair":
+        return _compared(*rest.split(" ;; ")), wanted.strip()
     kind, options = READERS.get(name, READERS["choice"])
     found = extract_answer(rest if colon and name in READERS else text, kind, options)
     return found.answer or "", wanted.strip()
+
+
+def _compared(gold: str, answer: str) -> str:
+    decision = quick_math(gold, answer)
+    return "undecided" if decision is None else "equal" if decision[0] else "unequal"
 
 
 def notices(row: Row, pattern: str | None) -> bool:

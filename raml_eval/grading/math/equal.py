@@ -6,7 +6,6 @@ worker.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from fractions import Fraction
@@ -19,6 +18,7 @@ from raml_eval.grading.math.reading import read_form
 from raml_eval.grading.math.spelling import simplify_latex, too_large
 from raml_eval.grading.math.units import PERCENT
 from raml_eval.grading.math.value import rounds_to, same_equation, same_value
+from raml_eval.grading.statements.table import PHRASES
 
 TOO_LONG = 1000  # characters of one side; longer ones are compared as text and as numbers only
 
@@ -65,12 +65,12 @@ def symbolic_math(gold: str, answer: str) -> tuple[bool, str]:
     return bool(compare(*forms, leaf)), "math-verify" if verified else "form"
 
 
-@functools.lru_cache(maxsize=8192)
+@PHRASES.cached(maxsize=8192)
 def _form(text: str) -> Form:
     return read_form(text)
 
 
-@functools.lru_cache(maxsize=16384)
+@PHRASES.cached(maxsize=16384)
 def quick_leaf(left: str, right: str) -> bool | None:
     """Whether two expressions are equal; None if spelling, exact numbers and values do not decide it."""
     if left == right:

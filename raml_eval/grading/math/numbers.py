@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+
+from raml_eval.grading.statements.table import PHRASES
 
 _NUMBER = re.compile(
     r"([+-]?)(\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d*)(?:\.(\d*))?"
@@ -16,34 +19,18 @@ _FRACTION = re.compile(r"(?P<sign>[+-]?)\\frac\{(?P<top>[+-]?[\d,]+)\}\{(?P<bott
 _SLASHED = re.compile(r"(?P<sign>[+-]?)(?P<top>\d+)/(?P<bottom>\d+)")
 _MIXED = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)[ +]?\\frac\{(?P<top>\d+)\}\{(?P<bottom>\d+)\}")
 _REPEATING = re.compile(r"([+-]?)(\d*)\.(\d*)\\overline\{(\d+)\}")
-_BASES = {
-    word: base
-    for base, word in enumerate(
-        ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], start=2
-    )
-} | {"sixteen": 16, "hex": 16, "binary": 2, "octal": 8}
-_BASED = re.compile(
-    r"\(?(?:\\text\{)?(\d[0-9A-F]*|[A-F][0-9A-F]*\d[0-9A-F]*)\}?\)?"
-    r"(?:_\{?(?:\\text\{)? ?\(?(?:base ?\}? ?)?(\d{1,2}|[a-z]+)\)? ?\}?\}?|"
-    r",? ?(?:\\text\{ ?)?\(?(?:in )?base ?-?(\d{1,2}|[a-z]+)\)?\}?)"
-)
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
-_SMALL = {word: value for value, word in enumerate(_UNITS.split())} | {"a": 1, "an": 1}
-_TENS = {
-    word: 10 * place
-    for place, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
+
+# What the words of a table mean, in the order in which every language lists them.
+_NUMBERS: Mapping[str, Sequence[int]] = {
+    "zero_word": (0,),
+    "one_word": (1,),
+    "number_unit": range(1, 10),
+    "number_teen": range(10, 20),
 }
-_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
-_SCALED = re.compile(
-    r"([+-]?[\d.,]+) ?(?:\\text\{ ?)?(hundred|thousand|million|billion|trillion|dozen)s?"
-    r"(?: [a-z]+){0,3} ?\}?(?:\\text\{[a-z ]+\})?"
-)
-_PARTS = {"half": 2, "halve": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "eighth": 8, "tenth": 10,
-          "hundredth": 100, "thousandth": 1000}  # fmt: skip
-_PART = re.compile(rf"(\d+) ?(?:\\text\{{ ?)?({'|'.join(_PARTS)})s?\}}?|(\d+),a half|(\d+) out of (\d+)")
+_TENS: Mapping[str, Sequence[int]] = {"number_ten": range(20, 100, 10)}
+_SCALES: Mapping[str, Sequence[int]] = {"number_scale": (100, 10**3, 10**6, 10**9), "other_scale": (10**12, 12)}
+_PARTS: Mapping[str, Sequence[int]] = {"part_word": (2, 2, 3, 4, 5, 6, 8, 10, 100, 1000)}
+_BASES: Mapping[str, Sequence[int]] = {"base_adjective": (2, 8, 16)}
 
 
 @functools.lru_cache(maxsize=8192)
@@ -66,7 +53,7 @@ def read_number(text: str) -> tuple[str, str, int] | None:
     return "-" if sign == "-" else "", shorter, exponent + len(digits) - len(shorter)
 
 
-@functools.lru_cache(maxsize=8192)
+@PHRASES.cached(maxsize=8192)
 def read_fraction(text: str) -> Fraction | None:
     """The exact value of a number, a fraction, a mixed number, a repeating decimal or '5 million'; None for any other text.
 
@@ -87,14 +74,38 @@ def read_fraction(text: str) -> Fraction | None:
         return Fraction(-1 if sign == "-" else 1, 10 ** len(fixed)) * value
     if (match := _POWER_OF_TEN.fullmatch(text)) is not None:
         return Fraction(f"{match[1]}1e{match[2]}")
-    if (match := _SCALED.fullmatch(text)) is not None and (scaled := read_fraction(match[1])) is not None:
-        return scaled * _SCALES[match[2]]
-    if (match := _PART.fullmatch(text)) is not None:
-        if match[3]:
-            return int(match[3]) + Fraction(1, 2)
-        top, bottom = (int(match[1]), _PARTS[match[2]]) if match[1] else (int(match[4]), int(match[5]))
-        return Fraction(top, bottom) if bottom else None
+    if (match := PHRASES["scaled number"].fullmatch(text)) is not None and (count := read_fraction(match["count"])) is not None:
+        return count * _scales()[match["scale"]]
+    if (match := PHRASES["part of"].fullmatch(text)) is not None:
+        if match["half"]:
+            return int(match["half"]) + Fraction(1, 2)
+        bottom = _meanings(_PARTS)[match["part"]] if match["part"] else int(match["whole"])
+        return Fraction(int(match["top"] or match["share"]), bottom) if bottom else None
     return _read_words(text)
+
+
+def _meanings(tables: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """What each word of the tables means; a language lists its words in the order of the meanings."""
+    return {
+        word: meanings[place % len(meanings)]
+        for table, meanings in tables.items()
+        for place, word in enumerate(PHRASES.words(table))
+    }
+
+
+@PHRASES.cached
+def _numbers() -> dict[str, int]:
+    return _meanings({**_NUMBERS, **_TENS})
+
+
+@PHRASES.cached
+def _scales() -> dict[str, int]:
+    return _meanings(_SCALES)
+
+
+@PHRASES.cached
+def _bases() -> dict[str, int]:
+    return _meanings({**_NUMBERS, **_BASES})
 
 
 def _divide(match: re.Match[str]) -> Fraction | None:
@@ -106,35 +117,34 @@ def _divide(match: re.Match[str]) -> Fraction | None:
 
 
 def _read_words(text: str) -> Fraction | None:
-    """The value of English number words up to trillions; None for any other text."""
+    """The value of number words up to trillions; None for any other text."""
     sign = -1 if text.startswith("-") else 1
     words = text.casefold().replace("-", " ").split()
-    if not words or len(words) > 12 or words in (["a"], ["an"]):
+    if not words or len(words) > 12 or (len(words) == 1 and words[0] in PHRASES.word_set("one_word")):
         return None
+    numbers, scales = _numbers(), _scales()
     total = group = 0
     for word in words:
-        if word in _SMALL:
-            group += _SMALL[word]
-        elif word in _TENS:
-            group += _TENS[word]
-        elif word == "hundred":
+        if word in numbers:
+            group += numbers[word]
+        elif word in scales and scales[word] == 100:
             group = (group or 1) * 100
-        elif word in _SCALES:
-            total, group = total + (group or 1) * _SCALES[word], 0
-        elif word != "and":
+        elif word in scales:
+            total, group = total + (group or 1) * scales[word], 0
+        elif word not in PHRASES.word_set("number_joint"):
             return None
     return Fraction(sign * (total + group))
 
 
-@functools.lru_cache(maxsize=4096)
+@PHRASES.cached(maxsize=4096)
 def read_based(text: str) -> tuple[str, int] | None:
     r"""The digits and the base of a number that names its base, such as 4343_6, 4343_{\text{six}} or 4343 base 6; else None."""
-    match = _BASED.fullmatch(text)
+    match = PHRASES["number with base"].fullmatch(text)
     if match is None:
         return None
-    named = match[2] or match[3]
-    base = int(named) if named.isdigit() else _BASES.get(named, 0)
-    return (match[1].lstrip("0") or "0", base) if 2 <= base <= 36 else None
+    named = match["base"]
+    base = int(named) if named.isdigit() else _bases().get(named, 0)
+    return (match["digits"].lstrip("0") or "0", base) if 2 <= base <= 36 else None
 
 
 def is_rounding(value: Fraction, decimal: Fraction, decimals: int) -> bool:

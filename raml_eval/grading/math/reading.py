@@ -28,27 +28,16 @@ from raml_eval.grading.math.relations import MEMBER, read_gap, read_relation
 from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.math.units import split_unit
 from raml_eval.grading.math.words import plain_words
+from raml_eval.grading.statements.table import PHRASES
 
 _WORD = re.compile(
     r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
 )
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?", re.IGNORECASE)
-_LETTER = re.compile(r"(?:\\text\{ ?)?(?:(?:option|choice|answer)s?:? ?)?\(?([A-P])\)?[.)]? ?\}?", re.IGNORECASE)
 _OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
-_ALL_REALS = re.compile(
-    r"(?:\\text\{)?(?:all|any) real (?:numbers?|values?)(?: [a-z])?\}?|\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE
-)
+_ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
-_TO = re.compile(r"([\d.]+) ?(?:\\text\{ ?to ?\}|to) ?([\d.]+)")
-_CHANGES = re.compile(
-    r"\b(?:not|no|less|more|greater|than|except|least|most|over|under|minus|negative|if|unless)\b", re.IGNORECASE
-)
-_INTRODUCTION = re.compile(
-    r"^(?:\\text\{ ?[A-Za-z][A-Za-z ,']+:? ?\}:? ?|(?:the )?(?:final )?answers?(?: is| are|:|=) ?:? ?)"
-    r"(?=[-+\d\\(\[{.A-Z$a-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)\b)",
-    re.IGNORECASE,
-)
 _FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
 _CJK_LEAD = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+ ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(r"\\text\{ ?[\u3400-\u9fff：:\s]+\}")
@@ -61,8 +50,8 @@ def read_form(text: str, depth: int = 0) -> Form:
     """
     text = _CJK_TEXT.sub("", text.strip()) or text.strip()
     text = _CJK_LEAD.sub("", text) or text
-    introduced = _INTRODUCTION.match(text)
-    if introduced is not None and not _CHANGES.search(introduced[0]):
+    introduced = PHRASES["introduced value"].match(text)
+    if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
         text = text[introduced.end() :] or text
     if (family := _FAMILY.fullmatch(text)) is not None:
         text = re.sub(rf"(?<![a-zA-Z\\]){family[2]}(?![a-zA-Z])", "k", family[1].strip(" ,"))
@@ -83,8 +72,9 @@ def read_form(text: str, depth: int = 0) -> Form:
 def _read_option(text: str, depth: int) -> Form | None:
     if depth:
         return None
-    if len(text) > 1 and (alone := _LETTER.fullmatch(text)) is not None and alone[1].isupper():
-        return Value(alone[1])
+    alone = PHRASES["lone letter"].fullmatch(text)
+    if alone is not None and len(text) > 1 and alone["letter"].isupper():
+        return Value(alone["letter"])
     match = _OPTION.fullmatch(text)
     if match is None:
         return None
@@ -93,18 +83,21 @@ def _read_option(text: str, depth: int) -> Form | None:
 
 
 def _read_word(text: str) -> Form | None:
-    if _ALL_REALS.fullmatch(text):
+    if _ALL_REALS.fullmatch(text) or PHRASES["all reals"].fullmatch(text):
         return Interval("", "()", Value(r"-\infty"), Value(r"\infty"))
     whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*", text)
     content = " ".join(re.sub(TEXT, r" \1 ", text).split()) if whole else text
     if (time := _TIME.fullmatch(content)) is not None:
         return Word(f"{int(time[1])}:{time[2] or '00'} {time[3].lower()}m", True)
-    content = content.rstrip(".").removesuffix("的")
+    content = content.rstrip(".")
+    for particle in PHRASES.words("particle_cjk"):
+        content = content.removesuffix(particle)
     if read_fraction(content) is not None and (whole or content.isascii()):
         return Value(content)
     if not _WORD.fullmatch(content):
         return None
-    if not whole and (len(content) < 4 or "\\" in content) and content.casefold() not in ("yes", "no") and content.isascii():
+    unmarked = not whole and content.isascii() and (len(content) < 4 or "\\" in content)
+    if unmarked and content.casefold() not in PHRASES.word_set("yes_no"):  # a product of letters
         return None
     return Word(plain_words(content), bool(whole))
 
@@ -132,7 +125,7 @@ def _read_list(text: str, depth: int) -> Form | None:
         if len(parts) > 1 and all(_is_level(part) for part in parts):
             return Joined(tuple(read_form(part, depth + 1) for part in parts))
     name, _, value = text.rpartition("=")
-    if ("," not in name and read_number(value) is not None) or r"\text{if}" in text:
+    if ("," not in name and read_number(value) is not None) or PHRASES["piece of"].search(text):
         return None
     parts = [part.strip() for part in split_top(text, ",;")]
     if len(parts) > 1 and all(parts):
@@ -190,8 +183,8 @@ def _closes_at_end(text: str) -> bool:
 
 
 def _read_ratio(text: str) -> Form | None:
-    if (to := _TO.fullmatch(text)) is not None:
-        return Ratio((to[1], to[2]))
+    if (to := PHRASES["ratio in words"].fullmatch(text)) is not None:
+        return Ratio((to["left"], to["right"]))
     if not _RATIO.fullmatch(text) or "\\text" in text or not _is_level(text):
         return None
     return Ratio(tuple(part.strip() for part in text.split(":")))

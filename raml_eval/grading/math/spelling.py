@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import re
 
 from raml_eval.grading.math.rewrites import REWRITES
+from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import plain_unicode, unwrap
 
 LONGEST = 2000  # characters that are rewritten; a longer text is only stripped
@@ -24,7 +24,7 @@ def simplify_latex(text: str) -> str:
     return unwrap(text) if len(text) > LONGEST else _simplify(text)
 
 
-@functools.lru_cache(maxsize=8192)
+@PHRASES.cached(maxsize=8192)
 def _simplify(text: str) -> str:
     text = plain_unicode(html.unescape(text) if "&" in text and ";" in text else text)
     if (dollars := len(_DOLLAR.findall(text))) and dollars % 2 == 0:
@@ -42,18 +42,17 @@ _WRAPPER = re.compile(
 )
 _FORMULA = re.compile(r"\\text\s*\{\s*(\\(?:[dt]?frac|sqrt|pi)\b.*)\}", re.DOTALL)
 _LISTED = re.compile(r"\\(?:text|textbf|mathrm)\s*\{\s*([^{}]*)\}")
+_LIST = re.compile(r"[-\d$]|[^.]{1,60},")
 _GROUP = re.compile(r"\{([^{}]*)\}")
 _LEADING = re.compile(r"^(?:=|\\approx|\\therefore|:|\\\\)\s*")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _DOTS = re.compile(r"\.{3,}")
-_SIGN_WORD = re.compile(r"^(?:minus|negative)\s+(?=\w)", re.IGNORECASE)
-_TAIL = re.compile(r"\s*\((?:approximately|approx\.?|exactly|exact)\)\s*$", re.IGNORECASE)
 
 
 def _strip_wrappers(text: str) -> str:
     for _ in range(4):
-        text = _SIGN_WORD.sub("-", text)
-        text = _LEADING.sub("", _TAIL.sub("", unwrap(text).removesuffix("\\\\").strip('"')))
+        text = PHRASES["sign in words"].sub("-", text)
+        text = _LEADING.sub("", PHRASES["precision behind"].sub("", unwrap(text).removesuffix("\\\\").strip('"')))
         match = _WRAPPER.fullmatch(text) or _GROUP.fullmatch(text) or _read_as_list(text)
         content = "" if match is None else next(group for group in match.groups() if group is not None)
         if match is None or not _is_balanced(content):
@@ -67,7 +66,9 @@ def _read_as_list(text: str) -> re.Match[str] | None:
     if (formula := _FORMULA.fullmatch(text)) is not None:
         return formula
     match = _LISTED.fullmatch(text)
-    return match if match is not None and re.match(r"[-\d$]|[^.]{1,60}(?:,| and )", match[1]) else None
+    if match is None or not (_LIST.match(match[1]) or PHRASES["list in words"].match(match[1])):
+        return None
+    return match
 
 
 def _is_balanced(text: str) -> bool:

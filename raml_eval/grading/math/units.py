@@ -2,74 +2,83 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from raml_eval.grading.math.rewrites import TEXT
+from raml_eval.grading.statements.table import PHRASES
 
-# For each kind of unit, the size of its units in the first of them.
-_SIZES = {
-    "length": {"m": "1", "meter": "1", "metre": "1", "米": "1", "厘米": "1/100", "公里": "1000"},
-    "length us": {"in": "1", "inch": "1", "ft": "12", "feet": "12", "foot": "12", "yard": "36", "mile": "63360", "mi": "63360"},
-    "mass": {"g": "1", "gram": "1", "克": "1", "公斤": "1000", "tonne": "1000000"},
-    "mass us": {"oz": "1", "ounce": "1", "lb": "16", "pound": "16"},
-    "time": {"s": "1", "sec": "1", "second": "1", "秒": "1", "min": "60", "minute": "60", "分钟": "60", "h": "3600",
-             "hr": "3600", "hour": "3600", "小时": "3600", "day": "86400", "天": "86400", "week": "604800"},
+# For each kind of unit, the size of its units in the first of them: of symbols, and of the words of a table.
+_SYMBOLS = {
+    "length": {"m": "1"},
+    "length us": {"in": "1", "ft": "12", "mi": "63360"},
+    "mass": {"g": "1"},
+    "mass us": {"oz": "1", "lb": "16"},
+    "time": {"s": "1", "sec": "1", "min": "60", "h": "3600", "hr": "3600"},
+    "speed": {"m/s": "1", "m s^-1": "1", "m/sec": "1", "km/h": "5/18", "km/hr": "5/18", "kph": "5/18", "cm/s": "1/100"},
+    "speed us": {"mph": "1", "mi/h": "1"},
+    "volume": {"l": "1", "L": "1"},
+    "energy": {"J": "1"}, "force": {"N": "1"}, "voltage": {"V": "1"}, "current": {"A": "1"}, "power": {"W": "1"},
+    "frequency": {"Hz": "1"}, "pressure": {"Pa": "1"}, "charge": {"C": "1"}, "resistance": {"\\Omega": "1"},
+}  # fmt: skip
+_TABLES = {
+    "length": {"metre": "1", "centimetre": "1/100", "kilometre": "1000"},
+    "length us": {"inch": "1", "foot": "12", "yard": "36", "mile": "63360"},
+    "mass": {"gram": "1", "kilogram": "1000", "tonne": "1000000"},
+    "mass us": {"ounce": "1", "pound": "16"},
+    "time": {"second": "1", "minute": "60", "hour": "3600", "day": "86400", "week": "604800"},
     "months": {"month": "1", "year": "12"},
     "money": {"cent": "1/100", "dollar": "1"},
-    "speed": {"m/s": "1", "meters per second": "1", "m s^-1": "1", "m/sec": "1", "km/h": "5/18", "km/hr": "5/18", "kph": "5/18",
-              "kilometers per hour": "5/18", "cm/s": "1/100"},
-    "speed us": {"mph": "1", "miles per hour": "1", "miles per minute": "60", "mi/h": "1"},
-    "volume": {"l": "1", "L": "1", "liter": "1", "litre": "1", "gallon": "3.785411784"},
-    "energy": {"J": "1"}, "force": {"N": "1"}, "voltage": {"V": "1"}, "current": {"A": "1"}, "power": {"W": "1"},
-    "frequency": {"Hz": "1"}, "pressure": {"Pa": "1"}, "charge": {"C": "1"}, "resistance": {"\\Omega": "1", "ohm": "1"},
-}  # fmt: skip
-_PREFIXES = {"n": "1/1000000000", "\\mu": "1/1000000", "m": "1/1000", "c": "1/100", "d": "1/10", "k": "1000", "M": "1000000"}
-_LONG = {"milli": "1/1000", "centi": "1/100", "kilo": "1000"}
-_PREFIXED = ("m", "g", "s", "L", "l", "J", "N", "V", "A", "W", "Hz", "Pa", "C", "\\Omega")
-_PREFIXED_LONG = ("meter", "metre", "gram", "liter", "litre")
-_KNOWN = {name: (kind, Fraction(size)) for kind, sizes in _SIZES.items() for name, size in sizes.items()}
-_KNOWN |= {
-    f"{prefix}{name}": (_KNOWN[name][0], Fraction(factor) * _KNOWN[name][1])
-    for names, prefixes in ((_PREFIXED, _PREFIXES), (_PREFIXED_LONG, _LONG))
-    for name in names
-    for prefix, factor in prefixes.items()
-    if f"{prefix}{name}" not in _KNOWN
+    "speed": {"metres_per_second": "1", "kilometres_per_hour": "5/18"},
+    "speed us": {"miles_per_hour": "1", "miles_per_minute": "60"},
+    "volume": {"litre": "1", "gallon": "3.785411784"},
+    "resistance": {"ohm": "1"},
 }
+_PREFIXES = {"n": "1/1000000000", "\\mu": "1/1000000", "m": "1/1000", "c": "1/100", "d": "1/10", "k": "1000", "M": "1000000"}
+_PREFIX_TABLES = {"milli": "1/1000", "centi": "1/100", "kilo": "1000"}
+_PREFIXED = ("m", "g", "s", "L", "l", "J", "N", "V", "A", "W", "Hz", "Pa", "C", "\\Omega")
+_PREFIXED_TABLES = ("metre", "gram", "litre")
 _SHORT_NAMES = (
     "mm cm dm m km mi in ft yd mg g kg lb oz s h hr ms km/h m/s ft/s cm/s "
-    "L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg units unit \\Omega k\\Omega"
+    "L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg \\Omega k\\Omega"
 )
-_SHORT = tuple(_SHORT_NAMES.split())
+_SHORT = tuple(_SHORT_NAMES.split())  # without LaTeX's mark of text
 _EXPONENT = r"(?:\^\{?-?\d\}?)?"
 
 
-def _plain_unit(names: Iterable[str]) -> re.Pattern[str]:
-    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    return re.compile(rf" ?(?:(?:sq(?:uare)?|cubic|cu)\.? ?)?(?:{longest_first}){_EXPONENT}\.?")
+@PHRASES.cached
+def _known() -> dict[str, tuple[str, Fraction]]:
+    """The kind and size of each common unit, by its name."""
+    known = {name: (kind, Fraction(size)) for kind, sizes in _SYMBOLS.items() for name, size in sizes.items()}
+    for kind, tables in _TABLES.items():
+        known |= {word: (kind, Fraction(size)) for table, size in tables.items() for word in PHRASES.words(table)}
+    prefixes = {prefix: size for table, size in _PREFIX_TABLES.items() for prefix in PHRASES.words(table)}
+    words = [word for table in _PREFIXED_TABLES for word in PHRASES.words(table)]
+    for names, factors in ((_PREFIXED, _PREFIXES), (words, prefixes)):
+        for name, (prefix, factor) in itertools.product(names, factors.items()):
+            known.setdefault(f"{prefix}{name}", (known[name][0], Fraction(factor) * known[name][1]))
+    return known
 
 
-_PLAIN_UNIT = _plain_unit(_SHORT)
-_WORDS = re.compile(
-    r" ?(?!(?:hundred|thousand|million|billion|trillion|dozen|over|or|and|to|mod|base|choose)\b)"
-    r"[a-z]{3,}\.?(?:[ -][a-z]{2,}\.?){0,4}"
-)
+@PHRASES.cached
+def _plain_unit() -> re.Pattern[str]:
+    r"""A unit that needs no \text around it, and what says that it is one of area or volume."""
+    names = sorted([*_SHORT, *PHRASES.words("unit_noun")], key=len, reverse=True)
+    power = PHRASES.expand(r"(?:{square_word}|{cubic_word})\.? ?")
+    return re.compile(rf" ?(?:{power})?(?:{'|'.join(map(re.escape, names))}){_EXPONENT}\.?")
+
+
 _MARKED = re.compile(rf" ?(?:{TEXT}{_EXPONENT}[ /\\cdot]*)+")
-_POWER = re.compile(r"\^\{?(\d)\}?$|\b(?:sq(?:uare)?|cubic|cu)\b\.? ?")
 _CJK = re.compile(" ?[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_CJK_SCALES = {"百": 100, "千": 1000, "万": 10_000, "亿": 10**8}
-_DEGREES = re.compile(r"\^\{?\\circ\}?(?: ?(?:\\text\{ ?)?[CF]?\}?)|\^\{o\}|\\degrees?| ?(?:\\text\{ ?)?degrees?\}?")
+_CJK_SCALES = (100, 1000, 10_000, 10**8)  # in the order of their words
+_DEGREES = re.compile(r"\^\{?\\circ\}?(?: ?(?:\\text\{ ?)?[CF]?\}?)|\^\{o\}|\\degrees?")
 _ARC_MINUTES = re.compile(r"(\d+)\^\{?\\circ\}? ?(\d+)(?:'|\^\{?\\prime\}?)")
 _PERCENT = re.compile(r"(.*[^ ]) ?\\% ?(?:\\text\{[^{}]*\}|[a-z ]+)?", re.DOTALL)
 _TWO_UNITS = re.compile(rf"(\d+) ?(?:{TEXT}|([a-z]+)) ?,?(\d+) ?(?:{TEXT}|([a-z]+))")
 _MODULUS = re.compile(r" ?\(?\\pmod\{[^{}]*\}\)?$")
 _INSIDE = re.compile(r"\\text\{([-\d.,]+ ?)([a-zA-Z ]+)\}")
-_SCALE = re.compile(  # these words change the value
-    r"hundred|thousand|million|billion|trillion|dozen|over|percent|per cent|base|half|halves|third|fourth|fifth|sixth|"
-    r"eighth|tenth|squared|cubed|factorial|plus|minus|times|less|more|than|and\b|out of|not\b"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +112,15 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
     if (match := _unit_at_end(text)) is None:
         return text, None
     value, unit = text[: match.start()].strip(), match[0]
-    if _DEGREES.fullmatch(unit):
+    if _DEGREES.fullmatch(unit) or PHRASES["degrees in words"].fullmatch(unit):
         scale = re.search(r"[CF]", unit)
         return value, Unit(f"degree {scale[0]}", f"degree {scale[0]}") if scale else DEGREE
     name = " ".join(re.sub(TEXT, r" \1 ", unit).replace("~", " ").split()).strip(". ")
-    if _SCALE.search(name):
+    if PHRASES["changes value"].search(name):
         return text, None
-    if name[0] in _CJK_SCALES:
-        return rf"{_CJK_SCALES[name[0]]}\cdot {value}", _named_unit(name[1:])
+    scales = PHRASES.words("scale_cjk")
+    if name[0] in scales:
+        return rf"{_CJK_SCALES[scales.index(name[0]) % len(_CJK_SCALES)]}\cdot {value}", _named_unit(name[1:])
     return value, _named_unit(name)
 
 
@@ -127,36 +137,40 @@ def _read_two_units(text: str) -> tuple[str, Unit | None] | None:
 
 def _unit_at_end(text: str) -> re.Match[str] | None:
     """Finds the unit at the end of the text, after something that ends like a value."""
+    plain = _plain_unit(), PHRASES["unit in words"]
+    patterns = (_DEGREES, PHRASES["degrees in words"], _MARKED, *plain, _CJK)
     for place in range(1, len(text)):
         if not (text[place - 1].isdigit() or text[place - 1] in ")}|!" or text[:place].endswith((r"\pi", r"\infty"))):
             continue
-        for pattern in (_DEGREES, _MARKED, _PLAIN_UNIT, _WORDS, _CJK):
-            if pattern in (_PLAIN_UNIT, _WORDS) and text[place - 1] not in "0123456789)}" and text[place] != " ":
+        for pattern in patterns:
+            if pattern in plain and text[place - 1] not in "0123456789)}" and text[place] != " ":
                 continue
-            if pattern is _PLAIN_UNIT and len(text) == place + 1:
+            if pattern is plain[0] and len(text) == place + 1:
                 continue  # 6m may be a product, but 6 m is not
-            if (match := pattern.fullmatch(text, place)) is not None and _is_number_before(pattern, text[:place]):
+            match = pattern.fullmatch(text, place)
+            if match is not None and (pattern not in plain or _is_number(text[:place])):
                 return match
     return None
 
 
-def _is_number_before(pattern: re.Pattern[str], value: str) -> bool:
-    """Whether letters may be a unit after this value. Without LaTeX's mark of text they need a number: 5 cm, not xm."""
-    return pattern not in (_PLAIN_UNIT, _WORDS) or not re.search(r"(?<!\\)(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])", value)
+def _is_number(value: str) -> bool:
+    """Whether letters behind the value may be a unit without LaTeX's mark of text: 5 cm, not xm."""
+    return not re.search(r"(?<!\\)(?<![a-zA-Z\\])[a-zA-Z](?![a-zA-Z])", value)
 
 
 def _named_unit(name: str) -> Unit:
-    power = _power_of(name)
-    base = name if name in _KNOWN else _POWER.sub("", name).strip()
+    known, power = _known(), _power_of(name)
+    base = name if name in known else PHRASES["unit power"].sub("", name).strip()
     for spelling in (base, base.rstrip("s"), base.casefold(), base.casefold().rstrip("s"), base.casefold().removesuffix("es")):
-        if spelling in _KNOWN:
-            kind, size = _KNOWN[spelling]
+        if spelling in known:
+            kind, size = known[spelling]
             return Unit(base, f"{kind} {power}" if power > 1 else kind, size**power, power if power > 1 else None)
-    return Unit(base.casefold(), base if base in _SHORT else "", power=power if power > 1 else None)
+    short = base in _SHORT or base in PHRASES.word_set("unit_noun")
+    return Unit(base.casefold(), base if short else "", power=power if power > 1 else None)
 
 
 def _power_of(name: str) -> int:
-    match = _POWER.search(name)
-    if match is None or name in _KNOWN:
+    match = PHRASES["unit power"].search(name)
+    if match is None or name in _known():
         return 1
-    return int(match[1]) if match[1] else 2 if match[0].startswith("sq") else 3
+    return int(match["power"]) if match["power"] else 2 if match["square"] else 3

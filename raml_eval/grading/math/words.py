@@ -5,29 +5,23 @@ from __future__ import annotations
 import re
 
 from raml_eval.grading.math.forms import Form, Value, Word
+from raml_eval.grading.statements.table import PHRASES
 
-_UNSAID = frozenset(["not", "no", "nor", "neither", "or", "and", "but", "never", "non", "except", "unless"])
-
-_SAME_WORDS = {
-    "dne": "does not exist",
-    "无解": "no solution",
-    "infinite": "infinity",
-    "infinitely many solutions": "infinitely many",
-}
+# The one phrase that stands for all words of a table.
+_MEANINGS = {"not_existing": "does not exist", "infinite_word": "infinity", "many_solutions": "infinitely many"}
 
 
 def plain_words(text: str) -> str:
-    """The words case folded, without article, ordinal endings and full stops. Phrases with the same meaning become one.
+    """The words case folded, without article and full stops. Phrases with the same meaning become one.
 
     Example: plain_words("There are no real solutions") is "no solution".
     """
-    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", text)
     text = re.sub(r"(?<=[apAP])\.?(?=[mM]\.?$)", "", text.strip("()")).casefold().replace(".", "")
-    text = re.sub(r"^(?:an?|the) (?=\w)", "", text)
+    text = PHRASES["article before"].sub("", text)
     text = re.sub(r"(\d) ?([ap]m)$", r"\1 \2", text)
-    if re.fullmatch(r"(?:there (?:is|are) )?no (?:real |such |integer )?(?:solutions?|values?|answers?)(?: exists?)?", text):
+    if PHRASES["no solution"].fullmatch(text):
         return "no solution"
-    return _SAME_WORDS.get(text, text)
+    return next((meaning for table, meaning in _MEANINGS.items() if text in PHRASES.word_set(table)), text)
 
 
 def word_of(form: Form) -> str | None:
@@ -43,7 +37,7 @@ def says(answer: str, gold: str) -> bool:
     Example: says("the function is odd", "odd") is True.
     """
     words, wanted = answer.split(), gold.split()
-    if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or _UNSAID & {*words, *wanted}:
+    if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or PHRASES.word_set("taken_back") & {*words, *wanted}:
         return False
     return any(words[place : place + len(wanted)] == wanted for place in range(len(words)))
 

@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from raml_eval.errors import RamlError
 
@@ -106,9 +106,17 @@ class Phrases:
             return self.expand(self.fragments[name])
         return f"(?:{self.source(name)})"
 
-    def cached(self, function: Callable[..., T]) -> Callable[..., T]:
-        """The function with a cache that is emptied whenever a row is replaced."""
-        caching = functools.lru_cache(maxsize=256)(function)
+    @overload
+    def cached(self, function: Callable[..., T]) -> Callable[..., T]: ...
+
+    @overload
+    def cached(self, *, maxsize: int) -> Callable[[Callable[..., T]], Callable[..., T]]: ...
+
+    def cached(self, function: Callable[..., Any] | None = None, *, maxsize: int = 256) -> Callable[..., Any]:
+        """The function with a cache that is emptied whenever a row is replaced: @PHRASES.cached, or with its size."""
+        if function is None:
+            return functools.partial(self.cached, maxsize=maxsize)
+        caching = functools.lru_cache(maxsize=maxsize)(function)
         self._dependent.append(caching.cache_clear)
         return caching
 
