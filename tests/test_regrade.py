@@ -123,6 +123,15 @@ def test_a_regrading_that_only_confirms_says_so_of_a_run_of_another_grader(tmp_p
     assert read_run(path).grader_versions == (GRADER_VERSION,)
 
 
+def test_a_regrading_of_the_same_grader_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
+    right = Drawn(r"So \boxed{0.5}", Grade(Status.CORRECT, "0.5", "boxed", "number"))
+    path = store_run(tmp_path / "run", [HALF], [right], version=GRADER_VERSION)
+    before = files(path)
+    done = again(path)
+    assert (done.changes, done.layer) == ((), None)
+    assert files(path) == before
+
+
 def test_another_version_of_the_grader_is_refused(stored: Path) -> None:
     before = files(stored)
     done = cli("regrade", stored, "--grader-version", "99")

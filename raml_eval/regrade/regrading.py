@@ -130,7 +130,7 @@ def _grade_all(
 def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tuple[Layer | None, bool]:
     """The layer to write, and whether it is a new one.
 
-    A regrading that changes nothing adds no file. If the last layer has the same grader and tasks, the regrading is noted
+    A regrading that changes nothing adds no file, unless it confirms the verdicts of another grader. If the last layer has the same grader and tasks, the regrading is noted
     there. If older layers of this grader cover every sample, nothing is written.
     """
     layer = Layer(
@@ -145,8 +145,10 @@ def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tup
         n_sessions=len(done.run.manifest["sessions"]),
     )
     last = layers[-1] if layers else None
-    if done.changes or last is None:
+    if done.changes:
         return layer, True
+    if last is None:
+        return (None, False) if done.run.grader_versions == (layer.grader_version,) else (layer, True)
     if (last.grader_version, last.tasks) == (layer.grader_version, layer.tasks):
         kept = _kept(last, done.run)
         return replace(layer, number=last.number, created=last.created, verified=layer.created, changes=kept), False
