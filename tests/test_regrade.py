@@ -124,7 +124,7 @@ def test_a_regrading_that_only_confirms_says_so_of_a_run_of_another_grader(tmp_p
 
 
 def test_a_regrading_of_the_same_grader_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
-    right = Drawn(r"So \boxed{0.5}", Grade(Status.CORRECT, "0.5", "boxed", "number"))
+    right = Drawn(r"So \boxed{0.5}", Grade(Status.CORRECT, "0.5", "boxed", "value"))
     path = store_run(tmp_path / "run", [HALF], [right], version=GRADER_VERSION)
     before = files(path)
     done = again(path)
