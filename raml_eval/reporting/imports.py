@@ -64,10 +64,10 @@ def _describe_log(about: Mapping[str, Any]) -> list[str]:
     if about["n_sealed"]:
         notes.append(f"the thinking of {count_noun(about['n_sealed'], 'completion')} is not in the log")
     if about["n_open"]:
-        notes.append(
-            f"{about['n_open']} completions that neither open nor end their thinking count as unfinished: the prompt opened "
-            f"it, as the other completions show or the import was told"
-        )
+        many = f"{about['n_open']} completions that neither open nor end their thinking count as unfinished"
+        one = "1 completion that neither opens nor ends its thinking counts as unfinished"
+        shown = "the prompt opened it, as the other completions show or the import was told"
+        notes.append(f"{one if about['n_open'] == 1 else many}: {shown}")
     if about["left_out"]:
         listed = ", ".join(f"{n} with {reason}" for reason, n in about["left_out"].items())
         notes.append(f"questions of the log that were left out: {listed}")
