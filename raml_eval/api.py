@@ -11,7 +11,9 @@ from typing import Any
 from raml_eval.answer_classes import with_classes
 from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
 from raml_eval.session import run_session
+from raml_eval.store import read_manifest
 from raml_eval.tables import Run, as_run, missing_samples
+from raml_eval.wording import count_noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,22 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False) ->
             run = _run(config.model_copy(update=fake), quiet=True)
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
+    before = _count_sessions(config.out)
     run = _run(config, quiet)
-    seconds = run.manifest["sessions"][-1]["seconds"]
+    summary = summarize(run, timed=len(run.manifest["sessions"]) > before)
+    return Finished(run, sum(missing_samples(run).values()), summary)
+
+
+def summarize(run: Run, timed: bool = True) -> str:
+    """A line with the run's directory and its number of samples; if timed, also with the seconds of its last session."""
+    seconds = run.manifest["sessions"][-1]["seconds"] if timed else {}
     parts = ", ".join(f"{part} {took:.1f} s" for part, took in seconds.items())
-    return Finished(run, sum(missing_samples(run).values()), f"{run.directory}: {len(run.records):,} samples; {parts}")
+    return f"{run.directory}: {count_noun(len(run.records), 'sample')}{'; ' if parts else ''}{parts}"
+
+
+def _count_sessions(out: Path | None) -> int:
+    path = out / "manifest.json" if out else None
+    return len(read_manifest(path).get("sessions", ())) if path and path.exists() else 0
 
 
 def _run(config: RunConfig, quiet: bool) -> Run:

@@ -36,6 +36,18 @@ class Checkpoint:
         folder = Path(self.source)
         return folder.resolve() if folder.is_dir() else _download(self.source, self.revision)
 
+    def at_hand(self) -> Checkpoint | None:
+        """The checkpoint if this machine holds it: a folder, or a hub id in the cache. None otherwise; the hub is not asked."""
+        if Path(self.source).is_dir():
+            return self
+        from huggingface_hub import snapshot_download
+
+        try:
+            folder = snapshot_download(self.source, revision=self.revision, local_files_only=True)
+        except (OSError, ValueError):  # not in the cache; not a hub id
+            return None
+        return Checkpoint(folder)
+
     def read_json(self, name: str) -> dict[str, Any]:
         """The object in one of the folder's JSON files, or an empty dict if there is no such file."""
         path = self.folder / name

@@ -37,6 +37,7 @@ from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
+from raml_eval.wording import count_noun
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
@@ -95,8 +96,8 @@ def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
 def _check_k(config: RunConfig, plan: Plan) -> None:
     if config.k and max(config.k) > plan.samples:
         raise ConfigError(
-            f"k is {max(config.k)}, but {plan.samples} samples are drawn per question, so pass@k and related metrics cannot be "
-            f"computed. Ask for k <= {plan.samples}, or for more --samples."
+            f"k is {max(config.k)}, but the run draws {count_noun(plan.samples, 'sample')} per question, so pass@k and related "
+            f"metrics cannot be computed. Ask for k <= {plan.samples}, or for more --samples."
         )
 
 

@@ -39,3 +39,17 @@ def test_pocket_is_the_one_that_ships(tmp_path: Path, monkeypatch: pytest.Monkey
     assert find_checkpoint("Qwen/Qwen3-8B").source == "Qwen/Qwen3-8B"
     (tmp_path / "pocket").mkdir()
     assert find_checkpoint("pocket").source == "pocket"  # a folder of that name is what the person means
+
+
+def test_a_checkpoint_at_hand_is_a_folder_or_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    commit = "0" * 40
+    snapshot = tmp_path / "models--owner--cached" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (tmp_path / "models--owner--cached" / "refs").mkdir()
+    (tmp_path / "models--owner--cached" / "refs" / "main").write_text(commit)
+    assert find_checkpoint(tmp_path).at_hand() == Checkpoint(str(tmp_path))
+    assert Checkpoint("owner/cached").at_hand() == Checkpoint(str(snapshot))
+    assert Checkpoint("owner/other").at_hand() is None
+    assert Checkpoint("no--such--id").at_hand() is None

@@ -162,3 +162,45 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"pydantic", "torch", "transformers", "pandas", "numpy", "datasets", "lm_eval", "vllm", "scipy", "yaml", "asyncio"}
     assert not heavy & set(json.loads(done.stdout))
+
+
+HELPS = ["", "run", "report", "compare", "regrade", "audit", "show", "judge", "import", "tasks", "tasks check", "leaderboard"]
+
+
+@pytest.mark.parametrize("command", HELPS)
+def test_help_cuts_nothing_and_names_what_an_option_takes(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = cli(*command.split(), "--help").stdout.splitlines()
+    assert len(shown) > 5
+    assert [line for line in shown if line.endswith("...") and not line.startswith("Usage: ")] == []
+    assert [line for line in shown if line.startswith("  -") and "list[" in line] == []
+
+
+def test_a_report_is_written_in_the_format_of_its_ending(finished: Path, tmp_path: Path) -> None:
+    for name, begins in (("a.md", "# fake"), ("a.tex", "% fake"), ("a.txt", "fake\n===="), ("a", "fake\n====")):
+        assert cli("report", finished, "--out", tmp_path / name).returncode == 0
+        assert (tmp_path / name).read_text().startswith(begins)
+    fails(cli("report", finished, "--out", tmp_path / "plot.pdf"), "plot.pdf ends in '.pdf'", ".md, .csv, .json, .tex, .txt")
+    assert not (tmp_path / "plot.pdf").exists()
+    assert cli("report", finished, "--out", tmp_path / "a.report", "--format", "csv").returncode == 0
+
+
+def test_timings_are_told_only_of_a_session_that_this_command_had(tmp_path: Path) -> None:
+    loud, out = [word for word in FAKE if word != "--quiet"], tmp_path / "run"
+    first, again = (cli(*loud, "--out", out).stdout.splitlines()[-1] for _ in range(2))
+    assert first.startswith(f"{out}: 36 samples; tokenizer ")
+    assert "generation " in first
+    assert again == f"{out}: 36 samples"
+
+
+def test_a_task_is_shown_without_what_it_lacks() -> None:
+    shown = cli("tasks", "show", "gsm8k").stdout
+    assert "None" not in shown
+    assert "chance" not in shown
+    assert all(len(line.split()) > 1 for line in shown.splitlines() if line)
+
+
+def test_the_check_says_how_many_files_it_read(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text((ROOT / "tasks" / "suites" / "pocket.yaml").read_text().replace("pocket\n", "mine\n", 1))
+    assert cli("tasks", "check", tmp_path).stdout == "1 task file, no problems\n"
+    assert "task files, no problems" in cli("tasks", "check").stdout

@@ -1,4 +1,4 @@
-"""The examples of docs/tasks.md, read from the page: the task passes the check and runs, and the graders read the rows."""
+"""The examples of docs/tasks.md and docs/code-tasks.md, read from the pages: the tasks pass the check, run and are graded."""
 
 from __future__ import annotations
 
@@ -13,24 +13,46 @@ import raml_eval
 from raml_eval.grading import grade
 from raml_eval.tasks.check import check_tasks
 from raml_eval.types import GraderKind, Status
+from tests.sandboxes import needs_sandbox
 
-PAGE = (Path(__file__).parents[1] / "docs" / "tasks.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "tasks.md").read_text(encoding="utf-8")
+CODE_PAGE = (DOCS / "code-tasks.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| `(\{.*?\})`(?: with .*)? \|$", PAGE, re.M))
 
 
-def test_the_task_of_the_page_passes_the_check_and_runs(tmp_path: Path) -> None:
-    folder = tmp_path / "mine" / "sums"
+def write_example(page: str, folder: Path) -> Path:
+    """The folder with the page's task: its one YAML block with its one JSON block as the rows."""
     folder.mkdir(parents=True)
-    for name, form in (("sums.yaml", "yaml"), ("questions.jsonl", "json")):
-        block = re.search(rf"```{form}\n(.*?)```", PAGE, re.S)
+    for name, form in ((f"{folder.name}.yaml", "yaml"), ("questions.jsonl", "json")):
+        block = re.search(rf"^```{form}\n(.*?)^```$", page, re.S | re.M)
         assert block is not None
         (folder / name).write_text(block[1], encoding="utf-8")
-    assert check_tasks([tmp_path / "mine"]) == []
+    return folder
+
+
+def test_the_task_of_the_page_passes_the_check_and_runs(tmp_path: Path) -> None:
+    mine = write_example(PAGE, tmp_path / "mine" / "sums").parent
+    assert check_tasks([mine]) == []
     out = tmp_path / "run"
-    run = raml_eval.evaluate(model="pocket", backend="fake", tasks="sums", task_path=[tmp_path / "mine"], samples=1, out=out)
+    run = raml_eval.evaluate(model="pocket", backend="fake", tasks="sums", task_path=[mine], samples=1, out=out)
     questions = raml_eval.load_run(out).questions.values()
     assert [question.gold for question in questions] == ["42", "4.5"]
     assert len(run.samples()) == 2
+
+
+@needs_sandbox
+def test_the_programming_task_of_the_page_passes_the_check_and_runs(tmp_path: Path) -> None:
+    mine = write_example(CODE_PAGE, tmp_path / "mine" / "doubles").parent
+    assert check_tasks([mine]) == []
+    out = tmp_path / "run"
+    run = raml_eval.evaluate(model="pocket", backend="fake", tasks="doubles", task_path=[mine], samples=1, out=out)
+    assert [record.status for record in run.records] == [Status.NO_ANSWER]  # the fake writes no program
+    (question,) = raml_eval.load_run(out).questions.values()
+    assert question.target == "double passes its tests"
+    right = "```python\ndef double(n):\n    return n * 2\n```"
+    assert grade(question.gold, right, "code").status is Status.CORRECT
+    assert grade(question.gold, right.replace("2", "3"), "code").status is Status.INCORRECT
 
 
 def test_every_grader_has_its_row() -> None:

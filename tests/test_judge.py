@@ -126,7 +126,7 @@ def test_a_request_that_fails_is_owed_and_the_others_are_kept(stored: Path, chat
     chat.answer = grumpy
     done = cli("judge", stored, "--endpoint", chat.url, "--model", "tiny", "--quiet")
     assert done.returncode == 1
-    assert "1 requests failed" in done.stderr
+    assert "1 request failed" in done.stderr
     assert len(judgements(stored)) == 2
     chat.answer = lambda asked, number: Reply(YES)
     assert cli("judge", stored, "--endpoint", chat.url, "--model", "tiny", "--quiet").returncode == 0

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "manifest", "plan", "thinking_formats", "concurrency",
-        "parent_watch", "sandbox",
+        "parent_watch", "sandbox", "wording",
     ],
     ["backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals", "progress"],
     ["answer_classes", "inputs", "judge", "regrade", "runner", "session", "tables"],

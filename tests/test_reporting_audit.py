@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,9 @@ def test_reasons_add_up_and_the_list_is_short_and_varied(tmp_path: Path) -> None
     shown = render_audit(found)
     assert shown.count("gold ‘") == 20
     assert "39 more findings; --limit 59 shows all" in shown
+    printed = re.findall(r"^([01]\.\d\d) ", shown, re.M)
+    assert len(printed) == 20
+    assert printed == sorted(printed, reverse=True)
     assert {"timeout", "no answer, gold at the end"} <= {r for finding in found.findings[:20] for r in finding.reasons}
     assert render_audit(found, limit=3).count("gold ‘") == 3
     assert len(json.loads(render_audit(found, "json"))["findings"]) == 59

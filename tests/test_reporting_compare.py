@@ -133,7 +133,7 @@ def test_differing_protocols_are_named() -> None:
         n_questions=24,
         protocol={"sampling": {"temperature": 0.6}, "tasks": {"unrelated": {"version": "2"}}},
     )
-    assert compare_runs(BASE, new).notes == ("the protocols differ in 1 keys: sampling.temperature 1.0, then 0.6",)
+    assert compare_runs(BASE, new).notes == ("the protocols differ in 1 key: sampling.temperature 1.0, then 0.6",)
     assert compare_runs(BASE, WORSE).notes == ()
 
 

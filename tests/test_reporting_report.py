@@ -25,8 +25,9 @@ from raml_eval.reporting.render import (
     render,
 )
 from raml_eval.reporting.report import build_report, render_report
+from raml_eval.reporting.sections import _bar
 from raml_eval.tables import COLUMNS, build_frame
-from raml_eval.types import Status, StoredRun
+from raml_eval.types import Budget, Status, StoredRun
 from tests.factory import by_row, make_run
 
 RUN = make_run(by_row(lambda row: row % 5), chance=0.25, limit=10)
@@ -216,3 +217,45 @@ def test_runs_of_different_graders_are_told_apart() -> None:
     assert any("different graders graded the runs, a by 1, b by 2" in note for note in notes)
     same = replace(second, grader_versions=("1",))
     assert not any("graders" in note for note in build_report([first, same], build_frame([first, same])).notes)
+
+
+def test_tasks_without_a_suite_are_told_apart() -> None:
+    pocket = make_run(by_row(lambda row: 1), n_questions=20, tasks={"pocket_chain": "in_domain"})
+    mine = make_run(by_row(lambda row: 1), name="sums", n_questions=2, tasks={"sums": "in_domain"})
+    mine = replace(mine, tasks={"sums": replace(mine.tasks["sums"], suites=())})
+    leads = [build_report(runs, build_frame(runs)).sections[0].lead for runs in ([pocket, mine], [mine])]
+    assert leads == ["Suite pocket: pocket_chain (20 questions). Without a suite: sums (2 questions).", "sums (2 questions)."]
+
+
+def test_the_share_that_a_budget_cut_is_not_that_of_budget_0() -> None:
+    def cut(*budgets: Budget) -> list[str]:
+        run = make_run(by_row(lambda row: 1), budgets=budgets)
+        return [note for note in build_report([run], build_frame([run])).notes if "the budget cut" in note]
+
+    assert cut(0) == cut(0, 64) == []  # at 64, no thinking of these runs is cut
+    assert cut(0, 16) == ["the budget cut the thinking of up to 100.0 % of samples (pocket_chain at 16)"]
+
+
+def test_a_header_says_only_what_there_is() -> None:
+    run = make_run(by_row(lambda row: 1), n_samples=1, n_questions=1, engine={"dtype": "none", "device": "none"})
+    report = build_report([run], build_frame([run]))
+    assert "drawn by fake 0; 1 sample per question" in report.lead[0]
+    assert report.sections[0].lead == "Suite pocket: pocket_chain (1 question)."
+
+
+def test_one_question_has_no_interval_and_a_note_says_so() -> None:
+    one, two, cluster = (make_run(by_row(lambda row: 1), n_questions=n, per_cluster=p) for n, p in ((1, 1), (2, 1), (2, 2)))
+    notes = [
+        [note for note in build_report([run], build_frame([run])).notes if "interval" in note] for run in (one, two, cluster)
+    ]
+    assert notes == [["one question: no interval"], [], ["all questions in one cluster: no interval"]]
+    markdown = render_report([one], format="markdown")
+    number = next(line.split(".")[0] for line in markdown.splitlines() if "one question" in line)
+    assert f"25.0<sup>{number}</sup>" in markdown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.845, "85"), (0.915, "92"), (0.005, "1"), (0.8449, "84"), (0.0, "0"), (1.0, "100")]
+)
+def test_the_chart_rounds_every_half_up(value: float, shown: str) -> None:
+    assert _bar(value).split()[1] == shown

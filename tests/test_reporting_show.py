@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import unicodedata
 from pathlib import Path
@@ -10,8 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from raml_eval.checkpoint import find_checkpoint
+from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.reporting.show import visible
-from raml_eval.types import Grade, Status
+from raml_eval.store import pack_ids
+from raml_eval.types import Budget, Grade, Status
+from tests.imports import import_lines
+from tests.imports import line as log_line
 from tests.stored import WRONG, Drawn, ask, store_run
 from tests.test_cli import cli, fails
 
@@ -160,3 +166,62 @@ def test_it_prints_where_only_ascii_can_be(stored: Path) -> None:
 def test_the_default_verdict_of_a_stored_sample_is_shown(tmp_path: Path) -> None:
     path = store_run(tmp_path / "run", [ask(0, "1")], [Drawn("x")], version=None)
     assert f"history: grader unknown, when stored: {WRONG.status.value}" in show(path)
+
+
+def cut_run(path: Path, model: str) -> Path:
+    """A run whose one trajectory is read whole, at half of its tokens and at none, with thinking in the pocket's tokens."""
+    tokenizer = load_tokenizer(find_checkpoint("pocket"))
+    thinking = "1+2=3\n4+5=9\n"
+    ids = tuple(tokenizer.encode(thinking, add_special_tokens=False))
+    kept: dict[Budget, int] = {"unlimited": len(ids), len(ids) // 2: len(ids) // 2, 0: 0}
+    store_run(path, [ask(0, "1")], [Drawn("\n\nnine", budget=budget, thinking=thinking) for budget in kept])
+    trajectory = path / "trajectories.jsonl"
+    lines_ = [json.loads(line) for line in trajectory.read_text().splitlines()]
+    trajectory.write_text("".join(json.dumps({**line, "token_ids": pack_ids(ids)}) + "\n" for line in lines_))
+    samples = [json.loads(line) for line in (path / "samples.jsonl").read_text().splitlines()]
+    for sample in samples:
+        sample["n_thinking_tokens"] = kept[sample["budget"]]
+        sample["thinking_end"] = "natural" if sample["budget"] == "unlimited" else "forced"
+    (path / "samples.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**manifest, "model": {"name": model, "revision": None}}))
+    return path
+
+
+def test_a_budget_shows_only_the_thinking_that_it_kept(tmp_path: Path) -> None:
+    path = cut_run(tmp_path / "run", "pocket")
+    assert show(path, "--budget", "unlimited").count("  | 4+5=9") == 1
+    none = show(path, "--budget", "0").splitlines()
+    drawn = len(load_tokenizer(find_checkpoint("pocket")).encode("1+2=3\n4+5=9\n", add_special_tokens=False))
+    place = none.index(f"thinking (forced at 0 of {drawn} drawn tokens)")
+    assert none[place + 1 : place + 3] == ["answer (stop):", "  | nine"]
+    half = show(path, "--budget", str(drawn // 2), "--full").splitlines()
+    place = half.index(f"thinking (forced at {drawn // 2} of {drawn} drawn tokens):")
+    assert half[place + 1 : place + 3] == ["  | 1+2=3", "answer (stop):"]
+
+
+def test_without_the_tokenizer_all_of_the_thinking_is_shown_and_the_header_says_so(tmp_path: Path) -> None:
+    for number, model in enumerate(("/no/such/model", "no--such--/model", "nobody/has-this-one")):
+        path = cut_run(tmp_path / str(number), model)
+        budgets = json.loads((path / "manifest.json").read_text())["plan"]["budgets"]
+        half = next(budget for budget in budgets if budget not in (0, "unlimited"))
+        shown = show(path, "--budget", str(half))
+        assert "; all are shown, because the model's tokenizer is not here):" in shown
+        assert "  | 4+5=9" in shown
+        assert "4+5=9" not in show(path, "--budget", "0")
+
+
+def test_a_question_of_an_import_is_found_by_its_place(tmp_path: Path) -> None:
+    log = [log_line(question_id=name, target=gold, completion=text) for name, gold, text in (
+        ("first", "4", "4"), ("second", "5", "<think>hm</think>5")
+    )]  # fmt: skip
+    path = import_lines(tmp_path, log).directory
+    shown = show(path)
+    assert "sums/first-" in shown
+    assert "thinking: none in the log" in shown
+    assert "sums/second-" in show(path, question="1")
+    fails(cli("show", path, "--task", "sums", "--question", "2"), "no question '2'")
+    (tmp_path / "numbers").mkdir()
+    numbered = import_lines(tmp_path / "numbers", [log_line(question_id=name) for name in ("7", "1")]).directory
+    assert "sums/1-" in show(numbered, question="1")
+    fails(cli("show", numbered, "--task", "sums", "--question", "0"), "no question '0'")

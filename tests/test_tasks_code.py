@@ -13,15 +13,18 @@ from typing import Any
 
 import pytest
 
+from raml_eval.errors import TaskError
 from raml_eval.grading.code.grader import read_tests
 from raml_eval.grading.pool import GradingPool
 from raml_eval.sandbox.inside.tester import unpack
 from raml_eval.tasks import code
+from raml_eval.tasks.catalogue import load_catalogue
+from raml_eval.tasks.load import load_task
 from raml_eval.types import LoadedTask
 from tests.hub import Hub, load_in_new_process
 from tests.hub_code import HUMANEVAL, LIVECODEBENCH, MBPP, pack
 from tests.sandboxes import needs_sandbox
-from tests.test_tasks_catalogue import CODE_TASKS
+from tests.test_tasks_catalogue import CODE_TASKS, write_task
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +188,41 @@ def test_other_test_types_are_refused() -> None:
     row = {**LIVECODEBENCH[0], "public_test_cases": LIVECODEBENCH[0]["public_test_cases"].replace("stdin", "interactive")}
     with pytest.raises(ValueError, match="interactive, stdin"):
         code.livecodebench_tests(row)
+
+
+def own_task(folder: Path, rows: list[dict[str, Any]]) -> LoadedTask:
+    write_task(folder, "mine", OWN)
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return load_task(load_catalogue([folder]), "mine")
+
+
+OWN = """
+task: mine
+custom_dataset: !function raml_eval.tasks.docs.load_jsonl
+dataset_kwargs: {data_files: {test: rows.jsonl}}
+test_split: test
+doc_to_text: q
+doc_to_target: q
+generation_kwargs: {until: []}
+metadata:
+  version: 1
+  raml: {domain: in_domain, grader: code, answer_format: code, source: mine, licence: MIT, revision: "1", tests: checks}
+"""
+
+
+def test_the_tests_of_a_row_may_be_an_object_or_its_text(tmp_path: Path) -> None:
+    python = {"style": "python", "names": ["f"], "tests": ["assert f(1) == 1"]}
+    prefixed = {"style": "python", "names": ["f"], "tests": ["assert f(2) == 2"], "prefix": "import math\n"}
+    objects = own_task(tmp_path / "a", [{"q": "x", "checks": python}, {"q": "y", "checks": prefixed}])
+    texts = own_task(tmp_path / "b", [{"q": "x", "checks": json.dumps(python)}, {"q": "y", "checks": json.dumps(prefixed)}])
+    for task in (objects, texts):
+        first, second = (read_tests(question.tests) for question in task.questions)
+        assert (first["names"], first["prefix"], first["setup"]) == (["f"], "", "")
+        assert (second["tests"], second["prefix"]) == (["assert f(2) == 2"], "import math\n")
+    assert read_tests(objects.questions[0].tests) == read_tests(texts.questions[0].tests)
+
+
+@pytest.mark.parametrize("wrong", ["assert f(1) == 1", ["assert f(1) == 1"], 7, None])
+def test_tests_that_are_no_object_are_named(tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(TaskError, match=r"task mine, question 0-\w+: the tests are .*, wanted a JSON object, or its text"):
+        own_task(tmp_path, [{"q": "x", "checks": wrong}])

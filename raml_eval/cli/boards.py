@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    rich_markup_mode=None, help="Leaderboards: a folder with board.yaml, entries and a rendered README.", no_args_is_help=True
+    rich_markup_mode=None,
+    help="Leaderboards of finished runs. A board is a folder with board.yaml and entries.",
+    no_args_is_help=True,
 )
 
 

@@ -16,9 +16,9 @@ def run(
     model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
     backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
-    backend_arg: Annotated[Texts, typer.Option(help="key=value for the engine; repeatable.")] = None,
+    backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
-    task_path: Annotated[Places, typer.Option(help="Folder with more tasks; its Python is run.")] = None,
+    task_path: Annotated[Places, typer.Option(metavar="<folder>", help="Folder with more tasks; its Python is run.")] = None,
     samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
     thinking_budget: Annotated[
         Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a comma-separated list sweeps.")
@@ -41,7 +41,7 @@ def run(
     allow_unsafe_code: Annotated[
         bool | None, typer.Option("--allow-unsafe-code", help="Run programs that a model wrote without a sandbox.")
     ] = None,
-    set_: Annotated[Texts, typer.Option("--set", help="a.b=value, overrides everything else; repeatable.")] = None,
+    set_: Annotated[Texts, typer.Option("--set", metavar="<a.b=value>", help="Overrides everything else; repeatable.")] = None,
     out: Annotated[Place, typer.Option(help="Run directory; an existing one is resumed or extended.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
@@ -77,7 +77,8 @@ def run(
         _print_report([finished.run])
         print(finished.summary)
     if finished.n_owed:
-        print(f"{finished.n_owed} samples failed and are owed; run the same command again to retry them.", file=sys.stderr)
+        owed = "1 sample failed and is" if finished.n_owed == 1 else f"{finished.n_owed} samples failed and are"
+        print(f"{owed} owed; run the same command again to retry.", file=sys.stderr)
         raise typer.Exit(1)
 
 

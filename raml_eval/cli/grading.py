@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from raml_eval.cli.options import Count, Number, Places, Text, Texts
+from raml_eval.wording import count_noun
 
 
 def regrade(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     grader_version: Annotated[Text, typer.Option(help="Refuse to grade if the installed grader has another version.")] = None,
-    task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
+    task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
     workers: Annotated[Count, typer.Option(min=1, help="Grading processes; one per core if not given.")] = None,
     timeout: Annotated[Number, typer.Option(min=0.1, help="Seconds per comparison; the run's own if not given.")] = None,
     allow_unsafe_code: Annotated[bool, typer.Option(help="Run programs unprotected if no sandbox works.")] = False,
@@ -22,7 +23,7 @@ def regrade(
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """Grade the stored answers again; the old verdicts stay in the history. Exit code 1 if samples could not be graded."""
+    """Grade the stored answers again; old verdicts are kept. Exit code 1 if samples could not be graded."""
     from raml_eval.regrade.regrading import regrade_run
     from raml_eval.reporting.listing import check_format
     from raml_eval.reporting.regraded import render_regrading
@@ -47,13 +48,16 @@ def regrade(
         _print(render_regrading(done, format))
         failed += len(done.failed)
     if failed:
-        print(f"{failed} samples could not be graded and keep their verdicts", file=sys.stderr)
+        keep = "keeps its verdict" if failed == 1 else "keep their verdicts"
+        print(f"{count_noun(failed, 'sample')} could not be graded and {keep}", file=sys.stderr)
         raise typer.Exit(1)
 
 
 def audit(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
-    against: Annotated[Places, typer.Option(help="Run directory whose majorities are compared; repeatable.")] = None,
+    against: Annotated[
+        Places, typer.Option(metavar="<folder>", help="Run directory whose majorities are compared; repeatable.")
+    ] = None,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
 ) -> None:
@@ -76,7 +80,10 @@ def show(
     budget: Annotated[Text, typer.Option(help="This budget alone: tokens, unlimited or off.")] = None,
     full: Annotated[bool, typer.Option(help="Show every text in full.")] = False,
 ) -> None:
-    """One question with its samples: thinking, answer, extracted answer, what decided, and all verdicts so far."""
+    """One question with its samples and their verdicts.
+
+    A sample's thinking, answer, extracted answer, what decided, and all verdicts so far.
+    """
     from raml_eval.reporting.show import show_question
     from raml_eval.store import read_run
 
@@ -90,7 +97,7 @@ def judge(
     ],
     model: Annotated[str, typer.Option(help="The judge model's name on that server.")],
     api_key_env: Annotated[Text, typer.Option(help="Environment variable that holds the API key.")] = None,
-    task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
+    task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 8,
     max_asked: Annotated[
         Count, typer.Option("--max", min=1, help="At most this many; the most frequent answers first.")
@@ -100,7 +107,10 @@ def judge(
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """A model's second opinion on rejected answers, kept beside the verdicts. Exit code 1 if requests failed."""
+    """A model's second opinion on rejected answers.
+
+    It is kept beside the verdicts. Exit code 1 if requests failed.
+    """
     from raml_eval.judge.client import ChatClient
     from raml_eval.judge.judging import judge_run
     from raml_eval.reporting.judged import render_judging
@@ -123,7 +133,7 @@ def judge(
         raise typer.Exit(130) from None
     _print(render_judging(done, format))
     if done.n_failed:
-        told = f"{done.n_failed} requests failed, the last with: {done.last_failure}"
+        told = f"{count_noun(done.n_failed, 'request')} failed, the last with: {done.last_failure}"
         print(f"{told}. Fix the cause, and run the same command again to retry them", file=sys.stderr)
         raise typer.Exit(1)
 

@@ -15,9 +15,13 @@ def import_(
     format: Annotated[str, typer.Argument(help="lm-eval, lighteval, opencompass, inspect or jsonl.")],
     path: Annotated[Path, typer.Argument(help="The log: a file, or the folder that the harness wrote.")],
     out: Annotated[Path, typer.Option(help="Run directory to write; must not exist.")],
-    task: Annotated[Texts, typer.Option(help="Import only this task, by its name in the log; repeatable.")] = None,
-    grader: Annotated[Texts, typer.Option(help="math, choice, exact, ... or TASK=KIND; repeatable.")] = None,
-    task_map: Annotated[Texts, typer.Option(help="THEIRS=OURS: name, describe and grade it as our task; repeatable.")] = None,
+    task: Annotated[
+        Texts, typer.Option(metavar="<name>", help="Import only this task, by its name in the log; repeatable.")
+    ] = None,
+    grader: Annotated[Texts, typer.Option(metavar="<kind>", help="math, choice, exact, ... or TASK=KIND; repeatable.")] = None,
+    task_map: Annotated[
+        Texts, typer.Option(metavar="<theirs=ours>", help="Name, describe and grade theirs as our task; repeatable.")
+    ] = None,
     limit: Annotated[Count, typer.Option(help="At most this many questions per task, as with `run --limit`.", min=1)] = None,
     samples: Annotated[Count, typer.Option(help="Only the first N samples of each question.", min=1)] = None,
     model: Annotated[Text, typer.Option(help="The model's name, if the log lacks it or has another.")] = None,
@@ -35,7 +39,10 @@ def import_(
     ] = None,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
-    """Turn another harness's samples into a run: graded here, with that harness's verdicts beside ours. Ends in a table."""
+    """Turn another harness's samples into a run.
+
+    They are graded here, with that harness's verdicts beside ours. Ends in a table.
+    """
     from raml_eval.importing import open_source
     from raml_eval.importing.settings import build_settings
     from raml_eval.importing.writer import import_run
@@ -56,9 +63,13 @@ def import_(
     except KeyboardInterrupt:
         print("\ninterrupted; nothing was written", file=sys.stderr)
         raise typer.Exit(130) from None
-    if not quiet:
-        from raml_eval.reporting.report import render_report
-        from raml_eval.tables import load_run
+    if quiet:
+        print(out)
+        return
+    from raml_eval.api import summarize
+    from raml_eval.reporting.report import render_report
+    from raml_eval.tables import load_run
 
-        print(render_report([load_run(out)], format="terminal", allow_partial=True))
-    print(out)
+    run = load_run(out)
+    print(render_report([run], format="terminal", allow_partial=True))
+    print(summarize(run))

@@ -9,14 +9,17 @@ import typer
 
 from raml_eval.cli.options import Place, Text
 
-_FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex"}
+_FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal", "": "terminal"}
 
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     template: Annotated[str, typer.Option(help="Template of the report.")] = "default",
     format: Annotated[
-        Text, typer.Option(help="terminal, markdown, csv, json or latex; if not given, by the ending of --out.")
+        Text,
+        typer.Option(
+            help="terminal, markdown, csv, json or latex; if not given, by the ending of --out (.md, .csv, .json, .tex, .txt)."
+        ),
     ] = None,
     out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
     base: Annotated[Place, typer.Option(help="Run directory that gains are measured against.")] = None,
@@ -24,17 +27,17 @@ def report(
     plot: Annotated[Place, typer.Option(help="Also draw accuracy over budget into this PNG or SVG.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
-    """Tables of one or several runs, rebuilt from the stored samples."""
+    """Tables of one or several runs, from stored samples."""
     from raml_eval.errors import ConfigError
     from raml_eval.reporting.report import render_report
     from raml_eval.tables import build_frame, load_run
 
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
+    chosen = format or _format_of(out)
     loaded = [load_run(path) for path in runs]
     base_run = load_run(base) if base else None
     ks = _numbers(k)
-    chosen = format or _FORMATS.get(out.suffix if out else "", "terminal")
     text = render_report(loaded, template=template, format=chosen, k=ks, base=base_run, allow_partial=allow_partial)
     if out is None:
         print(text)
@@ -61,6 +64,19 @@ def compare(
     print(render_comparison(comparison, format))
     if comparison.regressed:
         raise typer.Exit(1)
+
+
+def _format_of(out: Path | None) -> str:
+    """The format that the ending of --out names. Without --out, and without an ending, it is text for a terminal."""
+    from raml_eval.errors import ConfigError
+
+    ending = out.suffix if out else ""
+    if ending not in _FORMATS:
+        known = ", ".join(filter(None, _FORMATS))
+        raise ConfigError(
+            f"--out {out} ends in {ending!r}; wanted one of {known}. Rename it, or name its format with --format."
+        )
+    return _FORMATS[ending]
 
 
 def _numbers(text: str | None) -> list[int] | None:

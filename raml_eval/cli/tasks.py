@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from raml_eval.cli.options import Places
+from raml_eval.wording import count_noun
 
 app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no_args_is_help=True)
 
-TaskPaths = Annotated[Places, typer.Option("--task-path", help="Folder with more tasks.")]
+TaskPaths = Annotated[Places, typer.Option("--task-path", metavar="<folder>", help="Folder with more tasks.")]
 
 
 @app.command("list")
@@ -38,6 +39,8 @@ def tasks_show(name: str, task_path: TaskPaths = None) -> None:
     catalogue = load_catalogue(task_path or ())
     for task in catalogue.expand([name]):
         for key, value in asdict(catalogue.tasks[task]).items():
+            if value in (None, "", ()):
+                continue
             print(f"{key:<14} {', '.join(value) if isinstance(value, tuple) else value}")
         print()
 
@@ -47,13 +50,14 @@ Paths = Annotated[Places, typer.Argument(help="Files or folders; the shipped tas
 
 @app.command("check")
 def tasks_check(paths: Paths = None) -> None:
-    """Validate task YAML, including files that lm-eval would skip silently."""
+    """Validate task YAML, and files that lm-eval would skip."""
     from raml_eval.tasks.catalogue import tasks_dir
-    from raml_eval.tasks.check import check_tasks
+    from raml_eval.tasks.check import check_tasks, find_task_files
 
-    problems = check_tasks(paths or [tasks_dir()])
+    roots = paths or [tasks_dir()]
+    problems = check_tasks(roots)
     for problem in problems:
         print(f"{problem.path}: {problem.message}", file=sys.stderr)
     if problems:
         raise typer.Exit(2)
-    print("no problems")
+    print(f"{count_noun(len(find_task_files(roots)), 'task file')}, no problems")

@@ -24,6 +24,7 @@ from raml_eval.reporting.suspects import (
 from raml_eval.store.lines import grade_fields, key_line
 from raml_eval.tables import budget_label
 from raml_eval.types import Question, SampleRecord, StoredRun
+from raml_eval.wording import count_noun
 
 LIMIT = 20  # findings that are shown unless the user asks for more
 SHOWN_END = 200  # characters shown of an answer's end
@@ -124,12 +125,15 @@ def render_audit(audit: Audit, format: str = "terminal", limit: int | None = Non
     check_format(format)
     if format == "json":
         return json.dumps(_as_json(audit, audit.findings[:limit]), indent=1, allow_nan=False)
-    shown = audit.findings[: LIMIT if limit is None else limit]
+    # The rank chooses what is shown. The lines are in the order of the suspicion that they print.
+    shown = sorted(audit.findings[: LIMIT if limit is None else limit], key=lambda finding: -finding.suspicion)
     more = len(audit.findings) - len(shown)
-    left_out = [f"{more} more findings; --limit {len(audit.findings)} shows all"] if more else []
+    listed = f"{count_noun(more, 'more finding')}; --limit {len(audit.findings)} shows all"
+    left_out = [f"{listed}. Of a reason that repeats, fewer are shown."] if more else []
+    counted = f"{count_noun(len(audit.findings), 'finding')} among {count_noun(len(audit.run.records), 'verdict')}"
     return render_listing(
         Listing(
-            title=f"{audit.run.name}: {len(audit.findings)} findings among {len(audit.run.records):,} verdicts",
+            title=f"{audit.run.name}: {counted}",
             lead=("These are hints where to look, not verdicts; `raml-eval show` prints a sample in full.",),
             tables=(_reason_table(audit),) if audit.findings else (),
             sections=(ListSection("The most suspicious first", tuple(map(_item, shown))),) if shown else (),

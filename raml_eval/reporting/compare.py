@@ -15,6 +15,7 @@ from raml_eval.reporting.render import Cell, Table, percent, render
 from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_counts, question_values
 from raml_eval.tables.counted import Cells, budget_label, budget_order
 from raml_eval.types import Budget, QuestionCounts, Status, StoredRun
+from raml_eval.wording import count_noun
 
 TIMEOUTS_ALLOWED = 0.01  # share of a cell's samples; above it, the grader and not the model could decide
 Pair = tuple[list[QuestionCounts], list[QuestionCounts]]
@@ -131,7 +132,7 @@ def _check_drawn(run: StoredRun, measure: Measure) -> None:
         raise MetricError(f"run {run.name} is greedy, so its samples only repeat one another. Compare it by avg@n.")
     if measure.k is not None and run.n_samples < measure.k:
         raise MetricError(
-            f"{measure.metric} with k = {measure.k} needs {measure.k} samples per question; run {run.name} has "
+            f"{measure.metric} with k = {measure.k} needs {count_noun(measure.k, 'sample')} per question; run {run.name} has "
             f"{run.n_samples}. Run again with --samples {measure.k} and the same --out, or ask for k <= {run.n_samples}."
         )
 
@@ -185,7 +186,8 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
         sizes = [sum(owner == task for owner, _ in run.questions) for run in (base, new)]
         shared = next(cell.n_questions for cell in cells if cell.task == task)
         if shared < max(sizes):
-            notes.append(f"{task}: {shared} questions are shared, of {sizes[0]} in {base.name} and {sizes[1]} in {new.name}")
+            are = f"{count_noun(shared, 'question')} {'is' if shared == 1 else 'are'}"
+            notes.append(f"{task}: {are} shared, of {sizes[0]} in {base.name} and {sizes[1]} in {new.name}")
     compared = {(cell.task, cell.budget) for cell in cells}
     drawn = dict.fromkeys((task, budget_label(budget)) for run in (base, new) for task in run.tasks for budget in run.budgets)
     left_out = [f"{task} at {budget}" for task, budget in drawn if (task, budget) not in compared]
@@ -207,7 +209,7 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
     if keys:
         listed = "; ".join(f"{key} {old.get(key)!r}, then {now.get(key)!r}" for key in keys[:SHOWN])
         more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-        notes.append(f"the protocols differ in {len(keys)} keys: {listed}{more}")
+        notes.append(f"the protocols differ in {count_noun(len(keys), 'key')}: {listed}{more}")
     return tuple(notes)
 
 
@@ -240,4 +242,5 @@ def _summary(comparison: Comparison) -> str:
     tested = [row.verdict for row in comparison.rows if row.verdict != "not tested"]
     worse, better = tested.count("worse"), tested.count("better")
     word = "Regression" if comparison.regressed else "No significant regression"
-    return f"{word}: {worse} worse and {better} better in {len(tested)} tests, Holm's correction at {1 - comparison.level:.3g}."
+    tests = count_noun(len(tested), "test")
+    return f"{word}: {worse} worse and {better} better in {tests}, Holm's correction at {1 - comparison.level:.3g}."

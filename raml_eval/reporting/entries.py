@@ -16,6 +16,7 @@ from raml_eval.manifest import flatten
 from raml_eval.reporting.board import Board
 from raml_eval.tables import budget_label, build_frame, describe_engine, frame_rows
 from raml_eval.types import StoredRun
+from raml_eval.wording import count_noun
 
 ENTRY_VERSION = 1
 FACTS = ("created", "engine", "versions", "git_commit", "protocol", "protocol_digest", "plan")
@@ -84,8 +85,8 @@ def _restrict(run: StoredRun, board: Board) -> StoredRun:
         )
     if run.n_samples < board.k:
         raise InputError(
-            f"run {run.name} has {run.n_samples} samples per question, the board {board.title!r} needs {board.k}. "
-            f"Run again with --samples {board.k} and the same --out."
+            f"run {run.name} has {count_noun(run.n_samples, 'sample')} per question, the board {board.title!r} needs "
+            f"{board.k}. Run again with --samples {board.k} and the same --out."
         )
     tasks = {name: run.tasks[name] for name in board.tasks}
     return replace(

@@ -24,6 +24,7 @@ from raml_eval.tables import (
     run_labels,
 )
 from raml_eval.types import Status, StoredRun, Trajectory
+from raml_eval.wording import count_noun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +111,8 @@ def _subset(run: StoredRun, label: str, own: Rows) -> list[Found]:
     limit = run.manifest.get("plan", {}).get("limit")
     if limit is None:
         return []
-    return [(f"a seeded subset of at most {limit} questions per task (--limit {limit})", frozenset({(label, None, None)}))]
+    text = f"a seeded subset of at most {count_noun(limit, 'question')} per task (--limit {limit})"
+    return [(text, frozenset({(label, None, None)}))]
 
 
 def _synthetic(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -142,9 +144,11 @@ def _timeouts(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(text, frozenset((label, r.key.task, budget_label(r.budget)) for r in stopped))]
 
 
-def _rate_note(metric: str, text: str, mark: bool) -> Callable[[StoredRun, str, Rows], list[Found]]:
+def _rate_note(metric: str, text: str, mark: bool, skip: str = "") -> Callable[[StoredRun, str, Rows], list[Found]]:
+    """Finds the largest rate of a run. The budget skip is left out."""
+
     def find(run: StoredRun, label: str, own: Rows) -> list[Found]:
-        rows = [row for row in _task_rows(own, metric) if row["value"]]
+        rows = [row for row in _task_rows(own, metric) if row["value"] and row["budget"] != skip]
         if not rows:
             return []
         top = max(rows, key=lambda row: float(row["value"]))
@@ -172,6 +176,18 @@ def _uncovered(run: StoredRun, label: str, own: Rows) -> list[Found]:
         names = ", ".join(name.replace("@k", f"@{k}") for name in STABILITY)
         places = frozenset((label, row["task"], row["budget"]) for row in rows)
         found.append((f"{names} need {k} samples per question and are not given; {_list_some(listed)} have them", places))
+    return found
+
+
+def _lone(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    bare = [row for row in _task_rows(own, "avg@n") if row["value"] is not None and row["low"] is None]
+    found: list[Found] = []
+    for text, rows in (
+        ("one question: no interval", [row for row in bare if row["n_questions"] == 1]),
+        ("all questions in one cluster: no interval", [row for row in bare if row["n_questions"] > 1]),
+    ):
+        if rows:
+            found.append((text, frozenset((label, row["task"], row["budget"]) for row in rows)))
     return found
 
 
@@ -266,8 +282,9 @@ _FINDERS = (
     _timeouts,
     _rate_note("unfinished_rate", "{share} are unfinished and count as wrong", mark=True),
     _uncovered,
+    _lone,
     _gains,
-    _rate_note("forced_rate", "the budget cut the thinking of {share}", mark=False),
+    _rate_note("forced_rate", "the budget cut the thinking of {share}", mark=False, skip="0"),  # 0 cuts every thinking
     _redrawn,
     _unpaired,
     _engine,

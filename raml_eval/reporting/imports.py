@@ -7,6 +7,7 @@ from typing import Any
 
 from raml_eval.reporting.render import percent
 from raml_eval.types import Finish, SampleRecord, Status, StoredRun
+from raml_eval.wording import count_noun
 
 LISTED = 4  # metrics that the line about agreement names
 
@@ -52,7 +53,7 @@ def _agreement(metric: str, found: Sequence[tuple[float, bool]]) -> str:
     theirs = sum(value == 1.0 and not ours for value, ours in found)
     ours = sum(value == 0.0 and right for value, right in found)
     agreed = percent((len(found) - theirs - ours) / len(found))
-    samples = "1 sample" if len(found) == 1 else f"{len(found)} samples"
+    samples = count_noun(len(found), "sample")
     return f"their {metric} agrees with our verdict on {agreed} % of {samples} (right only there: {theirs}, only here: {ours})"
 
 
@@ -61,12 +62,12 @@ def _describe_log(about: Mapping[str, Any]) -> list[str]:
     if about["hides_thinking"]:
         notes.append(f"{about['hides_thinking']}: thinking is not shown, and if it never ended it counts as an answer")
     if about["n_sealed"]:
-        notes.append(f"the thinking of {about['n_sealed']} completions is not in the log")
+        notes.append(f"the thinking of {count_noun(about['n_sealed'], 'completion')} is not in the log")
     if about["n_open"]:
-        notes.append(
-            f"{about['n_open']} completions that neither open nor end their thinking count as unfinished: the prompt opened "
-            f"it, as the other completions show or the import was told"
-        )
+        many = f"{about['n_open']} completions that neither open nor end their thinking count as unfinished"
+        one = "1 completion that neither opens nor ends its thinking counts as unfinished"
+        shown = "the prompt opened it, as the other completions show or the import was told"
+        notes.append(f"{one if about['n_open'] == 1 else many}: {shown}")
     if about["left_out"]:
         listed = ", ".join(f"{n} with {reason}" for reason, n in about["left_out"].items())
         notes.append(f"questions of the log that were left out: {listed}")

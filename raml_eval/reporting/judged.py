@@ -12,6 +12,7 @@ from raml_eval.reporting.render import Cell, Table, percent
 from raml_eval.tables import budget_label
 from raml_eval.tables.counted import planned_records
 from raml_eval.types import StoredRun
+from raml_eval.wording import count_noun
 
 TITLES = ("task", "budget", "rejected", "judged", "accepted", "unclear", "unavailable", "by rule", "with judge")
 
@@ -24,9 +25,8 @@ def render_judging(done: Judging, format: str = "terminal") -> str:
     if format == "json":
         shown = [{**{name: getattr(cell, name) for name in JudgedCell.__slots__}, "accepted": cell.accepted} for cell in cells]
         return json.dumps({"run": done.run.name, "model": done.model, **counts, "cells": shown}, indent=1, allow_nan=False)
-    lead = [
-        f"{done.n_asked} distinct answers judged now, {done.n_failed} failed, {done.n_left} left; the rules' verdicts stand"
-    ]
+    asked = count_noun(done.n_asked, "distinct answer")
+    lead = [f"{asked} judged now, {done.n_failed} failed, {done.n_left} left; the rules' verdicts stand"]
     rows = tuple(tuple(map(Cell, _texts(cell))) for cell in cells)
     tables = (Table("Samples, and avg@n in percent", tuple(map(Cell, TITLES)), rows, 2),) if rows else ()
     return render_listing(Listing(f"{done.run.name}, judged by {done.model}", tuple(lead), tables), format)

@@ -11,6 +11,7 @@ from raml_eval.reporting.entries import Entry, check_against, entry_text, file_n
 from raml_eval.reporting.render import Cell, Table, percent, render
 from raml_eval.tables import DOMAINS, MACRO, Row, budget_label
 from raml_eval.types import StoredRun
+from raml_eval.wording import count_noun
 
 What = tuple[str, str, str, int | None, float | None]  # domain, budget, metric, k, tau
 
@@ -127,5 +128,5 @@ def _notes(board: Board) -> list[str]:
         "raml-eval compare tests two runs question by question, which says more than two intervals.",
     ]
     if board.limit is not None:
-        notes.append(f"Each task is a seeded subset of at most {board.limit} questions (--limit {board.limit}).")
+        notes.append(f"Each task is a seeded subset of at most {count_noun(board.limit, 'question')} (--limit {board.limit}).")
     return notes

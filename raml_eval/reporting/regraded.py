@@ -16,6 +16,7 @@ from raml_eval.store.lines import grade_fields, key_line
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.tables.counted import planned_records
 from raml_eval.types import Budget, Grade, SampleRecord
+from raml_eval.wording import count_noun
 
 LISTED = 40  # questions shown in full; the rest is only counted
 TITLES = ("task", "budget", "samples", "changed", "gained", "lost", "avg@n before", "after", "change")
@@ -73,12 +74,14 @@ def render_regrading(done: Regrading, format: str = "terminal") -> str:
     tables = (Table("In percent, where a verdict changed", tuple(map(Cell, TITLES)), rows, 2),) if rows else ()
     telling, wording = _by_question(done)
     sections = (ListSection("Changes by question", tuple(telling[:LISTED])),) if telling else ()
-    notes = [f"{len(telling) - LISTED} more questions changed; --format json lists all"] if len(telling) > LISTED else []
+    more = len(telling) - LISTED
+    notes = [f"{count_noun(more, 'more question')} changed; --format json lists all"] if more > 0 else []
     if wording:
-        notes.append(f"{wording} samples keep status and answer; only the rule or the wording of their verdict changed")
+        keep = "sample keeps" if wording == 1 else "samples keep"
+        notes.append(f"{wording} {keep} status and answer; only the rule or the wording of the verdict changed")
     return render_listing(
         Listing(
-            title=f"{done.run.name}: {done.n_graded:,} samples graded again by grader {done.grader_version}",
+            title=f"{done.run.name}: {count_noun(done.n_graded, 'sample')} graded again by grader {done.grader_version}",
             lead=(_summary(done),),
             tables=tables,
             sections=(*sections, *_failures(done)),
@@ -96,8 +99,10 @@ def _texts(cell: RegradedCell) -> tuple[str, ...]:
 
 def _summary(done: Regrading) -> str:
     before = ", ".join(done.run.grader_versions) or "unknown"
-    outcome = f"{len(done.changes):,} verdicts changed" if done.changes else "no verdict changed"
-    outcome += f", {len(done.failed):,} samples could not be graded and keep theirs" if done.failed else ""
+    outcome = f"{count_noun(len(done.changes), 'verdict')} changed" if done.changes else "no verdict changed"
+    if done.failed:
+        keep = "keeps its own" if len(done.failed) == 1 else "keep theirs"
+        outcome += f", {count_noun(len(done.failed), 'sample')} could not be graded and {keep}"
     where = f"the layer is {done.layer.name}" if done.layer else "no layer was added"
     took = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in done.seconds.items())
     return f"{outcome}; graded before by {before}; {where} ({took})"

@@ -13,6 +13,7 @@ from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
 from raml_eval.tables import DOMAINS, build_frame, describe_engine, frame_rows
 from raml_eval.types import StoredRun
+from raml_eval.wording import count_noun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,4 +96,4 @@ def _drawn_by(run: StoredRun) -> str:
     sampling = run.manifest.get("config", {}).get("sampling", {})
     settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if value is not None)
     drawn = f"drawn by {describe_engine(run)}" if run.imported is None else f"imported from {run.manifest['engine']['version']}"
-    return f"{run.name}: {run.model}, {drawn}; {run.n_samples} samples per question{settings}"
+    return f"{run.name}: {run.model}, {drawn}; {count_noun(run.n_samples, 'sample')} per question{settings}"

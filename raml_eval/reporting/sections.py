@@ -9,6 +9,7 @@ from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Table, shorten
 from raml_eval.tables import DOMAINS, MACRO, TAUS, budget_order
 from raml_eval.types import Domain, StoredRun
+from raml_eval.wording import plural
 
 TITLES = {"in_domain": "In-domain", "cross_domain": "Cross-domain"}
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -62,14 +63,18 @@ def domain_section(numbers: Numbers, runs: Sequence[StoredRun], domain: Domain) 
 def _describe(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str]) -> str:
     about = {task: run.tasks[task] for run in runs for task in run.tasks}
     suites = list(dict.fromkeys(suite for task in tasks for suite in about[task].suites))
-    listed = []
+    listed: list[str] = []
+    alone: list[str] = []  # of tasks in no suite
     for task in tasks:
         sizes = {row["n_questions"] for key, row in numbers.rows.items() if key.task == task and key.metric == "avg@n"}
         chance = about[task].chance
         guess = "" if chance is None else f", chance {100 * chance:.1f}"
-        listed.append(f"{task} ({' or '.join(map(str, sorted(sizes)))} questions{guess})")
-    before = f"{'Suites' if len(suites) > 1 else 'Suite'} {', '.join(suites)}: " if suites else ""
-    return f"{before}{', '.join(listed)}."
+        size = f"{' or '.join(map(str, sorted(sizes)))} {plural(max(sizes, default=0), 'question')}"
+        (listed if about[task].suites else alone).append(f"{task} ({size}{guess})")
+    if not suites:
+        return f"{', '.join(alone)}."
+    rest = f" Without a suite: {', '.join(alone)}." if alone else ""
+    return f"{plural(len(suites), 'Suite')} {', '.join(suites)}: {', '.join(listed)}.{rest}"
 
 
 def _accuracy(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str], domain: Domain) -> Table:
@@ -194,4 +199,5 @@ def draw_curve(numbers: Numbers, runs: Sequence[StoredRun]) -> list[str]:
 def _bar(value: float | None) -> str:
     if value is None:
         return "n/a"
-    return f"{BLOCKS[min(int(value * len(BLOCKS)), len(BLOCKS) - 1)]} {100 * value:.0f}"
+    # Halves are rounded up. The format .0f would round them to the even neighbour. 84.5 may be stored as 84.49999999999999.
+    return f"{BLOCKS[min(int(value * len(BLOCKS)), len(BLOCKS) - 1)]} {int(100 * value + 0.5 + 1e-9)}"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
-from raml_eval.errors import ConfigError, choose_names, near_names
+from raml_eval.checkpoint import find_checkpoint
+from raml_eval.errors import ConfigError, ModelError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
+from raml_eval.prompts.tokenizer import load_tokenizer
+from raml_eval.protocols import Tokenizer
 from raml_eval.store.history import PastVerdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
+from raml_eval.wording import count_noun
 
 FIRST, LAST = 3, 8  # lines shown of a long text unless full is set
 WIDEST = 400  # characters shown of one line unless full is set
@@ -25,10 +30,11 @@ def show_question(
     budget: str | None = None,
     full: bool = False,
 ) -> str:
-    """The question and its samples as plain text. question is an id or a row's number; full leaves nothing out.
+    """The question and its samples as plain text. question is an id or a row's number; full shortens no text.
 
-    No text of a model or a task can control the terminal: control and format characters are written as escapes. Raises
-    ConfigError for a task, question, sample or budget that the run does not have.
+    Thinking is shown as far as the budget kept it; blank lines around thinking and answers are left out. No text of a model
+    or a task can control the terminal: control and format characters are written as escapes. Raises ConfigError for a task,
+    question, sample or budget that the run does not have.
 
     Example: print(show_question(load_run("runs/mine"), "gsm8k", "0", sample=0))
     """
@@ -39,6 +45,7 @@ def show_question(
         trajectories=read_trajectories(run.directory, asked.task, asked.id),
         histories=read_histories(run.directory, asked.task, asked.id),
         full=full,
+        tokenizer=cache(partial(_load_tokenizer, run)),
     )
     blocks = ["\n".join(_question_lines(asked, full))]
     blocks += ["\n".join(view.sample_lines(record)) for record in records]
@@ -65,7 +72,10 @@ def _escape(character: str) -> str:
 def _find_question(run: StoredRun, task: str, wanted: str) -> Question:
     choose_names("task", [task], dict.fromkeys(of for of, _ in run.questions))
     ids = [question_id for of, question_id in run.questions if of == task]
-    found = [wanted] if wanted in ids else [one for one in ids if one.partition("-")[0] == wanted]
+    rows = [one.partition("-")[0] for one in ids]
+    found = [wanted] if wanted in ids else [one for one, row in zip(ids, rows, strict=True) if row == wanted]
+    if not found and run.imported and wanted.isdecimal() and not any(row.isdecimal() for row in rows):
+        found = ids[int(wanted) :][:1]  # ids of a log that have no row's number: the place among the questions stands for it
     if len(found) > 1:
         raise ConfigError(f"question {wanted!r} of {task} may mean {', '.join(found[:5])}. Name one by its id.")
     if not found:
@@ -123,13 +133,14 @@ class _View:
     trajectories: Mapping[str, Trajectory]
     histories: Mapping[SampleId, Sequence[PastVerdict]]
     full: bool
+    tokenizer: Callable[[], Tokenizer | None]  # loaded only where a budget cut the thinking
 
     def sample_lines(self, record: SampleRecord) -> Iterator[str]:
         yield f"--- sample {record.key.index} at {budget_label(record.budget)}: {record.status.value} ---"
         yield from self._thinking(record)
         finish = record.answer_finish.value if record.answer_finish else "none was drawn"
         yield f"answer ({finish}{', thinking continues in it' if record.leak else ''}):"
-        yield from _text_lines(record.answer, self.full)
+        yield from _text_lines(record.answer.strip("\n"), self.full)
         extracted = record.grade.answer
         yield "extracted: nothing" if extracted is None else f"extracted: {_short(extracted, self.full)}"
         yield f"verdict: {_verdict(record.grade)}"
@@ -147,13 +158,38 @@ class _View:
     def _thinking(self, record: SampleRecord) -> Iterator[str]:
         trajectory = self.trajectories.get(record.trajectory or "")
         if trajectory is None:
-            yield f"thinking: {record.thinking_end.value}"
+            yield "thinking: none in the log" if self.run.imported else f"thinking: {record.thinking_end.value}"
             return
-        drawn, kept = len(trajectory.token_ids), record.n_thinking_tokens
-        cut = "" if kept is None or kept >= drawn else f", the first of {drawn} drawn, which are shown"
-        counted = "not counted" if kept is None else f"{kept} tokens"
-        yield f"thinking ({record.thinking_end.value}, {counted}{cut}):"
-        yield from _text_lines(trajectory.text, self.full)
+        end, drawn, kept = record.thinking_end.value, len(trajectory.token_ids), record.n_thinking_tokens
+        text = trajectory.text
+        if kept is None or kept >= drawn:
+            about = f"{end}, {'not counted' if kept is None else count_noun(kept, 'token')}"
+        else:
+            about = f"{end} at {kept} of {count_noun(drawn, 'drawn token')}"
+            first = _decode_first(trajectory, kept, self.tokenizer) if kept else ""
+            about += "; all are shown, because the model's tokenizer is not here" if first is None else ""
+            text = text if first is None else first
+        text = text.strip("\n")
+        yield f"thinking ({about}){':' if text else ''}"
+        yield from _text_lines(text, self.full) if text else ()
+
+
+def _load_tokenizer(run: StoredRun) -> Tokenizer | None:
+    """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked."""
+    model = run.manifest.get("model", {})
+    try:
+        checkpoint = find_checkpoint(str(model.get("name")), model.get("revision")).at_hand()
+        return load_tokenizer(checkpoint) if checkpoint else None
+    except ModelError:
+        return None
+
+
+def _decode_first(trajectory: Trajectory, n: int, tokenizer: Callable[[], Tokenizer | None]) -> str | None:
+    """The text of the first n tokens; None without the tokenizer that gives the trajectory's text for all its tokens."""
+    found = tokenizer()
+    if found is None or found.decode(trajectory.token_ids, skip_special_tokens=False) != trajectory.text:
+        return None
+    return found.decode(trajectory.token_ids[:n], skip_special_tokens=False)
 
 
 def _past(verdict: PastVerdict, before: Grade | None) -> str:

@@ -42,7 +42,8 @@ def budget_order(label: str) -> float:
 def describe_engine(run: StoredRun) -> str:
     """The engine that drew the run: name, version, number format and device."""
     engine = run.manifest.get("engine", {})
-    return " ".join(str(engine[key]) for key in ("name", "version", "dtype", "device") if engine.get(key)) or "unknown"
+    parts = (engine.get(key) for key in ("name", "version", "dtype", "device"))
+    return " ".join(str(part) for part in parts if part and part != "none") or "unknown"  # the fake has no dtype and device
 
 
 def is_greedy(run: StoredRun) -> bool:

@@ -38,7 +38,7 @@ def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
     """
     problems: list[Problem] = []
     files: list[TaskFile] = []
-    found = list(dict.fromkeys(_all_paths(paths or [tasks_dir()])))
+    found = find_task_files(paths or [tasks_dir()])
     if not found:
         raise TaskError(f"there is no task file under {', '.join(map(str, paths))}. Name a folder with .yaml files.")
     for path in found:
@@ -54,6 +54,11 @@ def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
     for file in files:
         problems += [Problem(file.path, message) for message in _file_problems(file, known, members)]
     return problems + list(_twice(files))
+
+
+def find_task_files(roots: Iterable[Path]) -> list[Path]:
+    """Every YAML file under these folders or files, once, in the order in which it is checked."""
+    return list(dict.fromkeys(_all_paths(roots)))
 
 
 def _all_paths(roots: Iterable[Path]) -> Iterator[Path]:

@@ -5,6 +5,7 @@ lm-eval serves as the task format only: its engine, filters, metrics and cache a
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -178,11 +179,19 @@ def _read_tests(task: Any, doc: Row, where: str) -> str:
     if source is None:
         return ""
     try:
-        return str(source(doc) if callable(source) else doc[source])
+        tests = source(doc) if callable(source) else doc[source]
     except Exception as error:
         raise TaskError(
             f"{where}: its tests cannot be read: {type(error).__name__}: {error}. Correct the row or the task."
         ) from error
+    if isinstance(tests, Mapping):  # datasets gives a row the keys of all other rows, as None
+        return json.dumps({key: value for key, value in tests.items() if value is not None})
+    if not isinstance(tests, str) or not tests.lstrip().startswith("{"):
+        raise TaskError(
+            f"{where}: the tests are {str(tests)[:80]!r}, wanted a JSON object, or its text. docs/code-tasks.md shows the "
+            f"fields; correct the row or metadata.raml.tests."
+        )
+    return tests
 
 
 def _options(source: str | Sequence[Any], doc: Row, where: str) -> tuple[str, ...]:
