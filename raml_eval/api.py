@@ -48,9 +48,9 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False) ->
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
     run = _run(config, quiet)
-    seconds = run.manifest["sessions"][-1]["seconds"]
-    parts = ", ".join(f"{part} {took:.1f} s" for part, took in seconds.items())
-    return Finished(run, sum(missing_samples(run).values()), f"{run.directory}: {len(run.records):,} samples; {parts}")
+    seconds = run.manifest["sessions"][-1]["seconds"] if run.manifest["sessions"] else {}
+    parts = ", ".join([f"{len(run.records):,} samples", *(f"{part} {took:.1f} s" for part, took in seconds.items())])
+    return Finished(run, sum(missing_samples(run).values()), f"{run.directory}: {parts}")
 
 
 def _run(config: RunConfig, quiet: bool) -> Run:
