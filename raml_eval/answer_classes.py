@@ -30,10 +30,11 @@ def form_classes(
     classes: Mapping[QuestionKey, Mapping[str, int]],
     pool: GradingPool,
 ) -> Classes:
-    """Every graded answer has a class. The given classes of a question are kept if they hold all its answers. Blocks."""
+    """Every graded answer to the questions has a class. Classes of a question that hold all its answers are kept. Blocks."""
     formed = {key: dict(group) for key, group in classes.items()}
     for key, given in lacking_classes(records, classes).items():
-        formed[key] = pool.classes_blocking(given, questions[key].grader)
+        if key in questions:  # a directory may hold samples of questions that its plan does not name
+            formed[key] = pool.classes_blocking(given, questions[key].grader)
     return formed
 
 

@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import form_classes
+from raml_eval.answer_classes import form_classes, lacking_classes, with_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
@@ -60,7 +60,7 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
         loaded = load_inputs(config, catalogue, plan, watch)
         if _is_complete(config, directory, plan, loaded):
             _note(f"{out} already holds every sample it was asked for; the engine was not started")
-            return read_run(out)
+            return _finish(config, directory, loaded)
         if _asks_programs(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
         with watch("engine"):
@@ -116,6 +116,19 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
     directory.load()
     owed = plan.owed(loaded.questions, directory.done)
     return plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+
+
+def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> StoredRun:
+    """The run whose samples are all stored. Whatever else a killed session left out, or a lost line took away, is restored."""
+    assert directory.stored is not None
+    directory.open({**directory.stored, "config": config.model_dump(mode="json"), "sessions": []})
+    directory.add_questions(loaded.questions.values())
+    run = read_run(directory.path)
+    if not lacking_classes(run.records, run.classes):
+        return run
+    run = with_classes(run)
+    directory.write_classes(run.classes)
+    return run
 
 
 def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs, backend: Backend) -> Drawing:
@@ -175,7 +188,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
             directory.write_classes(classes)
     finally:
         pool.close()
-        end_session(entry, progress.done, progress.errors, watch.seconds)
+        end_session(entry, directory.count_samples(), progress.errors, watch.seconds)
         directory.write_manifest()
     return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
 

@@ -72,10 +72,11 @@ class ThinkingPolicy:
             return limit
         wanted = int(budget)
         if total is None and wanted + self.answer_tokens > room:
+            most = room - self.answer_tokens
+            advice = f"Ask for a budget <= {most}, or unlimited." if most >= 0 else "Lower answer_tokens or raise the context."
             raise ConfigError(
                 f"thinking budget {wanted} and answer_tokens {self.answer_tokens} do not fit: the context of {self.context} "
-                f"leaves {room} after a prompt of {n_prompt} tokens. Ask for a budget <= {room - self.answer_tokens}, or "
-                f"unlimited."
+                f"leaves {room} after a prompt of {n_prompt} tokens. {advice}"
             )
         if total is not None and wanted > total:
             raise ConfigError(

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from raml_eval.backends import BACKENDS, open_backend
-from raml_eval.backends.fake import FakeBackend, thinking_script
+from raml_eval.backends.fake import FakeBackend, open_engine, thinking_script
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, GenerationError, ModelError
 from raml_eval.protocols import Backend
 from raml_eval.types import Finish, SamplingParams, TokenIds
@@ -149,3 +150,9 @@ def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: Any) -> 
     monkeypatch.setattr("importlib.util.find_spec", lambda library: None)
     with pytest.raises(ModelError, match=r"pip install 'raml-eval\[vllm\]'"):
         open_it("vllm", str(tmp_path))
+
+
+@pytest.mark.parametrize("args", [{"latency_s": "abc"}, {"context": 1.5}, {"context": True}, {"latency_s": -1}])
+def test_an_argument_of_another_type_is_refused(args: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"of the fake backend is .*, wanted a number"):
+        asyncio.run(open_engine(find_checkpoint("pocket"), args=args))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.errors import MetricError
+from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.plots import plot_budget_curve
 from raml_eval.tables import build_frame
 from tests.factory import by_row, make_run
@@ -20,6 +20,12 @@ def test_a_png_stands_at_the_path(tmp_path: Path) -> None:
     path = plot_budget_curve(build_frame([RUN, OTHER]), tmp_path / "new" / "curve.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.stat().st_size > 10_000
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"cannot write .*curve\.png: .*writable --plot"):
+        plot_budget_curve(build_frame([RUN]), tmp_path / "file" / "curve.png")
 
 
 def test_equal_frames_give_equal_svg_files(tmp_path: Path) -> None:

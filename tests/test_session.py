@@ -111,3 +111,78 @@ def test_the_manifest_holds_what_a_reader_needs(tmp_path: Path) -> None:
     assert manifest["protocol"]["engine"]["name"] == "fake"
     assert manifest["config"]["thinking"]["budgets"] == [0, 16]
     assert {"raml-eval", "python", "lm-eval", "transformers"} <= manifest["versions"].keys()
+
+
+def run_lines(out: Path, name: str, keep: slice) -> None:
+    """Only those lines of the file are left."""
+    path = out / f"{name}.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[keep]))
+
+
+def test_a_complete_run_gets_back_a_question_that_was_lost(tmp_path: Path) -> None:
+    run = raml_eval.evaluate(**FEW, out=tmp_path)
+    samples = (tmp_path / "samples.jsonl").read_bytes()
+    run_lines(tmp_path, "questions", slice(2, None))
+    again = raml_eval.evaluate(**FEW, out=tmp_path)
+    assert again.questions == run.questions
+    assert (tmp_path / "samples.jsonl").read_bytes() == samples
+    assert raml_eval.load_run(tmp_path).questions == run.questions
+
+
+def test_a_complete_run_gets_back_the_classes_that_a_kill_left_unwritten(tmp_path: Path) -> None:
+    run = raml_eval.evaluate(**FEW, out=tmp_path)
+    (tmp_path / "classes.json").unlink()
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    assert raml_eval.load_run(tmp_path).classes == run.classes
+
+
+def test_the_k_of_a_complete_run_can_be_changed(tmp_path: Path) -> None:
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    run = raml_eval.evaluate(**FEW, out=tmp_path, k=[1])
+    assert run.manifest["config"]["k"] == [1]
+    assert raml_eval.load_run(tmp_path).manifest["config"]["k"] == [1]
+    assert set(run.table().k.dropna()) == {1}
+
+
+def test_a_sample_whose_trajectory_is_lost_is_refused_and_can_be_drawn_again(tmp_path: Path) -> None:
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    lost = lines(tmp_path, "trajectories")[0]["id"]
+    run_lines(tmp_path, "trajectories", slice(1, None))
+    with pytest.raises(StoreError, match=f"lacks {lost}.*samples.jsonl and run again"):
+        raml_eval.evaluate(**FEW, out=tmp_path)
+    kept = [line for line in (tmp_path / "samples.jsonl").read_text().splitlines(keepends=True) if lost not in line]
+    (tmp_path / "samples.jsonl").write_text("".join(kept))
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    assert {line["id"] for line in lines(tmp_path, "trajectories")} >= {r["trajectory"] for r in lines(tmp_path, "samples")}
+    assert len(lines(tmp_path, "samples")) == 24
+
+
+def test_samples_of_unplanned_questions_do_not_stop_a_reader(tmp_path: Path) -> None:
+    raml_eval.evaluate(**{**FEW, "limit": 2}, out=tmp_path)
+    small = (tmp_path / "manifest.json").read_text()
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    manifest = json.loads(small)
+    manifest["sessions"] = json.loads((tmp_path / "manifest.json").read_text())["sessions"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "classes.json").unlink()
+    run = raml_eval.load_run(tmp_path)
+    assert len(run.questions) == 4
+    assert not run.table().empty
+
+
+def test_a_manifest_that_is_older_than_its_samples_is_refused(tmp_path: Path) -> None:
+    raml_eval.evaluate(**{**FEW, "limit": 2}, out=tmp_path)
+    older = (tmp_path / "manifest.json").read_text()
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    (tmp_path / "manifest.json").write_text(older)
+    with pytest.raises(StoreError, match=r"lists 1 sessions, but samples\.jsonl holds a sample of session 1"):
+        raml_eval.evaluate(**FEW, out=tmp_path)
+
+
+def test_a_judgement_that_cannot_be_read_is_told_before_anything_is_drawn(tmp_path: Path) -> None:
+    raml_eval.evaluate(**{**FEW, "limit": 2}, out=tmp_path)
+    (tmp_path / "judgements.jsonl").write_text("{}\n")
+    samples = (tmp_path / "samples.jsonl").read_bytes()
+    with pytest.raises(StoreError, match="the judge is then asked again"):
+        raml_eval.evaluate(**FEW, out=tmp_path)
+    assert (tmp_path / "samples.jsonl").read_bytes() == samples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
 def filled(path: Path) -> Path:
     directory = RunDirectory(path)
     directory.open(manifest())
+    directory.begin_session({})
     directory.add_questions([QUESTION])
 
     async def fill() -> None:
@@ -265,3 +267,60 @@ def test_owed_errors_are_counted_until_the_sample_is_there(tmp_path: Path) -> No
     assert read_run(tmp_path).n_errors == 1
     line = json.loads((tmp_path / "errors.jsonl").read_text())
     assert (line["error"], line["message"], line["budgets"]) == ("ValueError", "engine fell over", [8, "off"])
+
+
+def test_a_lock_on_a_removed_folder_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused run removes the folder that it made, at the moment when this one has opened the lock file in it."""
+    from raml_eval.store import directory as module
+
+    path, lock, removed = tmp_path / "run", module._lock, []
+
+    def lock_after_a_removal(file: int) -> bool:
+        if not removed:
+            (path / "lock").unlink()
+            path.rmdir()
+            removed.append(path)
+        return lock(file)
+
+    monkeypatch.setattr(module, "_lock", lock_after_a_removal)
+    with closing(RunDirectory(path)) as opened:
+        assert (path / "lock").stat().st_ino == os.fstat(opened._lock).st_ino
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"plan": []}, "plan is"),
+        ({"plan": {"tasks": ["sums"], "samples": 2, "limit": 1}}, "budgets"),
+        ({"sessions": {}}, "sessions is"),
+        ({"sessions": [1]}, r"sessions\[0\] is 1, wanted an object"),
+        ({"tasks": {"sums": 3}}, "TypeError"),
+        ({"tasks": {"sums": {"questions": []}}}, "KeyError"),
+        ({"protocol": {"engine": 1}}, r"protocol\.engine is 1, wanted an object"),
+        ({"config": {"k": [], "sampling": "x"}}, r"config\.sampling is 'x', wanted an object"),
+        ({"schema_version": True}, "schema_version True"),
+    ],
+)
+def test_a_manifest_of_another_shape_gets_one_error(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest(**change)))
+    with pytest.raises(CorruptStore, match=said):
+        read_run(tmp_path)
+
+
+def test_each_file_says_what_a_deleted_line_costs(tmp_path: Path) -> None:
+    filled(tmp_path)
+    for name, said in (("samples", "drawn again"), ("trajectories", "lines of samples.jsonl"), ("questions", "added again")):
+        path = tmp_path / f"{name}.jsonl"
+        good = path.read_text()
+        path.write_text("[\n" + good)
+        with pytest.raises(CorruptStore, match=f"{name}.jsonl:1 .*{said}"):
+            read_run(tmp_path)
+        path.write_text(good)
+
+
+def test_a_session_below_zero_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path)
+    path = tmp_path / "samples.jsonl"
+    path.write_text(path.read_text().replace('"session":0', '"session":-1'))
+    with pytest.raises(CorruptStore, match="session -1, wanted 0 or more"):
+        read_run(tmp_path)

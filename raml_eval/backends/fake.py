@@ -108,10 +108,12 @@ def _lines(rng: random.Random) -> Iterator[str]:
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> FakeBackend:
     """A fake of the model: its tokenizer, its end of turn and thinking_script. No weights are read."""
-    known = ("context", "latency_s")
-    for name in args:
+    known: dict[str, tuple[type, ...]] = {"context": (int,), "latency_s": (int, float)}
+    for name, value in args.items():
         if name not in known:
-            raise ConfigError(f"the fake backend has no argument {name!r}; it takes {known}.{near_names(name, known)}")
+            raise ConfigError(f"the fake backend has no argument {name!r}; it takes {tuple(known)}.{near_names(name, known)}")
+        if type(value) not in known[name] or value < 0:
+            raise ConfigError(f"{name} of the fake backend is {value!r}, wanted a number of 0 or more. Pass one.")
     from transformers import AutoTokenizer
 
     tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.folder))

@@ -130,8 +130,9 @@ def _grade_all(
 def _layer_of(done: Regrading, layers: Sequence[Layer], timeout_s: float) -> tuple[Layer | None, bool]:
     """The layer to write, and whether it is a new one.
 
-    A regrading that changes nothing adds no file, unless it confirms the verdicts of another grader. If the last layer has the same grader and tasks, the regrading is noted
-    there. If older layers of this grader cover every sample, nothing is written.
+    A regrading that changes nothing adds no file, unless it confirms the verdicts of another grader. If the last layer has
+    the same grader and tasks, the regrading is noted there. If older layers of this grader cover every sample, nothing is
+    written.
     """
     layer = Layer(
         number=1 + max((layer.number for layer in layers), default=0),

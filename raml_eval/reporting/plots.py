@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.errors import MetricError
+from raml_eval.errors import ConfigError, MetricError
 from raml_eval.tables import MACRO, budget_order
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
     """path holds a figure of accuracy over thinking budget. The ending of path chooses the format: svg, png or pdf.
 
     There is a line for each task and run, in percent with the frame's intervals. Budgets are equally spaced. "off", which
-    has another prompt, is a point apart from the line. Raises MetricError for a frame without accuracy.
+    has another prompt, is a point apart from the line. Raises MetricError for a frame without accuracy,
+    ConfigError if path cannot be written.
 
     Example: plot_budget_curve(build_frame([load_run("runs/mine")]), "curve.svg")
     """
@@ -46,8 +47,11 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
             _draw_line(axes, own, budgets, shift, label, colour, STYLES[runs.index(run) % len(STYLES)])
         _finish(axes, budgets, str(shown["n_samples"].max()))
         out = Path(path)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out, dpi=150, metadata={"Date": None} if out.suffix == ".svg" else None)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(out, dpi=150, metadata={"Date": None} if out.suffix == ".svg" else None)
+        except OSError as error:
+            raise ConfigError(f"cannot write {out}: {error.strerror or error}. Choose a writable --plot.") from error
     return out
 
 

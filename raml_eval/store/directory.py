@@ -7,18 +7,18 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from raml_eval.errors import StoreError
+from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
-from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
+from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
@@ -76,8 +76,15 @@ class RunDirectory:
         self._loaded = True
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
         self.questions = _read_file(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-        self.trajectories = _best(_read_file(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id).values())
-        self.done = set(_read_file(self.path / "samples.jsonl", lines.read_sample, lambda r: (r.key, r.budget)))
+        trajectories = _read_file(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id)
+        records = _read_file(self.path / "samples.jsonl", partial(lines.read_sample, ids=False), lambda r: (r.key, r.budget))
+        _check_trajectories(self.path, records.values(), trajectories)
+        _check_sessions(self.path, records.values(), self.stored)
+        # The session reads these files only at its end. A line that cannot be used must not wait until everything is drawn.
+        _count_failed(self.path / "errors.jsonl", records)
+        read_layers(self.path)
+        read_judgements(self.path)
+        self.trajectories, self.done = _best(trajectories.values()), set(records)
 
     def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest on the disk lists a new session, and samples stored from now on carry its number.
@@ -123,22 +130,43 @@ class RunDirectory:
             }
         )
 
+    def count_samples(self) -> int:
+        """The number of samples on the disk, once everything that was appended is there. Nothing can be appended after this."""
+        self._close_journals()
+        return count_lines(self.path / "samples.jsonl")
+
     def write_classes(self, classes: Mapping[tuple[str, str], Mapping[str, int]]) -> None:
         """The answer classes are on the disk (classes.json); they can be formed again from the samples."""
         write_json(self.path / "classes.json", {"/".join(key): dict(group) for key, group in classes.items()})
 
     def close(self) -> None:
         """All files are closed and the lock is free. If the run was refused, the folder that was made for it is removed."""
-        for journal in self._journals.values():
-            journal.close()
+        self._close_journals()
         if self._made and [path.name for path in self.path.iterdir()] == ["lock"]:
             with contextlib.suppress(OSError):
                 (self.path / "lock").unlink()
                 self.path.rmdir()
         os.close(self._lock)
 
+    def _close_journals(self) -> None:
+        for journal in self._journals.values():
+            journal.close()
+
 
 def _take_lock(path: Path) -> int:
+    """An open file that holds the lock of the directory, which is made if there is none."""
+    while True:
+        file = _lock_file(path)
+        # A refused run removes the folder that it made. A lock on the removed file would not keep other processes out.
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(file), os.stat(path / "lock")):
+                os.ftruncate(file, 0)
+                os.write(file, str(os.getpid()).encode())
+                return file
+        os.close(file)
+
+
+def _lock_file(path: Path) -> int:
     try:
         path.mkdir(parents=True, exist_ok=True)
         file = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -157,8 +185,6 @@ def _take_lock(path: Path) -> int:
                 f"it, or choose another --out."
             )
         time.sleep(0.05)
-    os.ftruncate(file, 0)
-    os.write(file, str(os.getpid()).encode())
     return file
 
 
@@ -211,12 +237,33 @@ def _read_all(
     for number, line in numbered:
         try:
             entry = read(line)
+            repeated = key(entry) in entries
         except Exception as error:
             raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
-        if key(entry) in entries:
+        if repeated:
             raise corrupt(path, number, f"repeats {key(entry)}, which is already on an earlier line")
         entries[key(entry)] = entry
     return entries
+
+
+def _check_trajectories(path: Path, records: Iterable[SampleRecord], trajectories: Container[str]) -> None:
+    lacking = [r for r in records if r.trajectory is not None and r.trajectory not in trajectories]
+    if lacking:
+        key = lacking[0].key
+        raise CorruptStore(
+            f"{path / 'trajectories.jsonl'} lacks {lacking[0].trajectory}, which sample {key.index} of {key.task}/"
+            f"{key.question_id} in samples.jsonl names, and {len(lacking) - 1} more. Restore the lines; or delete the lines of "
+            f"these samples in samples.jsonl and run again, and they are drawn again."
+        )
+
+
+def _check_sessions(path: Path, records: Iterable[SampleRecord], manifest: Manifest | None) -> None:
+    last, n_sessions = max((r.session for r in records), default=-1), len(manifest["sessions"]) if manifest else 0
+    if last >= n_sessions:
+        raise CorruptStore(
+            f"{path / 'manifest.json'} lists {n_sessions} sessions, but samples.jsonl holds a sample of session {last} "
+            f"(counted from 0). The manifest is an older one: restore the newer one, or choose another --out."
+        )
 
 
 def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
@@ -266,7 +313,8 @@ def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest
     if missing := [key for key in wanted if key not in questions]:
         raise StoreError(
             f"{path / 'questions.jsonl'} lacks {len(missing)} of {len(wanted)} planned questions, such as "
-            f"{'/'.join(missing[0])}: the last session was cut short. Run again with the same --out."
+            f"{'/'.join(missing[0])}: a session has just begun, or was cut short. If none is running, run again with the same "
+            f"--out."
         )
     return {key: questions[key] for key in wanted}
 
@@ -277,9 +325,13 @@ def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         # A task's name may contain a slash; a question's id never does.
-        return {(key.rpartition("/")[0], key.rpartition("/")[2]): dict(group) for key, group in stored.items()}
+        return {(key.rpartition("/")[0], key.rpartition("/")[2]): _read_class_ids(group) for key, group in stored.items()}
     except (ValueError, AttributeError, TypeError):
         return {}  # the caller forms them again from the samples
+
+
+def _read_class_ids(group: Mapping[str, Any]) -> dict[str, int]:
+    return {answer: int(number) for answer, number in group.items()}
 
 
 def _count_failed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:

@@ -159,7 +159,7 @@ def _read_layer(number: int, path: Path) -> Layer:
         layer = _read_header(number, header, changes, failed)
     except CorruptStore as error:
         raise _spoilt(path, f"cannot be read: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _spoilt(path, f"line {at} is not of a layer's schema ({type(error).__name__}: {error})") from error
     if (len(changes), len(failed)) != announced:
         raise _spoilt(path, f"announces {sum(announced)} samples, and {len(changes) + len(failed)} follow")

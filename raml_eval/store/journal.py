@@ -8,11 +8,21 @@ import os
 import queue
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import CorruptStore, StoreError
 
+# What is lost with a line that is deleted differs from file to file.
+REPAIRS = {
+    "samples": "Repair the line or delete it (its sample is then drawn again)",
+    "trajectories": "Repair the line, or delete it and the lines of samples.jsonl that name it (they are then drawn again)",
+    "questions": "Repair the line or delete it (its question is then added again)",
+    "errors": "Repair the line or delete it (nothing but the message is lost)",
+    "started": "Repair the line or delete it (its sample then no longer counts as redrawn)",
+    "judgements": "Repair the line or delete it (the judge is then asked again)",
+}
 _Entry = tuple[bytes, asyncio.Future[None], asyncio.AbstractEventLoop]
 
 
@@ -132,9 +142,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
     """The error for one line that cannot be used."""
-    return CorruptStore(
-        f"{path}:{number} {reason}. Repair the line or delete it (its sample is then drawn again), and run again."
-    )
+    return CorruptStore(f"{path}:{number} {reason}. {REPAIRS.get(path.stem, 'Repair the line')}, and run again.")
+
+
+def count_lines(path: Path) -> int:
+    """The number of whole lines in the file; 0 if there is no file."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        return sum(part.count(b"\n") for part in iter(partial(file.read, 1 << 20), b""))
 
 
 def cut_torn_line(path: Path) -> bool:

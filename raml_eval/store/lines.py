@@ -136,13 +136,19 @@ def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
         grade=read_grade(line),
         seed=_read_count(line["seed"]),
         leak=bool(line["leak"]),
-        session=int(line["session"]),
+        session=_read_session(line["session"]),
         imported=_read_imported(line),
     )
 
 
 def _read_count(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _read_session(value: Any) -> int:
+    if int(value) < 0:
+        raise ValueError(f"session {value}, wanted 0 or more")
+    return int(value)
 
 
 def _read_imported(line: Mapping[str, Any]) -> Imported | None:

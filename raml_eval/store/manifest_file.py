@@ -10,9 +10,12 @@ from typing import Any
 
 from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.manifest import SCHEMA_VERSION, Manifest, flatten
+from raml_eval.plan import Plan
 from raml_eval.store import schema_1
+from raml_eval.store.lines import read_task
 
-REQUIRED = ("name", "model", "protocol", "plan", "config", "tasks", "sessions")
+REQUIRED = {"name": str, "model": dict, "protocol": dict, "plan": dict, "config": dict, "tasks": dict, "sessions": list}
+NAMES = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
@@ -73,7 +76,7 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if version not in (schema_1.NUMBER, SCHEMA_VERSION):
+    if type(version) is not int or version not in (schema_1.NUMBER, SCHEMA_VERSION):
         raise CorruptStore(
             f"{path} has schema_version {version!r}, and this raml-eval reads {schema_1.NUMBER} and {SCHEMA_VERSION}. It was "
             f"written by another program or by a later version: install that version to read it."
@@ -81,4 +84,28 @@ def read_manifest(path: Path) -> Manifest:
     lacking = [key for key in REQUIRED if key not in manifest]
     if lacking:
         raise CorruptStore(f"{path} lacks {', '.join(lacking)}. Restore it, or run again with another --out.")
+    try:
+        _check_content(manifest)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"is not of this file's schema ({type(error).__name__}: {error})"
+        raise CorruptStore(f"{path} {reason}. Restore it, or run again with another --out.") from error
     return schema_1.upgrade_manifest(manifest) if version == schema_1.NUMBER else manifest
+
+
+def _check_content(manifest: Mapping[str, Any]) -> None:
+    """Raises AttributeError, KeyError, TypeError or ValueError if a part that readers rely on has another shape."""
+    parts = {
+        **{key: (manifest[key], wanted) for key, wanted in REQUIRED.items()},
+        "model.name": (manifest["model"]["name"], str),
+        "protocol.engine": (manifest["protocol"].get("engine", {}), dict),
+        "protocol.tasks": (manifest["protocol"].get("tasks", {}), dict),
+        "config.sampling": (manifest["config"].get("sampling") or {}, dict),
+        **{f"sessions[{number}]": (session, dict) for number, session in enumerate(manifest["sessions"])},
+        **{f"tasks.{name}.questions": (entry["questions"], list) for name, entry in manifest["tasks"].items()},
+    }
+    for name, (value, wanted) in parts.items():
+        if not isinstance(value, wanted):
+            raise TypeError(f"{name} is {value!r:.60}, wanted {NAMES[wanted]}")
+    Plan.read(manifest["plan"])
+    for entry in manifest["tasks"].values():
+        read_task(entry)
