@@ -52,7 +52,7 @@ def report(
 def compare(
     base: Annotated[Path, typer.Argument(help="Run directory to compare against.")],
     new: Annotated[Path, typer.Argument(help="Run directory that may be better or worse.")],
-    metric: Annotated[str, typer.Option(help="avg@n, pass@K, g_pass@K:TAU or mg_pass@K.")] = "avg@n",
+    metric: Annotated[str, typer.Option(help="avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K.")] = "avg@n",
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     format: Annotated[str, typer.Option(help="terminal or markdown.")] = "terminal",
 ) -> None:

@@ -34,7 +34,7 @@ class Numbers:
     rows: dict[Key, Row]
     models: dict[str, str]  # run label -> name shown
     lines: tuple[tuple[str, str], ...]  # run label and budget, one for each row of a table
-    ks: tuple[int, ...]  # above 1, because at k = 1 pass@k and the like equal avg@n
+    ks: tuple[int, ...]  # above 1, because at k = 1 pass@k, G-Pass@k and maj@k equal avg@n
     notes: tuple[Footnote, ...]
     short: bool
 
