@@ -38,8 +38,8 @@ class _Rationals:
         if self._bits > _MOST_BITS:
             raise OverflowError
 
-    def mpf(self, text: str) -> Fraction:
-        self._count(4 * len(text))
+    def mpf(self, text: str | int) -> Fraction:
+        self._count(text.bit_length() if isinstance(text, int) else 4 * len(text))
         return Fraction(text)
 
     def isint(self, value: Fraction) -> bool:
@@ -81,6 +81,8 @@ class _Rationals:
 
 class _Exact(Reader):
     """Reads a formula whose every part is rational."""
+
+    _largest = math.inf
 
     def __init__(self, tokens: Tokens) -> None:
         super().__init__(tokens, {}, _Rationals())

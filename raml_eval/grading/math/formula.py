@@ -11,7 +11,6 @@ from typing import Any
 
 from raml_eval.grading.math.tokens import ANY_BASE, GREEK, Tokens
 
-_LARGE = 1e30
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
 _FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
               r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
@@ -24,6 +23,8 @@ class NoFormula(Exception):
 
 class Reader:
     """Evaluates a formula at one point by recursive descent over its tokens."""
+
+    _largest: float = 1e30  # number of which a gcd is taken; more is not exact
 
     def __init__(self, tokens: Tokens, point: Mapping[str, Any], mp: Any) -> None:
         self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
@@ -235,7 +236,7 @@ class Reader:
         self._take(")")
         if name in (r"\max", r"\min"):
             return max(values) if name == r"\max" else min(values)
-        if not all(self._mp.isint(value) and abs(value) < _LARGE for value in values):
+        if not all(self._mp.isint(value) and abs(value) < self._largest for value in values):
             raise NoFormula
         whole = [int(value) for value in values]
         return self._mp.mpf(math.gcd(*whole) if name == r"\gcd" else math.lcm(*whole))
