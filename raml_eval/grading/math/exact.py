@@ -63,7 +63,7 @@ class _Rationals:
     def binomial(self, top: Fraction, bottom: Fraction) -> Fraction:
         if top.denominator != 1 or bottom.denominator != 1 or top < 0:
             raise NoFormula
-        self._count(top)
+        self._count(int(top))
         return Fraction(math.comb(int(top), int(bottom)) if bottom >= 0 else 0)
 
     def floor(self, value: Fraction) -> Fraction:

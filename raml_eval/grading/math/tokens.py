@@ -96,7 +96,7 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
 def _alternating(side: Tokens) -> set[str]:
     r"""The letters that stand for whole numbers, as (-1)^n and \cos n\pi say."""
     texts = [text for _, text in side]
-    found = set()
+    found: set[str] = set()
     for place, text in enumerate(texts):
         before, behind = texts[:place], texts[place + 1 :]
         if text == "^" and before[-4:] == ["(", "-", "1", ")"]:
