@@ -26,9 +26,14 @@ from raml_eval.grading.math.forms import (
 )
 from raml_eval.grading.math.names import in_groups, in_order_of_names, parameter_of, rename, rename_parameter, same_name
 from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, equal_ratios
+from raml_eval.grading.math.relations import ASKED
+from raml_eval.grading.math.rewrites import TEXT
+from raml_eval.grading.math.tokens import GREEK
 from raml_eval.grading.math.words import same_time, says, word_of
 
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
+_CALLED = re.compile(r"[A-Zfghpquv](?:_\w|_\{\w+\})?\([-\d,.]+\)")
+_LETTER = re.compile(r"\\[a-zA-Z]+|[a-zA-Z](?:_\w|_\{\w+\})?")
 LONGEST_LIST = 60  # items that are matched in any order
 _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
 
@@ -125,7 +130,27 @@ def _equations(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         return leaf(_equation_text(gold), _equation_text(answer))
     last = equation.sides[-1]
     # An answer may write out its result, as in a+b=5 for 5. If the gold is an equation, the answer must be one as well.
-    return False if equation is gold or last == "0" else compare(gold, Value(last), leaf)
+    if equation is gold or last == "0":
+        return False
+    return compare(gold, Value(last), leaf) if _states_result(equation.sides, leaf) else False
+
+
+def _states_result(sides: Sequence[str], leaf: Leaf) -> bool:
+    r"""Whether the last side is the value of what the others write out; 2x+4=30 and -x=5 rather say what x is.
+
+    What is asked for may have several letters, as a+b, be a function of one, as \sin A, or be a sum over one. A side
+    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten.
+    """
+    letters = [_unknowns(side) for side in sides]
+    if not letters[-2] or letters[-1] or len(set().union(*letters)) != 1:
+        return True
+    return any(ASKED.search(side) or leaf(side, sides[-1]) for side in sides[:-1])
+
+
+def _unknowns(side: str) -> set[str]:
+    """The letters of a side but for those of its texts, of values such as f(2) and C(5,2), and of e and i."""
+    letters = _LETTER.findall(_CALLED.sub("", re.sub(TEXT, "", side)))
+    return {letter for letter in letters if letter in GREEK or letter[0] != "\\"} - {"e", "i"}
 
 
 def _equation_text(form: Form) -> str:

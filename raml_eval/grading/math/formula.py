@@ -11,11 +11,10 @@ from typing import Any
 
 from raml_eval.grading.math.tokens import ANY_BASE, GREEK, Tokens
 
-_LARGE = 1e30
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
 _FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
               r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
-_ENDS = ("+", "-", ")", "}", "]", "|", ",", r"\rfloor", r"\rceil")  # these end a product
+_ENDS = ("+", "-", ")", "}", "]", ",", r"\rfloor", r"\rceil")  # these end a product
 
 
 class NoFormula(Exception):
@@ -25,9 +24,12 @@ class NoFormula(Exception):
 class Reader:
     """Evaluates a formula at one point by recursive descent over its tokens."""
 
+    _largest: float = 1e30  # number of which a gcd is taken; more is not exact
+
     def __init__(self, tokens: Tokens, point: Mapping[str, Any], mp: Any) -> None:
         self._tokens, self._point, self._at, self._depth = tokens, point, 0, 0
-        self._mp = mp
+        self._mp, self._in_bars = mp, False
+        self.bits = 0  # of the numbers and powers in it: how far its digits may reach
 
     def read(self) -> Any:
         """The value of the whole formula."""
@@ -65,7 +67,7 @@ class Reader:
 
     def _product(self) -> Any:
         value, divided = self._power(), False
-        while (token := self._peek()) and token not in _ENDS:
+        while (token := self._peek()) and token not in _ENDS and not (token == "|" and self._in_bars):
             if token in (r"\cdot", r"\times"):
                 self._at += 1
                 value = value * self._factor()
@@ -87,12 +89,14 @@ class Reader:
     def _power(self) -> Any:
         value = self._atom()
         while self._peek() == "!":
-            self._at += 1
-            if not self._mp.isint(value) or value < 0:
+            marks = [text for _, text in self._tokens[self._at : self._at + 3]]
+            double = marks[1:2] == ["!"]  # 5!! is 5\cdot 3\cdot 1
+            if marks == ["!"] * 3 or not self._mp.isint(value) or value < 0:
                 raise NoFormula
             if value > _LARGEST_FACTORIAL:
                 raise OverflowError
-            value = self._mp.factorial(value)
+            self._at += 1 + double
+            value = self._counted(self._mp.fac2(value) if double else self._mp.factorial(value))
         if self._peek() != "^":
             return value
         self._at += 1
@@ -101,7 +105,13 @@ class Reader:
     def _raise(self, base: Any, exponent: Any) -> Any:
         if abs(exponent) > _LARGEST_EXPONENT or abs(self._mp.log(abs(base) or 1)) > _LARGEST_EXPONENT:
             raise OverflowError  # other points may work
-        return self._mp.power(base, exponent)
+        return self._counted(self._mp.power(base, exponent))
+
+    def _counted(self, value: Any) -> Any:
+        """Counts the size of a value, which may be large or small enough to hide a difference from fifty digits."""
+        if value:
+            self.bits += abs(self._mp.mag(value))
+        return value
 
     def _group(self) -> Any:
         """Reads braces or a single token: an exponent, a numerator, the argument of a root."""
@@ -113,9 +123,11 @@ class Reader:
         return self._atom()
 
     def _enclosed(self, opening: str, closing: str) -> Any:
+        outside, self._in_bars = self._in_bars, opening == "|"
         self._take(opening)
         value = self._sum()
         self._take(closing)
+        self._in_bars = outside
         return value
 
     def _atom(self) -> Any:
@@ -127,7 +139,7 @@ class Reader:
             return abs(value) if text == "|" else value
         self._at += 1
         if kind == "number":
-            return self._mixed(self._mp.mpf(text), text)
+            return self._mixed(self._counted(self._mp.mpf(text)), text)
         if kind == "symbol":
             if text in ("i", "e"):
                 return self._mp.mpc(0, 1) if text == "i" else self._mp.e
@@ -156,7 +168,7 @@ class Reader:
             top, bottom = self._group(), self._group()
             if max(abs(top), abs(bottom)) > _LARGEST_FACTORIAL:
                 raise NoFormula
-            return self._mp.binomial(top, bottom)
+            return self._counted(self._mp.binomial(top, bottom))
         if text in (r"\lfloor", r"\lceil"):
             value = self._sum()
             self._take(text.replace(r"\l", r"\r"))
@@ -185,7 +197,7 @@ class Reader:
             power = self._group()
             if power == -1:
                 name, power = f"a{name}", None
-        value = getattr(self._mp, name)(self._argument())
+        value = self._counted(getattr(self._mp, name)(self._argument()))
         return value if power is None else self._raise(value, power)
 
     def _argument(self) -> Any:
@@ -224,7 +236,7 @@ class Reader:
         self._take(")")
         if name in (r"\max", r"\min"):
             return max(values) if name == r"\max" else min(values)
-        if not all(self._mp.isint(value) and abs(value) < _LARGE for value in values):
+        if not all(self._mp.isint(value) and abs(value) < self._largest for value in values):
             raise NoFormula
         whole = [int(value) for value in values]
         return self._mp.mpf(math.gcd(*whole) if name == r"\gcd" else math.lcm(*whole))

@@ -26,7 +26,7 @@ from raml_eval.grading.math.names import name_all, names_in_parentheses
 from raml_eval.grading.math.numbers import read_fraction, read_number
 from raml_eval.grading.math.relations import MEMBER, read_gap, read_relation
 from raml_eval.grading.math.rewrites import TEXT
-from raml_eval.grading.math.units import split_unit
+from raml_eval.grading.math.units import is_counter, split_unit
 from raml_eval.grading.math.words import plain_words
 from raml_eval.grading.statements.table import PHRASES
 
@@ -39,8 +39,9 @@ _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pm
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
-_CJK_LEAD = re.compile(r"^[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+ ?(?=[-+\d\\(a-zA-Z])")
-_CJK_TEXT = re.compile(r"\\text\{ ?[\u3400-\u9fff：:\s]+\}")
+_CJK_LEAD = re.compile(r"^([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+) ?(?=[-+\d\\(a-zA-Z])")
+_CJK_TEXT = re.compile(r"^\\text\{ ?([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:\s]+)\}(?=.)")
+_CJK_UNIT = re.compile(r"(?<=[a-zA-Z])\\text\{ ?([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+) ?\}$")
 
 
 def read_form(text: str, depth: int = 0) -> Form:
@@ -48,8 +49,13 @@ def read_form(text: str, depth: int = 0) -> Form:
 
     Example: read_form("(1,2)") is a Many with the brackets "()" and two Values.
     """
-    text = _CJK_TEXT.sub("", text.strip()) or text.strip()
-    text = _CJK_LEAD.sub("", text) or text
+    text = text.strip()
+    for lead in (_CJK_TEXT, _CJK_LEAD):
+        found = lead.match(text)
+        if found is not None and not PHRASES["changes value behind"].search(found[1].strip()):
+            text = text[found.end() :]
+    if (unit := _CJK_UNIT.search(text)) is not None and is_counter(unit[1]):  # 2x\text{元}
+        text = text[: unit.start()]
     introduced = PHRASES["introduced value"].match(text)
     if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
         text = text[introduced.end() :] or text

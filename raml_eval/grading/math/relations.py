@@ -8,6 +8,7 @@ from collections.abc import Callable
 from raml_eval.grading.math.forms import Alternatives, Equation, Form, Interval, Joined, Many, Named, Value, split_top
 from raml_eval.grading.math.names import is_name, name_all, names_in_parentheses, same_name
 from raml_eval.grading.math.rewrites import TEXT
+from raml_eval.grading.math.tokens import GREEK
 
 Read = Callable[[str], Form]  # reads a part
 
@@ -15,6 +16,9 @@ _RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
 _DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
 MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
+
+# A side of one letter that may be asked for itself: a function of an angle, a sum, the size of a number, a name in words.
+ASKED = re.compile(rf"^{TEXT}" r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim)(?![a-zA-Z])|\|[a-wzA-Z]\|")
 
 
 def read_relation(text: str, read: Read) -> Form | None:
@@ -52,7 +56,9 @@ def _read_equation(sides: list[str], read: Read) -> Form:
         return Many("", tuple(Named(each, value) for each in names))
     if is_name(name):
         return Named(name, value)
-    if not any(map(str.isalpha, re.sub(r"\\[a-zA-Z]+", "", re.sub(TEXT, "", "".join(sides))))):
+    letters = re.sub(r"\\[a-zA-Z]+", "", re.sub(TEXT, "", "".join(sides)))
+    greek = GREEK & set(re.findall(r"\\[a-zA-Z]+", "".join(sides[:-1])))
+    if not any(map(str.isalpha, letters)) and (len(greek) != 1 or ASKED.search("".join(sides[:-1]))):
         return Alternatives((value, Equation(tuple(sides))))
     return Equation(tuple(sides))
 

@@ -14,6 +14,9 @@ from raml_eval.grading.math.numbers import decimals_of, is_rounding
 
 _FUNCTIONS = re.compile(r"\\(gamma|beta|zeta|lambda|chi|psi|phi)(?![a-zA-Z])")
 
+# What sympy's reader drops or takes for something else: y' becomes y, \gcd(m,n) 1, \lcm(m,n) mn, and A^T a.
+_DROPPED = re.compile(r"(?<=[a-zA-Z)}])'|\\(?:prime|gcd|lcm)(?![a-zA-Z])|[A-Z]\^\{?T(?![a-zA-Z])")
+
 
 def verify_expressions(left: str, right: str) -> bool:
     r"""Whether math-verify finds two whole texts equal, gold first. False if it cannot read all of both.
@@ -22,6 +25,8 @@ def verify_expressions(left: str, right: str) -> bool:
     """
     from math_verify import verify
 
+    if _DROPPED.search(left) or _DROPPED.search(right):
+        return False
     parsed = _parse(left), _parse(right)
     if parsed[0] is None or parsed[1] is None:
         return False

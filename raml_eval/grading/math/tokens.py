@@ -15,12 +15,13 @@ ANY_BASE = r"\log"  # without an index; the base is a letter of its own
 _REALS = ("1.3719", "-0.7431", "2.2361", "-1.618", "17.283", "-23.461", "1234.567")
 _POSITIVE = ("0.618", "2.7459", "0.2679", "5.1962")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
+_COUNTING = frozenset("nmkijNMK")
 _contexts = threading.local()
 _INDEX = r"_(?:\{\w{1,8}\}|\w)"
 _NAMES = "alpha beta gamma delta epsilon varepsilon theta lambda mu nu rho sigma tau phi varphi omega Delta Omega hbar"
 GREEK = frozenset(f"\\{name}" for name in _NAMES.split())
 _TOKEN = re.compile(
-    rf"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<symbol>\\vec\{{[a-zA-Z]\}}|[a-zA-Z](?:{_INDEX})?|"
+    rf"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<symbol>\\vec\{{[a-zA-Z]\}}|[a-zA-Z]'*(?:{_INDEX})?'*|"
     rf"\\(?:{_NAMES.replace(' ', '|')}){_INDEX})|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+/^!(){{}}|\[\]_,])| +"
 )
 
@@ -74,13 +75,37 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
         yield {}
         return
     texts = {text for side in sides for _, text in side}
-    # Letters such as n are whole numbers if a formula rounds: n/2 rounded down is (n-1)/2 for odd n only.
-    whole = texts & {"!", r"\binom"} or (texts & {r"\lfloor", r"\lceil"} and all(letter[0] in "nmkijNMK" for letter in letters))
+    all_whole = texts & {"!", r"\binom", r"\gcd", r"\lcm"} or (
+        # n/2 rounded down is (n-1)/2 for odd n only
+        texts & {r"\lfloor", r"\lceil"} and all(letter[0] in _COUNTING for letter in letters)
+    )
+    whole = set(letters) if all_whole else set().union(*map(_alternating, sides))
     mp = context()
-    for values in (_WHOLE,) if whole else (_POSITIVE, _REALS):
+    for values in (_WHOLE,) if all_whole else (_POSITIVE, _REALS):
         for shift in range(len(values)):
             # Each letter has its own offset, so that x+y differs from 2x.
-            point = {name: mp.mpf(values[(shift + place) % len(values)]) + place for place, name in enumerate(letters)}
+            point = {
+                name: mp.mpf((_WHOLE if name in whole else values)[(shift + place) % len(values)]) + place
+                for place, name in enumerate(letters)
+            }
             if ANY_BASE in point:
                 point[ANY_BASE] = abs(point[ANY_BASE]) + 2
             yield point
+
+
+def _alternating(side: Tokens) -> set[str]:
+    r"""The letters that stand for whole numbers, as (-1)^n and \cos n\pi say."""
+    texts = [text for _, text in side]
+    found: set[str] = set()
+    for place, text in enumerate(texts):
+        before, behind = texts[:place], texts[place + 1 :]
+        if text == "^" and before[-4:] == ["(", "-", "1", ")"]:
+            power = behind[1 : behind.index("}")] if behind[:1] == ["{"] and "}" in behind else behind[:1]
+        elif text == r"\cos":
+            power = [part for part in behind[:5] if part not in "(){}"][:2]
+            power = power if r"\pi" in power else []
+        else:
+            continue
+        if all(part in _COUNTING or not part.isalpha() for part in power):
+            found.update(part for part in power if part in _COUNTING)
+    return found

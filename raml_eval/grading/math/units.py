@@ -63,6 +63,11 @@ def _known() -> dict[str, tuple[str, Fraction]]:
 
 
 @PHRASES.cached
+def _cjk_units() -> tuple[str, ...]:
+    return tuple(name for name in _known() if _CJK.match(name))
+
+
+@PHRASES.cached
 def _plain_unit() -> re.Pattern[str]:
     r"""A unit that needs no \text around it, and what says that it is one of area or volume."""
     names = sorted([*_SHORT, *PHRASES.words("unit_noun")], key=len, reverse=True)
@@ -119,9 +124,19 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
     if PHRASES["changes value"].search(name):
         return text, None
     scales = PHRASES.words("scale_cjk")
-    if name[0] in scales:
-        return rf"{_CJK_SCALES[scales.index(name[0]) % len(_CJK_SCALES)]}\cdot {value}", _named_unit(name[1:])
-    return value, _named_unit(name)
+    scaled = name[0] in scales
+    rest = name[1:] if scaled else name
+    if _CJK.match(rest) and not is_counter(rest):
+        return text, None
+    factor = rf"{_CJK_SCALES[scales.index(name[0]) % len(_CJK_SCALES)]}\cdot " if scaled else ""
+    return f"{factor}{value}", _named_unit(rest)
+
+
+def is_counter(name: str) -> bool:
+    """Whether words in a script without blanks begin with a unit or a counter, perhaps with its noun: 5个苹果, not 5以上."""
+    if PHRASES["changes value"].search(name):
+        return False
+    return PHRASES["counter"].match(name) is not None or any(name.startswith(word) for word in _cjk_units())
 
 
 def _read_two_units(text: str) -> tuple[str, Unit | None] | None:

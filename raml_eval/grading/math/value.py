@@ -1,14 +1,16 @@
-"""Whether formulas and equations have the same values, to fifty digits and at several points, without sympy.
+"""Whether formulas and equations have the same values, exactly or at several points, without sympy.
 
 A text that is no simple formula (math/formula.py) is left open (None). All of this takes bounded time, so it runs anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from raml_eval.grading.math.exact import exact_value
 from raml_eval.grading.math.formula import NoFormula, Reader
 from raml_eval.grading.math.numbers import is_rounding
 from raml_eval.grading.math.tokens import DIGITS, Tokens, context, has_any_base, letters_of, points, tokenize
@@ -16,7 +18,8 @@ from raml_eval.grading.math.tokens import DIGITS, Tokens, context, has_any_base,
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
 _SMALL = 10 ** -(DIGITS - 20)
-_MOST_DIGITS = 5000
+_MOST_DIGITS, _MOST_DIGITS_AT_POINTS = 8000, 2000
+_HIDING = 40  # bits of all numbers; fewer cannot hide a difference
 _ENOUGH = 3  # real values that agree, if other values do not
 _UNREADABLE = object()
 
@@ -31,6 +34,10 @@ def same_value(left: str, right: str) -> bool | None:
     a, b = tokenize(left), tokenize(right)
     if a is None or b is None or _multiplies_vectors(a) or _multiplies_vectors(b):
         return None
+    if (exact := exact_value(a)) is not None and (other := exact_value(b)) is not None:
+        return exact == other
+    if _are_antiderivatives(a, b) and _differ_by_constant(a[:-2], b[:-2]):
+        return True
     strict = any(text in ("|", "i") for _, text in (*a, *b))
     compared = real = skipped = 0
     for point in points(a, b):
@@ -39,23 +46,71 @@ def same_value(left: str, right: str) -> bool | None:
             return None
         if values is None:
             continue
-        size = max(abs(values[0]), abs(values[1]))
-        is_real = [not isinstance(value, context().mpc) for value in values]
-        if abs(values[0] - values[1]) > _CLOSE * size:
+        is_real = [not isinstance(value, context().mpc) for value in values[:2]]
+        agree = _agree(values, DIGITS - 15)
+        if values[2] > _HIDING and (agree or not point):
+            closely = _agree_closely(a, b, point, values[2])
+            if closely is None and not point:
+                return None
+            agree = bool(closely)
+            if closely is None:
+                continue  # 2^n and 2^n-1 agree in all digits that are computed; smaller points tell them apart
+        if not agree:
             positive = all(value > 0 for value in point.values())
             if strict or all(is_real) or (positive and any(is_real)):
                 return None if has_any_base(a, b) else False
             skipped += positive
             continue
-        if size > _LARGE:
-            if not point:
-                return _same_large(a, b, size)
-            continue  # 2^n and 2^n-1 agree in all digits that are computed; smaller points tell them apart
         compared += 1
         real += all(is_real)
     if skipped and real < _ENOUGH:
         return None
     return True if compared >= (2 if point else 1) else None
+
+
+def _agree(values: Sequence[Any], digits: int) -> bool:
+    size = max(abs(values[0]), abs(values[1]))
+    return bool(abs(values[0] - values[1]) <= context().mpf(10) ** -digits * size)
+
+
+def _agree_closely(a: Tokens, b: Tokens, point: Mapping[str, Any], bits: int) -> bool | None:
+    r"""Whether two formulas agree in so many digits that none of their numbers can hide a difference, as in 1-e^{-100}.
+
+    None if these would be too many.
+    """
+    reach = int(bits * math.log10(2)) + 1
+    digits = DIGITS + 5 * reach
+    if digits > (_MOST_DIGITS_AT_POINTS if point else _MOST_DIGITS):
+        return None
+    with context().workdps(digits):
+        values = _values((a, b), point)
+        return None if values in (None, _UNREADABLE) else _agree(values, 3 * reach + DIGITS - 15)
+
+
+def _are_antiderivatives(a: Tokens, b: Tokens) -> bool:
+    """Whether both end in the constant of integration +C, which they have nowhere else, and have one other letter."""
+    end = (("sign", "+"), ("symbol", "C"))
+    letters = letters_of(a[:-2], b[:-2])
+    return a[-2:] == b[-2:] == end and len(letters) == 1 and letters != ["C"]
+
+
+def _differ_by_constant(a: Tokens, b: Tokens) -> bool:
+    """Whether two formulas differ by the same number wherever both are real."""
+    first, compared = None, 0
+    for point in points(a, b):
+        values = _values((a, b), point)
+        if values is _UNREADABLE:
+            return False
+        if values is None or any(isinstance(value, context().mpc) for value in values[:2]):
+            continue
+        difference, size = values[0] - values[1], max(abs(values[0]), abs(values[1]), 1)
+        if size > _LARGE:
+            continue
+        first = difference if first is None else first
+        if abs(difference - first) > _CLOSE * size:
+            return False
+        compared += 1
+    return compared > _ENOUGH
 
 
 def _multiplies_vectors(tokens: Tokens) -> bool:
@@ -65,26 +120,16 @@ def _multiplies_vectors(tokens: Tokens) -> bool:
 
 
 def _values(sides: tuple[Tokens, Tokens], point: Mapping[str, Any]) -> Any:
-    """The values of both sides at a point; None if a side has no value there, _UNREADABLE if it is no formula."""
+    """The values of both sides at a point and the bits of their numbers; None if a side has none, _UNREADABLE if no formula."""
     mp = context()
     try:
-        values = [Reader(side, point, mp).read() for side in sides]
+        readers = [Reader(side, point, mp) for side in sides]
+        values = [reader.read() for reader in readers]
     except NoFormula:
         return _UNREADABLE
     except (ZeroDivisionError, OverflowError, ValueError, TypeError):
         return None
-    return values if all(mp.isfinite(value) for value in values) else None
-
-
-def _same_large(a: Tokens, b: Tokens, size: Any) -> bool | None:
-    """Whether two large numbers, such as 2^{2024} and 4^{1012}, are equal in every digit before the point."""
-    mp = context()
-    digits = int(mp.log10(size)) + DIGITS
-    if digits > _MOST_DIGITS:
-        return None
-    with mp.workdps(digits):
-        values = _values((a, b), {})
-        return None if values in (None, _UNREADABLE) else bool(abs(values[0] - values[1]) < _CLOSE)
+    return (*values, max(reader.bits for reader in readers)) if all(mp.isfinite(value) for value in values) else None
 
 
 def same_equation(left: str, right: str) -> bool | None:

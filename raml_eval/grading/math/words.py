@@ -32,14 +32,19 @@ def word_of(form: Form) -> str | None:
 
 
 def says(answer: str, gold: str) -> bool:
-    """Whether the answer is a short phrase that contains the gold's words and does not deny them.
+    """Whether the answer is a short phrase whose words beside the gold's change nothing.
 
-    Example: says("the function is odd", "odd") is True.
+    Example: says("the function is odd", "odd") is True, says("older than bob", "bob") is not.
     """
     words, wanted = answer.split(), gold.split()
     if len(words) > 8 or len(words) <= len(wanted) or len(gold) < 3 or PHRASES.word_set("taken_back") & {*words, *wanted}:
         return False
-    return any(words[place : place + len(wanted)] == wanted for place in range(len(words)))
+    return any(
+        words[place : place + len(wanted)] == wanted
+        and PHRASES["before word"].fullmatch("".join(f"{word} " for word in words[:place])) is not None
+        and PHRASES["behind word"].fullmatch(" ".join(words[place + len(wanted) :])) is not None
+        for place in range(len(words))
+    )
 
 
 def same_time(word: str, clock: str) -> bool:
