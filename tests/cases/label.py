@@ -268,7 +268,77 @@ DENIED: list[Case] = [  # 'not X, but Y', 'Y, not X', and turns of somebody else
     (TFU, "The answer is True.<|im_start|>user\nThe next?<|im_start|>assistant\nThe answer is False.", "True"),
 ]
 
-ALL = {"denied": DENIED, "plain": PLAIN, "synonyms": SYNONYMS, "settled": SETTLED, "hedged": HEDGED}
+NEGATED: list[Case] = [  # a plain denial is the other of two labels; a vague one is no answer
+    *(
+        (TF, f"The statement {said} true.", "False")
+        for said in (
+            "cannot be",
+            "can't be",
+            "cannot possibly be",
+            "could not be",
+            "fails to be",
+            "is by no means",
+            "is in no way",
+            "is far from",
+            "is far from being",
+            "is nowhere near",
+            "is anything but",
+            "is never",
+            "is not at all",
+            "isn't",
+        )
+    ),
+    *(
+        (TF, f"The statement {said} true.", "")
+        for said in (
+            "is hardly",
+            "is barely",
+            "is only sometimes",
+            "is rarely",
+            "is seldom",
+            "is unlikely to be",
+            "is partly",
+            "can be",
+            "is almost",
+            "may be",
+            "need not be",
+        )
+    ),
+    *(
+        (TF, f"The statement {said} true.", "True")
+        for said in (
+            "is",
+            "must be",
+            "has to be",
+            "can only be",
+            "is certainly",
+            "is indeed",
+            "is almost certainly",
+        )
+    ),
+    (TF, "The statement cannot be false.", "True"),
+    (TF, "The statement cannot be true or false.", ""),
+    (TF, "We looked at every case.\n\nThus the claim cannot be true as it stands.", "False"),
+    (TF, "Suppose there were a largest prime. This cannot be true.\n\nSo the claim is true.", "True"),
+    (TF, "If he lied, the claim cannot be true. He did not lie.\n\nAnswer: True", "True"),
+    (TF, "As far as one can be certain, his word is true.", "True"),
+    (TF, "One can see that his word is true.", "True"),
+    (TF, "It can be shown that his word is true.", "True"),
+    (TF, "His word is the opposite of true.", ""),
+    (TF, "So what he says cannot be true.", ""),
+    (TFU, "The statement cannot be true.", "False"),
+    (TFU, "The statement cannot be false.", ""),  # it may be uncertain
+    (TFU, "The statement isn't necessarily true.", "Uncertain"),
+    (SENTIMENT, "The tone is anything but positive.", "negative"),
+    (SENTIMENT, "The tone is far from negative.", "positive"),
+    (SENTIMENT, "The sentiment is not negative.", "positive"),
+    (SENTIMENT, "The tone is unlikely to be positive.", ""),
+    (SENTIMENT, "So the review is best read as negative rather than positive.", ""),
+    (SENTIMENT, "The review can be classified as positive.", "positive"),
+    ((*SENTIMENT, "neutral"), "The tone is anything but positive.", ""),
+]
+
+ALL = {"denied": DENIED, "negated": NEGATED, "plain": PLAIN, "synonyms": SYNONYMS, "settled": SETTLED, "hedged": HEDGED}
 
 SETS = (TFU, TF, YN, NLI, VALID, FEVER, PROOF, ENTAILED)
 STYLES = [
