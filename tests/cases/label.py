@@ -338,7 +338,57 @@ NEGATED: list[Case] = [  # a plain denial is the other of two labels; a vague on
     ((*SENTIMENT, "neutral"), "The tone is anything but positive.", ""),
 ]
 
-ALL = {"denied": DENIED, "negated": NEGATED, "plain": PLAIN, "synonyms": SYNONYMS, "settled": SETTLED, "hedged": HEDGED}
+SAID: list[Case] = [  # a label said first, in an aside, or with what it is not
+    (NLI, "Neutral. The premise does not entail the hypothesis.", "neutral"),
+    (NLI, "**Contradiction.** The premise says that it rained.", "contradiction"),
+    (NLI, "Neutral. Nothing in the premise contradicts the hypothesis.", "neutral"),
+    (NLI, "Entailment. Contradiction. Neutral.", ""),
+    (NLI, "Entailment. The premise says so.\n\nOn second thought, the answer is neutral.", "neutral"),
+    (NLI, "Neutral ground is what they met on. Nothing follows.", ""),
+    (NLI, "The premise neither entails nor contradicts the hypothesis.", "neutral"),
+    (NLI, "The premise neither contradicts the hypothesis nor entails it.", "neutral"),
+    (NLI, "Nothing in the premise entails or contradicts the hypothesis.", ""),
+    (NLI, "None of the sentences contradicts the hypothesis.", ""),
+    (NLI, "Nothing is left open, and the premise entails the hypothesis.", "entailment"),
+    (SENTIMENT, "Positive. The reviewer likes the film.", "positive"),
+    (SENTIMENT, "Positive reviews are rare. This is no exception.", ""),
+    (SENTIMENT, "Sentiment: Positive (not negative)", "positive"),
+    (SENTIMENT, "Sentiment: **Negative** (rather than positive).", "negative"),
+    (SENTIMENT, "Sentiment: not positive (negative)", ""),
+    (SENTIMENT, "Sentiment: Positive (or negative)", ""),
+    (SENTIMENT, "Sentiment: Positive (not sure)", ""),
+    (TF, "True (the opposite of False)", "True"),
+    (TF, "True (not False)\n\nThe premises say so.", "True"),
+    (TF, "True (or False)", ""),
+    (TFU, "I am not certain, but I'd say True.", "True"),
+    (TFU, "I'm not sure, but I would say false.", "False"),
+    (TFU, "I would not say true.", ""),
+    (TFU, "They'd say true.", ""),
+    (TFU, "I'd say true or false.", ""),
+    (TFU, "I'd say so.", ""),
+    (TFU, "There is not enough information to tell whether the statement is true.", "Uncertain"),
+    (TFU, "It is impossible to tell whether the statement is true or false.", "Uncertain"),
+    (TFU, "Answer: I cannot tell.", ""),
+    (TFU, "We can tell that the statement is true.", "True"),
+    (YN, "Well, yes.", "yes"),
+    (YN, "Well, no, they do not.", "no"),
+    (YN, "Well, yes and no.", ""),
+    (YN, "是的，可以。", "yes"),
+    (YN, "是的。", "yes"),
+    (YN, "不是，他没有去。", "no"),
+    (YN, "是否可以，要看情况。", ""),
+    (YN, "这是的确如此，可以。", ""),
+]
+
+ALL = {
+    "said": SAID,
+    "denied": DENIED,
+    "negated": NEGATED,
+    "plain": PLAIN,
+    "synonyms": SYNONYMS,
+    "settled": SETTLED,
+    "hedged": HEDGED,
+}
 
 SETS = (TFU, TF, YN, NLI, VALID, FEVER, PROOF, ENTAILED)
 STYLES = [

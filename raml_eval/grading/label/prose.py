@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.label.reading import Found, read_at
+from raml_eval.grading.label.reading import Found, label_end, read_at
 from raml_eval.grading.label.words import NEGATIVE, POSITIVE, UNKNOWN, Labels, meaning_of
 from raml_eval.grading.statements.places import MOST, Place, place_order
 from raml_eval.grading.statements.settle import HEDGE, Reading
@@ -14,6 +14,8 @@ from raml_eval.grading.text import soft_key
 _AFTER_COLON = re.compile(r"[:：]\s*(?=[^:：\n]{1,60}$)")
 _WITHIN_WORD = re.compile(r"[a-z0-9][_-]?$")
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+_OPENING = re.compile(r"[\s>*_\"'(#]{0,6}")
+_SET_OFF = re.compile(r"[*_\"')]{0,3}[.!]\s+(?:\*\*)?")
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 
 
@@ -24,9 +26,27 @@ def prose_places(low: str, start: int, labels: Labels) -> list[Place]:
     places += [Place(m.end(), m.end(), None, "yes or no") for m in _last(low, start, "verdict first")]
     if UNKNOWN in labels.by_meaning:
         places += [Place(m.start(), m.start(), m.end(), "undecided") for m in _last(low, start, "undecided")]
-    if {"entailment", "contradiction"} & {soft_key(label) for label in labels.labels}:
-        places += [Place(m.start(), m.start(), m.end(), "entails or contradicts") for m in _last(low, start, "entails")]
+    opening = _opening_label(low, labels) if start == 0 else None
+    if opening is not None:
+        places.append(opening)
+    elif {"entailment", "contradiction"} & {soft_key(label) for label in labels.labels}:
+        places += [
+            Place(m.start(), m.start(), m.end(), "entails or contradicts")
+            for m in _last(low, start, "entails")
+            if not PHRASES["entails denied"].search(low, max(0, m.start() - 80), m.start())
+        ]
     return sorted(places, key=place_order, reverse=True)
+
+
+def _opening_label(low: str, labels: Labels) -> Place | None:
+    """The first sentence if it is a label and nothing else, and the next one does not begin with another: a list of them."""
+    begin = _OPENING.match(low)
+    at = begin.end() if begin else 0
+    label = labels.pattern.match(low, at)
+    if label is None or len(label[0]) <= 3 or label[0] in PHRASES.word_set("said_of_answers"):
+        return None
+    rest = _SET_OFF.match(low, label.end())
+    return None if rest is None or labels.pattern.match(low, rest.end()) else Place(at, at, None, "first sentence")
 
 
 def _last(low: str, start: int, name: str) -> list[re.Match[str]]:
@@ -66,6 +86,7 @@ def _read_after_colon(low: str, labels: Labels) -> Reading | None:
     """The label that is all of what stands behind the last line's colon."""
     body = _without_marks(low)
     start = body.rfind("\n") + 1
+    body = _without_marks(body[: label_end(body, start, len(body), labels)])
     colon = _AFTER_COLON.search(body, start)
     word = body[colon.end() :] if colon else ""
     if word not in labels.words or word in PHRASES.word_set("said_of_answers"):

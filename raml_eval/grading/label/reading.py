@@ -86,3 +86,12 @@ def _read_negated(low: str, start: int, end: int, labels: Labels) -> Found | Non
         return None
     opposite = {POSITIVE: NEGATIVE, NEGATIVE: POSITIVE}.get(meaning)
     return (labels.by_meaning[opposite], match.end()) if opposite in labels.by_meaning else None
+
+
+def label_end(low: str, start: int, end: int, labels: Labels) -> int:
+    """Where a line that names a label ends, without the other label that it names in brackets: 'true (not false)'."""
+    opened = max(low.rfind("(", start, end), low.rfind("（", start, end))
+    before = low[start:opened].rstrip() if opened >= 0 else ""
+    aside = PHRASES["label aside"].match(low, start + len(before), end) if before else None
+    other = labels.pattern.match(low, aside.end(), end) if aside else None
+    return start + len(before) if other and not low[other.end() : end].strip("*_\"')） .") else end
