@@ -268,7 +268,131 @@ DENIED: list[Case] = [  # 'not X, but Y', 'Y, not X', and turns of somebody else
     (TFU, "The answer is True.<|im_start|>user\nThe next?<|im_start|>assistant\nThe answer is False.", "True"),
 ]
 
-ALL = {"denied": DENIED, "plain": PLAIN, "synonyms": SYNONYMS, "settled": SETTLED, "hedged": HEDGED}
+NEGATED: list[Case] = [  # a plain denial is the other of two labels; a vague one is no answer
+    *(
+        (TF, f"The statement {said} true.", "False")
+        for said in (
+            "cannot be",
+            "can't be",
+            "cannot possibly be",
+            "could not be",
+            "fails to be",
+            "is by no means",
+            "is in no way",
+            "is far from",
+            "is far from being",
+            "is nowhere near",
+            "is anything but",
+            "is never",
+            "is not at all",
+            "isn't",
+        )
+    ),
+    *(
+        (TF, f"The statement {said} true.", "")
+        for said in (
+            "is hardly",
+            "is barely",
+            "is only sometimes",
+            "is rarely",
+            "is seldom",
+            "is unlikely to be",
+            "is partly",
+            "can be",
+            "is almost",
+            "may be",
+            "need not be",
+        )
+    ),
+    *(
+        (TF, f"The statement {said} true.", "True")
+        for said in (
+            "is",
+            "must be",
+            "has to be",
+            "can only be",
+            "is certainly",
+            "is indeed",
+            "is almost certainly",
+        )
+    ),
+    (TF, "The statement cannot be false.", "True"),
+    (TF, "The statement cannot be true or false.", ""),
+    (TF, "We looked at every case.\n\nThus the claim cannot be true as it stands.", "False"),
+    (TF, "Suppose there were a largest prime. This cannot be true.\n\nSo the claim is true.", "True"),
+    (TF, "If he lied, the claim cannot be true. He did not lie.\n\nAnswer: True", "True"),
+    (TF, "As far as one can be certain, his word is true.", "True"),
+    (TF, "One can see that his word is true.", "True"),
+    (TF, "It can be shown that his word is true.", "True"),
+    (TF, "His word is the opposite of true.", ""),
+    (TF, "So what he says cannot be true.", ""),
+    (TFU, "The statement cannot be true.", "False"),
+    (TFU, "The statement cannot be false.", ""),  # it may be uncertain
+    (TFU, "The statement isn't necessarily true.", "Uncertain"),
+    (SENTIMENT, "The tone is anything but positive.", "negative"),
+    (SENTIMENT, "The tone is far from negative.", "positive"),
+    (SENTIMENT, "The sentiment is not negative.", "positive"),
+    (SENTIMENT, "The tone is unlikely to be positive.", ""),
+    (SENTIMENT, "So the review is best read as negative rather than positive.", ""),
+    (SENTIMENT, "The review can be classified as positive.", "positive"),
+    ((*SENTIMENT, "neutral"), "The tone is anything but positive.", ""),
+]
+
+SAID: list[Case] = [  # a label said first, in an aside, or with what it is not
+    (NLI, "Neutral. The premise does not entail the hypothesis.", "neutral"),
+    (NLI, "**Contradiction.** The premise says that it rained.", "contradiction"),
+    (NLI, "Neutral. Nothing in the premise contradicts the hypothesis.", "neutral"),
+    (NLI, "Entailment. Contradiction. Neutral.", ""),
+    (NLI, "Entailment. The premise says so.\n\nOn second thought, the answer is neutral.", "neutral"),
+    (NLI, "Neutral ground is what they met on. Nothing follows.", ""),
+    (NLI, "The premise neither entails nor contradicts the hypothesis.", "neutral"),
+    (NLI, "The premise neither contradicts the hypothesis nor entails it.", "neutral"),
+    (NLI, "Nothing in the premise entails or contradicts the hypothesis.", ""),
+    (NLI, "None of the sentences contradicts the hypothesis.", ""),
+    (NLI, "Nothing is left open, and the premise entails the hypothesis.", "entailment"),
+    (SENTIMENT, "Positive. The reviewer likes the film.", "positive"),
+    (SENTIMENT, "Positive. No, he hates it.", ""),
+    (SENTIMENT, "Positive. So one thinks.\n\nOverall, I would classify the review as negative.", ""),
+    (SENTIMENT, "Positive. So one thinks.\n\nWe classify the review as negative.", "negative"),
+    (NLI, "Neutral. The premise gives no reason for entailment.", "neutral"),
+    (SENTIMENT, "Positive reviews are rare. This is no exception.", ""),
+    (SENTIMENT, "Sentiment: Positive (not negative)", "positive"),
+    (SENTIMENT, "Sentiment: **Negative** (rather than positive).", "negative"),
+    (SENTIMENT, "Sentiment: not positive (negative)", ""),
+    (SENTIMENT, "Sentiment: Positive (or negative)", ""),
+    (SENTIMENT, "Sentiment: Positive (not sure)", ""),
+    (TF, "True (the opposite of False)", "True"),
+    (TF, "True (not False)\n\nThe premises say so.", "True"),
+    (TF, "True (or False)", ""),
+    (TFU, "I am not certain, but I'd say True.", "True"),
+    (TFU, "I'm not sure, but I would say false.", "False"),
+    (TFU, "I would not say true.", ""),
+    (TFU, "They'd say true.", ""),
+    (TFU, "I'd say true or false.", ""),
+    (TFU, "I'd say so.", ""),
+    (TFU, "There is not enough information to tell whether the statement is true.", "Uncertain"),
+    (TFU, "It is impossible to tell whether the statement is true or false.", "Uncertain"),
+    (TFU, "Answer: I cannot tell.", ""),
+    (TFU, "We can tell that the statement is true.", "True"),
+    (YN, "Well, yes.", "yes"),
+    (YN, "Well, no, they do not.", "no"),
+    (YN, "Well, yes and no.", ""),
+    (YN, "是的，可以。", "yes"),
+    (YN, "是的。", "yes"),
+    (YN, "不是，他没有去。", "no"),
+    (YN, "是否可以，要看情况。", ""),
+    (YN, "这是的确如此，可以。", ""),
+]
+
+ALL = {
+    "said": SAID,
+    "denied": DENIED,
+    "negated": NEGATED,
+    "plain": PLAIN,
+    "synonyms": SYNONYMS,
+    "settled": SETTLED,
+    "hedged": HEDGED,
+}
 
 SETS = (TFU, TF, YN, NLI, VALID, FEVER, PROOF, ENTAILED)
 STYLES = [

@@ -34,6 +34,7 @@ def extract_bracket(text: str) -> Extraction:
 def _extract(text: str) -> Extraction:
     spans = find_brackets(text)
     said = [span for span in spans if not PHRASES["brackets denied"].search(text, max(0, span[0] - 40), span[0])]
+    said = [span for span in said if not PHRASES["brackets refused"].match(text, span[1])] or said
     if said:
         return Extraction(_join_last(text, said), "in brackets", closed=True)
     if spans:

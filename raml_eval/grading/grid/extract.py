@@ -11,7 +11,7 @@ from typing import Any
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.extraction import Extraction
-from raml_eval.grading.grid.loose_json import read_objects
+from raml_eval.grading.grid.loose_json import find_objects
 from raml_eval.grading.statements.settle import cut_next_turn, read_before
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import lower
@@ -22,6 +22,8 @@ _NUMBER = re.compile(r"(?<!\d)(\d{1,2})(?!\d)")
 _ROW = re.compile(r"^[ \t]*\|(.{1,2000}?)\|?[ \t]*$", re.MULTILINE)
 # A hyphen behind a word or a digit is no sign; a second point makes a version or a date of it.
 _DECIMAL = re.compile(r"((?<![\w)\]])[+-]|(?<![\w.]))(?=\.?\d)(\d*)(?:\.(\d+))?(?!\d|\.\d)")
+_SENTENCE_BEFORE = re.compile(r"[^.!?\n]*$")
+_SENTENCE_BEHIND = re.compile(r"^[^.!?\n]*")
 _MARKS = re.compile(r"[\W_]+")
 _BLANK_CELL = re.compile(r"[_\W]*")
 
@@ -30,7 +32,8 @@ def extract_grid(text: str) -> Extraction:
     """The last solution in the text, written as JSON {"House 1": {attribute: value}}.
 
     A solution is a JSON object of houses, a list of them, or {"header": [...], "rows": [...]}, either on its own or under a
-    key such as 'solution'. It is read tolerantly (see loose_json). If there is none, the last Markdown table counts.
+    key such as 'solution'. It is read tolerantly (see loose_json). A piece of a solution in a sentence that rejects it does
+    not take the place of a whole one before it. If there is none, the last Markdown table counts.
 
     Example: extract_grid("{House 1: {Name: Arnold}}").answer is '{"House 1": {"Name": "Arnold"}}'.
     """
@@ -38,12 +41,25 @@ def extract_grid(text: str) -> Extraction:
 
 
 def _extract(text: str) -> Extraction:
-    for value in reversed(read_objects(text)):
-        grid = _read_value(value)
-        if grid:
-            return Extraction(_write(grid), "JSON", closed=True)
+    grids = [(start, end, grid) for start, end, value in find_objects(text) if (grid := _read_value(value))]
+    while len(grids) > 1 and _is_rejected_piece(text, *grids[-1], max(_size(grid) for _, _, grid in grids[:-1])):
+        grids.pop()
+    if grids:
+        return Extraction(_write(grids[-1][2]), "JSON", closed=True)
     grid = _read_table(text)
     return Extraction(_write(grid), "table") if grid else Extraction(None, "no solution found")
+
+
+def _is_rejected_piece(text: str, start: int, end: int, grid: Grid, whole: int) -> bool:
+    """Whether a grid has at most half of the cells of a whole one, and stands in a sentence that rejects it."""
+    if 2 * _size(grid) > whole:
+        return False
+    said = _SENTENCE_BEFORE.findall(text[max(0, start - 200) : start]) + _SENTENCE_BEHIND.findall(text[end : end + 200])[:1]
+    return PHRASES["grid rejected"].search(" ".join(said)) is not None
+
+
+def _size(grid: Grid) -> int:
+    return sum(map(len, grid.values()))
 
 
 def _write(grid: Grid) -> str:

@@ -129,6 +129,11 @@ def read_objects(text: str) -> list[Any]:
 
     Example: read_objects("So: {House: 'mine', }") is [{"House": "mine"}].
     """
+    return [value for _, _, value in find_objects(text)]
+
+
+def find_objects(text: str) -> list[tuple[int, int, Any]]:
+    """What read_objects finds, each with where it begins and ends."""
     reader, found, at = _Reader(text), [], 0
     for match in re.finditer(r"\{|\[(?=\s*\{)", text):
         if match.start() < at:
@@ -139,7 +144,7 @@ def read_objects(text: str) -> list[Any]:
             value, at = reader.read(match.start())
         except _Unreadable:
             continue
-        found.append(_as_standard(text[match.start() : at], value))
+        found.append((match.start(), at, _as_standard(text[match.start() : at], value)))
     return found
 
 

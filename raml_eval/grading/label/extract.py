@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from raml_eval.errors import TaskError
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.label.prose import closing_label, prose_places, read_prose
-from raml_eval.grading.label.reading import Found, read_at, read_whole
+from raml_eval.grading.label.reading import Found, label_end, read_at, read_whole
 from raml_eval.grading.label.words import Labels, label_words
 from raml_eval.grading.statements.flow import edge_lines, settle_text, strong_places, to_extraction
 from raml_eval.grading.statements.places import Place, phrase_places
@@ -59,6 +59,7 @@ def _line_places(text: str, low: str, labels: Labels) -> Iterator[Place]:
     """The first and the last line if they are a label and nothing else."""
     for lines, rule in zip(edge_lines(text, 2000), ("first line", "last line"), strict=True):
         for start, end in lines:
+            end = label_end(low, start, end, labels)
             if end - start <= 100 and soft_key(low[start:end].strip(" >#*-•")) in labels.words:
                 yield Place(start, start, end, rule)
 

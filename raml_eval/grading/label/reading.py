@@ -67,15 +67,31 @@ def _read_negated(low: str, start: int, end: int, labels: Labels) -> Found | Non
     """The label that a denial from start to end, and the label behind it, come to.
 
     'not X but Y' is Y, 'not necessarily' is uncertain, 'not true' is false. To deny any other label chooses one only if
-    there are two.
+    there are two: then it is the other.
     """
     match = labels.pattern.match(low, end)
     if match is not None and (but := PHRASES["but rather"].match(low, match.end())) is not None:
         return read_at(low, but.end(), labels)
     if PHRASES["not sure"].match(low, start):
         return (labels.by_meaning[UNKNOWN], end) if UNKNOWN in labels.by_meaning else None
-    meaning = meaning_of(match[0]) if match is not None else None
-    if match is None or meaning is None or not (labels.only_two or match[0] in PHRASES.word_set("false_if_denied")):
+    if match is None:
+        return None
+    label, meaning = labels.label_of(match[0]), meaning_of(match[0])
+    other = _another(low, match.end(), label, labels)
+    if other is not None:  # 'not true or false' chooses neither
+        return HEDGE, other
+    if meaning is None and labels.only_two:
+        return next((one for one in labels.labels if one != label), label), match.end()
+    if meaning is None or not (labels.only_two or match[0] in PHRASES.word_set("false_if_denied")):
         return None
     opposite = {POSITIVE: NEGATIVE, NEGATIVE: POSITIVE}.get(meaning)
     return (labels.by_meaning[opposite], match.end()) if opposite in labels.by_meaning else None
+
+
+def label_end(low: str, start: int, end: int, labels: Labels) -> int:
+    """Where a line that names a label ends, without the other label that it names in brackets: 'true (not false)'."""
+    opened = max(low.rfind("(", start, end), low.rfind("（", start, end))
+    before = low[start:opened].rstrip() if opened >= 0 else ""
+    aside = PHRASES["label aside"].match(low, start + len(before), end) if before else None
+    other = labels.pattern.match(low, aside.end(), end) if aside else None
+    return start + len(before) if other and not low[other.end() : end].strip("*_\"')） .") else end
