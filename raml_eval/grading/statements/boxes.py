@@ -15,7 +15,9 @@ _BRACES = re.compile(r"(\\{1,8}(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOT
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
 _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
-_NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
+# A name as the whole left side of the equation whose right side the box is: x = \boxed{3}, x = 1 + 2 = \boxed{3}.
+_NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:((?:[^=\n$\\]|\\(?![\])]|f?boxed)){1,100})=\s*)?$")
+_BEFORE_SIDE = re.compile(r"(?:[$(\[{,;:.!?&\n]|\*\*|[^\x00-\x7f±·×÷−√]|\\[\[(\\,;: ]|\\q?quad|(?<![\\A-Za-z])[A-Za-z]{2,20})[ \t]*\Z")
 # x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
 _NAME_INSIDE = re.compile(
     r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{2,8})\s*="
@@ -114,21 +116,42 @@ def final_boxes(text: str) -> FinalBoxes:
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
     r"""The last boxes as assignments if each gives another name its value: x = \boxed{3} ... y = \boxed{4}, \boxed{y = 4}.
 
-    Names inside the boxes must be of one family; \boxed{n = 5} ... \boxed{S = 30} are two steps, and the last is the answer.
+    The names must be of one family; \boxed{n = 5} ... S = 6n = \boxed{30} are two steps, and the last is the answer.
     """
     parts: dict[str, str] = {}
+    computed = ""  # what the names found so far were computed from
     for box in reversed(boxes):
         content = _content(text, box)
         inside = _NAME_INSIDE.fullmatch(content)
-        outside = _NAMED.search(text[max(0, box[0] - 120) : box[0]])
-        name, value = (inside[1], inside[2].strip()) if inside else (outside[1] if outside else "", content)
-        if not name or name in parts or (inside and parts and not _is_family([name, *parts])):
+        name, sum_ = (inside[1], "") if inside else _named_before(text, box[0])
+        if not name or name in parts or (parts and not _is_family([name, *parts], inside is not None, computed)):
             break
-        parts[name] = value
+        parts[name] = inside[2].strip() if inside else content
+        computed += f" {sum_}"
     return [f"{name}={value}" for name, value in reversed(parts.items())] if len(parts) > 1 else []
 
 
-def _is_family(names: list[str]) -> bool:
+def _named_before(text: str, at: int) -> tuple[str, str]:
+    """The name whose value stands at that place, if it is a whole left side (no b in a + b =), and what it is computed from."""
+    before = text[max(0, at - 120) : at]
+    named = _NAMED.search(before)
+    if named is None or (before[: named.start()].strip() and not _BEFORE_SIDE.search(before, 0, named.start())):
+        return "", ""
+    return named[1], named[2] or ""
+
+
+def _is_family(names: list[str], inside: bool, computed: str) -> bool:
+    """Whether the first name and those behind it, some of them computed from what stands there, are parts of one answer.
+
+    Those inside their boxes must be near one another; of others it is enough that none is computed from the first.
+    """
+    if _are_near(names):
+        return True
+    same_case = len({name.isupper() for name in names}) == 1
+    return not inside and same_case and re.search(rf"(?<![A-Za-z\\]){re.escape(names[0])}(?![A-Za-z])", computed) is None
+
+
+def _are_near(names: list[str]) -> bool:
     """Whether these names belong together: letters that stand near one another in the alphabet, or Greek ones."""
     if any(name.startswith("\\") for name in names):
         return all(name.startswith("\\") for name in names)
