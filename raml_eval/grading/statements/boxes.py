@@ -78,11 +78,15 @@ def last_box(text: str) -> str | None:
 
 
 class FinalBoxes(NamedTuple):
-    """The boxes that together are the answer. before is the content of the box that stands before them, "" if none does."""
+    """The boxes that together are the answer.
+
+    before is the content of the box that stands before them, "" if none does; end is where the last of them ends.
+    """
 
     rule: str
     contents: list[str]
     before: str = ""
+    end: int = 0
 
 
 def final_boxes(text: str) -> FinalBoxes:
@@ -98,19 +102,22 @@ def final_boxes(text: str) -> FinalBoxes:
     after = boxes[-1][2] + 1 if boxes else 0
     for match in _UNCLOSED.finditer(text, after):
         unclosed = _read_unclosed(text, match.end())
-        if unclosed != "":  # an empty box says nothing either way
-            return FinalBoxes("unclosed box", []) if unclosed is None else FinalBoxes("box without its brace", [unclosed])
+        if unclosed is None:
+            return FinalBoxes("unclosed box", [])
+        if unclosed:  # an empty box says nothing either way
+            return FinalBoxes("box without its brace", [unclosed], end=match.end())
     if not boxes:
-        bare = [match[1] or match[2] for match in _UNBRACED.finditer(text)]
-        return FinalBoxes("bare box", bare[-1:]) if bare else FinalBoxes("nothing found", [])
+        bare = list(_UNBRACED.finditer(text))[-1:]
+        contents = [match[1] or match[2] for match in bare]
+        return FinalBoxes("bare box", contents, end=bare[0].end()) if bare else FinalBoxes("nothing found", [])
     chosen = [boxes.pop()]
     while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
         chosen.insert(0, boxes.pop())
     if len(chosen) == 1 and (parts := _named_parts(text, [*boxes, *chosen])):
-        return FinalBoxes("boxed, in parts", parts)
+        return FinalBoxes("boxed, in parts", parts, end=after)
     contents = list(dict.fromkeys(_content(text, box) for box in chosen))
     before = _content(text, boxes[-1]) if boxes else ""
-    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before)
+    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before, after)
 
 
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
