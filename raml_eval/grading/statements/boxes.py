@@ -60,6 +60,18 @@ def _outermost(text: str) -> list[tuple[int, int, int]]:
     return [box for box in found if text[box[1] : box[2]].strip()]
 
 
+def _stated(text: str, boxes: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    r"""The boxes without those that the text rejects, if any are left: not \boxed{41}, \boxed{41} is wrong."""
+    if len(boxes) < 2:
+        return boxes
+    return [box for box in boxes if not _is_rejected(text, box)] or boxes
+
+
+def _is_rejected(text: str, box: tuple[int, int, int]) -> bool:
+    before, after = text[max(0, box[0] - 40) : box[0]].lower(), text[box[2] + 1 : box[2] + 80].lower()
+    return PHRASES["rejected box"].search(before) is not None or PHRASES["wrong box"].match(after) is not None
+
+
 def _content(text: str, box: tuple[int, int, int]) -> str:
     r"""The content of a box, with one backslash for two if the box's command and all in it were escaped once more."""
     start, opened, closed = box
@@ -73,7 +85,7 @@ def last_box(text: str) -> str | None:
 
     Example: last_box(r"\boxed{1}, no: \boxed{\boxed{2}}") is "2".
     """
-    boxes = _outermost(text)
+    boxes = _stated(text, _outermost(text))
     return _content(text, boxes[-1]) if boxes else None
 
 
@@ -100,6 +112,7 @@ def final_boxes(text: str) -> FinalBoxes:
     """
     boxes = _outermost(text)
     after = boxes[-1][2] + 1 if boxes else 0
+    boxes = _stated(text, boxes)
     for match in _UNCLOSED.finditer(text, after):
         unclosed = _read_unclosed(text, match.end())
         if unclosed is None:
