@@ -53,6 +53,8 @@ def _read_phrase(rest: str) -> str | None:
         return ", ".join(parts)
     end = PHRASES["text ends"].search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
+    if (contrast := PHRASES["not another text"].search(clause)) is not None and contrast.start():
+        clause = unwrap(clause[: contrast.start()])
     return clause if clause and len(clause) <= LONGEST else None
 
 

@@ -97,4 +97,17 @@ GRADES: list[tuple[str, str, str]] = [
     ("fish", "Answer: " + "fish" * 100, "no_answer"),
     ("fish", "fish\n" * 100, "no_answer"),
     ("fish", "\x00fish\x00", "correct"),
+    # What only others say, and what the answer is not.
+    ("green", "The answer is green. If it were winter, the answer would be white.", "correct"),
+    ("green", "The answer is green. Many people think the answer is blue.", "correct"),
+    ("blue", "The answer is green. Many people think the answer is blue.", "incorrect"),
+    ("white", "If it were winter, the answer is white.", "correct"),
+    ("green", "The answer is green, not blue.", "correct"),
+    ("green", "The answer is green, and not blue, because of the grass.", "correct"),
+    ("blue", "The answer is green, not blue.", "incorrect"),
+    ("verde", "La risposta è verde, non blu.", "correct"),
+    ("绿色", "答案是绿色，不是蓝色。", "correct"),
+    ("not green", "The answer is not green.", "correct"),
+    ("yes, no, yes", "The answer is yes, no, yes.", "correct"),
+    ("green", "The answer is green, nothing else.", "incorrect"),
 ]

@@ -20,7 +20,9 @@ SHORT = 200  # characters of a sentence that may do without a full stop
 _END = re.compile(r"(?:[.!。！)）\]}$*✓✔]|\\\)|\\\])\s*$")
 _SAYS = re.compile(r"[^\W\d_]|[=$\]]")
 _SENTENCE = re.compile(r"[.!?。！？][*_]*$")
-_SPLIT = re.compile(r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴\u4e00-\u9fff\0])|(?<=[。？])|\n+")
+_SPLIT = re.compile(
+    r"(?<=[.!?])\**\s+(?=[A-Z\d\\$*∴\u4e00-\u9fff\0])|(?<=[\d$)][.!?])\s+(?=[a-z]\s?=\s?[-−\d])|(?<=[。？])|\n+"
+)
 # A formula on lines of its own, with the line before it if no sentence ends there, and one behind it that goes on.
 _AROUND = re.compile(r"(?:(?<=[^\s.!?。])\s{1,20})?\0(?:\s{1,20}(?=[a-z,]))?")
 _TAGS = re.compile(r"</?[A-Za-z]{1,20}>")
@@ -45,6 +47,8 @@ def read_conclusion(text: str) -> str | None:
     if not sentences:
         return None
     last = sentences[-1]
+    if len(sentences) > 1 and PHRASES["beside result"].match(last) and PHRASES["conclusion start"].match(sentences[-2]):
+        return None
     if len(sentences) > 1 and FORMULA.fullmatch(last.strip(" .")):  # "Therefore,\n\\[ x = 5 \\]"
         last = f"{sentences[-2]} {last}"
     ended = _END.search(last) or (len(text) < SHORT and PHRASES["conclusion start"].match(last))
@@ -85,7 +89,14 @@ def _drop_remarks(sentences: list[str]) -> list[str]:
         bare = not re.search(r"\d|\$|\*\*", last)
         asks = last.rstrip(" )").endswith("?") or PHRASES["offers"].match(last) is not None or not re.search(r"\w", last)
         concluded = PHRASES["conclusion start"].match(before) is not None or before.startswith("**")
-        if not (bare and asks) and not (concluded and (bare or PHRASES["checks"].match(last))):
+        remarks = bare or PHRASES["checks"].match(last) is not None or _rejects(last, before)
+        if not (bare and asks) and not (concluded and remarks):
             break
         sentences = sentences[:-1]
     return sentences
+
+
+def _rejects(sentence: str, before: str) -> bool:
+    """Whether a sentence only rejects values, none of which the sentence before names."""
+    rejected = {match[0] for match in PHRASES["value"].finditer(sentence)}
+    return PHRASES["rejects"].search(sentence) is not None and rejected.isdisjoint(PHRASES["value"].findall(before))

@@ -16,7 +16,7 @@ from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.math.value import rounds_to
 from raml_eval.grading.statements.boxes import FinalBoxes, final_boxes, find_boxes
 from raml_eval.grading.statements.delimited import INLINE, read_marked
-from raml_eval.grading.statements.phrases import texts_behind
+from raml_eval.grading.statements.phrases import LONGEST, starts_behind, texts_behind
 from raml_eval.grading.statements.places import TO_COMPUTE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import unwrap
@@ -38,6 +38,7 @@ _COUNTED = re.compile(rf"(?:\\?[$€£]\s?)?({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%|\s+per\s?cent)?")
 _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
+_FORMAL = re.compile(r"[\d\\=]")
 _COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
@@ -50,9 +51,12 @@ def _read_phrase(rest: str) -> str | None:
     end = PHRASES["answer ends"].search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
     clause = re.sub(r"\s*\((?:not|and not)\b[^()]*\)$", "", clause.rpartition("i.e.")[2].strip(" ,"))
+    clause = unwrap(PHRASES["this instead"].sub("", clause))
+    if (contrast := PHRASES["not another"].search(clause)) is not None and contrast.start():
+        clause = unwrap(clause[: contrast.start()])
     if PHRASES["hedged answer"].search(clause):
         return ""
-    if (PHRASES["mere remark"].match(clause) and not re.search(r"[\d\\=]", clause)) or "decimal place" in clause:
+    if (PHRASES["mere remark"].match(clause) and not _FORMAL.search(clause)) or "decimal place" in clause:
         return None
     if re.match(r"[-+−\d\\$]", clause):
         return clause if len(clause) <= 200 else None
@@ -87,11 +91,32 @@ def _read_tag_or_phrase(text: str) -> Extraction | None:
         return Extraction(inner.answer or unwrap(tagged[-1]), "answer tag", closed=True)
     if (field := _read_field(text)) is not None and field.answer is not None:
         return field
-    for phrase in texts_behind(text, TO_COMPUTE):
-        answer = _read_phrase(phrase)
-        if answer is not None:
-            return Extraction(answer or None, "answer phrase" if answer else "answer phrase, a hedge")
-    return None
+    return _read_phrases(text)
+
+
+def _read_phrases(text: str) -> Extraction | None:
+    remark: str | None = None  # 'even', which may be the answer if no other statement is a number
+    for start in starts_behind(text, TO_COMPUTE):
+        answer = _read_phrase(text[start : start + LONGEST])
+        if answer and PHRASES["property"].match(answer) is not None:
+            remark = remark or answer
+        elif answer is not None and (remark is None or _FORMAL.search(answer) is not None):
+            found = Extraction(answer or None, "answer phrase" if answer else "answer phrase, a hedge")
+            return _taken_back(text[start:]) or found
+    return Extraction(remark, "answer phrase") if remark else None
+
+
+def _taken_back(rest: str) -> Extraction | None:
+    """What the writer says instead of an answer that stands at the start of this text; None if it is not taken back."""
+    error = PHRASES["admitted error"].search(rest)
+    if error is None:
+        return None
+    behind = rest[error.end() :]
+    corrected = list(PHRASES["corrected to"].finditer(behind))
+    if not corrected and (later := _read_phrases(behind)) is not None:
+        return later
+    answer = _read_phrase(behind[corrected[-1].end() :][:LONGEST]) if corrected else read_conclusion(behind)
+    return Extraction(answer or None, "correction" if answer else "answer taken back", concluded=bool(answer))
 
 
 def _read_boxes(text: str) -> Extraction | None:
@@ -100,6 +125,12 @@ def _read_boxes(text: str) -> Extraction | None:
     spoiled = boxes.rule in ("unclosed box", "box without its brace") or ", ".join(boxes.contents).count('"') % 2 == 1
     if spoiled and (field := _read_field(text)) is not None:
         return field
+    behind = text[boxes.end :] if boxes.contents else ""
+    if (again := PHRASES["second thoughts"].search(behind)) is not None:
+        if (later := _read_phrases(behind[again.start() :])) is not None and _FORMAL.search(later.answer or "") is not None:
+            return later
+    if (corrected := _taken_back(behind)) is not None:
+        return corrected
     if not boxes.contents:
         return Extraction(None, boxes.rule) if boxes.rule == "unclosed box" else None
     parts = _merge_equal(boxes)

@@ -16,6 +16,8 @@ _ARROWS = re.compile(r"\$?\\(?:therefore|Rightarrow|implies|Longrightarrow|becau
 _ASIDE = re.compile(r"(?<!\\)\([^()]{0,80}\)(?=[\s.]*$)")
 # What stands before the 5 of ab + 5 and of or-5.
 _PART_OF_MORE = re.compile(r"[+×·÷/]\s*$|[\w)](?:\*|\s\*\s)$|[\w)\]][-−]$")
+# An equation that is still to be solved: 2x + 4 = 30, x/2 = 15, but not x = 15.
+_TO_SOLVE = re.compile(r"(?![a-zA-Z]\s*=)[-−]?\d*(?:\.\d+)?\s*[a-z]\s*(?:/\s*\d+)?\s*(?:[-+−]\s*[\d.]+)?\s*=\s*[-−]?[\d.,]+")
 _INTRODUCTION = re.compile(r"^[^\d=,，]{1,80}[,，]")
 
 
@@ -38,6 +40,8 @@ def read_result(sentence: str) -> str | None:
     if gives_none(sentence):
         only_denied = not gives_none(concluded) and not gives_none(PHRASES["denies"].sub("", reasons))
         return _read_part(concluded) if only_denied else None
+    if _ends_unsolved(sentence):
+        return None if _ends_unsolved(concluded) else _read_part(concluded)
     named = list(PHRASES["is the answer"].finditer(sentence))
     if len(named) == 1:
         return (named[0]["value"] or named[0]["formula"]).strip()
@@ -46,6 +50,12 @@ def read_result(sentence: str) -> str | None:
     if PHRASES["related"].search(sentence):
         return None
     return _read_part(sentence) or _read_part(concluded)
+
+
+def _ends_unsolved(sentence: str) -> bool:
+    """Whether the last formula of a sentence is an equation that is still to be solved."""
+    formulas = list(FORMULA.finditer(sentence))
+    return bool(formulas) and _TO_SOLVE.fullmatch(content_of(formulas[-1]).strip(" .,")) is not None
 
 
 def _read_part(sentence: str) -> str | None:

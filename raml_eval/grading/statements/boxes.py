@@ -15,7 +15,9 @@ _BRACES = re.compile(r"(\\{1,8}(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOT
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
 _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
-_NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:[^=\n]{1,100}=\s*)?$")
+# A name as the whole left side of the equation whose right side the box is: x = \boxed{3}, x = 1 + 2 = \boxed{3}.
+_NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:((?:[^=\n$\\]|\\(?![\])]|f?boxed)){1,100})=\s*)?$")
+_BEFORE_SIDE = re.compile(r"(?:[$(\[{,;:.!?&\n]|\*\*|[^\x00-\x7f±·×÷−√]|\\[\[(\\,;: ]|\\q?quad|(?<![\\A-Za-z])[A-Za-z]{2,20})[ \t]*\Z")
 # x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
 _NAME_INSIDE = re.compile(
     r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{2,8})\s*="
@@ -58,6 +60,18 @@ def _outermost(text: str) -> list[tuple[int, int, int]]:
     return [box for box in found if text[box[1] : box[2]].strip()]
 
 
+def _stated(text: str, boxes: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    r"""The boxes without those that the text rejects, if any are left: not \boxed{41}, \boxed{41} is wrong."""
+    if len(boxes) < 2:
+        return boxes
+    return [box for box in boxes if not _is_rejected(text, box)] or boxes
+
+
+def _is_rejected(text: str, box: tuple[int, int, int]) -> bool:
+    before, after = text[max(0, box[0] - 40) : box[0]].lower(), text[box[2] + 1 : box[2] + 80].lower()
+    return PHRASES["rejected box"].search(before) is not None or PHRASES["wrong box"].match(after) is not None
+
+
 def _content(text: str, box: tuple[int, int, int]) -> str:
     r"""The content of a box, with one backslash for two if the box's command and all in it were escaped once more."""
     start, opened, closed = box
@@ -71,16 +85,20 @@ def last_box(text: str) -> str | None:
 
     Example: last_box(r"\boxed{1}, no: \boxed{\boxed{2}}") is "2".
     """
-    boxes = _outermost(text)
+    boxes = _stated(text, _outermost(text))
     return _content(text, boxes[-1]) if boxes else None
 
 
 class FinalBoxes(NamedTuple):
-    """The boxes that together are the answer. before is the content of the box that stands before them, "" if none does."""
+    """The boxes that together are the answer.
+
+    before is the content of the box that stands before them, "" if none does; end is where the last of them ends.
+    """
 
     rule: str
     contents: list[str]
     before: str = ""
+    end: int = 0
 
 
 def final_boxes(text: str) -> FinalBoxes:
@@ -94,41 +112,66 @@ def final_boxes(text: str) -> FinalBoxes:
     """
     boxes = _outermost(text)
     after = boxes[-1][2] + 1 if boxes else 0
+    boxes = _stated(text, boxes)
     for match in _UNCLOSED.finditer(text, after):
         unclosed = _read_unclosed(text, match.end())
-        if unclosed != "":  # an empty box says nothing either way
-            return FinalBoxes("unclosed box", []) if unclosed is None else FinalBoxes("box without its brace", [unclosed])
+        if unclosed is None:
+            return FinalBoxes("unclosed box", [])
+        if unclosed:  # an empty box says nothing either way
+            return FinalBoxes("box without its brace", [unclosed], end=match.end())
     if not boxes:
-        bare = [match[1] or match[2] for match in _UNBRACED.finditer(text)]
-        return FinalBoxes("bare box", bare[-1:]) if bare else FinalBoxes("nothing found", [])
+        bare = list(_UNBRACED.finditer(text))[-1:]
+        contents = [match[1] or match[2] for match in bare]
+        return FinalBoxes("bare box", contents, end=bare[0].end()) if bare else FinalBoxes("nothing found", [])
     chosen = [boxes.pop()]
     while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
         chosen.insert(0, boxes.pop())
     if len(chosen) == 1 and (parts := _named_parts(text, [*boxes, *chosen])):
-        return FinalBoxes("boxed, in parts", parts)
+        return FinalBoxes("boxed, in parts", parts, end=after)
     contents = list(dict.fromkeys(_content(text, box) for box in chosen))
     before = _content(text, boxes[-1]) if boxes else ""
-    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before)
+    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before, after)
 
 
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
     r"""The last boxes as assignments if each gives another name its value: x = \boxed{3} ... y = \boxed{4}, \boxed{y = 4}.
 
-    Names inside the boxes must be of one family; \boxed{n = 5} ... \boxed{S = 30} are two steps, and the last is the answer.
+    The names must be of one family; \boxed{n = 5} ... S = 6n = \boxed{30} are two steps, and the last is the answer.
     """
     parts: dict[str, str] = {}
+    computed = ""  # what the names found so far were computed from
     for box in reversed(boxes):
         content = _content(text, box)
         inside = _NAME_INSIDE.fullmatch(content)
-        outside = _NAMED.search(text[max(0, box[0] - 120) : box[0]])
-        name, value = (inside[1], inside[2].strip()) if inside else (outside[1] if outside else "", content)
-        if not name or name in parts or (inside and parts and not _is_family([name, *parts])):
+        name, sum_ = (inside[1], "") if inside else _named_before(text, box[0])
+        if not name or name in parts or (parts and not _is_family([name, *parts], inside is not None, computed)):
             break
-        parts[name] = value
+        parts[name] = inside[2].strip() if inside else content
+        computed += f" {sum_}"
     return [f"{name}={value}" for name, value in reversed(parts.items())] if len(parts) > 1 else []
 
 
-def _is_family(names: list[str]) -> bool:
+def _named_before(text: str, at: int) -> tuple[str, str]:
+    """The name whose value stands at that place, if it is a whole left side (no b in a + b =), and what it is computed from."""
+    before = text[max(0, at - 120) : at]
+    named = _NAMED.search(before)
+    if named is None or (before[: named.start()].strip() and not _BEFORE_SIDE.search(before, 0, named.start())):
+        return "", ""
+    return named[1], named[2] or ""
+
+
+def _is_family(names: list[str], inside: bool, computed: str) -> bool:
+    """Whether the first name and those behind it, some of them computed from what stands there, are parts of one answer.
+
+    Those inside their boxes must be near one another; of others it is enough that none is computed from the first.
+    """
+    if _are_near(names):
+        return True
+    same_case = len({name.isupper() for name in names}) == 1
+    return not inside and same_case and re.search(rf"(?<![A-Za-z\\]){re.escape(names[0])}(?![A-Za-z])", computed) is None
+
+
+def _are_near(names: list[str]) -> bool:
     """Whether these names belong together: letters that stand near one another in the alphabet, or Greek ones."""
     if any(name.startswith("\\") for name in names):
         return all(name.startswith("\\") for name in names)

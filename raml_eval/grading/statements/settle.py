@@ -58,11 +58,14 @@ def weigh(low: str, start: int, end: int) -> int:
         return 0
     if is_denied(low, start):
         return 0
+    return 1 if is_supposed(low, start) or PHRASES["proviso"].match(after) else 2
+
+
+def is_supposed(low: str, start: int) -> bool:
+    """Whether the words before a statement only suppose it, or say it of others: 'you might think that'."""
     before = low[max(0, start - REACH) : start]
     supposed = PHRASES["supposed"].search(before) or PHRASES["others"].search(before)
-    if supposed is not None and not _concluded(before, supposed.start()):
-        return 1
-    return 1 if PHRASES["proviso"].match(after) else 2
+    return supposed is not None and not _concluded(before, supposed.start())
 
 
 def is_denied(low: str, start: int) -> bool:
