@@ -76,6 +76,7 @@ def run_scripted(
         pool = GradingPool(workers=1)
         try:
             directory.open({**base, "plan": plan, "tasks": tasks})
+            directory.begin_session({})
             directory.add_questions(asked.values())
             drawing = Drawing(
                 questions=asked,

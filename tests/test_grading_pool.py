@@ -21,7 +21,7 @@ from raml_eval.grading import grade
 from raml_eval.grading.pool import MEMORY_BYTES, GradingPool
 from raml_eval.types import Finish, Grade, Question, Status
 
-SLOW = r"\boxed{\gcd(9^{999999}, 7^{999998})}"  # a minute inside one call
+SLOW = r"\boxed{\sum_{n=1}^{999999} \frac{1}{n^2+1}}"  # minutes inside one call
 EQUAL = ("6", r"\boxed{\sum_{k=1}^{3} k}")
 
 

@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def by_key(run: StoredRun) -> dict[tuple[SampleKey, Budget], SampleRecord]:
-    return {(record.key, record.budget): record for record in run.records}
+    """The samples, but for the session that drew each."""
+    return {(record.key, record.budget): replace(record, session=0) for record in run.records}
 
 
 def test_every_planned_sample_is_stored_once_with_its_ending(tmp_path: Path) -> None:
