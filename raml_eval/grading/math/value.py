@@ -18,7 +18,7 @@ from raml_eval.grading.math.tokens import DIGITS, Tokens, context, has_any_base,
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
 _SMALL = 10 ** -(DIGITS - 20)
-_MOST_DIGITS, _MOST_DIGITS_AT_POINTS = 8000, 2000
+_MOST_DIGITS, _MOST_DIGITS_AT_POINTS = 3000, 1000
 _HIDING = 40  # bits of all numbers; fewer cannot hide a difference
 _ENOUGH = 3  # real values that agree, if other values do not
 _UNREADABLE = object()
@@ -50,11 +50,11 @@ def same_value(left: str, right: str) -> bool | None:
         agree = _agree(values, DIGITS - 15)
         if values[2] > _HIDING and (agree or not point):
             closely = _agree_closely(a, b, point, values[2])
-            if closely is None and not point:
-                return None
-            agree = bool(closely)
-            if closely is None:
+            if closely is None and agree:
+                if not point:
+                    return None
                 continue  # 2^n and 2^n-1 agree in all digits that are computed; smaller points tell them apart
+            agree = bool(closely)
         if not agree:
             positive = all(value > 0 for value in point.values())
             if strict or all(is_real) or (positive and any(is_real)):
@@ -79,12 +79,12 @@ def _agree_closely(a: Tokens, b: Tokens, point: Mapping[str, Any], bits: int) ->
     None if these would be too many.
     """
     reach = int(bits * math.log10(2)) + 1
-    digits = DIGITS + 5 * reach
+    digits = DIGITS + 4 * reach
     if digits > (_MOST_DIGITS_AT_POINTS if point else _MOST_DIGITS):
         return None
     with context().workdps(digits):
         values = _values((a, b), point)
-        return None if values in (None, _UNREADABLE) else _agree(values, 3 * reach + DIGITS - 15)
+        return None if values in (None, _UNREADABLE) else _agree(values, 2 * reach + DIGITS - 15)
 
 
 def _are_antiderivatives(a: Tokens, b: Tokens) -> bool:
