@@ -20,7 +20,8 @@ MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 # A side of one letter that may be asked for itself: a name in words, a function of an angle, a sum, a remainder, a size,
 # and x+\frac{1}{x}.
 ASKED = re.compile(
-    rf"^{TEXT}" r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim|pmod|lfloor|lceil)(?![a-zA-Z])|\|[a-wzA-Z]\||\\[|#]"
+    rf"^{TEXT}"
+    r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim|pmod|lfloor|lceil)(?![a-zA-Z])|\|[a-wzA-Z]\||\\[|#]"
     r"|[a-z](?:\^\{?\d+\}?)?[-+]\\frac\{1\}\{[a-z]"
 )
 
