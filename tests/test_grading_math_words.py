@@ -84,12 +84,12 @@ def test_words_for_symbols(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert EMPTY in {symbol for symbols in compare._WORDS_FOR.values() for symbol in symbols}
 
 
-@pytest.mark.parametrize("name", sorted(formula._FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(formula.FUNCTIONS))
 def test_functions(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = rf"{name}(x)+1", rf"1+{name} x"
     assert value.same_value(*pair)
     assert not value.same_value(rf"{name}(x)", "x")
-    assert changes(monkeypatch, formula._FUNCTIONS, name, lambda: value.same_value(*pair))
+    assert changes(monkeypatch, formula.FUNCTIONS, name, lambda: value.same_value(*pair))
 
 
 @pytest.mark.parametrize("name", sorted(tokens.GREEK))

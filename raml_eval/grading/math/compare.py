@@ -149,7 +149,10 @@ def _states_result(sides: Sequence[str], leaf: Leaf) -> bool:
 
 def _unknowns(side: str) -> set[str]:
     """The letters of a side but for those of its texts, of values such as f(2) and C(5,2), and of e and i."""
-    letters = _LETTER.findall(_CALLED.sub("", re.sub(TEXT, "", side)))
+    side = re.sub(TEXT, "", side)
+    for _ in range(2):  # f(f(2))
+        side = _CALLED.sub("1", side)
+    letters = _LETTER.findall(side)
     return {letter for letter in letters if letter in GREEK or letter[0] != "\\"} - {"e", "i"}
 
 

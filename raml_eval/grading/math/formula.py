@@ -12,7 +12,7 @@ from typing import Any
 from raml_eval.grading.math.tokens import ANY_BASE, GREEK, Tokens
 
 _LARGEST_EXPONENT, _LARGEST_FACTORIAL, _DEEPEST = 100_000, 20_000, 40
-_FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
+FUNCTIONS = {r"\sin": "sin", r"\cos": "cos", r"\tan": "tan", r"\ln": "log", r"\exp": "exp", r"\cot": "cot", r"\sec": "sec",
               r"\csc": "csc", r"\arcsin": "asin", r"\arccos": "acos", r"\arctan": "atan"}  # fmt: skip
 _ENDS = ("+", "-", ")", "}", "]", ",", r"\rfloor", r"\rceil")  # these end a product
 
@@ -175,8 +175,8 @@ class Reader:
             return self._mp.floor(value) if text == r"\lfloor" else self._mp.ceil(value)
         if text == r"\sqrt":
             return self._root()
-        if text in _FUNCTIONS:
-            return self._function(_FUNCTIONS[text])
+        if text in FUNCTIONS:
+            return self._function(FUNCTIONS[text])
         if text == r"\log":
             return self._logarithm()
         if text in (r"\max", r"\min", r"\gcd", r"\lcm"):

@@ -17,8 +17,13 @@ _BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(
 _DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
 MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 
-# A side of one letter that may be asked for itself: a function of an angle, a sum, the size of a number, a name in words.
-ASKED = re.compile(rf"^{TEXT}" r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim)(?![a-zA-Z])|\|[a-wzA-Z]\|")
+# A side of one letter that may be asked for itself: a name in words, a function of an angle, a sum, a remainder, a size,
+# and x+\frac{1}{x}.
+ASKED = re.compile(
+    rf"^{TEXT}"
+    r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim|pmod|lfloor|lceil)(?![a-zA-Z])|\|[a-wzA-Z]\||\\[|#]"
+    r"|[a-z](?:\^\{?\d+\}?)?[-+]\\frac\{1\}\{[a-z]"
+)
 
 
 def read_relation(text: str, read: Read) -> Form | None:

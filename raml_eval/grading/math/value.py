@@ -6,19 +6,21 @@ A text that is no simple formula (math/formula.py) is left open (None). All of t
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from raml_eval.grading.math.exact import exact_value
-from raml_eval.grading.math.formula import NoFormula, Reader
+from raml_eval.grading.math.formula import FUNCTIONS, NoFormula, Reader
 from raml_eval.grading.math.numbers import is_rounding
 from raml_eval.grading.math.tokens import DIGITS, Tokens, context, has_any_base, letters_of, points, tokenize
 
 _CLOSE = 10 ** -(DIGITS - 15)
 _LARGE = 1e30
 _SMALL = 10 ** -(DIGITS - 20)
-_MOST_DIGITS, _MOST_DIGITS_AT_POINTS = 8000, 2000
+# How many digits are computed: of formulas without functions, with two of them, with more; at points.
+_MOST_DIGITS, _DIGITS_OF_FEW, _DIGITS_OF_MANY, _DIGITS_AT_POINTS = 30_000, 12_000, 3000, 1000
 _HIDING = 40  # bits of all numbers; fewer cannot hide a difference
 _ENOUGH = 3  # real values that agree, if other values do not
 _UNREADABLE = object()
@@ -49,12 +51,12 @@ def same_value(left: str, right: str) -> bool | None:
         is_real = [not isinstance(value, context().mpc) for value in values[:2]]
         agree = _agree(values, DIGITS - 15)
         if values[2] > _HIDING and (agree or not point):
-            closely = _agree_closely(a, b, point, values[2])
-            if closely is None and not point:
-                return None
-            agree = bool(closely)
-            if closely is None:
+            closely = _agree_closely(a, b, point, values[2], late=compared > 1)
+            if closely is None and agree:
+                if not point:
+                    return False  # too large to compute
                 continue  # 2^n and 2^n-1 agree in all digits that are computed; smaller points tell them apart
+            agree = bool(closely)
         if not agree:
             positive = all(value > 0 for value in point.values())
             if strict or all(is_real) or (positive and any(is_real)):
@@ -73,18 +75,28 @@ def _agree(values: Sequence[Any], digits: int) -> bool:
     return bool(abs(values[0] - values[1]) <= context().mpf(10) ** -digits * size)
 
 
-def _agree_closely(a: Tokens, b: Tokens, point: Mapping[str, Any], bits: int) -> bool | None:
+def _agree_closely(a: Tokens, b: Tokens, point: Mapping[str, Any], bits: int, late: bool) -> bool | None:
     r"""Whether two formulas agree in so many digits that none of their numbers can hide a difference, as in 1-e^{-100}.
 
-    None if these would be too many.
+    None if these would be too many; late: they have been compared at two points already.
     """
     reach = int(bits * math.log10(2)) + 1
-    digits = DIGITS + 5 * reach
-    if digits > (_MOST_DIGITS_AT_POINTS if point else _MOST_DIGITS):
+    digits = DIGITS + 4 * reach
+    slow = _slow(a) + _slow(b)
+    most = _MOST_DIGITS if not slow else _DIGITS_OF_FEW if slow < 3 else _DIGITS_OF_MANY
+    if digits > (min(most, _DIGITS_AT_POINTS) if late or (point and slow > 2) else most):
         return None
     with context().workdps(digits):
         values = _values((a, b), point)
-        return None if values in (None, _UNREADABLE) else _agree(values, 3 * reach + DIGITS - 15)
+        return None if values in (None, _UNREADABLE) else _agree(values, 2 * reach + DIGITS - 15)
+
+
+def _slow(tokens: Tokens) -> int:
+    """The number of functions, and of powers and roots that are computed like functions: 2^x, 5^{2/3}."""
+    texts = [text for _, text in tokens]
+    functions = sum(text in FUNCTIONS or text in (r"\log", "[", "e") for text in texts)
+    powers = "".join(" " + text for text in texts).split("^")[1:]
+    return functions + sum(re.match(r" \{ -? ?\d+ \}| \d(?= |$)", power) is None for power in powers)
 
 
 def _are_antiderivatives(a: Tokens, b: Tokens) -> bool:
