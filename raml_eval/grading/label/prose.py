@@ -115,9 +115,9 @@ def _read_last_sentence(low: str, labels: Labels) -> Reading | None:
     said = _named_at_end(low, labels)
     if said is None or PHRASES["closing doubt"].search(said[1]):
         return None
-    body = _without_marks(low)
-    if _is_of_nothing(low, len(body)):
+    if _is_of_nothing(said[1], max(cue.start() for cue in PHRASES["closing cue"].finditer(said[1]))):
         return None
+    body = _without_marks(low)
     return Reading(said[0], len(body) - len(said[1]), len(body), "last sentence")
 
 
