@@ -21,7 +21,8 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 
 def prose_places(low: str, start: int, labels: Labels) -> list[Place]:
     """Statements in prose from a position on, the last first; those with an end are labels in themselves."""
-    places = [Place(m.start(), m.end(), None, "statement") for m in _last(low, start, "label statement")]
+    said = [m for m in _last(low, start, "label statement") if not _is_of_nothing(low, m.start())]
+    places = [Place(m.start(), m.end(), None, "statement") for m in said]
     places += [Place(m.start(), m.end(), None, "conclusion in words") for m in _last(low, start, "label conclusion")]
     places += [Place(m.end(), m.end(), None, "yes or no") for m in _last(low, start, "verdict first")]
     if UNKNOWN in labels.by_meaning:
@@ -31,9 +32,14 @@ def prose_places(low: str, start: int, labels: Labels) -> list[Place]:
         places += [
             Place(m.start(), m.start(), m.end(), "entails or contradicts")
             for m in _last(low, start, "entails")
-            if not PHRASES["entails denied"].search(low, max(0, m.start() - 80), m.start())
+            if not _is_of_nothing(low, m.start())
         ]
     return sorted(places, key=place_order, reverse=True)
+
+
+def _is_of_nothing(low: str, start: int) -> bool:
+    """Whether the words before a statement say that nothing is so: 'no part of it is true'."""
+    return PHRASES["nothing is"].search(low, max(0, start - 80), start) is not None
 
 
 def _opening_place(low: str, labels: Labels) -> Place | None:
@@ -108,6 +114,8 @@ def _read_last_sentence(low: str, labels: Labels) -> Reading | None:
     """The label with which the last sentence ends, unless the sentence denies, supposes or asks something."""
     said = _named_at_end(low, labels)
     if said is None or PHRASES["closing doubt"].search(said[1]):
+        return None
+    if _is_of_nothing(said[1], max(cue.start() for cue in PHRASES["closing cue"].finditer(said[1]))):
         return None
     body = _without_marks(low)
     return Reading(said[0], len(body) - len(said[1]), len(body), "last sentence")
