@@ -26,8 +26,10 @@ def extract_exact(text: str) -> Extraction:
     Else the whole text where it is one line of at most LONGEST characters. A next question is not read.
     """
     cut = cut_next_question(lower(text))
-    if cut < len(text) and ((found := _extract(text[:cut])).rule != "whole answer" or text[cut] in "<[") and found.answer is not None:
-        return found
+    if cut < len(text):
+        found = _extract(text[:cut])
+        if found.answer is not None and (found.rule != "whole answer" or text[cut] in "<["):
+            return found
     return _extract(text)
 
 

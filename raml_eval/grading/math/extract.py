@@ -41,7 +41,7 @@ _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%|\s+per\s?cent)?")
 _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
 _FORMAL = re.compile(r"[\d\\=]")
-_ASIDE = re.compile(r"\s*\([^()]{1,100}\)$")
+_ASIDE = re.compile(r"\([^()]{1,100}\)$")
 _COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
@@ -124,17 +124,20 @@ def _taken_back(rest: str) -> Extraction | None:
     return Extraction(answer or None, "correction" if answer else "answer taken back", concluded=bool(answer))
 
 
+def _corrected(behind: str) -> Extraction | None:
+    """What stands behind a box instead of it: an answer after second thoughts, or what follows an admitted error."""
+    again = PHRASES["second thoughts"].search(behind)
+    later = _read_phrases(behind[again.start() :]) if again is not None else None
+    return later if later is not None and _FORMAL.search(later.answer or "") else _taken_back(behind)
+
+
 def _read_boxes(text: str) -> Extraction | None:
     """What the boxes say; a JSON "answer" instead of a box that is never closed, or that goes on behind its JSON string."""
     boxes = final_boxes(text)
     spoiled = boxes.rule in ("unclosed box", "box without its brace") or ", ".join(boxes.contents).count('"') % 2 == 1
     if spoiled and (field := _read_field(text)) is not None:
         return field
-    behind = text[boxes.end :] if boxes.contents else ""
-    if (again := PHRASES["second thoughts"].search(behind)) is not None:
-        if (later := _read_phrases(behind[again.start() :])) is not None and _FORMAL.search(later.answer or "") is not None:
-            return later
-    if (corrected := _taken_back(behind)) is not None:
+    if boxes.contents and (corrected := _corrected(text[boxes.end :])) is not None:
         return corrected
     if not boxes.contents:
         return Extraction(None, boxes.rule) if boxes.rule == "unclosed box" else None
