@@ -9,8 +9,9 @@ from raml_eval.grading.statements.boxes import last_box
 from raml_eval.grading.statements.delimited import QUOTED, read_marked
 from raml_eval.grading.statements.phrases import texts_behind
 from raml_eval.grading.statements.places import TO_COMPUTE, TO_WRITE, formal_places, place_order
+from raml_eval.grading.statements.settle import cut_next_question
 from raml_eval.grading.statements.table import PHRASES
-from raml_eval.grading.text import TRAILING, drop_text_commands, plain_unicode, unwrap
+from raml_eval.grading.text import TRAILING, drop_text_commands, lower, plain_unicode, unwrap
 
 LONGEST = 200  # characters of an answer that no delimiter marks
 
@@ -22,8 +23,17 @@ _SURE = ("answer tag", "JSON")
 def extract_exact(text: str) -> Extraction:
     """The last closed box; else the last <answer>, JSON "answer" or closing '####' line; else what the last 'answer is' says.
 
-    Else the whole text where it is one line of at most LONGEST characters.
+    Else the whole text where it is one line of at most LONGEST characters. A next question is not read.
     """
+    cut = cut_next_question(lower(text))
+    if cut < len(text):
+        found = _extract(text[:cut])
+        if found.answer is not None and (found.rule != "whole answer" or text[cut] in "<["):
+            return found
+    return _extract(text)
+
+
+def _extract(text: str) -> Extraction:
     box = last_box(text)
     if box is not None:
         return Extraction(box, "boxed", closed=True)

@@ -10,7 +10,7 @@ import re
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.math.conclusion import read_conclusion
 from raml_eval.grading.math.equal import quick_math
-from raml_eval.grading.math.result import read_result
+from raml_eval.grading.math.result import gives_none, read_result
 from raml_eval.grading.math.spelling import simplify_latex
 from raml_eval.grading.math.undelimited import is_formula
 from raml_eval.grading.math.value import rounds_to
@@ -35,10 +35,13 @@ _JSON_FIELD = re.compile(
 _TAGGED = re.compile(r"<answer>(.{0,2000}?)</answer>", re.DOTALL | re.IGNORECASE)
 _NUMBER = r"[-+−]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _COUNTED = re.compile(rf"(?:\\?[$€£]\s?)?({_NUMBER}(?:/\d+)?(?:\s*\\?%)?)(?:\s+[A-Za-z]{{3,}}[A-Za-z \-]*)?")
+_WITH_NOUN = re.compile(rf"(?:\\?[$€£]\s?)?{_NUMBER}\s([a-z]{{3,20}})")
+_BOLD_NUMBER = re.compile(rf"\*\*({_NUMBER}(?:\s?\\?%)?)\*\*")
 _HASHES = re.compile(r"^####[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _PLAIN = re.compile(rf"(?:[a-zA-Z]\s*=\s*|\\?[$€£]\s?)?{_NUMBER}(?:\s*/\s*\d+)?(?:\s*\\?%|\s+per\s?cent)?")
 _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
 _FORMAL = re.compile(r"[\d\\=]")
+_ASIDE = re.compile(r"\([^()]{1,100}\)$")
 _COMMA = re.compile(r",\s+")
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
@@ -51,6 +54,8 @@ def _read_phrase(rest: str) -> str | None:
     end = PHRASES["answer ends"].search(rest)
     clause = unwrap((rest[: end.start()] if end else rest).strip(" *_"))
     clause = re.sub(r"\s*\((?:not|and not)\b[^()]*\)$", "", clause.rpartition("i.e.")[2].strip(" ,"))
+    if (aside := _ASIDE.search(clause)) is not None and aside.start() and PHRASES["rejects"].search(aside[0]):
+        clause = unwrap(clause[: aside.start()])
     clause = unwrap(PHRASES["this instead"].sub("", clause))
     if (contrast := PHRASES["not another"].search(clause)) is not None and contrast.start():
         clause = unwrap(clause[: contrast.start()])
@@ -119,17 +124,20 @@ def _taken_back(rest: str) -> Extraction | None:
     return Extraction(answer or None, "correction" if answer else "answer taken back", concluded=bool(answer))
 
 
+def _corrected(behind: str) -> Extraction | None:
+    """What stands behind a box instead of it: an answer after second thoughts, or what follows an admitted error."""
+    again = PHRASES["second thoughts"].search(behind)
+    later = _read_phrases(behind[again.start() :]) if again is not None else None
+    return later if later is not None and _FORMAL.search(later.answer or "") else _taken_back(behind)
+
+
 def _read_boxes(text: str) -> Extraction | None:
     """What the boxes say; a JSON "answer" instead of a box that is never closed, or that goes on behind its JSON string."""
     boxes = final_boxes(text)
     spoiled = boxes.rule in ("unclosed box", "box without its brace") or ", ".join(boxes.contents).count('"') % 2 == 1
     if spoiled and (field := _read_field(text)) is not None:
         return field
-    behind = text[boxes.end :] if boxes.contents else ""
-    if (again := PHRASES["second thoughts"].search(behind)) is not None:
-        if (later := _read_phrases(behind[again.start() :])) is not None and _FORMAL.search(later.answer or "") is not None:
-            return later
-    if (corrected := _taken_back(behind)) is not None:
+    if boxes.contents and (corrected := _corrected(text[boxes.end :])) is not None:
         return corrected
     if not boxes.contents:
         return Extraction(None, boxes.rule) if boxes.rule == "unclosed box" else None
@@ -193,7 +201,7 @@ def _extract(text: str) -> Extraction:
         return Extraction(unwrap(line), "whole answer")
     if len(line) <= LONGEST_WHOLE and (_is_list(unwrap(line)) or _is_name(unwrap(line))):
         return Extraction(unwrap(line), "conclusion", concluded=True)
-    concluded = read_conclusion(text)
+    concluded = _read_brief(line) or read_conclusion(text)
     return Extraction(concluded, "nothing found" if concluded is None else "conclusion", concluded=concluded is not None)
 
 
@@ -202,6 +210,23 @@ def _is_number(line: str) -> bool:
     if len(line) > LONGEST_LINE or "\n" in line:
         return False
     return any(map(_PLAIN.fullmatch, (unwrap(line), line.rstrip(".")))) or INLINE.fullmatch(line.rstrip(".")) is not None
+
+
+def _read_brief(line: str) -> str | None:
+    """The number that is a whole text but for its noun or its reason, or that stands in bold before its explanation."""
+    if len(line) <= LONGEST_LINE and "\n" not in line:
+        reason = PHRASES["reason behind"].search(line)
+        given = line[: reason.start()] if reason is not None else line
+        return unwrap(given) if (reason is not None and _is_number(given)) or _is_count(given.rstrip(".")) else None
+    first, _, rest = line.partition("\n")
+    alone = _BOLD_NUMBER.fullmatch(first.strip())
+    return alone[1] if alone and rest.startswith("\n") and "**" not in rest and read_conclusion(rest) is None else None
+
+
+def _is_count(line: str) -> bool:
+    """Whether a line is a number with its noun, as 30 apples is."""
+    counted = _WITH_NOUN.fullmatch(line)
+    return counted is not None and not gives_none(line) and PHRASES["no noun"].match(counted[1]) is None
 
 
 def _is_given(line: str) -> bool:

@@ -17,7 +17,9 @@ _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
 # A name as the whole left side of the equation whose right side the box is: x = \boxed{3}, x = 1 + 2 = \boxed{3}.
 _NAMED = re.compile(r"(?<![A-Za-z\\])([a-zA-Z])\s*=\s*(?:((?:[^=\n$\\]|\\(?![\])]|f?boxed)){1,100})=\s*)?$")
-_BEFORE_SIDE = re.compile(r"(?:[$(\[{,;:.!?&\n]|\*\*|[^\x00-\x7f±·×÷−√]|\\[\[(\\,;: ]|\\q?quad|(?<![\\A-Za-z])[A-Za-z]{2,20})[ \t]*\Z")
+_BEFORE_SIDE = re.compile(
+    r"(?:[$(\[{,;:.!?&\n]|\*\*|[^\x00-\x7f±·×÷−√]|\\[\[(\\,;: ]|\\q?quad|(?<![\\A-Za-z])[A-Za-z]{2,20})[ \t]*\Z"
+)
 # x = 3: a name and its value, in which no other letters stand than those of commands, units and e and i.
 _NAME_INSIDE = re.compile(
     r"\s*([a-zA-Z](?:_\{?\w{1,3}\}?)?|\\[a-zA-Z]{2,8})\s*="
