@@ -36,7 +36,12 @@ def closing_reading(text: str, low: str, texts: OptionTexts) -> Reading | None:
         return Reading(named, start, len(body), "last sentence")
     told = line.replace("：", ":").rpartition(":")[2]
     names_wrong = PHRASES["of_wrong_ones"].search(line.lower()) is not None
-    if told != line and not names_wrong and read_item(line) is None and (value := read_line(told, texts)) is not None:
+    if (
+        told != line
+        and not names_wrong
+        and read_item(line) is None
+        and (value := read_line(told, texts, behind_colon=True)) is not None
+    ):
         return Reading(value, start, len(body), "last line, after a colon")
     last = PHRASES["last_word"].search(body, max(0, len(body) - 200))
     if last is not None and (last["alone"] or last["pointed"]) in texts.letters:

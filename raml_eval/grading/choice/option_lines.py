@@ -20,14 +20,17 @@ from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat
 
 _BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Za-z][)\].:*_`$\s]{0,8}")
+_LIST_MARKS = re.compile(r"(?:[\s>#*•✅]|-(?!\d))+")
+_HEADING_MARKS = re.compile(r"(?:[\s#*•✅]|[>-](?![\s*]*[\d.$\\√]))+")  # before a number, - and > belong to it
 _ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-Z])[).:\]]")
 
 
-def read_line(line: str, texts: OptionTexts) -> str | None:
-    """The letter of a line that is an option and nothing else: its letter, its text, or both."""
+def read_line(line: str, texts: OptionTexts, behind_colon: bool = False) -> str | None:
+    """The letter of a line, or of what stands behind its colon, that is an option alone: its letter, its text, or both."""
     if len(line) > texts.longest + 60 and not _ITEM.match(line):
         return None
-    short = flat(re.sub(r"^[\s>#*\-•✅]+", "", line))
+    marks = (_HEADING_MARKS if behind_colon else _LIST_MARKS).match(line)
+    short = flat(line[marks.end() :] if marks else line)
     alone = ALONE.fullmatch(short) or SMALL.fullmatch(short)
     if alone is not None and alone[1].upper() in texts.known:
         beyond = alone[1] not in texts.letters and (alone[1] == "I" or alone[1].islower())  # the pronoun; a variable
