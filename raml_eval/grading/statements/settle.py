@@ -52,7 +52,7 @@ def read_before(cut: int, size: int, read: Callable[[int], Extraction]) -> Extra
 
 
 def weigh(low: str, start: int, end: int) -> int:
-    """2 for a statement at start..end that stands; 1 for one only supposed; 0 for one denied, doubted or taken back."""
+    """3 for a statement at start..end that stands, 2 for one of less account, 1 for one only supposed, 0 for one denied."""
     after = low[end : end + 120]
     if PHRASES["taken back"].match(after) or (PHRASES["doubted"].match(after) and not PHRASES["rhetorical"].match(after)):
         return 0
@@ -62,7 +62,10 @@ def weigh(low: str, start: int, end: int) -> int:
     supposed = PHRASES["supposed"].search(before) or PHRASES["others"].search(before)
     if supposed is not None and not _concluded(before, supposed.start()):
         return 1
-    return 1 if PHRASES["proviso"].match(after) else 2
+    if PHRASES["proviso"].match(after):
+        return 1
+    is_lesser = PHRASES["lesser"].search(before) or PHRASES["of next question"].match(low, start)
+    return 2 if is_lesser and PHRASES["noun"].match(low, start) else 3
 
 
 def is_denied(low: str, start: int) -> bool:
@@ -92,7 +95,7 @@ def _replaces(low: str, before: Reading, after: Reading) -> bool:
     return all(PHRASES["own line"].fullmatch(text) is not None for text in ("\n" + line, low[before.end : after.start]))
 
 
-def settle(low: str, places: Iterable[Place], read: Read, weight: int = 2) -> Reading | None:
+def settle(low: str, places: Iterable[Place], read: Read, weight: int = 3) -> Reading | None:
     """The last statement of at least that weight; HEDGE where it stands beside another one that differs.
 
     Of two on lines of their own, each with its label, the last decides all the same. places come in descending order
