@@ -28,6 +28,9 @@ ELEMENTS = (*LIGHT, "magnesium", "aluminium", "silicon", *HEAVY, "manganese", "i
 PRODUCT = ("3", "4", "12", "24")
 FEW = ("10", "2", "5", "3")
 POWERS = ("10", "100", "1000", "10000")
+VITAMINS = ("Vitamin C", "Vitamin A", "Vitamin D", "Vitamin B")
+METALS = ("iron", "copper", "zinc", "gold")
+TRENDS = ("increase", "decrease", "no change", "unknown")
 TASKS = (
     "Recitation: David, Scoring: Lily and Rachel",
     "Recitation: Lily, Scoring: David and Rachel",
@@ -1324,6 +1327,49 @@ LABELLED: list[Case] = [  # labels that are not of the writer's last word
     (TOWNS, "Answer: A\nLet's answer: B", "B"),
 ]
 
+NAMES: list[Case] = [  # options that hold a letter, or begin another name
+    (VITAMINS, "Vitamin D is correct.", "C"),
+    (VITAMINS, "The answer is Vitamin D.", "C"),
+    (VITAMINS, "D is correct.", "D"),
+    (VITAMINS, "Vitamin D is the answer.", "C"),
+    (VITAMINS, "So it must be vitamin D.", "C"),
+    (VITAMINS, "Vitamin B is correct, option D.", "D"),
+    (VITAMINS, "The best choice is D (Vitamin B).", "D"),
+    (METALS, "The answer is iron oxide.", ""),
+    (METALS, "The answer is iron.", "A"),
+    (METALS, "The answer is iron because it rusts.", "A"),
+    (METALS, "The answer is iron, which rusts.", "A"),
+    (METALS, "The answer is iron obviously.", "A"),
+    (METALS, "The answer is iron here.", "A"),
+    (METALS, "The answer is iron which rusts in water.", "A"),
+    (TRENDS, "The answer is increase then decrease.", ""),
+    (TRENDS, "The answer is increase, then it will rise.", "A"),
+    (TRENDS, "The answer is increase and then decrease.", ""),
+]
+
+PLAIN: list[Case] = [  # short answers, and what denies others
+    (TOWNS, "The answer is London (option B), not Paris (option A).", "B"),
+    (TOWNS, "The answer isn't C but B.", "B"),
+    (TOWNS, "I think B.", "B"),
+    (TOWNS, "Definitely B.", "B"),
+    (TOWNS, "Probably B.", "B"),
+    (TOWNS, "London, not Paris.", "B"),
+    (TOWNS, "A ❌\nB ✅\nC ❌\nD ❌", "B"),
+    (TOWNS, "London, rather than Paris", "B"),
+    (TOWNS, "We look at it.\nDefinitely B", "B"),
+    (TOWNS, "The answer is not C but B.", "B"),
+    (TOWNS, "I think **B**.", "B"),
+    (TOWNS, "A: ❌\nB: ✅\nC: ❌", "B"),
+    (TOWNS, "The answer is London (option A), not Paris (option B).", ""),
+    (TOWNS, "I think B or C.", ""),
+    (TOWNS, "Definitely B or C.", ""),
+    (TOWNS, "Definitely not B.", ""),
+    (TOWNS, "I don't think B.", ""),
+    (TOWNS, "London and Paris.", ""),
+    (TOWNS, "A ✅\nB ✅\nC ❌\nD ❌", ""),
+    (TOWNS, "The answer isn't B.", ""),
+]
+
 ALL = {
     "weighed": WEIGHED,
     "words": WORDS,
@@ -1346,6 +1392,8 @@ ALL = {
     "formulas": FORMULAS,
     "signed": SIGNED,
     "labelled": LABELLED,
+    "names": NAMES,
+    "plain": PLAIN,
 }
 
 # Styles of whole answers, for every letter; {x} the letter, {t} its text, {o} another letter, {u} its text.

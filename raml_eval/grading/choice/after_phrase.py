@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.choice.letters import ALONE, LONE_LETTERS, read_whole
+from raml_eval.grading.choice.letters import ALONE, read_whole
 from raml_eval.grading.choice.option_lines import begins_list
-from raml_eval.grading.choice.option_text import OptionTexts
+from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat, soft_key
@@ -172,4 +172,6 @@ def _read_text(line: str, texts: OptionTexts) -> tuple[str, int] | None:
     joined = PHRASES["joined_text"].match(rest)
     if joined is not None and texts.match_start(rest[joined.end() :]) is not None:
         return HEDGE, len(line)
+    if PHRASES["longer_name"].match(rest) and texts.is_one_word(start[0]):
+        return None
     return start[0], min(len(line), start[1])

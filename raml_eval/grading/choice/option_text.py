@@ -15,6 +15,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 USUAL = 16  # so many letters are letters of options in any question; the others only where there are more options
 SEVERAL = ""  # what a match returns where several options fit
 
+LONE_LETTERS = re.compile(r"(?<![A-Za-z0-9_'’])([A-Z])(?![A-Za-z0-9_'’])")
 _DIGIT = re.compile(r"\d")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]*)\}|(\d))\s*(?:\{([^{}]*)\}|(\d))")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,)(?=\d{3}(?!\d))")
@@ -96,6 +97,20 @@ class OptionTexts:
         self.are_words_of_truth = sorted(self.soft) in (["false", "true"], ["no", "yes"])
         self.has_digits = any(re.search(r"\d", option) for option in options)
         self._first = tuple({own[found.start() :][:3] for own in (*self.soft, *self._plain) if (found := _FIRST.search(own))})
+
+    def is_one_word(self, letter: str) -> bool:
+        """Whether that option's text is a single word, no number and no word of truth."""
+        own = self.soft[self.letters.index(letter)] if letter else ""
+        return len(own) > 3 and own.isalpha() and not self.are_words_of_truth
+
+    def letter_in_text(self, text: str, at: int) -> str | None:
+        """The option in whose text a letter at that position stands, as the D of Vitamin D; None where it stands alone."""
+        for option, letter in zip(self.texts, self.letters, strict=False):
+            for inner in LONE_LETTERS.finditer(option) if len(option) > 2 else ():
+                begin = at - inner.start()
+                if begin >= 0 and text[begin : begin + len(option)].casefold() == option.casefold():
+                    return letter
+        return None
 
     def is_text_of(self, letter: str, text: str) -> bool:
         """Whether the text is that option's."""
