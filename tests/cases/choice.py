@@ -1220,6 +1220,11 @@ SIGNED: list[Case] = [  # what stands behind a colon keeps its sign
 ]
 
 LABELLED: list[Case] = [  # labels that are not of the writer's last word
+    (TOWNS, "Answer: B\nAlternative answers: A or C", "B"),
+    (TOWNS, "Your answer: A or C", ""),
+    (TOWNS, "Your answer: C\n\nNote that A is correct only for France.", "C"),
+    (TOWNS, "Original answer: A. Wait, option B is correct.", "B"),
+    (TOWNS, "My second choice is C. My first choice is B.", "B"),
     (TOWNS, "Answer: B\nPrevious answer: A", "B"),
     (TOWNS, "Previous answer: A\nAnswer: B", "B"),
     (TOWNS, "**Answer: B**\n**Previous answer:** A", "B"),

@@ -50,10 +50,10 @@ def settle_text(
     weak(start) gives the places of prose statements behind start. They are searched if there is no strong statement, if it
     names several answers, or if the writer has second thoughts behind it. A prose statement of a single answer then counts
     instead of a strong one that names several, and instead of any that it follows with a change of mind. closing() reads
-    the end of the text if nothing else was found, not even a strong statement of less account.
+    the end of the text if nothing else was found. A strong statement of less account is one where there is no other.
     """
     strong, again = tee(strong)
-    found = settle(low, strong, read)
+    found = settle(low, strong, read) or settle(low, again, read, weight=2)
     if found is None:
         found = settle(low, weak(0), read_weak)
     elif found.value == HEDGE or PHRASES["change"].search(low, found.end):
@@ -61,7 +61,7 @@ def settle_text(
         is_single = prose is not None and prose.value != HEDGE
         if prose and is_single and (found.value == HEDGE or PHRASES["change"].search(low[found.end : prose.end])):
             found = prose
-    return found or settle(low, again, read, weight=2) or closing()
+    return found or closing()
 
 
 def to_extraction(found: Reading | None, several: str) -> Extraction:

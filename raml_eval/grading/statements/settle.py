@@ -110,7 +110,10 @@ def settle(low: str, places: Iterable[Place], read: Read, weight: int = 3) -> Re
             if (place.end or place.at) < first.start - 200:
                 break
         found = read(place)
-        if found is None or weigh(low, place.start, found[1]) < (weight if found[0] else 1):
+        if found is None:
+            continue
+        weighed = weigh(low, place.start, found[1])
+        if weighed < (weight if found[0] or weighed > 1 else 1):
             continue
         reading = Reading(found[0], place.start, found[1], place.rule, place.closed)
         if last is None or first is None:
