@@ -25,6 +25,7 @@ READERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "entails": ("label", ("entailment", "not entailment")),
     "grid": ("grid", ()),
     "yes or no": ("choice", ("yes", "no")),
+    "numbers": ("choice", ("10", "20", "25", "40")),
     "pair": ("pair", ()),  # gold ;; answer => equal, unequal or undecided, without sympy
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.choice.letters import ALONE, LONE_LETTERS, read_whole
+from raml_eval.grading.choice.letters import ALONE, read_whole
 from raml_eval.grading.choice.option_lines import begins_list
-from raml_eval.grading.choice.option_text import OptionTexts
+from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat, soft_key
@@ -19,6 +19,13 @@ _LETTER = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<!\b[A-P])[.;!?](?=\s|$)|[。！？；]")
 _WORD_END = re.compile(r"\w*[\"”’')\]*_$}]*")
+_CHAIN_END = re.compile(r"\$|\\[)\]]|\*\*|[;!?]|[.,](?=\s|$)")
+_VARIABLE = re.compile(r"\s*[A-Za-z]\w{0,2}\s*=(?=.*=)")
+# The side of an equation: numbers, operators and LaTeX, and short units.
+_SIDE = re.compile(
+    r"(?:[\d\s.,{}()\[\]!^√π²³×·⋅÷*/+−–:-]|\\[A-Za-z]+|(?<=[\d\s})])[A-Za-z%°]{1,3}(?=\s*(?:[-+*/×·⋅÷=^²³\\)}]|$)))+"
+)
+_QUANTITY = re.compile(r"\s*[\d.,]+\s*[A-Za-z%°]{1,4}\s*")
 _OWN_TEXT = re.compile(r"[\s*_`$)}\].:,—–-]{1,8}\(?")
 
 
@@ -132,8 +139,28 @@ def _read_letter(text: str, match: re.Match[str], at: int, texts: OptionTexts, s
     return letter, at + end
 
 
+def _read_chain(line: str, texts: OptionTexts) -> tuple[str, int] | None:
+    """The option that an equation of numbers comes to, its last side: 3 × 4 = 12; HEDGE if the first is another option."""
+    head = _CHAIN_END.split(line[:300], maxsplit=1)[0]
+    if (variable := _VARIABLE.match(head)) is not None:
+        head = head[variable.end() :]
+    first, *others = head.split("=")
+    if not others or not re.search(r"\d", first) or first.count("(") != first.count(")") or _SIDE.fullmatch(first) is None:
+        return None
+    begun = texts.match_start(others[-1].strip())
+    came_to = texts.match(others[-1]) or texts.match_value(others[-1]) or (begun[0] if begun else None)
+    began_with = texts.match(first) or texts.match_value(first)
+    if came_to is None:
+        came_to = began_with if _QUANTITY.fullmatch(first) else None  # 12 m = 1200 cm
+    if came_to is None:
+        return None
+    return (came_to if began_with in (None, came_to) else HEDGE), len(head) + (variable.end() if variable else 0)
+
+
 def _read_text(line: str, texts: OptionTexts) -> tuple[str, int] | None:
     """An option's text, or several, at the beginning of a line; with the length of what was read."""
+    if "=" in line and (chain := _read_chain(line, texts)) is not None:
+        return chain
     for candidate in _candidates(line, texts):
         found = read_whole(candidate, texts)
         if found is not None:
@@ -145,4 +172,6 @@ def _read_text(line: str, texts: OptionTexts) -> tuple[str, int] | None:
     joined = PHRASES["joined_text"].match(rest)
     if joined is not None and texts.match_start(rest[joined.end() :]) is not None:
         return HEDGE, len(line)
+    if PHRASES["longer_name"].match(rest) and texts.is_one_word(start[0]):
+        return None
     return start[0], min(len(line), start[1])

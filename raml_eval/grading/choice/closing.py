@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.choice.letters import LONE_LETTERS, read_whole
+from raml_eval.grading.choice.letters import read_whole
 from raml_eval.grading.choice.option_lines import read_item, read_line, stands_alone
-from raml_eval.grading.choice.option_text import OptionTexts
+from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.places import MOST
 from raml_eval.grading.statements.settle import HEDGE, Reading
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import soft_key
 
 _LONE_LINE = re.compile(r"^[ \t>*_`$(\[]{0,8}[A-Z](?![A-Za-z0-9]|[ \t]+[a-z])[^\n]{0,400}$", re.MULTILINE)
+_BARE_ITEM = re.compile(r"[ \t>*_\-•|]{0,12}([A-Z])[ \t*_|]{0,4}")
 _BOLD = re.compile(r"\*\*([^*\n]{1,1000})\*\*|__([^_\n]{1,1000})__")
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s+(?=[A-Z(*\"“])|(?<=[。！？])|\n+")
 _BARE_LETTER = re.compile(r"(?<![A-Za-z0-9_'’-])([A-Z])(?![A-Za-z0-9_'’-]|[ \t]*[=<>])")
@@ -36,7 +37,12 @@ def closing_reading(text: str, low: str, texts: OptionTexts) -> Reading | None:
         return Reading(named, start, len(body), "last sentence")
     told = line.replace("：", ":").rpartition(":")[2]
     names_wrong = PHRASES["of_wrong_ones"].search(line.lower()) is not None
-    if told != line and not names_wrong and read_item(line) is None and (value := read_line(told, texts)) is not None:
+    if (
+        told != line
+        and not names_wrong
+        and read_item(line) is None
+        and (value := read_line(told, texts, behind_colon=True)) is not None
+    ):
         return Reading(value, start, len(body), "last line, after a colon")
     last = PHRASES["last_word"].search(body, max(0, len(body) - 200))
     if last is not None and (last["alone"] or last["pointed"]) in texts.letters:
@@ -69,7 +75,7 @@ def _letters_for(sentence: str, texts: OptionTexts) -> set[str]:
     if len(firm) == len(clauses):
         firm = certain = [sentence]  # what its end says against an option holds for all of them
     for stretches in (firm, certain):
-        if named := {name for clause in stretches for name in _letters_of(clause, has_cue)} & set(texts.letters):
+        if named := {name for clause in stretches for name in _letters_of(clause, has_cue, texts)} & set(texts.letters):
             return named
     return set()
 
@@ -87,13 +93,13 @@ def _clauses(sentence: str, texts: OptionTexts) -> list[str]:
     return clauses
 
 
-def _letters_of(clause: str, has_cue: bool) -> set[str]:
+def _letters_of(clause: str, has_cue: bool, texts: OptionTexts) -> set[str]:
     """The letters that a clause names as options and says nothing against."""
     stated = [m for m in PHRASES["named_letters"].finditer(clause) if not _is_against(clause, m)]
     if stated or not has_cue:
         return {name for m in stated for name in LONE_LETTERS.findall(m[0])}
     bare = [m for m in _BARE_LETTER.finditer(clause) if not (m[1] in "AI" and _WORD_AFTER.match(clause, m.end()))]
-    return {m[1] for m in bare if not _is_against(clause, m)}
+    return {texts.letter_in_text(clause, m.start()) or m[1] for m in bare if not _is_against(clause, m)}
 
 
 def _is_against(clause: str, letter: re.Match[str]) -> bool:
@@ -107,7 +113,9 @@ def _marked(text: str) -> set[str]:
     found = {(m[1] or m[2]).upper() for m in PHRASES["mark_first"].finditer(text)}
     for mark in list(PHRASES["mark at end"].finditer(text))[-MOST:]:
         start = text.rfind("\n", 0, mark.start()) + 1
-        head = PHRASES["marked_item"].match(text, start, mark.start())
+        head = PHRASES["marked_item"].match(text, start, mark.start()) or (
+            None if mark[0][0].isalpha() else _BARE_ITEM.fullmatch(text, start, mark.start())
+        )
         if head is not None and not PHRASES["unmarked"].search(text, start, mark.start()):
             found.add(head[1].upper())
     return found

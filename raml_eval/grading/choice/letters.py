@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.choice.option_text import OptionTexts
+from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
 from raml_eval.grading.text import flat, soft_key
 
 ALONE = re.compile(r"[(\[<]?\s*([A-Z])\s*[)\]>]?[.:)]{0,2}")
+_OWN_LETTER = re.compile(r"\s*\((?:[a-z]{1,12}\s)?([a-z])\)")  # behind an option's text
 SMALL = re.compile(r"[(\[]?\s*([a-z])\s*[)\]]?[.:)]?")
-LONE_LETTERS = re.compile(r"(?<![A-Za-z0-9_'’])([A-Z])(?![A-Za-z0-9_'’])")
 
 
 def read_whole(content: str, texts: OptionTexts) -> str | None:
@@ -80,6 +80,8 @@ def _read_with_text(short: str, content: str, texts: OptionTexts) -> str | None:
     start = texts.match_start(content)
     if start is not None and PHRASES["remark"].match(soft_key(content)[start[1] :]):
         rest = soft_key(content)[start[1] :]
+        if (own := _OWN_LETTER.match(rest)) is not None and own[1].upper() == start[0]:
+            rest = rest[own.end() :]
         return (
             start[0]
             if PHRASES["not_another"].match(rest) or not any(own and own in rest for own in texts.soft if len(own) > 2)

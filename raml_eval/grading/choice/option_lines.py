@@ -17,17 +17,20 @@ from raml_eval.grading.choice.letters import (
 from raml_eval.grading.choice.option_text import OptionTexts
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES
-from raml_eval.grading.text import flat
+from raml_eval.grading.text import flat, soft_key
 
 _BARE_LINE = re.compile(r"[\s>#*_`$(\[]{0,8}[A-Za-z][)\].:*_`$\s]{0,8}")
+_LIST_MARKS = re.compile(r"(?:[\s>#*•✅]|-(?!\d))+")
+_HEADING_MARKS = re.compile(r"(?:[\s#*•✅]|[>-](?![\s*]*[\d.$\\√]))+")  # before a number, - and > belong to it
 _ITEM = re.compile(r"[\s>*_\-•(]{0,8}([A-Z])[).:\]]")
 
 
-def read_line(line: str, texts: OptionTexts) -> str | None:
-    """The letter of a line that is an option and nothing else: its letter, its text, or both."""
+def read_line(line: str, texts: OptionTexts, behind_colon: bool = False) -> str | None:
+    """The letter of a line, or of what stands behind its colon, that is an option alone: its letter, its text, or both."""
     if len(line) > texts.longest + 60 and not _ITEM.match(line):
         return None
-    short = flat(re.sub(r"^[\s>#*\-•✅]+", "", line))
+    marks = (_HEADING_MARKS if behind_colon else _LIST_MARKS).match(line)
+    short = flat(line[marks.end() :] if marks else line)
     alone = ALONE.fullmatch(short) or SMALL.fullmatch(short)
     if alone is not None and alone[1].upper() in texts.known:
         beyond = alone[1] not in texts.letters and (alone[1] == "I" or alone[1].islower())  # the pronoun; a variable
@@ -36,7 +39,7 @@ def read_line(line: str, texts: OptionTexts) -> str | None:
         return found
     match = PHRASES["letter_with_text"].fullmatch(short)
     if match is None or match[1].upper() not in texts.letters:
-        return HEDGE if names_several(short, short, texts) else _before_letter(short, texts)
+        return HEDGE if names_several(short, short, texts) else _before_letter(short, texts) or _before_another(short, texts)
     letter, rest = match[1].upper(), unparenthesised(match["rest"])
     own = not rest or is_own(letter, rest, texts)
     if not rest and names_several(short, short, texts):
@@ -64,6 +67,15 @@ def stands_alone(text: str, line: tuple[int, int], beside: Sequence[tuple[int, i
 def _before_letter(short: str, texts: OptionTexts) -> str | None:
     match = PHRASES["text_before_letter"].fullmatch(short)
     return match[2].upper() if match is not None and texts.is_text_of(match[2].upper(), match["text"]) else None
+
+
+def _before_another(short: str, texts: OptionTexts) -> str | None:
+    """The option of a line that names one and then another that it is not: Rome, not Paris."""
+    start = texts.match_start(short)
+    denied = PHRASES["not_another"].match(soft_key(short)[start[1] :]) if start else None
+    if start is None or denied is None or not texts.match(soft_key(short)[start[1] + denied.end() :]):
+        return None
+    return start[0]
 
 
 def read_item(line: str) -> str | None:

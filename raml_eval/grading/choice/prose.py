@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from raml_eval.grading.choice.after_phrase import read_after
-from raml_eval.grading.choice.letters import LONE_LETTERS
 from raml_eval.grading.choice.option_lines import read_item
-from raml_eval.grading.choice.option_text import OptionTexts
+from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.places import MOST, Place, place_order
 from raml_eval.grading.statements.settle import HEDGE
 from raml_eval.grading.statements.table import PHRASES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
+from itertools import tee
 
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.statements.places import Place, formal_places, place_order
@@ -49,9 +50,10 @@ def settle_text(
     weak(start) gives the places of prose statements behind start. They are searched if there is no strong statement, if it
     names several answers, or if the writer has second thoughts behind it. A prose statement of a single answer then counts
     instead of a strong one that names several, and instead of any that it follows with a change of mind. closing() reads
-    the end of the text if nothing else was found.
+    the end of the text if nothing else was found. A strong statement of less account is one where there is no other.
     """
-    found = settle(low, strong, read)
+    strong, again = tee(strong)
+    found = settle(low, strong, read) or settle(low, again, read, weight=2)
     if found is None:
         found = settle(low, weak(0), read_weak)
     elif found.value == HEDGE or PHRASES["change"].search(low, found.end):
@@ -59,7 +61,7 @@ def settle_text(
         is_single = prose is not None and prose.value != HEDGE
         if prose and is_single and (found.value == HEDGE or PHRASES["change"].search(low[found.end : prose.end])):
             found = prose
-    return closing() if found is None else found
+    return found or closing()
 
 
 def to_extraction(found: Reading | None, several: str) -> Extraction:

@@ -52,13 +52,17 @@ def read_before(cut: int, size: int, read: Callable[[int], Extraction]) -> Extra
 
 
 def weigh(low: str, start: int, end: int) -> int:
-    """2 for a statement at start..end that stands; 1 for one only supposed; 0 for one denied, doubted or taken back."""
+    """3 for a statement at start..end that stands, 2 for one of less account, 1 for one only supposed, 0 for one denied."""
     after = low[end : end + 120]
     if PHRASES["taken back"].match(after) or (PHRASES["doubted"].match(after) and not PHRASES["rhetorical"].match(after)):
         return 0
     if is_denied(low, start):
         return 0
-    return 1 if is_supposed(low, start) or PHRASES["proviso"].match(after) else 2
+    if is_supposed(low, start) or PHRASES["proviso"].match(after):
+        return 1
+    before = low[max(0, start - REACH) : start]
+    lesser = PHRASES["lesser"].search(before) or PHRASES["of next question"].match(low, start)
+    return 2 if lesser and PHRASES["noun"].match(low, start) else 3
 
 
 def is_supposed(low: str, start: int) -> bool:
@@ -95,7 +99,7 @@ def _replaces(low: str, before: Reading, after: Reading) -> bool:
     return all(PHRASES["own line"].fullmatch(text) is not None for text in ("\n" + line, low[before.end : after.start]))
 
 
-def settle(low: str, places: Iterable[Place], read: Read, weight: int = 2) -> Reading | None:
+def settle(low: str, places: Iterable[Place], read: Read, weight: int = 3) -> Reading | None:
     """The last statement of at least that weight; HEDGE where it stands beside another one that differs.
 
     Of two on lines of their own, each with its label, the last decides all the same. places come in descending order
@@ -110,7 +114,10 @@ def settle(low: str, places: Iterable[Place], read: Read, weight: int = 2) -> Re
             if (place.end or place.at) < first.start - 200:
                 break
         found = read(place)
-        if found is None or weigh(low, place.start, found[1]) < (weight if found[0] else 1):
+        if found is None:
+            continue
+        weighed = weigh(low, place.start, found[1])
+        if weighed < (weight if found[0] or weighed > 1 else 1):
             continue
         reading = Reading(found[0], place.start, found[1], place.rule, place.closed)
         if last is None or first is None:
