@@ -113,13 +113,16 @@ def _read_phrases(text: str) -> Extraction | None:
 
 def _taken_back(rest: str) -> Extraction | None:
     """What the writer says instead of an answer that stands at the start of this text; None if it is not taken back."""
-    error = PHRASES["admitted error"].search(rest)
+    errors = PHRASES["admitted error"].finditer(rest)
+    error = next((error for error in errors if PHRASES["supposed error"].search(rest[: error.start()]) is None), None)
     if error is None:
         return None
     behind = rest[error.end() :]
     corrected = list(PHRASES["corrected to"].finditer(behind))
     if not corrected and (later := _read_phrases(behind)) is not None:
         return later
+    if not corrected and PHRASES["harmless error"].search(behind):
+        return None
     answer = _read_phrase(behind[corrected[-1].end() :][:LONGEST]) if corrected else read_conclusion(behind)
     return Extraction(answer or None, "correction" if answer else "answer taken back", concluded=bool(answer))
 

@@ -17,11 +17,12 @@ _BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(
 _DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
 MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 
-# A side of one letter that may be asked for itself: a name in words, a function of an angle, a sum, a remainder, a size,
-# and x+\frac{1}{x}.
+# A side of one letter that may be asked for itself: a name in words, a function of an angle, a sum, an extreme, a remainder, a
+# size, a power of the letter, and x+\frac{1}{x}.
 ASKED = re.compile(
     rf"^{TEXT}"
-    r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim|pmod|lfloor|lceil)(?![a-zA-Z])|\|[a-wzA-Z]\||\\[|#]"
+    r"|\\(?:sin|cos|tan|cot|sec|csc|sum|prod|int|lim|max|min|pmod|lfloor|lceil)(?![a-zA-Z])|\|[a-wzA-Z]\||\\[|#]"
+    r"|^[a-zA-Z]\^\{?\d+\}?$"
     r"|[a-z](?:\^\{?\d+\}?)?[-+]\\frac\{1\}\{[a-z]"
 )
 
