@@ -12,6 +12,7 @@ from raml_eval.grading.statements.table import PHRASES
 
 # In a text that was escaped once more, as in a JSON string, the command has two backslashes or four.
 _BRACES = re.compile(r"(\\{1,8}(?:boxed|fbox|framebox)\s*\{)|\\.|([{}])", re.DOTALL)
+_FIRST = re.compile(r"(?<!\\)\\++(?:boxed|fbox|framebox)")  # no brace before it can hold or close a box
 _UNBRACED = re.compile(r"\\(?:boxed|fbox)\s*(?:\(([^()\n]{1,80})\)|([-+]?\d[\d.,]*\d|[-+]?\d|[A-P](?![a-zA-Z])))")
 _UNCLOSED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _CLOSED_BY = re.compile(r"\$|\\\)|\\\]")
@@ -38,7 +39,8 @@ def find_boxes(text: str) -> list[tuple[int, int, int]]:
     """
     open_at: list[tuple[int, int] | None] = []
     boxes: list[tuple[int, int, int]] = []
-    for match in _BRACES.finditer(text):
+    first = _FIRST.search(text)
+    for match in _BRACES.finditer(text, first.start()) if first else ():
         if match[1]:
             open_at.append((match.start(), match.end()))
         elif match[2] == "{":
