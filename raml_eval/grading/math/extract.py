@@ -19,7 +19,7 @@ from raml_eval.grading.statements.delimited import INLINE, read_marked
 from raml_eval.grading.statements.phrases import LONGEST, starts_behind, texts_behind
 from raml_eval.grading.statements.places import TO_COMPUTE
 from raml_eval.grading.statements.table import PHRASES
-from raml_eval.grading.text import unwrap
+from raml_eval.grading.text import CJK, unwrap
 
 LONGEST_WHOLE = 500  # characters of a text that is one formula
 LONGEST_LINE = 200
@@ -43,7 +43,7 @@ _NAME = re.compile(r"[^\W\d_]{2,30}(?:[ '’.-][^\W\d_]{1,30})?")
 _FORMAL = re.compile(r"[\d\\=]")
 _ASIDE = re.compile(r"\([^()]{1,100}\)$")
 _COMMA = re.compile(r",\s+")
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK = re.compile(f"[{CJK}]")
 _PLAIN_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}(?![a-zA-Z{])")
 
 

@@ -29,6 +29,7 @@ from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.math.units import is_counter, split_unit
 from raml_eval.grading.math.words import plain_words
 from raml_eval.grading.statements.table import PHRASES
+from raml_eval.grading.text import CJK
 
 _WORD = re.compile(
     r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
@@ -39,9 +40,9 @@ _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pm
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
 _FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
-_CJK_LEAD = re.compile(r"^([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:]+) ?(?=[-+\d\\(a-zA-Z])")
-_CJK_TEXT = re.compile(r"^\\text\{ ?([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af：:\s]+)\}(?=.)")
-_CJK_UNIT = re.compile(r"(?<=[a-zA-Z])\\text\{ ?([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+) ?\}$")
+_CJK_LEAD = re.compile(rf"^([{CJK}：:]+) ?(?=[-+\d\\(a-zA-Z])")
+_CJK_TEXT = re.compile(rf"^\\text\{{ ?([{CJK}：:\s]+)\}}(?=.)")
+_CJK_UNIT = re.compile(rf"(?<=[a-zA-Z])\\text\{{ ?([{CJK}]+) ?\}}$")
 
 
 def read_form(text: str, depth: int = 0) -> Form:

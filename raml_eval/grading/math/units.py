@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.statements.table import PHRASES
+from raml_eval.grading.text import CJK
 
 # For each kind of unit, the size of its units in the first of them: of symbols, and of the words of a table.
 _SYMBOLS = {
@@ -76,7 +77,7 @@ def _plain_unit() -> re.Pattern[str]:
 
 
 _MARKED = re.compile(rf" ?(?:{TEXT}{_EXPONENT}[ /\\cdot]*)+")
-_CJK = re.compile(" ?[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_CJK = re.compile(f" ?[{CJK}]+")
 _CJK_SCALES = (100, 1000, 10_000, 10**8)  # in the order of their words
 _DEGREES = re.compile(r"\^\{?\\circ\}?(?: ?(?:\\text\{ ?)?[CF]?\}?)|\^\{o\}|\\degrees?")
 _ARC_MINUTES = re.compile(r"(\d+)\^\{?\\circ\}? ?(\d+)(?:'|\^\{?\\prime\}?)")
