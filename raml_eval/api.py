@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import with_classes
 from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
 from raml_eval.session import run_session
 from raml_eval.store import read_manifest
@@ -64,8 +63,8 @@ def summarize(run: Run, timed: bool = True) -> str:
 
 def _count_sessions(out: Path | None) -> int:
     path = out / "manifest.json" if out else None
-    return len(read_manifest(path).get("sessions", ())) if path and path.exists() else 0
+    return len(read_manifest(path)["sessions"]) if path and path.exists() else 0
 
 
 def _run(config: RunConfig, quiet: bool) -> Run:
-    return as_run(with_classes(asyncio.run(run_session(config, quiet))))
+    return as_run(asyncio.run(run_session(config, quiet)))

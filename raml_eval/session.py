@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import form_classes, lacking_classes, with_classes
+from raml_eval.answer_classes import form_classes, with_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
@@ -123,11 +123,10 @@ def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> Store
     assert directory.stored is not None
     directory.open({**directory.stored, "config": config.model_dump(mode="json"), "sessions": []})
     directory.add_questions(loaded.questions.values())
-    run = read_run(directory.path)
-    if not lacking_classes(run.records, run.classes):
-        return run
-    run = with_classes(run)
-    directory.write_classes(run.classes)
+    stored = read_run(directory.path)
+    run = with_classes(stored)
+    if run is not stored:
+        directory.write_classes(run.classes)
     return run
 
 
