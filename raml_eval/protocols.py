@@ -36,6 +36,7 @@ class ChatTokenizer(Tokenizer, Protocol):
 
     chat_template: Any  # None, one Jinja text, or several by name
     eos_token_id: int | None
+    bos_token_id: int | None
 
     def apply_chat_template(self, conversation: list[dict[str, str]], **options: Any) -> Any: ...
 

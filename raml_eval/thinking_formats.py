@@ -1,86 +1,232 @@
-"""The thinking formats of the model families: how each marks its thinking and turns it on and off, as a table of texts."""
+"""The thinking formats: how each model family marks its thinking and turns it on and off, as records that are data.
+
+The records that ship stand in thinking_formats.yaml. A user's own come from a file, a configuration, or an entry point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
+from importlib import metadata, resources
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from raml_eval.errors import ModelError, near_names
+
+ENTRY_POINTS = "raml_eval.thinking_formats"
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How thinking is turned on or off: template variables, a sentence first in the system message, a text after the prompt.
+
+    prefix is written after the generation prompt, unless the template has written it, or its beginning, already.
+    """
+
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    system: str = ""
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a forced end writes: a text before the end delimiter, the delimiter, and a text that already begins the answer.
+
+    after belongs to the answer that is graded. Without the delimiter, the two texts alone end the thinking.
+    """
+
+    before: str = ""
+    after: str = ""
+    delimiter: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """A template variable that asks for more or less thinking, and its values. It is a hint, which nothing enforces."""
+
+    variable: str = ""
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingFormat:
-    """The texts around thinking in one model family.
+    """The texts around thinking in one model family. docs/thinking-formats.md describes every field.
 
-    opener starts the thinking and closer ends it; both are empty in the format without thinking. A template that writes the
-    opener itself belongs to the same format as one that does not: rendering adds only the part that is missing.
-
-    Thinking is switched by at most one of these: variable, a template variable set to true or false; on_sentence and
-    off_sentence, which are put first in the system message; off_suffix, an empty thinking written after the prompt. A family
-    with none of them has no mode without thinking.
-
-    closing_text is what a forced end writes before the closer by default. If it is empty, only the delimiter is written.
+    opener and closer are the delimiters, both empty in the format without thinking. before_opener and after_opener are what
+    the model writes around the opener where the template does not write it. answer_opener is what stands between the closer
+    and the answer. off is None if the family has no mode without thinking. hint_variable is a template variable that takes a
+    number of thinking tokens, as a hint. needs are texts that must stand in the template for the format to be detected;
+    by_name_only says that it is never detected.
     """
 
     name: str
-    opener: str
-    closer: str
-    variable: str = ""
-    on_sentence: str = ""
-    off_sentence: str = ""
-    off_suffix: str = ""
-    closing_text: str = ""
+    about: str = ""
+    families: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    before_opener: str = ""
+    opener: str = ""
+    after_opener: str = ""
+    closer: str = ""
+    answer_opener: str = ""
+    on: Mode = Mode()
+    off: Mode | None = None
+    effort: Effort = Effort()
+    hint_variable: str = ""
+    closing: Closing = Closing()
+    closings: Mapping[str, Closing] = field(default_factory=dict)
+    end_of_turn: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    by_name_only: bool = False
 
     @property
     def thinks(self) -> bool:
         return bool(self.closer)
 
     @property
-    def mark(self) -> str:
-        """The opener without the blanks that follow it."""
-        return self.opener.rstrip()
+    def supports_off(self) -> bool:
+        return not self.thinks or self.off is not None
+
+    @property
+    def off_mode(self) -> Mode:
+        """The mode without thinking; nothing needs to be set in the format that never thinks."""
+        return self.off or Mode()
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The template variables that turn thinking on and off."""
+        return frozenset({*self.on.variables, *self.off_mode.variables})
 
     @property
     def switched_in_template(self) -> bool:
-        return bool(self.variable or self.off_sentence)
+        return bool(self.variables or self.on.system or self.off_mode.system)
 
-    @property
-    def supports_off(self) -> bool:
-        return not self.thinks or self.switched_in_template or bool(self.off_suffix)
+    def protocol(self) -> dict[str, Any]:
+        """Everything that decides what is drawn, as a resume compares it."""
+        told = {"about", "families", "aliases", "closings", "needs", "by_name_only"}
+        return {name: value for name, value in asdict(self).items() if name not in told}
 
 
-_ALL = (
-    ThinkingFormat("qwen3", "<think>\n", "</think>", variable="enable_thinking"),
-    ThinkingFormat("deepseek-r1", "<think>\n", "</think>", off_suffix="<think>\n\n</think>\n\n"),
-    ThinkingFormat("deepseek-v3", "<think>", "</think>", variable="thinking"),
-    ThinkingFormat("qwq", "<think>\n", "</think>"),
-    # s1 was trained with this newline. Without it here, the newline would count as the first thinking token.
-    ThinkingFormat("s1", "<|im_start|>think\n", "<|im_start|>answer"),
-    ThinkingFormat(
-        "nemotron",
-        "<think>\n",
-        "</think>",
-        on_sentence="detailed thinking on",
-        off_sentence="detailed thinking off",
-    ),
-    ThinkingFormat("nemotron-v2", "<think>\n", "</think>", on_sentence="/think", off_sentence="/no_think"),
-    # RaML's delimiters are ordinary text, each on a line of its own. Right after a sentence's last mark, the delimiter would
-    # be tokenised otherwise than in training. <conclusion> and its \boxed{} belong to the answer.
-    ThinkingFormat("raml", "<think>\n", "</think>", closing_text="\n"),
-    ThinkingFormat("none", "", ""),
+def parse_format(record: Any, source: str) -> ThinkingFormat:
+    """The thinking format of a record as YAML holds it. source names its place in errors. Raises ModelError for a wrong one.
+
+    Example: parse_format({"name": "mine", "opener": "<t>", "closer": "</t>"}, "mine.yaml").closer == "</t>"
+    """
+    values = _read(record, ThinkingFormat, source)
+    for key, into in (("on", Mode), ("off", Mode), ("effort", Effort), ("closing", Closing)):
+        if values.get(key) is not None:
+            values[key] = into(**_read(values[key], into, f"{source}: {key}"))
+        elif key != "off":
+            values.pop(key, None)
+    closings = values.pop("closings", None) or {}
+    if not isinstance(closings, Mapping):
+        raise ModelError(f"{source}: closings is {closings!r:.60}, wanted closings by name. Correct the record.")
+    if "name" not in values:
+        raise ModelError(f"{source} has no name. Add one, such as `name: mine`.")
+    named = {name: Closing(**_read(one, Closing, f"{source}: closings.{name}")) for name, one in closings.items()}
+    fmt = ThinkingFormat(**values, closings=named)
+    _check(fmt, source)
+    return fmt
+
+
+_SHAPES: Mapping[str, tuple[type, str]] = MappingProxyType(
+    {
+        "str": (str, "a text"),
+        "bool": (bool, "true or false"),
+        "tuple[str, ...]": (list, "a list of texts"),
+        "Mapping[str, Any]": (Mapping, "variables with their values"),
+    }
 )
 
-FORMATS: Mapping[str, ThinkingFormat] = MappingProxyType({fmt.name: fmt for fmt in _ALL})
+
+def _read(record: Any, into: type, source: str) -> dict[str, Any]:
+    """The fields of a record. Raises ModelError for an unknown field and for a value of another type."""
+    if not isinstance(record, Mapping):
+        raise ModelError(f"{source} holds {record!r:.60}, wanted keys and values such as `name: mine`. Correct the record.")
+    known = {f.name: str(f.type) for f in fields(into)}
+    values: dict[str, Any] = {}
+    for key, value in record.items():
+        name = {True: "on", False: "off"}.get(key, key)  # YAML reads the bare words on and off as true and false
+        if name not in known:
+            raise ModelError(f"{source} has the unknown key {name!r}.{near_names(str(name), known)} Keys: {', '.join(known)}.")
+        shape, wanted = _SHAPES.get(known[name], (object, ""))
+        if not isinstance(value, shape):
+            raise ModelError(f"{source}: {name} is {value!r:.60}, wanted {wanted}. Correct the record.")
+        values[name] = tuple(map(str, value)) if shape is list else value
+    return values
 
 
-def format_by_name(name: str) -> ThinkingFormat:
-    """The thinking format of that name. Raises ModelError, which suggests similar names, for any other name.
+def _check(fmt: ThinkingFormat, source: str) -> None:
+    """Raises ModelError if the record contradicts itself."""
+    wrong = {
+        "opener and closer must both be given, or neither": bool(fmt.opener.strip()) != bool(fmt.closer.strip()),
+        "opener must not begin or end with blanks, which belong into before_opener and after_opener": fmt.opener
+        != fmt.opener.strip(),
+        "off has both a switch and a prefix": bool(fmt.off and fmt.off.prefix and (fmt.off.variables or fmt.off.system)),
+        "on has a prefix, which the opener's own keys must say": bool(fmt.on.prefix),
+        "closing.before holds the closer, which is written after it anyway": bool(fmt.closer)
+        and any(fmt.closer in closing.before for closing in (fmt.closing, *fmt.closings.values())),
+        "effort has values but no variable, or a variable without values": bool(fmt.effort.variable) != bool(fmt.effort.values),
+    }
+    for problem, is_wrong in wrong.items():
+        if is_wrong:
+            raise ModelError(f"thinking format {fmt.name} in {source}: {problem}. Correct the record.")
 
-    Example: format_by_name("qwen3").closer == "</think>"
+
+def load_formats(path: Path) -> list[ThinkingFormat]:
+    """The records of a YAML file, which holds one or a list of them. Raises ModelError if it cannot be read."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"cannot read the thinking format {path}: {error.strerror}. Name a YAML file with a record.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ModelError(f"the thinking format {path} is not YAML: {' '.join(str(error).split())}. Correct it.") from error
+    return [parse_format(record, str(path)) for record in (content if isinstance(content, list) else [content])]
+
+
+@cache
+def known_formats() -> Mapping[str, ThinkingFormat]:
+    """Every thinking format by its name: those that ship, then those of installed packages' entry points."""
+    shipped = load_formats(Path(str(resources.files("raml_eval") / "thinking_formats.yaml")))
+    found = {fmt.name: fmt for fmt in (*shipped, *_of_packages())}
+    return MappingProxyType(found)
+
+
+def _of_packages() -> Iterator[ThinkingFormat]:
+    """The formats that other packages declare: a record, a ThinkingFormat, or a function that returns either."""
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            loaded = entry.load()
+            record = loaded() if callable(loaded) else loaded
+        except Exception as error:
+            raise ModelError(
+                f"the thinking format {entry.name} of the entry point {entry.value} cannot be loaded ({error!r}). Correct or "
+                f"uninstall that package."
+            ) from error
+        yield record if isinstance(record, ThinkingFormat) else parse_format(record, f"entry point {entry.name}")
+
+
+def find_format(wanted: str | Mapping[str, Any]) -> ThinkingFormat:
+    """The thinking format of a name, of an alias, of a YAML file, or of a record.
+
+    Raises ModelError, which suggests similar names, for anything else.
+
+    Example: find_format("gpt-oss").name == "harmony"
     """
-    if name not in FORMATS:
+    if not isinstance(wanted, str):
+        return parse_format({"name": "configured", **wanted}, "thinking.format")
+    if wanted.endswith((".yaml", ".yml")):
+        records = load_formats(Path(wanted).expanduser())
+        if len(records) != 1:
+            raise ModelError(f"{wanted} holds {len(records)} thinking formats, wanted one. Keep the one that is meant.")
+        return records[0]
+    names = {name: fmt for fmt in known_formats().values() for name in (*fmt.aliases, fmt.name)}
+    if wanted not in names:
         raise ModelError(
-            f"thinking format {name!r} is not known.{near_names(name, FORMATS)} Known formats: {', '.join(FORMATS)}."
+            f"thinking format {wanted!r} is not known.{near_names(wanted, names)} Known formats: {', '.join(known_formats())}; "
+            f"a YAML file with a record of your own works too."
         )
-    return FORMATS[name]
+    return names[wanted]

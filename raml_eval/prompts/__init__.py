@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from raml_eval.prompts.detection import detect_format
+from raml_eval.prompts.detection import Detection, check_format, detect_format
 from raml_eval.prompts.rendering import (
-    chat_template_digest,
+    PromptSettings,
     closer_ids,
     closing_ids,
     continuation_ids,
     render_prompt,
 )
-from raml_eval.prompts.tokenizer import end_of_text_ids, load_tokenizer
+from raml_eval.prompts.template import chat_template_digest, prints_date
+from raml_eval.prompts.tokenizer import end_of_turn, load_tokenizer
 
 __all__ = [
+    "Detection",
+    "PromptSettings",
     "chat_template_digest",
+    "check_format",
     "closer_ids",
     "closing_ids",
     "continuation_ids",
     "detect_format",
-    "end_of_text_ids",
+    "end_of_turn",
     "load_tokenizer",
+    "prints_date",
     "render_prompt",
 ]

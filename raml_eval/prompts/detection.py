@@ -1,92 +1,241 @@
-"""Detects a tokenizer's thinking format: it renders a probe with each format's switch, and compares the results."""
+"""Detects a model's thinking format from evidence: what its template renders, reads, writes and asks for."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from raml_eval.errors import ModelError
-from raml_eval.prompts.rendering import closer_ids, render_prompt, render_text, template_source
+from raml_eval.prompts.evidence import Evidence, gather_evidence, is_mark
+from raml_eval.prompts.rendering import is_closed, is_open, missing_opener, missing_prefix
 from raml_eval.protocols import ChatTokenizer
-from raml_eval.thinking_formats import FORMATS, ThinkingFormat
-from raml_eval.types import TokenIds
-
-_PROBE = ({"role": "user", "content": "What is 1 + 1?"},)
-_NONE = FORMATS["none"]
-# Delimiters of families that no thinking format here covers. If they were ignored, thinking would be graded as an answer.
-_FOREIGN_MARK = re.compile(r"think|thought|reason|<\|channel\|>", re.IGNORECASE)
+from raml_eval.thinking_formats import ThinkingFormat, known_formats
 
 
-def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> ThinkingFormat:
-    """The tokenizer's thinking format: the one whose switch its chat template obeys, otherwise the one that its marks fit.
+@dataclass(slots=True)
+class Fit:
+    """How one format fits the evidence. It is detected only if there is proof, no doubt and no contradiction."""
 
-    The model's name only breaks a tie or raises a doubt; it never decides alone. If nothing suggests thinking, the result is
-    the format none. Raises ModelError if several formats fit that would write different tokens, or if the tokenizer has the
-    thinking marks of an unknown family.
+    format: ThinkingFormat
+    proofs: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+    unopened: bool = False  # the only doubt is whether the model opens thinking
 
-    Example: detect_format(load_tokenizer(find_checkpoint("pocket")), "pocket").name == "qwen3"
+    @property
+    def proven(self) -> bool:
+        return bool(self.proofs) and not self.doubts and not self.contradictions
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """The format of a model, and why. uncertain is true if there was no evidence at all, and so no thinking is assumed."""
+
+    format: ThinkingFormat
+    proofs: tuple[str, ...]
+    uncertain: bool = False
+
+
+def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> Detection:
+    """The thinking format that the tokenizer and its chat template prove, and the proofs. Names never decide.
+
+    If nothing suggests thinking, the result is the format none, marked as uncertain. Raises ModelError if several formats
+    fit that would write different prompts, if there are signs of thinking that no format explains, or if the template fails.
+
+    Example: detect_format(load_tokenizer(find_checkpoint("pocket")), "pocket").format.name == "qwen3"
     """
-    fits = _fitting(tokenizer, Path(model).name.lower())
-    if len({_behaviour(tokenizer, fmt) for fmt in fits}) > 1:
-        names = [fmt.name for fmt in fits]
+    evidence = gather_evidence(tokenizer)
+    fits = [fit_format(fmt, evidence) for fmt in known_formats().values()]
+    proven = [fit for fit in fits if fit.proven]
+    if proven:
+        return _choose(proven, evidence, model)
+    signs = evidence.signs()
+    if not signs:
+        return Detection(known_formats()["none"], ("the template and the vocabulary have no sign of thinking",), uncertain=True)
+    raise ModelError(
+        f"the thinking format of {model} cannot be told: it has {', '.join(signs[:5])}, but nothing shows that, and how, the "
+        f"model thinks. "
+        f"{_advise([fit.format for fit in fits if _may_fit(fit, evidence)])}"
+    )
+
+
+def _choose(proven: Sequence[Fit], evidence: Evidence, model: str | Path) -> Detection:
+    ranks = [_rank(fit.format, evidence) for fit in proven]
+    first, *others = [fit for fit, rank in zip(proven, ranks, strict=True) if rank == max(ranks)]
+    different = [fit for fit in others if _behaviour(fit.format, evidence) != _behaviour(first.format, evidence)]
+    if different:
+        named = [fit.format for fit in (first, *different)]
         raise ModelError(
-            f"the thinking format of {model} is ambiguous: {' and '.join(names)} fit its tokenizer and write different "
-            f"tokens. Name one, for example --thinking-format {names[0]}."
+            f"the thinking format of {model} is ambiguous: {' and '.join(fmt.name for fmt in named)} fit its chat template and "
+            f"write different prompts. {_advise(named)}"
         )
-    return fits[0]
+    return Detection(first.format, tuple(first.proofs))
 
 
-def _fitting(tokenizer: ChatTokenizer, name: str) -> list[ThinkingFormat]:
-    """All thinking formats that fit, the likeliest first; never empty."""
-    source, added = template_source(tokenizer), tokenizer.get_added_vocab()
-    if "</think>" in source or "</think>" in added:
-        switched = [fmt for fmt in FORMATS.values() if fmt.switched_in_template and _obeys_switch(tokenizer, fmt)]
-        return switched or _without_switch(tokenizer, name, source)
-    if re.match(r"s1(\.\d)?-\d+b", name) and "<|im_start|>" in added:
-        return [FORMATS["s1"], _NONE]
-    if re.search(r"(?<![a-z])raml(?![a-z])", name):
-        return [FORMATS["raml"], _NONE]
-    foreign = sorted(token for token in added if _FOREIGN_MARK.search(token))
-    if foreign:
+def _rank(fmt: ThinkingFormat, evidence: Evidence) -> tuple[int, int, bool, bool]:
+    """How specific a format is: a switch of the template's own says more than a sentence, and that more than a prefix.
+
+    Among equals, the one counts whose text before the answer is a token of the vocabulary, and is what the template writes.
+    """
+    off = fmt.off_mode
+    switch = 3 if fmt.variables else 2 if (off.system or fmt.on.system) else 1 if off.prefix or fmt.effort.variable else 0
+    around = evidence.around_thought(fmt.on)
+    writes = bool(around and (fmt.closer + fmt.answer_opener).strip() in around[1])
+    return switch, len(fmt.needs), fmt.answer_opener.strip() in evidence.vocabulary, writes
+
+
+def _behaviour(fmt: ThinkingFormat, evidence: Evidence) -> tuple[str | None, ...]:
+    """What the format would make of the probe: its prompts with thinking and without, and what a forced end writes."""
+    on, off = render_pair(fmt, evidence)
+    return on, off, fmt.closer, fmt.answer_opener
+
+
+def render_pair(fmt: ThinkingFormat, evidence: Evidence) -> tuple[str | None, str | None]:
+    """The probe's prompts with thinking and without; None where there is no such mode."""
+    on = off = None
+    if fmt.thinks:
+        on = (evidence.render(fmt.on) or "") + missing_opener(fmt, evidence.tail(fmt.on))
+    if fmt.supports_off:
+        off = (evidence.render(fmt.off_mode) or "") + missing_prefix(fmt, evidence.tail(fmt.off_mode))
+    return on, off
+
+
+def _may_fit(fit: Fit, evidence: Evidence) -> bool:
+    """True if a person who knows the model may choose the format: it leaves what the template renders as it is.
+
+    The format none is no choice for a template that has a switch for thinking, or writes of it.
+    """
+    if fit.contradictions or fit.format.by_name_only:
+        return False
+    if evidence.switches() and not fit.format.variables:
+        return False
+    if not fit.format.thinks:
+        return not evidence.marks_written()
+    return fit.doubts == [] or (fit.unopened and _has_marks(fit.format, evidence) and not fit.format.switched_in_template)
+
+
+def _advise(formats: Sequence[ThinkingFormat]) -> str:
+    """What to do: the formats to choose from, by name."""
+    names = [fmt.name for fmt in formats]
+    own = "describe its format in a YAML file and pass that to --thinking-format (docs/thinking-formats.md)"
+    if not names:
+        return f"{own[0].upper()}{own[1:]}."
+    if names == ["none"]:
+        return (
+            f"If the model does not think, pass --thinking-format none, which takes all that it writes as its answer. If it "
+            f"does, {own}."
+        )
+    other = " (none if the model does not think)" if "none" in names else ""
+    return f"Name one that leaves its prompts as they are: --thinking-format {' or '.join(names)}{other}."
+
+
+def _has_marks(fmt: ThinkingFormat, evidence: Evidence) -> bool:
+    return fmt.thinks and (evidence.mentions(fmt.opener) or evidence.mentions(fmt.closer))
+
+
+def check_format(fmt: ThinkingFormat, tokenizer: ChatTokenizer, model: str | Path) -> None:
+    """Raises ModelError if the chat template contradicts a format that was named."""
+    evidence = gather_evidence(tokenizer)
+    if not evidence.tokenizer.chat_template:
+        return
+    wrong = fit_format(fmt, evidence).contradictions
+    if wrong:
         raise ModelError(
-            f"the tokenizer has the thinking marks {', '.join(foreign[:4])}, which no known thinking format uses. Say "
-            f"--thinking-format none to take everything it writes as its answer, or one of {', '.join(FORMATS)}."
+            f"thinking format {fmt.name} contradicts the chat template of {model}: {wrong[0]}. Leave out --thinking-format to "
+            f"have it detected; `raml-eval formats detect` shows what was found."
         )
-    return [_NONE]
 
 
-def _without_switch(tokenizer: ChatTokenizer, name: str, source: str) -> list[ThinkingFormat]:
-    """The formats that fit a tokenizer with <think> marks whose template has no switch."""
-    if "<｜Assistant｜>" in tokenizer.get_added_vocab():
-        family = FORMATS["deepseek-r1"]
+def fit_format(fmt: ThinkingFormat, evidence: Evidence) -> Fit:
+    """How the format fits: proofs for it, doubts that leave it open, and contradictions that exclude it."""
+    fit = Fit(fmt)
+    if not evidence.tokenizer.chat_template:
+        fit.doubts.append("there is no chat template")
+        return fit
+    if not fmt.thinks:
+        _refute_none(fit, evidence)
+        return fit
+    if fmt.by_name_only:
+        fit.doubts.append("the template never writes its marks, so it is only chosen by name")
+    lacking = [text for text in fmt.needs if text not in evidence.texts]
+    if lacking:
+        fit.doubts.append(f"the template lacks {lacking[0]!r}")
+    if is_mark(fmt.answer_opener.strip()) and not evidence.mentions(fmt.answer_opener.strip()):
+        fit.doubts.append(f"neither template nor vocabulary has {fmt.answer_opener.strip()}")
+    _check_switch(fit, evidence)
+    if not fit.contradictions:
+        _check_opening(fit, evidence)
+    return fit
+
+
+def _refute_none(fit: Fit, evidence: Evidence) -> None:
+    """A template that opens thinking by itself can never be run as if the model did not think."""
+    for fmt in known_formats().values():
+        if fmt.thinks and is_mark(fmt.opener) and is_open(fmt, evidence.tail(fit.format.on)):
+            fit.contradictions.append(f"its generation prompt opens thinking with {fmt.opener!r}")
+            return
+    switches = [name for name in evidence.switches() if any(name in fmt.variables for fmt in known_formats().values())]
+    if switches:
+        fit.contradictions.append(f"it has a switch for thinking, {switches[0]} (a budget of off turns thinking off)")
+
+
+def _check_switch(fit: Fit, evidence: Evidence) -> None:
+    """The switch must be read, must change the prompt, and must leave thinking open or closed as it says."""
+    fmt = fit.format
+    for name in sorted(fmt.variables - evidence.variables):
+        fit.contradictions.append(f"the template does not read {name}")
+    if fmt.effort.variable and fmt.effort.variable not in evidence.variables:
+        fit.contradictions.append(f"the template does not read {fmt.effort.variable}")
+    on, off = evidence.render(fmt.on), evidence.render(fmt.off_mode)
+    if on is None or (fmt.off and off is None):
+        fit.contradictions.append("the template fails with its switch")
+    elif fmt.switched_in_template and on == off:
+        fit.contradictions.append("its switch does not change the prompt")
+    elif is_closed(fmt, evidence.tail(fmt.on)):
+        fit.contradictions.append(f"the template closes thinking with {fmt.closer!r} where it should be on")
+    elif fmt.off and not fmt.off.prefix and is_open(fmt, evidence.tail(fmt.off)):
+        fit.contradictions.append(f"the template opens thinking with {fmt.opener!r} where it should be off")
+    elif fmt.variables:
+        fit.proofs.append(f"{' and '.join(sorted(fmt.variables))} changes the prompt")
+    elif fmt.switched_in_template and evidence.start(fmt.on) == evidence.start(fmt.off_mode):
+        fit.doubts.append(f"the sentence {fmt.off_mode.system!r} does not change how the model's turn begins")
+
+
+def _check_opening(fit: Fit, evidence: Evidence) -> None:
+    """Thinking is opened by the template, or something shows what the model itself writes to open it."""
+    fmt = fit.format
+    if is_open(fmt, evidence.tail(fmt.on)):
+        fit.proofs.append(f"the generation prompt ends in {evidence.start(fmt.on)[-30:]!r}")
+        return
+    others = [o for o in known_formats().values() if o.thinks and is_mark(o.opener) and is_open(o, evidence.tail(fmt.on))]
+    if others:
+        fit.contradictions.append(f"the generation prompt opens thinking with {others[0].opener!r}")
+        return
+    written = fmt.before_opener + fmt.opener + fmt.after_opener
+    skipped = evidence.start(fmt.off_mode) if fmt.off and not fmt.off.prefix else ""
+    around = evidence.around_thought(fmt.on)
+    if skipped.startswith(evidence.start(fmt.on) + written):
+        fit.proofs.append(f"with thinking off, the generation prompt ends in {skipped[-30:]!r}")
+    elif around and fmt.opener in around[0] and not around[0].startswith(written):
+        fit.contradictions.append(f"the template writes {around[0]!r} before a thought, the format {written!r}")
+    elif around and around[0].startswith(written) and (fmt.switched_in_template or fmt.effort.variable):
+        fit.proofs.append(f"the template writes {around[0]!r} before a thought")
+    elif fmt.opener in evidence.asked_for(fmt.on) and fmt.closer in evidence.asked_for(fmt.on):
+        fit.proofs.append(f"the template asks for {fmt.opener} and {fmt.closer}")
+    elif fmt.needs and not fit.doubts:
+        fit.proofs.append(f"the template has {' and '.join(fmt.needs)}")
     else:
-        family = FORMATS["nemotron" if "nemotron" in name else "qwq"]
-    opened = _tail(tokenizer, _NONE, thinking=False).rstrip().endswith("<think>")
-    # Some templates drop old thinking but do not open new thinking. That alone does not identify a ChatML model.
-    named = family.name in name or (family.name != "qwq" and "</think>" in source)
-    return [family] if opened or named else [family, _NONE]
+        fit.unopened = not fit.doubts
+        fit.doubts.append(f"nothing shows that the model opens thinking with {written!r}")
+        _refute_marks(fit, evidence)
 
 
-def _obeys_switch(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> bool:
-    """True if the prompt after the question, where thinking is opened or skipped, changes with the format's switch."""
-    return _tail(tokenizer, fmt, thinking=True) != _tail(tokenizer, fmt, thinking=False)
-
-
-def _tail(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool) -> str:
-    """What the template writes after the question; empty if it cannot render the probe."""
-    try:
-        return render_text(tokenizer, fmt, _PROBE, thinking).rpartition(_PROBE[0]["content"])[2]
-    except ModelError:
-        return ""
-
-
-def _behaviour(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> tuple[TokenIds | None, TokenIds | None, TokenIds]:
-    """The probe's ids with thinking and without (None if there is no such mode), and the ids of the end delimiter."""
-    return _probe_ids(tokenizer, fmt, True), _probe_ids(tokenizer, fmt, False), closer_ids(tokenizer, fmt)
-
-
-def _probe_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool) -> TokenIds | None:
-    try:
-        return render_prompt(tokenizer, fmt, _PROBE, thinking)
-    except ModelError:
-        return None
+def _refute_marks(fit: Fit, evidence: Evidence) -> None:
+    """A format whose marks are nowhere contradicts a template or vocabulary that has the marks of another."""
+    fmt = fit.format
+    if _has_marks(fmt, evidence) or fmt.by_name_only:
+        return
+    others = [o for o in known_formats().values() if o.thinks and is_mark(o.opener) and _has_marks(o, evidence)]
+    if others:
+        fit.contradictions.append(f"the marks here are {others[0].opener} and {others[0].closer}")

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from raml_eval.errors import ConfigError, ModelError
+from raml_eval.prompts.template import NO_VARIABLES, render_template
 from raml_eval.protocols import ChatTokenizer
-from raml_eval.thinking_formats import ThinkingFormat
+from raml_eval.thinking_formats import Closing, Mode, ThinkingFormat
 from raml_eval.types import Message, TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSettings:
+    """What a run adds to every prompt: a system message, the date that a template prints, and further template variables.
+
+    If plain is true, the messages are asked as text, without the chat template.
+    """
+
+    system_prompt: str | None = None
+    date: datetime.date | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    plain: bool = False
+
+
+_DEFAULT = PromptSettings()
 
 
 def render_prompt(
@@ -18,55 +35,94 @@ def render_prompt(
     fmt: ThinkingFormat,
     messages: Sequence[Message],
     thinking: bool,
-    system_prompt: str | None = None,
+    settings: PromptSettings = _DEFAULT,
+    hint: Mapping[str, Any] = NO_VARIABLES,
 ) -> TokenIds:
     """The ids of the chat template's text and its generation prompt, ready for the first thinking or answer token.
 
-    With thinking, the prompt ends with the format's opener, whether the template wrote all of it, part of it or none, so
-    that a budget counts thinking tokens only. The template's own ids come first, unchanged. Without thinking, the prompt
-    ends where the answer begins. A system prompt is put before the messages. Without a chat template, the contents are
-    joined by blank lines and get the tokenizer's own special tokens (a base model's begin-of-text).
+    With thinking, the prompt ends with an open thinking. Where the template opens it, nothing is added; elsewhere the format
+    says what the model itself writes first, so that a budget counts thinking tokens only. Without thinking, the prompt ends
+    where the answer begins. hint holds further template variables. A plain prompt joins the contents by blank lines and
+    gets the tokenizer's own special tokens (a base model's begin-of-text).
 
-    Raises ModelError if the format has no such mode, or if the template ignores or contradicts its switch. Raises
+    Raises ModelError if the format has no such mode, if the template contradicts it, or if it loses a message. Raises
     ConfigError if there is a system prompt and the messages bring their own: every template would merge the two differently.
     """
-    if thinking and not fmt.thinks:
-        raise ModelError("format none has no thinking to open. Set the thinking budget to off, or pass --thinking-format.")
-    if not thinking and not fmt.supports_off:
+    check_mode(fmt, thinking)
+    text = render_text(tokenizer, fmt, messages, thinking, settings, hint)
+    if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, settings, hint):
+        switch = " and ".join(sorted(fmt.variables)) or f"the sentence {fmt.off_mode.system or fmt.on.system!r}"
         raise ModelError(
-            f"format {fmt.name} has no mode without thinking. Use a thinking budget of 0, which opens and at once closes the "
-            f"thinking, or another --thinking-format."
-        )
-    text = render_text(tokenizer, fmt, messages, thinking, system_prompt)
-    if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, system_prompt):
-        switch = fmt.variable or f"the sentence {fmt.off_sentence!r}"
-        raise ModelError(
-            f"the chat template ignores {switch}, which switches thinking in format {fmt.name}. Name another "
-            f"--thinking-format (qwq and deepseek-r1 need no switch), or correct the template."
+            f"the chat template ignores {switch}, which switches thinking in format {fmt.name}. `raml-eval formats detect` "
+            f"shows which formats fit this model; name one with --thinking-format, or correct the template."
         )
     if not fmt.thinks:
-        return _encode_prompt(tokenizer, text)
-    return _open_thinking(tokenizer, fmt, text) if thinking else _skip_thinking(tokenizer, fmt, text)
+        return _encode_prompt(tokenizer, text, settings)
+    tail = after_messages(text, messages)
+    if thinking:
+        return _encode_after(tokenizer, text, missing_opener(fmt, tail), settings)
+    return _encode_prompt(tokenizer, text + missing_prefix(fmt, tail), settings)
 
 
-def _open_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> TokenIds:
-    if text.rstrip().endswith(fmt.closer):
+def check_mode(fmt: ThinkingFormat, thinking: bool) -> None:
+    """Raises ModelError if the format has no mode with thinking, or none without."""
+    if thinking and not fmt.thinks:
+        raise ModelError(
+            f"format {fmt.name} has no thinking to open. Set the thinking budget to off, or name the model's own format with "
+            f"--thinking-format."
+        )
+    if not thinking and not fmt.supports_off:
+        low = f" {fmt.effort.variable} {fmt.effort.values[0]} is a hint to think less, not off." if fmt.effort.values else ""
+        raise ModelError(
+            f"format {fmt.name} has no mode without thinking.{low} Use a thinking budget of 0, which opens and at once closes "
+            f"the thinking, or another --thinking-format."
+        )
+
+
+def after_messages(text: str, messages: Sequence[Message]) -> str:
+    """What a prompt's text holds after its last message: the end of that turn, and the start of the model's own."""
+    return text.rpartition(messages[-1]["content"].strip())[2] if messages else text
+
+
+def is_open(fmt: ThinkingFormat, tail: str) -> bool:
+    """True if the end of a prompt leaves the format's thinking open: its last opener has no closer after it."""
+    at = tail.rfind(fmt.opener)
+    return fmt.thinks and at >= 0 and fmt.closer not in tail[at:]
+
+
+def is_closed(fmt: ThinkingFormat, tail: str) -> bool:
+    """True if the end of a prompt closes the format's thinking, so that an answer comes next."""
+    return fmt.thinks and tail.rstrip().endswith(fmt.closer.rstrip())
+
+
+def missing_opener(fmt: ThinkingFormat, tail: str) -> str:
+    """What must follow the template's text to open thinking: nothing if the template has opened it.
+
+    Raises ModelError if the template has closed thinking instead.
+    """
+    if is_open(fmt, tail):
+        return ""
+    if is_closed(fmt, tail):
         raise ModelError(
             f"the chat template closes thinking with {fmt.closer!r} although it is on in format {fmt.name}. Set the thinking "
             f"budget to off, or name another --thinking-format."
         )
-    return _encode_after(tokenizer, text, _missing(text, fmt.opener, fmt.mark))
+    return fmt.before_opener + fmt.opener + fmt.after_opener
 
 
-def _skip_thinking(tokenizer: ChatTokenizer, fmt: ThinkingFormat, text: str) -> TokenIds:
-    if fmt.off_suffix and not text.rstrip().endswith(fmt.closer):
-        text += _missing(text, fmt.off_suffix, fmt.mark)
-    if text.rstrip().endswith(fmt.mark):
+def missing_prefix(fmt: ThinkingFormat, tail: str) -> str:
+    """What must follow the template's text to turn thinking off: what is missing of the prefix that says so.
+
+    Raises ModelError if thinking is left open.
+    """
+    prefix = fmt.off_mode.prefix
+    missing = _missing(tail, prefix, fmt.opener) if prefix and not is_closed(fmt, tail) else ""
+    if is_open(fmt, tail + missing):
         raise ModelError(
-            f"the chat template opens thinking with {fmt.mark!r} although it is off in format {fmt.name}. Use a thinking "
+            f"the chat template opens thinking with {fmt.opener!r} although it is off in format {fmt.name}. Use a thinking "
             f"budget of 0, or name another --thinking-format."
         )
-    return _encode_prompt(tokenizer, text)  # in one piece, so that the suffix is tokenised as in the family's own use
+    return missing
 
 
 def _missing(text: str, wanted: str, mark: str) -> str:
@@ -85,55 +141,68 @@ def render_text(
     fmt: ThinkingFormat,
     messages: Sequence[Message],
     thinking: bool,
-    system_prompt: str | None = None,
+    settings: PromptSettings = _DEFAULT,
+    hint: Mapping[str, Any] = NO_VARIABLES,
 ) -> str:
-    """The prompt's text as the chat template writes it, with the format's switch set, but no opener or suffix added."""
-    from jinja2 import TemplateError
+    """The prompt's text as the chat template writes it, with the format's switch set, but no opener or prefix added.
 
-    conversation = _with_system(fmt, messages, thinking, system_prompt)
-    if tokenizer.chat_template is None:
+    Raises ModelError if the template leaves out the content of a message.
+    """
+    mode = fmt.on if thinking else fmt.off_mode
+    conversation = with_system(mode, messages, settings.system_prompt)
+    if settings.plain:
         return "\n\n".join(message["content"] for message in conversation)
-    switch = {fmt.variable: thinking} if fmt.variable else {}
-    try:
-        text = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True, **switch)
-    except (TemplateError, TypeError, ValueError) as error:
-        roles = ", ".join(message["role"] for message in conversation)
+    if tokenizer.chat_template is None:
         raise ModelError(
-            f"the chat template refuses messages of the roles {roles}: {error}. Leave out --system-prompt if the template has "
-            f"no place for one, or correct the template."
-        ) from error
-    return str(text)
+            "the model has no chat template, so it is a base model or its template is lost. Pass --prompt plain to ask every "
+            "question as plain text, or add the template to the model's tokenizer_config.json."
+        )
+    variables = {**settings.variables, **hint, **mode.variables}
+    text = render_template(tokenizer, conversation, variables, date=settings.date)
+    for message in conversation:
+        content = message["content"].strip()
+        if content != mode.system and content not in text:
+            raise ModelError(
+                f"the chat template leaves out the {message['role']} message {content[:40]!r}, or alters it. Leave out "
+                f"--system-prompt if the template has no place for one, or correct the template."
+            )
+    return text
 
 
-def _with_system(
-    fmt: ThinkingFormat, messages: Sequence[Message], thinking: bool, system_prompt: str | None
-) -> list[dict[str, str]]:
+def with_system(mode: Mode, messages: Sequence[Message], system_prompt: str | None) -> list[dict[str, str]]:
+    """The messages after the system message, which holds the mode's sentence and the run's or the task's own."""
     conversation = [dict(message) for message in messages]
     own = conversation.pop(0)["content"] if conversation and conversation[0]["role"] == "system" else None
     if own is not None and system_prompt is not None:
         raise ConfigError(
             f"--system-prompt is set, but the task brings its own system message ({own[:40]!r}). Leave out one of the two."
         )
-    sentence = fmt.on_sentence if thinking else fmt.off_sentence
     content = system_prompt if own is None else own
-    if content is None and not sentence:
+    if content is None and not mode.system:
         return conversation
-    return [{"role": "system", "content": "\n\n".join(part for part in (sentence, content) if part)}, *conversation]
+    return [{"role": "system", "content": "\n\n".join(part for part in (mode.system, content) if part)}, *conversation]
 
 
-def _encode_prompt(tokenizer: ChatTokenizer, text: str) -> TokenIds:
+def _encode_prompt(tokenizer: ChatTokenizer, text: str, settings: PromptSettings) -> TokenIds:
     # A chat template writes its own special tokens. Adding them again would double the begin-of-text.
-    return tuple(tokenizer.encode(text, add_special_tokens=tokenizer.chat_template is None))
+    ids = tuple(tokenizer.encode(text, add_special_tokens=settings.plain))
+    begin = tokenizer.bos_token_id
+    if begin is not None and ids[:2] == (begin, begin):
+        raise ModelError(
+            f"the prompt begins with two begin-of-text tokens ({begin}), because both the chat template and the tokenizer write "
+            f"one. Remove it from the template."
+        )
+    return ids
 
 
-def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str) -> TokenIds:
+def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str, settings: PromptSettings) -> TokenIds:
     """The ids of text, unchanged, followed by those of the addition.
 
     The two are encoded together if that leaves the text's ids alone: some tokenizers mark the start of a text by a blank,
     and would write one before an addition that is encoded on its own.
     """
-    before = _encode_prompt(tokenizer, text)
-    together = _encode_prompt(tokenizer, text + addition)
+    before = _encode_prompt(tokenizer, text, settings)
+    together = _encode_prompt(tokenizer, text + addition, settings)
     if together[: len(before)] == before:
         return together
     return before + tuple(tokenizer.encode(addition, add_special_tokens=False))
@@ -157,27 +226,9 @@ def closer_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> TokenIds:
     return continuation_ids(tokenizer, fmt.closer) if fmt.thinks else ()
 
 
-def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing_text: str | None = None) -> TokenIds:
-    """The ids that a forced end writes: the closing text (None: the thinking format's own) and the end delimiter.
-
-    Raises ConfigError if the closing text contains the delimiter, which would then be written twice.
-    """
-    text = fmt.closing_text if closing_text is None else closing_text
+def closing_ids(tokenizer: ChatTokenizer, fmt: ThinkingFormat, closing: Closing) -> TokenIds:
+    """The ids that a forced end writes: the closing's two texts, and the delimiter with what opens the answer between them."""
     if not fmt.thinks:
         return ()
-    if fmt.closer in text:
-        raise ConfigError(f"the closing text {text!r} holds {fmt.closer!r}, which is written after it anyway. Leave it out.")
-    return continuation_ids(tokenizer, text + fmt.closer)
-
-
-def chat_template_digest(tokenizer: ChatTokenizer) -> str:
-    """The first 16 hex digits of the SHA-256 of the chat template, or of the empty text if there is none."""
-    return hashlib.sha256(template_source(tokenizer).encode()).hexdigest()[:16]
-
-
-def template_source(tokenizer: ChatTokenizer) -> str:
-    """The chat template as one text: empty if there is none, JSON if there are several by name."""
-    template: Any = tokenizer.chat_template
-    if template is None or isinstance(template, str):
-        return template or ""
-    return json.dumps(template, sort_keys=True)
+    delimiter = fmt.closer + fmt.answer_opener if closing.delimiter else ""
+    return continuation_ids(tokenizer, closing.before + delimiter + closing.after)
