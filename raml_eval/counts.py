@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from raml_eval.budgets import budget_rank
 from raml_eval.errors import MetricError
-from raml_eval.plan import budget_rank
 from raml_eval.types import Budget, Question, QuestionCounts, SampleRecord, Status, ThinkingEnd
 
 _GRADED = (Status.CORRECT, Status.INCORRECT)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from raml_eval.budgets import sort_budgets
 from raml_eval.types import Budget, Question, QuestionKey, SampleId, SampleKey
 
 
@@ -94,18 +94,3 @@ def select_questions(questions: Sequence[Question], limit: int | None) -> tuple[
 
 def _hash(question: Question) -> str:
     return hashlib.sha256(f"limit/{question.task}/{question.id}".encode()).hexdigest()
-
-
-def sort_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
-    """Budgets without repeats, in the order that tables use: off, numbers ascending, unlimited.
-
-    Example: sort_budgets(["unlimited", 64, "off", 64]) == ("off", 64, "unlimited")
-    """
-    return tuple(sorted(set(budgets), key=budget_rank))
-
-
-def budget_rank(budget: Budget) -> float:
-    """The sort key of a budget: off first, then numbers ascending, then unlimited."""
-    if budget == "off":
-        return -1.0
-    return math.inf if budget == "unlimited" else float(budget)

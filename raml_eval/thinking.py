@@ -7,9 +7,11 @@ One drawn trajectory serves every budget up to its limit: see cut_thinking.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from raml_eval.budgets import THINKING
 from raml_eval.errors import ConfigError
 from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.types import (
@@ -29,8 +31,16 @@ class ThinkingPolicy:
     """The thinking policy of one run: what ends thinking, what a forced end writes, and the allowances in tokens.
 
     closer is the end delimiter's text and closer_ids are its ids. closing_ids is what a forced end writes, delimiter
-    included. max_total_tokens caps thinking and answer together, without delimiter and closing text; None means no cap. A
-    thinking format without thinking has an empty closer, and then the only budget is "off".
+    included; answer_prefix is the part of it that already belongs to the answer. max_total_tokens caps thinking and answer
+    together, without delimiter and closing text; None means no cap. A thinking format without thinking has an empty closer,
+    and then the only budget is "off".
+
+    grace is how many tokens past a budget a thinking may go on to the end of its line; 0 cuts it exactly. ends_line tells
+    whether a token holds a line break. An end is withheld, and continuation_ids are written in its place, until min_tokens
+    are reached, or the first n_extensions times (s1, arXiv:2501.19393, section 3.1).
+
+    own_ids are the ids of the delimiter that are tokens of their own: a delimiter spelled in other tokens is a quotation.
+    marks are texts that thinking would begin or end with; an answer that holds one has a leak.
     """
 
     closer: str
@@ -40,6 +50,26 @@ class ThinkingPolicy:
     answer_tokens: int
     max_total_tokens: int | None
     context: int
+    answer_prefix: str = ""
+    grace: int = 0
+    ends_line: Callable[[int], bool] = bool
+    min_tokens: int = 0
+    n_extensions: int = 0
+    continuation_ids: TokenIds = ()
+    own_ids: frozenset[int] = frozenset()
+    marks: tuple[str, ...] = ()
+
+    @property
+    def thinking_stop_ids(self) -> TokenIds:
+        """The ids that end a draw of thinking: the ends of a turn, unless the delimiter begins with one, and the delimiter."""
+        single = self.closer_ids if len(self.closer_ids) == 1 else ()
+        return tuple(sorted({*self.end_of_text_ids} - {*self.closer_ids} | {*single}))
+
+    def draw_limit(self, limit: int) -> int:
+        """The thinking tokens that must be drawn to see what a limit cuts."""
+        total = self.max_total_tokens
+        reached = limit + self.grace if limit else 0
+        return reached if total is None else max(limit, min(reached, total))
 
     @property
     def slack(self) -> int:
@@ -57,13 +87,18 @@ class ThinkingPolicy:
         """
         total = self.max_total_tokens
         room = self.context - n_prompt - max(self.slack, len(self.closing_ids))
+        if room < 1:
+            raise ConfigError(
+                f"a prompt of {n_prompt} tokens leaves no room in the context of {self.context}. Raise the context "
+                f"(--backend-arg max_model_len=..., for vLLM), or leave out such long questions."
+            )
         if total is not None and total > room:
             raise ConfigError(
                 f"max_total_tokens {total} does not fit: the context of {self.context} leaves {room} after a prompt of "
                 f"{n_prompt} tokens. Ask for max_total_tokens <= {room}."
             )
         if budget == "unlimited":
-            limit = room - self.answer_tokens if total is None else total
+            limit = room - self.answer_tokens - self.grace if total is None else total
             if limit < 1:
                 raise ConfigError(
                     f"no room to think: the context of {self.context} leaves {room} tokens after a prompt of {n_prompt}, "
@@ -71,8 +106,13 @@ class ThinkingPolicy:
                 )
             return limit
         wanted = int(budget)
-        if total is None and wanted + self.answer_tokens > room:
-            most = room - self.answer_tokens
+        if wanted < self.min_tokens:
+            raise ConfigError(
+                f"thinking budget {wanted} is below min_tokens {self.min_tokens}, so one of them would be broken. Ask for a "
+                f"budget >= {self.min_tokens}, or for fewer min_tokens."
+            )
+        if total is None and self.draw_limit(wanted) + self.answer_tokens > room:
+            most = room - self.answer_tokens - self.grace
             advice = f"Ask for a budget <= {most}, or unlimited." if most >= 0 else "Lower answer_tokens or raise the context."
             raise ConfigError(
                 f"thinking budget {wanted} and answer_tokens {self.answer_tokens} do not fit: the context of {self.context} "
@@ -93,11 +133,12 @@ class ThinkingPolicy:
 
     def check_answer_only(self, n_prompt: int) -> None:
         """Raises ConfigError if a prompt without thinking and its answer do not fit into the context."""
-        needed = n_prompt + self.answer_limit(0)
+        needed, most = n_prompt + self.answer_limit(0), self.context - n_prompt
         if needed > self.context:
+            advice = f"Ask for answer_tokens <= {most}." if most >= 1 else "Raise the context, or leave out such long questions."
             raise ConfigError(
                 f"a prompt of {n_prompt} tokens and answer_tokens {self.answer_limit(0)} do not fit into the context of "
-                f"{self.context}. Ask for answer_tokens <= {self.context - n_prompt}."
+                f"{self.context}. {advice}"
             )
 
 
@@ -118,69 +159,136 @@ async def generate_thinking(
     limit: int,
     policy: ThinkingPolicy,
     params: SamplingParams,
+    prompt: str = THINKING,
 ) -> Trajectory:
     """The thinking of one sample, drawn once, up to limit tokens.
 
     Up to limit + slack tokens are drawn, so that an end right after the last allowed token is seen; the excess is discarded.
-    Nothing is drawn for a limit of 0. The seed is params.seed; if it depended on the limit, sweeps would not pair.
+    Nothing is drawn for a limit of 0. The first seed is params.seed; if it depended on the limit, sweeps would not pair. If
+    an end is withheld, or if what stopped the draw was only a quotation of the delimiter, drawing goes on from there.
     """
-    if limit == 0:
-        return Trajectory(key, 0, (), ThinkingEnd.LENGTH, (), "", params.seed)
-    single = len(policy.closer_ids) == 1
-    completion = await backend.generate(
-        prompt_ids,
-        replace(
-            params,
-            max_tokens=limit + policy.slack,
-            stop_ids=tuple(sorted({*policy.end_of_text_ids, *(policy.closer_ids if single else ())})),
-            stop_strings=() if single else (policy.closer,),
-        ),
-    )
-    n, end = _end_of_thinking(completion, tokenizer, policy)
-    if n > limit or end is ThinkingEnd.LENGTH:
-        n, end = limit, ThinkingEnd.LENGTH
-    ids = completion.token_ids[:n]
-    end_ids = () if end is ThinkingEnd.LENGTH else completion.token_ids[n:]
-    text = tokenizer.decode(ids, skip_special_tokens=False)
-    return Trajectory(key, limit, ids, end, end_ids, text, params.seed)
+    ids: TokenIds = ()
+    end, end_ids = ThinkingEnd.LENGTH, ()
+    extensions: list[int] = []
+    while len(ids) < limit:
+        n_before = len(ids)
+        completion = await backend.generate(
+            (*prompt_ids, *ids),
+            replace(
+                params,
+                max_tokens=limit + policy.slack - n_before,
+                seed=params.seed if n_before == 0 else _seed_at(params.seed, n_before),
+                stop_ids=policy.thinking_stop_ids,
+                stop_strings=() if len(policy.closer_ids) == 1 else (policy.closer,),
+            ),
+        )
+        n, end = _end_of_thinking(completion, tokenizer, policy)
+        drawn, end_ids = completion.token_ids[:n], completion.token_ids[n:]
+        ids = (*ids, *drawn)
+        if end is not None and (end is ThinkingEnd.LENGTH or not _withholds(policy, len(ids), len(extensions))):
+            break
+        if end is not None:
+            extensions.append(len(ids))
+            ids = (*ids, *policy.continuation_ids)
+        end, end_ids = ThinkingEnd.LENGTH, ()
+    if len(ids) > limit or end in (None, ThinkingEnd.LENGTH):
+        ids, end, end_ids = ids[:limit], ThinkingEnd.LENGTH, ()
+    text = tokenizer.decode(ids, skip_special_tokens=False) if ids else ""
+    within = tuple(at for at in extensions if at < limit)
+    return Trajectory(key, limit, ids, end, end_ids, text, params.seed, prompt=prompt, extensions=within)
 
 
-def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy) -> tuple[int, ThinkingEnd]:
-    """The number of thinking tokens before the end, and what ended them."""
+def _seed_at(seed: int, n_tokens: int) -> int:
+    """The seed of a draw that goes on after n_tokens: another one, so that the noise is not that of the first draw again."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{n_tokens}".encode()).digest()[:8], "big") >> 1
+
+
+def _withholds(policy: ThinkingPolicy, n_tokens: int, n_extended: int) -> bool:
+    """True if an end after n_tokens is withheld, n_extended others having been withheld before."""
+    return bool(policy.continuation_ids) and (n_tokens < policy.min_tokens or n_extended < policy.n_extensions)
+
+
+def _end_of_thinking(
+    completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy
+) -> tuple[int, ThinkingEnd | None]:
+    """The number of thinking tokens before the end, and what ended them; None if only a quotation stopped the draw."""
     ids = completion.token_ids
+    turn_end = _end_of_turn_within(ids, tokenizer, policy)
+    if turn_end is not None:
+        return turn_end, ThinkingEnd.EOS
     if completion.finish is Finish.LENGTH:
         return len(ids), ThinkingEnd.LENGTH
     if len(policy.closer_ids) == 1 and ids[-1] == policy.closer_ids[0]:
         return len(ids) - 1, ThinkingEnd.NATURAL
+    if ids[-1] in policy.thinking_stop_ids:
+        return len(ids) - 1, ThinkingEnd.EOS
     # A delimiter of several tokens: walk back to the last token that still leaves the delimiter whole after it.
-    if len(policy.closer_ids) > 1:
-        for start in range(len(ids) - 1, max(-1, len(ids) - 2 - policy.slack), -1):
-            if policy.closer in tokenizer.decode(ids[start:], skip_special_tokens=False):
-                return start, ThinkingEnd.NATURAL
-    return len(ids) - 1, ThinkingEnd.EOS
+    for start in range(len(ids) - 1, max(-1, len(ids) - 2 - policy.slack), -1):
+        if policy.closer in tokenizer.decode(ids[start:], skip_special_tokens=False):
+            return (start, ThinkingEnd.NATURAL) if policy.own_ids <= {*ids[start:]} else (len(ids), None)
+    return len(ids), None
+
+
+def _end_of_turn_within(ids: TokenIds, tokenizer: Tokenizer, policy: ThinkingPolicy) -> int | None:
+    """Where the model ended its turn by a token that the delimiter begins with too, without the rest of the delimiter."""
+    shared = {*policy.end_of_text_ids} & {*policy.closer_ids[:1]} if len(policy.closer_ids) > 1 else set()
+    for at, one in enumerate(ids if shared else ()):
+        if one in shared:
+            rest = tokenizer.decode(ids[at : at + policy.slack], skip_special_tokens=False)
+            if not (rest.startswith(policy.closer) or policy.closer.startswith(rest)):
+                return at
+    return None
 
 
 def serves(trajectory: Trajectory, limit: int) -> bool:
-    """True if the trajectory shows what happens under the limit: it ended by itself, or was drawn at least that far."""
+    """True if the trajectory shows its first limit tokens: it ended by itself, or was drawn at least that far."""
     return trajectory.end is not ThinkingEnd.LENGTH or (trajectory.limit or 0) >= limit
 
 
 def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> Thinking:
     """The trajectory as a budget of limit tokens sees it.
 
-    The trajectory keeps its own end if and only if that end comes after at most limit thinking tokens. Otherwise it is cut
-    and closed by force. A limit of 0 draws nothing, so it always closes by force. If max_total_tokens is what cut the
-    thinking, no tokens are left for an answer, and the end is LENGTH.
+    The trajectory keeps its own end if and only if that end comes after at most limit thinking tokens, or, with a grace,
+    before the end of the line in which the limit lies. Otherwise it is cut and closed by force. A limit of 0 draws nothing,
+    so it always closes by force. If max_total_tokens is what cut the thinking, no tokens are left for an answer, and the
+    end is LENGTH.
     """
-    if not serves(trajectory, limit):
+    if not serves(trajectory, policy.draw_limit(limit)):
         raise ValueError(f"{trajectory.id} is open after {trajectory.limit} tokens and cannot be read at {limit}")
     ended = trajectory.end is not ThinkingEnd.LENGTH
-    if ended and limit > 0 and len(trajectory.token_ids) <= limit:
+    cut = _end_of_line(trajectory, limit, policy) if policy.grace else limit
+    if ended and limit > 0 and len(trajectory.token_ids) <= cut:
         return Thinking(trajectory.token_ids, trajectory.end, trajectory.end_ids)
-    kept = trajectory.token_ids[:limit]
-    if policy.max_total_tokens is not None and limit >= policy.max_total_tokens:
+    kept = trajectory.token_ids[:cut]
+    if policy.max_total_tokens is not None and cut >= policy.max_total_tokens:
         return Thinking(kept, ThinkingEnd.LENGTH, ())
     return Thinking(kept, ThinkingEnd.FORCED, policy.closing_ids)
+
+
+def _end_of_line(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> int:
+    """Where a thinking is cut that may go on to the end of its line, but not further than the grace."""
+    last = policy.draw_limit(limit)
+    ends = (at for at in range(limit, min(last, len(trajectory.token_ids)) + 1) if at == 0 or _ends_line(trajectory, at, policy))
+    return next(ends, last)
+
+
+def _ends_line(trajectory: Trajectory, at: int, policy: ThinkingPolicy) -> bool:
+    return policy.ends_line(trajectory.token_ids[at - 1])
+
+
+def cut_share(trajectory: Trajectory, share: float, policy: ThinkingPolicy) -> Thinking:
+    """The share of a trajectory that ended by itself, cut and closed by force; the whole of it keeps its own end.
+
+    A trajectory that did not end by itself has no length to take a share of: it has the end that it was drawn with, and
+    LENGTH if that is open.
+    """
+    if trajectory.end is not ThinkingEnd.NATURAL:
+        return Thinking(trajectory.token_ids, trajectory.end, ())
+    n = len(trajectory.token_ids)
+    kept = math.floor(share * n + 1e-9)
+    if kept == n:
+        return Thinking(trajectory.token_ids, trajectory.end, trajectory.end_ids)
+    return Thinking(trajectory.token_ids[:kept], ThinkingEnd.FORCED, policy.closing_ids)
 
 
 async def generate_answer(

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 TokenIds = tuple[int, ...]
 QuestionKey = tuple[str, str]  # task, question id
+Prompts = Mapping[str, TokenIds]  # one question's prompt ids by budgets.prompt_of: "thinking", "off", "effort:low"
 Message = Mapping[str, str]  # {"role": ..., "content": ...}
 
-Budget = int | Literal["unlimited", "off"]  # thinking tokens; "off" is the template's no-thinking mode
+Budget = int | str  # thinking tokens, "unlimited", "off" or a word of raml_eval.budgets
 Domain = Literal["in_domain", "cross_domain"]
 GraderKind = Literal["math", "choice", "exact", "label", "bracket", "grid", "code"]
 
@@ -103,14 +104,6 @@ class Question:
         return self.tests or self.target
 
 
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """The prompt ids of one question with thinking opened, and with thinking off; None if no budget needs them."""
-
-    thinking: TokenIds | None
-    off: TokenIds | None
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class SampleKey:
     """One of the n draws for one question."""
@@ -132,7 +125,8 @@ class Trajectory:
 
     token_ids are the thinking tokens alone (no opener, no delimiter), at most limit of them. end is NATURAL (end_ids holds
     the delimiter as the model wrote it), EOS, or LENGTH (still open after limit tokens). An imported trajectory has only its
-    text: it has no ids, and limit and seed are None.
+    text: it has no ids, and limit and seed are None. prompt is what it was drawn from (budgets.prompt_of). extensions are
+    the places in token_ids at which an end was withheld and a continuation written.
     """
 
     key: SampleKey
@@ -143,10 +137,13 @@ class Trajectory:
     text: str
     seed: int | None
     redrawn: bool = False  # drawn again after an interruption, on an engine whose seeds do not reproduce
+    prompt: str = "thinking"
+    extensions: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
-        return f"{self.key}@{'imported' if self.limit is None else self.limit}"
+        told = "" if self.prompt == "thinking" else f"@{self.prompt}"
+        return f"{self.key}{told}@{'imported' if self.limit is None else self.limit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +205,7 @@ class SampleRecord:
     target: str
     grade: Grade
     seed: int | None  # of the answer's draw
-    leak: bool = False  # the answer contains another end delimiter: thinking went on after it was closed
+    leak: bool = False  # the answer contains a delimiter of thinking: thinking went on after it was closed
     session: int = 0  # the session that drew it: an index into the manifest's sessions
     imported: Imported | None = None
 

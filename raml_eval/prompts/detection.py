@@ -161,8 +161,9 @@ def fit_format(fmt: ThinkingFormat, evidence: Evidence) -> Fit:
     lacking = [text for text in fmt.needs if text not in evidence.texts]
     if lacking:
         fit.doubts.append(f"the template lacks {lacking[0]!r}")
-    if is_mark(fmt.answer_opener.strip()) and not evidence.mentions(fmt.answer_opener.strip()):
-        fit.doubts.append(f"neither template nor vocabulary has {fmt.answer_opener.strip()}")
+    begun = fmt.answer_opener.strip()
+    if is_mark(begun) and not (evidence.mentions(begun) or begun in (evidence.render(fmt.off_mode) or "")):
+        fit.doubts.append(f"neither template nor vocabulary has {begun}")
     _check_switch(fit, evidence)
     if not fit.contradictions:
         _check_opening(fit, evidence)
@@ -170,12 +171,18 @@ def fit_format(fmt: ThinkingFormat, evidence: Evidence) -> Fit:
 
 
 def _refute_none(fit: Fit, evidence: Evidence) -> None:
-    """A template that opens thinking by itself can never be run as if the model did not think."""
+    """A template that opens thinking by itself can never be run as if the model did not think.
+
+    If it always closes thinking instead, there is no thinking, whatever its vocabulary has.
+    """
+    tail = evidence.tail(fit.format.on)
     for fmt in known_formats().values():
-        if fmt.thinks and is_mark(fmt.opener) and is_open(fmt, evidence.tail(fit.format.on)):
+        if fmt.thinks and is_mark(fmt.opener) and is_open(fmt, tail):
             fit.contradictions.append(f"its generation prompt opens thinking with {fmt.opener!r}")
             return
-    switches = [name for name in evidence.switches() if any(name in fmt.variables for fmt in known_formats().values())]
+    if any(is_mark(fmt.opener) and fmt.opener in tail and is_closed(fmt, tail) for fmt in known_formats().values()):
+        fit.proofs.append(f"every generation prompt closes thinking: {evidence.start(fit.format.on)[-30:]!r}")
+    switches = evidence.switches()
     if switches:
         fit.contradictions.append(f"it has a switch for thinking, {switches[0]} (a budget of off turns thinking off)")
 
@@ -217,6 +224,8 @@ def _check_opening(fit: Fit, evidence: Evidence) -> None:
     around = evidence.around_thought(fmt.on)
     if skipped.startswith(evidence.start(fmt.on) + written):
         fit.proofs.append(f"with thinking off, the generation prompt ends in {skipped[-30:]!r}")
+    elif fmt.opener in (rest := _rest(skipped, evidence.start(fmt.on))) and not rest.startswith(written):
+        fit.contradictions.append(f"the template writes {rest!r} to turn thinking off, the format opens with {written!r}")
     elif around and fmt.opener in around[0] and not around[0].startswith(written):
         fit.contradictions.append(f"the template writes {around[0]!r} before a thought, the format {written!r}")
     elif around and around[0].startswith(written) and (fmt.switched_in_template or fmt.effort.variable):
@@ -229,6 +238,11 @@ def _check_opening(fit: Fit, evidence: Evidence) -> None:
         fit.unopened = not fit.doubts
         fit.doubts.append(f"nothing shows that the model opens thinking with {written!r}")
         _refute_marks(fit, evidence)
+
+
+def _rest(text: str, start: str) -> str:
+    """What follows a start in a text; empty if the text starts otherwise."""
+    return text.removeprefix(start) if text.startswith(start) else ""
 
 
 def _refute_marks(fit: Fit, evidence: Evidence) -> None:

@@ -56,7 +56,8 @@ class Evidence:
             )
         except ModelError:
             return self.tail(mode)
-        return whole.removeprefix(before) if before and whole.startswith(before) else self.tail(mode)
+        # Some templates write the start of the model's turn whether or not it is asked for.
+        return whole.removeprefix(before) if before != whole and whole.startswith(before) else self.tail(mode)
 
     def around_thought(self, mode: Mode) -> tuple[str, str] | None:
         """What the template writes between its generation prompt and a thought, and between the thought and its answer.

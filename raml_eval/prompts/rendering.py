@@ -85,9 +85,13 @@ def after_messages(text: str, messages: Sequence[Message]) -> str:
 
 
 def is_open(fmt: ThinkingFormat, tail: str) -> bool:
-    """True if the end of a prompt leaves the format's thinking open: its last opener has no closer after it."""
-    at = tail.rfind(fmt.opener)
-    return fmt.thinks and at >= 0 and fmt.closer not in tail[at:]
+    """True if the end of a prompt leaves the format's thinking open: its last opener has no closer after it.
+
+    The beginning of a closer at the very end counts as one, because the model then writes the rest.
+    """
+    _, opened, rest = tail.rpartition(fmt.opener) if fmt.thinks else ("", "", "")
+    begun = rest.lstrip()
+    return bool(opened) and fmt.closer not in rest and not (begun and fmt.closer.startswith(begun))
 
 
 def is_closed(fmt: ThinkingFormat, tail: str) -> bool:

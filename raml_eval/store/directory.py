@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from raml_eval.budgets import THINKING
 from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
@@ -26,6 +27,7 @@ from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord,
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 LOCK_WAIT_S = 10.0  # processes that a killed run left behind need some time to end
+Draw = tuple[SampleKey, str]  # a sample's thinking, and the prompt that it is drawn from
 T = TypeVar("T")
 
 
@@ -66,7 +68,9 @@ class RunDirectory:
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
             self.load()
-        self.started = {lines.read_key(line) for _, line in read_lines(self.path / "started.jsonl")}
+        self.started: set[Draw] = {
+            (lines.read_key(line), line.get("prompt", THINKING)) for _, line in read_lines(self.path / "started.jsonl")
+        }
         self.manifest = manifest
         self.write_manifest()
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
@@ -106,9 +110,11 @@ class RunDirectory:
         self._journals["questions"].append_all([lines.question_line(q) for q in new])
         self.questions |= {(q.task, q.id): q for q in new}
 
-    async def append_started(self, key: SampleKey) -> None:
+    async def append_started(self, draw: Draw) -> None:
         """The start of a draw is on the disk, so that an interrupted draw can be told from one that never began."""
-        await self._journals["started"].append(lines.key_line(key))
+        key, prompt = draw
+        told = {} if prompt == THINKING else {"prompt": prompt}
+        await self._journals["started"].append({**lines.key_line(key), **told})
 
     async def append_trajectory(self, trajectory: Trajectory) -> None:
         """The trajectory is on the disk."""
@@ -266,12 +272,13 @@ def _check_sessions(path: Path, records: Iterable[SampleRecord], manifest: Manif
         )
 
 
-def _best(trajectories: Iterable[Trajectory]) -> dict[SampleKey, Trajectory]:
-    """For each sample, the trajectory that was drawn the furthest."""
-    best: dict[SampleKey, Trajectory] = {}
+def _best(trajectories: Iterable[Trajectory]) -> dict[Draw, Trajectory]:
+    """For each draw, the trajectory that was drawn the furthest."""
+    best: dict[Draw, Trajectory] = {}
     for trajectory in trajectories:
-        if trajectory.key not in best or (best[trajectory.key].limit or 0) < (trajectory.limit or 0):
-            best[trajectory.key] = trajectory
+        draw = trajectory.key, trajectory.prompt
+        if draw not in best or (best[draw].limit or 0) < (trajectory.limit or 0):
+            best[draw] = trajectory
     return best
 
 

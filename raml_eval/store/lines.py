@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from raml_eval.budgets import THINKING
 from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.types import (
     Finish,
@@ -67,7 +68,7 @@ def read_key(line: Mapping[str, Any]) -> SampleKey:
 
 def trajectory_line(trajectory: Trajectory) -> Line:
     """One line of trajectories.jsonl."""
-    return {
+    line = {
         "schema_version": SCHEMA_VERSION,
         "id": trajectory.id,
         **key_line(trajectory.key),
@@ -80,6 +81,8 @@ def trajectory_line(trajectory: Trajectory) -> Line:
         "token_ids": pack_ids(trajectory.token_ids),
         "end_ids": pack_ids(trajectory.end_ids),
     }
+    line |= {} if trajectory.prompt == THINKING else {"prompt": trajectory.prompt}
+    return line | ({"extensions": list(trajectory.extensions)} if trajectory.extensions else {})
 
 
 def read_trajectory(line: Mapping[str, Any]) -> Trajectory:
@@ -93,6 +96,8 @@ def read_trajectory(line: Mapping[str, Any]) -> Trajectory:
         text=line["text"],
         seed=_read_count(line["seed"]),
         redrawn=bool(line["redrawn"]),
+        prompt=line.get("prompt", THINKING),
+        extensions=tuple(map(int, line.get("extensions", ()))),
     )
 
 

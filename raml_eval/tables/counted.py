@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from raml_eval.budgets import budget_rank, parse_label
 from raml_eval.counts import count_by_question
 from raml_eval.errors import InputError, MetricError
-from raml_eval.plan import budget_rank
 from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
@@ -31,12 +31,12 @@ def budget_label(budget: Budget) -> str:
     return str(budget)
 
 
-def budget_order(label: str) -> float:
-    """A sort key for budget labels: off, numbers ascending, unlimited.
+def budget_order(label: str) -> tuple[float | str, ...]:
+    """A sort key for budget labels: off, numbers ascending, unlimited, then shares, hints and efforts.
 
     Example: sorted(["unlimited", "64", "off"], key=budget_order) == ["off", "64", "unlimited"]
     """
-    return budget_rank("off" if label == "off" else "unlimited" if label == "unlimited" else int(label))
+    return budget_rank(parse_label(label))
 
 
 def describe_engine(run: StoredRun) -> str:
