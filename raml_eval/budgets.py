@@ -1,11 +1,11 @@
 """Thinking budgets: the values that a run may ask for, their order in tables, and the prompt that each of them needs.
 
-    1024           at most 1,024 thinking tokens
-    unlimited      as many as the context leaves
-    off            the model's own mode without thinking
-    frac:0.25      that share of each thinking that ended by itself without a limit
-    effort:low     no limit; the template is told an effort, which is a hint
-    hint:512       no limit; the template is told a number of tokens, which is a hint
+1024           at most 1,024 thinking tokens
+unlimited      as many as the context leaves
+off            the model's own mode without thinking
+frac:0.25      that share of each thinking that ended by itself without a limit
+effort:low     no limit; the template is told an effort, which is a hint
+hint:512       no limit; the template is told a number of tokens, which is a hint
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -11,21 +12,26 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
-
-Tokens = Annotated[int, Field(ge=0, strict=True)]
-BudgetField = Tokens | Literal["unlimited", "off"]
 
 
 def _split(value: Any) -> Any:
-    """A comma-separated list, or a single value, as a list: YAML, flags and --set may use either. YAML reads off as false."""
+    """A comma-separated list, or a single value, as a list: YAML, flags and --set may use either."""
     if isinstance(value, str):
         return [_scalar(word.strip()) for word in value.split(",")]
-    return ["off" if item is False else item for item in (value if isinstance(value, list | tuple) else [value])]
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def _scalar(word: str) -> Any:
     return int(word) if word.isascii() and word.isdigit() else word
+
+
+def _budgets(value: Any) -> Any:
+    try:
+        return tuple(parse_budgets(value))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 def _names(value: Any) -> Any:
@@ -37,8 +43,12 @@ class _Section(BaseModel):
 
 
 class Sampling(_Section):
-    """How tokens are drawn. temperature 0 is greedy; top_p 1, top_k 0, min_p 0 and repetition_penalty 1 turn a filter off."""
+    """How tokens are drawn. temperature 0 is greedy; top_p 1, top_k 0, min_p 0 and repetition_penalty 1 turn a filter off.
 
+    With source model, the fields that are not given are those of the checkpoint's generation_config.json.
+    """
+
+    source: Literal["default", "model"] = "default"
     temperature: float = Field(0.6, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     top_k: int = Field(0, ge=0)
@@ -47,15 +57,27 @@ class Sampling(_Section):
 
 
 class ThinkingSection(_Section):
-    """The thinking budgets (tokens, unlimited or off), and what is written before the end delimiter if a budget binds.
+    """The thinking budgets, what is written if one binds, and how the model is made to think longer.
 
-    If closing_text is None, the thinking format's own text is used. If format is None, the thinking format is detected from
-    the tokenizer.
+    budgets are those of raml_eval.budgets. closing names one of the format's closings or of those that fit any format
+    (thinking_formats.CLOSINGS), or is a record of one; closing_text alone replaces the text before the delimiter. format is
+    the name of a thinking format, a YAML file, or a record; if it is None, the format is detected. effort is a value of the
+    format's effort variable, for every budget of the run. With cut newline, a budget is cut at the end of its line, at most
+    grace tokens later. An end of thinking is withheld, and continuation is written in its place, until min_tokens are
+    reached, or the first `extensions` times. With capped_by engine, vLLM's own budget is used.
     """
 
-    budgets: Annotated[tuple[BudgetField, ...], BeforeValidator(_split), Field(min_length=1)] = ("unlimited",)
+    budgets: Annotated[tuple[int | str, ...], BeforeValidator(_budgets), Field(min_length=1)] = ("unlimited",)
+    closing: str | dict[str, Any] | None = None
     closing_text: str | None = None
-    format: str | None = None
+    format: str | dict[str, Any] | None = None
+    effort: str | None = None
+    cut: Literal["exact", "newline"] = "exact"
+    grace: int = Field(500, ge=1)
+    min_tokens: int = Field(0, ge=0)
+    extensions: int = Field(0, ge=0)
+    continuation: str = Field("Wait", min_length=1)
+    capped_by: Literal["harness", "engine"] = "harness"
 
 
 class Grading(_Section):
@@ -73,7 +95,8 @@ class Grading(_Section):
 class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
-    samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
+    With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
+    prints. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
     selects a seeded subset of each task. If concurrency is None, the backend's default is used.
     """
 
@@ -92,6 +115,8 @@ class RunConfig(_Section):
     max_total_tokens: int | None = Field(None, ge=1)
     sampling: Sampling = Sampling()
     system_prompt: str | None = None
+    prompt: Literal["chat", "plain"] = "chat"
+    prompt_date: datetime.date | None = None
     concurrency: int | None = Field(None, ge=1)
     grading: Grading = Grading()
     out: Path | None = None
@@ -149,8 +174,9 @@ def merge(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """
     merged: dict[str, Any] = {}
     for layer in layers:
-        for key, value in layer.items():
+        for key, given in layer.items():
             under = merged.get(key)
+            value = {"source": given} if key == "sampling" and isinstance(given, str) else given
             both = isinstance(under, Mapping) and isinstance(value, Mapping)
             merged[key] = merge([under, value]) if both else value  # type: ignore[list-item]
     return merged
@@ -173,7 +199,7 @@ def _problem(detail: Any) -> str:
     if detail["type"] == "missing":
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
     if place[:2] == ["thinking", "budgets"]:
-        return f"thinking budget {detail['input']!r}, wanted a number of tokens, unlimited or off"
+        return str(detail.get("ctx", {}).get("error", detail["msg"])).rstrip(".")
     return f"{key} is {detail['input']!r}: {detail['msg'].lower()}"
 
 
@@ -199,8 +225,16 @@ def setting_keys(section: type[BaseModel] = RunConfig, prefix: str = "") -> list
 # Flags and keyword arguments that set a nested key. Every other field of RunConfig has a flag of its own name.
 _NESTED = {
     "thinking_budget": "thinking.budgets",
+    "closing": "thinking.closing",
     "closing_text": "thinking.closing_text",
     "thinking_format": "thinking.format",
+    "effort": "thinking.effort",
+    "cut": "thinking.cut",
+    "grace": "thinking.grace",
+    "min_thinking_tokens": "thinking.min_tokens",
+    "extensions": "thinking.extensions",
+    "continuation": "thinking.continuation",
+    "capped_by": "thinking.capped_by",
     "temperature": "sampling.temperature",
     "top_p": "sampling.top_p",
     "top_k": "sampling.top_k",

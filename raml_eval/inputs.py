@@ -2,45 +2,94 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
 from raml_eval import prompts
+from raml_eval.budgets import OFF, prompt_of
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
-from raml_eval.errors import ConfigError, TaskError
+from raml_eval.errors import ConfigError, ModelError, TaskError
 from raml_eval.grading import KINDS
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
-from raml_eval.progress import Stopwatch
 from raml_eval.protocols import ChatTokenizer
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.thinking import ThinkingPolicy
-from raml_eval.thinking_formats import ThinkingFormat, format_by_name
+from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format, is_mark, known_formats
 from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A checkpoint's tokenizer, and what the harness must know about its tokens."""
+    """A checkpoint's tokenizer, and what the harness must know about its tokens and prompts.
+
+    proofs say why the format is the right one. uncertain is true if nothing spoke for or against thinking. end_of_turn maps
+    each id that ends the model's turn to the places that say so.
+    """
 
     checkpoint: Checkpoint
+    digest: str
     tokenizer: ChatTokenizer
     format: ThinkingFormat
-    end_of_text_ids: TokenIds
-    system_prompt: str | None
+    proofs: tuple[str, ...]
+    uncertain: bool
+    end_of_turn: Mapping[int, Sequence[str]]
+    settings: prompts.PromptSettings
+
+    @property
+    def end_of_text_ids(self) -> TokenIds:
+        return tuple(self.end_of_turn)
+
+    def choose_budgets(self, asked: Sequence[Budget]) -> tuple[Budget, ...]:
+        """The budgets that the run draws. A model that does not think has no budget but off, which unlimited then means.
+
+        Raises ModelError for any other budget of such a model, and for a hint that the format does not know.
+        """
+        for budget in asked:
+            self._check_hint(budget)
+        finite = [budget for budget in asked if budget not in ("unlimited", OFF)]
+        if self.format.thinks:
+            return tuple(asked)
+        if finite:
+            known = [fmt.name for fmt in known_formats().values() if fmt.by_name_only]
+            why = "shows no sign of thinking" if self.uncertain else "does not think, as format none says"
+            raise ModelError(
+                f"a thinking budget of {finite[0]} is asked for, but {self.checkpoint.source} {why}. If it does think, "
+                f"name its format: --thinking-format {' or '.join(known)} for models whose template never shows it, or a "
+                f"YAML file of your own. If it does not, ask for the budget off."
+            )
+        return tuple(dict.fromkeys(OFF for _ in asked))
+
+    def _check_hint(self, budget: Budget) -> None:
+        kind, _, value = budget.partition(":") if isinstance(budget, str) else ("", "", "")
+        effort = self.format.effort
+        if kind == "effort" and value not in effort.values:
+            takes = f"takes {', '.join(effort.values)}" if effort.values else "takes no effort"
+            raise ModelError(f"budget {budget} is asked for, but format {self.format.name} {takes}. Leave it out.")
+        if kind == "hint" and not self.format.hint_variable:
+            raise ModelError(
+                f"budget {budget} is asked for, but the templates of format {self.format.name} take no number of thinking "
+                f"tokens. Ask for the number alone, which the harness enforces."
+            )
 
     def render(self, question: Question, budgets: Sequence[Budget]) -> Prompts:
-        """The question's prompt ids, with thinking and without, if a budget needs them."""
-        on, off = any(b != "off" for b in budgets), "off" in budgets
+        """The question's prompt ids for every prompt that a budget needs."""
+        needed = dict.fromkeys(prompt_of(budget) for budget in budgets)
+        return {prompt: self._ids(question, prompt) for prompt in needed}
 
-        def ids(thinking: bool) -> TokenIds:
-            return prompts.render_prompt(self.tokenizer, self.format, question.messages, thinking, self.system_prompt)
-
-        return Prompts(ids(True) if on else None, ids(False) if off else None)
+    def _ids(self, question: Question, prompt: str) -> TokenIds:
+        kind, _, value = prompt.partition(":")
+        hints: dict[str, Any] = {"effort": {self.format.effort.variable: value}} if kind == "effort" else {}
+        hints |= {"hint": {self.format.hint_variable: int(value)}} if kind == "hint" else {}
+        return prompts.render_prompt(
+            self.tokenizer, self.format, question.messages, prompt != OFF, self.settings, hints.get(kind, {})
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +107,95 @@ class Inputs:
     protocol: Mapping[str, Any]
 
 
-def load_inputs(config: RunConfig, catalogue: Catalogue, plan: Plan, watch: Stopwatch) -> Inputs:
-    """The model's tokenizer, and every planned question as prompt ids. A note on stderr names each changed stop string.
+def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Plan) -> Inputs:
+    """Every planned question as prompt ids. A note on stderr names each changed stop string.
 
-    Raises ModelError if the checkpoint cannot be used, TaskError if a task or its data cannot be used.
+    Raises TaskError if a task or its data cannot be used, ModelError if the chat template cannot ask a question.
     """
-    with watch("tokenizer"):
-        model = load_model(config)
-        digest = model.checkpoint.digest()
-    with watch("data"):
-        tasks = {name: load_task(catalogue, name) for name in plan.tasks}
-        questions = choose_questions(tasks, plan.limit, model)
-        check_golds(questions)
-        for note in stop_notes(tasks, questions):
-            print(f"note: {note}", file=sys.stderr)
-        rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
+    tasks = {name: load_task(catalogue, name) for name in plan.tasks}
+    questions = choose_questions(tasks, plan.limit, model)
+    check_golds(questions)
+    for note in stop_notes(tasks, questions):
+        print(f"note: {note}", file=sys.stderr)
+    rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
     protocol = build_protocol(
         config,
         tasks,
-        checkpoint_digest=digest,
+        checkpoint_digest=model.digest,
         template_digest=prompts.chat_template_digest(model.tokenizer),
-        thinking_format=model.format,
-        end_of_text_ids=model.end_of_text_ids,
+        prompt={
+            "format": model.format.protocol(),
+            "system_prompt": model.settings.system_prompt,
+            "plain": model.settings.plain,
+            "date": model.settings.date.isoformat() if model.settings.date else None,
+            "effort": config.thinking.effort,
+        },
+        closing=asdict(find_closing(model.format, config.thinking.closing, config.thinking.closing_text)),
+        end_of_turn=model.end_of_turn,
     )
     return Inputs(model, tasks, questions, rendered, protocol)
 
 
-def load_model(config: RunConfig) -> Model:
-    """The tokenizer, its thinking format and its end-of-text ids. Raises ModelError if the checkpoint cannot be used."""
+def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
+    """The tokenizer, its thinking format and the ids that end a turn. Raises ModelError if the checkpoint cannot be used.
+
+    stored_date is the date that the run's prompts have so far, if there is one.
+    """
     checkpoint = find_checkpoint(config.model, config.revision)
     tokenizer = prompts.load_tokenizer(checkpoint)
-    named = config.thinking.format
+    plain = config.prompt == "plain"
+    if not tokenizer.chat_template and not plain:
+        raise ModelError(
+            f"model {checkpoint.source} has no chat template, so it is a base model or its template is lost. Pass --prompt "
+            f"plain to ask every question as plain text, or add the template to its tokenizer_config.json."
+        )
+    detection = _find_format(config, tokenizer, checkpoint.source)
+    fmt = detection.format
+    if config.thinking.effort is not None and config.thinking.effort not in fmt.effort.values:
+        takes = f"takes {', '.join(fmt.effort.values)}" if fmt.effort.values else "takes no effort"
+        raise ModelError(f"effort {config.thinking.effort} is asked for, but format {fmt.name} {takes}. Leave it out.")
     return Model(
         checkpoint=checkpoint,
+        digest=checkpoint.digest(),
         tokenizer=tokenizer,
-        format=format_by_name(named) if named else prompts.detect_format(tokenizer, checkpoint.source),
-        end_of_text_ids=prompts.end_of_text_ids(tokenizer, checkpoint),
-        system_prompt=config.system_prompt,
+        format=fmt,
+        proofs=detection.proofs,
+        uncertain=detection.uncertain,
+        end_of_turn=prompts.end_of_turn(tokenizer, checkpoint, fmt),
+        settings=prompts.PromptSettings(
+            system_prompt=config.system_prompt,
+            date=_prompt_date(config, tokenizer, stored_date),
+            variables={fmt.effort.variable: config.thinking.effort} if config.thinking.effort else {},
+            plain=plain,
+        ),
     )
+
+
+def _find_format(config: RunConfig, tokenizer: ChatTokenizer, source: str) -> prompts.Detection:
+    """The thinking format that is named, if the template does not contradict it; otherwise the one that is detected."""
+    named = config.thinking.format
+    if named is not None:
+        fmt = find_format(named)
+        if config.prompt == "chat":
+            prompts.check_format(fmt, tokenizer, source)
+        return prompts.Detection(fmt, ("it was named",))
+    if config.prompt == "plain":
+        return prompts.Detection(find_format("none"), ("questions are asked as plain text",), uncertain=True)
+    detection = prompts.detect_format(tokenizer, source)
+    if detection.uncertain:
+        print(
+            f"note: {source} shows no sign of thinking, so all that it writes is its answer. If it thinks, name its format "
+            f"with --thinking-format.",
+            file=sys.stderr,
+        )
+    return detection
+
+
+def _prompt_date(config: RunConfig, tokenizer: ChatTokenizer, stored: str | None) -> datetime.date | None:
+    """The date that the prompts have: the one asked for, the run's own from before, or today's; None if none is printed."""
+    if config.prompt_date is not None or config.prompt == "plain" or not prompts.prints_date(tokenizer):
+        return config.prompt_date
+    return datetime.date.fromisoformat(stored) if stored else datetime.datetime.now(datetime.UTC).date()
 
 
 def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
@@ -133,30 +233,48 @@ def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, 
 
 def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolicy:
     """The run's thinking policy in this model's token ids. context is the engine's longest sequence in tokens."""
+    section, fmt, tokenizer = config.thinking, model.format, model.tokenizer
+    closing = find_closing(fmt, section.closing, section.closing_text)
+    closer_ids = prompts.closer_ids(tokenizer, fmt)
+    extends = bool(section.min_tokens or section.extensions)
     return ThinkingPolicy(
-        closer=model.format.closer,
-        closer_ids=prompts.closer_ids(model.tokenizer, model.format),
-        closing_ids=prompts.closing_ids(model.tokenizer, model.format, config.thinking.closing_text),
+        closer=fmt.closer,
+        closer_ids=closer_ids,
+        closing_ids=prompts.closing_ids(tokenizer, fmt, closing),
+        answer_prefix=closing.after,
         end_of_text_ids=model.end_of_text_ids,
         answer_tokens=config.answer_tokens,
         max_total_tokens=config.max_total_tokens,
         context=context,
+        grace=section.grace if section.cut == "newline" else 0,
+        ends_line=cache(lambda one: "\n" in tokenizer.decode([one], skip_special_tokens=False)),
+        min_tokens=section.min_tokens,
+        n_extensions=section.extensions,
+        continuation_ids=prompts.continuation_ids(tokenizer, section.continuation) if extends else (),
+        own_ids=frozenset(closer_ids) & frozenset(tokenizer.get_added_vocab().values()),
+        marks=thinking_marks(fmt),
     )
+
+
+def thinking_marks(fmt: ThinkingFormat) -> tuple[str, ...]:
+    """The texts that show thinking in an answer: the format's own delimiters, or every known one if it has none."""
+    if fmt.thinks:
+        return fmt.opener, fmt.closer
+    known = (mark for other in known_formats().values() for mark in (other.opener, other.closer))
+    return tuple(dict.fromkeys(mark for mark in known if is_mark(mark)))
 
 
 def check_budgets(policy: ThinkingPolicy, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:
     """Raises ConfigError, naming the question with the longest prompt, if a prompt and a budget do not fit into the context."""
-    opened = {key: len(ids) for key, prompt in rendered.items() if (ids := prompt.thinking) is not None}
-    skipped = {key: len(ids) for key, prompt in rendered.items() if (ids := prompt.off) is not None}
     for budget in budgets:
-        lengths = skipped if budget == "off" else opened
+        lengths = {key: len(prompt[prompt_of(budget)]) for key, prompt in rendered.items()}
         if not lengths:
             continue
         (task, question_id), longest = max(lengths.items(), key=lambda item: item[1])
         try:
-            if budget == "off":
+            if budget == OFF:
                 policy.check_answer_only(longest)
             else:
-                policy.thinking_limit(budget, longest)
+                policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", longest)
         except ConfigError as error:
             raise ConfigError(f"{task}/{question_id}: {error}") from None

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.plan import Plan
-from raml_eval.thinking_formats import ThinkingFormat
-from raml_eval.types import BackendDescription, LoadedTask, TaskDescription, TokenIds
+from raml_eval.types import BackendDescription, LoadedTask, Prompts, TaskDescription
 
 if TYPE_CHECKING:
     from raml_eval.config import RunConfig  # imports pydantic, which reading a run does not need
@@ -32,6 +31,7 @@ Manifest = dict[str, Any]
 def build_manifest(
     name: str,
     plan: Plan,
+    model: Mapping[str, Any],
     protocol: Mapping[str, Any],
     config: Mapping[str, Any],
     engine: Mapping[str, Any],
@@ -42,7 +42,7 @@ def build_manifest(
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "created": now(),
-        "model": protocol["model"],
+        "model": dict(model),
         "protocol": dict(protocol),
         "protocol_digest": protocol_digest(protocol),
         "plan": plan.fields(),
@@ -61,14 +61,19 @@ def task_entry(
     n_available: int | None,
     content_hash: str | None = None,
     commit: str | None = None,
+    prompts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
-    """The manifest's entry of a task: its description, its data, and the ids of its planned questions."""
+    """The manifest's entry of a task: its description, its data, and the ids of its planned questions.
+
+    prompts holds the digests of each question's prompts (prompt_digests), None if they are not known.
+    """
     return {
         **asdict(description),
         "content_hash": content_hash,
         "commit": commit,
         "n_available": n_available,
         "questions": list(question_ids),
+        "prompts": None if prompts is None else {one: dict(digests) for one, digests in prompts.items()},
     }
 
 
@@ -94,22 +99,32 @@ def build_protocol(
     *,
     checkpoint_digest: str,
     template_digest: str,
-    thinking_format: ThinkingFormat,
-    end_of_text_ids: TokenIds,
+    prompt: Mapping[str, Any],
+    closing: Mapping[str, Any],
+    end_of_turn: Mapping[int, Sequence[str]],
 ) -> dict[str, Any]:
-    """Everything that must match for two sessions to belong to one run, except the engine, which is not open yet."""
-    return {
-        "model": {"name": config.model, "revision": config.revision, "fingerprint": checkpoint_digest},
-        "prompt": {
-            "chat_template": template_digest,
-            "format": asdict(thinking_format),
-            "system_prompt": config.system_prompt,
+    """Everything that must match for two sessions to belong to one run, except the engine, which is not open yet.
+
+    A model is identified by its content, so that its path may be written in any way. The digests of the prompts stand in the
+    tasks' entries (task_entry), because questions and budgets may be added.
+    """
+    section, extends = config.thinking, bool(config.thinking.min_tokens or config.thinking.extensions)
+    protocol = {
+        "model": {"fingerprint": checkpoint_digest},
+        "prompt": {"chat_template": template_digest, **prompt},
+        "sampling": {**config.sampling.model_dump(exclude={"source"}), "seed": config.seed},
+        "thinking": {
+            "closing": dict(closing),
+            "cut": section.cut,
+            "grace": section.grace if section.cut == "newline" else 0,
+            "min_tokens": section.min_tokens,
+            "extensions": section.extensions,
+            "continuation": section.continuation if extends else None,
+            "capped_by": section.capped_by,
         },
-        "sampling": {**config.sampling.model_dump(), "seed": config.seed},
-        "thinking": {"closing_text": config.thinking.closing_text, "cut": "exact"},
         "answer_tokens": config.answer_tokens,
         "max_total_tokens": config.max_total_tokens,
-        "end_of_text_ids": list(end_of_text_ids),
+        "end_of_turn": {str(one): list(sources) for one, sources in end_of_turn.items()},
         "tasks": {
             name: {
                 "yaml": task.description.digest,
@@ -120,6 +135,12 @@ def build_protocol(
             for name, task in tasks.items()
         },
     }
+    return dict(json.loads(json.dumps(protocol)))  # as it is read back: tuples are lists
+
+
+def prompt_digests(prompts: Prompts) -> dict[str, str]:
+    """The first 8 hex digits of the SHA-256 of each prompt's ids, by what it is drawn for."""
+    return {name: hashlib.sha256(",".join(map(str, ids)).encode()).hexdigest()[:8] for name, ids in prompts.items()}
 
 
 def questions_digest(task: LoadedTask) -> str:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
 from raml_eval.concurrency import run_workers
-from raml_eval.errors import GenerationError, InputError, RamlError
+from raml_eval.errors import GenerationError, InputError, ModelError, RamlError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.plan import Owed, Plan
 from raml_eval.progress import Progress
@@ -17,6 +18,7 @@ from raml_eval.thinking import (
     NO_THINKING,
     ThinkingPolicy,
     answer_text,
+    cut_share,
     cut_thinking,
     derive_seed,
     generate_answer,
@@ -39,6 +41,9 @@ from raml_eval.types import (
 )
 
 MAX_FAILURES_IN_A_ROW = 50
+WATCHED = 32  # samples without thinking that are looked at for thinking
+Draw = tuple[SampleKey, str]  # a sample, and the prompt that its thinking is drawn from
+View = tuple[str, Thinking]  # a prompt, and its trajectory as a budget sees it
 
 
 @dataclass(slots=True)
@@ -61,10 +66,13 @@ class Drawing:
 async def run_all(drawing: Drawing, progress: Progress) -> None:
     """Every owed sample is either finished and stored, or listed in errors.jsonl.
 
-    Raises StoreError if the disk cannot be written, GenerationError if MAX_FAILURES_IN_A_ROW samples in a row fail.
+    Raises StoreError if the disk cannot be written, GenerationError if MAX_FAILURES_IN_A_ROW samples in a row fail,
+    ModelError if the model thinks although its format says that it does not.
     """
     owed = drawing.plan.owed(drawing.questions, drawing.directory.done)
     failures = 0
+    watch = UnaskedThinking(not drawing.policy.closer, len(drawing.directory.done), drawing.directory.n_leaks)
+    watch.check(all_drawn=False)
 
     async def work() -> None:
         nonlocal failures
@@ -75,6 +83,7 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
                 await drawing.directory.append_error(sample.key, budgets, error)
             tokens = sum((record.n_thinking_tokens or 0) + len(record.answer_ids) for record in finished)
             progress.advance(len(finished), tokens, len(errors))
+            watch.look(finished)
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
                 raise GenerationError(
                     f"{failures} samples in a row failed, the last with: {errors[-1][1]} Finished samples are stored; fix the "
@@ -82,6 +91,34 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
                 )
 
     await run_workers(work, drawing.concurrency)
+    watch.check(all_drawn=True)
+
+
+@dataclass(slots=True)
+class UnaskedThinking:
+    """Looks for delimiters of thinking in the first samples of a model that is taken for one that does not think.
+
+    Such a model's thinking would be graded as its answer. One sample in ten with a delimiter is enough to stop.
+    """
+
+    watching: bool
+    n_seen: int
+    n_marked: int
+
+    def look(self, records: Sequence[SampleRecord]) -> None:
+        """The records count. Raises ModelError if WATCHED samples are seen and too many of them hold a delimiter."""
+        if self.watching:
+            self.n_seen += len(records)
+            self.n_marked += sum(record.leak for record in records)
+            self.check(all_drawn=False)
+
+    def check(self, all_drawn: bool) -> None:
+        if self.watching and self.n_marked and 10 * self.n_marked >= self.n_seen and (all_drawn or self.n_seen >= WATCHED):
+            raise ModelError(
+                f"{self.n_marked} of {self.n_seen} samples hold delimiters of thinking such as <think>, but the run takes the "
+                f"model for one that does not think, so its thinking would be graded as its answer. Name its format with "
+                f"--thinking-format (`raml-eval formats list` has them) and choose another --out."
+            )
 
 
 Failure = tuple[tuple[Budget, ...], BaseException]
@@ -94,7 +131,7 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
     except (GenerationError, OSError) as error:
         return [], [(owed.budgets, error)]
     outcomes = await asyncio.gather(
-        *(answer(drawing, owed.key, thinking, budgets) for thinking, budgets in views.items()), return_exceptions=True
+        *(answer(drawing, owed.key, view, budgets) for view, budgets in views.items()), return_exceptions=True
     )
     records: list[SampleRecord] = []
     failures: list[Failure] = []
@@ -108,48 +145,64 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
     return records, failures
 
 
-async def think(drawing: Drawing, owed: Owed) -> dict[Thinking, list[Budget]]:
-    """The view that each budget has of the sample's one trajectory. Budgets with the same view share one answer."""
-    views: dict[Thinking, list[Budget]] = {}
-    limits: dict[Budget, int] = {}
-    prompt_ids = drawing.prompts[owed.key.task, owed.key.question_id].thinking or ()
+async def think(drawing: Drawing, owed: Owed) -> dict[View, list[Budget]]:
+    """The view that each budget has of its trajectory. Budgets with the same view share one answer.
+
+    All caps share one trajectory; each hint has a prompt, and so a trajectory, of its own.
+    """
+    by_prompt: dict[str, list[Budget]] = {}
     for budget in owed.budgets:
-        if budget == "off":
-            views[NO_THINKING] = [budget]
-        else:
-            limits[budget] = drawing.policy.thinking_limit(budget, len(prompt_ids))
-    if limits:
-        trajectory = await _trajectory(drawing, owed.key, prompt_ids, max(limits.values()))
-        for budget, limit in limits.items():
-            views.setdefault(cut_thinking(trajectory, limit, drawing.policy), []).append(budget)
+        by_prompt.setdefault(prompt_of(budget), []).append(budget)
+    views: dict[View, list[Budget]] = {}
+    for prompt, budgets in by_prompt.items():
+        if prompt == OFF:
+            views[OFF, NO_THINKING] = budgets
+            continue
+        for budget, thinking in (await _cut_all(drawing, owed.key, prompt, budgets)).items():
+            views.setdefault((prompt, thinking), []).append(budget)
     return views
 
 
-async def _trajectory(drawing: Drawing, key: SampleKey, prompt_ids: TokenIds, limit: int) -> Trajectory:
+async def _cut_all(drawing: Drawing, key: SampleKey, prompt: str, budgets: Sequence[Budget]) -> dict[Budget, Thinking]:
+    """The trajectory of one prompt as each of the budgets sees it."""
+    policy, n_prompt = drawing.policy, len(drawing.prompts[key.task, key.question_id][prompt])
+    limits = {budget: policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", n_prompt) for budget in budgets}
+    trajectory = await _trajectory(drawing, (key, prompt), max(policy.draw_limit(limit) for limit in limits.values()))
+    cuts: dict[Budget, Thinking] = {}
+    for budget, limit in limits.items():
+        share = share_of(budget)
+        cuts[budget] = cut_thinking(trajectory, limit, policy) if share is None else cut_share(trajectory, share, policy)
+    return cuts
+
+
+async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     """The stored trajectory if it serves the limit; otherwise a new one, which is drawn and stored."""
-    stored = drawing.directory.trajectories.get(key)
+    key, prompt = draw
+    stored = drawing.directory.trajectories.get(draw)
     if stored is not None and serves(stored, limit):
         return stored
     # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking.
     if not drawing.backend.description.reproducible:
-        await drawing.directory.append_started(key)
-    params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking"))
-    drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params)
-    drawn = replace(drawn, redrawn=stored is None and key in drawing.directory.started)
+        await drawing.directory.append_started(draw)
+    hint = () if prompt == THINKING else (prompt,)
+    params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking", *hint))
+    prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
+    drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
+    drawn = replace(drawn, redrawn=stored is None and draw in drawing.directory.started)
     await drawing.directory.append_trajectory(drawn)
-    drawing.directory.trajectories[key] = drawn
+    drawing.directory.trajectories[draw] = drawn
     return drawn
 
 
-async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: Sequence[Budget]) -> list[SampleRecord]:
+async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence[Budget]) -> list[SampleRecord]:
     """The answer to one view of the thinking is drawn, graded and stored: one record for each budget that has this view."""
+    prompt, thinking = view
     question = drawing.questions[key.task, key.question_id]
-    prompts = drawing.prompts[key.task, key.question_id]
-    off = thinking.end is ThinkingEnd.OFF
-    prompt_ids = (prompts.off if off else prompts.thinking) or ()
     n_kept = len(thinking.token_ids)
     # The seed does not depend on the budget: equal views draw equal answers, in a sweep and in separate runs alike.
-    seed = derive_seed(drawing.seed, key, "off" if off else "answer", n_kept, thinking.closing_ids)
+    hint = () if prompt in (THINKING, OFF) else (prompt,)
+    seed = derive_seed(drawing.seed, key, "off" if prompt == OFF else "answer", n_kept, thinking.closing_ids, *hint)
+    prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
     completion = await generate_answer(
         drawing.backend, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed)
     )
@@ -158,8 +211,10 @@ async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: 
     finish = completion.finish if completion else None
     if question.stop and text != drawing.tokenizer.decode(ids, skip_special_tokens=True):
         finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
+    if completion and thinking.end is ThinkingEnd.FORCED:
+        text = drawing.policy.answer_prefix + text
     grade = await drawing.pool.grade_sample(question, text, finish)
-    trajectory = None if off else drawing.directory.trajectories[key].id
+    trajectory = None if prompt == OFF else drawing.directory.trajectories[key, prompt].id
     leak = _leaks(drawing, ids)
     records = [
         SampleRecord(
@@ -183,5 +238,7 @@ async def answer(drawing: Drawing, key: SampleKey, thinking: Thinking, budgets: 
 
 
 def _leaks(drawing: Drawing, ids: TokenIds) -> bool:
-    closer = drawing.policy.closer
-    return bool(closer) and closer in drawing.tokenizer.decode(ids, skip_special_tokens=False)
+    """True if the answer holds a delimiter of thinking."""
+    marks = drawing.policy.marks
+    text = drawing.tokenizer.decode(ids, skip_special_tokens=False) if ids and marks else ""
+    return any(mark in text for mark in marks)

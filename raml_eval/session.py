@@ -3,8 +3,9 @@
 Read run_session from its top. Each step calls down into the module that does it, and no module calls back up:
 
     configuration      config       checked settings
+    load the model     inputs       tokenizer, thinking format, prompts' settings
     plan               plan         what this directory must hold when it is complete
-    load               inputs       tokenizer, questions, prompt ids
+    load the questions inputs       questions and their prompt ids
     open the engine    backends     after everything that can refuse the run without an engine
     check budgets      inputs       every prompt fits with every budget into the engine's context
     draw               runner       owed samples are drawn, graded and stored
@@ -27,14 +28,15 @@ from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
-from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs
-from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, start_session, task_entry
+from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs, load_model
+from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, prompt_digests, start_session, task_entry
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend
 from raml_eval.runner import Drawing, run_all
+from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
-from raml_eval.store import RunDirectory, check_protocol, check_resumable, read_manifest, read_run
+from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.wording import count_noun
@@ -52,12 +54,17 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
     """
     out = _check_config(config)
     catalogue = load_catalogue(config.task_path)
-    asked = Plan(tuple(catalogue.expand(config.tasks)), config.thinking.budgets, config.samples, config.limit)
+    tasks = tuple(catalogue.expand(config.tasks))
     watch = Stopwatch()
     with closing(RunDirectory(out)) as directory:
+        with watch("tokenizer"):
+            model = load_model(config, _stored_date(directory.stored))
+        config = with_sampling(config, model.checkpoint, quiet)
+        asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit)
         plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
-        loaded = load_inputs(config, catalogue, plan, watch)
+        with watch("data"):
+            loaded = load_inputs(config, model, catalogue, plan)
         if _is_complete(config, directory, plan, loaded):
             _note(f"{out} already holds every sample it was asked for; the engine was not started")
             return _finish(config, directory, loaded)
@@ -78,9 +85,19 @@ def _check_config(config: RunConfig) -> Path:
     if config.out is None:
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     check_name(config.backend)
+    if config.thinking.min_tokens and config.thinking.extensions:
+        raise ConfigError(
+            f"thinking.min_tokens {config.thinking.min_tokens} and thinking.extensions {config.thinking.extensions} are both "
+            f"given, and they ask for different lengths. Give one of the two."
+        )
     if (config.out / "manifest.json").exists():
         check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock, which leaves a file
     return config.out
+
+
+def _stored_date(stored: Mapping[str, Any] | None) -> str | None:
+    """The date in the prompts of the samples that the directory holds, so that a resume on another day has it too."""
+    return stored["protocol"].get("prompt", {}).get("date") if stored else None
 
 
 def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
@@ -108,6 +125,7 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
     stored = dict(directory.stored["protocol"])
     engine = stored.pop("engine", {}).get("name", config.backend)  # its other fields are known only once it has started
     check_protocol(stored, loaded.protocol, directory.path)
+    check_prompts(directory.stored["tasks"], _task_entries(loaded), directory.path)
     if engine != config.backend:
         raise StoreError(
             f"run directory {directory.path} was drawn by backend {engine}, but backend {config.backend} is asked for. Choose "
@@ -142,7 +160,9 @@ def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded
         seed=config.seed,
         policy=policy,
         # max_tokens and seed are placeholders: each draw sets its own.
-        sampling=SamplingParams(**config.sampling.model_dump(), max_tokens=1, seed=0, stop_ids=loaded.model.end_of_text_ids),
+        sampling=SamplingParams(
+            **config.sampling.model_dump(exclude={"source"}), max_tokens=1, seed=0, stop_ids=loaded.model.end_of_text_ids
+        ),
         tokenizer=loaded.model.tokenizer,
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
@@ -152,20 +172,28 @@ def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded
 
 
 def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: BackendDescription) -> Manifest:
-    ids: dict[str, list[str]] = {name: [] for name in loaded.tasks}
-    for task, question_id in loaded.questions:
-        ids[task].append(question_id)
     return build_manifest(
         name=config.name or (config.out.name if config.out else "run"),
         plan=plan,
+        model={"name": config.model, "revision": config.revision, "fingerprint": loaded.model.digest},
         protocol={**loaded.protocol, "engine": engine_protocol(engine)},
         config=config.model_dump(mode="json"),
         engine=asdict(engine),
-        tasks={
-            name: task_entry(task.description, ids[name], len(task.questions), task.content_hash, task.commit)
-            for name, task in loaded.tasks.items()
-        },
+        tasks=_task_entries(loaded),
     )
+
+
+def _task_entries(loaded: Inputs) -> dict[str, dict[str, Any]]:
+    """The manifest's entries of the planned tasks, with the digests of their prompts."""
+    digests: dict[str, dict[str, dict[str, str]]] = {name: {} for name in loaded.tasks}
+    for (task, question_id), prompts in loaded.prompts.items():
+        digests[task][question_id] = prompt_digests(prompts)
+    return {
+        name: task_entry(
+            task.description, list(digests[name]), len(task.questions), task.content_hash, task.commit, digests[name]
+        )
+        for name, task in loaded.tasks.items()
+    }
 
 
 async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:

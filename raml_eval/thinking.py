@@ -135,7 +135,9 @@ class ThinkingPolicy:
         """Raises ConfigError if a prompt without thinking and its answer do not fit into the context."""
         needed, most = n_prompt + self.answer_limit(0), self.context - n_prompt
         if needed > self.context:
-            advice = f"Ask for answer_tokens <= {most}." if most >= 1 else "Raise the context, or leave out such long questions."
+            advice = (
+                f"Ask for answer_tokens <= {most}." if most >= 1 else "Raise the context, or leave out such long questions."
+            )
             raise ConfigError(
                 f"a prompt of {n_prompt} tokens and answer_tokens {self.answer_limit(0)} do not fit into the context of "
                 f"{self.context}. {advice}"
@@ -168,7 +170,8 @@ async def generate_thinking(
     an end is withheld, or if what stopped the draw was only a quotation of the delimiter, drawing goes on from there.
     """
     ids: TokenIds = ()
-    end, end_ids = ThinkingEnd.LENGTH, ()
+    end_ids: TokenIds = ()
+    end: ThinkingEnd | None = ThinkingEnd.LENGTH
     extensions: list[int] = []
     while len(ids) < limit:
         n_before = len(ids)
@@ -191,7 +194,7 @@ async def generate_thinking(
             extensions.append(len(ids))
             ids = (*ids, *policy.continuation_ids)
         end, end_ids = ThinkingEnd.LENGTH, ()
-    if len(ids) > limit or end in (None, ThinkingEnd.LENGTH):
+    if len(ids) > limit or end is None or end is ThinkingEnd.LENGTH:
         ids, end, end_ids = ids[:limit], ThinkingEnd.LENGTH, ()
     text = tokenizer.decode(ids, skip_special_tokens=False) if ids else ""
     within = tuple(at for at in extensions if at < limit)
@@ -208,9 +211,7 @@ def _withholds(policy: ThinkingPolicy, n_tokens: int, n_extended: int) -> bool:
     return bool(policy.continuation_ids) and (n_tokens < policy.min_tokens or n_extended < policy.n_extensions)
 
 
-def _end_of_thinking(
-    completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy
-) -> tuple[int, ThinkingEnd | None]:
+def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: ThinkingPolicy) -> tuple[int, ThinkingEnd | None]:
     """The number of thinking tokens before the end, and what ended them; None if only a quotation stopped the draw."""
     ids = completion.token_ids
     turn_end = _end_of_turn_within(ids, tokenizer, policy)
@@ -267,13 +268,9 @@ def cut_thinking(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> 
 
 def _end_of_line(trajectory: Trajectory, limit: int, policy: ThinkingPolicy) -> int:
     """Where a thinking is cut that may go on to the end of its line, but not further than the grace."""
-    last = policy.draw_limit(limit)
-    ends = (at for at in range(limit, min(last, len(trajectory.token_ids)) + 1) if at == 0 or _ends_line(trajectory, at, policy))
-    return next(ends, last)
-
-
-def _ends_line(trajectory: Trajectory, at: int, policy: ThinkingPolicy) -> bool:
-    return policy.ends_line(trajectory.token_ids[at - 1])
+    ids, last = trajectory.token_ids, policy.draw_limit(limit)
+    places = range(limit, min(last, len(ids)) + 1)
+    return next((at for at in places if at == 0 or policy.ends_line(ids[at - 1])), last)
 
 
 def cut_share(trajectory: Trajectory, share: float, policy: ThinkingPolicy) -> Thinking:

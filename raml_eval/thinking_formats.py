@@ -6,7 +6,7 @@ The records that ship stand in thinking_formats.yaml. A user's own come from a f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -40,6 +40,17 @@ class Closing:
     before: str = ""
     after: str = ""
     delimiter: bool = True
+
+
+CLOSINGS: Mapping[str, Closing] = MappingProxyType(
+    {
+        "bare": Closing(),
+        # RaML (arXiv:2505.19815), figure 11 and its repository's landscape notebooks
+        "raml-paper": Closing(after="\n\n**Final Answer**\n\\boxed{", delimiter=False),
+        # The same repository's no-thinking phrase for QwQ: with a budget of 0, it stands right after the opener
+        "raml-no-think": Closing(after="Therefore, after all this, I believe the answer is", delimiter=False),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +114,8 @@ class ThinkingFormat:
         return bool(self.variables or self.on.system or self.off_mode.system)
 
     def protocol(self) -> dict[str, Any]:
-        """Everything that decides what is drawn, as a resume compares it."""
-        told = {"about", "families", "aliases", "closings", "needs", "by_name_only"}
+        """Everything that decides what is drawn, as a resume compares it. What a forced end writes is a choice of the run."""
+        told = {"about", "families", "aliases", "closing", "closings", "needs", "by_name_only"}
         return {name: value for name, value in asdict(self).items() if name not in told}
 
 
@@ -153,7 +164,7 @@ def _read(record: Any, into: type, source: str) -> dict[str, Any]:
         shape, wanted = _SHAPES.get(known[name], (object, ""))
         if not isinstance(value, shape):
             raise ModelError(f"{source}: {name} is {value!r:.60}, wanted {wanted}. Correct the record.")
-        values[name] = tuple(map(str, value)) if shape is list else value
+        values[name] = tuple(str(one) for one in value) if isinstance(value, list) else value
     return values
 
 
@@ -181,7 +192,7 @@ def load_formats(path: Path) -> list[ThinkingFormat]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelError(f"cannot read the thinking format {path}: {error.strerror}. Name a YAML file with a record.") from error
+        raise ModelError(f"cannot read thinking format {path}: {error.strerror}. Name a YAML file with a record.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ModelError(f"the thinking format {path} is not YAML: {' '.join(str(error).split())}. Correct it.") from error
     return [parse_format(record, str(path)) for record in (content if isinstance(content, list) else [content])]
@@ -230,3 +241,61 @@ def find_format(wanted: str | Mapping[str, Any]) -> ThinkingFormat:
             f"a YAML file with a record of your own works too."
         )
     return names[wanted]
+
+
+def to_record(fmt: ThinkingFormat) -> dict[str, Any]:
+    """The format as a record that parse_format reads back, without the fields that say nothing.
+
+    Example: parse_format(to_record(find_format("qwen3")), "") == find_format("qwen3")
+    """
+    return {"name": fmt.name, **_told(fmt)}
+
+
+def _told(part: Any) -> dict[str, Any]:
+    """The fields of a part of a record that differ from their defaults."""
+    told: dict[str, Any] = {}
+    for f in fields(part):
+        value = getattr(part, f.name)
+        default = f.default_factory() if f.default_factory is not MISSING else f.default
+        if f.name == "name" or value == default:
+            continue
+        if isinstance(value, Mapping):
+            told[f.name] = {key: _told(one) if isinstance(one, Closing) else one for key, one in value.items()}
+        elif isinstance(value, Mode | Effort | Closing):
+            told[f.name] = _told(value)
+        else:
+            told[f.name] = list(value) if isinstance(value, tuple) else value
+    return told
+
+
+def find_closing(fmt: ThinkingFormat, wanted: str | Mapping[str, Any] | None, text: str | None = None) -> Closing:
+    """The closing that a run writes: the format's own, a named one, or a record. text replaces what is before the delimiter.
+
+    Raises ModelError for an unknown name, and if a text before the delimiter holds it, because it would be written twice.
+    """
+    named = {**CLOSINGS, **fmt.closings}
+    if wanted is None:
+        closing = fmt.closing
+    elif isinstance(wanted, Mapping):
+        closing = Closing(**_read(wanted, Closing, "thinking.closing"))
+    elif wanted in named:
+        closing = named[wanted]
+    else:
+        raise ModelError(
+            f"format {fmt.name} has no closing {wanted!r}.{near_names(wanted, named)} It has {', '.join(named)}; a record with "
+            f"before, after and delimiter works too."
+        )
+    closing = closing if text is None else replace(closing, before=text)
+    if fmt.thinks and closing.delimiter and fmt.closer in closing.before:
+        raise ModelError(
+            f"the closing text {closing.before!r} holds {fmt.closer!r}, which is written after it anyway. Leave it out."
+        )
+    return closing
+
+
+def is_mark(text: str) -> bool:
+    """True if a delimiter cannot be mistaken for ordinary words.
+
+    Example: is_mark("<think>") and not is_mark("Here is my response:")
+    """
+    return text.startswith(("<", "[", "◁"))

@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "manifest", "plan", "thinking_formats", "concurrency",
-        "parent_watch", "sandbox", "wording",
+        "budgets", "parent_watch", "sandbox", "wording",
     ],
     ["backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals", "progress"],
-    ["answer_classes", "inputs", "judge", "regrade", "runner", "session", "tables"],
+    ["answer_classes", "inputs", "inspection", "judge", "regrade", "runner", "sampling", "session", "tables"],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli import boards, grading, results, tasks
+from raml_eval.cli import boards, formats, grading, results, tasks
 from raml_eval.cli.evaluate import run
 from raml_eval.cli.importing import import_
 
@@ -23,6 +23,7 @@ for command in (run, results.report, results.compare, grading.regrade, grading.a
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(formats.app, name="formats")
 app.add_typer(boards.app, name="leaderboard")
 
 

@@ -21,10 +21,24 @@ def run(
     task_path: Annotated[Places, typer.Option(metavar="<folder>", help="Folder with more tasks; its Python is run.")] = None,
     samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
     thinking_budget: Annotated[
-        Text, typer.Option(help="Tokens, 'unlimited' (the default) or 'off'; a comma-separated list sweeps.")
+        Text,
+        typer.Option(
+            help="Tokens, 'unlimited' (the default) or 'off'; a comma-separated list sweeps. log:256:32768:8, lin:0:1024:5, "
+            "frac:0.5,1, effort:low and hint:512 work too."
+        ),
     ] = None,
+    closing: Annotated[Text, typer.Option(help="A closing of the thinking format, or bare, raml-paper, raml-no-think.")] = None,
     closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
-    thinking_format: Annotated[Text, typer.Option(help="Thinking format; detected from the tokenizer if not given.")] = None,
+    thinking_format: Annotated[
+        Text, typer.Option(help="A thinking format or a YAML file of one; detected if not given.")
+    ] = None,
+    effort: Annotated[Text, typer.Option(help="A hint that the chat template takes, such as low; for every budget.")] = None,
+    cut: Annotated[Text, typer.Option(help="exact (the default), or newline: at the end of the line, within --grace.")] = None,
+    grace: Annotated[Count, typer.Option(help="Tokens past the budget that --cut newline allows; 500 if not given.")] = None,
+    min_thinking_tokens: Annotated[Count, typer.Option(help="An end of thinking before this many tokens is withheld.")] = None,
+    extensions: Annotated[Count, typer.Option(help="Withhold the end of thinking this many times.")] = None,
+    continuation: Annotated[Text, typer.Option(help="Written in place of a withheld end; 'Wait' if not given.")] = None,
+    capped_by: Annotated[Text, typer.Option(help="harness (the default), or engine: vLLM's own budget, after a test.")] = None,
     format: Annotated[Text, typer.Option(hidden=True)] = None,
     answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer; 2048 if not given.")] = None,
     max_total_tokens: Annotated[Count, typer.Option(help="Cap on thinking and answer together.")] = None,
@@ -33,7 +47,14 @@ def run(
     top_k: Annotated[Count, typer.Option(help="0, the default, is off.")] = None,
     min_p: Annotated[Number, typer.Option(help="0, the default, is off.")] = None,
     repetition_penalty: Annotated[Number, typer.Option(help="1, the default, is off.")] = None,
+    sampling: Annotated[
+        Text, typer.Option(help="model: what is not given is as the checkpoint's generation_config says.")
+    ] = None,
     system_prompt: Annotated[Text, typer.Option(help="A system message before every question.")] = None,
+    prompt: Annotated[Text, typer.Option(help="chat (the default), or plain: as text, for a base model.")] = None,
+    prompt_date: Annotated[
+        Text, typer.Option(help="The date that a chat template prints, YYYY-MM-DD; today's if not given.")
+    ] = None,
     seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
     limit: Annotated[Count, typer.Option(help="At most this many questions per task, a nested subset.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma; n if not given.")] = None,

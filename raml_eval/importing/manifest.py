@@ -25,6 +25,7 @@ def import_manifest(source: Source, found: Survey, settings: ImportSettings, out
     manifest = build_manifest(
         name=settings.name or out.name,
         plan=Plan(tuple(described), (found.budget,), found.n_samples, settings.limit),
+        model={"name": found.model, "revision": None, "fingerprint": None},
         protocol=_build_protocol(source, found),
         config={
             "model": found.model,
@@ -68,7 +69,6 @@ def describe_task(source: Source, task: TaskSurvey) -> TaskDescription:
 
 def _build_protocol(source: Source, found: Survey) -> dict[str, Any]:
     return {
-        "model": {"name": found.model, "revision": None, "fingerprint": None},
         "imported": {"harness": source.harness, "version": source.version or None},
         "sampling": found.sampling,
         "tasks": {

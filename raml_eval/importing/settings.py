@@ -78,7 +78,7 @@ def parse_budget(text: str) -> Budget:
     Example: parse_budget("1024") == 1024
     """
     if text in ("unlimited", "off"):
-        return text  # type: ignore[return-value]
+        return text
     if text.isdecimal():
         return int(text)
     raise ConfigError(f"--thinking-budget is {text!r}; wanted tokens, unlimited or off.")

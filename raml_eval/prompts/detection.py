@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from raml_eval.errors import ModelError
-from raml_eval.prompts.evidence import Evidence, gather_evidence, is_mark
+from raml_eval.prompts.evidence import Evidence, gather_evidence
 from raml_eval.prompts.rendering import is_closed, is_open, missing_opener, missing_prefix
 from raml_eval.protocols import ChatTokenizer
-from raml_eval.thinking_formats import ThinkingFormat, known_formats
+from raml_eval.thinking_formats import ThinkingFormat, is_mark, known_formats
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from raml_eval.errors import ModelError
 from raml_eval.prompts.rendering import after_messages, with_system
 from raml_eval.prompts.template import NO_VARIABLES, render_template, template_source, template_texts, template_variables
 from raml_eval.protocols import ChatTokenizer
-from raml_eval.thinking_formats import Mode, known_formats
+from raml_eval.thinking_formats import Mode, is_mark, known_formats
 
 PROBE = ({"role": "user", "content": "What is 1+1?"},)
 _THOUGHT, _ANSWER = "Let me add: one and one.", "The sum is two."
@@ -51,9 +51,7 @@ class Evidence:
         """The generation prompt of a mode: what the template writes to let the model's turn begin."""
         whole = self.render(mode) or ""
         try:
-            before = render_template(
-                self.tokenizer, with_system(mode, PROBE, None), mode.variables, generation_prompt=False
-            )
+            before = render_template(self.tokenizer, with_system(mode, PROBE, None), mode.variables, generation_prompt=False)
         except ModelError:
             return self.tail(mode)
         # Some templates write the start of the model's turn whether or not it is asked for.
@@ -113,14 +111,6 @@ class Evidence:
 def _known_marks() -> Iterator[str]:
     for fmt in known_formats().values():
         yield from (mark for mark in (fmt.opener, fmt.closer) if is_mark(mark))
-
-
-def is_mark(text: str) -> bool:
-    """True if a delimiter cannot be mistaken for ordinary words.
-
-    Example: is_mark("<think>") and not is_mark("Here is my response:")
-    """
-    return text.startswith(("<", "[", "◁"))
 
 
 def gather_evidence(tokenizer: ChatTokenizer) -> Evidence:

@@ -193,8 +193,8 @@ def _encode_prompt(tokenizer: ChatTokenizer, text: str, settings: PromptSettings
     begin = tokenizer.bos_token_id
     if begin is not None and ids[:2] == (begin, begin):
         raise ModelError(
-            f"the prompt begins with two begin-of-text tokens ({begin}), because both the chat template and the tokenizer write "
-            f"one. Remove it from the template."
+            f"the prompt begins with two begin-of-text tokens ({begin}), because both the chat template and the tokenizer "
+            f"write one. Remove it from the template."
         )
     return ids
 

@@ -34,9 +34,7 @@ def render_template(
     messages = [dict(message) for message in conversation]
     try:
         with _pinned_date(date):
-            text = tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=generation_prompt, **variables
-            )
+            text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation_prompt, **variables)
     except TemplateSyntaxError as error:
         raise ModelError(
             f"the chat template is not valid Jinja: {error.message} (line {error.lineno}). Correct the template of the model."
@@ -117,7 +115,7 @@ def _parse(source: str) -> Any:
             return nodes.Scope(body, lineno=line)
 
     try:
-        return Environment(extensions=["jinja2.ext.loopcontrols", GenerationTag], autoescape=False).parse(source)  # noqa: S701
+        return Environment(extensions=["jinja2.ext.loopcontrols", GenerationTag], autoescape=False).parse(source)
     except TemplateSyntaxError:
         return None
 

@@ -33,8 +33,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> ChatTokenizer:
     except Exception as error:  # a broken folder raises many types: OSError, ValueError, KeyError, a Rust error
         tekken = " It has tekken.json, which is another library's file." if (folder / "tekken.json").is_file() else ""
         raise ModelError(
-            f"model {checkpoint.source} has no usable tokenizer in {folder} ({type(error).__name__}: {first_line(error)}).{tekken} "
-            f"Give a model folder with tokenizer.json, or with another tokenizer that loads without code from the model."
+            f"model {checkpoint.source} has no usable tokenizer in {folder} ({type(error).__name__}: {first_line(error)})."
+            f"{tekken} Give a model folder with tokenizer.json, or with another tokenizer that needs no code from the model."
         ) from error
     found = cast(ChatTokenizer, tokenizer)
     check_round_trip(found, checkpoint.source)

@@ -94,6 +94,7 @@ def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun
 
 def _drawn_by(run: StoredRun) -> str:
     sampling = run.manifest.get("config", {}).get("sampling", {})
-    settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if value is not None)
+    settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if isinstance(value, int | float))
+    settings += " (where not given, as the checkpoint asks for)" if sampling.get("source") == "model" else ""
     drawn = f"drawn by {describe_engine(run)}" if run.imported is None else f"imported from {run.manifest['engine']['version']}"
     return f"{run.name}: {run.model}, {drawn}; {count_noun(run.n_samples, 'sample')} per question{settings}"

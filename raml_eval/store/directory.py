@@ -21,7 +21,7 @@ from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
-from raml_eval.store.manifest_file import check_protocol, check_resumable, read_manifest, write_json
+from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
@@ -65,6 +65,7 @@ class RunDirectory:
         if self.stored is not None:
             check_resumable(self.stored, self.path)
             check_protocol(self.stored["protocol"], manifest["protocol"], self.path)
+            check_prompts(self.stored["tasks"], manifest["tasks"], self.path)
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
             self.load()
@@ -89,6 +90,7 @@ class RunDirectory:
         read_layers(self.path)
         read_judgements(self.path)
         self.trajectories, self.done = _best(trajectories.values()), set(records)
+        self.n_leaks = sum(record.leak for record in records.values())
 
     def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest on the disk lists a new session, and samples stored from now on carry its number.
@@ -217,7 +219,7 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
     tasks = {**stored["tasks"], **wanted["tasks"]}
     for name in stored["tasks"].keys() & wanted["tasks"].keys():
         questions = dict.fromkeys([*stored["tasks"][name]["questions"], *wanted["tasks"][name]["questions"]])
-        tasks[name] = {**tasks[name], "questions": list(questions)}
+        tasks[name] = {**tasks[name], "questions": list(questions), "prompts": _grown_prompts(name, stored, wanted)}
     return {
         **stored,
         "plan": Plan.read(stored["plan"]).grow(Plan.read(wanted["plan"])).fields(),
@@ -226,6 +228,15 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
         "sessions": [*stored["sessions"], *wanted["sessions"]],
     }
+
+
+def _grown_prompts(task: str, stored: Manifest, wanted: Manifest) -> dict[str, Any] | None:
+    """The digests of both manifests' prompts of a task, by question and by what they are drawn for."""
+    before: Mapping[str, Any] = stored["tasks"][task].get("prompts") or {}
+    now: Mapping[str, Any] | None = wanted["tasks"][task].get("prompts")
+    if now is None:
+        return None
+    return {one: {**before.get(one, {}), **now.get(one, {})} for one in dict.fromkeys([*before, *now])}
 
 
 def _read_file(path: Path, read: Callable[[Mapping[str, Any]], T], key: Callable[[T], Any]) -> dict[Any, T]:

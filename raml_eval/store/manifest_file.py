@@ -20,6 +20,12 @@ NAMES = {str: "a string", dict: "an object", list: "a list"}
 
 def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
     """Raises StoreError, naming each key that differs. A task that only one side has is allowed, because tasks may be added."""
+    if "end_of_turn" not in stored and "imported" not in stored:
+        raise StoreError(
+            f"run directory {directory} was drawn by an earlier version, which did not store the digests of its prompts nor "
+            f"what ends a turn, so nobody can tell whether new samples would be drawn in the same way. Choose another --out; "
+            f"`raml-eval report`, `compare` and `regrade` still read this one."
+        )
     old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
     new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
@@ -28,6 +34,20 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
         raise StoreError(
             f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
         )
+
+
+def check_prompts(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
+    """Raises StoreError if a question that was asked before would now be asked with other tokens."""
+    for task in stored.keys() & wanted.keys():
+        before, now = stored[task].get("prompts") or {}, wanted[task]["prompts"] or {}
+        for question_id in before.keys() & now.keys():
+            for prompt in before[question_id].keys() & now[question_id].keys():
+                if before[question_id][prompt] != now[question_id][prompt]:
+                    raise StoreError(
+                        f"run directory {directory} asked {task}/{question_id} with another prompt ({prompt}: digest "
+                        f"{before[question_id][prompt]} there and {now[question_id][prompt]} here), so the chat template, the "
+                        f"tokenizer or a library renders it otherwise now. Choose another --out, or restore what was used then."
+                    )
 
 
 def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:

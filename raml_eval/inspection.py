@@ -1,0 +1,58 @@
+"""What a run would make of a model's prompts: its thinking format with the evidence, and the prompts on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from raml_eval import prompts
+from raml_eval.checkpoint import find_checkpoint
+from raml_eval.errors import ModelError
+from raml_eval.protocols import ChatTokenizer
+from raml_eval.thinking_formats import ThinkingFormat, find_format
+from raml_eval.types import TokenIds
+
+QUESTION = ({"role": "user", "content": "What is 1+1?"},)
+
+
+def inspect_format(
+    model: str, revision: str | None = None, named: str | None = None, system_prompt: str | None = None
+) -> Iterator[str]:
+    """The lines that `raml-eval formats detect` prints: format, evidence, ends of a turn, delimiters, rendered prompts.
+
+    Raises ModelError as a run with this model would.
+    """
+    checkpoint = find_checkpoint(model, revision)
+    tokenizer = prompts.load_tokenizer(checkpoint)
+    settings = prompts.PromptSettings(system_prompt)
+    if named is None:
+        detection = prompts.detect_format(tokenizer, checkpoint.source)
+        fmt, proofs = detection.format, detection.proofs
+    else:
+        fmt, proofs = find_format(named), ("it was named",)
+        prompts.check_format(fmt, tokenizer, checkpoint.source)
+    yield f"format       {fmt.name}: {fmt.about}"
+    yield from (f"evidence     {proof}" for proof in proofs)
+    for one, sources in prompts.end_of_turn(tokenizer, checkpoint, fmt).items():
+        yield f"end of turn  {tokenizer.decode([one])!r} ({one}), from {', '.join(sources)}"
+    if fmt.thinks:
+        ids = prompts.closer_ids(tokenizer, fmt)
+        yield f"closer       {fmt.closer!r}, {len(ids)} token{'s' if len(ids) > 1 else ''}: {list(ids)}"
+        closings = ", ".join(fmt.closings) or "none of its own"
+        yield f"closings     {closings}"
+    if fmt.effort.values:
+        yield f"effort       {fmt.effort.variable}: {', '.join(fmt.effort.values)} (hints, and none of them is off)"
+    if prompts.prints_date(tokenizer):
+        yield "date         the template prints today's date; --prompt-date fixes it"
+    for thinking in (True, False):
+        yield ""
+        yield f"--- thinking {'on' if thinking else 'off'}"
+        yield _shown(tokenizer, fmt, thinking, settings)
+
+
+def _shown(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool, settings: prompts.PromptSettings) -> str:
+    """The prompt as text, with a mark at its end; or why there is none."""
+    try:
+        ids: TokenIds = prompts.render_prompt(tokenizer, fmt, QUESTION, thinking, settings)
+    except ModelError as error:
+        return f"(none: {error})"
+    return tokenizer.decode(ids, skip_special_tokens=False) + "▮"
