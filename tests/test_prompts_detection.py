@@ -1,0 +1,198 @@
+"""Detection from evidence: every family is found by its template alone, and what is not sure is refused with sound advice."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+
+import pytest
+
+from raml_eval.errors import ModelError
+from raml_eval.prompts import check_format, detect_format, render_prompt
+from raml_eval.prompts import detection as module
+from raml_eval.prompts import evidence as evidence_module
+from raml_eval.prompts.rendering import render_text
+from raml_eval.protocols import ChatTokenizer
+from raml_eval.thinking_formats import ThinkingFormat, find_format, known_formats
+from tests.families import CHATML, CHATML_START, CHATML_TURNS, DEEPSEEK, FAMILIES, MARKS, build_tokenizer
+
+USER = [{"role": "user", "content": "Hi"}]
+
+
+def tokenizer_of(template: str, specials: tuple[str, ...] = CHATML, marks: tuple[str, ...] = MARKS) -> ChatTokenizer:
+    tokenizer = build_tokenizer(None, specials, marks)
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def chatml(start: str, before: str = "", marks: tuple[str, ...] = MARKS) -> ChatTokenizer:
+    return tokenizer_of(before + CHATML_TURNS + CHATML_START + start + "{% endif %}", marks=marks)
+
+
+def prompts_of(fmt: ThinkingFormat, tokenizer: ChatTokenizer) -> list[tuple[int, ...] | None]:
+    """The prompts with thinking and without; None where the format has no such mode."""
+    modes = ((True, fmt.thinks), (False, fmt.supports_off))
+    return [render_prompt(tokenizer, fmt, USER, thinking) if has else None for thinking, has in modes]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_family_is_detected_and_its_prompts_are_exact(name: str) -> None:
+    family = FAMILIES[name]
+    detection = detect_format(family.tokenizer(), "m/some-model")
+    assert (detection.format.name, detection.uncertain) == (family.format, False)
+    assert detection.proofs
+    golden = [text if text is None else family.ids(text) for text in (family.on, family.off)]
+    assert prompts_of(detection.format, family.tokenizer()) == golden
+
+
+def test_every_format_that_can_be_detected_has_a_family_here() -> None:
+    detectable = {fmt.name for fmt in known_formats().values() if fmt.thinks and not fmt.by_name_only}
+    assert {family.format for family in FAMILIES.values()} == detectable
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_name_of_a_folder_never_decides(name: str) -> None:
+    assert detect_format(FAMILIES[name].tokenizer(), "m/Qwen3-s1-raml-QwQ").format.name == FAMILIES[name].format
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_without_its_record_a_family_is_refused_or_unchanged(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = FAMILIES[name]
+    own = find_format(family.format)
+    others = MappingProxyType({name: fmt for name, fmt in known_formats().items() if fmt is not own})
+    monkeypatch.setattr(module, "known_formats", lambda: others)
+    monkeypatch.setattr(evidence_module, "known_formats", lambda: others)
+    try:
+        other = detect_format(family.tokenizer(), "m/some-model").format
+    except ModelError:
+        return
+    assert other.closer == own.closer
+    for theirs, ours in zip(prompts_of(other, family.tokenizer()), prompts_of(own, family.tokenizer()), strict=True):
+        assert theirs in (ours, None)
+
+
+ASKS = "Think in <think> and </think>."
+NEAR_MISSES = {
+    # The switch is read but changes nothing.
+    "switch without effect": chatml("{% if enable_thinking %}{% endif %}"),
+    # The marks of a family stand in the vocabulary only.
+    "marks only": chatml(""),
+    # Past thinking is dropped, which says that the model thinks, but not what it writes to begin.
+    "drops old thinking": chatml("", "{% set old = messages[-1].content.split('</think>')[-1] %}", marks=()),
+    # The template asks for another tag.
+    "other tag": tokenizer_of("Think in <ponder-thought> tags." + CHATML_TURNS + CHATML_START + "{% endif %}"),
+    "foreign marks in the vocabulary": chatml("", marks=("<|think_start|>", "<|think_end|>")),
+    "foreign mark in the generation prompt": chatml("<my_reasoning>", marks=()),
+    "words in the generation prompt": chatml("Reasoning:\n", marks=()),
+    "foreign switch": chatml("{% if use_reasoning %}Let me see.{% endif %}", marks=()),
+    "half of the delimiters": tokenizer_of(CHATML_TURNS + CHATML_START + "{% endif %}", marks=("</think>",)),
+    "two switches": chatml("{% if enable_thinking is false or thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"),
+}
+
+
+@pytest.mark.parametrize("case", NEAR_MISSES)
+def test_signs_of_thinking_that_no_format_explains_are_refused(case: str) -> None:
+    with pytest.raises(ModelError, match="cannot be told|is ambiguous"):
+        detect_format(NEAR_MISSES[case], "m/some-model")
+
+
+@pytest.mark.parametrize("name", ["qwen3", "glm-4.5", "seed-oss", "gemma-4", "solar-open", "hy3", "harmony", "nemotron-v2"])
+def test_a_family_whose_switch_is_renamed_is_not_that_family(name: str) -> None:
+    family = FAMILIES[name]
+    tokenizer = family.tokenizer()
+    switches = r"enable_thinking|thinking_budget|reasoning_effort|no_think"
+    tokenizer.chat_template = re.sub(switches, "my_reasoning", family.template)
+    try:
+        found = detect_format(tokenizer, "m/some-model")
+    except ModelError:
+        return
+    # What the template renders by itself is all that is left, and that is not altered.
+    plain = tokenizer.apply_chat_template(USER, tokenize=False, add_generation_prompt=True)
+    assert not found.uncertain
+    assert found.format.name != family.format
+    assert render_text(tokenizer, found.format, USER, found.format.thinks) == plain
+
+
+@pytest.mark.parametrize("template", ["plain", "user_only"])
+def test_without_any_sign_it_is_none_and_uncertain(template: str) -> None:
+    detection = detect_format(build_tokenizer(template, marks=()), "m/some-model")
+    assert (detection.format.name, detection.uncertain) == ("none", True)
+
+
+def test_a_template_that_always_closes_thinking_is_none_for_certain() -> None:
+    detection = detect_format(build_tokenizer("never_thinks"), "m/some-model")
+    assert (detection.format.name, detection.uncertain) == ("none", False)
+    assert "closes thinking" in detection.proofs[0]
+
+
+@pytest.mark.parametrize(
+    "start", ["<think>", "<think>\n", "<thought>", "[THINK]", "◁think▷", "<|START_THINKING|>", "<seed:think>"]
+)
+def test_a_template_that_opens_thinking_is_never_none(start: str) -> None:
+    tokenizer = chatml("{{ " + repr(start) + " }}", marks=())
+    with pytest.raises(ModelError, match="contradicts the chat template of m/some-model: its generation prompt opens thinking"):
+        check_format(find_format("none"), tokenizer, "m/some-model")
+    try:
+        detection = detect_format(tokenizer, "m/some-model")
+    except ModelError as error:
+        assert "none" not in str(error).partition("--thinking-format")[2]
+    else:
+        assert detection.format.thinks
+        assert not detection.format.supports_off
+
+
+def test_several_that_explain_it_are_refused_by_name() -> None:
+    with pytest.raises(ModelError, match=r"m/some-model is ambiguous: deepseek-v3 and qwen3 fit .*deepseek-v3 or qwen3\."):
+        detect_format(NEAR_MISSES["two switches"], "m/some-model")
+
+
+@pytest.mark.parametrize("case", [*NEAR_MISSES, "instruct"])
+def test_advice_names_only_formats_that_leave_the_prompt_as_it_is(case: str) -> None:
+    tokenizer = NEAR_MISSES.get(case) or chatml("", "{# asks for nothing #}")
+    with pytest.raises(ModelError) as caught:
+        detect_format(tokenizer, "m/some-model")
+    advice = str(caught.value).partition("--thinking-format ")[2].partition(" (")[0].rstrip(".")
+    named = [name for name in re.split(r" or |, ", advice) if name in known_formats()]
+    plain = tokenizer.apply_chat_template(USER, tokenize=False, add_generation_prompt=True)
+    for name in named:
+        fmt = find_format(name)
+        check_format(fmt, tokenizer, "m/some-model")
+        if "ambiguous" not in str(caught.value):
+            assert render_text(tokenizer, fmt, USER, fmt.thinks) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "template", "specials", "message"),
+    [
+        ("qwen3", "plain", CHATML, "the template does not read enable_thinking"),
+        ("deepseek-v3", "qwen3", CHATML, "the template does not read thinking"),
+        ("none", "opens", CHATML, "its generation prompt opens thinking with '<think>'"),
+        ("none", "qwen3", CHATML, "it has a switch for thinking, enable_thinking"),
+        ("magistral", "opens", CHATML, r"opens thinking with '<think>'"),
+        ("think", "never_thinks", CHATML, "closes thinking with '</think>' where it should be on"),
+        ("minimax-m1", "never_thinks", CHATML, "closes thinking with '</think>' where it should be on"),
+        ("harmony", "plain", CHATML, "the template does not read reasoning_effort"),
+        ("exaone-deep", "deepseek_opens", DEEPSEEK, "opens thinking with '<think>'"),
+    ],
+)
+def test_a_named_format_is_checked(name: str, template: str, specials: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ModelError, match=f"thinking format {name} contradicts the chat template of m/x: .*{message}"):
+        check_format(find_format(name), build_tokenizer(template, specials), "m/x")
+
+
+@pytest.mark.parametrize("name", ["s1", "raml", "minimax-m1", "nemotron-v1", "think", "none"])
+def test_a_plain_template_may_be_any_format_whose_marks_it_never_writes(name: str) -> None:
+    check_format(find_format(name), build_tokenizer("plain", marks=()), "m/x")
+
+
+@pytest.mark.parametrize(("name", "template"), [(family.format, family) for family in FAMILIES.values()])
+def test_naming_the_format_that_is_detected_is_no_contradiction(name: str, template: object) -> None:
+    check_format(find_format(name), template.tokenizer(), "m/x")  # type: ignore[attr-defined]
+
+
+def test_a_template_that_fails_says_so_and_is_not_called_ambiguous() -> None:
+    with pytest.raises(ModelError, match="refuses messages of the roles user: no questions here") as caught:
+        detect_format(tokenizer_of("{{ raise_exception('no questions here') }}<think></think>"), "m/x")
+    assert "ambiguous" not in str(caught.value)
+    with pytest.raises(ModelError, match="is not valid Jinja"):
+        detect_format(tokenizer_of("{% if %}"), "m/x")
