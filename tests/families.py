@@ -255,8 +255,8 @@ FAMILIES = {
     ),
     "granite-3.3": Family(
         "granite-3.3",
-        "{% if messages[0].role != 'system' %}<|im_start|>system\nBe good.{% if thinking %} Think in <think></think>, answer in "
-        "<response></response>.{% endif %}<|im_end|>\n{% endif %}" + CHATML_TURNS + CHATML_START + "{% endif %}",
+        "{% if messages[0].role != 'system' %}<|im_start|>system\nBe good.{% if thinking %} Think in <think></think>, answer "
+        "in <response></response>.{% endif %}<|im_end|>\n{% endif %}" + CHATML_TURNS + CHATML_START + "{% endif %}",
         CHATML,
         (),
         "<|im_start|>system\nBe good. Think in <think></think>, answer in <response></response>.<|im_end|>\n"
@@ -266,8 +266,8 @@ FAMILIES = {
     ),
     "granite-3.2": Family(
         "granite-3.2",
-        "{% if messages[0].role != 'system' %}<|im_start|>system\nBe good.{% if thinking %} Write 'Here is my thought process:', "
-        "then 'Here is my response:'.{% endif %}<|im_end|>\n{% endif %}" + CHATML_TURNS + CHATML_START + "{% endif %}",
+        "{% if messages[0].role != 'system' %}<|im_start|>system\nBe good.{% if thinking %} Write 'Here is my thought process:'"
+        ", then 'Here is my response:'.{% endif %}<|im_end|>\n{% endif %}" + CHATML_TURNS + CHATML_START + "{% endif %}",
         CHATML,
         (),
         "<|im_start|>system\nBe good. Write 'Here is my thought process:', then 'Here is my response:'.<|im_end|>\n"
