@@ -47,6 +47,7 @@ def parse_budgets(value: Any) -> list[Budget]:
         elif colon or (kind == "frac" and text not in ("unlimited", OFF)):
             budgets.append(_tagged(kind, rest if colon else text, text))
         else:
+            kind = ""
             budgets.append(_plain(word, text))
     return budgets
 
