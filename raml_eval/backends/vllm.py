@@ -10,11 +10,14 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
+from raml_eval.backends.vllm_weights import check_downloaded, check_files, check_logits, loaded_source
+from raml_eval.backends.weights import WeightChecks
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
@@ -87,6 +90,13 @@ class VllmBackend:
             raise GenerationError(f"the vLLM engine ended a request early ({reason}). Run again to draw it.")
         return Completion(tuple(output.token_ids), finish)
 
+    async def check_weights(self, checkpoint: Checkpoint, files: WeightChecks) -> None:
+        """The engine's logits are checked too, and the description says what was. ModelError if they are not finite."""
+        described = self.description
+        logits = await check_logits(self._engine, checkpoint.source, described.dtype, self._n_vocab, described.context)
+        checks = dataclasses.replace(files, logits=logits).fields()
+        self.description = dataclasses.replace(described, details={**described.details, "weight_checks": checks})
+
     async def aclose(self) -> None:
         """The engine's processes have ended, and requests that were still being drawn have failed."""
         if self._closed:
@@ -136,11 +146,24 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Vll
 
     args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds reproducible. Raises ConfigError for an
     unknown argument and for one that would make results depend on the batch, ModelError if vLLM cannot start with this
-    model.
+    model or its weights are broken. A folder's files are checked before the start, a hub id's after it, when they are here.
     """
     declare_plugin()
+    folder = Path(checkpoint.source)
     with _quiet():
-        return _start(checkpoint, args)
+        on_cpu = _check_args(args)
+        files = check_files(checkpoint.source, folder, args) if folder.is_dir() else None
+        with loaded_source(checkpoint) as source:
+            backend = _start(checkpoint, source, args, on_cpu)
+    try:
+        if files is None:
+            with _quiet():
+                files = check_downloaded(checkpoint, args)
+        await backend.check_weights(checkpoint, files)
+    except BaseException:
+        await backend.aclose()
+        raise
+    return backend
 
 
 @contextlib.contextmanager
@@ -162,15 +185,12 @@ def _quiet() -> Iterator[None]:
             del os.environ["PYTHONWARNINGS"]
 
 
-def _start(checkpoint: Checkpoint, args: Mapping[str, Any]) -> VllmBackend:
+def _start(checkpoint: Checkpoint, source: str, args: Mapping[str, Any], on_cpu: bool) -> VllmBackend:
     from vllm import AsyncEngineArgs
-    from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    on_cpu = current_platform.is_cpu()
-    _check_args(args, [f.name for f in dataclasses.fields(AsyncEngineArgs)], on_cpu)
     try:
-        engine_args = AsyncEngineArgs(**engine_arguments(checkpoint, args, on_cpu))
+        engine_args = AsyncEngineArgs(**{**engine_arguments(checkpoint, args, on_cpu), "model": source})
         # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
         if on_cpu and forks_engine(args):
             return VllmBackend(start_forked(engine_args), args, on_cpu)
@@ -196,7 +216,13 @@ def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bo
     }
 
 
-def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> None:
+def _check_args(args: Mapping[str, Any]) -> bool:
+    """True if the engine runs on the CPU. ConfigError for an argument that is unknown or must not be set."""
+    from vllm import AsyncEngineArgs
+    from vllm.platforms import current_platform
+
+    known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
+    on_cpu: bool = current_platform.is_cpu()
     for name in args:
         if name not in known:
             raise ConfigError(f"vLLM has no engine argument {name!r}.{near_names(name, known)}")
@@ -209,6 +235,7 @@ def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> 
         )
     if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
         raise ConfigError("VLLM_BATCH_INVARIANT is set, which kills vLLM's CPU engine; it is invariant without. Unset it.")
+    return on_cpu
 
 
 def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:
