@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Self
@@ -101,14 +102,15 @@ def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
         )
     if loaded.config._attn_implementation == "sdpa":
         loaded.set_attn_implementation(hf_attention.NAME)
-    checks = check_weights(model, loaded, report)
+    threads = args.threads or _own_threads(loaded)
+    with _threads(threads):
+        checks = check_weights(model, loaded, report)
 
     @cache
     def tokenizer() -> Tokenizer:
         found: Tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
         return found
 
-    threads = args.threads or _own_threads(loaded)
     n_vocab = loaded.get_output_embeddings().weight.shape[0]
     cache_bytes = args.cache_gib * _GIB or _default_cache_bytes(device)
     description = _describe(loaded, text_config, args, threads, cache_bytes, checks)
@@ -141,6 +143,17 @@ def _is_finite(tensor: torch.Tensor) -> bool:
     if tensor.element_size() == 1:
         tensor = tensor.float()  # torch compares no 8-bit floats
     return all(value.isfinite().item() for value in torch.aminmax(tensor))  # one pass, nothing allocated, NaN goes through
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Inside, this thread shares an operation between the given number of threads; 0 keeps torch's own number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _own_threads(model: Any) -> int:
