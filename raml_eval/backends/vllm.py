@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.requests import check_request
+from raml_eval.backends.vllm_budgets import count_open, reasoning_config
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
 from raml_eval.backends.vllm_weights import check_downloaded, check_files, check_logits, loaded_source
@@ -62,13 +63,18 @@ class VllmBackend:
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
         """The engine's draw, in full. GenerationError if it cannot fit, or if the engine refused it, died or was closed."""
+        return await self._generate(prompt_ids, params)
+
+    async def _generate(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int | None = None
+    ) -> Completion:
         check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
         if self._closed:
             raise GenerationError("the vllm backend is closed. Open a new one.")
         request_id = str(next(self._numbers))
         self._pending.add(request_id)
         try:
-            return await self._draw(list(prompt_ids), engine_params(params), request_id)
+            return await self._draw(list(prompt_ids), engine_params(params, thinking_token_budget), request_id)
         except GenerationError:
             raise
         except Exception as error:
@@ -109,7 +115,26 @@ class VllmBackend:
         engine.shutdown(timeout=self._shutdown_s)
 
 
-def engine_params(params: SamplingParams) -> Any:
+class CappedVllmBackend(VllmBackend):
+    """A backend that can also leave a thinking budget to vLLM. It was opened with reasoning_config."""
+
+    async def generate_capped(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int
+    ) -> Completion:
+        """The draw of thinking and answer, in full. The errors are those of generate.
+
+        vLLM counts what follows its start delimiter, in the prompt too; thinking_token_budget counts the drawn tokens only.
+        """
+        reasoning = self._engine.vllm_config.reasoning_config if self._engine else None
+        n_open = 0 if reasoning is None else count_open(prompt_ids, reasoning)
+        if thinking_token_budget < 0:
+            raise GenerationError(f"the thinking budget is {thinking_token_budget}; it must be 0 or more. Change it.")
+        if params.stop_strings:
+            raise GenerationError("stop strings would act inside the thinking of a capped draw. Draw it in two phases.")
+        return await self._generate(prompt_ids, params, thinking_token_budget + n_open)
+
+
+def engine_params(params: SamplingParams, thinking_token_budget: int | None = None) -> Any:
     """vLLM's sampling parameters, with every field explicit that could change a token."""
     from vllm import SamplingParams as EngineParams
     from vllm.sampling_params import RequestOutputKind
@@ -138,6 +163,7 @@ def engine_params(params: SamplingParams) -> Any:
         skip_special_tokens=False,
         spaces_between_special_tokens=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
+        **({} if thinking_token_budget is None else {"thinking_token_budget": thinking_token_budget}),
     )
 
 
@@ -189,12 +215,14 @@ def _start(checkpoint: Checkpoint, source: str, args: Mapping[str, Any], on_cpu:
     from vllm import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
+    backend = CappedVllmBackend if args.get("reasoning_config") else VllmBackend
+    arguments = {**engine_arguments(checkpoint, args, on_cpu), "model": source}
     try:
-        engine_args = AsyncEngineArgs(**{**engine_arguments(checkpoint, args, on_cpu), "model": source})
+        engine_args = AsyncEngineArgs(**arguments)
         # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
         if on_cpu and forks_engine(args):
-            return VllmBackend(start_forked(engine_args), args, on_cpu)
-        return VllmBackend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
+            return backend(start_forked(engine_args), args, on_cpu)
+        return backend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
     except Exception as error:
         given = f" with {dict(args)}" if args else ""
         raise ModelError(
@@ -213,6 +241,7 @@ def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bo
         **_DEFAULTS,
         **(cpu_defaults(args) if on_cpu else {}),
         **args,
+        **({"reasoning_config": reasoning_config(args["reasoning_config"])} if args.get("reasoning_config") else {}),
     }
 
 
