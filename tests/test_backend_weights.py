@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save_file
 
 from raml_eval.backends import open_backend
 from raml_eval.backends.tensor_files import find_not_finite, name_some, read_tensors
-from raml_eval.backends.vllm_weights import absent_experts, check_files
+from raml_eval.backends.vllm_weights import absent_experts, check_downloaded, check_files
 from raml_eval.backends.weights import check_report, probe_ids
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ModelError
 from tests.backend_bench import POCKET, opened
 from tests.engines import ENGINE_ARGS, ENGINES
@@ -145,6 +146,17 @@ def test_what_cannot_be_checked_is_not_refused_and_says_so(tmp_path: Path) -> No
         assert checks.values == "all values of 45 tensors"
     (lacking / "model.safetensors").rename(lacking / "model.gguf")
     assert check_files("m", lacking, {}).values.startswith("not made: the folder has no safetensors")
+
+
+def test_a_hub_model_is_checked_once_its_files_are_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    home = tmp_path / "models--owner--model"
+    broken_copy(home / "snapshots" / ("0" * 40), lambda t: t.pop(GATE))
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text("0" * 40)
+    with pytest.raises(ModelError, match=f"owner/model does not match .* lacks {GATE}"):
+        check_downloaded(Checkpoint("owner/model"), {})
+    assert check_downloaded(Checkpoint("owner/other"), {}).names.startswith("not made: the weights are not in the hub's cache")
 
 
 def test_pickled_weights_are_checked_by_name(tmp_path: Path) -> None:
