@@ -37,7 +37,8 @@ def mean_by_question(
     sums, sizes = np.zeros((n_questions, *numbers.shape[1:])), np.zeros((n_questions, *numbers.shape[1:]))
     np.add.at(sums, question, np.where(counted > 0, numbers, 0.0))
     np.add.at(sizes, question, counted)
-    return np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+    means: FloatArray = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
+    return means
 
 
 def area_under_curve(accuracy: FloatArray, budgets: Sequence[float]) -> FloatArray:
@@ -88,7 +89,8 @@ def settled_from(right: BoolArray) -> IntArray:
     Example: settled_from(np.array([[True, False, True], [True, True, False]])).tolist() == [2, 3]
     """
     trailing = np.cumprod(right[:, ::-1], axis=1).sum(axis=1)
-    return (right.shape[1] - trailing).astype(np.int64)
+    settled: IntArray = (right.shape[1] - trailing).astype(np.int64)
+    return settled
 
 
 def overthinking(right: BoolArray, tokens: FloatArray) -> FloatArray:
@@ -101,7 +103,8 @@ def overthinking(right: BoolArray, tokens: FloatArray) -> FloatArray:
     """
     settled = settled_from(right)
     last = right.shape[1] - 1
-    return tokens[:, last] - tokens[np.arange(len(tokens)), np.minimum(settled, last)]
+    spent: FloatArray = tokens[:, last] - tokens[np.arange(len(tokens)), np.minimum(settled, last)]
+    return spent
 
 
 def futility(right: BoolArray, tokens: FloatArray) -> FloatArray:
@@ -113,7 +116,7 @@ def futility(right: BoolArray, tokens: FloatArray) -> FloatArray:
 
 
 def starved(right: BoolArray) -> BoolArray:
-    """True where an answer is wrong although the same trajectory's answer at the largest budget is right: (T, B). Defined here."""
+    """True where an answer is wrong, but the same trajectory's answer at the largest budget is right: (T, B). Defined here."""
     return ~right & right[:, -1:]
 
 
@@ -173,7 +176,7 @@ def allocate(worth: FloatArray, cost: FloatArray, limit: float, weights: FloatAr
 
 
 def linearised_ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    """Values (Q,) whose mean is mean(above) / mean(below), and whose standard error is that of the ratio; NaN if mean(below) is 0.
+    """Values (Q,) whose mean is r = mean(above) / mean(below), and whose standard error is that of r; NaN if mean(below) is 0.
 
     r + (above_q - r below_q) / mean(below). Source: Cochran 1977, Sampling Techniques, section 2.11 (the linearised variance
     of a ratio).
@@ -189,11 +192,12 @@ def linearised_ratio(above: FloatArray, below: FloatArray) -> FloatArray:
 
 
 def pareto_front(cost: FloatArray, worth: FloatArray) -> BoolArray:
-    """True for each point (P,) that no other point beats: none costs at most as much and is worth at least as much, one strictly.
+    """True for each point (P,) that no other beats, by costing at most as much and being worth at least as much, one strictly.
 
     Example: pareto_front(np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.4, 0.6])).tolist() == [True, False, True]
     """
     no_dearer = cost[None, :] <= cost[:, None]
     no_worse = worth[None, :] >= worth[:, None]
     strictly = (cost[None, :] < cost[:, None]) | (worth[None, :] > worth[:, None])
-    return ~(no_dearer & no_worse & strictly).any(axis=1)
+    beaten: BoolArray = np.any(no_dearer & no_worse & strictly, axis=1)
+    return ~beaten

@@ -1,0 +1,125 @@
+"""Reasoning that goes on in the answer after the thinking was closed by force: it spends tokens that the budget withheld."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
+from raml_eval.tables.measured import Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
+from raml_eval.tables.paired import Paired
+from raml_eval.tables.reflection import count_reflections
+from raml_eval.types import SampleRecord, StoredRun, ThinkingEnd
+
+LONG = 0.95  # an answer is long if it is above this quantile of the task's answers after natural ends
+ENOUGH = 20  # natural answers that the quantile needs: fewer do not show the tail
+DEPTHS = ("nothing kept", "first third", "second third", "last third")
+NATURAL = "natural"
+
+
+class EscapeRate(NamedTuple):
+    """The forced answers of one task at one budget, and how many of them go on reasoning."""
+
+    task: str
+    budget: object
+    n_forced: int
+    n_escaped: int
+
+
+def is_escape(record: SampleRecord, long: float) -> bool:
+    """True if a forced answer writes the end delimiter again, or is longer than long tokens and has a word of reflection."""
+    if record.thinking_end is not ThinkingEnd.FORCED:
+        return False
+    tokens = record.n_answer_tokens
+    return record.leak or (tokens is not None and tokens > long and count_reflections(record.answer) > 0)
+
+
+def long_answer(natural_tokens: FloatArray) -> float:
+    """The 95th percentile of the answer tokens after natural ends, each answer once; infinite for fewer than 20 of them."""
+    counted = natural_tokens[np.isfinite(natural_tokens)]
+    return float(np.quantile(counted, LONG)) if len(counted) >= ENOUGH else float("inf")
+
+
+def escape_rates(run: StoredRun) -> list[EscapeRate]:
+    """For each task and budget with forced answers, how many of them escape. Budgets may be of any kind."""
+    natural: dict[str, dict[object, int]] = defaultdict(dict)  # a trajectory keeps its natural answer at larger budgets
+    forced: dict[tuple[str, object], list[SampleRecord]] = defaultdict(list)
+    for record in run.records:
+        if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None:
+            natural[record.key.task].setdefault(record.key, record.n_answer_tokens)
+        elif record.thinking_end is ThinkingEnd.FORCED:
+            forced[record.key.task, record.budget].append(record)
+    long = {task: long_answer(np.array(list(tokens.values()), dtype=np.float64)) for task, tokens in natural.items()}
+    return [
+        EscapeRate(task, budget, len(records), sum(is_escape(r, long.get(task, float("inf"))) for r in records))
+        for (task, budget), records in forced.items()
+    ]
+
+
+def measure_escape(paired: Paired, level: float) -> Measured:
+    """The escape rate at each budget and by depth of the cut, with answer lengths and words of reflection."""
+    if not paired.forced.any():
+        return {}
+    found: Measured = {}
+    first = paired.natural.argmax(axis=1)  # the answer after a natural end is the same at every larger budget
+    natural = np.where(paired.natural.any(axis=1), paired.answer[np.arange(len(first)), first], np.nan)
+    ended = paired.natural & (np.arange(len(paired.budgets)) == first[:, None])
+    long = long_answer(natural)
+    escaped = _each(paired, paired.forced, lambda r: is_escape(r, long)).astype(np.bool_)
+    words = _each(paired, paired.forced | ended, lambda r: count_reflections(r.answer))
+    rates = paired.by_question(escaped, where=paired.forced)
+    tokens = paired.by_question(paired.answer, where=paired.forced)
+    beside = _pooled(paired, paired.answer, ended)
+    for column, budget in enumerate(paired.budgets):
+        if not paired.forced[:, column].any():
+            continue
+        at, only = str(budget), paired.forced & (np.arange(len(paired.budgets)) == column)
+        found[Place("escape_rate", at)] = mean_of(rates[:, column], paired.clusters, level)
+        found[Place("forced_answer_tokens", at)] = mean_of(tokens[:, column], paired.clusters, level, None)
+        found[Place("forced_answer_extra", at, NATURAL)] = difference_of(
+            beside, tokens[:, column], paired.clusters, level, None
+        )
+        found[Place("reflections_per_1000_tokens", at)] = _density(paired, words, only, level)
+    if ended.any():
+        found[Place("natural_answer_tokens", NATURAL)] = mean_of(beside, paired.clusters, level, None)
+        found[Place("reflections_per_1000_tokens", NATURAL)] = _density(paired, words, ended, level)
+        found[Place("long_answer", NATURAL)] = exactly(long if np.isfinite(long) else np.nan, int(np.isfinite(beside).sum()))
+    return found | _by_depth(paired, escaped, level)
+
+
+def _by_depth(paired: Paired, escaped: BoolArray, level: float) -> Measured:
+    """The same by depth, which is the share of the trajectory's full length that was kept, over all budgets together."""
+    found: Measured = {}
+    with np.errstate(invalid="ignore"):
+        depth = paired.thinking / paired.full_length[:, None]
+    for part, name in enumerate(DEPTHS):
+        inside = paired.thinking == 0 if part == 0 else (depth > (part - 1) / 3) & (depth <= part / 3)
+        where = paired.forced & inside
+        if where.any():
+            rate, tokens = _pooled(paired, escaped, where), _pooled(paired, paired.answer, where)
+            found[Place("escape_rate", part=name)] = mean_of(rate, paired.clusters, level)
+            found[Place("forced_answer_tokens", part=name)] = mean_of(tokens, paired.clusters, level, None)
+            n_questions = int(np.isfinite(rate).sum())
+            found[Place("forced_samples", part=name)] = exactly(float(where.sum()), n_questions, "no interval: a count")
+    return found
+
+
+def _each(paired: Paired, where: BoolArray, value: Callable[[SampleRecord], float]) -> FloatArray:
+    """The value of each sample where it is wanted, otherwise 0: (T, B)."""
+    values = np.zeros(where.shape)
+    for row, column in zip(*np.nonzero(where), strict=True):
+        values[row, column] = value(paired.records[row][column])
+    return values
+
+
+def _pooled(paired: Paired, values: FloatArray | BoolArray, where: BoolArray) -> FloatArray:
+    """The mean over each question's samples at all budgets together where they count: (T, B) to (Q,)."""
+    question = np.repeat(paired.question, len(paired.budgets))
+    return mean_by_question(values.ravel(), question, paired.n_questions, where.ravel())
+
+
+def _density(paired: Paired, words: FloatArray, where: BoolArray, level: float) -> Estimate:
+    return ratio_of(1000 * _pooled(paired, words, where), _pooled(paired, paired.answer, where), paired.clusters, level)
