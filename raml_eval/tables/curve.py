@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from raml_eval import allocation
-from raml_eval.tables.measured import Estimate, Measured, Place, difference_of, mean_of, ratio_of
+from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
 from raml_eval.tables.measures import AVERAGE, STABILITY, Measure, estimate, not_given
 from raml_eval.tables.paired import Paired, cap_size
 
@@ -24,6 +24,8 @@ def measure_curve(paired: Paired, ks: Sequence[int], level: float, greedy: bool)
             refused = greedy and measure.metric in STABILITY
             of = (not_given("greedy draws repeat themselves"), 0) if refused else estimate(counts, measure, level)
             found[Place(measure.metric, str(budget), k=measure.k)] = Estimate(*of)
+    if paired.n_incomplete:
+        found[Place("left_out", part="lack a budget")] = exactly(float(paired.n_incomplete), paired.n_questions, COUNT)
     return found | measure_steps(paired, level) | _area(paired, level)
 
 
@@ -64,12 +66,13 @@ def _area(paired: Paired, level: float) -> Measured:
 
 
 def measure_fractions(paired: Paired, level: float) -> Measured:
-    """Accuracy at each share of the trajectories that ended by themselves, the steps, and the share left out as open."""
+    """Accuracy at each share of the trajectories that ended by themselves, the steps, and how many were left out as open."""
     found: Measured = {}
     tokens = paired.by_question(paired.thinking)
     for column, budget in enumerate(paired.budgets):
         found[Place("avg@n", str(budget))] = mean_of(paired.accuracy[:, column], paired.clusters, level)
         found[Place("thinking_tokens_mean", str(budget))] = mean_of(tokens[:, column], paired.clusters, level, None)
+    found[Place("left_out", part="did not end")] = exactly(float(paired.n_open), paired.n_questions, COUNT)
     steps = measure_steps(paired, level)
     return found | {place: of for place, of in steps.items() if place.metric in ("step", "to_largest")}
 

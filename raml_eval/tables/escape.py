@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
-from raml_eval.tables.measured import Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
+from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
 from raml_eval.tables.paired import Paired
 from raml_eval.tables.reflection import count_reflections
-from raml_eval.types import SampleRecord, StoredRun, ThinkingEnd
+from raml_eval.types import Budget, SampleRecord, StoredRun, ThinkingEnd
 
 LONG = 0.95  # an answer is long if it is above this quantile of the task's answers after natural ends
 ENOUGH = 20  # natural answers that the quantile needs: fewer do not show the tail
@@ -24,7 +24,7 @@ class EscapeRate(NamedTuple):
     """The forced answers of one task at one budget, and how many of them go on reasoning."""
 
     task: str
-    budget: object
+    budget: Budget
     n_forced: int
     n_escaped: int
 
@@ -46,7 +46,7 @@ def long_answer(natural_tokens: FloatArray) -> float:
 def escape_rates(run: StoredRun) -> list[EscapeRate]:
     """For each task and budget with forced answers, how many of them escape. Budgets may be of any kind."""
     natural: dict[str, dict[object, int]] = defaultdict(dict)  # a trajectory keeps its natural answer at larger budgets
-    forced: dict[tuple[str, object], list[SampleRecord]] = defaultdict(list)
+    forced: dict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
     for record in run.records:
         if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None:
             natural[record.key.task].setdefault(record.key, record.n_answer_tokens)
@@ -78,13 +78,13 @@ def measure_escape(paired: Paired, level: float) -> Measured:
             continue
         at, only = str(budget), paired.forced & (np.arange(len(paired.budgets)) == column)
         found[Place("escape_rate", at)] = mean_of(rates[:, column], paired.clusters, level)
-        found[Place("forced_answer_tokens", at)] = mean_of(tokens[:, column], paired.clusters, level, None)
-        found[Place("forced_answer_extra", at, NATURAL)] = difference_of(
+        found[Place("answer_tokens_after_end", at)] = mean_of(tokens[:, column], paired.clusters, level, None)
+        found[Place("answer_tokens_extra", at, NATURAL)] = difference_of(
             beside, tokens[:, column], paired.clusters, level, None
         )
         found[Place("reflections_per_1000_tokens", at)] = _density(paired, words, only, level)
     if ended.any():
-        found[Place("natural_answer_tokens", NATURAL)] = mean_of(beside, paired.clusters, level, None)
+        found[Place("answer_tokens_after_end", NATURAL)] = mean_of(beside, paired.clusters, level, None)
         found[Place("reflections_per_1000_tokens", NATURAL)] = _density(paired, words, ended, level)
         found[Place("long_answer", NATURAL)] = exactly(long if np.isfinite(long) else np.nan, int(np.isfinite(beside).sum()))
     return found | _by_depth(paired, escaped, level)
@@ -101,9 +101,9 @@ def _by_depth(paired: Paired, escaped: BoolArray, level: float) -> Measured:
         if where.any():
             rate, tokens = _pooled(paired, escaped, where), _pooled(paired, paired.answer, where)
             found[Place("escape_rate", part=name)] = mean_of(rate, paired.clusters, level)
-            found[Place("forced_answer_tokens", part=name)] = mean_of(tokens, paired.clusters, level, None)
+            found[Place("answer_tokens_after_end", part=name)] = mean_of(tokens, paired.clusters, level, None)
             n_questions = int(np.isfinite(rate).sum())
-            found[Place("forced_samples", part=name)] = exactly(float(where.sum()), n_questions, "no interval: a count")
+            found[Place("forced_samples", part=name)] = exactly(float(where.sum()), n_questions, COUNT)
     return found
 
 

@@ -13,6 +13,8 @@ from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.tables.measures import not_given
 from raml_eval.types import Interval
 
+NO_MEAN = ("forced_samples", "left_out", "long_answer")
+COUNT = "no interval: a count"
 ENOUGH = 10  # clusters that must differ before a ratio gets an interval: the rule of intervals.paired_difference
 
 
@@ -100,5 +102,6 @@ def macro_of(estimates: Sequence[Estimate]) -> Estimate:
 
 
 def macro_over(tasks: Sequence[Mapping[Place, Estimate]]) -> Measured:
-    """The means over the tasks of every number that all of them have."""
-    return {place: macro_of([task[place] for task in tasks]) for place in tasks[0] if all(place in task for task in tasks)}
+    """The means over the tasks of every number that all of them have, but of counts and limits."""
+    shared = [place for place in tasks[0] if place.metric not in NO_MEAN and all(place in task for task in tasks)]
+    return {place: macro_of([task[place] for task in tasks]) for place in shared}

@@ -1,0 +1,244 @@
+"""Figures of a sweep over thinking budgets: accuracy by budget, accuracy at equal tokens, and reasoning in the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from raml_eval.errors import ConfigError
+from raml_eval.reporting.plots import COLOURS, STYLES
+from raml_eval.reporting.sections import TITLES
+from raml_eval.tables import DOMAINS, MACRO
+from raml_eval.tables.escape import DEPTHS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = (".png", ".svg")
+Drawing = Callable[["pd.DataFrame", "list[Panel]"], Any]
+
+
+class Panel(NamedTuple):
+    """One panel: a task, or a domain's mean."""
+
+    task: str
+    domain: str
+    title: str
+
+
+def plot_sweep(frame: pd.DataFrame, folder: Path | str) -> list[Path]:
+    """The folder holds each figure of the sweep as PNG and SVG; the paths are returned.
+
+    sweep_curve has accuracy over budget with the forced and unfinished shares below; sweep_frontier accuracy over tokens, with
+    the points that no other beats; sweep_escape the forced answers that go on reasoning, by depth of the cut. The panels are
+    the domains' means, in-domain beside cross-domain, and then the tasks; lines are runs. Equal frames give equal SVG files.
+    Raises ConfigError if the folder cannot be written.
+
+    Example: plot_sweep(build_sweep([run]), "figures")
+    """
+    import matplotlib as mpl
+
+    panels = _panels(frame)
+    drawings: dict[str, Drawing] = {"sweep_curve": _draw_curve, "sweep_frontier": _draw_frontier}
+    if (frame["metric"] == "forced_samples").any():
+        drawings["sweep_escape"] = _draw_escape
+    out = []
+    with mpl.rc_context({"font.size": 9, "svg.hashsalt": "raml_eval", "axes.spines.top": False, "axes.spines.right": False}):
+        for name, draw in drawings.items():
+            figure = draw(frame, panels)
+            for ending in FORMATS:
+                path = Path(folder) / f"{name}{ending}"
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    figure.savefig(path, dpi=150, metadata={"Date": None} if ending == ".svg" else None)
+                except OSError as error:
+                    raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --plot.") from error
+                out.append(path)
+    return out
+
+
+def _panels(frame: pd.DataFrame) -> list[Panel]:
+    """Each domain's mean, if it has several tasks, and the tasks."""
+    found = list(dict.fromkeys(zip(frame["task"], frame["domain"], strict=True)))
+    means, tasks = [], []
+    for domain in DOMAINS:
+        of = [task for task, own in found if own == domain and task != MACRO]
+        tasks += [Panel(task, domain, f"{task} ({TITLES[domain].lower()})") for task in of]
+        if (MACRO, domain) in found and len(of) > 1:
+            means.append(Panel(MACRO, domain, f"{TITLES[domain]}: mean of {len(of)} tasks"))
+    return means + tasks
+
+
+def _pick(frame: pd.DataFrame, panel: Panel, run: str, metric: str) -> pd.DataFrame:
+    of = (frame["task"] == panel.task) & (frame["domain"] == panel.domain) & (frame["run"] == run)
+    return frame[of & (frame["metric"] == metric)]
+
+
+def _runs(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["run"]))
+
+
+def _axis(frame: pd.DataFrame) -> tuple[dict[str, float], list[float]]:
+    """The place of each budget on a log2 axis. 0 and unlimited have none, so they stand one step beside its ends."""
+    labels = set(frame[frame["metric"] == "forced_rate"]["budget"])
+    sizes = sorted(int(label) for label in labels if label not in ("0", "unlimited"))
+    places = {str(size): math.log2(size) for size in sizes}
+    ends = (min(places.values(), default=0.0), max(places.values(), default=0.0))
+    gap = max(1.0, (ends[1] - ends[0]) / 5)
+    breaks = []
+    if "0" in labels:
+        places = {"0": ends[0] - gap, **places}
+        breaks.append(ends[0] - gap / 2)
+    if "unlimited" in labels:
+        places["unlimited"] = ends[1] + gap
+        breaks.append(ends[1] + gap / 2)
+    return places, breaks
+
+
+def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
+    figure, rows = _figure(panels, heights=(3, 1))
+    places, breaks = _axis(frame)
+    runs = _runs(frame)
+    for (above, below), panel in zip(rows, panels, strict=True):
+        for number, run in enumerate(runs):
+            colour, (line, marker) = _style(number)
+            shift = (number - (len(runs) - 1) / 2) * 0.08
+            _interval_line(above, _pick(frame, panel, run, "avg@n"), places, shift, run, colour, line, marker)
+            for metric, style, name in (("forced_rate", "-", "forced"), ("unfinished_rate", ":", "unfinished")):
+                own = _pick(frame, panel, run, metric)
+                shown = name if number == 0 else None
+                below.plot(
+                    [places[b] for b in own["budget"]], 100 * own["value"], style, color=colour, label=shown, linewidth=1.2
+                )
+                if metric == "forced_rate" and len(runs) == 1:
+                    below.fill_between([places[b] for b in own["budget"]], 100 * own["value"], color=colour, alpha=0.15)
+        above.set_title(panel.title, fontsize=9)
+        above.set_ylim(-2, 102)
+        above.tick_params(labelbottom=False)
+        below.set_ylim(-4, 104)
+        below.set_yticks([0, 50, 100])
+        below.set_xticks(list(places.values()), list(places))
+        for axes in (above, below):
+            axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+            for at in breaks:
+                axes.axvline(at, color="0.75", linewidth=0.8, linestyle=(0, (1, 3)))
+    _label(figure, rows, "thinking budget (tokens, log scale)", "avg@n (%)", "samples (%)")
+    rows[0][1].legend(frameon=False, fontsize=7, loc="best", handlelength=1.5)
+    return figure
+
+
+def _interval_line(
+    axes: Any, own: pd.DataFrame, places: dict[str, float], shift: float, label: str, colour: str, line: str, marker: str
+) -> None:
+    import numpy as np
+
+    own = own[own["budget"].isin(list(places)) & own["value"].notna()]
+    at = [places[budget] + shift for budget in own["budget"]]
+    values = 100 * own["value"].to_numpy()
+    ends = [np.nan_to_num(np.maximum(100 * sign * (own[end].to_numpy() - own["value"].to_numpy()), 0)) for end, sign in _ENDS]
+    axes.errorbar(
+        at,
+        values,
+        yerr=ends,
+        fmt=marker + line,
+        color=colour,
+        capsize=2,
+        markersize=4,
+        elinewidth=0.9,
+        linewidth=1.4,
+        label=label,
+    )
+
+
+_ENDS = (("low", -1), ("high", 1))
+
+
+def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
+    figure, rows = _figure(panels)
+    for (axes,), panel in zip(rows, panels, strict=True):
+        for number, run in enumerate(_runs(frame)):
+            colour, (line, _) = _style(number)
+            tokens, votes, front = (
+                _pick(frame, panel, run, metric).set_index(["budget", "k"])
+                for metric in ("tokens_per_question", "maj@k", "on_frontier")
+            )
+            both = votes[["value", "k_size"]] if "k_size" in votes else votes[["value"]]
+            joined = both.join(tokens["value"].rename("tokens")).join(front["value"].rename("front")).dropna()
+            joined = joined[joined["tokens"] > 0].sort_values("tokens")
+            for k in sorted({k for _, k in joined.index}):
+                own = joined[joined.index.get_level_values("k") == k]
+                marker = "o" if k == 1 else f"${k}$"
+                axes.plot(own["tokens"], 100 * own["value"], marker, color=colour, markersize=4 if k == 1 else 5.5, alpha=0.55)
+            best = joined[joined["front"] == 1]
+            axes.plot(best["tokens"], 100 * best["value"], line, color=colour, linewidth=1.5, label=run, drawstyle="steps-post")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_ylim(-2, 102)
+        axes.grid(linewidth=0.5, alpha=0.4)
+    _label(figure, rows, "tokens per question, all samples (log scale)", "maj@k (%); digits are k", "")
+    return figure
+
+
+def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
+    import numpy as np
+
+    figure, rows = _figure(panels)
+    runs = _runs(frame)
+    for (axes,), panel in zip(rows, panels, strict=True):
+        for number, run in enumerate(runs):
+            colour, (_, marker) = _style(number)
+            own = _pick(frame, panel, run, "escape_rate")
+            own = own[own["part"].isin(list(DEPTHS))]
+            at = [DEPTHS.index(part) + (number - (len(runs) - 1) / 2) * 0.12 for part in own["part"]]
+            values = 100 * own["value"].to_numpy()
+            ends = [
+                np.nan_to_num(np.maximum(100 * sign * (own[end].to_numpy() - own["value"].to_numpy()), 0))
+                for end, sign in _ENDS
+            ]
+            axes.errorbar(at, values, yerr=ends, fmt=marker, color=colour, capsize=2, markersize=5, elinewidth=0.9, label=run)
+        axes.set_xticks(range(len(DEPTHS)), [name.replace(" ", "\n") for name in DEPTHS])
+        axes.set_xlim(-0.5, len(DEPTHS) - 0.5)
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_ylim(-2, 102)
+        axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+    _label(figure, rows, "share of the trajectory that was kept", "answers that go on reasoning (%)", "")
+    return figure
+
+
+def _style(number: int) -> tuple[str, tuple[str, str]]:
+    return COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
+
+
+def _figure(panels: Sequence[Panel], heights: tuple[int, ...] = (1,)) -> tuple[Any, list[tuple[Any, ...]]]:
+    """A figure with two columns of panels, each of one or more axes above one another that share their x axis."""
+    from matplotlib.figure import Figure
+
+    n_columns = min(2, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    size = (3.9 * n_columns + 0.4, (1.3 + 0.45 * sum(heights) + 0.4 * (len(heights) == 1)) * n_rows + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subfigures(n_rows, n_columns, squeeze=False)
+    rows = []
+    for number in range(n_rows * n_columns):
+        if number < len(panels):
+            part = grid[number // n_columns][number % n_columns]
+            axes = part.subplots(len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})
+            rows.append(tuple(axes[:, 0]))
+    return figure, rows
+
+
+def _label(figure: Any, rows: Sequence[tuple[Any, ...]], x: str, above: str, below: str) -> None:
+    """Axis labels at the left and the bottom, and one legend if there are several runs."""
+    n_columns = min(2, len(rows))
+    for number, axes in enumerate(rows):
+        axes[-1].set_xlabel(x if number >= len(rows) - n_columns else "")
+        axes[0].set_ylabel(above if number % n_columns == 0 else "")
+        if len(axes) > 1:
+            axes[-1].set_ylabel(below if number % n_columns == 0 else "")
+    handles, labels = rows[0][0].get_legend_handles_labels()
+    if len(labels) > 1:
+        clean = [label.replace("$", r"\$") for label in labels]  # else it reads as mathematics
+        figure.legend(handles, clean, loc="outside upper center", ncols=min(3, len(labels)), frameon=False)
