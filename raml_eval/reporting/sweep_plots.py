@@ -119,72 +119,78 @@ def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
         above.tick_params(labelbottom=False)
         below.set_ylim(-4, 104)
         below.set_yticks([0, 50, 100])
-        below.set_xticks(list(places.values()), list(places))
+        below.set_xticks(list(places.values()), [label.replace("unlimited", "no cap") for label in places])
         for axes in (above, below):
             axes.grid(axis="y", linewidth=0.5, alpha=0.4)
             for at in breaks:
                 axes.axvline(at, color="0.75", linewidth=0.8, linestyle=(0, (1, 3)))
     _label(figure, rows, "thinking budget (tokens, log scale)", "avg@n (%)", "samples (%)")
-    rows[0][1].legend(frameon=False, fontsize=7, loc="best", handlelength=1.5)
+    legend = rows[0][1].legend(frameon=False, fontsize=7, loc="best", handlelength=1.5)
+    for handle in legend.get_lines():
+        handle.set_color("0.3")  # the colours are those of the runs
     return figure
 
 
 def _interval_line(
     axes: Any, own: pd.DataFrame, places: dict[str, float], shift: float, label: str, colour: str, line: str, marker: str
 ) -> None:
-    import numpy as np
 
     own = own[own["budget"].isin(list(places)) & own["value"].notna()]
     at = [places[budget] + shift for budget in own["budget"]]
+    values, ends = _values_and_ends(own)
+    form = {"color": colour, "capsize": 2, "markersize": 4, "elinewidth": 0.9, "linewidth": 1.4, "label": label}
+    axes.errorbar(at, values, yerr=ends, fmt=marker + line, **form)
+
+
+def _values_and_ends(own: pd.DataFrame) -> tuple[Any, Any]:
+    """The values in percent, and the lengths below and above them; 0 where there is no interval."""
+    import numpy as np
+
     values = 100 * own["value"].to_numpy()
-    ends = [np.nan_to_num(np.maximum(100 * sign * (own[end].to_numpy() - own["value"].to_numpy()), 0)) for end, sign in _ENDS]
-    axes.errorbar(
-        at,
-        values,
-        yerr=ends,
-        fmt=marker + line,
-        color=colour,
-        capsize=2,
-        markersize=4,
-        elinewidth=0.9,
-        linewidth=1.4,
-        label=label,
-    )
+    below, above = values - 100 * own["low"].to_numpy(), 100 * own["high"].to_numpy() - values
+    return values, np.nan_to_num(np.maximum([below, above], 0))  # matplotlib refuses a rounding error below 0
 
 
-_ENDS = (("low", -1), ("high", 1))
+def _points(frame: pd.DataFrame, panel: Panel, run: str) -> pd.DataFrame:
+    """maj@k of each number of samples at each budget, with its tokens and whether no other point beats it, by tokens."""
+    points = _pick(frame, panel, run, "maj@k")[["budget", "k", "value", "low", "high"]]
+    for metric, name in (("tokens_per_question", "tokens"), ("on_frontier", "front")):
+        own = _pick(frame, panel, run, metric)[["budget", "k", "value"]].rename(columns={"value": name})
+        points = points.merge(own, on=["budget", "k"])
+    return points[points["tokens"] > 0].sort_values("tokens")
 
 
 def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
     figure, rows = _figure(panels)
+    runs = _runs(frame)
     for (axes,), panel in zip(rows, panels, strict=True):
-        for number, run in enumerate(_runs(frame)):
+        for number, run in enumerate(runs):
             colour, (line, _) = _style(number)
-            tokens, votes, front = (
-                _pick(frame, panel, run, metric).set_index(["budget", "k"])
-                for metric in ("tokens_per_question", "maj@k", "on_frontier")
-            )
-            both = votes[["value", "k_size"]] if "k_size" in votes else votes[["value"]]
-            joined = both.join(tokens["value"].rename("tokens")).join(front["value"].rename("front")).dropna()
-            joined = joined[joined["tokens"] > 0].sort_values("tokens")
-            for k in sorted({k for _, k in joined.index}):
-                own = joined[joined.index.get_level_values("k") == k]
+            points = _points(frame, panel, run)
+            best = points[points["front"] == 1]
+            drawn = points if len(runs) == 1 else best  # all points of several runs would cover one another
+            for k in sorted(set(drawn["k"])):
+                own = drawn[drawn["k"] == k]
                 marker = "o" if k == 1 else f"${k}$"
-                axes.plot(own["tokens"], 100 * own["value"], marker, color=colour, markersize=4 if k == 1 else 5.5, alpha=0.55)
-            best = joined[joined["front"] == 1]
-            axes.plot(best["tokens"], 100 * best["value"], line, color=colour, linewidth=1.5, label=run, drawstyle="steps-post")
+                size = 4 if k == 1 else 6
+                axes.plot(
+                    own["tokens"], 100 * own["value"], ls="none", marker=marker, color=colour, ms=size, mew=0.4, alpha=0.6
+                )
+            at = [*best["tokens"], *points["tokens"].tail(1)]  # beyond its last point, the frontier goes on level
+            heights = [*100 * best["value"], *100 * best["value"].tail(1)]
+            axes.step(at, heights, line, where="post", color=colour, linewidth=1.4, label=run)
+            values, ends = _values_and_ends(best)
+            axes.errorbar(best["tokens"], values, yerr=ends, fmt="none", color=colour, elinewidth=0.7, capsize=1.5, alpha=0.5)
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.set_title(panel.title, fontsize=9)
-        axes.set_ylim(-2, 102)
+        axes.set_ylim(-4, 106)
         axes.grid(linewidth=0.5, alpha=0.4)
     _label(figure, rows, "tokens per question, all samples (log scale)", "maj@k (%); digits are k", "")
     return figure
 
 
 def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    import numpy as np
-
     figure, rows = _figure(panels)
     runs = _runs(frame)
     for (axes,), panel in zip(rows, panels, strict=True):
@@ -193,18 +199,15 @@ def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
             own = _pick(frame, panel, run, "escape_rate")
             own = own[own["part"].isin(list(DEPTHS))]
             at = [DEPTHS.index(part) + (number - (len(runs) - 1) / 2) * 0.12 for part in own["part"]]
-            values = 100 * own["value"].to_numpy()
-            ends = [
-                np.nan_to_num(np.maximum(100 * sign * (own[end].to_numpy() - own["value"].to_numpy()), 0))
-                for end, sign in _ENDS
-            ]
+            values, ends = _values_and_ends(own)
             axes.errorbar(at, values, yerr=ends, fmt=marker, color=colour, capsize=2, markersize=5, elinewidth=0.9, label=run)
         axes.set_xticks(range(len(DEPTHS)), [name.replace(" ", "\n") for name in DEPTHS])
         axes.set_xlim(-0.5, len(DEPTHS) - 0.5)
         axes.set_title(panel.title, fontsize=9)
-        axes.set_ylim(-2, 102)
+        axes.set_ylim(-3, 103)
+        axes.set_yticks(range(0, 101, 25))
         axes.grid(axis="y", linewidth=0.5, alpha=0.4)
-    _label(figure, rows, "share of the trajectory that was kept", "answers that go on reasoning (%)", "")
+    _label(figure, rows, "share of the trajectory that was kept", "escape (%)", "")
     return figure
 
 
