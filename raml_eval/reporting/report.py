@@ -11,7 +11,8 @@ from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
-from raml_eval.reporting.swept import index_sweep, thinking_section
+from raml_eval.reporting.sweep_tables import thinking_section
+from raml_eval.reporting.swept import index_sweep
 from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, frame_rows, has_sweep
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun

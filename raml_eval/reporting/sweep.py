@@ -10,19 +10,18 @@ from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.report import RAW, Report, drawn_by, frame_to_csv, frame_to_json
 from raml_eval.reporting.sections import Section
-from raml_eval.reporting.swept import (
+from raml_eval.reporting.sweep_tables import (
     AFTER,
     CURVE,
     CUTS,
-    Swept,
     budget_table,
     choice_table,
     depth_table,
     fraction_table,
     frontier_tables,
-    index_sweep,
     stability_table,
 )
+from raml_eval.reporting.swept import Swept, index_sweep
 from raml_eval.tables import build_frame
 from raml_eval.tables.escape import NATURAL
 from raml_eval.tables.paired import is_cap, is_fraction

@@ -169,13 +169,11 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
             points = _points(frame, panel, run)
             best = points[points["front"] == 1]
             drawn = points if len(runs) == 1 else best  # all points of several runs would cover one another
-            for k in sorted(set(drawn["k"])):
-                own = drawn[drawn["k"] == k]
-                marker = "o" if k == 1 else f"${k}$"
-                size = 4 if k == 1 else 6
-                axes.plot(
-                    own["tokens"], 100 * own["value"], ls="none", marker=marker, color=colour, ms=size, mew=0.4, alpha=0.6
-                )
+            axes.plot(drawn["tokens"], 100 * drawn["value"], "o", color=colour, markersize=3, alpha=0.7)
+            for k, tokens, value in zip(drawn["k"], drawn["tokens"], drawn["value"], strict=True):
+                if k > 1:
+                    place = (-5, 3 if number % 2 == 0 else -9)
+                    axes.annotate(str(k), (tokens, 100 * value), place, textcoords="offset points", color=colour, fontsize=7)
             at = [*best["tokens"], *points["tokens"].tail(1)]  # beyond its last point, the frontier goes on level
             heights = [*100 * best["value"], *100 * best["value"].tail(1)]
             axes.step(at, heights, line, where="post", color=colour, linewidth=1.4, label=run)

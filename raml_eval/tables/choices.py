@@ -66,8 +66,8 @@ def measure_choices(group: Sequence[Paired], level: float, greedy: bool) -> Meas
         reason = "greedy draws repeat themselves" if greedy else "needs 2 samples per question"
         return {Place("loss_at_enough"): Estimate(not_given(reason), 0)}
     found = _enough(halves, group, budgets, level)
-    if not np.isfinite(halves.cost).all():
-        return found  # an imported log without token counts: nothing costs anything
+    if not all(paired.counted for paired in group):
+        return found  # an imported log without token counts: what costs the same is not known
     for column, label in enumerate(budgets):
         found[Place("regret", label)] = _regret(halves, column, level)
     return found | _oracle(halves, level) | _hindsight(group, level)

@@ -8,7 +8,7 @@ import numpy as np
 
 from raml_eval import allocation
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
-from raml_eval.tables.measures import AVERAGE, STABILITY, Measure, estimate, not_given
+from raml_eval.tables.measures import AVERAGE, STABILITY, UNCOUNTED, Measure, estimate, not_given
 from raml_eval.tables.paired import Paired, cap_size
 
 _ALWAYS = ("thinking_tokens_mean", "answer_tokens_mean")
@@ -45,7 +45,9 @@ def measure_steps(paired: Paired, level: float) -> Measured:
         found[Place("step", *at)] = difference_of(before, after, paired.clusters, level)
         more = tokens[:, column] - tokens[:, column - 1]
         gain = ratio_of(THOUSAND * (after - before), more, paired.clusters, level)
-        if not abs(more.mean()) >= 1:
+        if not paired.counted:
+            gain = Estimate(not_given(UNCOUNTED), 0)
+        elif abs(more.mean()) < 1:
             gain = Estimate(not_given("the budgets differ by less than one token per sample"), len(more))
         found[Place("gain_per_1000_tokens", *at)] = gain
     for column, label in enumerate(labels[:-1]):
@@ -86,7 +88,8 @@ def measure_spending(paired: Paired, level: float) -> Measured:
         ("overthinking_share", allocation.overthinking(right, paired.thinking)),
         ("futility_share", allocation.futility(right, paired.thinking)),
     ):
-        found[Place(metric, labels[-1])] = ratio_of(paired.by_question(wasted), spent, paired.clusters, level, (0.0, 1.0))
+        share = ratio_of(paired.by_question(wasted), spent, paired.clusters, level, (0.0, 1.0))
+        found[Place(metric, labels[-1])] = share if paired.counted else Estimate(not_given(UNCOUNTED), 0)
     starved = paired.by_question(allocation.starved(right), where=paired.forced)
     for column, label in enumerate(labels[:-1]):
         if np.isfinite(starved[:, column]).any():

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
+from raml_eval.tables.counted import planned_records
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
-from raml_eval.tables.paired import Paired
+from raml_eval.tables.measures import UNCOUNTED, not_given
+from raml_eval.tables.paired import Paired, is_cap
 from raml_eval.tables.reflection import count_reflections
 from raml_eval.types import Budget, SampleRecord, StoredRun, ThinkingEnd
 
@@ -47,8 +49,8 @@ def escape_rates(run: StoredRun) -> list[EscapeRate]:
     """For each task and budget with forced answers, how many of them escape. Budgets may be of any kind."""
     natural: dict[str, dict[object, int]] = defaultdict(dict)  # a trajectory keeps its natural answer at larger budgets
     forced: dict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
-    for record in run.records:
-        if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None:
+    for record in planned_records(run):
+        if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None and is_cap(record.budget):
             natural[record.key.task].setdefault(record.key, record.n_answer_tokens)
         elif record.thinking_end is ThinkingEnd.FORCED:
             forced[record.key.task, record.budget].append(record)
@@ -60,34 +62,39 @@ def escape_rates(run: StoredRun) -> list[EscapeRate]:
 
 
 def measure_escape(paired: Paired, level: float) -> Measured:
-    """The escape rate at each budget and by depth of the cut, with answer lengths and words of reflection."""
+    """The escape rate at each budget and by depth of the cut; after forced and natural ends, tokens and words of reflection."""
     if not paired.forced.any():
         return {}
-    found: Measured = {}
+    columns = np.arange(len(paired.budgets))
     first = paired.natural.argmax(axis=1)  # the answer after a natural end is the same at every larger budget
-    natural = np.where(paired.natural.any(axis=1), paired.answer[np.arange(len(first)), first], np.nan)
-    ended = paired.natural & (np.arange(len(paired.budgets)) == first[:, None])
-    long = long_answer(natural)
+    ended = paired.natural & (columns == first[:, None])
+    long = long_answer(paired.answer[ended])
     escaped = _each(paired, paired.forced, lambda r: is_escape(r, long)).astype(np.bool_)
     words = _each(paired, paired.forced | ended, lambda r: count_reflections(r.answer))
-    rates = paired.by_question(escaped, where=paired.forced)
-    tokens = paired.by_question(paired.answer, where=paired.forced)
     beside = _pooled(paired, paired.answer, ended)
+    found: Measured = {}
     for column, budget in enumerate(paired.budgets):
-        if not paired.forced[:, column].any():
-            continue
-        at, only = str(budget), paired.forced & (np.arange(len(paired.budgets)) == column)
-        found[Place("escape_rate", at)] = mean_of(rates[:, column], paired.clusters, level)
-        found[Place("answer_tokens_after_end", at)] = mean_of(tokens[:, column], paired.clusters, level, None)
-        found[Place("answer_tokens_extra", at, NATURAL)] = difference_of(
-            beside, tokens[:, column], paired.clusters, level, None
-        )
-        found[Place("reflections_per_1000_tokens", at)] = _density(paired, words, only, level)
+        here, at = paired.forced & (columns == column), str(budget)
+        if here.any():
+            found[Place("escape_rate", at)] = mean_of(_pooled(paired, escaped, here), paired.clusters, level)
+            found |= _lengths(paired, words, here, at, level)
+            tokens = _pooled(paired, paired.answer, here)
+            extra = difference_of(beside, tokens, paired.clusters, level, None)
+            found[Place("answer_tokens_extra", at, NATURAL)] = extra if paired.counted else Estimate(not_given(UNCOUNTED), 0)
     if ended.any():
-        found[Place("answer_tokens_after_end", NATURAL)] = mean_of(beside, paired.clusters, level, None)
-        found[Place("reflections_per_1000_tokens", NATURAL)] = _density(paired, words, ended, level)
-        found[Place("long_answer", NATURAL)] = exactly(long if np.isfinite(long) else np.nan, int(np.isfinite(beside).sum()))
+        found |= _lengths(paired, words, ended, NATURAL, level)
+        found[Place("long_answer", NATURAL)] = exactly(long if np.isfinite(long) else np.nan, int(ended.sum()))
     return found | _by_depth(paired, escaped, level)
+
+
+def _lengths(paired: Paired, words: FloatArray, where: BoolArray, at: str, level: float) -> Measured:
+    """Answer tokens, and words of reflection per 1,000 of them, over the samples that count."""
+    places = Place("answer_tokens_after_end", at), Place("reflections_per_1000_tokens", at)
+    if not paired.counted:
+        return dict.fromkeys(places, Estimate(not_given(UNCOUNTED), 0))
+    tokens = _pooled(paired, paired.answer, where)
+    density = ratio_of(1000 * _pooled(paired, words, where), tokens, paired.clusters, level)
+    return {places[0]: mean_of(tokens, paired.clusters, level, None), places[1]: density}
 
 
 def _by_depth(paired: Paired, escaped: BoolArray, level: float) -> Measured:
@@ -99,11 +106,13 @@ def _by_depth(paired: Paired, escaped: BoolArray, level: float) -> Measured:
         inside = paired.thinking == 0 if part == 0 else (depth > (part - 1) / 3) & (depth <= part / 3)
         where = paired.forced & inside
         if where.any():
-            rate, tokens = _pooled(paired, escaped, where), _pooled(paired, paired.answer, where)
+            rate = _pooled(paired, escaped, where)
             found[Place("escape_rate", part=name)] = mean_of(rate, paired.clusters, level)
-            found[Place("answer_tokens_after_end", part=name)] = mean_of(tokens, paired.clusters, level, None)
             n_questions = int(np.isfinite(rate).sum())
             found[Place("forced_samples", part=name)] = exactly(float(where.sum()), n_questions, COUNT)
+            if paired.counted:
+                tokens = _pooled(paired, paired.answer, where)
+                found[Place("answer_tokens_after_end", part=name)] = mean_of(tokens, paired.clusters, level, None)
     return found
 
 
@@ -119,7 +128,3 @@ def _pooled(paired: Paired, values: FloatArray | BoolArray, where: BoolArray) ->
     """The mean over each question's samples at all budgets together where they count: (T, B) to (Q,)."""
     question = np.repeat(paired.question, len(paired.budgets))
     return mean_by_question(values.ravel(), question, paired.n_questions, where.ravel())
-
-
-def _density(paired: Paired, words: FloatArray, where: BoolArray, level: float) -> Estimate:
-    return ratio_of(1000 * _pooled(paired, words, where), _pooled(paired, paired.answer, where), paired.clusters, level)

@@ -9,7 +9,7 @@ import numpy as np
 
 from raml_eval.allocation import pareto_front
 from raml_eval.tables.measured import Estimate, Measured, Place, difference_of, exactly, mean_of
-from raml_eval.tables.measures import Measure, not_given, question_values
+from raml_eval.tables.measures import UNCOUNTED, Measure, not_given, question_values
 from raml_eval.tables.paired import Paired
 
 TOKENS, VOTE = "tokens_per_question", "maj@k"
@@ -43,7 +43,8 @@ def measure_frontier(paired: Paired, n_samples: int, level: float, greedy: bool)
         for k in sizes:
             votes[column, k] = question_values(counts, Measure(VOTE, k))
             found[Place(VOTE, str(budget), k=k)] = mean_of(votes[column, k], paired.clusters, level)
-            found[Place(TOKENS, str(budget), k=k)] = mean_of(k * cost[:, column], paired.clusters, level, None)
+            spent = mean_of(k * cost[:, column], paired.clusters, level, None)
+            found[Place(TOKENS, str(budget), k=k)] = spent if paired.counted else Estimate(not_given(UNCOUNTED), 0)
     means = cost.mean(axis=0)
     for large in range(1, len(paired.budgets)):
         for small in range(large):

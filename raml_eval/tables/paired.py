@@ -94,6 +94,11 @@ class Paired:
         return self.thinking + self.answer
 
     @cached_property
+    def counted(self) -> bool:
+        """True if every sample's tokens are known. Otherwise no mean of tokens is given: it would be one of other samples."""
+        return bool(np.isfinite(self.cost).all())
+
+    @cached_property
     def accuracy(self) -> FloatArray:
         """The share of each question's samples that is right at each budget: (Q, B)."""
         return self.by_question(self.right)
