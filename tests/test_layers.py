@@ -12,7 +12,10 @@ LAYERS = [
         "types", "protocols", "errors", "config", "checkpoint", "manifest", "plan", "thinking_formats", "concurrency",
         "parent_watch", "sandbox", "wording",
     ],
-    ["allocation", "backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals", "progress"],
+    [
+        "allocation", "backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",
+        "progress",
+    ],
     ["answer_classes", "inputs", "judge", "regrade", "runner", "session", "tables"],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -58,9 +58,7 @@ def frame(run: StoredRun) -> Any:
 
 def table(run: StoredRun, task: str = "sums") -> dict[tuple[int, int, str], Any]:
     """The records by question's row, sample and budget."""
-    return {
-        (int(r.key.question_id.split("-")[0]), r.key.index, str(r.budget)): r for r in run.records if r.key.task == task
-    }
+    return {(int(r.key.question_id.split("-")[0]), r.key.index, str(r.budget)): r for r in run.records if r.key.task == task}
 
 
 def accuracy(run: StoredRun, label: str, indices: tuple[int, ...] = (0, 1, 2, 3), task: str = "sums") -> list[float]:

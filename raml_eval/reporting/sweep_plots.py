@@ -65,7 +65,7 @@ def _panels(frame: pd.DataFrame) -> list[Panel]:
     means, tasks = [], []
     for domain in DOMAINS:
         of = [task for task, own in found if own == domain and task != MACRO]
-        tasks += [Panel(task, domain, f"{task} ({TITLES[domain].lower()})") for task in of]
+        tasks += [Panel(task, domain, f"{task} ({TITLES[domain].lower()})".replace("$", r"\$")) for task in of]
         if (MACRO, domain) in found and len(of) > 1:
             means.append(Panel(MACRO, domain, f"{TITLES[domain]}: mean of {len(of)} tasks"))
     return means + tasks
@@ -214,20 +214,32 @@ def _style(number: int) -> tuple[str, tuple[str, str]]:
 
 
 def _figure(panels: Sequence[Panel], heights: tuple[int, ...] = (1,)) -> tuple[Any, list[tuple[Any, ...]]]:
-    """A figure with two columns of panels, each of one or more axes above one another that share their x axis."""
+    """A figure with two columns of panels, each of one or more axes above one another that share their x axis.
+
+    Places are given in inches, because matplotlib's own layouts of nested grids differ by rounding from draw to draw.
+    """
     from matplotlib.figure import Figure
 
     n_columns = min(2, len(panels))
     n_rows = -(-len(panels) // n_columns)
-    size = (3.9 * n_columns + 0.4, (1.3 + 0.45 * sum(heights) + 0.4 * (len(heights) == 1)) * n_rows + 0.5)
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subfigures(n_rows, n_columns, squeeze=False)
+    high = 2.5 if len(heights) == 1 else 3.2
+    width, height = 3.9 * n_columns + 0.6, high * n_rows + 1.0
+    figure = Figure(figsize=(width, height))
+    outer = figure.add_gridspec(
+        n_rows,
+        n_columns,
+        left=0.65 / width,
+        right=1 - 0.15 / width,
+        top=1 - 0.6 / height,
+        bottom=0.7 / height,
+        wspace=0.16,
+        hspace=0.34 if len(heights) == 1 else 0.24,
+    )
     rows = []
-    for number in range(n_rows * n_columns):
-        if number < len(panels):
-            part = grid[number // n_columns][number % n_columns]
-            axes = part.subplots(len(heights), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})
-            rows.append(tuple(axes[:, 0]))
+    for number in range(len(panels)):
+        inner = outer[number // n_columns, number % n_columns].subgridspec(len(heights), 1, height_ratios=heights, hspace=0.14)
+        first = figure.add_subplot(inner[0])
+        rows.append((first, *(figure.add_subplot(inner[i], sharex=first) for i in range(1, len(heights)))))
     return figure, rows
 
 
@@ -242,4 +254,4 @@ def _label(figure: Any, rows: Sequence[tuple[Any, ...]], x: str, above: str, bel
     handles, labels = rows[0][0].get_legend_handles_labels()
     if len(labels) > 1:
         clean = [label.replace("$", r"\$") for label in labels]  # else it reads as mathematics
-        figure.legend(handles, clean, loc="outside upper center", ncols=min(3, len(labels)), frameon=False)
+        figure.legend(handles, clean, loc="upper center", ncols=min(3, len(labels)), frameon=False)
