@@ -34,7 +34,7 @@ def test_a_report_has_a_section_on_budgets_if_it_has_several(run: StoredRun) -> 
     single = make_run(by_row(lambda row: 2), budgets=(64, "off"))
     assert "Thinking budgets" not in render_report([single])
     section = build_report([run], build_frame([run])).sections[2]
-    added, whole = section.tables
+    whole, added = section.tables
     assert [cell.text for cell in added.header[:3]] == ["task", "model", "budget"]
     assert [row[0].text for row in whole.rows] == ["sums", "words", "in-domain mean", "trees"]
     step = added.rows[1][3].text

@@ -98,9 +98,9 @@ def _axis(frame: pd.DataFrame) -> tuple[dict[str, float], list[float]]:
 
 
 def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    figure, rows = _figure(panels, heights=(3, 1))
-    places, breaks = _axis(frame)
     runs = _runs(frame)
+    figure, rows = _figure(panels, len(runs), heights=(3, 1))
+    places, breaks = _axis(frame)
     for (above, below), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
             colour, (line, marker) = _style(number)
@@ -161,8 +161,8 @@ def _points(frame: pd.DataFrame, panel: Panel, run: str) -> pd.DataFrame:
 
 
 def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    figure, rows = _figure(panels)
     runs = _runs(frame)
+    figure, rows = _figure(panels, len(runs))
     for (axes,), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
             colour, (line, _) = _style(number)
@@ -189,8 +189,8 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
 
 
 def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    figure, rows = _figure(panels)
     runs = _runs(frame)
+    figure, rows = _figure(panels, len(runs))
     for (axes,), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
             colour, (_, marker) = _style(number)
@@ -213,7 +213,7 @@ def _style(number: int) -> tuple[str, tuple[str, str]]:
     return COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
 
 
-def _figure(panels: Sequence[Panel], heights: tuple[int, ...] = (1,)) -> tuple[Any, list[tuple[Any, ...]]]:
+def _figure(panels: Sequence[Panel], n_runs: int, heights: tuple[int, ...] = (1,)) -> tuple[Any, list[tuple[Any, ...]]]:
     """A figure with two columns of panels, each of one or more axes above one another that share their x axis.
 
     Places are given in inches, because matplotlib's own layouts of nested grids differ by rounding from draw to draw.
@@ -222,15 +222,16 @@ def _figure(panels: Sequence[Panel], heights: tuple[int, ...] = (1,)) -> tuple[A
 
     n_columns = min(2, len(panels))
     n_rows = -(-len(panels) // n_columns)
+    above = 0.6 if n_runs > 1 else 0.35  # the legend and the titles
     high = 2.5 if len(heights) == 1 else 3.2
-    width, height = 3.9 * n_columns + 0.6, high * n_rows + 1.0
+    width, height = 3.9 * n_columns + 0.6, high * n_rows + 0.4 + above
     figure = Figure(figsize=(width, height))
     outer = figure.add_gridspec(
         n_rows,
         n_columns,
         left=0.65 / width,
         right=1 - 0.15 / width,
-        top=1 - 0.6 / height,
+        top=1 - above / height,
         bottom=0.7 / height,
         wspace=0.16,
         hspace=0.34 if len(heights) == 1 else 0.24,

@@ -142,7 +142,7 @@ def frontier_tables(swept: Swept) -> Iterator[Table]:
             cells = [
                 swept.cell(line, what._replace(metric="tokens_per_question"), tokens),
                 swept.cell(line, what._replace(metric="maj@k"), share),
-                Cell("" if cost is None or cost["value"] is None else f"{cost['value']:.4g}"),
+                Cell("" if cost is None else "n/a" if cost["value"] is None else f"{cost['value']:.4g}"),
             ]
             front.append((*swept.labels(line), Cell(f"{what.k} x {what.budget}"), *cells))
         for what, row in of.items():
@@ -184,7 +184,7 @@ def thinking_section(swept: Swept) -> Section:
         "settled, futility that spent on trajectories that are never right. `raml-eval sweep` shows more."
     )
     tables = (
+        choice_table(swept, brief=True),  # a compact report shows the first table only, so the short one comes first
         budget_table(swept, "What each budget adds [95 % interval]", ADDED),
-        choice_table(swept, brief=True),
     )
     return Section("Thinking budgets", lead, tables)
