@@ -57,7 +57,9 @@ def test_other_budgets_are_named_as_left_out(run: StoredRun) -> None:
     more = replace(run, budgets=(*run.budgets, "off"))
     text = render_sweep([more], build_sweep([more], allow_partial=True), allow_partial=True)
     assert "mine: off is a draw of its own, in no curve here" in text
-    assert "12" in text
+    single = make_run(by_row(lambda row: 2), budgets=(64,), name="single")
+    both = render_sweep([run, single], build_sweep([run, single]))
+    assert "single: fewer than two budgets in tokens, so it is in no table here" in both
 
 
 def test_the_frame_itself_is_csv_or_json(run: StoredRun) -> None:

@@ -73,6 +73,8 @@ def test_lengths_are_compared_on_the_questions_that_have_both_ends(frame: Any) -
     # Sample 0 has two words (Wait, Let me re-check) in the 120 tokens of a question's four answers.
     assert find(frame, "reflections_per_1000_tokens", "0").value == pytest.approx(1000 * 2 / 120)
     assert find(frame, "reflections_per_1000_tokens", "natural").value == 0
+    assert find(frame, "delimiter_again", "40").value == 0.25
+    assert find(frame, "delimiter_again", "natural").value == 0
 
 
 def test_the_depth_of_a_cut_is_the_share_that_was_kept(frame: Any) -> None:
@@ -80,6 +82,8 @@ def test_the_depth_of_a_cut_is_the_share_that_was_kept(frame: Any) -> None:
     counts = {part: find(frame, "forced_samples", part=part).value for part in DEPTHS}
     assert counts == {"nothing kept": 48, "first third": 12, "second third": 36, "last third": 12}
     assert all(find(frame, "escape_rate", part=part).value == 0.5 for part in DEPTHS)
+    assert find(frame, "answer_tokens_after_end", part="last third").value == 30
+    assert find(frame, "delimiter_again", part="nothing kept").value == 0.25
 
 
 def test_a_table_warns_of_budgets_that_do_not_bind(run: StoredRun) -> None:

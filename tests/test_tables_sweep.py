@@ -318,6 +318,8 @@ def test_a_run_with_one_budget_is_no_sweep() -> None:
     assert not has_sweep(single)
     with pytest.raises(MetricError, match="at least two thinking budgets in tokens; mine has 64, off"):
         build_sweep([single])
+    with pytest.raises(MetricError, match="k must be at least 1; met 0"):
+        build_sweep([make_run(by_row(lambda row: 2))], k=[0, 2])
     assert has_sweep(make_run(by_row(lambda row: 2), budgets=(64, "unlimited")))
 
 

@@ -22,7 +22,7 @@ from raml_eval.reporting.sweep_tables import (
     stability_table,
 )
 from raml_eval.reporting.swept import Swept, index_sweep
-from raml_eval.tables import build_frame
+from raml_eval.tables import build_frame, has_sweep
 from raml_eval.tables.escape import NATURAL
 from raml_eval.tables.paired import is_cap, is_fraction
 from raml_eval.types import StoredRun
@@ -56,6 +56,8 @@ def render_sweep(runs: Sequence[StoredRun], frame: pd.DataFrame, format: str = "
 
 def _other_budgets(runs: Sequence[StoredRun]) -> Iterator[str]:
     for run in runs:
+        if not has_sweep(run):
+            yield f"{run.name}: fewer than two budgets in tokens, so it is in no table here"
         others = [str(budget) for budget in run.budgets if not is_cap(budget) and not is_fraction(budget)]
         if others:
             one = len(others) == 1
@@ -93,7 +95,8 @@ ALLOCATION_LEAD = (
 ESCAPE_LEAD = (
     "escape is the share of forced answers that write the end delimiter again, or are longer than 95 % of the task's answers "
     "after natural ends and contain a word of reflection. extra is how many tokens longer forced answers are than those after "
-    "natural ends, on the questions that have both; reflections counts such words per 1,000 answer tokens."
+    "natural ends, on the questions that have both; reflections counts such words per 1,000 answer tokens. delimiter is "
+    "the share of answers that write it again, in percent."
 )
 FRONTIER_LEAD = (
     "4 x 64 is the majority of four samples at budget 64. Tokens are thinking and answer tokens together, per question. The "

@@ -19,6 +19,7 @@ class Column(NamedTuple):
     write: Writer
 
 
+RARE = ("unfinished_rate", "reflections_per_1000_tokens", "delimiter_again")
 ADDED = (
     Column("adds", "step", change),
     Column("to the largest", "to_largest", change),
@@ -47,11 +48,14 @@ AFTER = (
     Column("answer tokens", "answer_tokens_after_end", tokens),
     Column("extra", "answer_tokens_extra", more_tokens),
     Column("reflections", "reflections_per_1000_tokens", tokens),
+    Column("delimiter", "delimiter_again", bare),
 )
 BY_DEPTH = (
-    Column("forced samples", "forced_samples", tokens),
+    Column("samples", "forced_samples", tokens),
     Column("escape", "escape_rate", share),
     Column("answer tokens", "answer_tokens_after_end", tokens),
+    Column("reflections", "reflections_per_1000_tokens", tokens),
+    Column("delimiter", "delimiter_again", bare),
 )
 WASTE = (
     Column("overthinking", "overthinking_share", share),
@@ -66,7 +70,7 @@ ORACLE = (
 
 def budget_table(swept: Swept, title: str, columns: Sequence[Column], ends: Sequence[str] = ()) -> Table:
     """A row for each line and budget, and for each of the ends. Columns that have no number at all are left out."""
-    used = [c for c in columns if any(what.metric == c.metric for rows in swept.rows.values() for what in rows)]
+    used = _used(swept, columns)
     rows = []
     for line in swept.rows:
         for budget in (*swept.budgets(line), *ends):
@@ -76,6 +80,14 @@ def budget_table(swept: Swept, title: str, columns: Sequence[Column], ends: Sequ
                 cells[first] = Cell(cells[first].text, swept.numbers.marks((line.run, line.task, budget)))
                 rows.append((*swept.labels(line), Cell(budget), *cells))
     return _table(swept, title, ("budget",), [c.name for c in used], rows)
+
+
+def _used(swept: Swept, columns: Sequence[Column]) -> list[Column]:
+    """The columns that have a number; on a terminal, a rare one needs a number other than 0."""
+    found = {what.metric for rows in swept.rows.values() for what in rows}
+    seen = {what.metric for rows in swept.rows.values() for what, row in rows.items() if row["value"]}
+    hidden = {name for name in RARE if name not in seen} if swept.numbers.short else set()
+    return [column for column in columns if column.metric in found - hidden]
 
 
 def _table(swept: Swept, title: str, labels: Sequence[str], columns: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> Table:
@@ -109,14 +121,14 @@ def choice_table(swept: Swept, brief: bool = False) -> Table:
 
 def depth_table(swept: Swept) -> Table:
     """A row for each line and depth of the cut."""
-    rows = []
+    used, rows = _used(swept, BY_DEPTH), []
     for line in swept.rows:
         for part in DEPTHS:
-            cells = [swept.cell(line, What(c.metric, part=part), c.write) for c in BY_DEPTH]
+            cells = [swept.cell(line, What(c.metric, part=part), c.write) for c in used]
             if any(cell.text for cell in cells):
                 rows.append((*swept.labels(line), Cell(part), *cells))
     title = "By depth of the cut (the share of the trajectory that was kept), all budgets together"
-    return _table(swept, title, ("kept",), [c.name for c in BY_DEPTH], rows)
+    return _table(swept, title, ("kept",), [c.name for c in used], rows)
 
 
 def stability_table(swept: Swept) -> Table:
@@ -177,11 +189,11 @@ def fraction_table(swept: Swept) -> Table | None:
 def thinking_section(swept: Swept) -> Section:
     """The section of a report on its thinking budgets."""
     lead = (
-        "The budgets are paired: each cuts the same trajectories. adds is the difference to the budget below, in percentage "
-        "points, with an asterisk if its p (Holm over the steps of all tasks) is below 0.05. escape is the share of forced "
-        "answers that go on reasoning. area is that under the curve over log2 budget. enough is the smallest budget within one "
-        "point of the best, and loss what it loses. overthinking is the share of thinking tokens spent after the answer had "
-        "settled, futility that spent on trajectories that are never right. `raml-eval sweep` shows more."
+        "The budgets are paired: each cuts the same trajectories. area is that under avg@n over log2 budget. enough is the "
+        "smallest budget within one point of the best, and loss what it loses. overthinking is the share of thinking tokens "
+        "spent after the answer had settled, futility that spent on trajectories that are never right. adds is the difference "
+        "to the budget below, in percentage points, with an asterisk if its p (Holm over all steps) is below 0.05. "
+        "escape is the share of forced answers that go on reasoning. `raml-eval sweep` shows more."
     )
     tables = (
         choice_table(swept, brief=True),  # a compact report shows the first table only, so the short one comes first

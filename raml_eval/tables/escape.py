@@ -20,6 +20,7 @@ LONG = 0.95  # an answer is long if it is above this quantile of the task's answ
 ENOUGH = 20  # natural answers that the quantile needs: fewer do not show the tail
 DEPTHS = ("nothing kept", "first third", "second third", "last third")
 NATURAL = "natural"
+ANSWERS = ("answer_tokens_after_end", "reflections_per_1000_tokens", "delimiter_again")
 
 
 class EscapeRate(NamedTuple):
@@ -77,43 +78,43 @@ def measure_escape(paired: Paired, level: float) -> Measured:
         here, at = paired.forced & (columns == column), str(budget)
         if here.any():
             found[Place("escape_rate", at)] = mean_of(_pooled(paired, escaped, here), paired.clusters, level)
-            found |= _lengths(paired, words, here, at, level)
+            found |= _answers(paired, words, here, Place("", at), level)
             tokens = _pooled(paired, paired.answer, here)
             extra = difference_of(beside, tokens, paired.clusters, level, None)
             found[Place("answer_tokens_extra", at, NATURAL)] = extra if paired.counted else Estimate(not_given(UNCOUNTED), 0)
     if ended.any():
-        found |= _lengths(paired, words, ended, NATURAL, level)
+        found |= _answers(paired, words, ended, Place("", NATURAL), level)
         found[Place("long_answer", NATURAL)] = exactly(long if np.isfinite(long) else np.nan, int(ended.sum()))
-    return found | _by_depth(paired, escaped, level)
+    for part, inside in zip(DEPTHS, _depths(paired), strict=True):
+        here = paired.forced & inside
+        if here.any():
+            found[Place("forced_samples", part=part)] = exactly(
+                float(here.sum()), len(set(paired.question[here.any(axis=1)])), COUNT
+            )
+            found[Place("escape_rate", part=part)] = mean_of(_pooled(paired, escaped, here), paired.clusters, level)
+            found |= _answers(paired, words, here, Place("", part=part), level)
+    return found
 
 
-def _lengths(paired: Paired, words: FloatArray, where: BoolArray, at: str, level: float) -> Measured:
-    """Answer tokens, and words of reflection per 1,000 of them, over the samples that count."""
-    places = Place("answer_tokens_after_end", at), Place("reflections_per_1000_tokens", at)
+def _answers(paired: Paired, words: FloatArray, where: BoolArray, place: Place, level: float) -> Measured:
+    """Of the samples that count: answer tokens, words of reflection per 1,000 of them, and delimiters written again."""
+    tokens, density, again = (place._replace(metric=name) for name in ANSWERS)
+    repeated = mean_of(_pooled(paired, paired.leak, where), paired.clusters, level)
     if not paired.counted:
-        return dict.fromkeys(places, Estimate(not_given(UNCOUNTED), 0))
-    tokens = _pooled(paired, paired.answer, where)
-    density = ratio_of(1000 * _pooled(paired, words, where), tokens, paired.clusters, level)
-    return {places[0]: mean_of(tokens, paired.clusters, level, None), places[1]: density}
+        return {**dict.fromkeys((tokens, density), Estimate(not_given(UNCOUNTED), 0)), again: repeated}
+    spent = _pooled(paired, paired.answer, where)
+    return {
+        tokens: mean_of(spent, paired.clusters, level, None),
+        density: ratio_of(1000 * _pooled(paired, words, where), spent, paired.clusters, level),
+        again: repeated,
+    }
 
 
-def _by_depth(paired: Paired, escaped: BoolArray, level: float) -> Measured:
-    """The same by depth, which is the share of the trajectory's full length that was kept, over all budgets together."""
-    found: Measured = {}
+def _depths(paired: Paired) -> list[BoolArray]:
+    """For each of DEPTHS, the samples (T, B) that kept this share of the trajectory's full length, if that is known."""
     with np.errstate(invalid="ignore"):
         depth = paired.thinking / paired.full_length[:, None]
-    for part, name in enumerate(DEPTHS):
-        inside = paired.thinking == 0 if part == 0 else (depth > (part - 1) / 3) & (depth <= part / 3)
-        where = paired.forced & inside
-        if where.any():
-            rate = _pooled(paired, escaped, where)
-            found[Place("escape_rate", part=name)] = mean_of(rate, paired.clusters, level)
-            n_questions = int(np.isfinite(rate).sum())
-            found[Place("forced_samples", part=name)] = exactly(float(where.sum()), n_questions, COUNT)
-            if paired.counted:
-                tokens = _pooled(paired, paired.answer, where)
-                found[Place("answer_tokens_after_end", part=name)] = mean_of(tokens, paired.clusters, level, None)
-    return found
+    return [paired.thinking == 0, *((depth > third / 3) & (depth <= (third + 1) / 3) for third in range(3))]
 
 
 def _each(paired: Paired, where: BoolArray, value: Callable[[SampleRecord], float]) -> FloatArray:

@@ -79,6 +79,10 @@ class Paired:
         return self._each(lambda r: r.thinking_end is ThinkingEnd.NATURAL, np.bool_)
 
     @cached_property
+    def leak(self) -> BoolArray:
+        return self._each(lambda r: r.leak, np.bool_)
+
+    @cached_property
     def thinking(self) -> FloatArray:
         """Thinking tokens; NaN if the count is unknown."""
         return self._each(lambda r: r.n_thinking_tokens, np.float64)

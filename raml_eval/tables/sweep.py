@@ -71,6 +71,8 @@ def build_sweep(
             check_complete(run)
         if has_sweep(run):
             ks = sorted(set(k or run.manifest.get("config", {}).get("k") or [run.n_samples]))
+            if ks[0] < 1:
+                raise MetricError(f"k must be at least 1; met {ks[0]}. k samples are drawn from the n of each question.")
             analysis = _Analysis(run, label, tuple(ks), price, level, frontier)
             rows += _with_holm(list(analysis.rows()))
     frame = pd.DataFrame(rows, columns=list(SWEEP_COLUMNS))
