@@ -175,6 +175,30 @@ def allocate(worth: FloatArray, cost: FloatArray, limit: float, weights: FloatAr
     return part * shares(dear) + (1 - part) * shares(cheap)
 
 
+def shrunk_differences(right: BoolArray, question: IntArray, n_questions: int) -> FloatArray:
+    """Each question's accuracy at each budget minus that at the largest, drawn towards the mean over questions: (Q, B).
+
+    With d_tb = right_tb - right_tB, a question's mean d_qb and their mean d_b over questions, the value is
+    d_b + max(0, 1 - s_b / v_b) (d_qb - d_b), where v_b is the variance of d_qb over questions and s_b the part of it that the
+    samples within questions explain (the mean of var_t(d_tb) / n_q). Few samples of a question say little about it, so it is
+    judged by the others. Without two samples in some question, s_b is unknown and the values are d_b; NaN for a question
+    without samples. Source: Efron and Morris 1975, Journal of the American Statistical Association 70 (the positive part).
+
+    Example: shrunk_differences(np.array([[True, True], [False, True]]), np.array([0, 0]), 1).tolist() == [[-0.5, 0.0]]
+    """
+    differences = right.astype(np.float64) - right[:, -1:]
+    means = mean_by_question(differences, question, n_questions)
+    sizes = np.bincount(question, minlength=n_questions)
+    present, several = sizes > 0, sizes > 1
+    squares = mean_by_question((differences - means[question]) ** 2, question, n_questions)
+    centre = means[present].mean(axis=0)
+    spread = ((means[present] - centre) ** 2).sum(axis=0) / max(int(present.sum()) - 1, 1)
+    within = (squares[several] / (sizes[several, None] - 1)).mean(axis=0) if several.any() else spread
+    kept = np.clip(1 - np.divide(within, spread, out=np.ones_like(spread), where=spread > 0), 0.0, 1.0)
+    shrunk: FloatArray = centre + kept * (means - centre)
+    return shrunk
+
+
 def linearised_ratio(above: FloatArray, below: FloatArray) -> FloatArray:
     """Values (Q,) whose mean is r = mean(above) / mean(below), and whose standard error is that of r; NaN if mean(below) is 0.
 

@@ -118,3 +118,33 @@ def test_means_by_question_leave_out_what_does_not_count(values: np.ndarray, whe
     for q, b in itertools.product(range(4), range(2)):
         kept = values[:, b][where[:, b] & (question == q)]
         assert means[q, b] == pytest.approx(kept.mean()) if len(kept) else np.isnan(means[q, b])
+
+
+def test_differences_are_drawn_to_the_mean_if_they_are_noise_and_kept_if_they_are_not() -> None:
+    drawn = np.random.default_rng(1)
+    question = np.repeat(np.arange(200), 8)
+    noise = drawn.random((1600, 2)) < 0.5  # every question has the same chances
+    shrunk = al.shrunk_differences(noise, question, 200)
+    raw = al.mean_by_question(noise[:, 0].astype(float) - noise[:, 1], question, 200)
+    assert np.ptp(shrunk[:, 0]) < 0.3 * np.ptp(raw)
+    assert shrunk[:, 0].mean() == pytest.approx(raw.mean())
+    needs = np.repeat(np.arange(200) % 2 == 0, 8)  # half of the questions are right at the large budget only, without noise
+    signal = np.stack([~needs, np.full(1600, True)], axis=1)
+    assert al.shrunk_differences(signal, question, 200)[:, 0].tolist() == [-1.0, 0.0] * 100
+    assert (al.shrunk_differences(noise, question, 200)[:, 1] == 0).all()
+
+
+def test_shrinking_is_that_of_its_formula() -> None:
+    drawn = np.random.default_rng(2)
+    question = np.array([0, 0, 0, 1, 1, 3, 3, 3, 3])  # question 2 has no sample
+    right = drawn.random((9, 2)) < np.array([[0.2, 0.9]])
+    groups = [right[question == q, 0].astype(float) - right[question == q, 1] for q in (0, 1, 3)]
+    means = [group.mean() for group in groups]
+    within = np.mean([group.var(ddof=1) / len(group) for group in groups])
+    kept = max(0.0, 1 - within / np.var(means, ddof=1))
+    expected = [np.mean(means) + kept * (mean - np.mean(means)) for mean in means]
+    shrunk = al.shrunk_differences(right, question, 4)
+    assert shrunk[[0, 1, 3], 0] == pytest.approx(expected)
+    assert np.isnan(shrunk[2]).all()
+    alone = al.shrunk_differences(right[[0, 3, 5]], np.array([0, 1, 2]), 3)
+    assert np.ptp(alone[:, 0]) == 0  # one sample a question says nothing about noise

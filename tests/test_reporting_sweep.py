@@ -80,3 +80,16 @@ def test_several_runs_stand_below_one_another(run: StoredRun) -> None:
     rows = [line.split("|")[1:4] for line in text.splitlines() if line.startswith("| sums ")]
     models = list(dict.fromkeys(row[1].strip().split("<")[0] for row in rows))
     assert models == ["tiny", "large"]
+
+
+def test_shares_of_a_trajectory_have_a_table_of_their_own() -> None:
+    run = cut_run(right_at_half, lambda task, row, index: 2000 if row == 9 else 100, budgets=(16, 64, "frac:0.5", "frac:0.25"))
+    text = render_sweep([replace(run, budgets=(16, 64))], build_sweep([run]))
+    lines = text[text.index("Accuracy after a share") :].splitlines()[3:5]
+    assert [line.split()[-1] for line in lines] == ["4", "4"]  # the samples of row 9 did not end
+    assert lines[0].split()[:3] == ["sums", "0.25", "0.0"]
+    assert lines[1].split()[:2] == ["0.5", "100.0"]
+
+
+def right_at_half(task: str, row: int, index: int, budget: Any) -> bool:
+    return budget == "frac:0.5"

@@ -24,10 +24,12 @@ CHOSEN = ("loss_at_enough", "regret", "oracle_gain", "oracle_tokens", "hindsight
 class _Halves:
     """The questions of one or more tasks that have samples in both halves. Each task has the same total weight.
 
-    accuracy and cost are (2, Q, B): by half, question and budget. task (Q,) is the number of the question's task.
+    accuracy, judged and cost are (2, Q, B): by half, question and budget. judged is accuracy up to a constant of the question,
+    drawn towards that of the task's other questions (allocation.shrunk_differences). task (Q,) is the question's task.
     """
 
     accuracy: FloatArray
+    judged: FloatArray
     cost: FloatArray
     weights: FloatArray
     task: IntArray
@@ -75,7 +77,7 @@ def measure_choices(group: Sequence[Paired], level: float, greedy: bool) -> Meas
 
 def _halve(group: Sequence[Paired]) -> _Halves | None:
     """Samples with an even index are one half, the others are the other; None if a task has no question with both."""
-    accuracy, cost, weights, task, clusters = [], [], [], [], []
+    accuracy, judged, cost, weights, task, clusters = [], [], [], [], [], []
     for number, paired in enumerate(group):
         halves = [np.broadcast_to((paired.index % 2 == half)[:, None], paired.right.shape) for half in (0, 1)]
         right = np.stack([paired.by_question(paired.right, where=half) for half in halves])
@@ -83,12 +85,19 @@ def _halve(group: Sequence[Paired]) -> _Halves | None:
         if not whole.any():
             return None
         accuracy.append(right[:, whole])
+        judged.append(np.stack([_judge(paired, half) for half in (0, 1)])[:, whole])
         cost.append(np.stack([paired.by_question(paired.cost, where=half) for half in halves])[:, whole])
         weights.append(np.full(int(whole.sum()), 1 / whole.sum() / len(group)))
         task.append(np.full(int(whole.sum()), number))
         clusters += np.asarray(paired.clusters)[whole].tolist()
-    joined = np.concatenate(accuracy, axis=1), np.concatenate(cost, axis=1), np.concatenate(weights), np.concatenate(task)
-    return _Halves(*joined, tuple(clusters), len(group))
+    right, drawn, spent = (np.concatenate(arrays, axis=1) for arrays in (accuracy, judged, cost))
+    return _Halves(right, drawn, spent, np.concatenate(weights), np.concatenate(task), tuple(clusters), len(group))
+
+
+def _judge(paired: Paired, half: int) -> FloatArray:
+    """What one half of the samples says of each question's budgets."""
+    rows = paired.index % 2 == half
+    return allocation.shrunk_differences(paired.right[rows], paired.question[rows], paired.n_questions)
 
 
 def _enough(halves: _Halves, group: Sequence[Paired], budgets: Sequence[str], level: float) -> Measured:
@@ -127,7 +136,7 @@ def _oracle(halves: _Halves, level: float) -> Measured:
     for half in (0, 1):
         means, costs = halves.means(half)
         best = allocation.best_budget(means)
-        shares = allocation.allocate(halves.accuracy[half], halves.cost[half], costs[best], halves.weights)
+        shares = allocation.allocate(halves.judged[half], halves.cost[half], costs[best], halves.weights)
         accuracy, cost = halves.accuracy[1 - half], halves.cost[1 - half]
         uniform += accuracy[:, best] / 2
         allocated += (shares * accuracy).sum(axis=1) / 2
