@@ -34,7 +34,7 @@ def test_domains_stand_side_by_side_before_the_tasks_and_budgets_in_order(tmp_pa
     plot_sweep(build_sweep([RUN]), tmp_path)
     drawn = re.findall(r"<!-- (.*?) -->", (tmp_path / "sweep_curve.svg").read_text(encoding="utf-8"))
     titles = [text for text in drawn if "domain" in text]
-    assert titles == ["In-domain: mean of 2 tasks", "a$b (in-domain)", "c (in-domain)", "d (cross-domain)"]
+    assert titles == ["In-domain: mean of 2 tasks", "d (cross-domain)", "a$b (in-domain)", "c (in-domain)"]
     ticks = [text for text in drawn if text in ("16", "64", "no cap")]
     assert ticks[:3] == ["16", "64", "no cap"]
 
@@ -49,6 +49,11 @@ def test_equal_frames_give_equal_svg_files(tmp_path: Path) -> None:
 def test_without_a_forced_answer_there_is_no_figure_of_escapes(tmp_path: Path) -> None:
     quiet = cut_run(lambda *_: True, lambda *_: 10, budgets=(16, 64))
     assert [path.name for path in plot_sweep(build_sweep([quiet]), tmp_path)][-1] == "sweep_frontier.svg"
+
+
+def test_shares_of_a_trajectory_have_a_figure_of_their_own(tmp_path: Path) -> None:
+    run = cut_run(lambda *_: True, lambda *_: 100, budgets=(16, 64, "frac:0.25", "frac:0.5"))
+    assert [path.name for path in plot_sweep(build_sweep([run]), tmp_path)][-1] == "sweep_shares.svg"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

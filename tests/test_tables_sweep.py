@@ -17,13 +17,14 @@ from raml_eval.errors import MetricError
 from raml_eval.intervals import holm, macro_mean, mean_interval, paired_difference
 from raml_eval.metrics import maj_at_k
 from raml_eval.tables import SWEEP_COLUMNS, build_sweep, has_sweep
-from raml_eval.types import Interval, Status, StoredRun
+from raml_eval.types import Interval, Status, StoredRun, ThinkingEnd
 from tests.factory import by_row, make_run
 from tests.scripted import run_scripted
 from tests.sweeps import cut_run, find
 
 BUDGETS = (0, 16, 64, "unlimited")
 LABELS = [str(budget) for budget in BUDGETS]
+SHARES = ("frac:0.25", "frac:0.75")
 TASKS = {"sums": "in_domain", "words": "in_domain"}
 
 
@@ -273,6 +274,10 @@ def test_other_kinds_of_budget_are_left_out_and_shares_have_a_curve_of_their_own
     assert math.isnan(find(frame, "step", "frac:0.75").p_holm)  # the family is that of the budgets in tokens
     assert find(frame, "left_out", part="did not end").value == 4 * 4
     assert find(frame, "avg@n", "64").n_questions == 10
+    # A turn that ended inside the thinking has no whole thinking to take a share of either.
+    ended = [replace(r, thinking_end=ThinkingEnd.EOS) if r.key.index == 0 and r.budget in SHARES else r for r in run.records]
+    frame = build_sweep([replace(run, records=tuple(ended))])
+    assert find(frame, "left_out", part="did not end").value == 4 * 4 + 6
 
 
 def test_stability_and_choices_are_refused_for_greedy_draws_and_for_one_sample() -> None:

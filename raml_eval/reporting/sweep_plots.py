@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError
-from raml_eval.reporting.plots import COLOURS, STYLES
-from raml_eval.reporting.sections import TITLES
-from raml_eval.tables import DOMAINS, MACRO
+from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names, style_of
 from raml_eval.tables.escape import DEPTHS
+from raml_eval.tables.paired import FRACTION, fraction_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,30 +19,25 @@ FORMATS = (".png", ".svg")
 Drawing = Callable[["pd.DataFrame", "list[Panel]"], Any]
 
 
-class Panel(NamedTuple):
-    """One panel: a task, or a domain's mean."""
-
-    task: str
-    domain: str
-    title: str
-
-
 def plot_sweep(frame: pd.DataFrame, folder: Path | str) -> list[Path]:
     """The folder holds each figure of the sweep as PNG and SVG; the paths are returned.
 
     sweep_curve has accuracy over budget with the forced and unfinished shares below; sweep_frontier accuracy over tokens, with
-    the points that no other beats; sweep_escape the forced answers that go on reasoning, by depth of the cut. The panels are
-    the domains' means, in-domain beside cross-domain, and then the tasks; lines are runs. Equal frames give equal SVG files.
+    the points that no other beats; sweep_escape the forced answers that go on reasoning, by depth of the cut; sweep_shares,
+    if there are such budgets, accuracy over the share of each trajectory that was kept. In-domain stands beside cross-domain,
+    then come the tasks; lines are runs. Equal frames give equal SVG files.
     Raises ConfigError if the folder cannot be written.
 
     Example: plot_sweep(build_sweep([run]), "figures")
     """
     import matplotlib as mpl
 
-    panels = _panels(frame)
+    panels = find_panels(frame)
     drawings: dict[str, Drawing] = {"sweep_curve": _draw_curve, "sweep_frontier": _draw_frontier}
     if (frame["metric"] == "forced_samples").any():
         drawings["sweep_escape"] = _draw_escape
+    if frame["budget"].str.startswith(FRACTION).any():
+        drawings["sweep_shares"] = _draw_shares
     out = []
     with mpl.rc_context({"font.size": 9, "svg.hashsalt": "raml_eval", "axes.spines.top": False, "axes.spines.right": False}):
         for name, draw in drawings.items():
@@ -57,27 +51,6 @@ def plot_sweep(frame: pd.DataFrame, folder: Path | str) -> list[Path]:
                     raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --plot.") from error
                 out.append(path)
     return out
-
-
-def _panels(frame: pd.DataFrame) -> list[Panel]:
-    """Each domain's mean, if it has several tasks, and the tasks."""
-    found = list(dict.fromkeys(zip(frame["task"], frame["domain"], strict=True)))
-    means, tasks = [], []
-    for domain in DOMAINS:
-        of = [task for task, own in found if own == domain and task != MACRO]
-        tasks += [Panel(task, domain, f"{task} ({TITLES[domain].lower()})".replace("$", r"\$")) for task in of]
-        if (MACRO, domain) in found and len(of) > 1:
-            means.append(Panel(MACRO, domain, f"{TITLES[domain]}: mean of {len(of)} tasks"))
-    return means + tasks
-
-
-def _pick(frame: pd.DataFrame, panel: Panel, run: str, metric: str) -> pd.DataFrame:
-    of = (frame["task"] == panel.task) & (frame["domain"] == panel.domain) & (frame["run"] == run)
-    return frame[of & (frame["metric"] == metric)]
-
-
-def _runs(frame: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(frame["run"]))
 
 
 def _axis(frame: pd.DataFrame) -> tuple[dict[str, float], list[float]]:
@@ -98,16 +71,16 @@ def _axis(frame: pd.DataFrame) -> tuple[dict[str, float], list[float]]:
 
 
 def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    runs = _runs(frame)
-    figure, rows = _figure(panels, len(runs), heights=(3, 1))
+    runs = run_names(frame)
+    figure, rows = lay_out(panels, len(runs), heights=(3, 1))
     places, breaks = _axis(frame)
     for (above, below), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
-            colour, (line, marker) = _style(number)
+            colour, (line, marker) = style_of(number)
             shift = (number - (len(runs) - 1) / 2) * 0.08
-            _interval_line(above, _pick(frame, panel, run, "avg@n"), places, shift, run, colour, line, marker)
+            _interval_line(above, pick(frame, panel, run, "avg@n"), places, shift, run, colour, line, marker)
             for metric, style, name in (("forced_rate", "-", "forced"), ("unfinished_rate", ":", "unfinished")):
-                own = _pick(frame, panel, run, metric)
+                own = pick(frame, panel, run, metric)
                 shown = name if number == 0 else None
                 below.plot(
                     [places[b] for b in own["budget"]], 100 * own["value"], style, color=colour, label=shown, linewidth=1.2
@@ -124,7 +97,7 @@ def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
             axes.grid(axis="y", linewidth=0.5, alpha=0.4)
             for at in breaks:
                 axes.axvline(at, color="0.75", linewidth=0.8, linestyle=(0, (1, 3)))
-    _label(figure, rows, "thinking budget (tokens, log scale)", "avg@n (%)", "samples (%)")
+    label_axes(figure, rows, "thinking budget (tokens, log scale)", "avg@n (%)", "samples (%)")
     legend = rows[0][1].legend(frameon=False, fontsize=7, loc="best", handlelength=1.5)
     for handle in legend.get_lines():
         handle.set_color("0.3")  # the colours are those of the runs
@@ -153,19 +126,19 @@ def _values_and_ends(own: pd.DataFrame) -> tuple[Any, Any]:
 
 def _points(frame: pd.DataFrame, panel: Panel, run: str) -> pd.DataFrame:
     """maj@k of each number of samples at each budget, with its tokens and whether no other point beats it, by tokens."""
-    points = _pick(frame, panel, run, "maj@k")[["budget", "k", "value", "low", "high"]]
+    points = pick(frame, panel, run, "maj@k")[["budget", "k", "value", "low", "high"]]
     for metric, name in (("tokens_per_question", "tokens"), ("on_frontier", "front")):
-        own = _pick(frame, panel, run, metric)[["budget", "k", "value"]].rename(columns={"value": name})
+        own = pick(frame, panel, run, metric)[["budget", "k", "value"]].rename(columns={"value": name})
         points = points.merge(own, on=["budget", "k"])
     return points[points["tokens"] > 0].sort_values("tokens")
 
 
 def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    runs = _runs(frame)
-    figure, rows = _figure(panels, len(runs))
+    runs = run_names(frame)
+    figure, rows = lay_out(panels, len(runs))
     for (axes,), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
-            colour, (line, _) = _style(number)
+            colour, (line, _) = style_of(number)
             points = _points(frame, panel, run)
             best = points[points["front"] == 1]
             drawn = points if len(runs) == 1 else best  # all points of several runs would cover one another
@@ -184,17 +157,17 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
         axes.set_title(panel.title, fontsize=9)
         axes.set_ylim(-4, 106)
         axes.grid(linewidth=0.5, alpha=0.4)
-    _label(figure, rows, "tokens per question, all samples (log scale)", "maj@k (%); digits are k", "")
+    label_axes(figure, rows, "tokens per question, all samples (log scale)", "maj@k (%); digits are k", "")
     return figure
 
 
 def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
-    runs = _runs(frame)
-    figure, rows = _figure(panels, len(runs))
+    runs = run_names(frame)
+    figure, rows = lay_out(panels, len(runs))
     for (axes,), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
-            colour, (_, marker) = _style(number)
-            own = _pick(frame, panel, run, "escape_rate")
+            colour, (_, marker) = style_of(number)
+            own = pick(frame, panel, run, "escape_rate")
             own = own[own["part"].isin(list(DEPTHS))]
             at = [DEPTHS.index(part) + (number - (len(runs) - 1) / 2) * 0.12 for part in own["part"]]
             values, ends = _values_and_ends(own)
@@ -205,54 +178,22 @@ def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
         axes.set_ylim(-3, 103)
         axes.set_yticks(range(0, 101, 25))
         axes.grid(axis="y", linewidth=0.5, alpha=0.4)
-    _label(figure, rows, "share of the trajectory that was kept", "escape (%)", "")
+    label_axes(figure, rows, "share of the trajectory that was kept", "escape (%)", "")
     return figure
 
 
-def _style(number: int) -> tuple[str, tuple[str, str]]:
-    return COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
-
-
-def _figure(panels: Sequence[Panel], n_runs: int, heights: tuple[int, ...] = (1,)) -> tuple[Any, list[tuple[Any, ...]]]:
-    """A figure with two columns of panels, each of one or more axes above one another that share their x axis.
-
-    Places are given in inches, because matplotlib's own layouts of nested grids differ by rounding from draw to draw.
-    """
-    from matplotlib.figure import Figure
-
-    n_columns = min(2, len(panels))
-    n_rows = -(-len(panels) // n_columns)
-    above = 0.6 if n_runs > 1 else 0.35  # the legend and the titles
-    high = 2.5 if len(heights) == 1 else 3.2
-    width, height = 3.9 * n_columns + 0.6, high * n_rows + 0.4 + above
-    figure = Figure(figsize=(width, height))
-    outer = figure.add_gridspec(
-        n_rows,
-        n_columns,
-        left=0.65 / width,
-        right=1 - 0.15 / width,
-        top=1 - above / height,
-        bottom=0.7 / height,
-        wspace=0.16,
-        hspace=0.34 if len(heights) == 1 else 0.24,
-    )
-    rows = []
-    for number in range(len(panels)):
-        inner = outer[number // n_columns, number % n_columns].subgridspec(len(heights), 1, height_ratios=heights, hspace=0.14)
-        first = figure.add_subplot(inner[0])
-        rows.append((first, *(figure.add_subplot(inner[i], sharex=first) for i in range(1, len(heights)))))
-    return figure, rows
-
-
-def _label(figure: Any, rows: Sequence[tuple[Any, ...]], x: str, above: str, below: str) -> None:
-    """Axis labels at the left and the bottom, and one legend if there are several runs."""
-    n_columns = min(2, len(rows))
-    for number, axes in enumerate(rows):
-        axes[-1].set_xlabel(x if number >= len(rows) - n_columns else "")
-        axes[0].set_ylabel(above if number % n_columns == 0 else "")
-        if len(axes) > 1:
-            axes[-1].set_ylabel(below if number % n_columns == 0 else "")
-    handles, labels = rows[0][0].get_legend_handles_labels()
-    if len(labels) > 1:
-        clean = [label.replace("$", r"\$") for label in labels]  # else it reads as mathematics
-        figure.legend(handles, clean, loc="upper center", ncols=min(3, len(labels)), frameon=False)
+def _draw_shares(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
+    runs = run_names(frame)
+    figure, rows = lay_out(panels, len(runs))
+    places = {label: fraction_of(label) for label in set(frame["budget"]) if label.startswith(FRACTION)}
+    for (axes,), panel in zip(rows, panels, strict=True):
+        for number, run in enumerate(runs):
+            colour, (line, marker) = style_of(number)
+            shift = (number - (len(runs) - 1) / 2) * 0.012
+            _interval_line(axes, pick(frame, panel, run, "avg@n"), places, shift, run, colour, line, marker)
+        axes.set_title(panel.title, fontsize=9)
+        axes.set_xlim(-0.04, 1.04)
+        axes.set_ylim(-2, 102)
+        axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+    label_axes(figure, rows, "share of the trajectory that was kept", "avg@n (%)", "")
+    return figure

@@ -12,7 +12,7 @@ from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
 from raml_eval.tables.counted import planned_records
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
 from raml_eval.tables.measures import UNCOUNTED, not_given
-from raml_eval.tables.paired import Paired, is_cap
+from raml_eval.tables.paired import Paired, in_tokens
 from raml_eval.tables.reflection import count_reflections
 from raml_eval.types import Budget, SampleRecord, StoredRun, ThinkingEnd
 
@@ -51,7 +51,7 @@ def escape_rates(run: StoredRun) -> list[EscapeRate]:
     natural: dict[str, dict[object, int]] = defaultdict(dict)  # a trajectory keeps its natural answer at larger budgets
     forced: dict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
     for record in planned_records(run):
-        if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None and is_cap(record.budget):
+        if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None and in_tokens(record.budget):
             natural[record.key.task].setdefault(record.key, record.n_answer_tokens)
         elif record.thinking_end is ThinkingEnd.FORCED:
             forced[record.key.task, record.budget].append(record)

@@ -19,7 +19,7 @@ from raml_eval.types import QuestionCounts, SampleRecord, Status, StoredRun, Thi
 FRACTION = "frac:"  # a budget that is a share of each trajectory
 
 
-def is_cap(budget: object) -> bool:
+def in_tokens(budget: object) -> bool:
     """True for a budget that cuts one trajectory after a number of tokens: a number, or "unlimited", which cuts nothing."""
     return budget == "unlimited" or (isinstance(budget, int) and not isinstance(budget, bool))
 
@@ -30,7 +30,7 @@ def is_fraction(budget: object) -> bool:
 
 
 def cap_size(budget: object) -> float:
-    """The tokens of a budget that is_cap accepts; infinite for "unlimited"."""
+    """The tokens of a budget that in_tokens accepts; infinite for "unlimited"."""
     return float("inf") if budget == "unlimited" else float(str(budget))
 
 
@@ -137,7 +137,7 @@ def _pair(run: StoredRun, task: str, budgets: Sequence[Any], records: Iterable[S
     place_of = {question_id: row for row, (_, question_id) in enumerate(questions)}
     keys = sorted(kept, key=lambda key: (place_of[key[0]], key[1]))
     rows = tuple(tuple(kept[key][column] for column in range(len(budgets))) for key in keys)
-    counted = count_by_question((r for row in rows for r in row if is_cap(r.budget)), questions, run.classes) if rows else {}
+    counted = count_by_question((r for row in rows for r in row if in_tokens(r.budget)), questions, run.classes) if rows else {}
     return Paired(
         task=task,
         budgets=tuple(budgets),
@@ -153,7 +153,8 @@ def _pair(run: StoredRun, task: str, budgets: Sequence[Any], records: Iterable[S
 
 
 def _ended(row: Mapping[int, SampleRecord]) -> bool:
-    return all(record.thinking_end is not ThinkingEnd.LENGTH for record in row.values())
+    """True if the trajectory ended by itself: at each share of it, the answer is drawn after a forced or a natural end."""
+    return all(record.thinking_end in (ThinkingEnd.FORCED, ThinkingEnd.NATURAL) for record in row.values())
 
 
 def _full_length(run: StoredRun, row: Sequence[SampleRecord]) -> float:

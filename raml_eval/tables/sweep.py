@@ -16,7 +16,7 @@ from raml_eval.tables.escape import measure_escape
 from raml_eval.tables.frame import DOMAINS, MACRO, Row
 from raml_eval.tables.frontier import mark_frontier, measure_frontier
 from raml_eval.tables.measured import Measured, macro_over
-from raml_eval.tables.paired import Paired, cap_size, fraction_of, is_cap, is_fraction, pair_tasks
+from raml_eval.tables.paired import Paired, cap_size, fraction_of, in_tokens, is_fraction, pair_tasks
 from raml_eval.types import Domain, StoredRun
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def sweep_budgets(run: StoredRun) -> tuple[list[Any], list[Any]]:
 
     Thinking off, and prompts that name a budget or an effort, are draws of their own and stand in neither list.
     """
-    caps = sorted((budget for budget in run.budgets if is_cap(budget)), key=cap_size)
+    caps = sorted((budget for budget in run.budgets if in_tokens(budget)), key=cap_size)
     return caps, sorted((budget for budget in run.budgets if is_fraction(budget)), key=fraction_of)
 
 
