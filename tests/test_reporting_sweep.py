@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.report import build_report, render_report
 from raml_eval.reporting.sweep import render_sweep
+from raml_eval.reporting.sweep_plots import plot_sweep
 from raml_eval.tables import build_frame, build_sweep
 from raml_eval.types import StoredRun
 from tests.factory import by_row, make_run
@@ -93,3 +94,14 @@ def test_shares_of_a_trajectory_have_a_table_of_their_own() -> None:
 
 def right_at_half(task: str, row: int, index: int, budget: Any) -> bool:
     return budget == "frac:0.5"
+
+
+def test_a_run_without_a_whole_trajectory_is_refused_but_can_be_reported(run: StoredRun) -> None:
+    lacking = replace(run, records=tuple(record for record in run.records if record.budget != 64))
+    frame = build_sweep([lacking], allow_partial=True)
+    assert frame.empty
+    with pytest.raises(MetricError, match="no trajectory of mine has a sample at each of its budgets"):
+        render_sweep([lacking], frame, allow_partial=True)
+    with pytest.raises(MetricError, match="no sweep to plot"):
+        plot_sweep(frame, "figures")
+    assert "Thinking budgets" not in render_report([lacking], allow_partial=True)

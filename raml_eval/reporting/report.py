@@ -87,7 +87,7 @@ def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun
     sections = [domain_section(numbers, runs, domain) for domain in DOMAINS if tasks_of(runs, domain)]
     if any(map(has_sweep, runs)):
         sweep = build_sweep(runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
-        sections.append(thinking_section(index_sweep(sweep, numbers)))
+        sections += [] if sweep.empty else [thinking_section(index_sweep(sweep, numbers))]
     return Report(
         title=" and ".join(dict.fromkeys(run.name for run in runs)),
         lead=tuple(map(drawn_by, runs)),

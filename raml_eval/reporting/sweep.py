@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from raml_eval.errors import ConfigError, near_names
+from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.report import RAW, Report, drawn_by, frame_to_csv, frame_to_json
@@ -34,13 +34,17 @@ if TYPE_CHECKING:
 def render_sweep(runs: Sequence[StoredRun], frame: pd.DataFrame, format: str = "terminal", allow_partial: bool = False) -> str:
     """The sweep analysis as text. format is terminal, markdown, latex, csv or json; the last two are the frame itself.
 
-    frame is that of build_sweep for the same runs. Raises ConfigError for an unknown format.
+    frame is that of build_sweep for the same runs. Raises ConfigError for an unknown format,
+    MetricError for an empty frame.
 
     Example: render_sweep([run], build_sweep([run]), "markdown")
     """
     known = (*FORMATS, *RAW)
     if format not in known:
         raise ConfigError(f"there is no sweep format {format!r}.{near_names(format, known)} Known: {', '.join(known)}.")
+    if frame.empty:
+        names = " and ".join(run.name for run in runs)
+        raise MetricError(f"no trajectory of {names} has a sample at each of its budgets in tokens. Finish the run first.")
     if format in RAW:
         return frame_to_csv(frame) if format == "csv" else frame_to_json(frame)
     numbers = index_numbers(runs, build_frame(runs, allow_partial=allow_partial), short=format == "terminal")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names, style_of
 from raml_eval.tables.escape import DEPTHS
 from raml_eval.tables.paired import FRACTION, fraction_of
@@ -26,12 +26,14 @@ def plot_sweep(frame: pd.DataFrame, folder: Path | str) -> list[Path]:
     the points that no other beats; sweep_escape the forced answers that go on reasoning, by depth of the cut; sweep_shares,
     if there are such budgets, accuracy over the share of each trajectory that was kept. In-domain stands beside cross-domain,
     then come the tasks; lines are runs. Equal frames give equal SVG files.
-    Raises ConfigError if the folder cannot be written.
+    Raises ConfigError if the folder cannot be written, MetricError for an empty frame.
 
     Example: plot_sweep(build_sweep([run]), "figures")
     """
     import matplotlib as mpl
 
+    if frame.empty:
+        raise MetricError("the frame has no sweep to plot. Give the frame of build_sweep for a run with samples.")
     panels = find_panels(frame)
     drawings: dict[str, Drawing] = {"sweep_curve": _draw_curve, "sweep_frontier": _draw_frontier}
     if (frame["metric"] == "forced_samples").any():
