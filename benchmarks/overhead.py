@@ -53,7 +53,6 @@ def bare(limit: int, samples: int) -> None:
     from raml_eval.backends.vllm import engine_arguments, engine_params
     from raml_eval.backends.vllm_cpu import forks_engine
     from raml_eval.plan import Plan
-    from raml_eval.progress import Stopwatch
     from raml_eval.tasks.catalogue import load_catalogue
     from raml_eval.thinking import derive_seed
     from raml_eval.types import SamplingParams
@@ -61,9 +60,9 @@ def bare(limit: int, samples: int) -> None:
     settings = config("unused", limit, samples)
     catalogue = load_catalogue()
     plan = Plan(tuple(catalogue.expand(settings.tasks)), (BUDGET,), samples, settings.limit)
-    loaded = inputs.load_inputs(settings, catalogue, plan, Stopwatch())
+    loaded = inputs.load_inputs(settings, inputs.load_model(settings), catalogue, plan)
     questions = loaded.questions
-    prompts = {key: rendered.thinking for key, rendered in loaded.prompts.items()}
+    prompts = {key: rendered["thinking"] for key, rendered in loaded.prompts.items()}
     owed = [sample.key for sample in plan.owed(questions, set())]
     from vllm import LLM
     from vllm.engine.arg_utils import EngineArgs

@@ -44,10 +44,10 @@ def parse_budgets(value: Any) -> list[Budget]:
             kind = head
         if head in ("log", "lin") and colon:
             budgets += _spaced(head, rest, text)
-            kind = ""
-        elif kind in ("frac", "hint", "effort") and text not in ("unlimited", OFF):
+        elif colon or (kind == "frac" and text not in ("unlimited", OFF)):
             budgets.append(_tagged(kind, rest if colon else text, text))
         else:
+            kind = ""
             budgets.append(_plain(word, text))
     return budgets
 
@@ -68,9 +68,13 @@ def _tagged(kind: str, rest: str, text: str) -> str:
             if not 0 <= share <= 1:
                 raise ConfigError(f"thinking budget {text!r} is a share of {rest}; wanted one from 0 to 1.")
             return f"frac:{share:g}"
-        return f"hint:{int(rest)}" if kind == "hint" else f"effort:{_word(rest, text)}"
+        if kind == "hint":
+            return f"hint:{int(rest)}"
+        if kind == "effort":
+            return f"effort:{_word(rest, text)}"
     except ValueError:
-        raise ConfigError(f"thinking budget {text!r} is not known; {_WANTED}.") from None
+        pass
+    raise ConfigError(f"thinking budget {text!r} is not known; {_WANTED}.")
 
 
 def _word(rest: str, text: str) -> str:

@@ -23,6 +23,20 @@ class Backend(Protocol):
     async def aclose(self) -> None: ...
 
 
+@runtime_checkable
+class NativeBudgets(Protocol):
+    """An engine that can end thinking itself, so that thinking and answer are one draw.
+
+    generate_capped draws at most thinking_token_budget thinking tokens after the prompt, which must have opened the thinking;
+    then the engine writes the end delimiter and goes on. params.max_tokens counts everything that is drawn. An engine that
+    was not opened for this does not have the method. native_budgets.check_native_budgets tells whether it keeps the promise.
+    """
+
+    async def generate_capped(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int
+    ) -> Completion: ...
+
+
 class Tokenizer(Protocol):
     """The part of a transformers tokenizer that this package uses."""
 

@@ -14,7 +14,7 @@ from raml_eval.progress import Progress
 from raml_eval.runner import Drawing, run_all
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.thinking import ThinkingPolicy
-from raml_eval.types import Budget, Prompts, Question, SamplingParams, StoredRun
+from raml_eval.types import Budget, Question, SamplingParams, StoredRun
 from tests.test_store import manifest
 
 EOS, CLOSE, OPEN, OFF = 1, 2, 3, 4
@@ -80,10 +80,10 @@ def run_scripted(
             directory.add_questions(asked.values())
             drawing = Drawing(
                 questions=asked,
-                prompts={key: Prompts((100 + i, OPEN), (100 + i, OFF)) for i, key in enumerate(asked)},
+                prompts={key: {"thinking": (100 + i, OPEN), "off": (100 + i, OFF)} for i, key in enumerate(asked)},
                 plan=Plan.read(directory.manifest["plan"]),
                 seed=0,
-                policy=ThinkingPolicy("</t>", (CLOSE,), (CLOSE,), (EOS,), **settings),
+                policy=ThinkingPolicy("</t>", (CLOSE,), (CLOSE,), (EOS,), marks=("</t>",), **settings),
                 sampling=SamplingParams(1.0, 1.0, 0, 0.0, 1.0, 1, 0, (EOS,)),
                 tokenizer=Letters(),
                 backend=FakeBackend(script, context=200, reproducible=reproducible, latency_s=latency_s),

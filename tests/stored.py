@@ -87,13 +87,13 @@ def _numbered(drawn: Sequence[Drawn], questions: Sequence[Question]) -> list[tup
 async def _append(directory: RunDirectory, numbered: Sequence[tuple[int, Question, Drawn]]) -> None:
     for index, question, sample in numbered:
         record = make_stored(index, question, sample)
-        if record.key not in directory.trajectories:
+        if (record.key, "thinking") not in directory.trajectories:
             text = sample.thinking
             ids = tuple(range(len(text)))
             trajectory = Trajectory(record.key, 64, ids, ThinkingEnd.NATURAL, (1,), text, index)
-            directory.trajectories[record.key] = trajectory
+            directory.trajectories[record.key, "thinking"] = trajectory
             await directory.append_trajectory(trajectory)
-        await directory.append_sample(replace(record, trajectory=directory.trajectories[record.key].id))
+        await directory.append_sample(replace(record, trajectory=directory.trajectories[record.key, "thinking"].id))
 
 
 def make_stored(index: int, question: Question, sample: Drawn) -> SampleRecord:

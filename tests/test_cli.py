@@ -164,7 +164,21 @@ def test_help_imports_nothing_heavy() -> None:
     assert not heavy & set(json.loads(done.stdout))
 
 
-HELPS = ["", "run", "report", "compare", "regrade", "audit", "show", "judge", "import", "tasks", "tasks check", "leaderboard"]
+HELPS = [
+    "",
+    "run",
+    "report",
+    "compare",
+    "sweep",
+    "regrade",
+    "audit",
+    "show",
+    "judge",
+    "import",
+    "tasks",
+    "tasks check",
+    "leaderboard",
+]
 
 
 @pytest.mark.parametrize("command", HELPS)
@@ -183,6 +197,25 @@ def test_a_report_is_written_in_the_format_of_its_ending(finished: Path, tmp_pat
     fails(cli("report", finished, "--out", tmp_path / "plot.pdf"), "plot.pdf ends in '.pdf'", ".md, .csv, .json, .tex, .txt")
     assert not (tmp_path / "plot.pdf").exists()
     assert cli("report", finished, "--out", tmp_path / "a.report", "--format", "csv").returncode == 0
+
+
+def test_a_sweep_is_printed_written_and_drawn(finished: Path, tmp_path: Path) -> None:
+    done = cli("sweep", finished, "--price", "2.5", "--plot", tmp_path / "figures")
+    assert done.returncode == 0, done.stderr
+    assert "cost per correct" in done.stdout
+    assert str(tmp_path / "figures" / "sweep_curve.svg") in done.stdout
+    assert (tmp_path / "figures" / "sweep_frontier.png").exists()
+    assert cli("sweep", finished, "--out", tmp_path / "sweep.csv", "--k", "1,2").returncode == 0
+    assert (tmp_path / "sweep.csv").read_text().startswith("run,model,task,domain,metric,budget,against,")
+    assert "## Allocation" in cli("sweep", finished, "--format", "markdown").stdout
+    fails(cli("sweep", finished, "--price", "0"), "--price 0", "above 0")
+    fails(cli("sweep", finished, "--out", tmp_path / "sweep.pdf"), "ends in '.pdf'")
+
+
+def test_a_run_without_a_sweep_is_refused(tmp_path: Path) -> None:
+    single = [word if word != "0,16,unlimited" else "16" for word in FAKE]
+    assert cli(*single, "--out", tmp_path / "run").returncode == 0
+    fails(cli("sweep", tmp_path / "run"), "at least two thinking budgets in tokens", "run has 16")
 
 
 def test_timings_are_told_only_of_a_session_that_this_command_had(tmp_path: Path) -> None:

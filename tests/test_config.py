@@ -65,7 +65,10 @@ def test_budgets_take_one_value_or_a_list(given: Any, budgets: tuple[Any, ...]) 
         ({"model": "m"}, "tasks is not given; pass --tasks"),
         ({**LEAST, "samples": 0}, "samples is 0"),
         ({**LEAST, "samples": "many"}, "samples is 'many'"),
-        ({**LEAST, "thinking": {"budgets": "12,lots"}}, "thinking budget 'lots', wanted a number of tokens, unlimited or off"),
+        (
+            {**LEAST, "thinking": {"budgets": "12,lots"}},
+            "thinking budget 'lots' is not known; wanted a number of tokens, unlimited, off",
+        ),
         ({**LEAST, "thinking": {"budgets": [-1]}}, "thinking budget -1"),
         ({**LEAST, "thinking": {"budgets": 1.5}}, r"thinking budget 1\.5"),
         ({**LEAST, "thinking": {"budgets": True}}, "thinking budget True"),
@@ -115,7 +118,7 @@ def test_the_defaults_are_those_that_the_help_names() -> None:
     config = build_config([LEAST])
     assert (config.backend, config.samples, config.thinking.budgets, config.answer_tokens) == ("vllm", 1, ("unlimited",), 2048)
     assert config.sampling.model_dump() == {
-        "temperature": 0.6, "top_p": 0.95, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0,
+        "source": "default", "temperature": 0.6, "top_p": 0.95, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0,
     }  # fmt: skip
     assert config.seed == 0
 

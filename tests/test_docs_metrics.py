@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from raml_eval.reporting.sections import LENGTHS
-from raml_eval.tables import COLUMNS
+from raml_eval.tables import COLUMNS, SWEEP_COLUMNS, build_sweep
 from raml_eval.tables.measures import QUANTILES, TOKENS, measures_for
+from tests.sweeps import cut_run
 
 PAGE = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.S)
@@ -51,6 +52,13 @@ def test_every_metric_and_column_is_explained() -> None:
     assert missing == []
     for column, metric, _ in LENGTHS:
         assert re.search(rf"^\| [^|]*\b{column}\b[^|]*\| [^|]*`{metric}`", PAGE, re.M), f"no row explains {column}, {metric}"
+
+
+def test_every_number_of_a_sweep_is_explained() -> None:
+    budgets = (16, 32, "unlimited", "frac:0.5")
+    run = cut_run(lambda *_: True, lambda task, row, index: 10 * row + 10, budgets=budgets, n_questions=12)
+    frame = build_sweep([run], price=1.0)
+    assert [name for name in sorted({*frame["metric"], *SWEEP_COLUMNS}) if f"`{name}`" not in PAGE] == []
 
 
 def test_a_link_within_the_page_leads_to_a_heading() -> None:

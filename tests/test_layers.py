@@ -12,8 +12,14 @@ LAYERS = [
         "types", "protocols", "errors", "config", "checkpoint", "manifest", "plan", "thinking_formats", "concurrency",
         "budgets", "parent_watch", "sandbox", "wording",
     ],
-    ["backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals", "progress"],
-    ["answer_classes", "inputs", "inspection", "judge", "regrade", "runner", "sampling", "session", "tables"],
+    [
+        "allocation", "backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",
+        "progress",
+    ],
+    [
+        "answer_classes", "inputs", "inspection", "judge", "native_budgets", "regrade", "runner", "sampling", "session",
+        "tables",
+    ],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],
 ]  # fmt: skip

@@ -88,7 +88,7 @@ def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"thinking_format": "none"}, ModelError, "budget to off"),
+        ({"thinking_format": "none"}, ModelError, "it has a switch for thinking, enable_thinking"),
         ({"format": "none"}, ConfigError, r"unknown key format; did you mean thinking\.format"),
         ({"out": None}, ConfigError, "out is not given"),
         ({"answer_tokens": 20_000}, ConfigError, "context of 16384"),

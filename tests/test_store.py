@@ -48,7 +48,12 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "schema_version": 2,
         "name": "test",
         "model": {"name": "tiny"},
-        "protocol": {"model": "tiny", "sampling": {"temperature": 1.0}, "tasks": {"sums": {"version": "1"}}},
+        "protocol": {
+            "model": "tiny",
+            "sampling": {"temperature": 1.0},
+            "end_of_turn": {},
+            "tasks": {"sums": {"version": "1"}},
+        },
         "plan": {"tasks": ["sums"], "budgets": [8], "samples": 2, "limit": 1},
         "tasks": {"sums": {**task, "questions": ["0-abcdef"]}},
         "config": {"k": []},

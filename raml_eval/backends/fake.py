@@ -79,11 +79,14 @@ class FakeBackend:
         return completes_stop(self._tokenizer, prompt_ids, drawn, params.stop_strings)
 
 
-def thinking_script(tokenizer: Tokenizer, eos_id: int, *, opener: str = "<think>", closer: str = "</think>") -> Script:
+def thinking_script(
+    tokenizer: Tokenizer, eos_id: int, *, opener: str = "<think>", closer: str = "</think>", opens: bool = True
+) -> Script:
     """A script that thinks in lines of sums, closes its thinking, answers in a box and ends its turn.
 
     It continues from wherever the prompt stops: nothing opened, an open thinking (cut anywhere), or a closed one. Its text
-    depends on the prompt and the seed; at temperature 0, on the prompt alone.
+    depends on the prompt and the seed; at temperature 0, on the prompt alone. If opens is false, it answers at once where
+    nothing is opened.
     """
 
     def write(prompt_ids: TokenIds, params: SamplingParams) -> Iterator[int]:
@@ -92,7 +95,7 @@ def thinking_script(tokenizer: Tokenizer, eos_id: int, *, opener: str = "<think>
         prompt = tokenizer.decode(prompt_ids, skip_special_tokens=False)
         opened, closed = prompt.rfind(opener), prompt.rfind(closer)
         text = ""
-        if closed <= opened:
+        if closed <= opened and (opens or opened >= 0):
             text = ("" if opened >= 0 else f"{opener}\n") + "".join(_lines(rng)) + f"{closer}\n\n"
         yield from tokenizer.encode(f"{text}\\boxed{{{rng.randrange(100)}}}", add_special_tokens=False)
         yield from itertools.repeat(eos_id)
@@ -117,4 +120,4 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Fak
     from transformers import AutoTokenizer
 
     tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.folder))
-    return FakeBackend(thinking_script(tokenizer, tokenizer.eos_token_id), tokenizer=tokenizer, **args)
+    return FakeBackend(thinking_script(tokenizer, tokenizer.eos_token_id, opens=False), tokenizer=tokenizer, **args)

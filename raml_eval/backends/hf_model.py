@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Self
@@ -12,7 +13,8 @@ import torch
 import transformers
 
 from raml_eval.backends import hf_attention
-from raml_eval.checkpoint import Checkpoint
+from raml_eval.backends.weights import WeightChecks, check_report, logits_error, probe_ids, refuse_not_finite
+from raml_eval.checkpoint import Checkpoint, first_line
 from raml_eval.errors import ConfigError, ModelError, near_names
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import BackendDescription
@@ -74,13 +76,20 @@ class LoadedModel:
 
 
 def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
-    """The checkpoint is in memory, on its device. ModelError if it cannot be loaded, or has other than attention layers."""
+    """The checkpoint is in memory, on its device, and its weights are checked.
+
+    Raises ModelError if it cannot be loaded, has other than attention layers, or is broken: tensors that are missing,
+    unexpected, misshapen or not finite, or logits that are not finite.
+    """
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
     model, revision = checkpoint.source, checkpoint.revision
     transformers.utils.logging.disable_progress_bar()
     try:
-        loaded = transformers.AutoModelForCausalLM.from_pretrained(model, revision=revision, dtype=dtype)
+        # A wrong shape is reported by name below; transformers' own error names none.
+        loaded, report = transformers.AutoModelForCausalLM.from_pretrained(
+            model, revision=revision, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
+        )
         loaded = loaded.to(device).eval()
     except Exception as error:
         raise ModelError(f"model {model} cannot be loaded by transformers on {device}: {error}") from error
@@ -93,18 +102,58 @@ def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
         )
     if loaded.config._attn_implementation == "sdpa":
         loaded.set_attn_implementation(hf_attention.NAME)
+    threads = args.threads or _own_threads(loaded)
+    with _threads(threads):
+        checks = check_weights(model, loaded, report)
 
     @cache
     def tokenizer() -> Tokenizer:
         found: Tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
         return found
 
-    threads = args.threads or _own_threads(loaded)
     n_vocab = loaded.get_output_embeddings().weight.shape[0]
     cache_bytes = args.cache_gib * _GIB or _default_cache_bytes(device)
-    return LoadedModel(
-        loaded, n_vocab, tokenizer, _describe(loaded, text_config, args, threads, cache_bytes), cache_bytes, threads
-    )
+    description = _describe(loaded, text_config, args, threads, cache_bytes, checks)
+    return LoadedModel(loaded, n_vocab, tokenizer, description, cache_bytes, threads)
+
+
+def check_weights(name: str, model: Any, report: Mapping[str, Any]) -> WeightChecks:
+    """What was checked of a loaded model. ModelError if it is broken. report is transformers' own on the names.
+
+    Reads every parameter once, in memory, and computes eight tokens.
+    """
+    names = check_report(name, model.config, report)
+    floats = {key: p for key, p in model.named_parameters() if p.is_floating_point() and p.numel()}
+    dtype = str(model.dtype).removeprefix("torch.")
+    hint = "They may be too large for float16: pass dtype=bfloat16 or float32. " if dtype == "float16" else ""
+    refuse_not_finite(name, tuple(key for key, p in floats.items() if not _is_finite(p.detach())), hint)
+    ids = probe_ids(model.get_input_embeddings().weight.shape[0], model.config.get_text_config().max_position_embeddings)
+    try:
+        with torch.inference_mode():
+            logits = model(input_ids=torch.tensor([ids], device=model.device)).logits
+    except Exception as error:
+        return WeightChecks(names, f"all values of {len(floats)} tensors", f"not made: {first_line(error)}")
+    # Single logits may be -inf on purpose; the largest of a row may not.
+    if not bool(logits.float().amax(-1).isfinite().all()):
+        raise logits_error(name, dtype)
+    return WeightChecks(names, f"all values of {len(floats)} tensors", f"finite after a prompt of {len(ids)} tokens")
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    if tensor.element_size() == 1:
+        tensor = tensor.float()  # torch compares no 8-bit floats
+    return all(value.isfinite().item() for value in torch.aminmax(tensor))  # one pass, nothing allocated, NaN goes through
+
+
+@contextlib.contextmanager
+def _threads(number: int) -> Iterator[None]:
+    """Inside, this thread shares an operation between the given number of threads; 0 keeps torch's own number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _own_threads(model: Any) -> int:
@@ -117,7 +166,9 @@ def _default_cache_bytes(device: str) -> float:
     return torch.cuda.mem_get_info(device)[0] * 2 / 3 if device.startswith("cuda") else 2 * _GIB
 
 
-def _describe(model: Any, text_config: Any, args: HfArgs, threads: int, cache_bytes: float) -> BackendDescription:
+def _describe(
+    model: Any, text_config: Any, args: HfArgs, threads: int, cache_bytes: float, checks: WeightChecks
+) -> BackendDescription:
     return BackendDescription(
         name="hf",
         version=transformers.__version__,
@@ -132,5 +183,6 @@ def _describe(model: Any, text_config: Any, args: HfArgs, threads: int, cache_by
             "max_batch_tokens": args.max_batch_tokens,
             "cache_gib": round(cache_bytes / _GIB, 2),
             "threads": threads or torch.get_num_threads(),
+            "weight_checks": checks.fields(),
         },
     )

@@ -10,11 +10,15 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.requests import check_request
+from raml_eval.backends.vllm_budgets import count_open, reasoning_config
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
+from raml_eval.backends.vllm_weights import check_downloaded, check_files, check_logits, loaded_source
+from raml_eval.backends.weights import WeightChecks
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
@@ -59,13 +63,18 @@ class VllmBackend:
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
         """The engine's draw, in full. GenerationError if it cannot fit, or if the engine refused it, died or was closed."""
+        return await self._generate(prompt_ids, params)
+
+    async def _generate(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int | None = None
+    ) -> Completion:
         check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
         if self._closed:
             raise GenerationError("the vllm backend is closed. Open a new one.")
         request_id = str(next(self._numbers))
         self._pending.add(request_id)
         try:
-            return await self._draw(list(prompt_ids), engine_params(params), request_id)
+            return await self._draw(list(prompt_ids), engine_params(params, thinking_token_budget), request_id)
         except GenerationError:
             raise
         except Exception as error:
@@ -87,6 +96,13 @@ class VllmBackend:
             raise GenerationError(f"the vLLM engine ended a request early ({reason}). Run again to draw it.")
         return Completion(tuple(output.token_ids), finish)
 
+    async def check_weights(self, checkpoint: Checkpoint, files: WeightChecks) -> None:
+        """The engine's logits are checked too, and the description says what was. ModelError if they are not finite."""
+        described = self.description
+        logits = await check_logits(self._engine, checkpoint.source, described.dtype, self._n_vocab, described.context)
+        checks = dataclasses.replace(files, logits=logits).fields()
+        self.description = dataclasses.replace(described, details={**described.details, "weight_checks": checks})
+
     async def aclose(self) -> None:
         """The engine's processes have ended, and requests that were still being drawn have failed."""
         if self._closed:
@@ -99,7 +115,26 @@ class VllmBackend:
         engine.shutdown(timeout=self._shutdown_s)
 
 
-def engine_params(params: SamplingParams) -> Any:
+class CappedVllmBackend(VllmBackend):
+    """A backend that can also leave a thinking budget to vLLM. It was opened with reasoning_config."""
+
+    async def generate_capped(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int
+    ) -> Completion:
+        """The draw of thinking and answer, in full. The errors are those of generate.
+
+        vLLM counts what follows its start delimiter, in the prompt too; thinking_token_budget counts the drawn tokens only.
+        """
+        reasoning = self._engine.vllm_config.reasoning_config if self._engine else None
+        n_open = 0 if reasoning is None else count_open(prompt_ids, reasoning)
+        if thinking_token_budget < 0:
+            raise GenerationError(f"the thinking budget is {thinking_token_budget}; it must be 0 or more. Change it.")
+        if params.stop_strings:
+            raise GenerationError("stop strings would act inside the thinking of a capped draw. Draw it in two phases.")
+        return await self._generate(prompt_ids, params, thinking_token_budget + n_open)
+
+
+def engine_params(params: SamplingParams, thinking_token_budget: int | None = None) -> Any:
     """vLLM's sampling parameters, with every field explicit that could change a token."""
     from vllm import SamplingParams as EngineParams
     from vllm.sampling_params import RequestOutputKind
@@ -128,6 +163,7 @@ def engine_params(params: SamplingParams) -> Any:
         skip_special_tokens=False,
         spaces_between_special_tokens=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
+        **({} if thinking_token_budget is None else {"thinking_token_budget": thinking_token_budget}),
     )
 
 
@@ -136,11 +172,24 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Vll
 
     args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds reproducible. Raises ConfigError for an
     unknown argument and for one that would make results depend on the batch, ModelError if vLLM cannot start with this
-    model.
+    model or its weights are broken. A folder's files are checked before the start, a hub id's after it, when they are here.
     """
     declare_plugin()
+    folder = Path(checkpoint.source)
     with _quiet():
-        return _start(checkpoint, args)
+        on_cpu = _check_args(args)
+        files = check_files(checkpoint.source, folder, args) if folder.is_dir() else None
+        with loaded_source(checkpoint) as source:
+            backend = _start(checkpoint, source, args, on_cpu)
+    try:
+        if files is None:
+            with _quiet():
+                files = check_downloaded(checkpoint, args)
+        await backend.check_weights(checkpoint, files)
+    except BaseException:
+        await backend.aclose()
+        raise
+    return backend
 
 
 @contextlib.contextmanager
@@ -162,19 +211,18 @@ def _quiet() -> Iterator[None]:
             del os.environ["PYTHONWARNINGS"]
 
 
-def _start(checkpoint: Checkpoint, args: Mapping[str, Any]) -> VllmBackend:
+def _start(checkpoint: Checkpoint, source: str, args: Mapping[str, Any], on_cpu: bool) -> VllmBackend:
     from vllm import AsyncEngineArgs
-    from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    on_cpu = current_platform.is_cpu()
-    _check_args(args, [f.name for f in dataclasses.fields(AsyncEngineArgs)], on_cpu)
+    backend = CappedVllmBackend if args.get("reasoning_config") else VllmBackend
+    arguments = {**engine_arguments(checkpoint, args, on_cpu), "model": source}
     try:
-        engine_args = AsyncEngineArgs(**engine_arguments(checkpoint, args, on_cpu))
+        engine_args = AsyncEngineArgs(**arguments)
         # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
         if on_cpu and forks_engine(args):
-            return VllmBackend(start_forked(engine_args), args, on_cpu)
-        return VllmBackend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
+            return backend(start_forked(engine_args), args, on_cpu)
+        return backend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
     except Exception as error:
         given = f" with {dict(args)}" if args else ""
         raise ModelError(
@@ -193,10 +241,17 @@ def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bo
         **_DEFAULTS,
         **(cpu_defaults(args) if on_cpu else {}),
         **args,
+        **({"reasoning_config": reasoning_config(args["reasoning_config"])} if args.get("reasoning_config") else {}),
     }
 
 
-def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> None:
+def _check_args(args: Mapping[str, Any]) -> bool:
+    """True if the engine runs on the CPU. ConfigError for an argument that is unknown or must not be set."""
+    from vllm import AsyncEngineArgs
+    from vllm.platforms import current_platform
+
+    known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
+    on_cpu: bool = current_platform.is_cpu()
     for name in args:
         if name not in known:
             raise ConfigError(f"vLLM has no engine argument {name!r}.{near_names(name, known)}")
@@ -209,6 +264,7 @@ def _check_args(args: Mapping[str, Any], known: Sequence[str], on_cpu: bool) -> 
         )
     if on_cpu and os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"):
         raise ConfigError("VLLM_BATCH_INVARIANT is set, which kills vLLM's CPU engine; it is invariant without. Unset it.")
+    return on_cpu
 
 
 def _describe(config: Any, args: Mapping[str, Any], on_cpu: bool) -> BackendDescription:

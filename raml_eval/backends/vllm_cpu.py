@@ -51,9 +51,9 @@ def start_forked(engine_args: Any) -> Any:
     torch.set_num_threads(1)  # the fork inherits it
     try:
         # vLLM allows one process for scheduler and model only if it believes that it is running in that process.
-        with _environment(VLLM_ENABLE_V1_MULTIPROCESSING="0"):
+        with environment(VLLM_ENABLE_V1_MULTIPROCESSING="0"):
             config = engine_args.create_engine_config()
-        with _environment(VLLM_WORKER_MULTIPROC_METHOD="fork"), watch_forked():
+        with environment(VLLM_WORKER_MULTIPROC_METHOD="fork"), watch_forked():
             return AsyncLLM.from_vllm_config(
                 config,
                 enable_log_requests=engine_args.enable_log_requests,
@@ -64,7 +64,8 @@ def start_forked(engine_args: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def environment(**values: str) -> Iterator[None]:
+    """Inside, these environment variables have these values."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

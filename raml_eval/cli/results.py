@@ -34,15 +34,15 @@ def report(
 
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
-    chosen = format or _format_of(out)
+    chosen = format or format_of(out)
     loaded = [load_run(path) for path in runs]
     base_run = load_run(base) if base else None
-    ks = _numbers(k)
+    ks = read_numbers(k)
     text = render_report(loaded, template=template, format=chosen, k=ks, base=base_run, allow_partial=allow_partial)
     if out is None:
         print(text)
     else:
-        print(_write(out, text))
+        print(write_text(out, text))
     if plot is not None:
         from raml_eval.reporting.plots import plot_budget_curve
 
@@ -66,7 +66,7 @@ def compare(
         raise typer.Exit(1)
 
 
-def _format_of(out: Path | None) -> str:
+def format_of(out: Path | None) -> str:
     """The format that the ending of --out names. Without --out, and without an ending, it is text for a terminal."""
     from raml_eval.errors import ConfigError
 
@@ -79,7 +79,8 @@ def _format_of(out: Path | None) -> str:
     return _FORMATS[ending]
 
 
-def _numbers(text: str | None) -> list[int] | None:
+def read_numbers(text: str | None) -> list[int] | None:
+    """The numbers of --k; None if it is not given. Raises ConfigError for anything but numbers by comma."""
     from raml_eval.errors import ConfigError
 
     if text is None:
@@ -90,7 +91,8 @@ def _numbers(text: str | None) -> list[int] | None:
         raise ConfigError(f"--k {text!r} is not a list of numbers; wanted one such as 1,8.") from None
 
 
-def _write(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
+    """The file holds the text, and ends in a line break. Raises ConfigError if it cannot be written."""
     from raml_eval.errors import ConfigError
 
     try:

@@ -17,6 +17,7 @@ from raml_eval.tables import (
     STABILITY,
     Row,
     budget_label,
+    escape_rates,
     frame_rows,
     is_greedy,
     missing_samples,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Place = tuple[str | None, str | None, str | None]  # run, task, budget; None: all of them
 Rows = list[Row]
 Found = tuple[str, frozenset[Place]]
+ESCAPES = 0.1  # the share of forced answers that go on reasoning above which a table warns
 LISTED = 4  # places that one footnote names; it only counts the rest
 
 
@@ -157,6 +159,19 @@ def _rate_note(metric: str, text: str, mark: bool, skip: str = "") -> Callable[[
         return [(text.format(share=share), places if mark else frozenset())]
 
     return find
+
+
+def _escaped(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    """Budgets whose forced answers often go on reasoning, so that they do not bind what is spent."""
+    rates = [rate for rate in escape_rates(run) if rate.n_escaped > ESCAPES * rate.n_forced]
+    if not rates:
+        return []
+    top = max(rates, key=lambda rate: rate.n_escaped / rate.n_forced)
+    text = (
+        f"up to {percent(top.n_escaped / top.n_forced)} % of the answers after a forced end go on reasoning ({top.task} at "
+        f"{top.budget}), so these budgets do not bound what the model thinks"
+    )
+    return [(text, frozenset((label, rate.task, budget_label(rate.budget)) for rate in rates))]
 
 
 def _uncovered(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -285,6 +300,7 @@ _FINDERS = (
     _lone,
     _gains,
     _rate_note("forced_rate", "the budget cut the thinking of {share}", mark=False, skip="0"),  # 0 cuts every thinking
+    _escaped,
     _redrawn,
     _unpaired,
     _engine,

@@ -11,7 +11,9 @@ from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
-from raml_eval.tables import DOMAINS, build_frame, describe_engine, frame_rows
+from raml_eval.reporting.sweep_tables import thinking_section
+from raml_eval.reporting.swept import index_sweep
+from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, frame_rows, has_sweep
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -83,16 +85,20 @@ def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun
     """The parts of the report, in no format yet. short leaves out what does not fit on a terminal."""
     numbers = index_numbers(runs, frame, short)
     sections = [domain_section(numbers, runs, domain) for domain in DOMAINS if tasks_of(runs, domain)]
+    if any(map(has_sweep, runs)):
+        sweep = build_sweep(runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
+        sections += [] if sweep.empty else [thinking_section(index_sweep(sweep, numbers))]
     return Report(
         title=" and ".join(dict.fromkeys(run.name for run in runs)),
-        lead=tuple(_drawn_by(run) for run in runs),
+        lead=tuple(map(drawn_by, runs)),
         sections=(*sections, means_section(numbers, runs, base)),
         curve=tuple(draw_curve(numbers, runs)),
         notes=tuple(note.text for note in numbers.notes),
     )
 
 
-def _drawn_by(run: StoredRun) -> str:
+def drawn_by(run: StoredRun) -> str:
+    """The run, its model, the engine and the sampling settings in one line."""
     sampling = run.manifest.get("config", {}).get("sampling", {})
     settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if isinstance(value, int | float))
     settings += " (where not given, as the checkpoint asks for)" if sampling.get("source") == "model" else ""

@@ -39,7 +39,7 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
 def check_prompts(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:
     """Raises StoreError if a question that was asked before would now be asked with other tokens."""
     for task in stored.keys() & wanted.keys():
-        before, now = stored[task].get("prompts") or {}, wanted[task]["prompts"] or {}
+        before, now = stored[task].get("prompts") or {}, wanted[task].get("prompts") or {}
         for question_id in before.keys() & now.keys():
             for prompt in before[question_id].keys() & now[question_id].keys():
                 if before[question_id][prompt] != now[question_id][prompt]:

@@ -10,15 +10,19 @@ from raml_eval.tables.counted import (
     n_planned,
     run_labels,
 )
+from raml_eval.tables.escape import EscapeRate, escape_rates
 from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, as_run, build_frame, frame_rows, load_run, pair_counts
 from raml_eval.tables.measures import STABILITY, TAUS, Measure, question_values
+from raml_eval.tables.sweep import SWEEP_COLUMNS, build_sweep, has_sweep
 
 __all__ = [
     "COLUMNS",
     "DOMAINS",
     "MACRO",
     "STABILITY",
+    "SWEEP_COLUMNS",
     "TAUS",
+    "EscapeRate",
     "Measure",
     "Row",
     "Run",
@@ -26,9 +30,12 @@ __all__ = [
     "budget_label",
     "budget_order",
     "build_frame",
+    "build_sweep",
     "count_run",
     "describe_engine",
+    "escape_rates",
     "frame_rows",
+    "has_sweep",
     "is_greedy",
     "load_run",
     "missing_samples",

@@ -76,13 +76,10 @@ def planned_records(run: StoredRun) -> list[SampleRecord]:
     ]
 
 
-def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
-    """The counts of the planned samples by task and budget. A question without a sample has n = 0.
-
-    Raises MetricError if planned samples are missing, unless allow_partial is set.
-    """
+def check_complete(run: StoredRun) -> None:
+    """Raises MetricError if planned samples are missing."""
     missing = missing_samples(run)
-    if missing and not allow_partial:
+    if missing:
         named = ", ".join(f"{task} at {budget} lacks {n}" for (task, budget), n in list(missing.items())[:NAMED])
         more = f" and {len(missing) - NAMED} more cells" if len(missing) > NAMED else ""
         raise MetricError(
@@ -91,6 +88,15 @@ def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
             f"{'Import a whole log' if run.imported else 'Run again with the same --out'}, and `raml-eval report "
             f"--allow-partial` shows what is there."
         )
+
+
+def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
+    """The counts of the planned samples by task and budget. A question without a sample has n = 0.
+
+    Raises MetricError if planned samples are missing, unless allow_partial is set.
+    """
+    if not allow_partial:
+        check_complete(run)
     counted = count_by_question(planned_records(run), run.questions, run.classes)
     none = {t: [QuestionCounts(t, i, q.cluster, 0, 0) for (o, i), q in run.questions.items() if o == t] for t in run.tasks}
     return {(t, b): counted.get((t, b), none[t]) for t in run.tasks for b in run.budgets}

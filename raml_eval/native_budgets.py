@@ -1,0 +1,119 @@
+"""Thinking budgets that an engine enforces itself: a test before the first sample, and an audit of every draw.
+
+Two-phase forcing (thinking) is the default, because it is exact on every engine. An engine's own cap saves the second
+request, but engines have forced the delimiter into answers and have counted other tokens, so its promise is tested.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from raml_eval.errors import ConfigError, GenerationError
+from raml_eval.protocols import NativeBudgets
+from raml_eval.types import Completion, Finish, SamplingParams, TokenIds
+
+TEST_BUDGETS = (1, 16)
+_TEST_ANSWER_TOKENS = 48
+_ADVICE = "Leave the engine's own budget off: budgets are then enforced in two phases, which every engine can do."
+
+
+@dataclass(frozen=True, slots=True)
+class CappedDraw:
+    """A draw, split at its end delimiter. closed is false if it ended inside the thinking; answer_ids are then empty.
+
+    at_cap is true if the thinking used up its budget: the delimiter was forced, or the model wrote it just there.
+    """
+
+    thinking_ids: TokenIds
+    answer_ids: TokenIds
+    closed: bool
+    at_cap: bool
+
+
+def audit(completion: Completion, closer_ids: Sequence[int], budget: int) -> CappedDraw:
+    """The thinking and the answer of a capped draw, without the delimiter between them.
+
+    A draw that ran out of tokens within the delimiter counts as open. Raises GenerationError if more than budget thinking
+    tokens were drawn, or if the delimiter stands in the answer again: nothing shows whether the model or the engine wrote
+    it there, and an engine that missed the first one forces a second.
+    """
+    ids, closer = completion.token_ids, tuple(closer_ids)
+    if not closer:
+        raise GenerationError("there is no end delimiter, so a thinking budget cannot be audited. Use a model that thinks.")
+    end = _find(ids, closer)
+    if end is None:
+        thinking = ids[:budget] if _runs_out_in(ids[budget:], closer, completion.finish) else ids
+        answer: TokenIds = ()
+    else:
+        thinking, answer = ids[:end], ids[end + len(closer) :]
+    if len(thinking) > budget:
+        raise GenerationError(f"the engine drew {len(thinking)} thinking tokens; the budget is {budget}. {_ADVICE}")
+    if (again := _find(answer, closer)) is not None:
+        raise GenerationError(
+            f"the end delimiter stands in the draw twice, after {len(thinking)} thinking tokens and {again} tokens later; the "
+            f"budget is {budget}. {_ADVICE}"
+        )
+    return CappedDraw(thinking, answer, end is not None, len(thinking) == budget)
+
+
+async def check_native_budgets(
+    engine: NativeBudgets, prompts: Sequence[TokenIds], params: SamplingParams, closer_ids: Sequence[int]
+) -> dict[str, int]:
+    """The numbers of draws that showed a binding budget, by budget, and an end that the model wrote itself.
+
+    Every prompt must have opened the thinking. params is the run's sampling; its max_tokens is the most that a draw may take
+    until the model ends its thinking itself, plus 48 tokens of answer. Each prompt is drawn with the budgets 1 and 16, which
+    must bind exactly, then without a limit, and then with a budget that runs out inside the answer, where nothing may be
+    forced.
+
+    Raises ConfigError, which says what was seen, if a draw breaks its budget or has the delimiter twice, and if no prompt
+    shows one of the cases: thinking of more than 16 tokens, and a natural end.
+    """
+    seen = {**{str(budget): 0 for budget in TEST_BUDGETS}, "natural": 0}
+    for budget in TEST_BUDGETS:
+        limit = replace(params, max_tokens=budget + len(closer_ids) + _TEST_ANSWER_TOKENS)
+        draws = await _draw_all(engine, [(prompt, limit, budget) for prompt in prompts], closer_ids)
+        seen[str(budget)] = sum(draw.closed and draw.at_cap for draw in draws)
+        if open_ := [draw for draw in draws if not draw.closed and len(draw.thinking_ids) >= budget]:
+            raise ConfigError(
+                f"the engine wrote no end delimiter after {len(open_[0].thinking_ids)} thinking tokens; the budget is {budget}."
+                f" {_ADVICE}"
+            )
+    free = await _draw_all(engine, [(prompt, params, params.max_tokens) for prompt in prompts], closer_ids)
+    again = []
+    for prompt, draw in zip(prompts, free, strict=True):
+        # An engine that missed the natural end would still count, and force the delimiter after one token of the answer.
+        n = len(draw.thinking_ids) + len(closer_ids) + 1
+        if draw.closed and len(draw.answer_ids) > 1:
+            again.append((prompt, replace(params, max_tokens=min(params.max_tokens, n + _TEST_ANSWER_TOKENS)), n))
+    draws = await _draw_all(engine, again, closer_ids)
+    seen["natural"] = sum(draw.closed and not draw.at_cap for draw in draws)
+    if missing := [case for case, n in seen.items() if not n]:
+        wanted = "a natural end" if missing == ["natural"] else f"a binding budget of {missing[0]}"
+        raise ConfigError(
+            f"the engine's own thinking budget cannot be tested: none of {len(prompts)} prompts showed {wanted} within "
+            f"{params.max_tokens} tokens. {_ADVICE}"
+        )
+    return seen
+
+
+async def _draw_all(
+    engine: NativeBudgets, requests: Sequence[tuple[TokenIds, SamplingParams, int]], closer_ids: Sequence[int]
+) -> list[CappedDraw]:
+    """The audited draws. ConfigError if one fails, or fails its audit."""
+    try:
+        completions = await asyncio.gather(*(engine.generate_capped(*request) for request in requests))
+        return [audit(drawn, closer_ids, budget) for drawn, (_, _, budget) in zip(completions, requests, strict=True)]
+    except GenerationError as error:
+        raise ConfigError(f"the engine's own thinking budget cannot be relied on: {error}") from error
+
+
+def _find(ids: TokenIds, part: TokenIds) -> int | None:
+    return next((i for i in range(len(ids) - len(part) + 1) if ids[i : i + len(part)] == part), None)
+
+
+def _runs_out_in(rest: TokenIds, closer: TokenIds, finish: Finish) -> bool:
+    """True if the draw's tokens ran out after a beginning of the delimiter."""
+    return finish is Finish.LENGTH and 0 < len(rest) < len(closer) and rest == closer[: len(rest)]
