@@ -251,6 +251,7 @@ def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolic
         min_tokens=section.min_tokens,
         n_extensions=section.extensions,
         continuation_ids=prompts.continuation_ids(tokenizer, section.continuation) if extends else (),
+        resumes="" if model.settings.plain else prompts.resumed_turn(tokenizer, fmt),
         own_ids=frozenset(closer_ids) & frozenset(tokenizer.get_added_vocab().values()),
         marks=thinking_marks(fmt),
     )

@@ -39,6 +39,9 @@ class ThinkingPolicy:
     whether a token holds a line break. An end is withheld, and continuation_ids are written in its place, until min_tokens
     are reached, or the first n_extensions times (s1, arXiv:2501.19393, section 3.1).
 
+    resumes is the beginning of the delimiter with which the model goes on in a message of its own, if the delimiter begins
+    with the end of a message: thinking may then go on in another message (harmony). Empty if there is no such beginning.
+
     own_ids are the ids of the delimiter that are tokens of their own: a delimiter spelled in other tokens is a quotation.
     marks are texts that thinking would begin or end with; an answer that holds one has a leak.
     """
@@ -56,6 +59,7 @@ class ThinkingPolicy:
     min_tokens: int = 0
     n_extensions: int = 0
     continuation_ids: TokenIds = ()
+    resumes: str = ""
     own_ids: frozenset[int] = frozenset()
     marks: tuple[str, ...] = ()
 
@@ -231,12 +235,16 @@ def _end_of_thinking(completion: Completion, tokenizer: Tokenizer, policy: Think
 
 
 def _end_of_turn_within(ids: TokenIds, tokenizer: Tokenizer, policy: ThinkingPolicy) -> int | None:
-    """Where the model ended its turn by a token that the delimiter begins with too, without the rest of the delimiter."""
+    """Where the model ended its turn by a token that the delimiter begins with too, without the rest of the delimiter.
+
+    It has not ended its turn if it goes on in another message of its own, whose thinking is then part of the same.
+    """
     shared = {*policy.end_of_text_ids} & {*policy.closer_ids[:1]} if len(policy.closer_ids) > 1 else set()
     for at, one in enumerate(ids if shared else ()):
         if one in shared:
             rest = tokenizer.decode(ids[at : at + policy.slack], skip_special_tokens=False)
-            if not (rest.startswith(policy.closer) or policy.closer.startswith(rest)):
+            goes_on = rest.startswith(policy.resumes or policy.closer) or policy.closer.startswith(rest)
+            if not goes_on:
                 return at
     return None
 

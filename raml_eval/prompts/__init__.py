@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from raml_eval.prompts.detection import Detection, check_format, detect_format
+from raml_eval.prompts.detection import Detection, check_format, detect_format, resumed_turn
 from raml_eval.prompts.rendering import (
     PromptSettings,
     closer_ids,
@@ -26,4 +26,5 @@ __all__ = [
     "load_tokenizer",
     "prints_date",
     "render_prompt",
+    "resumed_turn",
 ]

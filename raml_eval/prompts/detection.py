@@ -253,3 +253,16 @@ def _refute_marks(fit: Fit, evidence: Evidence) -> None:
     others = [o for o in known_formats().values() if o.thinks and is_mark(o.opener) and _has_marks(o, evidence)]
     if others:
         fit.contradictions.append(f"the marks here are {others[0].opener} and {others[0].closer}")
+
+
+def resumed_turn(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> str:
+    """The beginning of the end delimiter that only lets the model go on in another message; empty if there is none.
+
+    Where the delimiter holds the start of the model's own turn, that start may lead to more thinking as well.
+
+    Example: "<|end|><|start|>assistant" for harmony
+    """
+    start = gather_evidence(tokenizer).start(fmt.on).lstrip() if fmt.thinks and tokenizer.chat_template else ""
+    shared = next((start[:n] for n in range(len(start), 0, -1) if start[:n] in fmt.closer), "")
+    before, _, _ = fmt.closer.partition(shared) if shared else ("", "", "")
+    return before + shared if before else ""
