@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from raml_eval.errors import ModelError
-from raml_eval.prompts import check_format, detect_format, render_prompt
+from raml_eval.prompts import check_format, detect_format, render_prompt, resumed_turn
 from raml_eval.prompts import detection as module
 from raml_eval.prompts import evidence as evidence_module
 from raml_eval.prompts.rendering import render_text
@@ -199,3 +199,17 @@ def test_a_template_that_fails_says_so_and_is_not_called_ambiguous() -> None:
     assert "ambiguous" not in str(caught.value)
     with pytest.raises(ModelError, match="is not valid Jinja"):
         detect_format(tokenizer_of("{% if %}"), "m/x")
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("harmony", "<|end|><|start|>assistant"),
+        ("solar-open", "<|end|><|begin|>assistant"),
+        ("hyperclovax", "<|im_end|>\n<|im_start|>assistant"),
+        ("qwen3", ""),
+        ("deepseek-r1", ""),
+    ],
+)
+def test_the_part_of_a_delimiter_after_which_the_model_may_go_on_thinking(name: str, begins: str) -> None:
+    assert resumed_turn(FAMILIES[name].tokenizer(), find_format(FAMILIES[name].format)) == begins

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,7 @@ from raml_eval.prompts import (
     end_of_turn,
     load_tokenizer,
     render_prompt,
+    resumed_turn,
 )
 from raml_eval.prompts import detection as detection_module
 from raml_eval.prompts import evidence as evidence_module
@@ -80,7 +82,7 @@ INSTRUCT = "Qwen3-4B-Instruct-2507"  # its vocabulary has the marks, and nothing
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Every model folder, built once (0.7 GB) and deleted at the end; RAML_EVAL_MODEL_FOLDERS may name a place that has them."""
+    """Every model folder, built once (0.7 GB) and deleted at the end, or where RAML_EVAL_MODEL_FOLDERS says they are."""
     if built := os.environ.get("RAML_EVAL_MODEL_FOLDERS"):
         yield Path(built)
         return
@@ -146,9 +148,7 @@ def test_an_instruct_model_whose_vocabulary_has_the_marks_is_refused_with_none_a
 
 
 @pytest.mark.parametrize("record", [name for name, fmt in known_formats().items() if fmt.thinks])
-def test_without_a_record_no_folder_is_silently_wrong(
-    folders: Path, record: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_record_no_folder_is_silently_wrong(folders: Path, record: str, monkeypatch: pytest.MonkeyPatch) -> None:
     others = MappingProxyType({name: fmt for name, fmt in known_formats().items() if name != record})
     monkeypatch.setattr(detection_module, "known_formats", lambda: others)
     monkeypatch.setattr(evidence_module, "known_formats", lambda: others)
@@ -188,9 +188,9 @@ def test_ends_of_a_turn(folders: Path, name: str, texts: set[str]) -> None:
     assert all(found.values())
 
 
-def test_a_template_that_drops_the_question_is_refused(folders: Path) -> None:
+def test_a_template_that_drops_messages_is_refused(folders: Path) -> None:
     system = [{"role": "system", "content": "Be brief."}, *USER]
-    with pytest.raises(ModelError, match="leaves out the user message 'What is 1"):
+    with pytest.raises(ModelError, match="leaves out the system message 'Be brief"):
         render_prompt(_loaded(folders / "Phi-4-reasoning"), find_format("think"), system, thinking=True)
 
 
@@ -207,13 +207,14 @@ def harmony(folders: Path) -> tuple[ChatTokenizer, ThinkingPolicy, tuple[int, ..
     tokenizer, fmt = _loaded(folder), find_format("harmony")
     closer, ends = closer_ids(tokenizer, fmt), end_of_turn(tokenizer, find_checkpoint(folder), fmt)
     own = frozenset(closer) & frozenset(tokenizer.get_added_vocab().values())
-    policy = ThinkingPolicy(
-        fmt.closer, closer, closing_ids(tokenizer, fmt, fmt.closing), tuple(ends), 30, None, 2000, own_ids=own
-    )
+    policy = ThinkingPolicy(fmt.closer, closer, closing_ids(tokenizer, fmt, fmt.closing), tuple(ends), 30, None, 2000)
+    policy = replace(policy, own_ids=own, resumes=resumed_turn(tokenizer, fmt))
     return tokenizer, policy, render_prompt(tokenizer, fmt, USER, thinking=True)
 
 
-def draw(folders: Path, text: str | Sequence[int], limit: int, after: str = "It is 2.<|return|>") -> tuple[Trajectory, str | None, str]:
+def draw(
+    folders: Path, text: str | Sequence[int], limit: int, after: str = "It is 2.<|return|>"
+) -> tuple[Trajectory, str | None, str]:
     """The trajectory of a model that writes text, the end and the graded answer of a budget of limit tokens."""
     tokenizer, policy, prompt = harmony(folders)
     written = tokenizer.encode(text, add_special_tokens=False) if isinstance(text, str) else list(text)
@@ -234,7 +235,7 @@ def draw(folders: Path, text: str | Sequence[int], limit: int, after: str = "It 
 
 
 def test_harmony_prompt_ids_with_its_vocabulary(folders: Path) -> None:
-    tokenizer, policy, prompt = harmony(folders)
+    _, policy, prompt = harmony(folders)
     assert prompt[-5:] == (200006, 173781, 200005, 35644, 200008)  # <|start|>assistant<|channel|>analysis<|message|>
     assert policy.closing_ids == (200007, 200006, 173781, 200005, 17196, 200008)
 
