@@ -4,14 +4,22 @@ import time
 
 import pytest
 
-from raml_eval.importing.thinking_text import DELIMITERS, Parts, join_parts, keep_whole, prompt_leaves, split_thinking
+from raml_eval.importing.thinking_text import Parts, delimiters, join_parts, keep_whole, prompt_leaves, split_thinking
 
 THINK = ("<think>", "</think>")
+ANALYSIS, FINAL = "<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"
 
 
 def test_the_delimiters_are_those_of_the_reasoning_formats() -> None:
-    assert THINK in DELIMITERS
-    assert ("<|im_start|>think", "<|im_start|>answer") in DELIMITERS
+    assert THINK in delimiters()
+    assert ("<|im_start|>think", "<|im_start|>answer") in delimiters()
+    assert len(set(delimiters())) == len(delimiters())
+
+
+def test_ordinary_words_are_no_delimiters() -> None:
+    assert "Here is my thought process:" not in {opener for opener, _ in delimiters()}
+    text = "Here is my thought process: no. Here is my response: yes."
+    assert split_thinking(text, opened=False) == Parts(None, text)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +37,9 @@ def test_the_delimiters_are_those_of_the_reasoning_formats() -> None:
         ("<think></think>c", False, Parts("", "c", written=True)),
         ("<think>a</think>b</think>c", False, Parts("a", "b</think>c", written=True, leak=True)),
         ("<|im_start|>think\na<|im_start|>answer\nb", False, Parts("a", "\nb", written=True)),
+        ("[THINK]a[/THINK]b", False, Parts("a", "b", written=True)),
+        ("<|channel>thought\na<channel|>b", False, Parts("a", "b", written=True)),
+        (f"{ANALYSIS}a{FINAL}b", False, Parts("a", "b", written=True)),
         ("see <think> in HTML", False, Parts(None, "see <think> in HTML")),
     ],
 )
