@@ -28,6 +28,7 @@ class PromptSettings:
 
 
 _DEFAULT = PromptSettings()
+_STAND_IN = "What is 1+1?"
 
 
 def render_prompt(
@@ -58,7 +59,12 @@ def render_prompt(
         )
     if not fmt.thinks:
         return _encode_prompt(tokenizer, text, settings)
-    tail = after_messages(text, messages)
+    content = messages[-1]["content"].strip()
+    if text.count(content) == 1:
+        tail = after_messages(text, messages)
+    else:  # a short content may stand in the generation prompt too, as "think" does
+        other = [*messages[:-1], {**messages[-1], "content": _STAND_IN}]
+        tail = after_messages(render_text(tokenizer, fmt, other, thinking, settings, hint), other)
     if thinking:
         return _encode_after(tokenizer, text, missing_opener(fmt, tail), settings)
     return _encode_prompt(tokenizer, text + missing_prefix(fmt, tail), settings)
