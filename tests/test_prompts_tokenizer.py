@@ -7,13 +7,17 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tokenizers import normalizers
 
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ModelError
-from raml_eval.prompts import end_of_text_ids, load_tokenizer
+from raml_eval.prompts import end_of_turn, load_tokenizer
+from raml_eval.prompts.tokenizer import check_round_trip
+from raml_eval.thinking_formats import ThinkingFormat
 from tests.families import build_tokenizer
 
 PLACEHOLDER = Path(__file__).resolve().parents[2] / "shared" / "hub_models" / "raml-eval" / "tiny-placeholder"
@@ -37,23 +41,88 @@ def save_model(folder: Path, **configs: dict[str, object]) -> Path:
         ({"config": {"text_config": {"eos_token_id": 9}}}, (9, 258)),
     ],
 )
-def test_end_of_text_ids_are_the_union(tmp_path: Path, configs: dict[str, dict[str, object]], ids: tuple[int, ...]) -> None:
+def test_ends_of_a_turn_are_the_union(tmp_path: Path, configs: dict[str, dict[str, object]], ids: tuple[int, ...]) -> None:
     folder = save_model(tmp_path, **configs)
-    assert end_of_text_ids(load_tokenizer(find_checkpoint(folder)), find_checkpoint(folder)) == ids
+    assert tuple(end_of_turn(load_tokenizer(find_checkpoint(folder)), find_checkpoint(folder))) == ids
 
 
 def test_a_model_that_never_ends_its_text_is_refused(tmp_path: Path) -> None:
-    tokenizer = build_tokenizer("plain")
+    tokenizer = build_tokenizer(None)
     tokenizer.eos_token = None
     with pytest.raises(ModelError, match="names no end-of-text token"):
-        end_of_text_ids(tokenizer, find_checkpoint(tmp_path))
+        end_of_turn(tokenizer, find_checkpoint(tmp_path))
+
+
+def test_each_end_of_a_turn_has_its_sources(tmp_path: Path) -> None:
+    # A checkpoint trained from a Qwen2.5 base: it declares <|endoftext|>, and its template writes <|im_end|>.
+    tokenizer = build_tokenizer("plain", marks=())
+    tokenizer.eos_token = "<|endoftext|>"
+    (tmp_path / "config.json").write_text('{"eos_token_id": 256}', encoding="utf-8")
+    found = end_of_turn(tokenizer, find_checkpoint(tmp_path))
+    assert found == {256: ["tokenizer", "config.json"], 258: ["chat template"]}
+
+
+def test_a_format_names_ends_of_a_turn_too(tmp_path: Path) -> None:
+    fmt = ThinkingFormat("mine", end_of_turn=("<|im_start|>", "<not there>"))
+    assert end_of_turn(build_tokenizer("plain"), find_checkpoint(tmp_path), fmt)[257] == ["thinking format"]
+
+
+@pytest.mark.parametrize(
+    ("template", "more"),
+    [
+        ("{% for m in messages %}{{ m.content }}{% endfor %}", []),  # no token after the turn
+        ("{% for m in messages %}{{ m.content }}\n <|im_start|>{% endfor %}", [257]),
+        ("{% if messages | length > 1 %}{{ raise_exception('one turn') }}{% endif %}{{ messages[0].content }}", []),
+    ],
+)
+def test_the_token_that_a_template_writes_after_a_turn(tmp_path: Path, template: str, more: list[int]) -> None:
+    tokenizer = build_tokenizer(None)
+    tokenizer.chat_template = template
+    assert [*end_of_turn(tokenizer, find_checkpoint(tmp_path))] == [*more, 258]
+
+
+class Lossy:
+    """A tokenizer that gives back its texts altered."""
+
+    def __init__(self, alter: Callable[[str], str]) -> None:
+        self.alter = alter
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> str:
+        return text
+
+    def decode(self, ids: str, skip_special_tokens: bool = False) -> str:
+        return self.alter(ids)
+
+
+@pytest.mark.parametrize("alter", [lambda t: t.replace(" ", ""), lambda t: t.replace("  ", " "), lambda t: t[:-1]])
+def test_a_tokenizer_that_alters_what_it_is_given_is_refused(alter: Callable[[str], str]) -> None:
+    with pytest.raises(ModelError, match=r"the tokenizer of m turns '.*' into '.*', so no question .* try another version"):
+        check_round_trip(Lossy(alter), "m")  # type: ignore[arg-type]
+
+
+def test_one_blank_that_starts_a_text_is_no_alteration() -> None:
+    check_round_trip(Lossy(lambda text: " " + text), "m")  # type: ignore[arg-type]
+
+
+def test_a_folder_whose_tokenizer_loses_blanks_is_refused(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer("qwen3")
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(" ", "")
+    tokenizer.save_pretrained(str(tmp_path))
+    with pytest.raises(ModelError, match=r"turns 'What is 1\+1\?' into 'Whatis1\+1\?'"):
+        load_tokenizer(find_checkpoint(tmp_path))
+
+
+def test_a_folder_with_another_librarys_tokenizer_only(tmp_path: Path) -> None:
+    (tmp_path / "tekken.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"no usable tokenizer .*It has tekken\.json, which is another library's file"):
+        load_tokenizer(find_checkpoint(tmp_path))
 
 
 @pytest.mark.parametrize("content", ["{", "[1]"])
 def test_a_broken_config_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "generation_config.json").write_text(content, encoding="utf-8")
     with pytest.raises(ModelError, match=r"generation_config\.json"):
-        end_of_text_ids(build_tokenizer("plain"), find_checkpoint(tmp_path))
+        end_of_turn(build_tokenizer("plain"), find_checkpoint(tmp_path))
 
 
 def test_a_loaded_tokenizer_keeps_its_template(tmp_path: Path) -> None:
@@ -112,9 +181,9 @@ def test_a_cached_model_needs_no_hub(tmp_path: Path) -> None:
     done = run_without_hub(
         tmp_path,
         "from raml_eval.prompts import *; from raml_eval.checkpoint import find_checkpoint;"
-        "c = find_checkpoint('owner/name'); print(end_of_text_ids(load_tokenizer(c), c), c.folder.name)",
+        "c = find_checkpoint('owner/name'); print([*end_of_turn(load_tokenizer(c), c)], c.folder.name)",
     )
-    assert done.stdout.strip() == f"(256, 258) {COMMIT}", done.stderr
+    assert done.stdout.strip() == f"[256, 258] {COMMIT}", done.stderr
 
 
 def test_a_folder_is_its_own_place(tmp_path: Path) -> None:
