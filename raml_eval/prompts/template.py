@@ -39,7 +39,7 @@ def render_template(
         raise ModelError(
             f"the chat template is not valid Jinja: {error.message} (line {error.lineno}). Correct the template of the model."
         ) from error
-    except (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+    except (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         roles = ", ".join(message["role"] for message in messages)
         raise ModelError(
             f"the chat template refuses messages of the roles {roles}: {error}. Leave out --system-prompt if the template has "
