@@ -201,7 +201,9 @@ def test_a_mode_that_cannot_be_had_is_refused(template: str | None, name: str, t
 
 
 def test_low_effort_is_not_off() -> None:
-    with pytest.raises(ModelError, match=r"has no mode without thinking. reasoning_effort low is a hint to think less, not off"):
+    with pytest.raises(
+        ModelError, match=r"has no mode without thinking. reasoning_effort low is a hint to think less, not off"
+    ):
         render_prompt(FAMILIES["harmony"].tokenizer(), find_format("harmony"), USER, thinking=False)
 
 
