@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from raml_eval.errors import ConfigError, GenerationError
-from raml_eval.protocols import NativeBudgets
-from raml_eval.types import Completion, Finish, SamplingParams, TokenIds
+from raml_eval.protocols import NativeBudgets, Tokenizer
+from raml_eval.thinking import ThinkingPolicy
+from raml_eval.types import Completion, Finish, SampleKey, SamplingParams, ThinkingEnd, TokenIds, Trajectory
 
 TEST_BUDGETS = (1, 16)
 _TEST_ANSWER_TOKENS = 48
@@ -36,8 +37,9 @@ def audit(completion: Completion, closer_ids: Sequence[int], budget: int) -> Cap
     """The thinking and the answer of a capped draw, without the delimiter between them.
 
     A draw that ran out of tokens within the delimiter counts as open. Raises GenerationError if more than budget thinking
-    tokens were drawn, or if the delimiter stands in the answer again: nothing shows whether the model or the engine wrote
-    it there, and an engine that missed the first one forces a second.
+    tokens were drawn, or if the delimiter stands in the answer again although the thinking ended below its budget: an engine
+    that missed that end forces a second, and nothing shows whether it or the model wrote it. After a thinking that used up
+    its budget, a second delimiter is the model's own: it went on reasoning in the answer.
     """
     ids, closer = completion.token_ids, tuple(closer_ids)
     if not closer:
@@ -50,12 +52,48 @@ def audit(completion: Completion, closer_ids: Sequence[int], budget: int) -> Cap
         thinking, answer = ids[:end], ids[end + len(closer) :]
     if len(thinking) > budget:
         raise GenerationError(f"the engine drew {len(thinking)} thinking tokens; the budget is {budget}. {_ADVICE}")
-    if (again := _find(answer, closer)) is not None:
+    if (again := _find(answer, closer)) is not None and len(thinking) < budget:
         raise GenerationError(
             f"the end delimiter stands in the draw twice, after {len(thinking)} thinking tokens and {again} tokens later; the "
             f"budget is {budget}. {_ADVICE}"
         )
     return CappedDraw(thinking, answer, end is not None, len(thinking) == budget)
+
+
+async def draw_capped(
+    engine: NativeBudgets,
+    tokenizer: Tokenizer,
+    prompt_ids: TokenIds,
+    key: SampleKey,
+    limit: int,
+    policy: ThinkingPolicy,
+    params: SamplingParams,
+) -> tuple[Trajectory, Completion | None]:
+    """The thinking of one sample at one budget, and the answer that was drawn with it; None if the thinking never closed.
+
+    An answer has the policy's allowance, as in two phases: what was drawn beyond it does not count. Raises GenerationError
+    if the draw fails its audit.
+    """
+    closer = policy.closer_ids
+    most = limit + len(closer) + policy.answer_limit(limit)
+    drawn = await engine.generate_capped(prompt_ids, replace(params, max_tokens=most, stop_ids=policy.end_of_text_ids), limit)
+    draw = audit(drawn, closer, limit)
+    ids = draw.thinking_ids
+    end, end_ids = ThinkingEnd.NATURAL, closer
+    if not draw.closed:
+        ended = drawn.finish is Finish.STOP
+        ids, end_ids = (ids[:-1], ids[-1:]) if ended else (ids, ())
+        end = ThinkingEnd.EOS if ended else ThinkingEnd.LENGTH
+    elif draw.at_cap:  # forced, or written by the model just there; the draw does not tell the two apart
+        end, end_ids = ThinkingEnd.LENGTH, ()
+    text = tokenizer.decode(ids, skip_special_tokens=False) if ids else ""
+    trajectory = Trajectory(key, limit, ids, end, end_ids, text, params.seed)
+    if not draw.closed:
+        return trajectory, None
+    allowed = policy.answer_limit(len(ids))
+    if len(draw.answer_ids) > allowed:
+        return trajectory, Completion(draw.answer_ids[:allowed], Finish.LENGTH)
+    return trajectory, Completion(draw.answer_ids, drawn.finish)
 
 
 async def check_native_budgets(

@@ -10,9 +10,10 @@ from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
 from raml_eval.concurrency import run_workers
 from raml_eval.errors import GenerationError, InputError, ModelError, RamlError
 from raml_eval.grading.pool import GradingPool
+from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
 from raml_eval.progress import Progress
-from raml_eval.protocols import Backend, Tokenizer
+from raml_eval.protocols import Backend, NativeBudgets, Tokenizer
 from raml_eval.store import RunDirectory
 from raml_eval.thinking import (
     NO_THINKING,
@@ -27,6 +28,7 @@ from raml_eval.thinking import (
 )
 from raml_eval.types import (
     Budget,
+    Completion,
     Finish,
     Prompts,
     Question,
@@ -61,6 +63,7 @@ class Drawing:
     pool: GradingPool
     directory: RunDirectory
     concurrency: int
+    native: NativeBudgets | None = None  # the engine, if it enforces the budgets itself
 
 
 async def run_all(drawing: Drawing, progress: Progress) -> None:
@@ -126,16 +129,21 @@ Failure = tuple[tuple[Budget, ...], BaseException]
 
 async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
     """One sample, from its prompt to the disk, at every owed budget. Returns the stored records and the failures."""
+    capped = [budget for budget in owed.budgets if budget != OFF] if drawing.native else []
+    shared = Owed(owed.key, tuple(budget for budget in owed.budgets if budget not in capped))
     try:
-        views = await think(drawing, owed)
+        views = await think(drawing, shared)
     except (GenerationError, OSError) as error:
         return [], [(owed.budgets, error)]
+    asked = [*views.values(), *([budget] for budget in capped)]
     outcomes = await asyncio.gather(
-        *(answer(drawing, owed.key, view, budgets) for view, budgets in views.items()), return_exceptions=True
+        *(answer(drawing, owed.key, view, budgets) for view, budgets in views.items()),
+        *(answer_capped(drawing, owed.key, budget) for budget in capped),
+        return_exceptions=True,
     )
     records: list[SampleRecord] = []
     failures: list[Failure] = []
-    for budgets, outcome in zip(views.values(), outcomes, strict=True):
+    for budgets, outcome in zip(asked, outcomes, strict=True):
         if isinstance(outcome, RamlError) and not isinstance(outcome, InputError):
             failures.append((tuple(budgets), outcome))
         elif isinstance(outcome, BaseException):
@@ -197,15 +205,50 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
 async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence[Budget]) -> list[SampleRecord]:
     """The answer to one view of the thinking is drawn, graded and stored: one record for each budget that has this view."""
     prompt, thinking = view
-    question = drawing.questions[key.task, key.question_id]
-    n_kept = len(thinking.token_ids)
     # The seed does not depend on the budget: equal views draw equal answers, in a sweep and in separate runs alike.
     hint = () if prompt in (THINKING, OFF) else (prompt,)
-    seed = derive_seed(drawing.seed, key, "off" if prompt == OFF else "answer", n_kept, thinking.closing_ids, *hint)
+    phase = "off" if prompt == OFF else "answer"
+    seed = derive_seed(drawing.seed, key, phase, len(thinking.token_ids), thinking.closing_ids, *hint)
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
     completion = await generate_answer(
         drawing.backend, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed)
     )
+    trajectory = None if prompt == OFF else drawing.directory.trajectories[key, prompt].id
+    return await _store(drawing, key, thinking, trajectory, budgets, completion, seed)
+
+
+async def answer_capped(drawing: Drawing, key: SampleKey, budget: Budget) -> list[SampleRecord]:
+    """One sample at one budget that the engine itself enforces: thinking and answer in one draw, graded and stored.
+
+    If a killed session stored the thinking but not the answer, only the answer is drawn.
+    """
+    native, policy, directory = drawing.native, drawing.policy, drawing.directory
+    assert native is not None
+    prompt_ids = drawing.prompts[key.task, key.question_id][THINKING]
+    limit = policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", len(prompt_ids))
+    seed = derive_seed(drawing.seed, key, "capped", limit)
+    params = replace(drawing.sampling, seed=seed)
+    if stored := directory.drawn.get(f"{key}@{limit}"):
+        thinking = cut_thinking(stored, limit, policy)
+        completion = await generate_answer(drawing.backend, prompt_ids, thinking, policy, params)
+        return await _store(drawing, key, thinking, stored.id, [budget], completion, seed)
+    trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
+    await directory.append_trajectory(trajectory)
+    thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
+    return await _store(drawing, key, thinking, trajectory.id, [budget], completion, seed)
+
+
+async def _store(
+    drawing: Drawing,
+    key: SampleKey,
+    thinking: Thinking,
+    trajectory: str | None,
+    budgets: Sequence[Budget],
+    completion: Completion | None,
+    seed: int,
+) -> list[SampleRecord]:
+    """The answer is graded and stored: one record for each of the budgets."""
+    question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
     text = answer_text(ids, drawing.tokenizer, question.stop)
     finish = completion.finish if completion else None
@@ -214,7 +257,6 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
     if completion and thinking.end is ThinkingEnd.FORCED:
         text = drawing.policy.answer_prefix + text
     grade = await drawing.pool.grade_sample(question, text, finish)
-    trajectory = None if prompt == OFF else drawing.directory.trajectories[key, prompt].id
     leak = _leaks(drawing, ids)
     records = [
         SampleRecord(
@@ -222,7 +264,7 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
             budget=budget,
             trajectory=trajectory,
             thinking_end=thinking.end,
-            n_thinking_tokens=n_kept,
+            n_thinking_tokens=len(thinking.token_ids),
             answer=text,
             answer_ids=ids,
             answer_finish=finish,

@@ -24,15 +24,17 @@ from typing import Any
 
 from raml_eval.answer_classes import form_classes, with_classes
 from raml_eval.backends import check_name, open_backend
+from raml_eval.budgets import THINKING
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
-from raml_eval.inputs import Inputs, build_policy, check_budgets, load_inputs, load_model
+from raml_eval.inputs import Inputs, Model, build_policy, check_budgets, load_inputs, load_model
 from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, prompt_digests, start_session, task_entry
+from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
-from raml_eval.protocols import Backend
+from raml_eval.protocols import Backend, NativeBudgets
 from raml_eval.runner import Drawing, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
@@ -43,6 +45,7 @@ from raml_eval.wording import count_noun
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
+NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of an engine's own budget
 Opener = Callable[..., Awaitable[Backend]]
 
 
@@ -72,9 +75,12 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
         with watch("engine"):
             checkpoint = loaded.model.checkpoint
-            backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=config.backend_args)
+            args = _engine_args(config, model)
+            backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=args)
         try:
             drawing = _open_drawing(config, directory, plan, loaded, backend)
+            if config.thinking.capped_by == "engine":
+                await _test_native(drawing)
             return await _draw(drawing, watch, quiet)
         finally:
             await backend.aclose()
@@ -90,9 +96,56 @@ def _check_config(config: RunConfig) -> Path:
             f"thinking.min_tokens {config.thinking.min_tokens} and thinking.extensions {config.thinking.extensions} are both "
             f"given, and they ask for different lengths. Give one of the two."
         )
+    if config.thinking.capped_by == "engine":
+        _check_native(config)
     if (config.out / "manifest.json").exists():
         check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock, which leaves a file
     return config.out
+
+
+def _check_native(config: RunConfig) -> None:
+    """Raises ConfigError if the settings ask the engine for more than its own budget can do."""
+    section = config.thinking
+    closing = section.closing not in (None, "bare") or bool(section.closing_text)
+    wrong = {
+        f"backend {config.backend} has no budget of its own": config.backend != "vllm",
+        "min_tokens and extensions are given": bool(section.min_tokens or section.extensions),
+        "cut is newline": section.cut != "exact",
+        "a closing text is given, and vLLM then misses ends that the model writes itself": closing,
+        "a budget is not a number, unlimited or off": not all(
+            isinstance(budget, int) or budget in ("unlimited", "off") for budget in section.budgets
+        ),
+        "max_total_tokens is given": config.max_total_tokens is not None,
+    }
+    for problem, is_wrong in wrong.items():
+        if is_wrong:
+            raise ConfigError(f"capped_by is engine, but {problem}. Leave it out: the harness then enforces the budgets.")
+
+
+def _engine_args(config: RunConfig, model: Model) -> dict[str, Any]:
+    """The engine's arguments, with the delimiters of thinking if the engine itself enforces the budgets."""
+    fmt = model.format
+    if config.thinking.capped_by == "harness":
+        return config.backend_args
+    if not fmt.thinks or fmt.answer_opener or fmt.closing.before:
+        raise ConfigError(
+            f"capped_by is engine, but format {fmt.name} needs more than its end delimiter to close. Leave it out: the harness "
+            f"then enforces the budgets."
+        )
+    return {**config.backend_args, "reasoning_config": {"reasoning_start_str": fmt.opener, "reasoning_end_str": fmt.closer}}
+
+
+async def _test_native(drawing: Drawing) -> None:
+    """The engine's own budget has been tried on a few prompts. Raises ConfigError if it does not hold, or cannot be tried."""
+    engine, policy = drawing.backend, drawing.policy
+    if not isinstance(engine, NativeBudgets):
+        raise ConfigError("capped_by is engine, but this engine has no budget of its own. Leave it out.")
+    prompts = [of[THINKING] for of in drawing.prompts.values() if THINKING in of][:NATIVE_TESTS]
+    room = min((policy.context - len(ids) for ids in prompts), default=0)
+    params = replace(drawing.sampling, max_tokens=min(room, NATIVE_TEST_TOKENS), stop_ids=policy.end_of_text_ids)
+    seen = await check_native_budgets(engine, prompts, params, policy.closer_ids)
+    _note(f"the engine's own budget held in a test: {', '.join(f'{case}: {n} draws' for case, n in seen.items())}")
+    drawing.native = engine
 
 
 def _stored_date(stored: Mapping[str, Any] | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from raml_eval.types import StoredRun, ThinkingEnd
 from tests.engines import ENGINES, ROOT, drawn, open_pocket, sit
 
 CLOSER = 260
+WAIT = tuple(load_tokenizer(find_checkpoint("pocket")).encode("Wait", add_special_tokens=False))
 FEW: dict[str, Any] = {"tasks": ["pocket_chain"], "limit": 70, "samples": 8, "thinking": {"budgets": [400]}}
 
 
@@ -60,15 +62,59 @@ def test_no_thinking_exceeds_its_cap_and_natural_means_at_most_b(name: str, tmp_
         assert min(near[-1], near[0], near[1]) > 0
 
 
-async def sweep_and_alone(engine: Backend, folder: Path, temperature: float) -> None:
+def recount(run: StoredRun, min_tokens: int) -> Counter[str]:
+    """The ends of a run's samples, each recounted from the ids that are stored: every cap and every minimum holds."""
+    ends: Counter[str] = Counter()
+    for record in run.records:
+        trajectory = run.trajectories[record.trajectory or ""]
+        ids = trajectory.token_ids[: record.n_thinking_tokens]
+        assert len(ids) == record.n_thinking_tokens
+        assert CLOSER not in ids
+        assert isinstance(record.budget, int)
+        assert len(ids) <= record.budget
+        assert len(ids) >= min(min_tokens, record.budget)
+        if record.thinking_end is ThinkingEnd.FORCED:
+            assert len(ids) == record.budget
+        for at in trajectory.extensions:
+            assert trajectory.token_ids[at : at + len(WAIT)] == WAIT[: trajectory.limit - at]  # type: ignore[operator]
+        ends[record.thinking_end] += 1
+        ends["extended"] += any(at < len(ids) for at in trajectory.extensions)
+    return ends
+
+
+async def draw_random(engine: Backend, out: Path, seed: int, **settings: Any) -> tuple[StoredRun, int]:
+    """A session with random budgets up to 300, and a random minimum below all of them; and that minimum."""
+    random = Random(seed)
+    least = (0, 1, 20, 60, 120)[seed % 5]
+    budgets = sorted({random.randint(least, 300) for _ in range(5)})
+    thinking = {"budgets": budgets, "min_tokens": least, "continuation": "Wait"}
+    return await sit(engine, out, **settings, seed=seed, thinking=thinking), least
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_no_cap_is_exceeded_and_no_minimum_undercut(name: str, tmp_path: Path) -> None:
+    async def run() -> Counter[str]:
+        engine, ends = await open_pocket(name), Counter[str]()
+        try:
+            for seed in range(2, 6):
+                ends += recount(*await draw_random(engine, tmp_path / str(seed), seed, limit=5, samples=2))
+        finally:
+            await engine.aclose()
+        return ends
+
+    ends = asyncio.run(run())
+    assert min(ends[ThinkingEnd.NATURAL], ends[ThinkingEnd.FORCED], ends["extended"]) > 0
+
+
+async def sweep_and_alone(engine: Backend, folder: Path, temperature: float, **thinking: Any) -> None:
     few: dict[str, Any] = {"limit": 6, "samples": 4, "sampling": {"temperature": temperature, "top_p": 0.95}}
     few["answer_tokens"] = 24
     budgets = [0, 12, 30, "unlimited", "off"]
     few["max_total_tokens"] = 300
-    sweep = await sit(engine, folder / "sweep", **few, thinking={"budgets": budgets})
+    sweep = await sit(engine, folder / "sweep", **few, thinking={"budgets": budgets, **thinking})
     swept = {(record.key, record.budget): drawn(record) for record in sweep.records}
     for budget in budgets:
-        alone = await sit(engine, folder / str(budget), **few, thinking={"budgets": [budget]})
+        alone = await sit(engine, folder / str(budget), **few, thinking={"budgets": [budget], **thinking})
         assert len(alone.records) == 4 * 6 * 4
         for record in alone.records:
             assert drawn(record) == swept[record.key, budget], (record.key, budget)
@@ -81,6 +127,8 @@ def test_a_sweep_equals_separate_runs_token_for_token(name: str, tmp_path: Path)
         try:
             for temperature in (0.0, 1.0):
                 await sweep_and_alone(engine, tmp_path / str(temperature), temperature)
+                await sweep_and_alone(engine, tmp_path / f"{temperature}-extended", temperature, extensions=2)
+                await sweep_and_alone(engine, tmp_path / f"{temperature}-line", temperature, cut="newline", grace=9)
         finally:
             await engine.aclose()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import raml_eval
-from raml_eval.errors import ConfigError, ModelError, StoreError
+from raml_eval.checkpoint import find_checkpoint
+from raml_eval.errors import ConfigError, InputError, ModelError, StoreError
 from raml_eval.tables import Run
 
 FEW: dict[str, Any] = {
@@ -72,9 +74,6 @@ def test_a_sample_line_has_the_documented_fields(tmp_path: Path) -> None:
 
 
 def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
-    import shutil
-
-    from raml_eval.checkpoint import find_checkpoint
 
     shutil.copytree(find_checkpoint("pocket").folder, tmp_path / "model")
     raml_eval.evaluate(**{**FEW, "model": str(tmp_path / "model")}, out=tmp_path / "run")
@@ -186,3 +185,90 @@ def test_a_judgement_that_cannot_be_read_is_told_before_anything_is_drawn(tmp_pa
     with pytest.raises(StoreError, match="the judge is then asked again"):
         raml_eval.evaluate(**FEW, out=tmp_path)
     assert (tmp_path / "samples.jsonl").read_bytes() == samples
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the pocket checkpoint, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(find_checkpoint("pocket").folder, tmp_path / "pk"))
+
+
+def test_a_checkpoint_is_the_same_however_its_path_is_written(checkpoint: Path, tmp_path: Path) -> None:
+    for path in ("pk", "pk/", "./pk", str(checkpoint)):
+        raml_eval.evaluate(**{**FEW, "model": path}, out=tmp_path / "run")
+    checkpoint.rename(tmp_path / "moved")
+    raml_eval.evaluate(**{**FEW, "model": "moved", "samples": 3}, out=tmp_path / "run")
+    assert len(lines(tmp_path / "run", "samples")) == 2 * 3 * 3 * 2
+
+
+def test_a_run_without_the_present_keys_is_read_but_not_resumed(tmp_path: Path) -> None:
+    run = raml_eval.evaluate(**FEW, out=tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["protocol"]["end_of_turn"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert raml_eval.load_run(tmp_path).records == run.records
+    with pytest.raises(StoreError, match="an earlier version, which did not store the digests of its prompts"):
+        raml_eval.evaluate(**FEW, out=tmp_path)
+
+
+def test_a_run_is_not_resumed_with_other_prompts(tmp_path: Path) -> None:
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    prompts = manifest["tasks"]["pocket_sort"]["prompts"]
+    question = next(iter(prompts))
+    prompts[question]["thinking"] = "0" * 8
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    for settings in (FEW, {**FEW, "samples": 3}):
+        with pytest.raises(StoreError, match=f"asked pocket_sort/{question} with another prompt .thinking: digest 00000000"):
+            raml_eval.evaluate(**settings, out=tmp_path)
+
+
+def test_a_date_in_a_template_stays_that_of_the_first_session(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = (checkpoint / "chat_template.jinja").read_text()
+    (checkpoint / "chat_template.jinja").write_text("{{ strftime_now('%Y-%m-%d') }}\n" + template)
+    raml_eval.evaluate(**{**FEW, "model": "pk"}, out=tmp_path / "run", prompt_date="2025-01-02")
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["protocol"]["prompt"]["date"] == "2025-01-02"
+    raml_eval.evaluate(**{**FEW, "model": "pk", "samples": 3}, out=tmp_path / "run")
+    with pytest.raises(StoreError, match=r"prompt\.date is '2025-01-02' there and '2025-01-03' here"):
+        raml_eval.evaluate(**{**FEW, "model": "pk"}, out=tmp_path / "run", prompt_date="2025-01-03")
+
+
+def test_hints_of_a_format_of_ones_own_are_draws_of_their_own(tmp_path: Path) -> None:
+    own = {
+        "name": "mine", "opener": "<think>", "after_opener": "\n", "closer": "</think>",
+        "effort": {"variable": "enable_thinking", "values": ["low", "high"]},
+    }  # fmt: skip
+    budgets = ["effort:low", 16, "effort:high", "frac:0.5"]
+    run = raml_eval.evaluate(**{**FEW, "thinking_budget": budgets}, thinking_format=own, out=tmp_path)
+    assert run.budgets == (16, "frac:0.5", "effort:low", "effort:high")
+    drawn = {t.prompt for t in run.trajectories.values()}
+    assert drawn == {"thinking", "effort:low", "effort:high"}
+    assert len({t.seed for t in run.trajectories.values() if t.key == run.records[0].key}) == 3
+    for record in run.records:
+        kept = run.trajectories[record.trajectory or ""]
+        assert kept.prompt == (record.budget if str(record.budget).startswith("effort") else "thinking")
+        if record.budget == "frac:0.5":
+            assert record.n_thinking_tokens == len(kept.token_ids) // 2
+    again = raml_eval.evaluate(**{**FEW, "thinking_budget": budgets}, thinking_format=own, out=tmp_path)
+    assert again.records == run.records
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"capped_by": "engine"}, "backend fake has no budget of its own"),
+        ({"capped_by": "engine", "backend": "vllm", "extensions": 1}, "min_tokens and extensions are given"),
+        ({"min_thinking_tokens": 5, "extensions": 1}, "are both given"),
+        ({"min_thinking_tokens": 20}, "thinking budget 0 is below min_tokens 20"),
+        ({"effort": "low"}, "effort low is asked for, but format qwen3 takes no effort"),
+        ({"closing": "officail"}, "Did you mean official"),
+        ({"thinking_budget": "hint:5"}, "take no number of thinking tokens"),
+    ],
+)
+def test_a_policy_that_cannot_be_kept_is_refused(settings: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said):
+        raml_eval.evaluate(**{**FEW, **settings}, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

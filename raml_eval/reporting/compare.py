@@ -203,8 +203,8 @@ def _notes(base: StoredRun, new: StoredRun, cells: Sequence[ComparedCell]) -> tu
     tasks = {f"tasks.{cell.task}." for cell in cells}
     keys = [
         key
-        for key in sorted(old.keys() | now.keys())
-        if old.get(key) != now.get(key) and (not key.startswith("tasks.") or key.startswith(tuple(tasks)))
+        for key in sorted(old.keys() & now.keys())  # runs of different versions do not store the same keys
+        if old[key] != now[key] and (not key.startswith("tasks.") or key.startswith(tuple(tasks)))
     ]
     if keys:
         listed = "; ".join(f"{key} {old.get(key)!r}, then {now.get(key)!r}" for key in keys[:SHOWN])
