@@ -27,7 +27,7 @@ def parse_budgets(value: Any) -> list[Budget]:
     """The budgets of a number, a word, a comma-separated text, or a list of these.
 
     log:256:32768:8 is 8 numbers evenly spaced in their logarithm, both ends included; lin:1024:16384:16 is 16 evenly spaced
-    ones. After frac:, the numbers that follow are shares too. Raises ConfigError for anything else.
+    ones. After frac:, the numbers that follow in a text are shares too; an integer in a list is always tokens. Raises ConfigError for anything else.
 
     Example: parse_budgets("off,log:256:1024:3,frac:0.5,1") == ["off", 256, 512, 1024, "frac:0.5", "frac:1"]
     """
@@ -44,7 +44,7 @@ def parse_budgets(value: Any) -> list[Budget]:
             kind = head
         if head in ("log", "lin") and colon:
             budgets += _spaced(head, rest, text)
-        elif colon or (kind == "frac" and text not in ("unlimited", OFF)):
+        elif colon or (kind == "frac" and text not in ("unlimited", OFF) and not isinstance(word, int)):
             budgets.append(_tagged(kind, rest if colon else text, text))
         else:
             kind = ""
@@ -68,7 +68,7 @@ def _tagged(kind: str, rest: str, text: str) -> str:
             if not 0 <= share <= 1:
                 raise ConfigError(f"thinking budget {text!r} is a share of {rest}; wanted one from 0 to 1.")
             return f"frac:{share:g}"
-        if kind == "hint":
+        if kind == "hint" and int(rest) >= 0:
             return f"hint:{int(rest)}"
         if kind == "effort":
             return f"effort:{_word(rest, text)}"
