@@ -27,7 +27,8 @@ def parse_budgets(value: Any) -> list[Budget]:
     """The budgets of a number, a word, a comma-separated text, or a list of these.
 
     log:256:32768:8 is 8 numbers evenly spaced in their logarithm, both ends included; lin:1024:16384:16 is 16 evenly spaced
-    ones. After frac:, the numbers that follow in a text are shares too; an integer in a list is always tokens. Raises ConfigError for anything else.
+    ones. After frac:, the numbers that follow in a text are shares too; an integer in a list is always tokens. Raises
+    ConfigError for anything else.
 
     Example: parse_budgets("off,log:256:1024:3,frac:0.5,1") == ["off", 256, 512, 1024, "frac:0.5", "frac:1"]
     """
