@@ -191,6 +191,8 @@ async def generate_thinking(
         )
         n, end = _end_of_thinking(completion, tokenizer, policy)
         drawn, end_ids = completion.token_ids[:n], completion.token_ids[n:]
+        if end is ThinkingEnd.EOS:
+            end_ids = end_ids[:1]  # what an engine draws after the end of a turn is made up
         ids = (*ids, *drawn)
         if end is not None and (end is ThinkingEnd.LENGTH or not _withholds(policy, len(ids), len(extensions))):
             break
