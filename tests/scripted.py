@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends.fake import FakeBackend, Script
+from raml_eval.budgets import OFF as OFF_PROMPT
+from raml_eval.budgets import THINKING, prompt_of
 from raml_eval.grading.pool import GradingPool
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress
@@ -17,7 +19,7 @@ from raml_eval.thinking import ThinkingPolicy
 from raml_eval.types import Budget, Question, SamplingParams, StoredRun
 from tests.test_store import manifest
 
-EOS, CLOSE, OPEN, OFF = 1, 2, 3, 4
+EOS, CLOSE, OPEN, OFF, HINT = 1, 2, 3, 4, 200  # from 200 on: one prompt token for each hint
 
 
 class Letters:
@@ -66,7 +68,11 @@ def run_scripted(
 ) -> StoredRun:
     """The stored run after one session."""
     asked = {(q.task, q.id): q for q in questions(n_questions)}
-    settings = {"answer_tokens": 20, "max_total_tokens": None, "context": 200, **(policy or {})}
+    settings = {
+        "closer": "</t>", "closer_ids": (CLOSE,), "closing_ids": (CLOSE,), "end_of_text_ids": (EOS,), "marks": ("</t>",),
+        "answer_tokens": 20, "max_total_tokens": None, "context": 200, **(policy or {}),
+    }  # fmt: skip
+    hints = [prompt for budget in budgets if (prompt := prompt_of(budget)) not in (THINKING, OFF_PROMPT)]
     base = manifest()
     plan = {"tasks": ["sums"], "budgets": list(budgets), "samples": n_samples, "limit": None}
     tasks = {"sums": {**base["tasks"]["sums"], "questions": [qid for _, qid in asked]}}
@@ -80,10 +86,14 @@ def run_scripted(
             directory.add_questions(asked.values())
             drawing = Drawing(
                 questions=asked,
-                prompts={key: {"thinking": (100 + i, OPEN), "off": (100 + i, OFF)} for i, key in enumerate(asked)},
+                prompts={
+                    key: {THINKING: (100 + i, OPEN), OFF_PROMPT: (100 + i, OFF)}
+                    | {hint: (100 + i, HINT + at, OPEN) for at, hint in enumerate(hints)}
+                    for i, key in enumerate(asked)
+                },
                 plan=Plan.read(directory.manifest["plan"]),
                 seed=0,
-                policy=ThinkingPolicy("</t>", (CLOSE,), (CLOSE,), (EOS,), marks=("</t>",), **settings),
+                policy=ThinkingPolicy(**settings),
                 sampling=SamplingParams(1.0, 1.0, 0, 0.0, 1.0, 1, 0, (EOS,)),
                 tokenizer=Letters(),
                 backend=FakeBackend(script, context=200, reproducible=reproducible, latency_s=latency_s),

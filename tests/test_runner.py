@@ -10,15 +10,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from raml_eval.errors import GenerationError
+from raml_eval.errors import GenerationError, ModelError
+from raml_eval.store import read_run
 from raml_eval.types import Budget, Finish, SampleKey, SampleRecord, SamplingParams, Status, StoredRun, ThinkingEnd
-from tests.scripted import CLOSE, EOS, OPEN, run_scripted, solver
+from tests.scripted import CLOSE, EOS, HINT, OPEN, run_scripted, solver
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -175,6 +176,131 @@ def test_redraws_are_marked_where_seeds_do_not_reproduce(tmp_path: Path) -> None
     killed["on"] = False
     run = run_scripted(tmp_path, script=script, budgets=(4,), reproducible=False)
     assert {t.key.question_id for t in run.trajectories.values() if t.redrawn} == {"3-abcdef"}
+
+
+NEVER_THINKS = {"closer": "", "closer_ids": (), "closing_ids": (), "marks": ("<t>", "</t>")}
+
+
+def thinking_unasked(every: int, start: int = 0) -> Callable[[Sequence[int], SamplingParams], Iterator[int]]:
+    """A model without a thinking format, one in so many of whose answers holds a thought."""
+    seen = itertools.count(start)
+
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        text = "<t>5 or 6</t>\\boxed{5}" if next(seen) % every == 0 else r"\boxed{5}"
+        return itertools.chain(map(ord, text), itertools.repeat(EOS))
+
+    return script
+
+
+def run_without_thinking(path: Path, n: int, every: int, start: int = 0) -> StoredRun:
+    return run_scripted(
+        path, script=thinking_unasked(every, start), n_questions=n, n_samples=1, budgets=("off",), policy=NEVER_THINKS,
+        concurrency=1,
+    )  # fmt: skip
+
+
+def test_unasked_thinking_stops_a_run_after_its_first_samples(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"of 32 samples hold delimiters of thinking such as <think>.*--thinking-format"):
+        run_without_thinking(tmp_path, 60, every=2)
+    stored = read_run(tmp_path)
+    assert len(stored.records) == 32
+    assert sum(record.leak for record in stored.records) == 16
+
+
+def test_unasked_thinking_stops_a_short_run_at_its_end(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="4 of 8 samples hold delimiters"):
+        run_without_thinking(tmp_path, 8, every=2)
+
+
+def test_unasked_thinking_stops_a_resumed_run_before_it_draws(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        run_without_thinking(tmp_path, 60, every=2)
+    with pytest.raises(ModelError, match="16 of 32 samples"):
+        run_without_thinking(tmp_path, 60, every=2)
+    assert len(read_run(tmp_path).records) == 32
+
+
+def test_a_rare_quotation_of_a_delimiter_stops_nothing(tmp_path: Path) -> None:
+    run = run_without_thinking(tmp_path, 60, every=20, start=1)
+    assert len(run.records) == 60
+    assert sum(record.leak for record in run.records) == 3
+
+
+def test_a_model_that_is_known_to_think_is_not_stopped_by_its_leaks(tmp_path: Path) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        return iter([97, CLOSE] if CLOSE not in prompt else [97, CLOSE, *map(ord, r"\boxed{5}"), EOS])
+
+    run = run_scripted(tmp_path, script=script, n_questions=40, n_samples=1, budgets=(4,))
+    assert len(run.records) == 40
+    assert all(record.leak for record in run.records)
+
+
+def test_hints_have_trajectories_of_their_own_in_one_run_and_are_resumed(tmp_path: Path) -> None:
+    draws: Counter[tuple[int, ...]] = Counter()
+
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        draws[tuple(prompt)] += 1
+        if CLOSE not in prompt:  # the more the hint asks for, the longer it thinks
+            yield from [97] * (2 + max(0, prompt[1] - HINT) * 3 if prompt[1] >= HINT else 9)
+            yield CLOSE
+        yield from map(ord, r"\boxed{5}")
+        while True:
+            yield EOS
+
+    budgets = (4, "effort:low", "effort:high", "unlimited")
+    run = run_scripted(tmp_path, script=script, budgets=budgets, n_samples=1)
+    lengths = {budget: {r.n_thinking_tokens for r in run.records if r.budget == budget} for budget in budgets}
+    assert lengths == {4: {4}, "effort:low": {2}, "effort:high": {5}, "unlimited": {9}}
+    assert Counter(t.prompt for t in run.trajectories.values()) == {"thinking": 6, "effort:low": 6, "effort:high": 6}
+    assert all(
+        run.trajectories[r.trajectory or ""].prompt == (r.budget if r.budget in budgets[1:3] else "thinking")
+        for r in run.records
+    )
+    n_drawn = draws.total()
+    assert by_key(run_scripted(tmp_path, script=script, budgets=budgets, n_samples=1)) == by_key(run)
+    assert draws.total() == n_drawn
+    # A lower cap and another hint draw only what they need: answers to the cap, and the hint's own thinking.
+    more = run_scripted(tmp_path, script=script, budgets=(*budgets, "hint:64", 3), n_samples=1)
+    assert by_key(run).items() <= by_key(more).items()
+    assert draws.total() == n_drawn + 6 * 2 + 6
+
+
+def test_shares_of_each_thinking_that_ended_by_itself(tmp_path: Path) -> None:
+    run = run_scripted(tmp_path, budgets=("frac:0", "frac:0.5", "frac:1", "unlimited"), n_samples=1)
+    for record in run.records:
+        number = int(record.key.question_id.split("-")[0])
+        share = 1.0 if record.budget == "unlimited" else float(str(record.budget).removeprefix("frac:"))
+        assert record.n_thinking_tokens == int(share * number)
+        whole = record.n_thinking_tokens == number
+        assert record.thinking_end is (ThinkingEnd.NATURAL if whole else ThinkingEnd.FORCED)
+        assert record.status is (Status.CORRECT if whole else Status.INCORRECT)
+
+
+def test_a_share_of_what_never_ended_is_unfinished(tmp_path: Path) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        return itertools.repeat(97)
+
+    run = run_scripted(tmp_path, script=script, budgets=("frac:0.5",), n_samples=1)
+    assert {(r.thinking_end, r.status) for r in run.records} == {(ThinkingEnd.LENGTH, Status.UNFINISHED)}
+
+
+def test_what_a_forced_end_writes_after_the_thinking_belongs_to_the_answer(tmp_path: Path) -> None:
+    box = tuple(map(ord, "\\boxed{"))
+
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        if tuple(prompt[-len(box) :]) == box:
+            return itertools.chain(map(ord, "5}"), itertools.repeat(EOS))
+        if CLOSE in prompt:
+            return itertools.chain(map(ord, r"\boxed{5}"), itertools.repeat(EOS))
+        return iter([97] * (2 if prompt[0] % 2 else 9) + [CLOSE])
+
+    policy = {"closing_ids": box, "answer_prefix": "\\boxed{"}
+    run = run_scripted(tmp_path, script=script, budgets=(4,), n_samples=1, policy=policy)
+    assert {(r.thinking_end, r.answer, r.grade.answer) for r in run.records} == {
+        (ThinkingEnd.FORCED, r"\boxed{5}", "5"),
+        (ThinkingEnd.NATURAL, r"\boxed{5}", "5"),
+    }
+    assert all(len(r.answer_ids) == (3 if r.thinking_end is ThinkingEnd.FORCED else 10) for r in run.records)
 
 
 SLOW = """
