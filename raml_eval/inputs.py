@@ -167,6 +167,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
             date=_prompt_date(config, tokenizer, stored_date),
             variables={fmt.effort.variable: config.thinking.effort} if config.thinking.effort else {},
             plain=plain,
+            asked_for=detection.asked_for,
         ),
     )
 
@@ -176,9 +177,7 @@ def _find_format(config: RunConfig, tokenizer: ChatTokenizer, source: str) -> pr
     named = config.thinking.format
     if named is not None:
         fmt = find_format(named)
-        if config.prompt == "chat":
-            prompts.check_format(fmt, tokenizer, source)
-        return prompts.Detection(fmt, ("it was named",))
+        return prompts.check_format(fmt, tokenizer, source) if config.prompt == "chat" else prompts.Detection(fmt, ())
     if config.prompt == "plain":
         return prompts.Detection(find_format("none"), ("questions are asked as plain text",), uncertain=True)
     detection = prompts.detect_format(tokenizer, source)

@@ -23,15 +23,14 @@ def inspect_format(
     """
     checkpoint = find_checkpoint(model, revision)
     tokenizer = prompts.load_tokenizer(checkpoint)
-    settings = prompts.PromptSettings(system_prompt)
     if named is None:
         detection = prompts.detect_format(tokenizer, checkpoint.source)
-        fmt, proofs = detection.format, detection.proofs
     else:
-        fmt, proofs = find_format(named), ("it was named",)
-        prompts.check_format(fmt, tokenizer, checkpoint.source)
+        detection = prompts.check_format(find_format(named), tokenizer, checkpoint.source)
+    fmt = detection.format
+    settings = prompts.PromptSettings(system_prompt, asked_for=detection.asked_for)
     yield f"format       {fmt.name}: {fmt.about}"
-    yield from (f"evidence     {proof}" for proof in proofs)
+    yield from (f"evidence     {proof}" for proof in detection.proofs)
     for one, sources in prompts.end_of_turn(tokenizer, checkpoint, fmt).items():
         yield f"end of turn  {tokenizer.decode([one])!r} ({one}), from {', '.join(sources)}"
     if fmt.thinks:

@@ -30,11 +30,15 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The format of a model, and why. uncertain is true if there was no evidence at all, and so no thinking is assumed."""
+    """The format of a model, and why. uncertain is true if there was no evidence at all, and so no thinking is assumed.
+
+    asked_for is true if the template asks for thinking in the system message that it writes by default.
+    """
 
     format: ThinkingFormat
     proofs: tuple[str, ...]
     uncertain: bool = False
+    asked_for: bool = False
 
 
 def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> Detection:
@@ -55,8 +59,7 @@ def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> Detection:
         return Detection(known_formats()["none"], ("the template and the vocabulary have no sign of thinking",), uncertain=True)
     raise ModelError(
         f"the thinking format of {model} cannot be told: it has {', '.join(signs[:5])}, but nothing shows that, and how, the "
-        f"model thinks. "
-        f"{_advise([fit.format for fit in fits if _may_fit(fit, evidence)])}"
+        f"model thinks. {_advise([fit.format for fit in fits if _may_fit(fit, evidence)])}"
     )
 
 
@@ -70,7 +73,7 @@ def _choose(proven: Sequence[Fit], evidence: Evidence, model: str | Path) -> Det
             f"the thinking format of {model} is ambiguous: {' and '.join(fmt.name for fmt in named)} fit its chat template and "
             f"write different prompts. {_advise(named)}"
         )
-    return Detection(first.format, tuple(first.proofs))
+    return Detection(first.format, tuple(first.proofs), asked_for=_is_asked_for(first.format, evidence))
 
 
 def _rank(fmt: ThinkingFormat, evidence: Evidence) -> tuple[int, int, bool, bool]:
@@ -134,17 +137,38 @@ def _has_marks(fmt: ThinkingFormat, evidence: Evidence) -> bool:
     return fmt.thinks and (evidence.mentions(fmt.opener) or evidence.mentions(fmt.closer))
 
 
-def check_format(fmt: ThinkingFormat, tokenizer: ChatTokenizer, model: str | Path) -> None:
-    """Raises ModelError if the chat template contradicts a format that was named."""
+def check_format(fmt: ThinkingFormat, tokenizer: ChatTokenizer, model: str | Path) -> Detection:
+    """The format that was named, if the chat template does not contradict it. Raises ModelError if it does.
+
+    A format that ships must also open thinking where the format that the template proves opens it; one's own, and those
+    that no template shows, need not.
+    """
     evidence = gather_evidence(tokenizer)
-    if not evidence.tokenizer.chat_template:
-        return
-    wrong = fit_format(fmt, evidence).contradictions
+    wrong = fit_format(fmt, evidence).contradictions if tokenizer.chat_template else []
+    if not wrong and tokenizer.chat_template and fmt.thinks and fmt == known_formats().get(fmt.name) and not fmt.by_name_only:
+        wrong = _opens_elsewhere(fmt, evidence)
     if wrong:
         raise ModelError(
             f"thinking format {fmt.name} contradicts the chat template of {model}: {wrong[0]}. Leave out --thinking-format to "
             f"have it detected; `raml-eval formats detect` shows what was found."
         )
+    return Detection(fmt, ("it was named",), asked_for=_is_asked_for(fmt, evidence))
+
+
+def _opens_elsewhere(fmt: ThinkingFormat, evidence: Evidence) -> list[str]:
+    """Why the format's prompt with thinking is not that of a format that the template proves; empty if it is."""
+    mine = render_pair(fmt, evidence)[0] or ""
+    proven = [other for other in known_formats().values() if other.thinks and fit_format(other, evidence).proven]
+    theirs = {other.name: render_pair(other, evidence)[0] or "" for other in proven}
+    if not theirs or any(mine.startswith(one) or one.startswith(mine) for one in theirs.values()):
+        return []
+    return [f"its prompts with thinking are those of {' or '.join(theirs)}"]
+
+
+def _is_asked_for(fmt: ThinkingFormat, evidence: Evidence) -> bool:
+    """True if the model thinks because the prompt's beginning asks for it, in the words of the template."""
+    asked = evidence.asked_for(fmt.on) if fmt.thinks else ""
+    return bool(asked) and fmt.opener in asked and fmt.closer in asked
 
 
 def fit_format(fmt: ThinkingFormat, evidence: Evidence) -> Fit:

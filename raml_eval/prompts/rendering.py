@@ -18,13 +18,15 @@ from raml_eval.types import Message, TokenIds
 class PromptSettings:
     """What a run adds to every prompt: a system message, the date that a template prints, and further template variables.
 
-    If plain is true, the messages are asked as text, without the chat template.
+    If plain is true, the messages are asked as text, without the chat template. If asked_for is true, the model only thinks
+    because the template's own system message asks for it, with both delimiters.
     """
 
     system_prompt: str | None = None
     date: datetime.date | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     plain: bool = False
+    asked_for: bool = False
 
 
 _DEFAULT = PromptSettings()
@@ -66,8 +68,20 @@ def render_prompt(
         other = [*messages[:-1], {**messages[-1], "content": _STAND_IN}]
         tail = after_messages(render_text(tokenizer, fmt, other, thinking, settings, hint), other)
     if thinking:
+        if settings.asked_for:
+            _check_asked(fmt, text, tail)
         return _encode_after(tokenizer, text, missing_opener(fmt, tail), settings)
     return _encode_prompt(tokenizer, text + missing_prefix(fmt, tail), settings)
+
+
+def _check_asked(fmt: ThinkingFormat, text: str, tail: str) -> None:
+    """Raises ModelError if a system message has taken the place of the one in which the template asks for thinking."""
+    if not (fmt.opener in text.removesuffix(tail) and fmt.closer in text.removesuffix(tail)):
+        raise ModelError(
+            f"with a system message, the chat template no longer asks for {fmt.opener} and {fmt.closer}, which is how this "
+            f"model was trained to think. Leave out --system-prompt, or repeat the template's own words in it "
+            f"(`raml-eval formats detect` shows them)."
+        )
 
 
 def check_mode(fmt: ThinkingFormat, thinking: bool) -> None:
