@@ -24,7 +24,7 @@ from typing import Any
 
 from raml_eval.answer_classes import form_classes, with_classes
 from raml_eval.backends import check_name, open_backend
-from raml_eval.budgets import THINKING
+from raml_eval.budgets import THINKING, share_of
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION, KINDS
@@ -95,6 +95,12 @@ def _check_config(config: RunConfig) -> Path:
         raise ConfigError(
             f"thinking.min_tokens {config.thinking.min_tokens} and thinking.extensions {config.thinking.extensions} are both "
             f"given, and they ask for different lengths. Give one of the two."
+        )
+    shares = [budget for budget in config.thinking.budgets if share_of(budget) is not None]
+    if config.thinking.min_tokens and shares:
+        raise ConfigError(
+            f"thinking budget {shares[0]} and thinking.min_tokens {config.thinking.min_tokens} are both given, and a share may "
+            f"be less than the minimum. Give one of the two."
         )
     if config.thinking.capped_by == "engine":
         _check_native(config)
