@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import MappingProxyType
 from typing import cast
 
 import pytest
 
 from raml_eval.errors import ModelError
-from raml_eval.prompts import check_format, detect_format, render_prompt, resumed_turn
+from raml_eval.prompts import PromptSettings, check_format, detect_format, render_prompt, resumed_turn
 from raml_eval.prompts import detection as module
 from raml_eval.prompts import evidence as evidence_module
 from raml_eval.prompts.rendering import render_text
@@ -213,3 +214,37 @@ def test_a_template_that_fails_says_so_and_is_not_called_ambiguous() -> None:
 )
 def test_the_part_of_a_delimiter_after_which_the_model_may_go_on_thinking(name: str, begins: str) -> None:
     assert resumed_turn(FAMILIES[name].tokenizer(), find_format(FAMILIES[name].format)) == begins
+
+
+@pytest.mark.parametrize(
+    ("name", "asked_for"), [("phi-4", True), ("magistral", True), ("openthinker", True), ("granite-3.3", True), ("qwq", False)]
+)
+def test_a_system_message_may_not_take_away_the_request_for_thinking(name: str, asked_for: bool) -> None:
+    family = FAMILIES[name]
+    detection = detect_format(family.tokenizer(), "m/x")
+    assert detection.asked_for is asked_for
+    fmt = detection.format
+    settings = PromptSettings("Be brief.", asked_for=asked_for)
+    if not asked_for:
+        assert render_prompt(family.tokenizer(), fmt, USER, True, settings)
+        return
+    with pytest.raises(ModelError, match=r"with a system message, .* no longer asks for|the chat template ignores thinking"):
+        render_prompt(family.tokenizer(), fmt, USER, True, settings)
+    repeated = PromptSettings(f"Use {fmt.opener}, {fmt.closer} and {fmt.answer_opener}.", asked_for=True)
+    if not fmt.variables:
+        assert (
+            family.tokenizer()
+            .decode(render_prompt(family.tokenizer(), fmt, USER, True, repeated))
+            .endswith(fmt.opener + fmt.after_opener)
+        )
+
+
+@pytest.mark.parametrize(("named", "family"), [("think", "glm-4.5"), ("glm-4.5", "qwen3"), ("longcat-always", "exaone-deep")])
+def test_a_named_format_must_open_thinking_where_the_template_shows_it(named: str, family: str) -> None:
+    with pytest.raises(ModelError, match=f"thinking format {named} contradicts the chat template"):
+        check_format(find_format(named), FAMILIES[family].tokenizer(), "m/x")
+
+
+def test_a_format_of_ones_own_may_open_thinking_otherwise() -> None:
+    own = replace(find_format("think"), name="mine", before_opener="\n\n")
+    assert check_format(own, FAMILIES["glm-4.5"].tokenizer(), "m/x").format is own

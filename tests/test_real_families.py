@@ -22,6 +22,7 @@ from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ModelError
 from raml_eval.prompts import (
     Detection,
+    check_format,
     closer_ids,
     closing_ids,
     detect_format,
@@ -192,6 +193,37 @@ def test_a_template_that_drops_messages_is_refused(folders: Path) -> None:
     system = [{"role": "system", "content": "Be brief."}, *USER]
     with pytest.raises(ModelError, match="leaves out the system message 'Be brief"):
         render_prompt(_loaded(folders / "Phi-4-reasoning"), find_format("think"), system, thinking=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "fmt", "thinking", "system", "added"),
+    [
+        ("s1.1-32B", "s1", True, None, "<|im_start|>think\n"),
+        ("Qwen2.5-7B-Instruct", "raml", True, None, "<think>\n"),
+        ("MiniMax-M1-80k", "minimax-m1", True, None, "<think>\n"),
+        ("Llama-3.1-8B-Instruct", "nemotron-v1", True, "detailed thinking on", "<think>\n"),
+        ("Llama-3.1-8B-Instruct", "nemotron-v1", False, "detailed thinking off", ""),
+        (INSTRUCT, "none", False, None, ""),
+    ],
+)
+def test_formats_that_are_chosen_by_name(
+    folders: Path, name: str, fmt: str, thinking: bool, system: str | None, added: str
+) -> None:
+    tokenizer = _loaded(folders / name)
+    assert check_format(find_format(fmt), tokenizer, name).format.name == fmt
+    messages = [{"role": "system", "content": system}, *USER] if system else USER
+    wanted = tokenizer.encode(theirs(tokenizer, {}, messages) + added, add_special_tokens=False)
+    assert render_prompt(tokenizer, find_format(fmt), USER, thinking) == tuple(wanted)
+
+
+# Thinking is asked for in words, or the model opens it by itself: a person may say that it does not think.
+MAY_BE_NONE = {"Magistral-Small-2509", "Phi-4-reasoning", "Llama-3_3-Nemotron-Super-49B-v1_5"}
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row[0] != "none" and name not in MAY_BE_NONE])
+def test_a_template_that_opens_or_switches_thinking_cannot_be_named_none(folders: Path, name: str) -> None:
+    with pytest.raises(ModelError, match="thinking format none contradicts the chat template"):
+        check_format(find_format("none"), _loaded(folders / name), name)
 
 
 # gpt-oss: everything on token ids of its own vocabulary.

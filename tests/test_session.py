@@ -262,6 +262,7 @@ def test_hints_of_a_format_of_ones_own_are_draws_of_their_own(tmp_path: Path) ->
         ({"capped_by": "engine"}, "backend fake has no budget of its own"),
         ({"capped_by": "engine", "backend": "vllm", "extensions": 1}, "min_tokens and extensions are given"),
         ({"min_thinking_tokens": 5, "extensions": 1}, "are both given"),
+        ({"min_thinking_tokens": 20, "thinking_budget": "frac:0.5"}, "a share may be less than the minimum"),
         ({"min_thinking_tokens": 20}, "thinking budget 0 is below min_tokens 20"),
         ({"effort": "low"}, "effort low is asked for, but format qwen3 takes no effort"),
         ({"closing": "officail"}, "Did you mean official"),
