@@ -248,3 +248,25 @@ def test_a_named_format_must_open_thinking_where_the_template_shows_it(named: st
 def test_a_format_of_ones_own_may_open_thinking_otherwise() -> None:
     own = replace(find_format("think"), name="mine", before_opener="\n\n")
     assert check_format(own, FAMILIES["glm-4.5"].tokenizer(), "m/x").format is own
+
+
+def test_a_switch_without_effect_is_no_switch() -> None:
+    detection = detect_format(chatml("{% if enable_thinking %}{% endif %}{{ '<think>\n' }}"), "m/x")
+    assert (detection.format.name, detection.format.supports_off) == ("think", False)
+
+
+@pytest.mark.parametrize(
+    ("case", "advised"),
+    [
+        (NEAR_MISSES["marks only"], "think or none"),
+        (NEAR_MISSES["drops old thinking"], "think"),  # what is dropped was written, so none is no choice
+        (chatml("{% if use_reasoning %}Let me see.{% endif %}"), None),  # none of the known formats has this switch
+        (NEAR_MISSES["foreign mark in the generation prompt"], None),
+    ],
+)
+def test_what_is_advised(case: ChatTokenizer, advised: str | None) -> None:
+    with pytest.raises(ModelError) as caught:
+        detect_format(case, "m/x")
+    told = re.search(r"Name one that leaves its prompts as they are: --thinking-format ([\w ]+)", str(caught.value))
+    assert (told and told[1].strip()) == advised
+    assert advised is not None or "Describe its format in a YAML file" in str(caught.value)
