@@ -19,7 +19,7 @@ _THOUGHT, _ANSWER = "Let me add: one and one.", "The sum is two."
 _FOREIGN_MARK = re.compile(r"[<\[◁][|/]*[\w ]*(?:think|thought|reason|channel)[\w ]*[|/]*[>\]▷]", re.IGNORECASE)
 _FOREIGN_SWITCH = re.compile(r"think|reason|effort", re.IGNORECASE)
 _FOREIGN_START = re.compile(r"think|thought|reason", re.IGNORECASE)
-_TRIED: tuple[Any, ...] = (True, False, 0, "low", "high", "none")
+_TRIED: tuple[Any, ...] = (True, False, 0, "low", "high", "none", "on", "off")
 
 
 @dataclass(slots=True)
