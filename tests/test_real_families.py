@@ -282,6 +282,11 @@ def test_harmony_cap(folders: Path) -> None:
     assert (end, len(trajectory.token_ids), answer) == (ThinkingEnd.FORCED, 5, "It is 2.")
 
 
+def test_harmony_budget_of_nothing_goes_right_to_the_final_channel(folders: Path) -> None:
+    trajectory, answer, end = draw(folders, f"{SECRET}{FINAL}no<|return|>", 0)
+    assert (end, trajectory.token_ids, answer) == (ThinkingEnd.FORCED, (), "It is 2.")
+
+
 def test_harmony_return_inside_the_thinking_leaves_no_answer(folders: Path) -> None:
     trajectory, answer, end = draw(folders, f"{SECRET}<|return|>", 50)
     assert (end, trajectory.text, answer) == (ThinkingEnd.EOS, SECRET, None)
