@@ -108,6 +108,11 @@ class ThinkingPolicy:
                     f"no room to think: the context of {self.context} leaves {room} tokens after a prompt of {n_prompt}, "
                     f"and the answer takes {self.answer_tokens}. Lower answer_tokens or raise the context."
                 )
+            if limit < self.min_tokens:
+                raise ConfigError(
+                    f"min_tokens {self.min_tokens} do not fit: after a prompt of {n_prompt} tokens, {limit} are left to think. "
+                    f"Ask for min_tokens <= {limit}."
+                )
             return limit
         wanted = int(budget)
         if wanted < self.min_tokens:
