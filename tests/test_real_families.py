@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -22,12 +23,14 @@ from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ModelError
 from raml_eval.prompts import (
     Detection,
+    PromptSettings,
     check_format,
     closer_ids,
     closing_ids,
     detect_format,
     end_of_turn,
     load_tokenizer,
+    prints_date,
     render_prompt,
     resumed_turn,
 )
@@ -214,6 +217,32 @@ def test_formats_that_are_chosen_by_name(
     messages = [{"role": "system", "content": system}, *USER] if system else USER
     wanted = tokenizer.encode(theirs(tokenizer, {}, messages) + added, add_special_tokens=False)
     assert render_prompt(tokenizer, find_format(fmt), USER, thinking) == tuple(wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint", "added"),
+    [
+        ("Seed-OSS-36B-Instruct", {"thinking_budget": 512}, "<seed:think>"),
+        ("gpt-oss-20b", {"reasoning_effort": "low"}, "<|channel|>analysis<|message|>"),
+    ],
+)
+def test_a_hint_is_the_templates_own(folders: Path, name: str, hint: dict[str, Any], added: str) -> None:
+    tokenizer = _loaded(folders / name)
+    fmt = find_format(TABLE[name][0])
+    assert {fmt.hint_variable, fmt.effort.variable} >= hint.keys()
+    wanted = tokenizer.encode(theirs(tokenizer, hint) + added, add_special_tokens=False)
+    assert theirs(tokenizer, hint) != theirs(tokenizer, {})
+    assert render_prompt(tokenizer, fmt, USER, True, hint=hint) == tuple(wanted)
+
+
+def test_a_date_is_pinned(folders: Path) -> None:
+    dated = {name for name in TABLE if prints_date(_loaded(folders / name))}
+    assert dated == {"gpt-oss-20b", "granite-3.3-8b-instruct"}
+    for name in dated:
+        tokenizer, fmt = _loaded(folders / name), find_format(TABLE[name][0])
+        shown = tokenizer.decode(render_prompt(tokenizer, fmt, USER, True, PromptSettings(date=date(2019, 5, 4))))
+        assert "2019" in shown
+        assert shown != tokenizer.decode(render_prompt(tokenizer, fmt, USER, True))
 
 
 # Thinking is asked for in words, or the model opens it by itself: a person may say that it does not think.

@@ -152,6 +152,11 @@ def test_ends_are_withheld_until_the_minimum_is_reached(end: int) -> None:
 
 
 def test_a_budget_below_the_minimum_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"min_tokens 6 do not fit: .* Ask for min_tokens <= 5"):
+        replace(ONE, min_tokens=6, context=11).thinking_limit("unlimited", 1)
+    with pytest.raises(ConfigError, match="min_tokens 6 do not fit"):
+        replace(ONE, min_tokens=6, max_total_tokens=5).thinking_limit("unlimited", 1)
+    assert replace(ONE, min_tokens=5, context=11).thinking_limit("unlimited", 1) == 5
     with pytest.raises(ConfigError, match="thinking budget 5 is below min_tokens 6"):
         replace(ONE, min_tokens=6).thinking_limit(5, 1)
 
