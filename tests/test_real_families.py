@@ -343,3 +343,35 @@ def test_harmony_messages_between_thought_and_answer_belong_to_the_thinking(fold
         assert re.search(r"secret.*(secret|with 3)", trajectory.text)
     else:
         assert (end, answer) == (ThinkingEnd.FORCED, "It is 2.")
+
+
+@pytest.mark.parametrize(
+    "text", ["one and two.</think>\n\nIt is 2.", "one\n</think>\nIt is 2.", "one </think> It is 2.", "</think>It is 2."]
+)
+@pytest.mark.parametrize("name", ["Olmo-3-7B-Think", "Llama-3_3-Nemotron-Super-49B-v1_5"])
+def test_a_delimiter_of_ordinary_tokens_in_every_spelling(folders: Path, name: str, text: str) -> None:
+    tokenizer, fmt = _loaded(folders / name), find_format(TABLE[name][0])
+    end = tokenizer.encode("<|im_end|>" if "Olmo" in name else "<|eot_id|>", add_special_tokens=False)
+    written = tokenizer.encode(text, add_special_tokens=False) + end
+    prompt = render_prompt(tokenizer, fmt, USER, thinking=True)
+    closer = closer_ids(tokenizer, fmt)
+    assert len(closer) > 1
+    policy = ThinkingPolicy(fmt.closer, closer, closer, tuple(end), 30, None, 2000)
+
+    def script(ids: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        yield from written[len(ids) - len(prompt) :]
+        while True:
+            yield end[0]
+
+    backend = FakeBackend(script, tokenizer=tokenizer, context=2000)
+    drawn = asyncio.run(generate_thinking(backend, tokenizer, prompt, KEY, 30, policy, PARAMS))
+    assert drawn.end is ThinkingEnd.NATURAL
+    whole = tokenizer.decode([*drawn.token_ids, *drawn.end_ids], skip_special_tokens=False)
+    assert text.startswith(whole)
+    assert whole.partition(fmt.closer)[2].strip() == ""
+    completion = asyncio.run(generate_answer(backend, prompt, cut_thinking(drawn, 30, policy), policy, PARAMS))
+    assert completion is not None
+    assert answer_text(completion.token_ids, tokenizer, ()).strip() == "It is 2."
+    for limit in range(1, 12):
+        alone = asyncio.run(generate_thinking(backend, tokenizer, prompt, KEY, limit, policy, PARAMS))
+        assert cut_thinking(alone, limit, policy) == cut_thinking(drawn, limit, policy)

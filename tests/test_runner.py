@@ -132,6 +132,17 @@ def test_thinking_after_the_close_is_noted_as_a_leak(tmp_path: Path) -> None:
     assert all(record.leak and record.thinking_end is ThinkingEnd.FORCED for record in run.records)
 
 
+@pytest.mark.parametrize(
+    ("written", "leak"), [([OPEN, 97, CLOSE], True), ([OPEN], True), (list(map(ord, "<t>")), True), ([97], False)]
+)
+def test_thinking_that_is_opened_again_in_the_answer_is_noted(tmp_path: Path, written: list[int], leak: bool) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        return iter([97, CLOSE] if CLOSE not in prompt else [*written, *map(ord, r"\boxed{5}"), EOS])
+
+    run = run_scripted(tmp_path, script=script, budgets=(4,), n_samples=1, policy={"marks": ("<t>", "</t>")})
+    assert {record.leak for record in run.records} == {leak}
+
+
 def test_a_total_cap_inside_the_thinking_is_unfinished(tmp_path: Path) -> None:
     run = run_scripted(tmp_path, budgets=("unlimited",), policy={"max_total_tokens": 4, "answer_tokens": 4})
     ends = {int(r.key.question_id[0]): (r.thinking_end, r.status) for r in run.records}
