@@ -19,14 +19,18 @@ def inspect_format(
 ) -> Iterator[str]:
     """The lines that `raml-eval formats detect` prints: format, evidence, ends of a turn, delimiters, rendered prompts.
 
-    Raises ModelError as a run with this model would.
+    Raises ModelError as a run with this model would, after the lines that show why.
     """
     checkpoint = find_checkpoint(model, revision)
     tokenizer = prompts.load_tokenizer(checkpoint)
-    if named is None:
-        detection = prompts.detect_format(tokenizer, checkpoint.source)
-    else:
-        detection = prompts.check_format(find_format(named), tokenizer, checkpoint.source)
+    try:
+        if named is None:
+            detection = prompts.detect_format(tokenizer, checkpoint.source)
+        else:
+            detection = prompts.check_format(find_format(named), tokenizer, checkpoint.source)
+    except ModelError:
+        yield from _unknown(tokenizer)
+        raise
     fmt = detection.format
     settings = prompts.PromptSettings(system_prompt, asked_for=detection.asked_for)
     yield f"format       {fmt.name}: {fmt.about}"
@@ -46,6 +50,15 @@ def inspect_format(
         yield ""
         yield f"--- thinking {'on' if thinking else 'off'}"
         yield _shown(tokenizer, fmt, thinking, settings)
+
+
+def _unknown(tokenizer: ChatTokenizer) -> Iterator[str]:
+    """What there is to see of a model whose format cannot be told: signs of thinking, and the template's prompt."""
+    evidence = prompts.gather_evidence(tokenizer)
+    yield from (f"sign         {sign}" for sign in evidence.signs())
+    if tokenizer.chat_template:
+        yield "\n--- the template's own prompt"
+        yield prompts.render_template(tokenizer, QUESTION) + "▮\n"
 
 
 def _shown(tokenizer: ChatTokenizer, fmt: ThinkingFormat, thinking: bool, settings: prompts.PromptSettings) -> str:

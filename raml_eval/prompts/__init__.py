@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raml_eval.prompts.detection import Detection, check_format, detect_format, resumed_turn
+from raml_eval.prompts.evidence import gather_evidence
 from raml_eval.prompts.rendering import (
     PromptSettings,
     closer_ids,
@@ -10,7 +11,7 @@ from raml_eval.prompts.rendering import (
     continuation_ids,
     render_prompt,
 )
-from raml_eval.prompts.template import chat_template_digest, prints_date
+from raml_eval.prompts.template import chat_template_digest, prints_date, render_template
 from raml_eval.prompts.tokenizer import end_of_turn, load_tokenizer
 
 __all__ = [
@@ -23,8 +24,10 @@ __all__ = [
     "continuation_ids",
     "detect_format",
     "end_of_turn",
+    "gather_evidence",
     "load_tokenizer",
     "prints_date",
     "render_prompt",
+    "render_template",
     "resumed_turn",
 ]
