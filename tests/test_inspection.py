@@ -55,8 +55,21 @@ def test_a_named_format_is_checked(tmp_path: Path) -> None:
         list(inspect_format(model, named="none"))
 
 
-def test_what_a_run_refuses_is_refused_here(tmp_path: Path) -> None:
+def test_what_a_run_refuses_is_refused_here_after_what_there_is_to_see(tmp_path: Path) -> None:
     family = FAMILIES["qwen3"]
-    model = saved(tmp_path, Family("", "{{ messages[0].content }}", family.specials, family.marks, None, None))
+    model = saved(tmp_path, Family("", "<go>{{ messages[0].content }}", family.specials, family.marks, None, None))
     with pytest.raises(ModelError, match="cannot be told"):
+        list(inspect_format(model))
+    lines = inspect_format(model)
+    assert [next(lines) for _ in range(3)] == [
+        "sign         </think>",
+        "sign         <think>",
+        "\n--- the template's own prompt",
+    ]
+    assert next(lines) == "<go>What is 1+1?▮\n"
+
+
+def test_a_template_that_fails_is_told_with_its_error(tmp_path: Path) -> None:
+    model = saved(tmp_path, Family("", "{{ raise_exception('no questions') }}", ("<eos>",), (), None, None))
+    with pytest.raises(ModelError, match="no questions"):
         list(inspect_format(model))
