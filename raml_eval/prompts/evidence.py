@@ -9,7 +9,14 @@ from typing import Any
 
 from raml_eval.errors import ModelError
 from raml_eval.prompts.rendering import after_messages, with_system
-from raml_eval.prompts.template import NO_VARIABLES, render_template, template_source, template_texts, template_variables
+from raml_eval.prompts.template import (
+    NO_VARIABLES,
+    compared_values,
+    render_template,
+    template_source,
+    template_texts,
+    template_variables,
+)
 from raml_eval.protocols import ChatTokenizer
 from raml_eval.thinking_formats import Mode, is_mark, known_formats
 
@@ -104,7 +111,8 @@ class Evidence:
         if not _FOREIGN_SWITCH.search(name):
             return False
         plain = self.render(Mode())
-        rendered = (self.render(Mode(), {name: value}) for value in _TRIED)
+        tried = (*_TRIED, *compared_values(template_source(self.tokenizer), name))
+        rendered = (self.render(Mode(), {name: value}) for value in tried)
         return any(text is not None and text != plain for text in rendered)
 
 

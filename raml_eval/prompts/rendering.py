@@ -55,6 +55,11 @@ def render_prompt(
     text = render_text(tokenizer, fmt, messages, thinking, settings, hint)
     if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, settings, hint):
         switch = " and ".join(sorted(fmt.variables)) or f"the sentence {fmt.off_mode.system or fmt.on.system!r}"
+        if settings.system_prompt is not None or messages[0]["role"] == "system":
+            raise ModelError(
+                f"with a system message, the chat template ignores {switch}, which switches thinking in format {fmt.name}. "
+                f"Leave out --system-prompt, or the tasks that bring a system message."
+            )
         raise ModelError(
             f"the chat template ignores {switch}, which switches thinking in format {fmt.name}. `raml-eval formats detect` "
             f"shows which formats fit this model; name one with --thinking-format, or correct the template."

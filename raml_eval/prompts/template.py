@@ -100,6 +100,21 @@ def template_texts(source: str) -> str:
     return "\n".join(texts)
 
 
+@lru_cache(maxsize=64)
+def compared_values(source: str, name: str) -> tuple[Any, ...]:
+    """The constants that a template compares a variable with, in the order of the template."""
+    parsed = _parse(source)
+    if parsed is None:
+        return ()
+    from jinja2 import nodes
+
+    found: list[Any] = []
+    for compare in parsed.find_all(nodes.Compare):
+        if any(used.name == name for used in compare.find_all(nodes.Name)):
+            found += [constant.value for constant in compare.find_all(nodes.Const)]
+    return tuple(dict.fromkeys(found))
+
+
 def _parse(source: str) -> Any:
     from jinja2 import Environment, TemplateSyntaxError, nodes
     from jinja2.ext import Extension
