@@ -56,6 +56,11 @@ def parse_budgets(value: Any) -> list[Budget]:
 def _plain(word: Any, text: str) -> Budget:
     if text in ("unlimited", OFF):
         return text
+    if text.isdigit() and text != "0" and text.startswith("0"):
+        raise ConfigError(
+            f"thinking budget {text!r} begins with 0; a comma separates budgets, so 1024 is written without one. "
+            f"Write {int(text)} if that is meant."
+        )
     if not (text.isascii() and text.isdigit()) or isinstance(word, float | bool):
         raise ConfigError(f"thinking budget {word!r} is not known; {_WANTED}.")
     return int(text)
@@ -67,7 +72,8 @@ def _tagged(kind: str, rest: str, text: str) -> str:
         if kind == "frac":
             share = float(rest)
             if not 0 <= share <= 1:
-                raise ConfigError(f"thinking budget {text!r} is a share of {rest}; wanted one from 0 to 1.")
+                order = "" if text.startswith("frac:") else " Numbers after frac: are shares; put tokens before it."
+                raise ConfigError(f"thinking budget {text!r} is a share of {rest}; wanted one from 0 to 1.{order}")
             return f"frac:{share:g}"
         if kind == "hint" and int(rest) >= 0:
             return f"hint:{int(rest)}"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.yaml_text import read_yaml
 
 
 def _split(value: Any) -> Any:
@@ -140,10 +141,10 @@ def load_preset(name: str) -> dict[str, Any]:
 def load_yaml(path: Path) -> dict[str, Any]:
     """The settings of a YAML file, not yet checked. Raises ConfigError if it cannot be read or does not hold a mapping."""
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a YAML file with a run configuration.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} holds {type(settings).__name__}, wanted keys and values such as `model: PATH`.")

@@ -61,8 +61,9 @@ class Model:
             why = "shows no sign of thinking" if self.uncertain else "does not think, as format none says"
             raise ModelError(
                 f"a thinking budget of {finite[0]} is asked for, but {self.checkpoint.source} {why}. If it does think, "
-                f"name its format: --thinking-format {' or '.join(known)} for models whose template never shows it, or a "
-                f"YAML file of your own. If it does not, ask for the budget off."
+                f"name its format with --thinking-format: one of `raml-eval formats list` (some, such as "
+                f"{' and '.join(known)}, are never shown by a template), or a YAML file of your own. If it does not, ask for "
+                f"the budget off."
             )
         return tuple(dict.fromkeys(OFF for _ in asked))
 
@@ -70,8 +71,13 @@ class Model:
         kind, _, value = budget.partition(":") if isinstance(budget, str) else ("", "", "")
         effort = self.format.effort
         if kind == "effort" and value not in effort.values:
-            takes = f"takes {', '.join(effort.values)}" if effort.values else "takes no effort"
-            raise ModelError(f"budget {budget} is asked for, but format {self.format.name} {takes}. Leave it out.")
+            takes = (
+                f"takes {', '.join(effort.values)}. Ask for one of these" if effort.values else "takes no effort. Leave it out"
+            )
+            raise ModelError(f"budget {budget} is asked for, but format {self.format.name} {takes}.")
+        off = self.format.off_mode.variables
+        if kind == "hint" and self.format.hint_variable and off.get(self.format.hint_variable) == int(value):
+            raise ModelError(f"budget {budget} turns thinking off in format {self.format.name}. Ask for off, or for 0.")
         if kind == "hint" and not self.format.hint_variable:
             raise ModelError(
                 f"budget {budget} is asked for, but the templates of format {self.format.name} take no number of thinking "
@@ -144,16 +150,14 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
     checkpoint = find_checkpoint(config.model, config.revision)
     tokenizer = prompts.load_tokenizer(checkpoint)
     plain = config.prompt == "plain"
-    if not tokenizer.chat_template and not plain:
-        raise ModelError(
-            f"model {checkpoint.source} has no chat template, so it is a base model or its template is lost. Pass --prompt "
-            f"plain to ask every question as plain text, or add the template to its tokenizer_config.json."
-        )
+    if not plain:
+        prompts.check_template(tokenizer, checkpoint.source)
     detection = _find_format(config, tokenizer, checkpoint.source)
     fmt = detection.format
     if config.thinking.effort is not None and config.thinking.effort not in fmt.effort.values:
-        takes = f"takes {', '.join(fmt.effort.values)}" if fmt.effort.values else "takes no effort"
-        raise ModelError(f"effort {config.thinking.effort} is asked for, but format {fmt.name} {takes}. Leave it out.")
+        known = ", ".join(fmt.effort.values)
+        takes = f"takes {known}. Ask for one of these" if known else "takes no effort. Leave it out"
+        raise ModelError(f"effort {config.thinking.effort} is asked for, but format {fmt.name} {takes}.")
     return Model(
         checkpoint=checkpoint,
         digest=checkpoint.digest(),
@@ -168,6 +172,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
             variables={fmt.effort.variable: config.thinking.effort} if config.thinking.effort else {},
             plain=plain,
             asked_for=detection.asked_for,
+            starts=detection.starts,
         ),
     )
 
@@ -181,10 +186,11 @@ def _find_format(config: RunConfig, tokenizer: ChatTokenizer, source: str) -> pr
     if config.prompt == "plain":
         return prompts.Detection(find_format("none"), ("questions are asked as plain text",), uncertain=True)
     detection = prompts.detect_format(tokenizer, source)
-    if detection.uncertain:
+    if not detection.format.thinks:
+        sure = "never opens thinking" if not detection.uncertain else "shows no sign of thinking"
         print(
-            f"note: {source} shows no sign of thinking, so all that it writes is its answer. If it thinks, name its format "
-            f"with --thinking-format.",
+            f"note: {source} {sure}, so all that it writes is its answer, and a budget of unlimited is drawn as off. If it "
+            f"thinks, name its format with --thinking-format.",
             file=sys.stderr,
         )
     return detection

@@ -8,7 +8,7 @@ from raml_eval import prompts
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ModelError
 from raml_eval.protocols import ChatTokenizer
-from raml_eval.thinking_formats import ThinkingFormat, find_format
+from raml_eval.thinking_formats import ThinkingFormat, find_format, known_formats
 from raml_eval.types import TokenIds
 
 QUESTION = ({"role": "user", "content": "What is 1+1?"},)
@@ -23,6 +23,7 @@ def inspect_format(
     """
     checkpoint = find_checkpoint(model, revision)
     tokenizer = prompts.load_tokenizer(checkpoint)
+    prompts.check_template(tokenizer, checkpoint.source)
     try:
         if named is None:
             detection = prompts.detect_format(tokenizer, checkpoint.source)
@@ -32,7 +33,10 @@ def inspect_format(
         yield from _unknown(tokenizer)
         raise
     fmt = detection.format
-    settings = prompts.PromptSettings(system_prompt, asked_for=detection.asked_for)
+    if detection.uncertain:
+        named_only = ", ".join(one.name for one in known_formats().values() if one.by_name_only)
+        yield f"note         if it thinks, name its format; templates never show {named_only}"
+    settings = prompts.PromptSettings(system_prompt, asked_for=detection.asked_for, starts=detection.starts)
     yield f"format       {fmt.name}: {fmt.about}"
     yield from (f"evidence     {proof}" for proof in detection.proofs)
     for one, sources in prompts.end_of_turn(tokenizer, checkpoint, fmt).items():

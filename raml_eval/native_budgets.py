@@ -37,9 +37,9 @@ def audit(completion: Completion, closer_ids: Sequence[int], budget: int) -> Cap
     """The thinking and the answer of a capped draw, without the delimiter between them.
 
     A draw that ran out of tokens within the delimiter counts as open. Raises GenerationError if more than budget thinking
-    tokens were drawn, or if the delimiter stands in the answer again although the thinking ended below its budget: an engine
-    that missed that end forces a second, and nothing shows whether it or the model wrote it. After a thinking that used up
-    its budget, a second delimiter is the model's own: it went on reasoning in the answer.
+    tokens were drawn, or if the delimiter stands in the answer again just where an engine that missed the first one would
+    force it: when the answer's tokens have used up the rest of the budget. Anywhere else it is the model's own, which went
+    on reasoning in the answer.
     """
     ids, closer = completion.token_ids, tuple(closer_ids)
     if not closer:
@@ -52,7 +52,9 @@ def audit(completion: Completion, closer_ids: Sequence[int], budget: int) -> Cap
         thinking, answer = ids[:end], ids[end + len(closer) :]
     if len(thinking) > budget:
         raise GenerationError(f"the engine drew {len(thinking)} thinking tokens; the budget is {budget}. {_ADVICE}")
-    if (again := _find(answer, closer)) is not None and len(thinking) < budget:
+    again = _find(answer, closer)
+    # The engine may count the first delimiter, and forces at the token after the last.
+    if again is not None and len(thinking) < budget and abs(len(thinking) + again - budget) <= 2 * len(closer) + 1:
         raise GenerationError(
             f"the end delimiter stands in the draw twice, after {len(thinking)} thinking tokens and {again} tokens later; the "
             f"budget is {budget}. {_ADVICE}"

@@ -129,16 +129,16 @@ Failure = tuple[tuple[Budget, ...], BaseException]
 
 async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], list[Failure]]:
     """One sample, from its prompt to the disk, at every owed budget. Returns the stored records and the failures."""
-    capped = [budget for budget in owed.budgets if budget != OFF] if drawing.native else []
-    shared = Owed(owed.key, tuple(budget for budget in owed.budgets if budget not in capped))
+    capped = _by_limit(drawing, owed) if drawing.native else {}
+    shared = Owed(owed.key, tuple(budget for budget in owed.budgets if not any(budget in group for group in capped.values())))
     try:
         views = await think(drawing, shared)
     except (GenerationError, OSError) as error:
         return [], [(owed.budgets, error)]
-    asked = [*views.values(), *([budget] for budget in capped)]
+    asked = [*views.values(), *capped.values()]
     outcomes = await asyncio.gather(
         *(answer(drawing, owed.key, view, budgets) for view, budgets in views.items()),
-        *(answer_capped(drawing, owed.key, budget) for budget in capped),
+        *(answer_capped(drawing, owed.key, limit, budgets) for limit, budgets in capped.items()),
         return_exceptions=True,
     )
     records: list[SampleRecord] = []
@@ -217,25 +217,35 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
     return await _store(drawing, key, thinking, trajectory, budgets, completion, seed)
 
 
-async def answer_capped(drawing: Drawing, key: SampleKey, budget: Budget) -> list[SampleRecord]:
-    """One sample at one budget that the engine itself enforces: thinking and answer in one draw, graded and stored.
+def _by_limit(drawing: Drawing, owed: Owed) -> dict[int, list[Budget]]:
+    """The budgets that the engine itself enforces, by their number of tokens: a number may be what unlimited comes to."""
+    n_prompt = len(drawing.prompts[owed.key.task, owed.key.question_id].get(THINKING, ()))
+    groups: dict[int, list[Budget]] = {}
+    for budget in owed.budgets:
+        if budget != OFF:
+            limit = drawing.policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", n_prompt)
+            groups.setdefault(limit, []).append(budget)
+    return groups
+
+
+async def answer_capped(drawing: Drawing, key: SampleKey, limit: int, budgets: Sequence[Budget]) -> list[SampleRecord]:
+    """One sample at a budget that the engine itself enforces: thinking and answer in one draw, graded and stored.
 
     If a killed session stored the thinking but not the answer, only the answer is drawn.
     """
     native, policy, directory = drawing.native, drawing.policy, drawing.directory
     assert native is not None
     prompt_ids = drawing.prompts[key.task, key.question_id][THINKING]
-    limit = policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", len(prompt_ids))
     seed = derive_seed(drawing.seed, key, "capped", limit)
     params = replace(drawing.sampling, seed=seed)
     if stored := directory.drawn.get(f"{key}@{limit}"):
         thinking = cut_thinking(stored, limit, policy)
         completion = await generate_answer(drawing.backend, prompt_ids, thinking, policy, params)
-        return await _store(drawing, key, thinking, stored.id, [budget], completion, seed)
+        return await _store(drawing, key, thinking, stored.id, budgets, completion, seed)
     trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
     await directory.append_trajectory(trajectory)
     thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
-    return await _store(drawing, key, thinking, trajectory.id, [budget], completion, seed)
+    return await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
 
 
 async def _store(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from pydantic import ValidationError
+
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.config import RunConfig
+from raml_eval.config import RunConfig, Sampling
 from raml_eval.errors import ModelError
 
 # What a generation_config.json leaves out is off, as vLLM reads it.
@@ -26,10 +28,17 @@ def with_sampling(config: RunConfig, checkpoint: Checkpoint, quiet: bool = False
                 f"sampling: model is asked for, but {checkpoint.source} has no generation_config.json with sampling settings. "
                 f"Give them yourself, such as --temperature 0.6 --top-p 0.95."
             )
-        given = config.sampling.model_fields_set
-        taken = {name: value for name, value in (_OFF | own).items() if name not in given}
+        given = config.sampling.model_dump(include=config.sampling.model_fields_set)
         # From here on every field is explicit, so that a resume and a report see what was used.
-        return config.model_copy(update={"sampling": config.sampling.model_copy(update=taken)})
+        try:
+            sampling = Sampling.model_validate({**_OFF, **own, **given})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise ModelError(
+                f"generation_config.json of {checkpoint.source} has {wrong['loc'][0]} {wrong['input']!r}: "
+                f"{wrong['msg'].lower()}. Give that setting yourself, or correct the file."
+            ) from None
+        return config.model_copy(update={"sampling": sampling})
     used = config.sampling.model_dump(include=set(_OFF))
     differing = {name: value for name, value in own.items() if used[name] != value}
     if differing and not quiet:

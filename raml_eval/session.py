@@ -78,9 +78,8 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
             args = _engine_args(config, model)
             backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=args)
         try:
-            drawing = _open_drawing(config, directory, plan, loaded, backend)
-            if config.thinking.capped_by == "engine":
-                await _test_native(drawing)
+            native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
+            drawing = _open_drawing(config, directory, plan, loaded, backend, native)
             return await _draw(drawing, watch, quiet)
         finally:
             await backend.aclose()
@@ -102,11 +101,35 @@ def _check_config(config: RunConfig) -> Path:
             f"thinking budget {shares[0]} and thinking.min_tokens {config.thinking.min_tokens} are both given, and a share may "
             f"be less than the minimum. Give one of the two."
         )
+    _check_lengths(config)
     if config.thinking.capped_by == "engine":
         _check_native(config)
     if (config.out / "manifest.json").exists():
         check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock, which leaves a file
     return config.out
+
+
+def _check_lengths(config: RunConfig) -> None:
+    """Raises ConfigError if a budget, a minimum and the total cap exclude each other, or if a setting has no effect."""
+    section, total = config.thinking, config.max_total_tokens
+    for budget in (budget for budget in section.budgets if isinstance(budget, int)):
+        if budget < section.min_tokens:
+            raise ConfigError(
+                f"thinking budget {budget} is below --min-thinking-tokens {section.min_tokens}, so one of them would be "
+                f"broken. Ask for a budget >= {section.min_tokens}, or for fewer."
+            )
+        if total is not None and budget > total:
+            raise ConfigError(
+                f"thinking budget {budget} exceeds --max-total-tokens {total}, which would cut it first. Ask for a budget <= "
+                f"{total}, or unlimited."
+            )
+    if "grace" in section.model_fields_set and section.cut == "exact":
+        raise ConfigError(f"--grace {section.grace} has no effect without --cut newline. Add that, or leave it out.")
+    if "continuation" in section.model_fields_set and not (section.min_tokens or section.extensions):
+        raise ConfigError(
+            f"--continuation {section.continuation!r} has no effect without --extensions or --min-thinking-tokens. Add one, or "
+            f"leave it out."
+        )
 
 
 def _check_native(config: RunConfig) -> None:
@@ -141,17 +164,27 @@ def _engine_args(config: RunConfig, model: Model) -> dict[str, Any]:
     return {**config.backend_args, "reasoning_config": {"reasoning_start_str": fmt.opener, "reasoning_end_str": fmt.closer}}
 
 
-async def _test_native(drawing: Drawing) -> None:
-    """The engine's own budget has been tried on a few prompts. Raises ConfigError if it does not hold, or cannot be tried."""
-    engine, policy = drawing.backend, drawing.policy
+async def _test_native(config: RunConfig, loaded: Inputs, engine: Backend) -> NativeBudgets:
+    """The engine, whose own budget has been tried on a few prompts.
+
+    Raises ConfigError if it does not hold, or cannot be tried; nothing is written then.
+    """
+    policy = build_policy(config, loaded.model, engine.description.context)
     if not isinstance(engine, NativeBudgets):
         raise ConfigError("capped_by is engine, but this engine has no budget of its own. Leave it out.")
-    prompts = [of[THINKING] for of in drawing.prompts.values() if THINKING in of][:NATIVE_TESTS]
+    prompts = [of[THINKING] for of in loaded.prompts.values() if THINKING in of][:NATIVE_TESTS]
     room = min((policy.context - len(ids) for ids in prompts), default=0)
-    params = replace(drawing.sampling, max_tokens=min(room, NATIVE_TEST_TOKENS), stop_ids=policy.end_of_text_ids)
+    params = replace(_sampling(config, loaded.model), max_tokens=max(1, min(room, NATIVE_TEST_TOKENS)))
     seen = await check_native_budgets(engine, prompts, params, policy.closer_ids)
     _note(f"the engine's own budget held in a test: {', '.join(f'{case}: {n} draws' for case, n in seen.items())}")
-    drawing.native = engine
+    return engine
+
+
+def _sampling(config: RunConfig, model: Model) -> SamplingParams:
+    """The run's sampling. max_tokens and seed are placeholders: each draw sets its own."""
+    return SamplingParams(
+        **config.sampling.model_dump(exclude={"source"}), max_tokens=1, seed=0, stop_ids=model.end_of_text_ids
+    )
 
 
 def _stored_date(stored: Mapping[str, Any] | None) -> str | None:
@@ -207,7 +240,14 @@ def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> Store
     return run
 
 
-def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs, backend: Backend) -> Drawing:
+def _open_drawing(
+    config: RunConfig,
+    directory: RunDirectory,
+    plan: Plan,
+    loaded: Inputs,
+    backend: Backend,
+    native: NativeBudgets | None = None,
+) -> Drawing:
     """The directory is open for samples, and everything that drawing one needs is ready."""
     policy = build_policy(config, loaded.model, backend.description.context)
     check_budgets(policy, plan.budgets, loaded.prompts)
@@ -218,15 +258,13 @@ def _open_drawing(config: RunConfig, directory: RunDirectory, plan: Plan, loaded
         plan=plan,
         seed=config.seed,
         policy=policy,
-        # max_tokens and seed are placeholders: each draw sets its own.
-        sampling=SamplingParams(
-            **config.sampling.model_dump(exclude={"source"}), max_tokens=1, seed=0, stop_ids=loaded.model.end_of_text_ids
-        ),
+        sampling=_sampling(config, loaded.model),
         tokenizer=loaded.model.tokenizer,
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
+        native=native,
     )
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from raml_eval.errors import ModelError, near_names
+from raml_eval.yaml_text import read_yaml
 
 ENTRY_POINTS = "raml_eval.thinking_formats"
 
@@ -111,7 +112,9 @@ class ThinkingFormat:
 
     @property
     def switched_in_template(self) -> bool:
-        return bool(self.variables or self.on.system or self.off_mode.system)
+        """True if the template itself turns thinking on and off, so that its two prompts must differ."""
+        switched = self.variables or self.on.system or self.off_mode.system
+        return bool(self.off is not None and not self.off.prefix and switched)
 
     def protocol(self) -> dict[str, Any]:
         """Everything that decides what is drawn, as a resume compares it. What a forced end writes is a choice of the run."""
@@ -170,6 +173,8 @@ def _read(record: Any, into: type, source: str) -> dict[str, Any]:
 
 def _check(fmt: ThinkingFormat, source: str) -> None:
     """Raises ModelError if the record contradicts itself."""
+    closings = (fmt.closing, *fmt.closings.values())
+    marks = (fmt.opener, fmt.closer) if fmt.closer else ()
     wrong = {
         "opener and closer must both be given, or neither": bool(fmt.opener.strip()) != bool(fmt.closer.strip()),
         "opener must not begin or end with blanks, which belong into before_opener and after_opener": fmt.opener
@@ -177,8 +182,12 @@ def _check(fmt: ThinkingFormat, source: str) -> None:
         "off has both a switch and a prefix": bool(fmt.off and fmt.off.prefix and (fmt.off.variables or fmt.off.system)),
         "on has a prefix, which the opener's own keys must say": bool(fmt.on.prefix),
         "closing.before holds the closer, which is written after it anyway": bool(fmt.closer)
-        and any(fmt.closer in closing.before for closing in (fmt.closing, *fmt.closings.values())),
+        and any(fmt.closer in closing.before for closing in closings),
         "effort has values but no variable, or a variable without values": bool(fmt.effort.variable) != bool(fmt.effort.values),
+        "opener and closer hold one another": bool(fmt.closer) and (fmt.closer in fmt.opener or fmt.opener in fmt.closer),
+        "answer_opener holds a delimiter": any(mark in fmt.answer_opener for mark in marks),
+        "end_of_turn holds a delimiter": any(mark in fmt.end_of_turn for mark in marks),
+        "closing.after holds the closer": bool(fmt.closer) and any(fmt.closer in closing.after for closing in closings),
     }
     for problem, is_wrong in wrong.items():
         if is_wrong:
@@ -187,14 +196,12 @@ def _check(fmt: ThinkingFormat, source: str) -> None:
 
 def load_formats(path: Path) -> list[ThinkingFormat]:
     """The records of a YAML file, which holds one or a list of them. Raises ModelError if it cannot be read."""
-    import yaml
-
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"cannot read thinking format {path}: {error.strerror}. Name a YAML file with a record.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(f"the thinking format {path} is not YAML: {' '.join(str(error).split())}. Correct it.") from error
+    except ValueError as error:
+        raise ModelError(f"the thinking format {path} is not YAML: {error}. Correct it.") from error
     return [parse_format(record, str(path)) for record in (content if isinstance(content, list) else [content])]
 
 

@@ -35,7 +35,9 @@ def test_a_draw_is_split_at_its_only_delimiter_or_refused(thinking: TokenIds, an
     else:
         assert audit(drawn, CLOSER, budget) == CappedDraw(thinking, answer, True, len(thinking) == budget)
         again = stopped(*thinking, *CLOSER, *answer, *CLOSER, 7)
-        if len(thinking) < budget:  # a natural end, which the engine may have missed
+        # A natural end that the engine missed is forced once more where the budget runs out, give or take the delimiter.
+        where_forced = abs(len(thinking) + len(answer) - budget) <= 2 * len(CLOSER) + 1
+        if len(thinking) < budget and where_forced:
             with pytest.raises(GenerationError, match=f"twice, after {len(thinking)} .* and {len(answer)} tokens later"):
                 audit(again, CLOSER, budget)
         else:

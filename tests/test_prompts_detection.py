@@ -171,7 +171,7 @@ def test_advice_names_only_formats_that_leave_the_prompt_as_it_is(case: str) -> 
         ("qwen3", "plain", CHATML, "the template does not read enable_thinking"),
         ("deepseek-v3", "qwen3", CHATML, "the template does not read thinking"),
         ("none", "opens", CHATML, "its generation prompt opens thinking with '<think>'"),
-        ("none", "qwen3", CHATML, "it has a switch for thinking, enable_thinking"),
+        ("none", "qwen3", CHATML, "it has a switch for thinking, the variable enable_thinking"),
         ("magistral", "opens", CHATML, r"opens thinking with '<think>'"),
         ("think", "never_thinks", CHATML, "closes thinking with '</think>' where it should be on"),
         ("minimax-m1", "never_thinks", CHATML, "closes thinking with '</think>' where it should be on"),
@@ -259,7 +259,7 @@ def test_a_switch_without_effect_is_no_switch() -> None:
     ("case", "advised"),
     [
         (NEAR_MISSES["marks only"], "think or none"),
-        (NEAR_MISSES["drops old thinking"], "think"),  # what is dropped was written, so none is no choice
+        (NEAR_MISSES["drops old thinking"], "think or none"),  # a template may outlive the thinking of its model
         (chatml("{% if use_reasoning %}Let me see.{% endif %}"), None),  # none of the known formats has this switch
         (NEAR_MISSES["foreign mark in the generation prompt"], None),
     ],
@@ -270,3 +270,50 @@ def test_what_is_advised(case: ChatTokenizer, advised: str | None) -> None:
     told = re.search(r"Name one that leaves its prompts as they are: --thinking-format ([\w ]+)", str(caught.value))
     assert (told and told[1].strip()) == advised
     assert advised is not None or "Describe its format in a YAML file" in str(caught.value)
+
+
+NEVER = (
+    "{% for m in messages %}{% if loop.first and m.role != 'system' %}<|im_start|>system\n"
+    "Never write <think> or </think>.<|im_end|>\n{% endif %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n"
+)
+SKIPS = "{{ '<think>\n\n</think>\n\n' }}"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "{% if thinking_mode == 'on' %}{{ '<think>\n' }}{% else %}" + SKIPS + "{% endif %}",
+        "{% if cot %}{{ '<think>\n' }}{% else %}" + SKIPS + "{% endif %}",
+        "{% if enable_thinking == 'true' %}{{ '<think>\n' }}{% else %}" + SKIPS + "{% endif %}",
+        "{% if deep and thorough %}{{ '<think>\n' }}{% else %}" + SKIPS + "{% endif %}",
+        "{% if '/deep' in messages[-1].content %}{{ '<think>\n' }}{% else %}" + SKIPS + "{% endif %}",
+        "{% set first = messages[0] %}{% if first.role == 'system' and '/deep' in first.content %}{{ '<think>\n' }}{% else %}"
+        + SKIPS
+        + "{% endif %}",
+        "{{ '<scratchpad>\n' }}",
+    ],
+)
+def test_a_template_that_thinks_under_a_switch_of_its_own_is_never_none(start: str) -> None:
+    with pytest.raises(ModelError, match="cannot be told"):
+        detect_format(chatml(start), "m/x")
+
+
+def test_a_ban_is_no_request_and_a_switch_that_any_system_message_pulls_is_none() -> None:
+    with pytest.raises(ModelError, match="cannot be told"):
+        detect_format(tokenizer_of(NEVER), "m/x")
+    alone = "{% if messages[0].role != 'system' %}{{ '<think>\n' }}{% endif %}"
+    assert detect_format(chatml(alone), "m/x").format.name == "think"
+
+
+def test_a_prompt_that_begins_the_turn_otherwise_is_refused() -> None:
+    tokenizer = chatml("{% if messages[0].role == 'system' and messages[0].content == '/no_think' %}" + SKIPS + "{% endif %}")
+    found = detect_format(tokenizer, "m/x")
+    assert found.format.name == "nemotron-v2"
+    settings = PromptSettings(starts=found.starts)
+    assert tokenizer.decode(render_prompt(tokenizer, found.format, evidence_module.PROBE, False, settings)).endswith(
+        "</think>\n\n"
+    )
+    brief = PromptSettings("Be brief.", starts=found.starts)
+    with pytest.raises(ModelError, match="lets the model's turn begin with"):
+        render_prompt(tokenizer, found.format, evidence_module.PROBE, False, brief)

@@ -63,8 +63,12 @@ def test_each_end_of_a_turn_has_its_sources(tmp_path: Path) -> None:
 
 
 def test_a_format_names_ends_of_a_turn_too(tmp_path: Path) -> None:
-    fmt = ThinkingFormat("mine", end_of_turn=("<|im_start|>", "<not there>"))
-    assert end_of_turn(build_tokenizer("plain"), find_checkpoint(tmp_path), fmt)[257] == ["thinking format"]
+    tokenizer, checkpoint = build_tokenizer("plain"), find_checkpoint(tmp_path)
+    assert end_of_turn(tokenizer, checkpoint, ThinkingFormat("mine", end_of_turn=("<|im_start|>",)))[257] == ["thinking format"]
+    with pytest.raises(ModelError, match=r"'<not there>' ends a turn, but .* has no such token"):
+        end_of_turn(tokenizer, checkpoint, ThinkingFormat("mine", end_of_turn=("<not there>",)))
+    with pytest.raises(ModelError, match=r"ends thinking with '<.im_end.>', which ends the whole turn"):
+        end_of_turn(tokenizer, checkpoint, ThinkingFormat("mine", opener="<t>", closer="<|im_end|>"))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_an_overwritten_checkpoint_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"thinking_format": "none"}, ModelError, "it has a switch for thinking, enable_thinking"),
+        ({"thinking_format": "none"}, ModelError, "it has a switch for thinking, the variable enable_thinking"),
         ({"format": "none"}, ConfigError, r"unknown key format; did you mean thinking\.format"),
         ({"out": None}, ConfigError, "out is not given"),
         ({"answer_tokens": 20_000}, ConfigError, "context of 16384"),
@@ -236,13 +236,16 @@ def test_a_date_in_a_template_stays_that_of_the_first_session(
         raml_eval.evaluate(**{**FEW, "model": "pk"}, out=tmp_path / "run", prompt_date="2025-01-03")
 
 
-def test_hints_of_a_format_of_ones_own_are_draws_of_their_own(tmp_path: Path) -> None:
+def test_hints_of_a_format_of_ones_own_are_draws_of_their_own(checkpoint: Path, tmp_path: Path) -> None:
+    template = (checkpoint / "chat_template.jinja").read_text()
+    (checkpoint / "chat_template.jinja").write_text("{{ effort }}" + template)
     own = {
         "name": "mine", "opener": "<think>", "after_opener": "\n", "closer": "</think>",
-        "effort": {"variable": "enable_thinking", "values": ["low", "high"]},
+        "effort": {"variable": "effort", "values": ["low", "high"]},
     }  # fmt: skip
     budgets = ["effort:low", 16, "effort:high", "frac:0.5"]
-    run = raml_eval.evaluate(**{**FEW, "thinking_budget": budgets}, thinking_format=own, out=tmp_path)
+    few = {**FEW, "model": "pk", "thinking_budget": budgets, "thinking_format": own, "out": tmp_path / "run"}
+    run = raml_eval.evaluate(**few)
     assert run.budgets == (16, "frac:0.5", "effort:low", "effort:high")
     drawn = {t.prompt for t in run.trajectories.values()}
     assert drawn == {"thinking", "effort:low", "effort:high"}
@@ -252,8 +255,10 @@ def test_hints_of_a_format_of_ones_own_are_draws_of_their_own(tmp_path: Path) ->
         assert kept.prompt == (record.budget if str(record.budget).startswith("effort") else "thinking")
         if record.budget == "frac:0.5":
             assert record.n_thinking_tokens == len(kept.token_ids) // 2
-    again = raml_eval.evaluate(**{**FEW, "thinking_budget": budgets}, thinking_format=own, out=tmp_path)
-    assert again.records == run.records
+    assert raml_eval.evaluate(**few).records == run.records
+    ignored = {**own, "effort": {"variable": "verbosity", "values": ["low", "high"]}}
+    with pytest.raises(ModelError, match="does not read verbosity"):
+        raml_eval.evaluate(**{**few, "thinking_format": ignored, "out": tmp_path / "other"})
 
 
 @pytest.mark.parametrize(
@@ -263,7 +268,7 @@ def test_hints_of_a_format_of_ones_own_are_draws_of_their_own(tmp_path: Path) ->
         ({"capped_by": "engine", "backend": "vllm", "extensions": 1}, "min_tokens and extensions are given"),
         ({"min_thinking_tokens": 5, "extensions": 1}, "are both given"),
         ({"min_thinking_tokens": 20, "thinking_budget": "frac:0.5"}, "a share may be less than the minimum"),
-        ({"min_thinking_tokens": 20}, "thinking budget 0 is below min_tokens 20"),
+        ({"min_thinking_tokens": 20}, "thinking budget 0 is below --min-thinking-tokens 20"),
         ({"effort": "low"}, "effort low is asked for, but format qwen3 takes no effort"),
         ({"closing": "officail"}, "Did you mean official"),
         ({"thinking_budget": "hint:5"}, "take no number of thinking tokens"),

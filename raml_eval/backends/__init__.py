@@ -43,7 +43,9 @@ async def open_backend(name: str, model: str, *, revision: str | None = None, ar
     for library in _LIBRARIES[name]:
         if importlib.util.find_spec(library) is None:
             install = f"pip install 'raml-eval[{name}]', or '.[{name}]' in a checkout"
-            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.")
+            other = next((one for one in ("hf", "vllm") if one != name and importlib.util.find_spec(_LIBRARIES[one][0])), None)
+            instead = f" Or pass --backend {other}, which is installed." if other else ""
+            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.{instead}")
     checkpoint = find_checkpoint(model, revision)
     checkpoint.check_config()
     module = importlib.import_module(BACKENDS[name])

@@ -11,7 +11,7 @@ from raml_eval.prompts.rendering import (
     continuation_ids,
     render_prompt,
 )
-from raml_eval.prompts.template import chat_template_digest, prints_date, render_template
+from raml_eval.prompts.template import chat_template_digest, check_template, prints_date, render_template
 from raml_eval.prompts.tokenizer import end_of_turn, load_tokenizer
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "PromptSettings",
     "chat_template_digest",
     "check_format",
+    "check_template",
     "closer_ids",
     "closing_ids",
     "continuation_ids",

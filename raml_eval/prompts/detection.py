@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from raml_eval.errors import ModelError
 from raml_eval.prompts.evidence import Evidence, gather_evidence
 from raml_eval.prompts.rendering import is_closed, is_open, missing_opener, missing_prefix
 from raml_eval.protocols import ChatTokenizer
-from raml_eval.thinking_formats import ThinkingFormat, is_mark, known_formats
+from raml_eval.thinking_formats import Mode, ThinkingFormat, is_mark, known_formats
+
+_ANY_SYSTEM = Mode(system="Answer in English.")
+_FORBIDS = re.compile(r"\b(?:never|not|without|avoid|no)\b|n't", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -32,13 +36,15 @@ class Fit:
 class Detection:
     """The format of a model, and why. uncertain is true if there was no evidence at all, and so no thinking is assumed.
 
-    asked_for is true if the template asks for thinking in the system message that it writes by default.
+    asked_for is true if the template asks for thinking in the system message that it writes by default. starts holds what
+    the template writes to let the model's turn begin, with thinking (True) and without (False).
     """
 
     format: ThinkingFormat
     proofs: tuple[str, ...]
     uncertain: bool = False
     asked_for: bool = False
+    starts: Mapping[bool, str] = field(default_factory=dict)
 
 
 def detect_format(tokenizer: ChatTokenizer, model: str | Path) -> Detection:
@@ -73,7 +79,12 @@ def _choose(proven: Sequence[Fit], evidence: Evidence, model: str | Path) -> Det
             f"the thinking format of {model} is ambiguous: {' and '.join(fmt.name for fmt in named)} fit its chat template and "
             f"write different prompts. {_advise(named)}"
         )
-    return Detection(first.format, tuple(first.proofs), asked_for=_is_asked_for(first.format, evidence))
+    return _detected(first.format, tuple(first.proofs), evidence)
+
+
+def _detected(fmt: ThinkingFormat, proofs: tuple[str, ...], evidence: Evidence) -> Detection:
+    starts = {True: evidence.start(fmt.on), False: evidence.start(fmt.off_mode)}
+    return Detection(fmt, proofs, asked_for=_is_asked_for(fmt, evidence), starts=starts)
 
 
 def _rank(fmt: ThinkingFormat, evidence: Evidence) -> tuple[int, int, bool, bool]:
@@ -113,8 +124,8 @@ def _may_fit(fit: Fit, evidence: Evidence) -> bool:
         return False
     if evidence.switches() and not fit.format.variables:
         return False
-    if not fit.format.thinks:
-        return not evidence.marks_written()
+    if not fit.format.thinks:  # a template may strip old thinking, or name it beside tools, and its model not think
+        return not (evidence.writes_thoughts() or evidence.opened_otherwise())
     return fit.doubts == [] or (fit.unopened and _has_marks(fit.format, evidence) and not fit.format.switched_in_template)
 
 
@@ -152,13 +163,13 @@ def check_format(fmt: ThinkingFormat, tokenizer: ChatTokenizer, model: str | Pat
             f"thinking format {fmt.name} contradicts the chat template of {model}: {wrong[0]}. Leave out --thinking-format to "
             f"have it detected; `raml-eval formats detect` shows what was found."
         )
-    return Detection(fmt, ("it was named",), asked_for=_is_asked_for(fmt, evidence))
+    return _detected(fmt, ("it was named",), evidence)
 
 
 def _opens_elsewhere(fmt: ThinkingFormat, evidence: Evidence) -> list[str]:
     """Why the format's prompt with thinking is not that of a format that the template proves; empty if it is."""
     mine = render_pair(fmt, evidence)[0] or ""
-    proven = [other for other in known_formats().values() if other.thinks and fit_format(other, evidence).proven]
+    proven = [other for other in _thinking_formats() if fit_format(other, evidence).proven]
     theirs = {other.name: render_pair(other, evidence)[0] or "" for other in proven}
     if not theirs or any(mine.startswith(one) or one.startswith(mine) for one in theirs.values()):
         return []
@@ -166,9 +177,15 @@ def _opens_elsewhere(fmt: ThinkingFormat, evidence: Evidence) -> list[str]:
 
 
 def _is_asked_for(fmt: ThinkingFormat, evidence: Evidence) -> bool:
-    """True if the model thinks because the prompt's beginning asks for it, in the words of the template."""
+    """True if the model thinks because the prompt's beginning asks for it, in the words of the template.
+
+    A sentence that forbids the delimiters is no such request.
+    """
     asked = evidence.asked_for(fmt.on) if fmt.thinks else ""
-    return bool(asked) and fmt.opener in asked and fmt.closer in asked
+    if not (asked and fmt.opener in asked and fmt.closer in asked):
+        return False
+    sentence = re.split(r"[.!?\n]", asked.partition(fmt.opener)[0])[-1]
+    return not _FORBIDS.search(sentence)
 
 
 def fit_format(fmt: ThinkingFormat, evidence: Evidence) -> Fit:
@@ -194,21 +211,25 @@ def fit_format(fmt: ThinkingFormat, evidence: Evidence) -> Fit:
     return fit
 
 
+def _thinking_formats() -> list[ThinkingFormat]:
+    return [fmt for fmt in known_formats().values() if fmt.thinks]
+
+
 def _refute_none(fit: Fit, evidence: Evidence) -> None:
     """A template that opens thinking by itself can never be run as if the model did not think.
 
     If it always closes thinking instead, there is no thinking, whatever its vocabulary has.
     """
     tail = evidence.tail(fit.format.on)
-    for fmt in known_formats().values():
-        if fmt.thinks and is_mark(fmt.opener) and is_open(fmt, tail):
+    for fmt in _thinking_formats():
+        if is_mark(fmt.opener) and is_open(fmt, tail):
             fit.contradictions.append(f"its generation prompt opens thinking with {fmt.opener!r}")
             return
-    if any(is_mark(fmt.opener) and fmt.opener in tail and is_closed(fmt, tail) for fmt in known_formats().values()):
-        fit.proofs.append(f"every generation prompt closes thinking: {evidence.start(fit.format.on)[-30:]!r}")
     switches = evidence.switches()
     if switches:
         fit.contradictions.append(f"it has a switch for thinking, {switches[0]} (a budget of off turns thinking off)")
+    elif any(is_mark(fmt.opener) and fmt.opener in tail and is_closed(fmt, tail) for fmt in _thinking_formats()):
+        fit.proofs.append(f"every generation prompt closes thinking: {evidence.start(fit.format.on)[-30:]!r}")
 
 
 def _check_switch(fit: Fit, evidence: Evidence) -> None:
@@ -229,7 +250,7 @@ def _check_switch(fit: Fit, evidence: Evidence) -> None:
         fit.contradictions.append(f"the template opens thinking with {fmt.opener!r} where it should be off")
     elif fmt.variables:
         fit.proofs.append(f"{' and '.join(sorted(fmt.variables))} changes the prompt")
-    elif fmt.switched_in_template and evidence.start(fmt.on) == evidence.start(fmt.off_mode):
+    elif fmt.switched_in_template and evidence.start(fmt.off_mode) in (evidence.start(fmt.on), evidence.start(_ANY_SYSTEM)):
         fit.doubts.append(f"the sentence {fmt.off_mode.system!r} does not change how the model's turn begins")
 
 
@@ -239,7 +260,7 @@ def _check_opening(fit: Fit, evidence: Evidence) -> None:
     if is_open(fmt, evidence.tail(fmt.on)):
         fit.proofs.append(f"the generation prompt ends in {evidence.start(fmt.on)[-30:]!r}")
         return
-    others = [o for o in known_formats().values() if o.thinks and is_mark(o.opener) and is_open(o, evidence.tail(fmt.on))]
+    others = [o for o in _thinking_formats() if is_mark(o.opener) and is_open(o, evidence.tail(fmt.on))]
     if others:
         fit.contradictions.append(f"the generation prompt opens thinking with {others[0].opener!r}")
         return
@@ -254,7 +275,9 @@ def _check_opening(fit: Fit, evidence: Evidence) -> None:
         fit.contradictions.append(f"the template writes {around[0]!r} before a thought, the format {written!r}")
     elif around and around[0].startswith(written) and (fmt.switched_in_template or fmt.effort.variable):
         fit.proofs.append(f"the template writes {around[0]!r} before a thought")
-    elif fmt.opener in evidence.asked_for(fmt.on) and fmt.closer in evidence.asked_for(fmt.on):
+    elif _is_asked_for(fmt, evidence) and not fmt.variables and evidence.switches():
+        fit.doubts.append(f"{evidence.switches()[0]} turns thinking on or off, and the format does not use it")
+    elif _is_asked_for(fmt, evidence):
         fit.proofs.append(f"the template asks for {fmt.opener} and {fmt.closer}")
     elif fmt.needs and not fit.doubts:
         fit.proofs.append(f"the template has {' and '.join(fmt.needs)}")
@@ -274,7 +297,7 @@ def _refute_marks(fit: Fit, evidence: Evidence) -> None:
     fmt = fit.format
     if _has_marks(fmt, evidence) or fmt.by_name_only:
         return
-    others = [o for o in known_formats().values() if o.thinks and is_mark(o.opener) and _has_marks(o, evidence)]
+    others = [o for o in _thinking_formats() if is_mark(o.opener) and _has_marks(o, evidence)]
     if others:
         fit.contradictions.append(f"the marks here are {others[0].opener} and {others[0].closer}")
 

@@ -26,7 +26,11 @@ _THOUGHT, _ANSWER = "Let me add: one and one.", "The sum is two."
 _FOREIGN_MARK = re.compile(r"[<\[◁][|/]*[\w ]*(?:think|thought|reason|channel)[\w ]*[|/]*[>\]▷]", re.IGNORECASE)
 _FOREIGN_SWITCH = re.compile(r"think|reason|effort", re.IGNORECASE)
 _FOREIGN_START = re.compile(r"think|thought|reason", re.IGNORECASE)
-_TRIED: tuple[Any, ...] = (True, False, 0, "low", "high", "none", "on", "off")
+_FOREIGN_TAG = re.compile(r"<([a-z]\w*)>\s*$", re.IGNORECASE)
+_ROLES = frozenset({"system", "user", "assistant", "tool", "developer", "model", "bot", "ai", "gpt", "function", "answer"})
+# Variables that every template gets, or that have nothing to do with how a turn begins.
+_STANDARD = frozenset({"messages", "tools", "documents", "add_generation_prompt", "bos_token", "eos_token", "strftime_now"})
+_TRIED: tuple[Any, ...] = (True, False, 0, "true", "false", "low", "high", "none", "on", "off", "enabled", "disabled")
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class Evidence:
     texts: str
     vocabulary: frozenset[str]
     _rendered: dict[str, str | None] = field(default_factory=dict)
+    _switches: list[str] | None = None
 
     def render(self, mode: Mode, extra: Mapping[str, Any] = NO_VARIABLES) -> str | None:
         """The probe's prompt in a mode, as the template writes it; None if the template fails with it."""
@@ -81,6 +86,11 @@ class Evidence:
         closer, answered, _ = rest.partition(_ANSWER)
         return (opener, closer) if found and answered and opener != text else None
 
+    def writes_thoughts(self) -> bool:
+        """True if the template writes a last turn's thought with a delimiter of thinking before it."""
+        around = self.around_thought(Mode())
+        return around is not None and any(mark in around[0] for mark in _known_marks())
+
     def asked_for(self, mode: Mode) -> str:
         """The part of the prompt before the question, in which some templates ask the model to think, and how."""
         return (self.render(mode) or "").partition(PROBE[0]["content"])[0]
@@ -94,8 +104,14 @@ class Evidence:
         marks = {mark for mark in _known_marks() if mark in self.vocabulary} | set(self.marks_written())
         marks |= {found for token in self.vocabulary for found in _FOREIGN_MARK.findall(token)}
         start = self.start(Mode())
-        begun = [f"a generation prompt that ends in {start[-40:]!r}"] if _FOREIGN_START.search(start) else []
-        return [*sorted(marks), *(f"the variable {name}" for name in self.switches()), *begun]
+        begun = [f"a generation prompt that ends in {start[-40:]!r}"] if self.opened_otherwise() else []
+        return [*sorted(marks), *self.switches(), *begun]
+
+    def opened_otherwise(self) -> bool:
+        """True if the generation prompt speaks of thinking, or leaves a tag open that is no role of a turn."""
+        start = self.start(Mode())
+        opened = _FOREIGN_TAG.search(start)
+        return bool(_FOREIGN_START.search(start) or (opened and opened[1].lower() not in _ROLES))
 
     def marks_written(self) -> list[str]:
         """The delimiters of thinking that stand in the template, known ones and such as look like one."""
@@ -103,17 +119,48 @@ class Evidence:
         return sorted(known | set(_FOREIGN_MARK.findall(self.texts)))
 
     def switches(self) -> list[str]:
-        """The variables that have to do with thinking, by their names, and change the prompt."""
-        return [name for name in sorted(self.variables) if self._alters(name)]
+        """What turns thinking on or off, whether or not a format knows it: variables, and words in a message."""
+        if self._switches is None:
+            self._switches = [f"the variable {name}" for name in sorted(self.variables - _STANDARD) if self._alters(name)]
+            together = dict.fromkeys(self.variables - _STANDARD, True)
+            if not self._switches and self._turns_thinking(self.render(Mode(), together)):
+                self._switches.append("a combination of variables")
+            self._switches += [f"the word {word!r} in a message" for word in self._words() if self._obeys(word)]
+        return self._switches
 
     def _alters(self, name: str) -> bool:
-        """True if the template's variable of that name has to do with thinking and changes the prompt."""
-        if not _FOREIGN_SWITCH.search(name):
-            return False
+        """True if the variable has to do with thinking by its name and changes the prompt, or turns thinking on or off."""
         plain = self.render(Mode())
         tried = (*_TRIED, *compared_values(template_source(self.tokenizer), name))
-        rendered = (self.render(Mode(), {name: value}) for value in tried)
-        return any(text is not None and text != plain for text in rendered)
+        rendered = [self.render(Mode(), {name: value}) for value in tried]
+        if _FOREIGN_SWITCH.search(name):
+            return any(text is not None and text != plain for text in rendered)
+        return any(map(self._turns_thinking, rendered))
+
+    def _turns_thinking(self, text: str | None, question: str = PROBE[0]["content"]) -> bool:
+        """True if a prompt lets the model's turn begin otherwise than the plain one, and either has a mark of thinking."""
+        if text is None or question not in text:
+            return False
+        tail, plain = text.rpartition(question)[2], self.tail(Mode())
+        marked = (_FOREIGN_MARK.search(one) or any(mark in one for mark in _known_marks()) for one in (tail, plain))
+        return tail != plain and any(marked)
+
+    def _words(self) -> list[str]:
+        """The texts that the template looks for, in messages or elsewhere."""
+        values = compared_values(template_source(self.tokenizer))
+        return [value for value in values if isinstance(value, str) and 2 < len(value) <= 60 and value not in _ROLES]
+
+    def _obeys(self, word: str) -> bool:
+        """True if the word in a system message, or after the question, turns thinking on or off."""
+        if self._turns_thinking(self.render(Mode(system=word))):
+            return True
+        asked = f"{PROBE[0]['content']} {word}"
+        try:
+            text = render_template(self.tokenizer, [{"role": "user", "content": asked}])
+        except ModelError:
+            return False
+        question = asked if asked in text else PROBE[0]["content"]
+        return self._turns_thinking(text, question)
 
 
 def _known_marks() -> Iterator[str]:

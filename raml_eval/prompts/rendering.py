@@ -19,7 +19,8 @@ class PromptSettings:
     """What a run adds to every prompt: a system message, the date that a template prints, and further template variables.
 
     If plain is true, the messages are asked as text, without the chat template. If asked_for is true, the model only thinks
-    because the template's own system message asks for it, with both delimiters.
+    because the template's own system message asks for it, with both delimiters. starts holds what the template wrote for a
+    simple question to let the model's turn begin, with thinking (True) and without (False); every prompt must end in it.
     """
 
     system_prompt: str | None = None
@@ -27,6 +28,7 @@ class PromptSettings:
     variables: Mapping[str, Any] = field(default_factory=dict)
     plain: bool = False
     asked_for: bool = False
+    starts: Mapping[bool, str] = field(default_factory=dict)
 
 
 _DEFAULT = PromptSettings()
@@ -52,8 +54,17 @@ def render_prompt(
     ConfigError if there is a system prompt and the messages bring their own: every template would merge the two differently.
     """
     check_mode(fmt, thinking)
+    if settings.plain and fmt.thinks and not thinking and not fmt.off_mode.prefix:
+        raise ModelError(
+            f"a plain prompt has no template that could turn thinking off in format {fmt.name}. Use a thinking budget of 0, "
+            f"which opens and at once closes the thinking."
+        )
     text = render_text(tokenizer, fmt, messages, thinking, settings, hint)
-    if fmt.switched_in_template and text == render_text(tokenizer, fmt, messages, not thinking, settings, hint):
+    if (
+        fmt.switched_in_template
+        and not settings.plain
+        and text == render_text(tokenizer, fmt, messages, not thinking, settings, hint)
+    ):
         switch = " and ".join(sorted(fmt.variables)) or f"the sentence {fmt.off_mode.system or fmt.on.system!r}"
         if settings.system_prompt is not None or messages[0]["role"] == "system":
             raise ModelError(
@@ -63,6 +74,13 @@ def render_prompt(
         raise ModelError(
             f"the chat template ignores {switch}, which switches thinking in format {fmt.name}. `raml-eval formats detect` "
             f"shows which formats fit this model; name one with --thinking-format, or correct the template."
+        )
+    start = settings.starts.get(thinking, "")
+    if not hint and not text.endswith(start):
+        raise ModelError(
+            f"the chat template lets the model's turn begin with {text[-len(start) :]!r} here and with {start!r} for a simple "
+            f"question, so thinking may not be {'on' if thinking else 'off'}. Leave out --system-prompt or the tasks that "
+            f"bring a system message or examples, or correct the template."
         )
     if not fmt.thinks:
         return _encode_prompt(tokenizer, text, settings)
@@ -186,8 +204,13 @@ def render_text(
             "the model has no chat template, so it is a base model or its template is lost. Pass --prompt plain to ask every "
             "question as plain text, or add the template to the model's tokenizer_config.json."
         )
-    variables = {**settings.variables, **hint, **mode.variables}
+    # An effort may have the very variable that turns thinking on; it must not turn on what is off.
+    own, asked = mode.variables, {**settings.variables, **hint}
+    variables = {**own, **asked} if thinking else {**asked, **own}
     text = render_template(tokenizer, conversation, variables, date=settings.date)
+    if hint and text == render_template(tokenizer, conversation, {**own, **settings.variables}, date=settings.date):
+        # The template's default may be one of the efforts. Any other value must then change the prompt.
+        _check_hint(tokenizer, conversation, {**own, **settings.variables}, hint, settings)
     for message in conversation:
         content = message["content"].strip()
         if content != mode.system and content not in text:
@@ -196,6 +219,24 @@ def render_text(
                 f"--system-prompt if the template has no place for one, or correct the template."
             )
     return text
+
+
+def _check_hint(
+    tokenizer: ChatTokenizer,
+    conversation: Sequence[Mapping[str, str]],
+    variables: Mapping[str, Any],
+    hint: Mapping[str, Any],
+    settings: PromptSettings,
+) -> None:
+    """Raises ModelError if the template writes the same prompt whatever the hint says."""
+    for name, value in hint.items():
+        other = value + 1 if isinstance(value, int) else f"not {value}"
+        try:
+            changed = render_template(tokenizer, conversation, {**variables, name: other}, date=settings.date)
+        except ModelError:
+            continue  # it knows its values, so it reads them
+        if changed == render_template(tokenizer, conversation, {**variables, **hint}, date=settings.date):
+            raise ModelError(f"the chat template ignores {name} {value!r}, so the hint would change nothing. Leave it out.")
 
 
 def with_system(mode: Mode, messages: Sequence[Message], system_prompt: str | None) -> list[dict[str, str]]:

@@ -71,6 +71,15 @@ def _pinned_date(date: datetime.date | None) -> Iterator[None]:
         library.datetime = before
 
 
+def check_template(tokenizer: ChatTokenizer, source: str) -> None:
+    """Raises ModelError if the model has no chat template."""
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"model {source} has no chat template, so it is a base model or its template is lost. Pass --prompt plain to ask "
+            f"every question as plain text, or add the template to its tokenizer_config.json."
+        )
+
+
 def prints_date(tokenizer: ChatTokenizer) -> bool:
     """True if the chat template reads the clock."""
     return "strftime_now" in template_variables(template_source(tokenizer))
@@ -101,8 +110,8 @@ def template_texts(source: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def compared_values(source: str, name: str) -> tuple[Any, ...]:
-    """The constants that a template compares a variable with, in the order of the template."""
+def compared_values(source: str, name: str | None = None) -> tuple[Any, ...]:
+    """The constants that a template compares a variable with, or anything if no name is given; in the order of the template."""
     parsed = _parse(source)
     if parsed is None:
         return ()
@@ -110,8 +119,10 @@ def compared_values(source: str, name: str) -> tuple[Any, ...]:
 
     found: list[Any] = []
     for compare in parsed.find_all(nodes.Compare):
-        if any(used.name == name for used in compare.find_all(nodes.Name)):
-            found += [constant.value for constant in compare.find_all(nodes.Const)]
+        if name is None or any(used.name == name for used in compare.find_all(nodes.Name)):
+            sides = [compare.expr, *(operand.expr for operand in compare.ops)]
+            sides += [item for side in sides if isinstance(side, nodes.List | nodes.Tuple) for item in side.items]
+            found += [side.value for side in sides if isinstance(side, nodes.Const)]
     return tuple(dict.fromkeys(found))
 
 

@@ -76,7 +76,18 @@ def end_of_turn(tokenizer: ChatTokenizer, checkpoint: Checkpoint, fmt: ThinkingF
         add(_ids(text_part.get("eos_token_id")) if isinstance(text_part, dict) else set(), name)
     add(_ids(_written_after_turn(tokenizer)), "chat template")
     vocabulary = tokenizer.get_added_vocab()
-    add({vocabulary[text] for text in (fmt.end_of_turn if fmt else ()) if text in vocabulary}, "thinking format")
+    for text in fmt.end_of_turn if fmt else ():
+        if text not in vocabulary:
+            raise ModelError(
+                f"thinking format {fmt.name if fmt else ''} says that {text!r} ends a turn, but {checkpoint.source} has no "
+                f"such token. Leave it out of end_of_turn, or name the token of this model."
+            )
+        add({vocabulary[text]}, "thinking format")
+    if fmt and fmt.thinks and vocabulary.get(fmt.closer) in found:
+        raise ModelError(
+            f"thinking format {fmt.name} ends thinking with {fmt.closer!r}, which ends the whole turn of {checkpoint.source}. "
+            f"Correct closer, or name another --thinking-format."
+        )
     if not found:
         config = checkpoint.folder / "config.json"
         raise ModelError(f"model {checkpoint.source} names no end-of-text token. Set eos_token_id in {config}.")
