@@ -311,9 +311,8 @@ def test_a_prompt_that_begins_the_turn_otherwise_is_refused() -> None:
     found = detect_format(tokenizer, "m/x")
     assert found.format.name == "nemotron-v2"
     settings = PromptSettings(starts=found.starts)
-    assert tokenizer.decode(render_prompt(tokenizer, found.format, evidence_module.PROBE, False, settings)).endswith(
-        "</think>\n\n"
-    )
+    off = render_prompt(tokenizer, found.format, evidence_module.PROBE, False, settings)
+    assert tokenizer.decode(off).endswith("</think>\n\n")
     brief = PromptSettings("Be brief.", starts=found.starts)
     with pytest.raises(ModelError, match="lets the model's turn begin with"):
         render_prompt(tokenizer, found.format, evidence_module.PROBE, False, brief)
