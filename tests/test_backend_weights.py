@@ -105,7 +105,7 @@ BROKEN_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "shards_without_index": (shard_unlisted, TWO_SETS + r"model-00001-of-00002\.safetensors, .* Remove the one"),
     "empty_file": (
         lambda folder: (folder / "model.safetensors").write_bytes(b""),
-        r"model\.safetensors is no complete safetensors file \(.*\)\. Copy it again",
+        r"model\.safetensors is no complete safetensors file \(it has 0 bytes, .*\)\. Copy it again",
     ),
     "cut_short": (
         cut_short,

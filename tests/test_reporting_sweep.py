@@ -143,8 +143,13 @@ def test_a_table_of_both_kinds_says_which_run_lacks_what(run: StoredRun, tmp_pat
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="no vLLM")
 def test_a_run_that_vllm_capped_is_read_as_draws_of_their_own(tmp_path: Path) -> None:
     settings = {
-        **{"backend": "vllm", "backend_args": ENGINE_ARGS["vllm"], "out": tmp_path, "tasks": ["pocket_sort"]},
-        **{"limit": 5, "samples": 4, "max_total_tokens": None},
+        "backend": "vllm",
+        "backend_args": ENGINE_ARGS["vllm"],
+        "out": tmp_path,
+        "tasks": ["pocket_sort"],
+        "limit": 5,
+        "samples": 4,
+        "max_total_tokens": None,
         "thinking": {"budgets": [16, 32, 64], "capped_by": "engine"},
     }
     run = asyncio.run(run_session(build_config([merge([load_preset("pocket"), settings])]), quiet=True))

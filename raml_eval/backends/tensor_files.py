@@ -119,7 +119,7 @@ def _listed(folder: Path, index_name: str) -> list[Path] | None:
         raise ModelError(f"{index} cannot be read ({first_line(error)}). Copy it again from its source.") from error
     missing = [name for name in names if not (folder / name).is_file()]
     if not names:
-        raise ModelError(f"{index} lists no files, wanted those of the weights. Copy the checkpoint again, completely.")
+        raise ModelError(f"{index} lists no files, wanted those of the weights. Copy the checkpoint again, completely, or remove it.")
     if missing:
         raise ModelError(f"{index} lists {name_some(missing)}, which the folder lacks. Copy the checkpoint again, completely.")
     return [folder / name for name in names]
@@ -130,6 +130,8 @@ def _read_header(path: Path) -> dict[str, StoredTensor]:
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
+            if size < 8:
+                raise ValueError(f"it has {size} bytes, the size of its header alone takes 8")
             (n_header,) = struct.unpack("<Q", file.read(8))
             if n_header > min(size, _MAX_HEADER):
                 raise ValueError(f"its header would take {n_header} bytes")
