@@ -119,7 +119,9 @@ def _listed(folder: Path, index_name: str) -> list[Path] | None:
         raise ModelError(f"{index} cannot be read ({first_line(error)}). Copy it again from its source.") from error
     missing = [name for name in names if not (folder / name).is_file()]
     if not names:
-        raise ModelError(f"{index} lists no files, wanted those of the weights. Copy the checkpoint again, completely, or remove it.")
+        raise ModelError(
+            f"{index} lists no files, wanted those of the weights. Copy the checkpoint again, completely, or remove it."
+        )
     if missing:
         raise ModelError(f"{index} lists {name_some(missing)}, which the folder lacks. Copy the checkpoint again, completely.")
     return [folder / name for name in names]
