@@ -46,6 +46,9 @@ def cut_run(
     return replace(run, records=tuple(replace(record, **answer(record)) for record in records), trajectories={})
 
 
+ENGINE_CAPS: Mapping[str, Any] = {"thinking": {"capped_by": "engine"}}  # the protocol of a run with --capped-by engine
+
+
 def _cut(budget: Any, size: int) -> tuple[int, ThinkingEnd]:
     if budget == "off":
         return 0, ThinkingEnd.OFF

@@ -190,6 +190,9 @@ def test_arguments_come_as_text_from_a_command_line() -> None:
 
 def test_a_broken_checkpoint_is_a_model_error(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "qwen3"}')
+    with pytest.raises(ModelError, match="has no weights"):
+        asyncio.run(open_backend("hf", str(tmp_path)))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"no pickle")
     with pytest.raises(ModelError, match="cannot be loaded"):
         asyncio.run(open_backend("hf", str(tmp_path)))
 

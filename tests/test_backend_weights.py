@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from raml_eval.backends import open_backend
-from raml_eval.backends.tensor_files import find_not_finite, name_some, read_tensors
+from raml_eval.backends.tensor_files import StoredTensor, find_not_finite, name_some, read_tensors
 from raml_eval.backends.vllm_weights import absent_experts, check_downloaded, check_files
-from raml_eval.backends.weights import check_report, probe_ids
+from raml_eval.backends.weights import check_report, probe_ids, refuse_integers
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ModelError
 from tests.backend_bench import POCKET, opened
@@ -56,6 +56,9 @@ BROKEN: dict[str, tuple[Callable[[Tensors], object], str]] = {
     "one_nan": (lambda t: put(t, torch.nan), f"NaN or infinite in {GATE}"),
     "one_infinity": (lambda t: put(t, -torch.inf), f"NaN or infinite in {GATE}"),
     "all_nan": (spoil_all, r"NaN or infinite in model\.embed_tokens\.weight, .* and 43 more"),
+    "all_zero": (lambda t: [tensor.zero_() for tensor in t.values()], "gives every token the same probability: its"),
+    "zero_matrices": (lambda t: [m.zero_() for m in t.values() if m.dim() > 1], "gives every token the same probability: its"),
+    "integers": (lambda t: t.update({n: m.to(torch.int8) for n, m in t.items()}), r"weights that are integers \(type I8\)"),
     "overflow": (lambda t: t[GATE].fill_(1e38), "logits that are NaN or infinite"),  # every weight is finite
 }
 
@@ -67,6 +70,64 @@ def test_a_broken_checkpoint_is_refused_before_anything_is_drawn(tmp_path: Path,
     folder = broken_copy(tmp_path, change)
     with pytest.raises(ModelError, match=says):
         asyncio.run(open_backend(engine, str(folder), args=ENGINE_ARGS[engine]))
+
+
+def shard_beside(folder: Path) -> None:
+    """A stale single file lies beside the shards."""
+    whole = (folder / "model.safetensors").read_bytes()
+    shard(folder)
+    (folder / "model.safetensors").write_bytes(whole)
+
+
+def shard_unlisted(folder: Path) -> None:
+    shard_beside(folder)
+    (folder / "model.safetensors.index.json").unlink()
+
+
+def empty_index(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {}}))
+
+
+def cut_short(folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:-100])
+
+
+def keep_training_only(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    for name in ("optimizer.pt", "training_args.bin"):
+        torch.save({"a": torch.ones(2, 2)}, folder / name)
+
+
+TWO_SETS = r"two sets of weights, \S*model\.safetensors and \S*"
+BROKEN_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "shards_and_one_file": (shard_beside, TWO_SETS + r"model\.safetensors\.index\.json, .* Remove the one"),
+    "shards_without_index": (shard_unlisted, TWO_SETS + r"model-00001-of-00002\.safetensors, .* Remove the one"),
+    "empty_file": (
+        lambda folder: (folder / "model.safetensors").write_bytes(b""),
+        r"model\.safetensors is no complete safetensors file \(it has 0 bytes, .*\)\. Copy it again",
+    ),
+    "cut_short": (
+        cut_short,
+        r"model\.safetensors is no complete safetensors file \(it has \d+ bytes, its header .*Copy it again",
+    ),
+    "no_weights": (lambda folder: (folder / "model.safetensors").unlink(), r"has no weights: .* Copy the checkpoint again"),
+    "state_of_a_training": (keep_training_only, r"has no weights: .* Copy the checkpoint again"),
+    "empty_index": (empty_index, r"index\.json lists no files, .* Copy the checkpoint again"),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", BROKEN_FILES)
+def test_broken_files_are_named_before_the_engine_starts(
+    tmp_path: Path, engine: str, case: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spoil, says = BROKEN_FILES[case]
+    folder = broken_copy(tmp_path, keep)
+    spoil(folder)
+    with pytest.raises(ModelError, match=says):
+        asyncio.run(open_backend(engine, str(folder), args=ENGINE_ARGS[engine]))
+    assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def tie(tensors: Tensors) -> None:
@@ -102,11 +163,27 @@ def shard(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
+def zero_one(tensors: Tensors) -> None:
+    tensors |= {f"model.layers.{i}.self_attn.rotary_emb.inv_freq": torch.zeros(16) for i in range(4)}
+
+
+def add_consolidated(folder: Path) -> None:
+    """The same tensors as in model.safetensors, under the name of another layout."""
+    shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
+
+
+def index_the_single_file(folder: Path) -> None:
+    index = {"metadata": {}, "weight_map": dict.fromkeys(load_file(folder / "model.safetensors"), "model.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
 SOUND: dict[str, tuple[Callable[[Tensors], object], Callable[[Path], object]]] = {
     "output_layer_beside_the_tied_embedding": (tie, lambda folder: None),
     "rotary_buffers": (add_rotary, lambda folder: None),
     "adapter": (keep, add_adapter),
     "two_files": (keep, shard),
+    "index_of_one_file": (keep, index_the_single_file),
+    "zero_buffers": (zero_one, lambda folder: None),
 }
 
 
@@ -144,8 +221,47 @@ def test_what_cannot_be_checked_is_not_refused_and_says_so(tmp_path: Path) -> No
         checks = check_files("m", lacking, {})
         assert checks.names.startswith(says)
         assert checks.values == "all values of 45 tensors"
-    (lacking / "model.safetensors").rename(lacking / "model.gguf")
+    (lacking / "model.safetensors").rename(lacking / "model.pt")
     assert check_files("m", lacking, {}).values.startswith("not made: the folder has no safetensors")
+
+
+def test_other_layouts_beside_the_weights_are_no_error(tmp_path: Path) -> None:
+    folder = broken_copy(tmp_path, keep)
+    add_consolidated(folder)
+    assert check_files("m", folder, {}).names.startswith("not made: vLLM prefers the files consolidated")
+    with opened("hf", folder, ENGINE_ARGS["hf"]) as bench:
+        assert bench.backend.description.details["weight_checks"]["values"].startswith("all values")
+    (folder / "consolidated.safetensors").unlink()
+    shard_beside(folder)
+    # What an engine downloaded for a hub id is judged by what vLLM loads of it, the shards.
+    assert check_files("m", folder, {}, given=False).names == "all names and shapes"
+
+
+def test_integers_are_refused_only_if_nothing_says_what_they_stand_for(tmp_path: Path) -> None:
+    def tensors(dtype: str, other: str) -> dict[str, StoredTensor]:
+        kinds = {"a.weight": ((2, 2), dtype), "b.weight": ((2, 2), other), "norm.weight": ((2,), "F32")}
+        return {name: StoredTensor(shape, kind, tmp_path, 0, 4) for name, (shape, kind) in kinds.items()}
+
+    refuse_integers("m", {}, tensors("I8", "BF16"))
+    refuse_integers("m", {}, {})
+    refuse_integers("m", {"text_config": {"quantization_config": {"bits": 8}}}, tensors("I8", "U8"))
+    with pytest.raises(ModelError, match=r"integers \(type I8, U8\)"):
+        refuse_integers("m", {"quantization_config": None}, tensors("I8", "U8"))
+
+
+def test_weights_are_all_zero_only_if_every_matrix_was_read_and_is(tmp_path: Path) -> None:
+    def all_zero(**tensors: Any) -> bool:
+        save_file(tensors, tmp_path / "model.safetensors")
+        found = read_tensors(tmp_path)
+        assert found
+        return find_not_finite(found).all_zero
+
+    zero = torch.zeros(3, 2)
+    assert all_zero(a=zero, b=-zero, norm=torch.ones(3))
+    assert not all_zero(a=zero, b=zero + torch.tensor([0.0, 1e-45]))
+    assert not all_zero(a=zero, packed=torch.ones(2, 2, dtype=torch.int32))
+    assert not all_zero(a=zero, packed=torch.zeros(2, 2, dtype=torch.int32))  # its values are not read
+    assert not all_zero(norm=torch.zeros(3))
 
 
 def test_a_hub_model_is_checked_once_its_files_are_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from raml_eval.config import build_config, load_preset, merge
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.report import build_report, render_report
 from raml_eval.reporting.sweep import render_sweep
 from raml_eval.reporting.sweep_plots import plot_sweep
+from raml_eval.session import run_session
 from raml_eval.tables import build_frame, build_sweep
 from raml_eval.types import StoredRun
+from tests.engines import ENGINE_ARGS
 from tests.factory import by_row, make_run
-from tests.sweeps import cut_run
+from tests.sweeps import ENGINE_CAPS, cut_run
 
 TASKS = {"sums": "in_domain", "words": "in_domain", "trees": "cross_domain"}
 
@@ -105,3 +111,49 @@ def test_a_run_without_a_whole_trajectory_is_refused_but_can_be_reported(run: St
     with pytest.raises(MetricError, match="no sweep to plot"):
         plot_sweep(frame, "figures")
     assert "Thinking budgets" not in render_report([lacking], allow_partial=True)
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
+def test_budgets_that_the_engine_enforced_show_nothing_of_one_trajectory(run: StoredRun, form: str) -> None:
+    apart = replace(run, manifest={**run.manifest, "protocol": ENGINE_CAPS})
+    for text in (render_sweep([apart], build_sweep([apart]), form), render_report([apart], format=form)):
+        words = " ".join(text.split())
+        assert "so each is a draw of its own. Steps are paired over questions" in words
+        assert "cuts the same trajectories" not in words
+        for gone in ("overthinking", "futility", "hindsight", "starved", "turned wrong"):
+            assert words.count(gone) == 1  # where the text says that it is left out
+        assert "first third" not in words
+        assert "n/a" not in words
+
+
+def test_a_table_of_both_kinds_says_which_run_lacks_what(run: StoredRun, tmp_path: Path) -> None:
+    apart = replace(run, manifest={**run.manifest, "protocol": ENGINE_CAPS}, name="capped", directory=Path("runs/capped"))
+    frame = build_sweep([run, apart])
+    words = " ".join(render_sweep([run, apart], frame, "markdown").split())
+    assert "each cuts the same trajectories. Of capped, the engine enforced the budgets" in words
+    section = build_report([run, apart], build_frame([run, apart])).sections[2]
+    place = [cell.text for cell in section.tables[0].header].index("overthinking")
+    shown = {row[1].text: row[place].text for row in section.tables[0].rows if row[0].text == "sums"}
+    assert shown["tiny (capped)"] == "n/a"
+    assert shown["tiny (mine)"] not in ("n/a", "")
+    assert len(plot_sweep(frame, tmp_path)) == 6
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="no vLLM")
+def test_a_run_that_vllm_capped_is_read_as_draws_of_their_own(tmp_path: Path) -> None:
+    settings = {
+        "backend": "vllm",
+        "backend_args": ENGINE_ARGS["vllm"],
+        "out": tmp_path,
+        "tasks": ["pocket_sort"],
+        "limit": 5,
+        "samples": 4,
+        "max_total_tokens": None,
+        "thinking": {"budgets": [16, 32, 64], "capped_by": "engine"},
+    }
+    run = asyncio.run(run_session(build_config([merge([load_preset("pocket"), settings])]), quiet=True))
+    words = " ".join(render_sweep([run], build_sweep([run])).split())
+    assert "so each is a draw of its own. Steps are paired over questions" in words
+    assert "the budgets of 20 of 20 samples are not cuts of one trajectory: the engine enforced the budgets" in words
+    assert words.count("overthinking") == 1

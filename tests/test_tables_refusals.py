@@ -123,6 +123,17 @@ def test_budgets_on_different_draws_are_told(longer: tuple[int, ...], told: bool
     assert any("are not cuts of one trajectory" in line for line in notes(run)) is told
 
 
+def test_budgets_that_the_engine_enforced_are_told_for_every_sample() -> None:
+    # Each budget has a draw of its own, however alike the draws are.
+    records = tuple(replace(r, trajectory=f"{r.key}@{r.budget}") for r in RUN.records)
+    drawn = {f"{t.key}@{limit}": replace(t, limit=limit) for t in RUN.trajectories.values() for limit in RUN.budgets}
+    protocol = {**RUN.manifest["protocol"], "thinking": {"capped_by": "engine"}}
+    run = replace(RUN, records=records, trajectories=drawn)
+    assert not any("are not cuts of one trajectory" in line for line in notes(run))
+    apart = replace(run, manifest={**RUN.manifest, "protocol": protocol})
+    assert any(line.startswith("the budgets of 80 of 80 samples are not cuts of one trajectory") for line in notes(apart))
+
+
 def test_gains_over_fewer_questions_are_told() -> None:
     base = make_run(by_row(lambda row: 1), name="base", n_questions=6)
     frame = build_frame([RUN], base=base)

@@ -17,10 +17,12 @@ from raml_eval.errors import MetricError
 from raml_eval.intervals import holm, macro_mean, mean_interval, paired_difference
 from raml_eval.metrics import maj_at_k
 from raml_eval.tables import SWEEP_COLUMNS, build_sweep, has_sweep
+from raml_eval.tables.escape import DEPTHS
+from raml_eval.tables.measures import APART, not_given
 from raml_eval.types import Interval, Status, StoredRun, ThinkingEnd
 from tests.factory import by_row, make_run
 from tests.scripted import run_scripted
-from tests.sweeps import cut_run, find
+from tests.sweeps import ENGINE_CAPS, cut_run, find
 
 BUDGETS = (0, 16, 64, "unlimited")
 LABELS = [str(budget) for budget in BUDGETS]
@@ -335,3 +337,44 @@ def test_unfinished_samples_count_as_wrong_at_their_budget() -> None:
     frame = build_sweep([cut_run(lambda *_: True, lambda *_: 100, answer=ended)])
     assert find(frame, "unfinished_rate", "16").value == 1
     assert [find(frame, "avg@n", b).value for b in ("0", "16", "64")] == [1, 0, 1]
+
+
+def test_what_rests_on_one_trajectory_is_refused_where_each_budget_is_a_draw_of_its_own(run: StoredRun, frame: Any) -> None:
+    apart = build_sweep([replace(run, manifest={**run.manifest, "protocol": ENGINE_CAPS})])
+    rests = ["overthinking_share", "futility_share", "hindsight_gain", "starvation", "turned_wrong", "turned_right"]
+    refused = apart["metric"].isin(rests) | (apart["part"].isin(DEPTHS) & (apart["metric"] == "escape_rate"))
+    assert set(apart[refused]["metric"]) == {*rests, "escape_rate"}
+    assert apart[refused]["value"].isna().all()
+    assert set(apart[refused]["method"]) == {not_given(APART).method}
+    assert not (apart["metric"] == "forced_samples").any()
+    # The rest is paired over questions, and stays as it was.
+    same_numbers = ["avg@n", "step", "to_largest", "area", "gain_per_1000_tokens", "regret", "oracle_gain", "vote_instead"]
+    for metric in same_numbers:
+        assert (
+            apart[apart["metric"] == metric]
+            .reset_index(drop=True)
+            .equals(frame[frame["metric"] == metric].reset_index(drop=True))
+        )
+
+
+def test_steps_do_not_depend_on_which_draw_of_another_budget_stands_beside_one(run: StoredRun) -> None:
+    def turned(record: Any) -> Any:
+        shift = 1 if record.budget == 64 else 0  # the samples of one budget are numbered anew
+        return replace(record, key=replace(record.key, index=(record.key.index + 2 * shift) % 4))
+
+    protocol = {**run.manifest, "protocol": ENGINE_CAPS}
+    one, other = (
+        build_sweep([replace(run, manifest=protocol, records=records)], frontier=False)
+        for records in (run.records, tuple(map(turned, run.records)))
+    )
+    for metric in ("step", "to_largest", "area", "regret", "escape_rate", "answer_tokens_extra", "loss_at_enough"):
+        first, second = (frame[frame["metric"] == metric].reset_index(drop=True) for frame in (one, other))
+        assert len(first)
+        assert first.drop(columns="method").equals(second.drop(columns="method"))
+
+
+def test_each_draw_that_ended_by_itself_counts_as_a_natural_answer_of_its_own() -> None:
+    run = cut_run(lambda *_: True, lambda *_: 20, budgets=(16, 32, 64), n_questions=5, tasks={"sums": "in_domain"})
+    apart = replace(run, manifest={**run.manifest, "protocol": ENGINE_CAPS})
+    counted = [find(build_sweep([r]), "long_answer", "natural").n_questions for r in (run, apart)]
+    assert counted == [5 * 4, 2 * 5 * 4]

@@ -7,13 +7,23 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
 import torch
 import transformers
 
 from raml_eval.backends import hf_attention
-from raml_eval.backends.weights import WeightChecks, check_report, logits_error, probe_ids, refuse_not_finite
+from raml_eval.backends.tensor_files import read_headers
+from raml_eval.backends.weights import (
+    WeightChecks,
+    check_report,
+    flat_error,
+    logits_error,
+    probe_ids,
+    refuse_integers,
+    refuse_not_finite,
+)
 from raml_eval.checkpoint import Checkpoint, first_line
 from raml_eval.errors import ConfigError, ModelError, near_names
 from raml_eval.protocols import Tokenizer
@@ -78,13 +88,15 @@ class LoadedModel:
 def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
     """The checkpoint is in memory, on its device, and its weights are checked.
 
-    Raises ModelError if it cannot be loaded, has other than attention layers, or is broken: tensors that are missing,
-    unexpected, misshapen or not finite, or logits that are not finite.
+    Raises ModelError if it cannot be loaded, has other than attention layers, or is broken: files that are missing, cut off or
+    ambiguous, tensors that are missing, unexpected, misshapen or not finite, or logits that are not finite or all equal.
     """
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
     model, revision = checkpoint.source, checkpoint.revision
     transformers.utils.logging.disable_progress_bar()
+    if Path(model).is_dir():
+        refuse_integers(model, checkpoint.read_json("config.json"), read_headers(model, Path(model)))
     try:
         # A wrong shape is reported by name below; transformers' own error names none.
         loaded, report = transformers.AutoModelForCausalLM.from_pretrained(
@@ -134,8 +146,11 @@ def check_weights(name: str, model: Any, report: Mapping[str, Any]) -> WeightChe
     except Exception as error:
         return WeightChecks(names, f"all values of {len(floats)} tensors", f"not made: {first_line(error)}")
     # Single logits may be -inf on purpose; the largest of a row may not.
-    if not bool(logits.float().amax(-1).isfinite().all()):
+    largest = logits.float().amax(-1)
+    if not bool(largest.isfinite().all()):
         raise logits_error(name, dtype)
+    if logits.shape[-1] > 1 and bool((logits.float().amin(-1) == largest).all()):
+        raise flat_error(name, f"its logits are all equal after a prompt of {len(ids)} tokens")
     return WeightChecks(names, f"all values of {len(floats)} tensors", f"finite after a prompt of {len(ids)} tokens")
 
 

@@ -16,6 +16,9 @@ from raml_eval.checkpoint import first_line
 from raml_eval.errors import ModelError
 
 _PICKLES = "pytorch_model.bin"
+_SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
+# Files beside the weights that look like some: the state of a training.
+_TRAINING = ("training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt")
 _GIB = 2**30
 _READ_LIMIT = 2 * _GIB
 _BLOCK, _CHUNK = 1 << 16, 1 << 22
@@ -52,12 +55,46 @@ def read_tensors(folder: Path) -> dict[str, StoredTensor] | None:
     An index decides which files count. Only the headers are read, about 100 bytes per tensor. Raises ModelError if a file is
     missing, cut off or damaged.
     """
-    files = _listed(folder, "model.safetensors.index.json")
+    files = _listed(folder, _INDEX)
     if files is None:
         files = sorted(path for path in folder.glob("*.safetensors") if not is_adapter(path))
     if not files:
         return None
     return {name: tensor for path in files for name, tensor in _read_header(path).items()}
+
+
+def read_headers(model: str, folder: Path) -> dict[str, StoredTensor]:
+    """The tensors of the folder's model.safetensors, or of the files that its index lists; empty if it has neither.
+
+    Raises ModelError if the folder has both and they are different files, because transformers then loads the single one and
+    vLLM the others; if it has no weights of any kind; and as read_tensors does.
+    """
+    single, listed = folder / _SINGLE, _listed(folder, _INDEX)
+    if single.is_file():
+        shards = sorted(folder.glob("model-*-of-*.safetensors")) if listed is None else listed
+        if shards and single not in shards:
+            other = shards[0] if listed is None else folder / _INDEX
+            raise ModelError(
+                f"model {model} has two sets of weights, {single} and {other}, and engines differ in which one they load. "
+                "Remove the one that is out of date."
+            )
+    elif not has_weights(folder) and not (folder / "adapter_config.json").is_file():
+        raise no_weights(model)
+    files = listed or [path for path in [single] if path.is_file()]
+    return {name: tensor for path in files for name, tensor in _read_header(path).items()}
+
+
+def has_weights(folder: Path) -> bool:
+    """True if the folder has a file in which an engine looks for weights, other than an adapter's."""
+    found = (path for ending in ("safetensors", "bin", "pt") for path in folder.glob(f"*.{ending}"))
+    return any(not is_adapter(path) and path.name not in _TRAINING for path in found)
+
+
+def no_weights(model: str) -> ModelError:
+    """The error for a folder without weights."""
+    return ModelError(
+        f"model {model} has no weights: its folder has no *.safetensors, *.bin or *.pt. Copy the checkpoint again, completely."
+    )
 
 
 def is_adapter(path: Path) -> bool:
@@ -81,6 +118,10 @@ def _listed(folder: Path, index_name: str) -> list[Path] | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{index} cannot be read ({first_line(error)}). Copy it again from its source.") from error
     missing = [name for name in names if not (folder / name).is_file()]
+    if not names:
+        raise ModelError(
+            f"{index} lists no files, wanted those of the weights. Copy the checkpoint again, completely, or remove it."
+        )
     if missing:
         raise ModelError(f"{index} lists {name_some(missing)}, which the folder lacks. Copy the checkpoint again, completely.")
     return [folder / name for name in names]
@@ -91,6 +132,8 @@ def _read_header(path: Path) -> dict[str, StoredTensor]:
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
+            if size < 8:
+                raise ValueError(f"it has {size} bytes, the size of its header alone takes 8")
             (n_header,) = struct.unpack("<Q", file.read(8))
             if n_header > min(size, _MAX_HEADER):
                 raise ValueError(f"its header would take {n_header} bytes")
@@ -110,10 +153,14 @@ def _read_header(path: Path) -> dict[str, StoredTensor]:
 
 @dataclass(frozen=True, slots=True)
 class ValueCheck:
-    """What find_not_finite found: the names of tensors with NaN or infinite values, and in words how much was read."""
+    """What find_not_finite found: the names of tensors with NaN or infinite values, and in words how much was read.
+
+    all_zero is True if every value that was read of every tensor of two or more dimensions is zero, and all were read.
+    """
 
     not_finite: tuple[str, ...]
     extent: str
+    all_zero: bool
 
 
 def find_not_finite(tensors: Mapping[str, StoredTensor], read_limit: int = _READ_LIMIT) -> ValueCheck:
@@ -128,6 +175,8 @@ def find_not_finite(tensors: Mapping[str, StoredTensor], read_limit: int = _READ
     n_blocks = None if total <= read_limit else max(1, read_limit // _BLOCK // len(floats))
     found: list[str] = []
     n_read = 0
+    zero = {name for name, tensor in tensors.items() if len(tensor.shape) > 1 and tensor.stop > tensor.start}
+    n_matrices = len(zero)
     by_file = sorted(floats.items(), key=lambda item: (item[1].path, item[1].start))
     file: IO[bytes] | None = None
     try:
@@ -136,29 +185,34 @@ def find_not_finite(tensors: Mapping[str, StoredTensor], read_limit: int = _READ
                 if file is not None:
                     file.close()
                 file = tensor.path.open("rb")
-            finite, n = _is_finite(file, tensor, n_blocks)
+            largest, n = _read_largest(file, tensor, n_blocks)
             n_read += n
-            if not finite:
+            if largest >= _BITS[tensor.dtype][2]:
                 found.append(name)
+            if largest > 0 or tensor.dtype == "F8_E8M0":  # which has no zero
+                zero.discard(name)
     finally:
         if file is not None:
             file.close()
     whole = f"all values of {len(floats)} tensors"
     part = f"{n_read / _GIB:.1f} of {total / _GIB:.1f} GiB, spread over {len(floats)} tensors"
-    return ValueCheck(tuple(found), whole if n_blocks is None else part)
+    all_zero = 0 < n_matrices == len(zero & floats.keys())
+    return ValueCheck(tuple(found), whole if n_blocks is None else part, all_zero)
 
 
-def _is_finite(file: IO[bytes], tensor: StoredTensor, n_blocks: int | None) -> tuple[bool, int]:
-    """Whether all values that were read are finite, and how many bytes were read."""
+def _read_largest(file: IO[bytes], tensor: StoredTensor, n_blocks: int | None) -> tuple[int, int]:
+    """The largest bits without the sign of the values that were read, and how many bytes were; ends at a value not finite."""
     kind, mask, limit = _BITS[tensor.dtype]
-    n_read = 0
+    n_read, largest = 0, 0
     for start, n in _ranges(tensor, n_blocks, np.dtype(kind).itemsize):
         file.seek(start)
         values = np.frombuffer(file.read(n), dtype=kind)
         n_read += n
-        if values.size and int((values & values.dtype.type(mask)).max()) >= limit:
-            return False, n_read
-    return True, n_read
+        if values.size:
+            largest = max(largest, int((values & values.dtype.type(mask)).max()))
+        if largest >= limit:
+            break
+    return largest, n_read
 
 
 def _ranges(tensor: StoredTensor, n_blocks: int | None, itemsize: int) -> Iterator[tuple[int, int]]:

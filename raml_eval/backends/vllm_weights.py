@@ -13,15 +13,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval.backends.tensor_files import StoredTensor, find_not_finite, is_adapter, pickled_files, read_tensors
+from raml_eval.backends.tensor_files import (
+    StoredTensor,
+    find_not_finite,
+    has_weights,
+    is_adapter,
+    no_weights,
+    pickled_files,
+    read_headers,
+    read_tensors,
+)
 from raml_eval.backends.vllm_cpu import environment
 from raml_eval.backends.weights import (
     SPARE,
     WeightChecks,
     check_report,
     find_quantisation,
+    flat_error,
     logits_error,
     probe_ids,
+    refuse_integers,
     refuse_not_finite,
 )
 from raml_eval.checkpoint import Checkpoint, first_line
@@ -40,12 +51,13 @@ class _NotMade(Exception):
     """Why a check cannot be made."""
 
 
-def check_files(model: str, folder: Path, args: Mapping[str, Any]) -> WeightChecks:
+def check_files(model: str, folder: Path, args: Mapping[str, Any], given: bool = True) -> WeightChecks:
     """The checks that need no engine, on the files of a folder that vLLM loads with these engine arguments.
 
-    Reads the headers of the safetensors files, and their values up to 2 GiB. Raises ModelError for tensors that are missing,
-    unexpected, misshapen or not finite. A check is not made, and says so, if transformers has no such model, the checkpoint
-    is quantised (names), the weights are in .bin files (values) or in others, or an argument names another source.
+    Reads the headers of the safetensors files, and their values up to 2 GiB. Raises ModelError for files that are missing, cut
+    off or ambiguous (given: of a hub id's folder, what an engine downloaded is not judged), and for tensors that are missing,
+    unexpected, misshapen, not finite or all zero. A check is not made, and says so, if transformers has no such model, the
+    checkpoint is quantised (names), the weights are in .bin files (values) or in others, or an argument names another source.
     """
     if other := [name for name in _OTHER_SOURCE if args.get(name, "auto") != "auto"]:
         reason = f"not made: the engine argument {other[0]} changes what is loaded"
@@ -53,22 +65,35 @@ def check_files(model: str, folder: Path, args: Mapping[str, Any]) -> WeightChec
     if any(folder.glob("consolidated*.safetensors")):
         reason = "not made: vLLM prefers the files consolidated*.safetensors, whose names transformers does not know"
         return WeightChecks(reason, reason)
+    if given:
+        if not has_weights(folder):
+            raise no_weights(model)
+        read_headers(model, folder)
     tensors = read_tensors(folder)
     if tensors is None and not pickled_files(folder):
         reason = "not made: the folder has no safetensors files and no pytorch_model.bin"
         return WeightChecks(reason, reason)
-    checks = WeightChecks(values="not made: the weights are in .bin files")
+    if tensors is not None:
+        refuse_integers(model, Checkpoint(str(folder)).read_json("config.json"), tensors)
+    checks = WeightChecks(names=_check_names(model, folder, tensors), values="not made: the weights are in .bin files")
+    return checks if tensors is None else replace(checks, values=_check_values(model, tensors))
+
+
+def _check_names(model: str, folder: Path, tensors: Mapping[str, StoredTensor] | None) -> str:
     try:
         with _quiet():
             config, report = _report_of_headers(folder, tensors)
-        checks = replace(checks, names=check_report(model, config, report))
-    except _NotMade as reason_met:
-        checks = replace(checks, names=f"not made: {reason_met}")
-    if tensors is not None:
-        found = find_not_finite({name: tensor for name, tensor in tensors.items() if not SPARE.search(name)})
-        refuse_not_finite(model, found.not_finite)
-        checks = replace(checks, values=found.extent)
-    return checks
+        return check_report(model, config, report)
+    except _NotMade as reason:
+        return f"not made: {reason}"
+
+
+def _check_values(model: str, tensors: Mapping[str, StoredTensor]) -> str:
+    found = find_not_finite({name: tensor for name, tensor in tensors.items() if not SPARE.search(name)})
+    refuse_not_finite(model, found.not_finite)
+    if found.all_zero:
+        raise flat_error(model, f"its weights are all zero ({found.extent})")
+    return found.extent
 
 
 def check_downloaded(checkpoint: Checkpoint, args: Mapping[str, Any]) -> WeightChecks:
@@ -77,7 +102,7 @@ def check_downloaded(checkpoint: Checkpoint, args: Mapping[str, Any]) -> WeightC
     if found is None:
         reason = "not made: the weights are not in the hub's cache"
         return WeightChecks(reason, reason)
-    return check_files(checkpoint.source, Path(found.source), args)
+    return check_files(checkpoint.source, Path(found.source), args, given=False)
 
 
 def _report_of_headers(folder: Path, tensors: Mapping[str, StoredTensor] | None) -> tuple[Any, Mapping[str, Any]]:

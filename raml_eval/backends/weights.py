@@ -2,6 +2,7 @@
 
 Every check either runs or says why it could not; WeightChecks holds that for the run's manifest.
 
+    files           both: a folder's headers: complete files, one set of weights, matrices that are no integers
     names, shapes   hf: what transformers reports after loading. vllm: the same report, from the files' headers alone
     values          hf: every parameter, in memory. vllm: the files, read up to a limit (tensor_files.find_not_finite)
     logits          both: a short prompt through the engine itself
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from raml_eval.backends.tensor_files import name_some
+from raml_eval.backends.tensor_files import StoredTensor, name_some
 from raml_eval.errors import ModelError
 
 # Tensors that checkpoints carry beside the language model: buffers that are computed anew, and heads and towers that plain
@@ -23,6 +24,8 @@ SPARE = re.compile(
     r"(^|\.)(rotary_emb\.(inv_freq|cos_cached|sin_cached)|position_ids|attn\.(masked_)?bias|attention\.(masked_)?bias"
     r"|(mtp|mtp_layers|v_head|value_head|visual|vision_tower|vision_model|audio_tower|multi_modal_projector)\..*)$"
 )
+_QUANTISED = ("quantization_config", "compression_config")
+_INTEGERS = ("I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL")
 _ADVICE = "Copy or convert the checkpoint again, completely"
 
 
@@ -68,6 +71,29 @@ def refuse_not_finite(model: str, names: tuple[str, ...], hint: str = "") -> Non
             f"model {model} has weights that are NaN or infinite in {name_some(names)}. {hint}{_ADVICE}, or "
             "use one from before its training diverged."
         )
+
+
+def flat_error(model: str, reason: str) -> ModelError:
+    """The error for a model whose weights are all zero, or whose logits are all equal."""
+    return ModelError(f"model {model} gives every token the same probability: {reason}. {_ADVICE}.")
+
+
+def refuse_integers(model: str, config: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> None:
+    """ModelError if all matrices are integers, and config, the object in config.json, names no quantisation.
+
+    One matrix of another type is enough to pass: quantised checkpoints keep embeddings, and models have tables of integers.
+    """
+    kinds = {tensor.dtype for name, tensor in tensors.items() if len(tensor.shape) > 1 and not SPARE.search(name)}
+    if kinds and kinds <= set(_INTEGERS) and not _names_quantisation(config):
+        raise ModelError(
+            f"model {model} has weights that are integers (type {name_some(kinds)}), and its config.json has no "
+            f"quantization_config that says what they stand for. {_ADVICE}, or mend config.json."
+        )
+
+
+def _names_quantisation(config: Mapping[str, Any]) -> bool:
+    parts = (value for value in config.values() if isinstance(value, Mapping))
+    return any(config.get(name) for name in _QUANTISED) or any(map(_names_quantisation, parts))
 
 
 def logits_error(model: str, dtype: str) -> ModelError:

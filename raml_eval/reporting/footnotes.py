@@ -17,6 +17,7 @@ from raml_eval.tables import (
     STABILITY,
     Row,
     budget_label,
+    draws_apart,
     escape_rates,
     frame_rows,
     is_greedy,
@@ -232,13 +233,13 @@ def _unpaired(run: StoredRun, label: str, own: Rows) -> list[Found]:
     for record in run.records:
         if record.trajectory:
             draws.setdefault(record.key, set()).add(record.trajectory)
-    several = sum(len(ids) > 1 and not _one_draw([run.trajectories[i] for i in ids]) for ids in draws.values())
+    apart = draws_apart(run)
+    several = sum(len(ids) > 1 and (apart or not _one_draw([run.trajectories[i] for i in ids])) for ids in draws.values())
     if not several:
         return []
-    text = (
-        f"the budgets of {several} of {len(draws)} samples are not cuts of one trajectory: their thinking was drawn at "
-        f"several limits and came out differently"
-    )
+    why = "their thinking was drawn at several limits and came out differently"
+    why = "the engine enforced the budgets, and each is a draw of its own (--capped-by engine)" if apart else why
+    text = f"the budgets of {several} of {len(draws)} samples are not cuts of one trajectory: {why}"
     return [(text, frozenset({(label, None, None)}))]
 
 

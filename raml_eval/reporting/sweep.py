@@ -17,6 +17,7 @@ from raml_eval.reporting.sweep_tables import (
     budget_table,
     choice_table,
     depth_table,
+    describe_pairing,
     fraction_table,
     frontier_tables,
     stability_table,
@@ -70,32 +71,44 @@ def _other_budgets(runs: Sequence[StoredRun]) -> Iterator[str]:
 
 def _sections(swept: Swept) -> Iterator[Section]:
     curve = budget_table(swept, "What each budget gives, and adds to the one below [95 % interval]", CURVE)
-    yield Section("The curve", CURVE_LEAD, (curve, stability_table(swept)))
+    yield Section("The curve", f"{describe_pairing(swept)} {CURVE_LEAD}", (curve, stability_table(swept)))
     fractions = fraction_table(swept)
     if fractions is not None:
         yield Section("Shares of a trajectory", FRACTION_LEAD, (fractions,))
     whole = choice_table(swept)
-    cuts = budget_table(swept, "What a cut changes, in percent of samples [95 % interval]", CUTS)
-    yield Section("Allocation", ALLOCATION_LEAD, (whole, cuts))
+    changed = "What the best budget that costs no more adds" if swept.all_apart else "What a cut changes, in percent of samples"
+    cuts = budget_table(swept, f"{changed} [95 % interval]", CUTS)
+    yield Section("Allocation", _allocation_lead(swept), (whole, cuts))
     after = budget_table(swept, "Answers after a forced end, at each budget", AFTER, (NATURAL,))
     if after.rows:
-        yield Section("Reasoning in the answer", ESCAPE_LEAD, (after, depth_table(swept)))
+        tables = [table for table in (after, depth_table(swept)) if table.rows]
+        yield Section("Reasoning in the answer", ESCAPE_LEAD, tuple(tables))
     yield Section("Equal tokens", FRONTIER_LEAD, tuple(frontier_tables(swept)))
 
 
 CURVE_LEAD = (
-    "The budgets are paired: each cuts the same trajectories. adds is the difference in avg@n to the budget below, in "
-    "percentage points, with an asterisk if its p (Holm over all steps) is below 0.05; to the largest is what the largest "
-    "budget adds. per 1,000 tokens divides the step by the thinking tokens that it costs."
+    "adds is the difference in avg@n to the budget below, in percentage points, with an asterisk if its p (Holm over all "
+    "steps) is below 0.05; to the largest is what the largest budget adds. per 1,000 tokens divides the step by the thinking "
+    "tokens that it costs."
 )
 FRACTION_LEAD = "Only trajectories that ended by themselves have a length to take a share of; left out counts the others."
-ALLOCATION_LEAD = (
-    "area is that under avg@n over log2 budget, divided by the length of the axis, without 0 and unlimited. enough is the "
-    "smallest budget within one point of the best, and loss what it loses to the best. overthinking is the share of thinking "
-    "tokens after the answer has settled, futility that on trajectories which are never right. oracle is what a budget for "
-    "each question adds to the best budget for all at the same cost, and hindsight the same for each trajectory, an upper "
-    "bound. loss, oracle and regret are chosen on one half of the samples and scored on the other."
-)
+
+
+def _allocation_lead(swept: Swept) -> str:
+    waste = (
+        "overthinking is the share of thinking tokens after the answer has settled, futility that on trajectories which are "
+        "never right. "
+    )
+    hindsight = ", and hindsight the same for each trajectory, an upper bound"
+    return (
+        "area is that under avg@n over log2 budget, divided by the length of the axis, without 0 and unlimited. enough is the "
+        f"smallest budget within one point of the best, and loss what it loses to the best. {'' if swept.all_apart else waste}"
+        "oracle is what a budget for each question adds to the best budget for all at the same cost"
+        f"{'' if swept.all_apart else hindsight}. loss, oracle and regret are chosen on one half of the samples and scored on "
+        "the other."
+    )
+
+
 ESCAPE_LEAD = (
     "escape is the share of forced answers that write the end delimiter again, or are longer than 95 % of the task's answers "
     "after natural ends and contain a word of reflection. extra is how many tokens longer forced answers are than those after "

@@ -61,6 +61,7 @@ WASTE = (
     Column("overthinking", "overthinking_share", share),
     Column("futility", "futility_share", share),
 )
+ONE_TRAJECTORY = ("overthinking_share", "futility_share", "hindsight_gain", "starvation", "turned_wrong", "turned_right")
 ORACLE = (
     Column("oracle", "oracle_gain", change),
     Column("its tokens", "oracle_tokens", more_tokens),
@@ -87,7 +88,12 @@ def _used(swept: Swept, columns: Sequence[Column]) -> list[Column]:
     found = {what.metric for rows in swept.rows.values() for what in rows}
     seen = {what.metric for rows in swept.rows.values() for what, row in rows.items() if row["value"]}
     hidden = {name for name in RARE if name not in seen} if swept.numbers.short else set()
-    return [column for column in columns if column.metric in found - hidden]
+    return [column for column in _told(swept, columns) if column.metric in found - hidden]
+
+
+def _told(swept: Swept, columns: Sequence[Column]) -> list[Column]:
+    """The columns without those that rest on one trajectory cut at several budgets, if no run has such trajectories."""
+    return [column for column in columns if column.metric not in ONE_TRAJECTORY or not swept.all_apart]
 
 
 def _table(swept: Swept, title: str, labels: Sequence[str], columns: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> Table:
@@ -100,7 +106,7 @@ def choice_table(swept: Swept, brief: bool = False) -> Table:
 
     A brief table leaves out the last, and the intervals of the waste.
     """
-    rows = []
+    waste, oracle, rows = _told(swept, WASTE), [] if brief else _told(swept, ORACLE), []
     for line, of in swept.rows.items():
         enough = next((what for what in of if what.metric == "loss_at_enough"), None)
         area = next((what for what in of if what.metric == "area"), None)
@@ -111,21 +117,20 @@ def choice_table(swept: Swept, brief: bool = False) -> Table:
         else:
             cells += [Cell("n/a")] * (2 if brief else 3)
         largest = swept.budgets(line)[-1]
-        cells += [swept.cell(line, What(c.metric, largest), bare if brief else c.write) for c in WASTE]
-        cells += [] if brief else [swept.cell(line, What(c.metric), c.write) for c in ORACLE]
+        cells += [swept.cell(line, What(c.metric, largest), bare if brief else c.write) for c in waste]
+        cells += [swept.cell(line, What(c.metric), c.write) for c in oracle]
         rows.append((*swept.labels(line), *cells))
-    names = ["area", "enough", *([] if brief else ["best"]), "loss", *(c.name for c in WASTE)]
-    names += [] if brief else [c.name for c in ORACLE]
+    names = ["area", "enough", *([] if brief else ["best"]), "loss", *(c.name for c in (*waste, *oracle))]
     return _table(swept, "The curve as a whole, in percent [95 % interval]", (), names, rows)
 
 
 def depth_table(swept: Swept) -> Table:
     """A row for each line and depth of the cut."""
-    used, rows = _used(swept, BY_DEPTH), []
+    used, apart, rows = _used(swept, BY_DEPTH), swept.apart, []
     for line in swept.rows:
         for part in DEPTHS:
             cells = [swept.cell(line, What(c.metric, part=part), c.write) for c in used]
-            if any(cell.text for cell in cells):
+            if line.run not in apart and any(cell.text for cell in cells):
                 rows.append((*swept.labels(line), Cell(part), *cells))
     title = "By depth of the cut (the share of the trajectory that was kept), all budgets together"
     return _table(swept, title, ("kept",), [c.name for c in used], rows)
@@ -186,14 +191,30 @@ def fraction_table(swept: Swept) -> Table | None:
     return _table(swept, title, ("share",), ["avg@n", "adds", "left out"], rows)
 
 
+def describe_pairing(swept: Swept) -> str:
+    """How the budgets are paired; and, where they are not cuts of the same trajectories, what that leaves out."""
+    cuts = "" if swept.all_apart else "The budgets are paired: each cuts the same trajectories."
+    if not swept.apart:
+        return cuts
+    where = "The engine" if swept.all_apart else f" Of {' and '.join(swept.apart)}, the engine"
+    return (
+        f"{cuts}{where} enforced the budgets (--capped-by engine), so each is a draw of its own. Steps are paired over "
+        "questions, and what rests on one trajectory cut at several budgets is left out: overthinking, futility, hindsight, "
+        "starved, turned wrong and right, and escape by depth."
+    )
+
+
 def thinking_section(swept: Swept) -> Section:
     """The section of a report on its thinking budgets."""
+    waste = (
+        "overthinking is the share of thinking tokens spent after the answer had settled, futility that spent on trajectories "
+        "that are never right. "
+    )
     lead = (
-        "The budgets are paired: each cuts the same trajectories. area is that under avg@n over log2 budget. enough is the "
-        "smallest budget within one point of the best, and loss what it loses. overthinking is the share of thinking tokens "
-        "spent after the answer had settled, futility that spent on trajectories that are never right. adds is the difference "
-        "to the budget below, in percentage points, with an asterisk if its p (Holm over all steps) is below 0.05. "
-        "escape is the share of forced answers that go on reasoning. `raml-eval sweep` shows more."
+        f"{describe_pairing(swept)} area is that under avg@n over log2 budget. enough is the smallest budget within one point "
+        f"of the best, and loss what it loses. {'' if swept.all_apart else waste}adds is the difference to the budget below, "
+        "in percentage points, with an asterisk if its p (Holm over all steps) is below 0.05. escape is the share of forced "
+        "answers that go on reasoning. `raml-eval sweep` shows more."
     )
     tables = (
         choice_table(swept, brief=True),  # a compact report shows the first table only, so the short one comes first

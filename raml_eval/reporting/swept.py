@@ -10,6 +10,7 @@ from raml_eval.reporting.numbers import Numbers
 from raml_eval.reporting.render import Cell, percent
 from raml_eval.reporting.sections import TITLES
 from raml_eval.tables import DOMAINS, MACRO, Row, frame_rows
+from raml_eval.tables.measures import APART, not_given
 from raml_eval.types import Domain
 
 if TYPE_CHECKING:
@@ -50,6 +51,18 @@ class Swept:
     def labels(self, line: Line) -> tuple[Cell, ...]:
         model = Cell(self.numbers.models[line.run], self.numbers.marks((line.run, None, None)))
         return (Cell(line.name), *(() if self.one_model else (model,)))
+
+    @property
+    def apart(self) -> list[str]:
+        """The runs each of whose budgets is a draw of its own, so that nothing rests on one trajectory cut at several."""
+        refused = not_given(APART).method
+        found = [line.run for line, of in self.rows.items() if any(row["method"] == refused for row in of.values())]
+        return list(dict.fromkeys(found))
+
+    @property
+    def all_apart(self) -> bool:
+        """True if every run is one of these."""
+        return {line.run for line in self.rows} == set(self.apart)
 
     @property
     def one_model(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from raml_eval import allocation
 from raml_eval.allocation import FloatArray, IntArray
 from raml_eval.tables.measured import Estimate, Measured, Place, difference_of, exactly, macro_of, mean_of
-from raml_eval.tables.measures import not_given
+from raml_eval.tables.measures import APART, not_given
 from raml_eval.tables.paired import Paired
 
 MARGIN = 0.01  # "within one point of the best"
@@ -150,6 +150,8 @@ def _oracle(halves: _Halves, level: float) -> Measured:
 
 def _hindsight(group: Sequence[Paired], level: float) -> Measured:
     """A budget for each trajectory, chosen after its outcome, at the cost of the best budget for all. An upper bound."""
+    if any(paired.apart for paired in group):
+        return {Place("hindsight_gain"): Estimate(not_given(APART), 0)}
     means = np.mean([paired.accuracy.mean(axis=0) for paired in group], axis=0)
     best = allocation.best_budget(means)
     right = np.concatenate([paired.right for paired in group]).astype(np.float64)

@@ -51,6 +51,11 @@ def is_greedy(run: StoredRun) -> bool:
     return bool(run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0)
 
 
+def draws_apart(run: StoredRun) -> bool:
+    """True if the engine enforced the budgets, so that each budget of a sample is a draw of its own, with its own seed."""
+    return bool(run.manifest.get("protocol", {}).get("thinking", {}).get("capped_by") == "engine")
+
+
 def n_planned(run: StoredRun) -> int:
     """The number of samples that the finished run has: questions times samples times budgets."""
     return len(run.questions) * run.n_samples * len(run.budgets)

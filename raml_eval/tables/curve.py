@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from raml_eval import allocation
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
-from raml_eval.tables.measures import AVERAGE, STABILITY, UNCOUNTED, Measure, estimate, not_given
+from raml_eval.tables.measures import APART, AVERAGE, STABILITY, UNCOUNTED, Measure, estimate, not_given
 from raml_eval.tables.paired import Paired, cap_size
 
 _ALWAYS = ("thinking_tokens_mean", "answer_tokens_mean")
@@ -81,8 +82,10 @@ def measure_fractions(paired: Paired, level: float) -> Measured:
 
 def measure_spending(paired: Paired, level: float) -> Measured:
     """Where tokens go: after the answer has settled, on what is never right; and which answers a cut changes."""
-    found: Measured = {}
     labels, right = [str(budget) for budget in paired.budgets], paired.right
+    if paired.apart:
+        return _no_spending(labels)
+    found: Measured = {}
     spent = paired.by_question(paired.thinking[:, -1])
     for metric, wasted in (
         ("overthinking_share", allocation.overthinking(right, paired.thinking)),
@@ -100,3 +103,12 @@ def measure_spending(paired: Paired, level: float) -> Measured:
         found[Place("turned_wrong", *at)] = mean_of(lost[:, column - 1], paired.clusters, level)
         found[Place("turned_right", *at)] = mean_of(won[:, column - 1], paired.clusters, level)
     return found
+
+
+def _no_spending(labels: Sequence[str]) -> Measured:
+    """The numbers of measure_spending, none of which is given where no trajectory is cut at several budgets."""
+    places = [Place("overthinking_share", labels[-1]), Place("futility_share", labels[-1])]
+    places += [Place("starvation", label, labels[-1]) for label in labels[:-1]]
+    for below, above in itertools.pairwise(labels):
+        places += [Place("turned_wrong", above, below), Place("turned_right", above, below)]
+    return dict.fromkeys(places, Estimate(not_given(APART), 0))

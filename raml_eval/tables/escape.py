@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
-from raml_eval.tables.counted import planned_records
+from raml_eval.tables.counted import draws_apart, planned_records
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
-from raml_eval.tables.measures import UNCOUNTED, not_given
+from raml_eval.tables.measures import APART, UNCOUNTED, not_given
 from raml_eval.tables.paired import Paired, in_tokens
 from raml_eval.tables.reflection import count_reflections
 from raml_eval.types import Budget, SampleRecord, StoredRun, ThinkingEnd
@@ -49,10 +49,12 @@ def long_answer(natural_tokens: FloatArray) -> float:
 def escape_rates(run: StoredRun) -> list[EscapeRate]:
     """For each task and budget with forced answers, how many of them escape. Budgets may be of any kind."""
     natural: dict[str, dict[object, int]] = defaultdict(dict)  # a trajectory keeps its natural answer at larger budgets
+    apart = draws_apart(run)
     forced: dict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
     for record in planned_records(run):
         if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None and in_tokens(record.budget):
-            natural[record.key.task].setdefault(record.key, record.n_answer_tokens)
+            draw = (record.key, record.budget) if apart else record.key
+            natural[record.key.task].setdefault(draw, record.n_answer_tokens)
         elif record.thinking_end is ThinkingEnd.FORCED:
             forced[record.key.task, record.budget].append(record)
     long = {task: long_answer(np.array(list(tokens.values()), dtype=np.float64)) for task, tokens in natural.items()}
@@ -68,7 +70,7 @@ def measure_escape(paired: Paired, level: float) -> Measured:
         return {}
     columns = np.arange(len(paired.budgets))
     first = paired.natural.argmax(axis=1)  # the answer after a natural end is the same at every larger budget
-    ended = paired.natural & (columns == first[:, None])
+    ended = paired.natural & (paired.apart | (columns == first[:, None]))
     long = long_answer(paired.answer[ended])
     escaped = _each(paired, paired.forced, lambda r: is_escape(r, long)).astype(np.bool_)
     words = _each(paired, paired.forced | ended, lambda r: count_reflections(r.answer))
@@ -85,6 +87,8 @@ def measure_escape(paired: Paired, level: float) -> Measured:
     if ended.any():
         found |= _answers(paired, words, ended, Place("", NATURAL), level)
         found[Place("long_answer", NATURAL)] = exactly(long if np.isfinite(long) else np.nan, int(ended.sum()))
+    if paired.apart:  # a draw that was cut has no known full length
+        return found | {Place("escape_rate", part=part): Estimate(not_given(APART), 0) for part in DEPTHS}
     for part, inside in zip(DEPTHS, _depths(paired), strict=True):
         here = paired.forced & inside
         if here.any():

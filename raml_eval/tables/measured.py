@@ -97,7 +97,9 @@ def exactly(value: float, n_questions: int, method: str = "known, not estimated"
 
 
 def macro_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean over fixed tasks of one number."""
+    """The mean over fixed tasks of one number; if all of them refuse it for one reason, so does the mean."""
+    if len({e.interval.method for e in estimates}) == 1 and estimates[0].interval.method.startswith("not given"):
+        return Estimate(estimates[0].interval, sum(e.n_questions for e in estimates))
     return Estimate(macro_mean([e.interval for e in estimates]), sum(e.n_questions for e in estimates))
 
 

@@ -30,6 +30,7 @@ class Measure:
 
 
 AVERAGE = Measure("avg@n")
+APART = "each budget is a draw of its own, not a cut of one trajectory (capped_by engine)"
 UNCOUNTED = "the samples' tokens are not all counted"
 CELLS = Measure("cell_accuracy")
 _TIMEOUT_BOUNDS = ("accuracy_worst", "accuracy_best")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from raml_eval.allocation import BoolArray, FloatArray, IntArray, mean_by_question
 from raml_eval.counts import count_by_question
-from raml_eval.tables.counted import planned_records
+from raml_eval.tables.counted import draws_apart, planned_records
 from raml_eval.types import QuestionCounts, SampleRecord, Status, StoredRun, ThinkingEnd
 
 FRACTION = "frac:"  # a budget that is a share of each trajectory
@@ -44,7 +44,9 @@ class Paired:
     """One task's trajectories that have a sample at each of the budgets, in ascending order.
 
     question (T,) holds the row of each trajectory's question in clusters (Q,); records holds T lists of B samples.
-    n_incomplete trajectories lack a budget and n_open ones are left out because they did not end by themselves.
+    n_incomplete trajectories lack a budget and n_open ones are left out because they did not end by themselves. apart is
+    true if each budget is a draw of its own: a row then holds the draws of one question and sample index, which say no more
+    of one another than those of other indices.
     """
 
     task: str
@@ -57,6 +59,7 @@ class Paired:
     full_length: FloatArray  # (T,) tokens of a trajectory that ended by itself, otherwise NaN
     n_incomplete: int = 0
     n_open: int = 0
+    apart: bool = False
 
     @property
     def n_questions(self) -> int:
@@ -149,6 +152,7 @@ def _pair(run: StoredRun, task: str, budgets: Sequence[Any], records: Iterable[S
         full_length=np.array([_full_length(run, row) for row in rows], dtype=np.float64),
         n_incomplete=len(found) - len(whole),
         n_open=len(whole) - len(kept),
+        apart=draws_apart(run),
     )
 
 
