@@ -243,6 +243,23 @@ def test_a_header_says_only_what_there_is() -> None:
     assert report.sections[0].lead == "Suite pocket: pocket_chain (1 question)."
 
 
+def test_a_header_names_the_settings_of_thinking_that_are_not_the_default() -> None:
+    run = make_run(by_row(lambda row: 1))
+    thinking = {
+        "closing": {"before": "Time is up.\n", "after": "So: ", "delimiter": False}, "cut": "newline", "grace": 9,
+        "min_tokens": 8, "extensions": 2, "capped_by": "engine",
+    }  # fmt: skip
+    protocol = {"thinking": thinking, "prompt": {"effort": "high"}, "max_total_tokens": 99}
+    told = replace(run, manifest={**run.manifest, "protocol": protocol})
+    lead = build_report([told], build_frame([told])).lead[0]
+    for setting in (
+        r"closing before 'Time is up.\n'", "closing after 'So: '", "closed without the delimiter",
+        "cut at a line's end within 9 tokens", "at least 8 thinking tokens", "2 ends of thinking withheld",
+        "budgets enforced by the engine", "effort high", "at most 99 tokens in all",
+    ):  # fmt: skip
+        assert f", {setting}" in lead
+
+
 def test_one_question_has_no_interval_and_a_note_says_so() -> None:
     one, two, cluster = (make_run(by_row(lambda row: 1), n_questions=n, per_cluster=p) for n, p in ((1, 1), (2, 1), (2, 2)))
     notes = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,4 +103,21 @@ def drawn_by(run: StoredRun) -> str:
     settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if isinstance(value, int | float))
     settings += " (where not given, as the checkpoint asks for)" if sampling.get("source") == "model" else ""
     drawn = f"drawn by {describe_engine(run)}" if run.imported is None else f"imported from {run.manifest['engine']['version']}"
-    return f"{run.name}: {run.model}, {drawn}; {count_noun(run.n_samples, 'sample')} per question{settings}"
+    asked = "".join(f", {told}" for told in _thinking_settings(run))
+    return f"{run.name}: {run.model}, {drawn}; {count_noun(run.n_samples, 'sample')} per question{settings}{asked}"
+
+
+def _thinking_settings(run: StoredRun) -> list[str]:
+    """The settings of thinking that are not the default, which decide what a budget means."""
+    protocol: Mapping[str, Any] = run.manifest.get("protocol", {})
+    section, prompt = protocol.get("thinking", {}), protocol.get("prompt", {})
+    closing = section.get("closing", {})
+    told = [f"closing {key} {closing[key]!r}" for key in ("before", "after") if closing.get(key)]
+    told += ["closed without the delimiter"] if closing.get("delimiter") is False else []
+    told += [f"cut at a line's end within {section['grace']} tokens"] if section.get("cut") == "newline" else []
+    told += [f"at least {section['min_tokens']} thinking tokens"] if section.get("min_tokens") else []
+    told += [f"{section['extensions']} ends of thinking withheld"] if section.get("extensions") else []
+    told += ["budgets enforced by the engine"] if section.get("capped_by") == "engine" else []
+    told += [f"effort {prompt['effort']}"] if prompt.get("effort") else []
+    total = protocol.get("max_total_tokens")
+    return told + ([f"at most {total} tokens in all"] if total else [])

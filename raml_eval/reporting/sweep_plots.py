@@ -94,7 +94,7 @@ def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
         above.tick_params(labelbottom=False)
         below.set_ylim(-4, 104)
         below.set_yticks([0, 50, 100])
-        below.set_xticks(list(places.values()), [label.replace("unlimited", "no cap") for label in places])
+        below.set_xticks(list(places.values()), _tick_labels(places))
         for axes in (above, below):
             axes.grid(axis="y", linewidth=0.5, alpha=0.4)
             for at in breaks:
@@ -104,6 +104,18 @@ def _draw_curve(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
     for handle in legend.get_lines():
         handle.set_color("0.3")  # the colours are those of the runs
     return figure
+
+
+def _tick_labels(places: dict[str, float]) -> list[str]:
+    """The budgets' labels in the order of places, without those that would overprint the one before."""
+    least = (max(places.values()) - min(places.values())) / 9
+    shown: dict[str, str] = {}
+    last = -math.inf
+    for label, at in sorted(places.items(), key=lambda item: item[1]):
+        fits = at - last >= least or label == "unlimited"
+        shown[label] = label.replace("unlimited", "no cap") if fits else ""
+        last = at if fits else last
+    return [shown[label] for label in places]
 
 
 def _interval_line(
@@ -144,11 +156,16 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
             points = _points(frame, panel, run)
             best = points[points["front"] == 1]
             drawn = points if len(runs) == 1 else best  # all points of several runs would cover one another
-            axes.plot(drawn["tokens"], 100 * drawn["value"], "o", color=colour, markersize=3, alpha=0.7)
-            for k, tokens, value in zip(drawn["k"], drawn["tokens"], drawn["value"], strict=True):
-                if k > 1:
-                    place = (-5, 3 if number % 2 == 0 else -9)
-                    axes.annotate(str(k), (tokens, 100 * value), place, textcoords="offset points", color=colour, fontsize=7)
+            axes.plot(drawn["tokens"], 100 * drawn["value"], "o", color=colour, markersize=3, alpha=0.5)
+            for rank, (k, budget, tokens, value) in enumerate(
+                zip(best["k"], best["budget"], best["tokens"], best["value"], strict=True)
+            ):
+                name = f"{k} × {budget}".replace("unlimited", "no cap")
+                # Labels stay inside the panel, and neighbours stand on different sides of the line.
+                left = rank == len(best) - 1 or (rank > 0 and (rank + number) % 2 == 0)
+                place, side = ((-4, 4), "right") if left else ((4, -9), "left")
+                form = {"textcoords": "offset points", "color": colour, "fontsize": 6, "ha": side}
+                axes.annotate(name, (tokens, 100 * value), place, **form)
             at = [*best["tokens"], *points["tokens"].tail(1)]  # beyond its last point, the frontier goes on level
             heights = [*100 * best["value"], *100 * best["value"].tail(1)]
             axes.step(at, heights, line, where="post", color=colour, linewidth=1.4, label=run)
@@ -159,13 +176,15 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
         axes.set_title(panel.title, fontsize=9)
         axes.set_ylim(-4, 106)
         axes.grid(linewidth=0.5, alpha=0.4)
-    label_axes(figure, rows, "tokens per question, all samples (log scale)", "maj@k (%); digits are k", "")
+    label_axes(figure, rows, "tokens per question, all samples (log scale)", "maj@k (%); k × budget", "")
     return figure
 
 
 def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
     runs = run_names(frame)
     figure, rows = lay_out(panels, len(runs))
+    rates = frame[(frame["metric"] == "escape_rate") & frame["part"].isin(list(DEPTHS))]
+    top = 100 * max([0.2, *rates["value"].dropna(), *rates["high"].dropna()])
     for (axes,), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
             colour, (_, marker) = style_of(number)
@@ -177,8 +196,7 @@ def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
         axes.set_xticks(range(len(DEPTHS)), [name.replace(" ", "\n") for name in DEPTHS])
         axes.set_xlim(-0.5, len(DEPTHS) - 0.5)
         axes.set_title(panel.title, fontsize=9)
-        axes.set_ylim(-3, 103)
-        axes.set_yticks(range(0, 101, 25))
+        axes.set_ylim(-0.03 * top, 1.05 * top)
         axes.grid(axis="y", linewidth=0.5, alpha=0.4)
     label_axes(figure, rows, "share of the trajectory that was kept", "escape (%)", "")
     return figure
