@@ -35,7 +35,7 @@ from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend, NativeBudgets
-from raml_eval.runner import Drawing, run_all
+from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
@@ -224,6 +224,7 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
             f"another --out, or pass --backend {engine}."
         )
     directory.load()
+    UnaskedThinking(not loaded.model.format.thinks, len(directory.done), directory.n_leaks).check(all_drawn=True)
     owed = plan.owed(loaded.questions, directory.done)
     return plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
 

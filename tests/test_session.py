@@ -12,6 +12,7 @@ import pytest
 import raml_eval
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, InputError, ModelError, StoreError
+from raml_eval.reporting.footnotes import footnotes
 from raml_eval.tables import Run
 
 FEW: dict[str, Any] = {
@@ -278,3 +279,15 @@ def test_a_policy_that_cannot_be_kept_is_refused(settings: dict[str, Any], said:
     with pytest.raises(InputError, match=said):
         raml_eval.evaluate(**{**FEW, **settings}, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_thinks_unasked_is_stopped_and_told_in_every_later_use(checkpoint: Path, tmp_path: Path) -> None:
+    template = (checkpoint / "chat_template.jinja").read_text()
+    (checkpoint / "chat_template.jinja").write_text(template.partition("{%- if add_generation_prompt")[0])
+    few: dict[str, Any] = {**FEW, "model": "pk", "prompt": "plain", "thinking_budget": "off", "tasks": "pocket_chain"}
+    few |= {"backend": "hf", "out": tmp_path / "run", "temperature": 1.0, "top_p": 1.0}
+    for _ in range(2):  # the second time, every sample is stored already
+        with pytest.raises(ModelError, match=r"of 6 samples hold delimiters of thinking"):
+            raml_eval.evaluate(**few)
+    notes = footnotes([raml_eval.load_run(tmp_path / "run")], raml_eval.load_run(tmp_path / "run").table())
+    assert any("so thinking was graded as the answer" in note for note in notes)

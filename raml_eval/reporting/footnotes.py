@@ -162,6 +162,20 @@ def _rate_note(metric: str, text: str, mark: bool, skip: str = "") -> Callable[[
     return find
 
 
+def _unasked(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    """A model that is taken for one that does not think, and does: its thinking was graded as its answer."""
+    told = run.manifest.get("protocol", {}).get("prompt", {})
+    form = told.get("format") if isinstance(told, dict) else None
+    n_marked = sum(record.leak for record in run.records)
+    if not isinstance(form, dict) or form.get("closer") != "" or not n_marked:
+        return []
+    text = (
+        f"{n_marked} of {len(run.records)} samples hold delimiters of thinking, but the model was taken for one that does not "
+        f"think (format {form.get('name')}), so thinking was graded as the answer"
+    )
+    return [(text, frozenset({(label, None, None)}))]
+
+
 def _escaped(run: StoredRun, label: str, own: Rows) -> list[Found]:
     """Budgets whose forced answers often go on reasoning, so that they do not bind what is spent."""
     rates = [rate for rate in escape_rates(run) if rate.n_escaped > ESCAPES * rate.n_forced]
@@ -301,6 +315,7 @@ _FINDERS = (
     _lone,
     _gains,
     _rate_note("forced_rate", "the budget cut the thinking of {share}", mark=False, skip="0"),  # 0 cuts every thinking
+    _unasked,
     _escaped,
     _redrawn,
     _unpaired,
