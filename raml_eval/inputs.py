@@ -212,7 +212,7 @@ def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: 
     chosen: dict[QuestionKey, Question] = {}
     for name, task in tasks.items():
         for question in select_questions(task.questions, limit):
-            stop = tuple(word for word in question.stop if word.strip("\r\n") or not model.tokenizer.chat_template)
+            stop = tuple(word for word in question.stop if word.strip("\r\n") or model.settings.plain)
             chosen[name, question.id] = replace(question, stop=stop) if stop != question.stop else question
     return chosen
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from raml_eval.errors import TaskError
-from raml_eval.inputs import check_golds
-from raml_eval.types import GraderKind, Question
+from raml_eval.config import RunConfig, build_config
+from raml_eval.errors import ModelError, TaskError
+from raml_eval.inputs import Model, build_policy, check_golds, choose_questions, load_model
+from raml_eval.thinking_formats import find_format, known_formats
+from raml_eval.types import Budget, GraderKind, LoadedTask, Question
+from tests.factory import describe_task
 
 GRID = '{"header": ["House", "Name"], "rows": [["1", "Ann"]]}'
 
@@ -53,3 +58,67 @@ def test_golds_that_no_answer_can_equal_are_refused_by_name(
 ) -> None:
     with pytest.raises(TaskError, match=re.escape("task t, question 0-a: the gold") + ".*" + re.escape(message)):
         check(kind, gold, options)
+
+
+def configure(**settings: Any) -> RunConfig:
+    return build_config([{"model": "pocket", "tasks": ["t"], **settings}])
+
+
+MODEL = load_model(configure())
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "drawn"),
+    [
+        ("qwen3", (0, "unlimited", "off", "frac:0.5"), (0, "unlimited", "off", "frac:0.5")),
+        ("none", ("unlimited",), ("off",)),
+        ("none", ("off", "unlimited"), ("off",)),
+        ("harmony", ("effort:low", 64), ("effort:low", 64)),
+        ("seed-oss", ("hint:512",), ("hint:512",)),
+    ],
+)
+def test_the_budgets_that_a_format_can_have(name: str, asked: tuple[Budget, ...], drawn: tuple[Budget, ...]) -> None:
+    assert replace(MODEL, format=find_format(name)).choose_budgets(asked) == drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "said"),
+    [
+        ("none", 64, "does not think, as format none says"),
+        ("none", "frac:0.5", "does not think"),
+        ("harmony", "effort:none", "takes low, medium, high. Ask for one of these"),
+        ("qwen3", "effort:low", "takes no effort. Leave it out"),
+        ("qwen3", "hint:512", "take no number of thinking tokens"),
+        ("seed-oss", "hint:0", "turns thinking off in format seed-oss. Ask for off, or for 0"),
+    ],
+)
+def test_the_budgets_that_a_format_cannot_have(name: str, budget: Budget, said: str) -> None:
+    with pytest.raises(ModelError, match=re.escape(said)):
+        replace(MODEL, format=find_format(name)).choose_budgets([budget])
+
+
+@pytest.mark.parametrize(("prompt", "stop"), [("chat", ("Q:",)), ("plain", ("\n\n", "Q:"))])
+def test_line_breaks_end_an_answer_only_in_plain_text(prompt: str, stop: tuple[str, ...]) -> None:
+    question = Question("t", "0-a", "0-a", {}, ({"role": "user", "content": "?"},), "1", "math", stop=("\n\n", "Q:"))
+    task = LoadedTask(describe_task("t", "in_domain"), (question,), "hash")
+    model: Model = load_model(configure(prompt=prompt))
+    assert choose_questions({"t": task}, None, model)["t", "0-a"].stop == stop
+
+
+def test_a_policy_holds_what_the_configuration_asks_for() -> None:
+    plain = build_policy(configure(), MODEL, 100)
+    assert (plain.grace, plain.min_tokens, plain.n_extensions, plain.continuation_ids, plain.answer_prefix) == (0, 0, 0, (), "")
+    assert plain.marks == ("<think>", "</think>")
+    thinking = {"cut": "newline", "grace": 9, "extensions": 2, "continuation": "Hm", "closing": {"before": "\n", "after": "So"}}
+    policy = build_policy(configure(thinking=thinking), MODEL, 100)
+    encode = MODEL.tokenizer.encode
+    assert (policy.grace, policy.n_extensions, policy.answer_prefix) == (9, 2, "So")
+    assert policy.continuation_ids == tuple(encode("Hm"))
+    assert policy.closing_ids == (*encode("\n"), *plain.closer_ids, *encode("So"))
+    assert policy.ends_line(encode("\n")[0])
+    assert not policy.ends_line(encode("a")[0])
+    paper = build_policy(configure(thinking={"closing": "raml-paper"}), MODEL, 100)
+    assert paper.closing_ids == tuple(encode("\n\n**Final Answer**\n\\boxed{"))
+    none = build_policy(configure(), replace(MODEL, format=known_formats()["none"]), 100)
+    assert {"<think>", "[THINK]", "<|channel|>analysis<|message|>"} <= {*none.marks}
+    assert "Here is my response:" not in none.marks
