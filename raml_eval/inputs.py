@@ -24,6 +24,9 @@ from raml_eval.thinking import ThinkingPolicy
 from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format, is_mark, known_formats
 from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
 
+# Delimiters of models for which no format ships; an answer that holds one was thought, too.
+_OTHER_MARKS = ("<thinking>", "</thinking>", "<Thought>", "</Thought>")
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -247,6 +250,7 @@ def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolic
         closer_ids=closer_ids,
         closing_ids=prompts.closing_ids(tokenizer, fmt, closing),
         answer_prefix=closing.after,
+        answer_openers=answer_openers(),
         end_of_text_ids=model.end_of_text_ids,
         answer_tokens=config.answer_tokens,
         max_total_tokens=config.max_total_tokens,
@@ -262,12 +266,18 @@ def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolic
     )
 
 
+def answer_openers() -> tuple[str, ...]:
+    """The texts with which the models of any format open their answers, the longest first."""
+    texts = {fmt.answer_opener.strip() for fmt in known_formats().values()}
+    return tuple(sorted((text for text in texts if is_mark(text)), key=len, reverse=True))
+
+
 def thinking_marks(fmt: ThinkingFormat) -> tuple[str, ...]:
     """The texts that show thinking in an answer: the format's own delimiters, or every known one if it has none."""
     if fmt.thinks:
         return fmt.opener, fmt.closer
     known = (mark for other in known_formats().values() for mark in (other.opener, other.closer))
-    return tuple(dict.fromkeys(mark for mark in known if is_mark(mark)))
+    return tuple(dict.fromkeys((*(mark for mark in known if is_mark(mark)), *_OTHER_MARKS)))
 
 
 def check_budgets(policy: ThinkingPolicy, budgets: Sequence[Budget], rendered: Mapping[QuestionKey, Prompts]) -> None:

@@ -260,12 +260,12 @@ async def _store(
     """The answer is graded and stored: one record for each of the budgets."""
     question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
-    text = answer_text(ids, drawing.tokenizer, question.stop)
+    text = answer_text(ids, drawing.tokenizer, question.stop, drawing.policy.answer_openers)
     finish = completion.finish if completion else None
-    if question.stop and text != drawing.tokenizer.decode(ids, skip_special_tokens=True):
+    if question.stop and text != answer_text(ids, drawing.tokenizer, (), drawing.policy.answer_openers):
         finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
     if completion and thinking.end is ThinkingEnd.FORCED:
-        text = drawing.policy.answer_prefix + text
+        text = drawing.policy.answer_prefix + text  # what the harness wrote after the delimiter is part of the answer
     grade = await drawing.pool.grade_sample(question, text, finish)
     leak = _leaks(drawing, ids)
     records = [

@@ -123,9 +123,10 @@ def _check_lengths(config: RunConfig) -> None:
                 f"thinking budget {budget} exceeds --max-total-tokens {total}, which would cut it first. Ask for a budget <= "
                 f"{total}, or unlimited."
             )
-    if "grace" in section.model_fields_set and section.cut == "exact":
+    default = type(section)()
+    if section.grace != default.grace and section.cut == "exact":
         raise ConfigError(f"--grace {section.grace} has no effect without --cut newline. Add that, or leave it out.")
-    if "continuation" in section.model_fields_set and not (section.min_tokens or section.extensions):
+    if section.continuation != default.continuation and not (section.min_tokens or section.extensions):
         raise ConfigError(
             f"--continuation {section.continuation!r} has no effect without --extensions or --min-thinking-tokens. Add one, or "
             f"leave it out."

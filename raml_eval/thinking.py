@@ -31,7 +31,8 @@ class ThinkingPolicy:
     """The thinking policy of one run: what ends thinking, what a forced end writes, and the allowances in tokens.
 
     closer is the end delimiter's text and closer_ids are its ids. closing_ids is what a forced end writes, delimiter
-    included; answer_prefix is the part of it that already belongs to the answer. max_total_tokens caps thinking and answer
+    included; answer_prefix is the part of it that already belongs to the answer. answer_openers are texts with which models
+    open an answer, and which are no part of it. max_total_tokens caps thinking and answer
     together, without delimiter and closing text; None means no cap. A thinking format without thinking has an empty closer,
     and then the only budget is "off".
 
@@ -54,6 +55,7 @@ class ThinkingPolicy:
     max_total_tokens: int | None
     context: int
     answer_prefix: str = ""
+    answer_openers: tuple[str, ...] = ()
     grace: int = 0
     ends_line: Callable[[int], bool] = bool
     min_tokens: int = 0
@@ -182,7 +184,7 @@ async def generate_thinking(
     end_ids: TokenIds = ()
     end: ThinkingEnd | None = ThinkingEnd.LENGTH
     extensions: list[int] = []
-    while len(ids) < limit:
+    while limit and len(ids) <= limit:  # at the limit too, where an end may still come
         n_before = len(ids)
         completion = await backend.generate(
             (*prompt_ids, *ids),
@@ -318,15 +320,32 @@ async def generate_answer(
     )
 
 
+def _n_opening(ids: Sequence[int], tokenizer: Tokenizer, openers: Sequence[str]) -> int:
+    """The number of tokens with which an answer is opened: line breaks and an opener; 0 if there is none."""
+    most = max((len(opener.encode()) for opener in openers), default=0) + 4  # a token at least a byte, after line breaks
+    begun = tokenizer.decode(ids[:most], skip_special_tokens=False).lstrip() if openers else ""
+    for opener in openers:
+        if begun.startswith(opener):
+            ends = (n for n in range(1, most + 1) if opener in tokenizer.decode(ids[:n], skip_special_tokens=False))
+            return next(ends)
+    return 0
+
+
 NO_THINKING = Thinking((), ThinkingEnd.OFF, ())
 
 
-def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str]) -> str:
+def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str], openers: Sequence[str] = ()) -> str:
     """The answer as it is graded: decoded without special tokens, and cut at the first of the task's stop strings.
 
-    Stop strings only count after the first character that is not blank, because an answer may begin with line breaks.
+    Stop strings only count after the first character that is not blank, because an answer may begin with line breaks. An
+    opener at the very beginning is left out, and so is the tag at the end that closes one.
+
+    Example: answer_text(tokenizer.encode("<response>5</response>"), tokenizer, (), ("<response>",)) gives "5"
     """
-    text = tokenizer.decode(ids, skip_special_tokens=True)
+    text = tokenizer.decode(ids[_n_opening(ids, tokenizer, openers) :], skip_special_tokens=True)
+    for opener in openers:
+        if text.rstrip().endswith(closer := f"</{opener[1:]}"):
+            text = text.rstrip().removesuffix(closer)
     start = len(text) - len(text.lstrip())
     cuts = [at for word in stop if word and (at := text.find(word, start + 1)) >= 0]
     return text[: min(cuts)] if cuts else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.prompts import PromptSettings, chat_template_digest, closing_ids, continuation_ids, load_tokenizer, render_prompt
-from raml_eval.thinking_formats import Closing, ThinkingFormat, find_format
+from raml_eval.thinking_formats import Closing, Effort, ThinkingFormat, find_format
 from tests.families import (
     CHATML,
     DEEPSEEK,
@@ -270,3 +271,21 @@ def test_any_text_comes_through_unchanged(text: str, thinking: bool) -> None:
 def test_a_question_that_ends_in_a_mark_changes_nothing_after_it(text: str, mark: str) -> None:
     ids = render_prompt(QWEN3, find_format("qwen3"), [{"role": "user", "content": text + mark}], thinking=True)
     assert ids[-len(START) - 4 :] == (258, 198, *START, *OPEN)
+
+
+@pytest.mark.parametrize(("thinking", "tail"), [(True, OPEN), (False, (259, 260))])
+def test_a_system_prompt_beside_a_sentence_that_the_template_obeys_and_drops(thinking: bool, tail: tuple[int, ...]) -> None:
+    tokenizer = build_tokenizer("nemotron_v2")
+    ids = render_prompt(tokenizer, find_format("nemotron-v2"), USER, thinking, PromptSettings("Be brief."))
+    assert tokenizer.decode(ids).startswith("<|im_start|>system\nBe brief.<|im_end|>\n")
+    assert ids[-len(tail) :] == tail
+
+
+def test_a_hint_beside_a_switch() -> None:
+    tokenizer = build_tokenizer("qwen3")
+    tokenizer.chat_template = "{% if enable_thinking %}{{ effort }}{% endif %}" + tokenizer.chat_template
+    fmt = replace(find_format("qwen3"), effort=Effort("effort", ("low", "high")))
+    prompts = [render_prompt(tokenizer, fmt, USER, True, hint={"effort": value}) for value in ("low", "high")]
+    assert [tokenizer.decode(ids).partition("<|")[0] for ids in prompts] == ["low", "high"]
+    with pytest.raises(ModelError, match="ignores verbosity 'low', so the hint would change nothing"):
+        render_prompt(tokenizer, fmt, USER, True, hint={"verbosity": "low"})

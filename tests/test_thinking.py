@@ -207,3 +207,24 @@ def test_seeds_are_fixed_for_ever() -> None:
 )
 def test_stop_strings_act_in_the_answer_only_after_its_first_character(text: str, stop: tuple[str, ...], kept: str) -> None:
     assert answer_text(list(map(ord, text)), Letters(), stop) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("<response>5</response>", "5"),
+        ("\n\n<response>\n5\n</response>\n", "\n5\n"),
+        ("5</response>", "5"),  # the harness wrote the opener
+        ("<response>5", "5"),
+        ("see <response>5</response> there", "see <response>5</response> there"),
+        ("<responses>5", "<responses>5"),
+    ],
+)
+def test_the_tags_around_an_answer_are_no_part_of_it(text: str, kept: str) -> None:
+    assert answer_text(list(map(ord, text)), Letters(), (), ("<response>",)) == kept
+
+
+def test_an_opener_of_special_tokens_and_words_is_left_out_whole() -> None:
+    ids = [10, CLOSE, *map(ord, "answer"), CLOSE, *map(ord, "B")]
+    assert answer_text(ids, Letters(), (), ("</t>answer</t>",)) == "B"
+    assert answer_text(ids, Letters(), ()) == "\n</t>answer</t>B"

@@ -240,3 +240,13 @@ def test_delimiters_of_several_tokens(rules: ThinkingPolicy, text: list[int], n:
         alone = cut(rules, written(text, rules, limit), limit)
         assert alone == cut(rules, drawn, limit)
         assert alone.end is (end if n <= limit else ThinkingEnd.FORCED)
+
+
+@pytest.mark.parametrize("body", range(6))
+def test_an_end_right_at_the_limit_is_seen_after_a_withheld_one_as_in_a_sweep(body: int) -> None:
+    # One end is withheld; the continuation fills the limit, and the next end comes at once.
+    text, rules = [*[97] * body, CLOSE, 0, CLOSE, EOS], replace(ONE, n_extensions=1, continuation_ids=WAIT)
+    limit = body + len(WAIT)
+    alone, swept = written(text, rules, limit), written(text, rules, limit + 5)
+    assert cut_thinking(alone, limit, rules) == cut_thinking(swept, limit, rules)
+    assert (len(alone.token_ids), alone.end) == (limit, ThinkingEnd.NATURAL)

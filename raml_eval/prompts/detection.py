@@ -84,7 +84,8 @@ def _choose(proven: Sequence[Fit], evidence: Evidence, model: str | Path) -> Det
 
 def _detected(fmt: ThinkingFormat, proofs: tuple[str, ...], evidence: Evidence) -> Detection:
     starts = {True: evidence.start(fmt.on), False: evidence.start(fmt.off_mode)}
-    return Detection(fmt, proofs, asked_for=_is_asked_for(fmt, evidence), starts=starts)
+    asked = _is_asked_for(fmt, evidence) and not fmt.variables  # a variable says it whatever the messages hold
+    return Detection(fmt, proofs, asked_for=asked, starts=starts)
 
 
 def _rank(fmt: ThinkingFormat, evidence: Evidence) -> tuple[int, int, bool, bool]:

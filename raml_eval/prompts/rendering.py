@@ -63,7 +63,7 @@ def render_prompt(
     if (
         fmt.switched_in_template
         and not settings.plain
-        and text == render_text(tokenizer, fmt, messages, not thinking, settings, hint)
+        and text == _other_mode(tokenizer, fmt, messages, not thinking, settings, hint)
     ):
         switch = " and ".join(sorted(fmt.variables)) or f"the sentence {fmt.off_mode.system or fmt.on.system!r}"
         if settings.system_prompt is not None or messages[0]["role"] == "system":
@@ -211,14 +211,30 @@ def render_text(
     if hint and text == render_template(tokenizer, conversation, {**own, **settings.variables}, date=settings.date):
         # The template's default may be one of the efforts. Any other value must then change the prompt.
         _check_hint(tokenizer, conversation, {**own, **settings.variables}, hint, settings)
-    for message in conversation:
+    given = {"role": "system", "content": settings.system_prompt or ""}
+    for message in (given, *messages):  # the mode's own sentence is the template's to keep or to obey
         content = message["content"].strip()
-        if content != mode.system and content not in text:
+        if content not in text:
             raise ModelError(
                 f"the chat template leaves out the {message['role']} message {content[:40]!r}, or alters it. Leave out "
                 f"--system-prompt if the template has no place for one, or correct the template."
             )
     return text
+
+
+def _other_mode(
+    tokenizer: ChatTokenizer,
+    fmt: ThinkingFormat,
+    messages: Sequence[Message],
+    thinking: bool,
+    settings: PromptSettings,
+    hint: Mapping[str, Any],
+) -> str | None:
+    """The prompt in the mode that is not asked for; None if the template cannot render it, which refuses nothing."""
+    try:
+        return render_text(tokenizer, fmt, messages, thinking, settings, hint)
+    except ModelError:
+        return None
 
 
 def _check_hint(
