@@ -226,7 +226,7 @@ def test_a_system_message_may_not_take_away_the_request_for_thinking(name: str, 
     if not asked_for:
         assert render_prompt(family.tokenizer(), fmt, USER, True, settings)
         return
-    with pytest.raises(ModelError, match="with a system message, .* no longer asks for"):
+    with pytest.raises(ModelError, match=r"with a system message, .* no longer asks for"):
         render_prompt(family.tokenizer(), fmt, USER, True, settings)
     repeated = PromptSettings(f"Use {fmt.opener}, {fmt.closer} and {fmt.answer_opener}.", asked_for=True)
     ids = render_prompt(family.tokenizer(), fmt, USER, True, repeated)
