@@ -116,7 +116,7 @@ def _thinking_settings(run: StoredRun) -> list[str]:
     told += ["closed without the delimiter"] if closing.get("delimiter") is False else []
     told += [f"cut at a line's end within {section['grace']} tokens"] if section.get("cut") == "newline" else []
     told += [f"at least {section['min_tokens']} thinking tokens"] if section.get("min_tokens") else []
-    told += [f"{section['extensions']} ends of thinking withheld"] if section.get("extensions") else []
+    told += [f"{count_noun(section['extensions'], 'end')} of thinking withheld"] if section.get("extensions") else []
     told += ["budgets enforced by the engine"] if section.get("capped_by") == "engine" else []
     told += [f"effort {prompt['effort']}"] if prompt.get("effort") else []
     total = protocol.get("max_total_tokens")
