@@ -127,6 +127,11 @@ def is_cap(budget: Budget) -> bool:
     return isinstance(budget, int) or budget == "unlimited" or budget.startswith("frac:")
 
 
+def in_tokens(budget: Budget) -> bool:
+    """True if the budget cuts a thinking after a number of tokens: a number, or unlimited, which cuts nothing."""
+    return is_cap(budget) and share_of(budget) is None
+
+
 def share_of(budget: Budget) -> float | None:
     """The share that a budget such as frac:0.25 asks for; None for any other budget."""
     return float(budget.removeprefix("frac:")) if isinstance(budget, str) and budget.startswith("frac:") else None

@@ -145,7 +145,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a YAML file with a run configuration.") from error
     except ValueError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
+        raise ConfigError(f"{path} is not YAML: {error}. Correct it there.") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path} holds {type(settings).__name__}, wanted keys and values such as `model: PATH`.")
     return settings

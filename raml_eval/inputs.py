@@ -32,15 +32,14 @@ _OTHER_MARKS = ("<thinking>", "</thinking>", "<Thought>", "</Thought>")
 class Model:
     """A checkpoint's tokenizer, and what the harness must know about its tokens and prompts.
 
-    proofs say why the format is the right one. uncertain is true if nothing spoke for or against thinking. end_of_turn maps
-    each id that ends the model's turn to the places that say so.
+    uncertain is true if nothing spoke for or against thinking. end_of_turn maps each id that ends the model's turn to the
+    places that say so.
     """
 
     checkpoint: Checkpoint
     digest: str
     tokenizer: ChatTokenizer
     format: ThinkingFormat
-    proofs: tuple[str, ...]
     uncertain: bool
     end_of_turn: Mapping[int, Sequence[str]]
     settings: prompts.PromptSettings
@@ -68,16 +67,12 @@ class Model:
                 f"{' and '.join(known)}, are never shown by a template), or a YAML file of your own. If it does not, ask for "
                 f"the budget off."
             )
-        return tuple(dict.fromkeys(OFF for _ in asked))
+        return (OFF,)
 
     def _check_hint(self, budget: Budget) -> None:
         kind, _, value = budget.partition(":") if isinstance(budget, str) else ("", "", "")
-        effort = self.format.effort
-        if kind == "effort" and value not in effort.values:
-            takes = (
-                f"takes {', '.join(effort.values)}. Ask for one of these" if effort.values else "takes no effort. Leave it out"
-            )
-            raise ModelError(f"budget {budget} is asked for, but format {self.format.name} {takes}.")
+        if kind == "effort":
+            _check_effort(self.format, value, f"budget {budget}")
         off = self.format.off_mode.variables
         if kind == "hint" and self.format.hint_variable and off.get(self.format.hint_variable) == int(value):
             raise ModelError(f"budget {budget} turns thinking off in format {self.format.name}. Ask for off, or for 0.")
@@ -94,11 +89,12 @@ class Model:
 
     def _ids(self, question: Question, prompt: str) -> TokenIds:
         kind, _, value = prompt.partition(":")
-        hints: dict[str, Any] = {"effort": {self.format.effort.variable: value}} if kind == "effort" else {}
-        hints |= {"hint": {self.format.hint_variable: int(value)}} if kind == "hint" else {}
-        return prompts.render_prompt(
-            self.tokenizer, self.format, question.messages, prompt != OFF, self.settings, hints.get(kind, {})
-        )
+        hint: dict[str, Any] = {}
+        if kind == "effort":
+            hint = {self.format.effort.variable: value}
+        elif kind == "hint":
+            hint = {self.format.hint_variable: int(value)}
+        return prompts.render_prompt(self.tokenizer, self.format, question.messages, prompt != OFF, self.settings, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +153,13 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
         prompts.check_template(tokenizer, checkpoint.source)
     detection = _find_format(config, tokenizer, checkpoint.source)
     fmt = detection.format
-    if config.thinking.effort is not None and config.thinking.effort not in fmt.effort.values:
-        known = ", ".join(fmt.effort.values)
-        takes = f"takes {known}. Ask for one of these" if known else "takes no effort. Leave it out"
-        raise ModelError(f"effort {config.thinking.effort} is asked for, but format {fmt.name} {takes}.")
+    if config.thinking.effort is not None:
+        _check_effort(fmt, config.thinking.effort, f"effort {config.thinking.effort}")
     return Model(
         checkpoint=checkpoint,
         digest=checkpoint.digest(),
         tokenizer=tokenizer,
         format=fmt,
-        proofs=detection.proofs,
         uncertain=detection.uncertain,
         end_of_turn=prompts.end_of_turn(tokenizer, checkpoint, fmt),
         settings=prompts.PromptSettings(
@@ -178,6 +171,14 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
             starts=detection.starts,
         ),
     )
+
+
+def _check_effort(fmt: ThinkingFormat, effort: str, asked: str) -> None:
+    """Raises ModelError if the format does not take the effort; asked says how it was asked for."""
+    known = ", ".join(fmt.effort.values)
+    if effort not in fmt.effort.values:
+        takes = f"takes {known}. Ask for one of these" if known else "takes no effort. Leave it out"
+        raise ModelError(f"{asked} is asked for, but format {fmt.name} {takes}.")
 
 
 def _find_format(config: RunConfig, tokenizer: ChatTokenizer, source: str) -> prompts.Detection:
@@ -291,6 +292,6 @@ def check_budgets(policy: ThinkingPolicy, budgets: Sequence[Budget], rendered: M
             if budget == OFF:
                 policy.check_answer_only(longest)
             else:
-                policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", longest)
+                policy.thinking_limit(budget, longest)
         except ConfigError as error:
             raise ConfigError(f"{task}/{question_id}: {error}") from None

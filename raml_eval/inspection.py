@@ -10,6 +10,7 @@ from raml_eval.errors import ModelError
 from raml_eval.protocols import ChatTokenizer
 from raml_eval.thinking_formats import ThinkingFormat, find_format, known_formats
 from raml_eval.types import TokenIds
+from raml_eval.wording import count_noun
 
 QUESTION = ({"role": "user", "content": "What is 1+1?"},)
 
@@ -43,7 +44,7 @@ def inspect_format(
         yield f"end of turn  {tokenizer.decode([one])!r} ({one}), from {', '.join(sources)}"
     if fmt.thinks:
         ids = prompts.closer_ids(tokenizer, fmt)
-        yield f"closer       {fmt.closer!r}, {len(ids)} token{'s' if len(ids) > 1 else ''}: {list(ids)}"
+        yield f"closer       {fmt.closer!r}, {count_noun(len(ids), 'token')}: {list(ids)}"
         closings = ", ".join(fmt.closings) or "none of its own"
         yield f"closings     {closings}"
     if fmt.effort.values:

@@ -29,6 +29,7 @@ from raml_eval.thinking import (
 from raml_eval.types import (
     Budget,
     Completion,
+    Draw,
     Finish,
     Prompts,
     Question,
@@ -44,7 +45,6 @@ from raml_eval.types import (
 
 MAX_FAILURES_IN_A_ROW = 50
 WATCHED = 32  # samples without thinking that are looked at for thinking
-Draw = tuple[SampleKey, str]  # a sample, and the prompt that its thinking is drawn from
 View = tuple[str, Thinking]  # a prompt, and its trajectory as a budget sees it
 
 
@@ -174,7 +174,7 @@ async def think(drawing: Drawing, owed: Owed) -> dict[View, list[Budget]]:
 async def _cut_all(drawing: Drawing, key: SampleKey, prompt: str, budgets: Sequence[Budget]) -> dict[Budget, Thinking]:
     """The trajectory of one prompt as each of the budgets sees it."""
     policy, n_prompt = drawing.policy, len(drawing.prompts[key.task, key.question_id][prompt])
-    limits = {budget: policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", n_prompt) for budget in budgets}
+    limits = {budget: policy.thinking_limit(budget, n_prompt) for budget in budgets}
     trajectory = await _trajectory(drawing, (key, prompt), max(policy.draw_limit(limit) for limit in limits.values()))
     cuts: dict[Budget, Thinking] = {}
     for budget, limit in limits.items():
@@ -223,7 +223,7 @@ def _by_limit(drawing: Drawing, owed: Owed) -> dict[int, list[Budget]]:
     groups: dict[int, list[Budget]] = {}
     for budget in owed.budgets:
         if budget != OFF:
-            limit = drawing.policy.thinking_limit(budget if isinstance(budget, int) else "unlimited", n_prompt)
+            limit = drawing.policy.thinking_limit(budget, n_prompt)
             groups.setdefault(limit, []).append(budget)
     return groups
 

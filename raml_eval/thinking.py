@@ -15,6 +15,7 @@ from raml_eval.budgets import THINKING
 from raml_eval.errors import ConfigError
 from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.types import (
+    Budget,
     Completion,
     Finish,
     SampleKey,
@@ -85,7 +86,7 @@ class ThinkingPolicy:
         """
         return 1 if len(self.closer_ids) == 1 else len(self.closer.encode())
 
-    def thinking_limit(self, budget: int | str, n_prompt: int) -> int:
+    def thinking_limit(self, budget: Budget, n_prompt: int) -> int:
         """The thinking tokens that a budget allows after a prompt of n_prompt tokens.
 
         "unlimited" is the rest of the context after prompt, closing and answer. Raises ConfigError if prompt, budget,
@@ -103,7 +104,7 @@ class ThinkingPolicy:
                 f"max_total_tokens {total} does not fit: the context of {self.context} leaves {room} after a prompt of "
                 f"{n_prompt} tokens. Ask for max_total_tokens <= {room}."
             )
-        if budget == "unlimited":
+        if not isinstance(budget, int):
             limit = room - self.answer_tokens - self.grace if total is None else total
             if limit < 1:
                 raise ConfigError(
@@ -116,7 +117,7 @@ class ThinkingPolicy:
                     f"Ask for min_tokens <= {limit}."
                 )
             return limit
-        wanted = int(budget)
+        wanted = budget
         if wanted < self.min_tokens:
             raise ConfigError(
                 f"thinking budget {wanted} is below min_tokens {self.min_tokens}, so one of them would be broken. Ask for a "
@@ -160,7 +161,10 @@ def derive_seed(run_seed: int, key: SampleKey, phase: str, *more: object) -> int
 
     Example: derive_seed(0, SampleKey("gsm8k", "17-3fa9c1", 0), "thinking") < 2**63
     """
-    words = "\x1f".join(map(str, (run_seed, key.task, key.question_id, key.index, phase, *more)))
+    return _seed_of("\x1f".join(map(str, (run_seed, key.task, key.question_id, key.index, phase, *more))))
+
+
+def _seed_of(words: str) -> int:
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1
 
 
@@ -216,7 +220,7 @@ async def generate_thinking(
 
 def _seed_at(seed: int, n_tokens: int) -> int:
     """The seed of a draw that goes on after n_tokens: another one, so that the noise is not that of the first draw again."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{n_tokens}".encode()).digest()[:8], "big") >> 1
+    return _seed_of(f"{seed}/{n_tokens}")
 
 
 def _withholds(policy: ThinkingPolicy, n_tokens: int, n_extended: int) -> bool:

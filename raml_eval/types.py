@@ -117,6 +117,7 @@ class SampleKey:
 
 
 SampleId = tuple[SampleKey, Budget]  # one sample at one budget
+Draw = tuple[SampleKey, str]  # a sample's thinking, and the prompt that it is drawn from (budgets.prompt_of)
 
 
 @dataclass(frozen=True, slots=True)

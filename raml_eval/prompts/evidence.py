@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,13 +46,18 @@ class Evidence:
 
     def render(self, mode: Mode, extra: Mapping[str, Any] = NO_VARIABLES) -> str | None:
         """The probe's prompt in a mode, as the template writes it; None if the template fails with it."""
-        key = repr((sorted(mode.variables.items()), mode.system, sorted(extra.items())))
+        return self._render(with_system(mode, PROBE, None), {**extra, **mode.variables})
+
+    def _render(
+        self, conversation: Sequence[Mapping[str, str]], variables: Mapping[str, Any], generation_prompt: bool = True
+    ) -> str | None:
+        key = repr((conversation, sorted(variables.items()), generation_prompt))
         if key not in self._rendered:
-            conversation = with_system(mode, PROBE, None)
             try:
-                self._rendered[key] = render_template(self.tokenizer, conversation, {**extra, **mode.variables})
+                text = render_template(self.tokenizer, conversation, variables, generation_prompt=generation_prompt)
             except ModelError:
-                self._rendered[key] = None
+                text = None
+            self._rendered[key] = text
         return self._rendered[key]
 
     def tail(self, mode: Mode) -> str:
@@ -62,12 +67,11 @@ class Evidence:
     def start(self, mode: Mode) -> str:
         """The generation prompt of a mode: what the template writes to let the model's turn begin."""
         whole = self.render(mode) or ""
-        try:
-            before = render_template(self.tokenizer, with_system(mode, PROBE, None), mode.variables, generation_prompt=False)
-        except ModelError:
-            return self.tail(mode)
+        before = self._render(with_system(mode, PROBE, None), mode.variables, generation_prompt=False)
         # Some templates write the start of the model's turn whether or not it is asked for.
-        return whole.removeprefix(before) if before != whole and whole.startswith(before) else self.tail(mode)
+        if before is None or before == whole or not whole.startswith(before):
+            return self.tail(mode)
+        return whole.removeprefix(before)
 
     def around_thought(self, mode: Mode) -> tuple[str, str] | None:
         """What the template writes between its generation prompt and a thought, and between the thought and its answer.
@@ -76,11 +80,8 @@ class Evidence:
         """
         turn = {"role": "assistant", "content": _ANSWER, "reasoning_content": _THOUGHT}
         prompt = self.render(mode)
-        try:
-            text = render_template(
-                self.tokenizer, [*with_system(mode, PROBE, None), turn], mode.variables, generation_prompt=False
-            )
-        except ModelError:
+        text = self._render([*with_system(mode, PROBE, None), turn], mode.variables, generation_prompt=False)
+        if text is None:
             return None
         opener, found, rest = text.removeprefix(prompt or "\0").partition(_THOUGHT)
         closer, answered, _ = rest.partition(_ANSWER)
@@ -155,9 +156,8 @@ class Evidence:
         if self._turns_thinking(self.render(Mode(system=word))):
             return True
         asked = f"{PROBE[0]['content']} {word}"
-        try:
-            text = render_template(self.tokenizer, [{"role": "user", "content": asked}])
-        except ModelError:
+        text = self._render([{"role": "user", "content": asked}], NO_VARIABLES)
+        if text is None:
             return False
         question = asked if asked in text else PROBE[0]["content"]
         return self._turns_thinking(text, question)

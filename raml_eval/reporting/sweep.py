@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from raml_eval.budgets import is_cap
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.render import FORMATS, find_template, render
@@ -25,7 +26,6 @@ from raml_eval.reporting.sweep_tables import (
 from raml_eval.reporting.swept import Swept, index_sweep
 from raml_eval.tables import build_frame, has_sweep
 from raml_eval.tables.escape import NATURAL
-from raml_eval.tables.paired import in_tokens, is_fraction
 from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _other_budgets(runs: Sequence[StoredRun]) -> Iterator[str]:
     for run in runs:
         if not has_sweep(run):
             yield f"{run.name}: fewer than two budgets in tokens, so it is in no table here"
-        others = [str(budget) for budget in run.budgets if not in_tokens(budget) and not is_fraction(budget)]
+        others = [str(budget) for budget in run.budgets if not is_cap(budget)]
         if others:
             one = len(others) == 1
             yield f"{run.name}: {', '.join(others)} {'is a draw of its' if one else 'are draws of their'} own, in no curve here"

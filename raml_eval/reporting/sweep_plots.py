@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raml_eval.budgets import share_of
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names, style_of
 from raml_eval.tables.escape import DEPTHS
-from raml_eval.tables.paired import FRACTION, fraction_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def plot_sweep(frame: pd.DataFrame, folder: Path | str) -> list[Path]:
     drawings: dict[str, Drawing] = {"sweep_curve": _draw_curve, "sweep_frontier": _draw_frontier}
     if (frame["metric"] == "forced_samples").any():
         drawings["sweep_escape"] = _draw_escape
-    if frame["budget"].str.startswith(FRACTION).any():
+    if any(share_of(label) is not None for label in set(frame["budget"])):
         drawings["sweep_shares"] = _draw_shares
     out = []
     with mpl.rc_context({"font.size": 9, "svg.hashsalt": "raml_eval", "axes.spines.top": False, "axes.spines.right": False}):
@@ -205,7 +205,8 @@ def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
 def _draw_shares(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
     runs = run_names(frame)
     figure, rows = lay_out(panels, len(runs))
-    places = {label: fraction_of(label) for label in set(frame["budget"]) if label.startswith(FRACTION)}
+    shares = {label: share_of(label) for label in set(frame["budget"])}
+    places = {label: share for label, share in shares.items() if share is not None}
     for (axes,), panel in zip(rows, panels, strict=True):
         for number, run in enumerate(runs):
             colour, (line, marker) = style_of(number)

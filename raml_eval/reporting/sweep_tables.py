@@ -20,17 +20,15 @@ class Column(NamedTuple):
 
 
 RARE = ("unfinished_rate", "reflections_per_1000_tokens", "delimiter_again")
-ADDED = (
+STEPS = (
     Column("adds", "step", change),
     Column("to the largest", "to_largest", change),
     Column("per 1,000 tokens", "gain_per_1000_tokens", points),
-    Column("escape", "escape_rate", bare),
 )
+ADDED = (*STEPS, Column("escape", "escape_rate", bare))
 CURVE = (
     Column("avg@n", "avg@n", share),
-    Column("adds", "step", change),
-    Column("to the largest", "to_largest", change),
-    Column("per 1,000 tokens", "gain_per_1000_tokens", points),
+    *STEPS,
     Column("thinking", "thinking_tokens_mean", tokens),
     Column("answer", "answer_tokens_mean", tokens),
     Column("forced", "forced_rate", bare),
@@ -43,20 +41,13 @@ CUTS = (
     Column("turned right", "turned_right", share),
     Column("regret", "regret", change),
 )
-AFTER = (
-    Column("escape", "escape_rate", share),
-    Column("answer tokens", "answer_tokens_after_end", tokens),
-    Column("extra", "answer_tokens_extra", more_tokens),
+ESCAPES = (Column("escape", "escape_rate", share), Column("answer tokens", "answer_tokens_after_end", tokens))
+REASONS = (
     Column("reflections", "reflections_per_1000_tokens", tokens),
     Column("delimiter", "delimiter_again", bare),
 )
-BY_DEPTH = (
-    Column("samples", "forced_samples", tokens),
-    Column("escape", "escape_rate", share),
-    Column("answer tokens", "answer_tokens_after_end", tokens),
-    Column("reflections", "reflections_per_1000_tokens", tokens),
-    Column("delimiter", "delimiter_again", bare),
-)
+AFTER = (*ESCAPES, Column("extra", "answer_tokens_extra", more_tokens), *REASONS)
+BY_DEPTH = (Column("samples", "forced_samples", tokens), *ESCAPES, *REASONS)
 WASTE = (
     Column("overthinking", "overthinking_share", share),
     Column("futility", "futility_share", share),

@@ -23,11 +23,10 @@ from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
-from raml_eval.types import Budget, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
+from raml_eval.types import Budget, Draw, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 LOCK_WAIT_S = 10.0  # processes that a killed run left behind need some time to end
-Draw = tuple[SampleKey, str]  # a sample's thinking, and the prompt that it is drawn from
 T = TypeVar("T")
 
 

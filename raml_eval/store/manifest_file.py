@@ -40,14 +40,15 @@ def check_prompts(stored: Mapping[str, Any], wanted: Mapping[str, Any], director
     """Raises StoreError if a question that was asked before would now be asked with other tokens."""
     for task in stored.keys() & wanted.keys():
         before, now = stored[task].get("prompts") or {}, wanted[task].get("prompts") or {}
-        for question_id in before.keys() & now.keys():
-            for prompt in before[question_id].keys() & now[question_id].keys():
-                if before[question_id][prompt] != now[question_id][prompt]:
-                    raise StoreError(
-                        f"run directory {directory} asked {task}/{question_id} with another prompt ({prompt}: digest "
-                        f"{before[question_id][prompt]} there and {now[question_id][prompt]} here), so the chat template, the "
-                        f"tokenizer or a library renders it otherwise now. Choose another --out, or restore what was used then."
-                    )
+        shared = [(one, prompt) for one in before.keys() & now.keys() for prompt in before[one].keys() & now[one].keys()]
+        differing = sorted((one, prompt) for one, prompt in shared if before[one][prompt] != now[one][prompt])
+        if differing:
+            question_id, prompt = differing[0]
+            raise StoreError(
+                f"run directory {directory} asked {task}/{question_id} with another prompt ({prompt}: digest "
+                f"{before[question_id][prompt]} there and {now[question_id][prompt]} here), so the chat template, the "
+                f"tokenizer or a library renders it otherwise now. Choose another --out, or restore what was used then."
+            )
 
 
 def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
+from raml_eval.budgets import in_tokens
 from raml_eval.tables.counted import draws_apart, planned_records
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
 from raml_eval.tables.measures import APART, UNCOUNTED, not_given
-from raml_eval.tables.paired import Paired, in_tokens
+from raml_eval.tables.paired import Paired
 from raml_eval.tables.reflection import count_reflections
 from raml_eval.types import Budget, SampleRecord, StoredRun, ThinkingEnd
 

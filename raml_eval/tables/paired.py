@@ -12,31 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.allocation import BoolArray, FloatArray, IntArray, mean_by_question
+from raml_eval.budgets import in_tokens
 from raml_eval.counts import count_by_question
 from raml_eval.tables.counted import draws_apart, planned_records
 from raml_eval.types import QuestionCounts, SampleRecord, Status, StoredRun, ThinkingEnd
-
-FRACTION = "frac:"  # a budget that is a share of each trajectory
-
-
-def in_tokens(budget: object) -> bool:
-    """True for a budget that cuts one trajectory after a number of tokens: a number, or "unlimited", which cuts nothing."""
-    return budget == "unlimited" or (isinstance(budget, int) and not isinstance(budget, bool))
-
-
-def is_fraction(budget: object) -> bool:
-    """True for a budget that cuts each trajectory at a share of its own length, such as "frac:0.25"."""
-    return isinstance(budget, str) and budget.startswith(FRACTION)
 
 
 def cap_size(budget: object) -> float:
     """The tokens of a budget that in_tokens accepts; infinite for "unlimited"."""
     return float("inf") if budget == "unlimited" else float(str(budget))
-
-
-def fraction_of(budget: object) -> float:
-    """The share that a budget such as "frac:0.25" keeps."""
-    return float(str(budget).removeprefix(FRACTION))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raml_eval.budgets import in_tokens, share_of, sort_budgets
 from raml_eval.errors import MetricError
 from raml_eval.intervals import holm
 from raml_eval.tables.choices import measure_choices
@@ -16,7 +17,7 @@ from raml_eval.tables.escape import measure_escape
 from raml_eval.tables.frame import DOMAINS, MACRO, Row
 from raml_eval.tables.frontier import mark_frontier, measure_frontier
 from raml_eval.tables.measured import Measured, macro_over
-from raml_eval.tables.paired import Paired, cap_size, fraction_of, in_tokens, is_fraction, pair_tasks
+from raml_eval.tables.paired import Paired, pair_tasks
 from raml_eval.types import Domain, StoredRun
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def sweep_budgets(run: StoredRun) -> tuple[list[Any], list[Any]]:
 
     Thinking off, and prompts that name a budget or an effort, are draws of their own and stand in neither list.
     """
-    caps = sorted((budget for budget in run.budgets if in_tokens(budget)), key=cap_size)
-    return caps, sorted((budget for budget in run.budgets if is_fraction(budget)), key=fraction_of)
+    ordered = sort_budgets(run.budgets)
+    return [b for b in ordered if in_tokens(b)], [b for b in ordered if share_of(b) is not None]
 
 
 def has_sweep(run: StoredRun) -> bool:
@@ -133,7 +134,7 @@ def _with_holm(rows: list[Row]) -> list[Row]:
         for row in rows
         if row["metric"] == "step"
         and row["task"] != MACRO
-        and not is_fraction(row["budget"])
+        and share_of(row["budget"]) is None
         and not math.isnan(row["p_value"])
     ]
     for row, adjusted in zip(family, holm([row["p_value"] for row in family]), strict=True):
