@@ -12,7 +12,7 @@ from raml_eval.intervals import holm, paired_difference
 from raml_eval.manifest import flatten
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.render import Cell, Table, percent, render
-from raml_eval.tables import STABILITY, Measure, count_run, is_greedy, pair_counts, question_values
+from raml_eval.tables import STABILITY, Measure, count_run, pair_counts, question_values, repeats_draws
 from raml_eval.tables.counted import Cells, budget_label, budget_order
 from raml_eval.types import Budget, QuestionCounts, Status, StoredRun
 from raml_eval.wording import count_noun
@@ -128,7 +128,7 @@ def _check_content(base: StoredRun, new: StoredRun) -> None:
 
 
 def _check_drawn(run: StoredRun, measure: Measure) -> None:
-    if measure.k is not None and is_greedy(run) and run.n_samples > 1:
+    if measure.k is not None and repeats_draws(run):
         raise MetricError(f"run {run.name} is greedy, so its samples only repeat one another. Compare it by avg@n.")
     if measure.k is not None and run.n_samples < measure.k:
         raise MetricError(

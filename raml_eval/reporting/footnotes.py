@@ -20,9 +20,9 @@ from raml_eval.tables import (
     draws_apart,
     escape_rates,
     frame_rows,
-    is_greedy,
     missing_samples,
     n_planned,
+    repeats_draws,
     run_labels,
 )
 from raml_eval.types import Status, StoredRun, Trajectory
@@ -190,7 +190,7 @@ def _escaped(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 def _uncovered(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    if is_greedy(run) and run.n_samples > 1:
+    if repeats_draws(run):
         names = ", ".join(STABILITY)
         return [(f"greedy draws only repeat one another, so {names} are not given", frozenset({(label, None, None)}))]
     totals = Counter(task for task, _ in run.questions)

@@ -6,9 +6,9 @@ from raml_eval.tables.counted import (
     count_run,
     describe_engine,
     draws_apart,
-    is_greedy,
     missing_samples,
     n_planned,
+    repeats_draws,
     run_labels,
 )
 from raml_eval.tables.escape import EscapeRate, escape_rates
@@ -38,11 +38,11 @@ __all__ = [
     "escape_rates",
     "frame_rows",
     "has_sweep",
-    "is_greedy",
     "load_run",
     "missing_samples",
     "n_planned",
     "pair_counts",
     "question_values",
+    "repeats_draws",
     "run_labels",
 ]

@@ -20,7 +20,7 @@ from raml_eval.tables.counted import (
     budget_order,
     count_run,
     describe_engine,
-    is_greedy,
+    repeats_draws,
     run_labels,
 )
 from raml_eval.tables.measures import (
@@ -227,7 +227,7 @@ class _Part:
 def _estimate_all(run: StoredRun, cells: Cells, ks: Sequence[int], level: float) -> dict[tuple[str, Budget], Estimates]:
     timeouts = any(record.status is Status.TIMEOUT for record in run.records)
     parted = {task for (task, _), counts in cells.items() if any(q.scores for q in counts)}
-    repeats = is_greedy(run) and run.n_samples > 1
+    repeats = repeats_draws(run)
     refused = not_given("greedy draws repeat themselves"), 0
     return {
         cell: {

@@ -11,7 +11,7 @@ from raml_eval.budgets import in_tokens, share_of, sort_budgets
 from raml_eval.errors import MetricError
 from raml_eval.intervals import holm
 from raml_eval.tables.choices import measure_choices
-from raml_eval.tables.counted import check_complete, is_greedy, run_labels
+from raml_eval.tables.counted import check_complete, repeats_draws, run_labels
 from raml_eval.tables.curve import measure_curve, measure_fractions, measure_spending
 from raml_eval.tables.escape import measure_escape
 from raml_eval.tables.frame import DOMAINS, MACRO, Row
@@ -109,14 +109,14 @@ class _Analysis:
                 yield from self.write(MACRO, domain, numbers | self.measure_group([paired[task] for task in tasks], numbers))
 
     def measure(self, paired: Paired) -> Measured:
-        greedy = is_greedy(self.run) and self.run.n_samples > 1
+        greedy = repeats_draws(self.run)
         found = measure_curve(paired, self.ks, self.level, greedy)
         found |= measure_spending(paired, self.level) | measure_escape(paired, self.level)
         return found | (measure_frontier(paired, self.run.n_samples, self.level, greedy) if self.frontier else {})
 
     def measure_group(self, group: Sequence[Paired], numbers: Measured) -> Measured:
         """What is chosen over all tasks of the group together, and so is no mean of the tasks' own numbers."""
-        greedy = is_greedy(self.run) and self.run.n_samples > 1
+        greedy = repeats_draws(self.run)
         return measure_choices(group, self.level, greedy) | mark_frontier(numbers, self.price)
 
     def write(self, task: str, domain: Domain, measured: Measured) -> Iterator[Row]:
