@@ -10,6 +10,8 @@ from raml_eval.tables.counted import (
     n_planned,
     repeats_draws,
     run_labels,
+    step_of,
+    suites_of,
 )
 from raml_eval.tables.escape import EscapeRate, escape_rates
 from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, as_run, build_frame, frame_rows, load_run, pair_counts
@@ -45,4 +47,6 @@ __all__ = [
     "question_values",
     "repeats_draws",
     "run_labels",
+    "step_of",
+    "suites_of",
 ]
