@@ -15,14 +15,17 @@ from raml_eval.intervals.means import (
     mean_interval,
     paired_difference,
 )
+from raml_eval.intervals.pooled import Part, pooled_difference
 
 __all__ = [
     "GAFFKE",
     "T_INTERVAL",
     "PairedDifference",
+    "Part",
     "bootstrap_interval",
     "holm",
     "macro_mean",
     "mean_interval",
     "paired_difference",
+    "pooled_difference",
 ]
