@@ -6,6 +6,7 @@ and Gaffke's interval is used instead. benchmarks/interval_coverage.py measures 
 """
 
 from raml_eval.intervals.bootstrap import bootstrap_interval
+from raml_eval.intervals.components import NoiseSplit, split_noise
 from raml_eval.intervals.means import (
     GAFFKE,
     T_INTERVAL,
@@ -20,6 +21,7 @@ from raml_eval.intervals.pooled import Part, pooled_difference
 __all__ = [
     "GAFFKE",
     "T_INTERVAL",
+    "NoiseSplit",
     "PairedDifference",
     "Part",
     "bootstrap_interval",
@@ -28,4 +30,5 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "pooled_difference",
+    "split_noise",
 ]

@@ -98,13 +98,30 @@ def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list
 def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
     """The measure of each question, (Q,). NaN for a question with fewer than k samples, or with an unknown token count."""
     n = np.array([q.n for q in counts], dtype=np.int64)
-    c = np.array([q.correct for q in counts], dtype=np.int64)
+    match measure.metric:
+        case "cell_accuracy":  # if no sample of a question reached the grader, none of its parts is right
+            return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
+        case "maj@k":
+            return np.array([maj_at_k(q.classes, q.n, measure.k or 1) for q in counts])
+        case "thinking_tokens_mean":
+            return np.array([_mean(q.thinking_tokens) for q in counts])
+        case "answer_tokens_mean":
+            return np.array([_mean(q.answer_tokens) for q in counts])
+        case rate if rate in _RATES:
+            return rate_counts(counts, measure) / n
+        case _:
+            return count_value(n, np.array([q.correct for q in counts], dtype=np.int64), measure)
+
+
+def count_value(n: NDArray[np.int64], c: NDArray[np.int64], measure: Measure) -> NDArray[np.float64]:
+    """The value of a measure that depends on n and c alone, at each of their elements.
+
+    Example: count_value(np.array([4]), np.array([1]), Measure("pass@k", 2))[0] == 0.5
+    """
     k = measure.k or 1
     match measure.metric:
         case "avg@n":
             return metrics.avg_at_n(n, c)
-        case "cell_accuracy":  # if no sample of a question reached the grader, none of its parts is right
-            return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
         case "pass@k":
             return metrics.pass_at_k(n, c, k)
         case "g_pass@k":
@@ -113,14 +130,12 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
             return metrics.mg_pass_at_k(n, c, k)
         case "mg_pass_normalized@k":
             return metrics.mg_pass_at_k_normalized(n, c, k)
-        case "maj@k":
-            return np.array([maj_at_k(q.classes, q.n, k) for q in counts])
-        case "thinking_tokens_mean":
-            return np.array([_mean(q.thinking_tokens) for q in counts])
-        case "answer_tokens_mean":
-            return np.array([_mean(q.answer_tokens) for q in counts])
-        case rate:
-            return np.array([_RATES[rate](q) / q.n for q in counts])
+    raise ValueError(f"{measure.metric} does not depend on n and c alone")
+
+
+def rate_counts(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.int64]:
+    """The number of each question's samples that a rate counts, (Q,)."""
+    return np.array([_RATES[measure.metric](q) for q in counts], dtype=np.int64)
 
 
 def _mean(tokens: Sequence[int | None]) -> float:
