@@ -143,7 +143,8 @@ def split_noise(parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseSp
     The total is the clustered variance, in which a cluster adds what all its questions in all tasks add (pooled_difference).
     The part from redrawing is the sum of the squared weights times redraws, because every sample is drawn by itself. If it
     exceeds the total, which chance can do, the part from the questions would be negative; it is then 0, and redrawing is the
-    whole. A negative part from redrawing is 0 in the same way. Raises MetricError without a part or a question, and for lengths that differ.
+    whole. A negative part from redrawing is 0 in the same way. Raises MetricError without a part or a question, and for
+    lengths that differ.
 
     Example: split_noise([Part(np.zeros(2), np.array([0.5, 1.0]), ["a", "b"])], [np.zeros(2)]).standard_error == 0.25
     """
