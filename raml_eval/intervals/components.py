@@ -58,7 +58,7 @@ def subset_variance(n: int, c: int, k: int, value: Callable[[IntArray, IntArray]
 def share_variance(n: IntArray, c: IntArray) -> FloatArray:
     """The variance of c / n over redrawing the n samples of each question, c (n-c) / (n^2 (n-1)), (Q,); NaN for n < 2.
 
-    It is unbiased for p (1-p) / n. Example: share_variance(np.array([8]), np.array([4]))[0] == 1 / 28
+    It is unbiased for p (1-p) / n. Example: share_variance(np.array([8]), np.array([4])).tolist() == [1 / 28]
     """
     size, right = np.asarray(n, dtype=np.float64), np.asarray(c, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -116,7 +116,7 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
 def count_value(n: NDArray[np.int64], c: NDArray[np.int64], measure: Measure) -> NDArray[np.float64]:
     """The value of a measure that depends on n and c alone, at each of their elements.
 
-    Example: count_value(np.array([4]), np.array([1]), Measure("pass@k", 2))[0] == 0.5
+    Example: count_value(np.array([4]), np.array([1]), Measure("pass@k", 2)).tolist() == [0.5]
     """
     k = measure.k or 1
     match measure.metric:
