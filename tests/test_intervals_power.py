@@ -17,7 +17,6 @@ from raml_eval.intervals.power import (
     power_at,
     questions_needed,
     samples_needed,
-    samples_suffice,
 )
 
 SPLIT = NoiseSplit(0.0, 0.02, 1e-4, 3e-4, 100, 100, 99.0)
@@ -64,8 +63,7 @@ def test_the_samples_needed_are_the_least_that_are_enough() -> None:
 
 
 def test_no_n_is_enough_if_the_questions_are_too_few() -> None:
-    assert samples_needed(SPLIT, 8, 0.02) is None
-    assert not samples_suffice(SPLIT, 0.02)
+    assert samples_needed(SPLIT, 8, 0.02) == math.inf
     assert questions_needed(SPLIT, 0.02) == pytest.approx(100 * (0.02 * 2.8016 / 0.02) ** 2, rel=0.01)
 
 

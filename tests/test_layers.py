@@ -17,7 +17,7 @@ LAYERS = [
         "progress",
     ],
     [
-        "answer_classes", "inputs", "inspection", "judge", "native_budgets", "regrade", "runner", "sampling", "session",
+        "answer_classes", "comparison", "inputs", "inspection", "judge", "native_budgets", "regrade", "runner", "sampling", "session",
         "tables",
     ],
     ["api", "importing", "reporting"],

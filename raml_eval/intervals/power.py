@@ -77,32 +77,26 @@ def questions_needed(split: NoiseSplit, difference: float, level: float = 0.95, 
     return _least(enough, 2)
 
 
-def samples_needed(split: NoiseSplit, n: int, difference: float, level: float = 0.95, power: float = 0.8) -> int | None:
+def samples_needed(split: NoiseSplit, n: int, difference: float, level: float = 0.95, power: float = 0.8) -> float | None:
     """The samples per question that find this difference with this power, the questions staying as they are.
 
-    split is that at n samples. None if no number is enough, because the questions alone are too few, and if it cannot be
-    told: samples_suffice tells the two apart. Raises MetricError for a difference of 0.
+    split is that at n samples. Infinite if no number is enough, because the questions alone are too few; None if the parts of
+    the noise are not known. Raises MetricError for a difference of 0.
 
     Example: samples_needed(NoiseSplit(0, 0.02, 1e-4, 3e-4, 100, 100, 99), 8, 0.05) == 12
     """
     check_difference(difference)
     check_power(power, level)
-    if not samples_suffice(split, difference, level, power):
+    if math.isnan(split.from_redraw) or math.isnan(split.from_questions):
         return None
+    limit = math.sqrt(split.from_questions)
+    if split.from_questions > 0 and power_at(difference, limit, split.freedom, level) <= power:
+        return math.inf
 
     def enough(samples: int) -> bool:
         return power_at(difference, split.error_at(samples=samples / n), split.freedom, level) >= power
 
     return _least(enough, 1)
-
-
-def samples_suffice(split: NoiseSplit, difference: float, level: float = 0.95, power: float = 0.8) -> bool:
-    """True if some number of samples per question finds this difference. False if none does, and if it cannot be told."""
-    if math.isnan(split.from_redraw) or math.isnan(split.from_questions):
-        return False
-    if split.from_questions == 0:
-        return True
-    return power_at(difference, math.sqrt(split.from_questions), split.freedom, level) > power
 
 
 def check_power(power: float, level: float) -> None:
