@@ -118,7 +118,7 @@ def _judge_family(tested: Sequence[Tested], alpha: float, whole: float, margin: 
 
 def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> ComparedCell:
     target = one.target
-    found = pooled_difference(one.parts, level, target.measure.bounds)
+    found = pooled_difference(one.parts, level, target.measure.bounds, tested=False)
     verdict = judge(found.low, found.high, margin, target.measure.lower_is_better)
     half = max(found.high - found.value, found.value - found.low)
     cell = ComparedCell(
@@ -135,7 +135,7 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
         high=found.high,
         level=level,
         alone=one.alone,
-        p=found.p_value,
+        p=one.alone.p_value,
         p_adjusted=p_adjusted,
         n_questions=found.n_questions,
         verdict=verdict,
