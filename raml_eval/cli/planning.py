@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,4 +56,39 @@ def power(
         task_path=task_path or (),
     )
     text = render_power(power_rows(planned, wanted), planned, wanted, format or format_of(out))
+    print(text if out is None else write_text(out, text))
+
+
+def noise(
+    runs: Annotated[list[Path], typer.Argument(help="One run, or the runs of several checkpoints whose steps are known.")],
+    metric: Annotated[
+        Text, typer.Option(help="Metrics by comma; avg@n, those of the runs' k, and thinking tokens if not given.")
+    ] = None,
+    allow_different: Annotated[
+        Texts, typer.Option(metavar="<key>", help="A protocol key that may differ between the runs; repeatable.")
+    ] = None,
+    format: Annotated[
+        Text,
+        typer.Option(help="terminal, markdown, csv or json; if not given, by the ending of --out."),
+    ] = None,
+    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+    allow_partial: Annotated[bool, typer.Option(help="Split a single run that is not finished; the notes say so.")] = False,
+) -> None:
+    """How much of a mean's uncertainty comes from the questions, and how much from redrawing; and between checkpoints."""
+    from raml_eval.comparison.noise import default_measures, noise_between, noise_of_run, sort_by_step
+    from raml_eval.reporting.noise import render_noise
+    from raml_eval.tables import load_run, parse_measure, run_labels
+
+    loaded = [load_run(path) for path in runs]
+    several = len(loaded) > 1
+    ordered = sort_by_step(loaded) if several else loaded
+    measures = [parse_measure(name.strip()) for name in metric.split(",")] if metric else default_measures(ordered)
+    labels = run_labels(ordered)
+    rows = [
+        row
+        for run, label in zip(ordered, labels, strict=True)
+        for row in noise_of_run(run, measures, label, allow_partial and not several)
+    ]
+    rows += noise_between(ordered, measures, allow_different or ()) if several else []
+    text = render_noise(rows, ordered, format or format_of(out))
     print(text if out is None else write_text(out, text))
