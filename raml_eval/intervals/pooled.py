@@ -41,7 +41,8 @@ def pooled_difference(
     parts that share no cluster, each group with G - 1 of its smallest part. So two parts without a shared cluster get
     Welch's t. Otherwise the distances of the parts' ends are combined by MOVER with the parts' correlations (Zou 2007,
     Psychological Methods 12), where a negative correlation counts as 0. One part gets paired_difference. The ends and p are
-    NaN if a part has none; a p by MOVER is at least 1e-5. It costs many intervals, and is NaN if tested is False. Raises MetricError without a part, and as paired_difference does.
+    NaN if a part has none. A p by MOVER is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises
+    MetricError without a part, and as paired_difference does.
 
     Example: pooled_difference([Part(np.zeros(2), np.ones(2), ["a", "b"])]).value == 1.0
     """
