@@ -1,7 +1,8 @@
 """The noise of a mean over questions, split: what comes from the choice of the questions, and what from redrawing the samples.
 
-The clustered standard error holds both, V = V_questions + V_redraw (Miller 2024, arXiv:2411.00640, section 3; the second part
-usually exceeds the first: arXiv:2512.21326). More samples per question lower the second part alone, more questions both.
+The clustered standard error holds both, V = V_questions + V_redraw (Miller 2024, arXiv:2411.00640). For paired differences,
+the second part typically exceeds the first (Wang 2025, arXiv:2512.21326). More samples per question lower the second part
+alone, more questions both.
 """
 
 from __future__ import annotations

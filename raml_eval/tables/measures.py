@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from raml_eval import intervals, metrics
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.metric_names import EXAMPLES, split_metric
 from raml_eval.metrics import maj_at_k
 from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
 
@@ -71,13 +71,13 @@ def parse_measure(name: str) -> Measure:
     plain = {m.name: m for m in (AVERAGE, CELLS, *(Measure(rate) for rate in _RATES if rate not in _TIMEOUT_BOUNDS), *_MEANS)}
     if name in plain:
         return plain[name]
-    found = re.fullmatch(r"(\w+)@([1-9]\d*)(?::(0?\.\d+|0|1(?:\.0*)?))?", name)
-    if not found or f"{found[1]}@k" not in STABILITY or (found[3] is not None) != (found[1] == "g_pass"):
-        known = ("avg@n", "pass@8", "g_pass@8:1.0", "mg_pass@8", "mg_pass_normalized@8", "maj@8", *list(plain)[1:])
+    found = split_metric(name)
+    if found is None:
+        known = (*EXAMPLES, *list(plain)[1:])
         raise ConfigError(
             f"there is no metric {name!r} to compare by.{near_names(name, known)} Give one such as {', '.join(known)}."
         )
-    return Measure(f"{found[1]}@k", int(found[2]), None if found[3] is None else float(found[3]))
+    return Measure(*found)
 
 
 def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:
