@@ -123,6 +123,7 @@ def _sections(comparison: Comparison, full: bool) -> Iterator[Section]:
         cells = comparison.family(family)
         if cells:
             yield Section(NAMES[family], LEADS[family], (_cell_table(cells),))
+    yield Section("Noise", NOISE_LEAD, (_noise_table(comparison),))
     listed = [one for one in comparison.listed if full or one.budget == str(comparison.primary.budget)]
     if listed:
         yield Section("Shown, not tested", LISTED_LEAD, tuple(_listed_tables(listed, comparison.level)))
@@ -159,6 +160,28 @@ def _cell_table(cells: Sequence[ComparedCell]) -> Table:
 
 def _chance(p: float) -> str:
     return "n/a" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+NOISE_LEAD = (
+    "What the standard error (SE) of each primary difference is made of, in points: which questions were asked, and which "
+    "samples were drawn; and what it would be with four times the samples, or four times the questions. n/a: the samples "
+    "cannot tell."
+)
+
+
+def _noise_table(comparison: Comparison) -> Table:
+    head = tuple(map(Cell, ("what", "SE", "from questions", "from redrawing", "4 x samples", "4 x questions")))
+    return Table("In points", head, tuple(map(_noise_row, comparison.family("primary"))), 1)
+
+
+def _noise_row(cell: ComparedCell) -> tuple[Cell, ...]:
+    noise = cell.noise
+    assert noise is not None
+    shares = noise.questions_share, noise.redraw_share
+    errors = noise.standard_error, noise.error_at(samples=4), noise.error_at(questions=4)
+    first, *more = ("n/a" if math.isnan(error) else f"{100 * error:.2f}" for error in errors)
+    parts = ("n/a" if math.isnan(share) else f"{100 * share:.0f} %" for share in shares)
+    return tuple(map(Cell, (cell.scope, first, *parts, *more)))
 
 
 LISTED_LEAD = "Each interval holds alone, so among many of them some exclude 0 by chance."
