@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raml_eval.comparison.endpoints import Family, Primary
+from raml_eval.comparison.endpoints import Family, PrimaryEndpoint
 from raml_eval.comparison.verdicts import Verdict
 from raml_eval.intervals import NoiseSplit, PairedDifference
 from raml_eval.types import Domain
@@ -101,7 +101,7 @@ class Comparison:
 
     base: str
     new: str
-    primary: Primary
+    primary: PrimaryEndpoint
     level: float
     margin: float
     verdict: Verdict
