@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from raml_eval.cli.ending import stopping
 from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts
+from raml_eval.exits import ExitCode
 
 
 def run(
@@ -67,7 +69,7 @@ def run(
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
-    """Draw, grade and store samples, then print a table."""
+    """Draw, grade and store samples, then print a table. Exit code 4 if samples are owed."""
     from raml_eval import config as configs
     from raml_eval.api import run_config
     from raml_eval.errors import ConfigError
@@ -86,11 +88,8 @@ def run(
         {"backend_args": configs.parse_backend_args(backend_arg or [])},
         *map(configs.parse_set, set_ or []),
     ]
-    try:
+    with stopping("finished samples are stored, and the same command continues from there"):
         finished = run_config(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
-    except KeyboardInterrupt:
-        print("\ninterrupted; finished samples are stored, and the same command continues from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     if dry_run:
         print(finished.summary)
         return
@@ -100,7 +99,7 @@ def run(
     if finished.n_owed:
         owed = "1 sample failed and is" if finished.n_owed == 1 else f"{finished.n_owed} samples failed and are"
         print(f"{owed} owed; run the same command again to retry.", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.OWED)
 
 
 def _print_report(runs: list[Any]) -> None:

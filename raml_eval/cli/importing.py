@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
+from raml_eval.cli.ending import stopping
 from raml_eval.cli.options import Count, Text, Texts
 
 
@@ -58,11 +58,8 @@ def import_(
         name=name,
         opened=opened,
     )
-    try:
+    with stopping("nothing was written"):
         import_run(open_source(format, path), out, settings, quiet=quiet)
-    except KeyboardInterrupt:
-        print("\ninterrupted; nothing was written", file=sys.stderr)
-        raise typer.Exit(130) from None
     if quiet:
         print(out)
         return
