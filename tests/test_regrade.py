@@ -227,7 +227,7 @@ def wait_until(happens: Callable[[], bool], limit_s: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     slow = [Drawn(f"{i} {SLOW}") for i in range(2)]
     path = store_run(tmp_path / "run", [HALF], [*slow, *SAMPLES[:3]], timeout_s=300.0)

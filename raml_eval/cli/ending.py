@@ -189,16 +189,32 @@ def _terminable() -> Iterator[_Termination]:
             return
         termination.arrived = True
         handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
-            handler(signal.SIGINT, frame)
-        else:  # SIGINT is ignored, as in a background job of a shell
-            raise KeyboardInterrupt
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
 
     if threading.current_thread() is not threading.main_thread():
         yield termination
         return
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield termination
+        with _blocked_if_ignored():
+            yield termination
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+@contextlib.contextmanager
+def _blocked_if_ignored() -> Iterator[None]:
+    """If SIGINT is ignored, as in a background job of a shell, it is blocked inside instead.
+
+    asyncio leaves a SIGINT that is ignored alone, and SIGTERM would then have no handler that cancels its main task.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
