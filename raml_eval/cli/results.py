@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -67,9 +68,14 @@ def compare(
 
 
 def format_of(out: Path | None) -> str:
-    """The format that the ending of --out names. Without --out, and without an ending, it is text for a terminal."""
+    """The format that the ending of --out names. Without --out, and without an ending, it is text for a terminal.
+
+    The summary of a GitHub step is Markdown, and has no ending.
+    """
     from raml_eval.errors import ConfigError
 
+    if _is_summary(out):
+        return "markdown"
     ending = out.suffix if out else ""
     if ending not in _FORMATS:
         known = ", ".join(filter(None, _FORMATS))
@@ -92,12 +98,26 @@ def read_numbers(text: str | None) -> list[int] | None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """The file holds the text, and ends in a line break. Raises ConfigError if it cannot be written."""
+    """The file holds the text, and ends in a line break. Raises ConfigError if it cannot be written.
+
+    The summary of a GitHub step keeps what earlier commands wrote there: the text is added below it, after a blank line.
+    """
     from raml_eval.errors import ConfigError
 
+    whole = text if text.endswith("\n") else f"{text}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        if _is_summary(path) and path.exists() and path.stat().st_size:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"\n{whole}")
+        else:
+            path.write_text(whole, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}. Choose a writable --out.") from error
     return path
+
+
+def _is_summary(path: Path | None) -> bool:
+    """True for the file to which GitHub's runner lets every command of a step add Markdown."""
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    return path is not None and bool(named) and Path(str(named)).resolve() == path.resolve()
