@@ -8,19 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from raml_eval.cli.ending import stopping
-from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts
+from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 
 
 def run(
     preset: Annotated[Text, typer.Argument(help="A preset: pocket, raml-paper, raml-repo.")] = None,
-    config: Annotated[Place, typer.Option(help="YAML file with a run configuration.")] = None,
+    config: Annotated[Place, place_option("YAML file with a run configuration.")] = None,
     model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
     backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
-    task_path: Annotated[Places, typer.Option(metavar="<folder>", help="Folder with more tasks; its Python is run.")] = None,
+    task_path: Annotated[Places, place_option("Folder with more tasks; its Python is run.", "<folder>")] = None,
     samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
     thinking_budget: Annotated[
         Text,
@@ -65,7 +65,7 @@ def run(
         bool | None, typer.Option("--allow-unsafe-code", help="Run programs that a model wrote without a sandbox.")
     ] = None,
     set_: Annotated[Texts, typer.Option("--set", metavar="<a.b=value>", help="Overrides everything else; repeatable.")] = None,
-    out: Annotated[Place, typer.Option(help="Run directory; an existing one is resumed or extended.")] = None,
+    out: Annotated[Place, place_option("Run directory; an existing one is resumed or extended.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from raml_eval.cli.ending import stopping
-from raml_eval.cli.options import Count, Number, Places, Text, Texts
+from raml_eval.cli.options import Count, Number, Places, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun
 
@@ -54,9 +54,7 @@ def regrade(
 
 def audit(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
-    against: Annotated[
-        Places, typer.Option(metavar="<folder>", help="Run directory whose majorities are compared; repeatable.")
-    ] = None,
+    against: Annotated[Places, place_option("Run directory whose majorities are compared; repeatable.", "<folder>")] = None,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
 ) -> None:

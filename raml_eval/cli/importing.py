@@ -8,13 +8,13 @@ from typing import Annotated, Optional
 import typer
 
 from raml_eval.cli.ending import stopping
-from raml_eval.cli.options import Count, Text, Texts
+from raml_eval.cli.options import Count, Text, Texts, place_option
 
 
 def import_(
     format: Annotated[str, typer.Argument(help="lm-eval, lighteval, opencompass, inspect or jsonl.")],
     path: Annotated[Path, typer.Argument(help="The log: a file, or the folder that the harness wrote.")],
-    out: Annotated[Path, typer.Option(help="Run directory to write; must not exist.")],
+    out: Annotated[Path, place_option("Run directory to write; must not exist.")],
     task: Annotated[
         Texts, typer.Option(metavar="<name>", help="Import only this task, by its name in the log; repeatable.")
     ] = None,

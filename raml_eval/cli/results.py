@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Place, Text
+from raml_eval.cli.options import Place, Text, place_option
 
 _FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal", "": "terminal"}
 
@@ -22,10 +22,10 @@ def report(
             help="terminal, markdown, csv, json or latex; if not given, by the ending of --out (.md, .csv, .json, .tex, .txt)."
         ),
     ] = None,
-    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
-    base: Annotated[Place, typer.Option(help="Run directory that gains are measured against.")] = None,
+    out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
+    base: Annotated[Place, place_option("Run directory that gains are measured against.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma.")] = None,
-    plot: Annotated[Place, typer.Option(help="Also draw accuracy over budget into this PNG or SVG.")] = None,
+    plot: Annotated[Place, place_option("Also draw accuracy over budget into this PNG or SVG.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
     """Tables of one or several runs, from stored samples."""
