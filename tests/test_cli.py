@@ -258,8 +258,8 @@ def test_the_summary_of_a_step_is_added_to(finished: Path, tmp_path: Path, monke
     "words",
     [
         [*FAKE, "--out", ""], [*FAKE, "--out="], [*FAKE, "--config", ""], ["report", ".", "--out", ""],
-        ["report", ".", "--plot="], ["report", ".", "--base", ""], ["sweep", ".", "--out", ""], ["import", "jsonl", "x", "--out", ""],
-        ["audit", ".", "--against", ""], ["tasks", "list", "--task-path", ""],
+        ["report", ".", "--plot="], ["report", ".", "--base", ""], ["sweep", ".", "--out", ""],
+        ["import", "jsonl", "x", "--out", ""], ["audit", ".", "--against", ""], ["tasks", "list", "--task-path", ""],
     ],
 )  # fmt: skip
 def test_an_empty_path_is_not_the_current_directory(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
