@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import SAME, Bounds, Clustered, FloatArray, carriers, check_level, sum_by_cluster
 from raml_eval.intervals.gaffke import gaffke_ends, gaffke_p_value
