@@ -5,7 +5,9 @@ There are two methods for a mean, and the result names the one used. The t-inter
 and Gaffke's interval is used instead. benchmarks/interval_coverage.py measures the coverage of both.
 """
 
+from raml_eval.intervals.bands import simultaneous_band
 from raml_eval.intervals.bootstrap import bootstrap_interval
+from raml_eval.intervals.components import NoiseSplit, split_noise
 from raml_eval.intervals.means import (
     GAFFKE,
     T_INTERVAL,
@@ -20,6 +22,7 @@ from raml_eval.intervals.pooled import Part, pooled_difference
 __all__ = [
     "GAFFKE",
     "T_INTERVAL",
+    "NoiseSplit",
     "PairedDifference",
     "Part",
     "bootstrap_interval",
@@ -28,4 +31,6 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "pooled_difference",
+    "simultaneous_band",
+    "split_noise",
 ]
