@@ -21,15 +21,16 @@ UNIT: Bounds = (0.0, 1.0)
 BOTH: Bounds = (-1.0, 1.0)
 LEVEL = 0.95
 ENOUGH = 6  # clusters that carry what the t-interval is given for
+SOME = 3  # and those of a part of a pooled difference
 SAME = 1e-12
 
-# The nodes of Gaffke's integral as in raml_eval.intervals.gaffke, but coarser: an end moves by less than 1e-5.
+# The nodes of Gaffke's integral as in raml_eval.intervals.gaffke, but coarser: an end moves by less than 1e-4.
 _STEP = 0.125
 _V = np.arange(-2.75, 12.0, _STEP)
 _T = np.exp(_V - np.exp(-_V))
 _WEIGHTS = _STEP * (1 + np.exp(-_V))
 _FAR = 20.0
-_ROWS = 256  # at a time, so that they fit the cache
+_ROWS = 128  # at a time, so that they fit the cache
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ def away(sums: Array, sizes: Array) -> NDArray[np.bool_]:
 
 def means(sums: Array, sizes: Array) -> Many:
     """mean_interval of each run."""
-    return _intervals(sums, sizes, UNIT, away(sums, sizes))
+    return intervals(sums, sizes, UNIT, away(sums, sizes))
 
 
 def differences(base: Array, new: Array, sizes: Array) -> Many:
     """paired_difference of each run."""
     carried = carriers(new - base)
     enough = (carried >= ENOUGH) | ((carried > ENOUGH - 1) & away(base, sizes) & away(new, sizes))
-    return _intervals(new - base, sizes, BOTH, enough)
+    return intervals(new - base, sizes, BOTH, enough)
 
 
 def macro(tasks: Sequence[Many]) -> Many:
@@ -81,12 +82,18 @@ def pooled(parts: Sequence[tuple[Array, Array, Array]], alone: Sequence[Many]) -
     found = _mover(alone)
     variances = np.stack([standard_errors(new - base, sizes) for base, new, sizes in parts]) ** 2 / len(parts) ** 2
     freedoms = np.array([[len(sizes) - 1] for _, _, sizes in parts])
-    by_t = np.all([one.by_t for one in alone], axis=0)
+    by_t = np.all([one.by_t for one in alone], axis=0) | _carried(parts, variances)
     variance = variances.sum(axis=0)
     freedom = variance**2 / np.maximum((variances**2 / freedoms).sum(axis=0), 1e-300)
     half = student.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1)) * np.sqrt(variance)
     low = np.where(by_t, np.maximum(found.value - half, -1), found.low)
     return Many(found.value, low, np.where(by_t, np.minimum(found.value + half, 1), found.high), by_t)
+
+
+def _carried(parts: Sequence[tuple[Array, Array, Array]], variances: Array) -> NDArray[np.bool_]:
+    differences = [(new - base) / sizes.sum() for base, new, sizes in parts]
+    some = np.min([carriers(one) for one in differences], axis=0) >= SOME
+    return some & np.all(np.sqrt(variances) > SAME, axis=0) & (carriers(np.concatenate(differences, axis=1)) >= ENOUGH)
 
 
 def standard_errors(sums: Array, sizes: Array) -> Array:
@@ -104,7 +111,7 @@ def _mover(tasks: Sequence[Many]) -> Many:
     return Many(value, value - below, value + above, np.all([task.by_t for task in tasks], axis=0))
 
 
-def _intervals(sums: Array, sizes: Array, bounds: Bounds, enough: NDArray[np.bool_]) -> Many:
+def intervals(sums: Array, sizes: Array, bounds: Bounds, enough: NDArray[np.bool_]) -> Many:
     value, errors = sums.sum(axis=1) / sizes.sum(), standard_errors(sums, sizes)
     by_t = enough & (errors > SAME * (bounds[1] - bounds[0]))
     half = student.ppf((1 + LEVEL) / 2, len(sizes) - 1) * errors
@@ -140,7 +147,7 @@ def _gaffke_end(sums: Array, sizes: Array, atom: float, chance: float) -> Array:
     while open_rows.size:
         share = _chance_below(x[open_rows], sums[open_rows], sizes)
         found = ndtri(np.clip(share, 1e-9, 1 - 1e-9)) - wanted
-        done = (np.abs(found) < 2e-5) | (high - low < 1e-9)[open_rows]
+        done = (np.abs(found) < 2e-4) | (high - low < 1e-9)[open_rows]
         open_rows, found = open_rows[~done], found[~done]
         up, down = open_rows[found > 0], open_rows[found <= 0]
         at_low[up] *= np.where(last[up] > 0, 0.5, 1)
@@ -158,10 +165,11 @@ def _chance_below(x: Array, sums: Array, sizes: Array) -> Array:
         rows = slice(start, start + _ROWS)
         offsets = sums[rows] - x[rows, None] * sizes
         offsets /= np.sqrt((offsets**2).sum(axis=1, keepdims=True))
-        phi = np.ones((len(offsets), len(_T)), dtype=np.complex128)
+        real, imaginary = np.ones((len(offsets), len(_T))), np.zeros((len(offsets), len(_T)))
         for column in offsets.T:
             scaled = _T * column[:, None]
-            phi *= (1 + 1j * scaled) / (1 + scaled * scaled)  # 1 / (1 - i t o), which cannot overflow
+            shrink = 1 / (1 + scaled * scaled)  # times (1 + i t o) it is 1 / (1 - i t o), and cannot overflow
+            real, imaginary = shrink * (real - scaled * imaginary), shrink * (imaginary + scaled * real)
         distance = offsets.sum(axis=1)
-        chances[rows] = np.where(np.abs(distance) > _FAR, distance < 0, 0.5 - phi.imag @ _WEIGHTS / np.pi)
+        chances[rows] = np.where(np.abs(distance) > _FAR, distance < 0, 0.5 - imaginary @ _WEIGHTS / np.pi)
     return chances

@@ -18,7 +18,7 @@ GAFFKE = "Gaffke interval"
 # and 1 they are the correct, the wrong, and the changed ones. At 5, the coverage for such values falls to 0.91. To count all
 # that differ is not enough: pass@k near 1 differs in most questions by next to nothing and in few by much, and with ten that
 # differ the t-interval covers 60 to 80 %. benchmarks/interval_coverage.py measures the rule.
-_ENOUGH = 6
+ENOUGH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def paired_difference(
     sample = Clustered(new_sample.sums - base_sample.sums, base_sample.sizes)
     span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
     carried = carriers(sample.sums)
-    enough = carried >= _ENOUGH or (carried > _ENOUGH - 1 and _away(base_sample, bounds) and _away(new_sample, bounds))
+    enough = carried >= ENOUGH or (carried > ENOUGH - 1 and _away(base_sample, bounds) and _away(new_sample, bounds))
     method = _method(sample, span, enough)
     low, high = _ends(sample, method, level, span)
     p_value = _p_value(sample, method, span)
@@ -130,7 +130,7 @@ def _away(sample: Clustered, bounds: Bounds) -> bool:
     if not bounds:
         return True
     low, high = bounds
-    return min(carriers(sample.sums - low * sample.sizes), carriers(high * sample.sizes - sample.sums)) >= _ENOUGH
+    return min(carriers(sample.sums - low * sample.sizes), carriers(high * sample.sizes - sample.sums)) >= ENOUGH
 
 
 def _method(sample: Clustered, bounds: Bounds, enough: bool) -> str:
