@@ -138,7 +138,8 @@ def load_gate(path: Path) -> GateFile:
         raise ConfigError(f"the gate {path} is not YAML: {error}. Correct it there.") from error
     if not isinstance(content, dict):
         raise ConfigError(
-            f"the gate {path} holds {type(content).__name__}, wanted keys and values. The least is `cells: [{{domain: in_domain}}]`."
+            f"the gate {path} holds {type(content).__name__}, wanted keys and values. The least is "
+            f"`cells: [{{domain: in_domain}}]`."
         )
     return build_gate(content, path.stem, f"the gate {path}")
 

@@ -3,17 +3,29 @@
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import ComparedCell, Comparison, Curve, Flip, Listed
 from raml_eval.comparison.endpoints import FAMILIES, Primary
+from raml_eval.comparison.gate import CellValues, GateResult, JudgedCell, Outcome, Rule, judge_gate, needed_for
+from raml_eval.comparison.gating import check_gate, compare_gated, judge_runs
 from raml_eval.comparison.verdicts import MARGIN, Verdict
 
 __all__ = [
     "FAMILIES",
     "MARGIN",
+    "CellValues",
     "ComparedCell",
     "Comparison",
     "Curve",
     "Flip",
+    "GateResult",
+    "JudgedCell",
     "Listed",
+    "Outcome",
     "Primary",
+    "Rule",
     "Verdict",
+    "check_gate",
+    "compare_gated",
     "compare_runs",
+    "judge_gate",
+    "judge_runs",
+    "needed_for",
 ]
