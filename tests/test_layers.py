@@ -17,8 +17,8 @@ LAYERS = [
         "progress",
     ],
     [
-        "answer_classes", "comparison", "inputs", "inspection", "judge", "native_budgets", "regrade", "runner", "sampling", "session",
-        "tables",
+        "answer_classes", "comparison", "inputs", "inspection", "judge", "native_budgets", "regrade", "runner", "sampling",
+        "session", "tables",
     ],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -102,23 +102,23 @@ def judge_all(tested: Sequence[Tested], level: float, margin: float) -> tuple[Co
     alpha = 1 - level
     families = [family for family in FAMILIES if any(one.target.family == family for one in tested)]
     primary = [one for one in tested if one.target.family == "primary"]
-    first = _judge_family(primary, alpha * PRIMARY_SHARE if families else alpha, margin)
+    first = _judge_family(primary, alpha * PRIMARY_SHARE if families else alpha, alpha, margin)
     rejected = bool(first) and all(cell.verdict in (Verdict.BETTER, Verdict.WORSE) for cell in first)
     cells = list(first)
     shares: Mapping[str, float] = split_alpha(alpha, families, rejected)
     for family, share in shares.items():
-        cells += _judge_family([one for one in tested if one.target.family == family], share, margin)
+        cells += _judge_family([one for one in tested if one.target.family == family], share, alpha, margin)
     return tuple(cells)
 
 
-def _judge_family(tested: Sequence[Tested], alpha: float, margin: float) -> list[ComparedCell]:
-    shares = holm_shares([one.alone.p_value for one in tested], alpha)
+def _judge_family(tested: Sequence[Tested], alpha: float, whole: float, margin: float) -> list[ComparedCell]:
+    shares = holm_shares([one.alone.p_value for one in tested], alpha, whole)
     return [_judge_one(one, share.level, share.p_adjusted, margin) for one, share in zip(tested, shares, strict=True)]
 
 
 def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> ComparedCell:
     target = one.target
-    found = pooled_difference(one.parts, level, target.measure.bounds)
+    found = pooled_difference(one.parts, level, target.measure.bounds, tested=False)
     verdict = judge(found.low, found.high, margin, target.measure.lower_is_better)
     half = max(found.high - found.value, found.value - found.low)
     cell = ComparedCell(
@@ -135,7 +135,7 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
         high=found.high,
         level=level,
         alone=one.alone,
-        p=found.p_value,
+        p=one.alone.p_value,
         p_adjusted=p_adjusted,
         n_questions=found.n_questions,
         verdict=verdict,
