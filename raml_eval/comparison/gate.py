@@ -190,7 +190,7 @@ def judge_gate(cells: Sequence[CellValues], name: str = "gate", whole: float = 0
     if not any(cell.rule.tier == "blocking" for cell in cells):
         raise ConfigError(f"gate {name} has no blocking cell, so it could never fail. Give it one with tier: blocking.")
     levels = [_at(cell.rule.level, level) for cell in cells]
-    found = [pooled_difference(cell.parts, at, cell.rule.measure.bounds) for cell, at in zip(cells, levels, strict=True)]
+    found = [_difference(cell, at) for cell, at in zip(cells, levels, strict=True)]
     whole = _at(whole, level)
     holm: dict[int, tuple[float, bool]] = {}
     for tier in ("blocking", "advisory"):
@@ -236,7 +236,12 @@ def _refute(
 
 
 def _refuted_at(cell: CellValues, level: float) -> bool:
-    return cell.rule.refuted(pooled_difference(cell.parts, level, cell.rule.measure.bounds))
+    return cell.rule.refuted(_difference(cell, level))
+
+
+def _difference(cell: CellValues, level: float) -> PairedDifference:
+    """The difference with its interval. There is no p: every rule is read from intervals."""
+    return pooled_difference(cell.parts, level, cell.rule.measure.bounds, tested=False)
 
 
 def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: float, refuted: bool) -> JudgedCell:
