@@ -108,16 +108,20 @@ def collect_cells(gate: GateFile, pairs: Pairs, primary: Primary) -> list[CellVa
         for asked in _ask(gate, number, cell, pairs, primary):
             problems, parts = _collect(asked, pairs)
             if problems:
-                refused.append(f"{asked.label} ({asked.rule.name}): {'; '.join(problems)}")
+                refused.append(_stopped(f"{asked.label} ({asked.rule.name}): {'; '.join(problems)}"))
             else:
                 found.append(CellValues(asked.rule, parts))
     if refused:
         raise MetricError(
             f"gate {gate.name} cannot be judged, because {count_noun(len(refused), 'cell')} of {len(found) + len(refused)} "
-            f"cannot be compared, and what was not compared is no pass: {'. '.join(refused)}. Draw what is missing, or change "
+            f"cannot be compared, and what was not compared is no pass: {' '.join(refused)} Draw what is missing, or change "
             f"the gate."
         )
     return found
+
+
+def _stopped(text: str) -> str:
+    return text if text.endswith(("?", ".")) else f"{text}."
 
 
 def _named_primary(gate: GateFile, metric: str | None, budget: str | None) -> dict[str, str | None]:

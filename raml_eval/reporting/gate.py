@@ -1,0 +1,158 @@
+"""A gate's outcome in words and as a table: for a terminal, for documents, and for whoever must act on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from raml_eval.comparison import Comparison, GateResult, JudgedCell, Outcome, Rule, needed_for
+from raml_eval.gate_file import Tier
+from raml_eval.reporting.compare import all_notes, render_comparison
+from raml_eval.reporting.comparison_json import comparison_values
+from raml_eval.reporting.gate_json import gate_values
+from raml_eval.reporting.render import Cell, Table, percent
+from raml_eval.reporting.sections import Section
+from raml_eval.types import StoredRun
+from raml_eval.wording import count_noun, plural
+
+LEAD = (
+    "A cell passes by its own interval, and fails only if the opposite holds after Holm's correction over its tier. "
+    "Differences are new - base."
+)
+NO_SIGN = (
+    "Inconclusive is no sign that the runs are alike: too little was drawn to tell. Draw more questions or more samples of both "
+    "runs, or agree on another margin before the next run is seen."
+)
+TIERS: tuple[Tier, ...] = ("blocking", "advisory")
+TESTS = {"non_inferiority": "non-inferiority", "superiority": "superiority", "equivalence": "equivalence"}
+_INCONCLUSIVE = {"fail": "inconclusive", "warn": "inconclusive, warns", "pass": "inconclusive, let pass"}
+
+
+def render_gated(
+    comparison: Comparison, gate: GateResult, base: StoredRun, new: StoredRun, format: str = "terminal", full: bool = False
+) -> str:
+    """The gate's outcome and table, then the comparison. format is terminal, markdown, latex or json (docs/comparing.md)."""
+    if format == "json":
+        values = {**comparison_values(comparison), "notes": all_notes(comparison, base, new), "gate": gate_values(gate)}
+        return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    lines = [f"{headline(gate)}.", *advice(gate)]
+    return render_comparison(comparison, base, new, format, extra=lines, first=[gate_section(gate)], full=full)
+
+
+def headline(gate: GateResult) -> str:
+    """The outcome with how many blocking cells it comes from.
+
+    For example: Gate release: failed; of 3 blocking cells, 1 failed and 2 passed
+    """
+    blocking = gate.tier("blocking")
+    passed = sum(cell.outcome is Outcome.PASSED for cell in blocking)
+    failed = sum(cell.outcome is Outcome.FAILED for cell in blocking)
+    open_ = len(blocking) - passed - failed
+    told = [f"{failed} failed"] if failed else []
+    told += [f"{open_} {'is' if open_ == 1 else 'are'} inconclusive"] if open_ else []
+    told += [f"{passed} passed"] if passed else []
+    counts = ", ".join(told[:-1]) + (" and " if told[1:] else "") + told[-1]
+    return f"Gate {gate.name}: {gate.outcome}; of {count_noun(len(blocking), 'blocking cell')}, {counts}"
+
+
+def advice(gate: GateResult) -> list[str]:
+    """A sentence for every cell that did not pass, and what to do; empty if all passed."""
+    open_ = [cell for cell in gate.cells if cell.outcome is not Outcome.PASSED]
+    lines = [f"{explain(cell)}." for cell in open_ if cell.rule.tier == "blocking"]
+    if any(cell.outcome is Outcome.INCONCLUSIVE for cell in open_):
+        lines.append(NO_SIGN)
+    return lines + [f"Advisory: {explain(cell)}." for cell in open_ if cell.rule.tier == "advisory"]
+
+
+def explain(cell: JudgedCell) -> str:
+    """What the interval of a cell shows, in one sentence without its full stop."""
+    start = f"{cell.rule.name}: {cell.outcome}, {difference(cell)}"
+    if cell.unknown:
+        return f"{start}; there is no interval ({cell.found.method}), so nothing is known, and that never passes"
+    if cell.outcome is Outcome.PASSED:
+        return f"{start}, wanted {wanted(cell.rule)}"
+    if cell.outcome is Outcome.FAILED:
+        shown = "it differs by more than the margin" if cell.rule.test == "equivalence" else "it is worse"
+        return f"{start}; {shown}, wanted {wanted(cell.rule)}"
+    alone = "; the opposite holds alone, but not after the correction for the other cells" if cell.worse_alone else ""
+    return f"{start}, wanted {wanted(cell.rule)}{alone}; {needs(cell)}"
+
+
+def wanted(rule: Rule) -> str:
+    """What the interval must show.
+
+    Example: wanted(Rule("math")) == "above -2 points"
+    """
+    margin, bar = amount(rule, rule.margin), amount(rule, rule.bar)
+    if rule.test == "equivalence":
+        return f"within {margin}"
+    if rule.lower_is_better:
+        return f"below {margin}" if rule.test == "non_inferiority" else f"below {'-' if rule.bar else ''}{bar}"
+    return f"above -{margin}" if rule.test == "non_inferiority" else f"above {bar}"
+
+
+def needs(cell: JudgedCell) -> str:
+    """How many questions the cell would pass with in four of five comparisons, and under which truth."""
+    if cell.needed_questions is None:
+        return f"if {needed_for(cell.rule)}, four of five comparisons of {cell.found.n_questions:,} questions pass"
+    return (
+        f"if {needed_for(cell.rule)}, it takes about {cell.needed_questions:,} questions in place of "
+        f"{cell.found.n_questions:,} to pass in four of five comparisons"
+    )
+
+
+def amount(rule: Rule, size: float) -> str:
+    """A margin in its unit.
+
+    Example: amount(Rule("math"), 0.02) == "2 points"
+    """
+    if rule.in_tokens:
+        return f"{size:g} {plural(round(size) if size == round(size) else 2, 'token')}"
+    points = round(100 * size, 6)
+    return f"{points:g} {'point' if points == 1 else 'points'}"
+
+
+def difference(cell: JudgedCell) -> str:
+    """new - base with its interval, in points or in tokens."""
+    found = cell.found
+    if not cell.rule.in_tokens:
+        return percent(found.value, *((None, None) if cell.unknown else (found.low, found.high)), signed=True) + " points"
+    ends = "" if cell.unknown else f" [{found.low:z.1f}, {found.high:z.1f}]"
+    return f"{found.value:+z.1f}{ends} tokens"
+
+
+def outcome_word(cell: JudgedCell) -> str:
+    """The outcome, and for an inconclusive blocking cell what that means for the gate."""
+    if cell.outcome is Outcome.INCONCLUSIVE and cell.rule.tier == "blocking":
+        return _INCONCLUSIVE["fail" if cell.blocks else cell.rule.inconclusive]
+    low, high = cell.found.low, cell.found.high
+    worse = low > 0 if cell.rule.lower_is_better else high < 0
+    return "passed, worse within the margin" if worse and cell.outcome is Outcome.PASSED else str(cell.outcome)
+
+
+def gate_section(gate: GateResult) -> Section:
+    """A table of the blocking cells, and one of the advisory cells."""
+    tables = [_table(tier, cells) for tier in TIERS if (cells := gate.tier(tier))]
+    return Section(f"Gate {gate.name}", LEAD, tuple(tables))
+
+
+def _table(tier: Tier, cells: Sequence[JudgedCell]) -> Table:
+    levels = {cell.level for cell in cells}
+    head = ["cell", "measured", "difference", "wanted", "outcome", *(["level"] if len(levels) > 1 else [])]
+    head += ["test", "questions"]
+    at = f"{_level(levels.pop())} interval" if len(levels) == 1 else "interval at the cell's level"
+    rows = tuple(_row(cell, "level" in head) for cell in cells)
+    return Table(f"{tier.capitalize()} cells: new - base in points [{at}]", tuple(map(Cell, head)), rows, 2)
+
+
+def _row(cell: JudgedCell, with_level: bool) -> tuple[Cell, ...]:
+    rule = cell.rule
+    words = [rule.scope, f"{rule.measure.name} at {rule.budget}", difference(cell).removesuffix(" points")]
+    words += [wanted(rule).removesuffix(" points"), outcome_word(cell), *([_level(cell.level)] if with_level else [])]
+    needed = "" if cell.needed_questions is None else f", needs {cell.needed_questions:,}"
+    words += [TESTS[rule.test], f"{cell.found.n_questions:,}{needed}"]
+    return tuple(map(Cell, words))
+
+
+def _level(level: float) -> str:
+    return f"{round(100 * level, 4):g} %"
