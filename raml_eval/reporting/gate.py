@@ -20,8 +20,8 @@ LEAD = (
     "Differences are new - base."
 )
 NO_SIGN = (
-    "Inconclusive is no sign that the runs are alike: too little was drawn to tell. Draw more questions or more samples of both "
-    "runs, or agree on another margin before the next run is seen."
+    "Inconclusive is no sign that the runs are alike: too little was drawn to tell. Draw more questions or more samples of "
+    "both runs, or agree on another margin before the next run is seen."
 )
 TIERS: tuple[Tier, ...] = ("blocking", "advisory")
 TESTS = {"non_inferiority": "non-inferiority", "superiority": "superiority", "equivalence": "equivalence"}
@@ -127,7 +127,7 @@ def outcome_word(cell: JudgedCell) -> str:
         return _INCONCLUSIVE["fail" if cell.blocks else cell.rule.inconclusive]
     low, high = cell.found.low, cell.found.high
     worse = low > 0 if cell.rule.lower_is_better else high < 0
-    return "passed, worse within the margin" if worse and cell.outcome is Outcome.PASSED else str(cell.outcome)
+    return "passed, though worse" if worse and cell.outcome is Outcome.PASSED else str(cell.outcome)
 
 
 def gate_section(gate: GateResult) -> Section:
@@ -136,9 +136,19 @@ def gate_section(gate: GateResult) -> Section:
     return Section(f"Gate {gate.name}", LEAD, tuple(tables))
 
 
+def compact_table(cells: Sequence[JudgedCell]) -> Table:
+    """The outcomes in few columns, for a comment."""
+    head = tuple(map(Cell, ("cell", "measured", "tier", "outcome", "difference", "wanted")))
+    rows = []
+    for cell in cells:
+        words = (cell.rule.scope, f"{cell.rule.measure.name} at {cell.rule.budget}", cell.rule.tier, outcome_word(cell))
+        rows.append(tuple(map(Cell, (*words, difference(cell), wanted(cell.rule)))))
+    return Table("", head, tuple(rows), 3)
+
+
 def _table(tier: Tier, cells: Sequence[JudgedCell]) -> Table:
     levels = {cell.level for cell in cells}
-    head = ["cell", "measured", "difference", "wanted", "outcome", *(["level"] if len(levels) > 1 else [])]
+    head = ["cell", "measured", "outcome", "difference", "wanted", *(["level"] if len(levels) > 1 else [])]
     head += ["test", "questions"]
     at = f"{_level(levels.pop())} interval" if len(levels) == 1 else "interval at the cell's level"
     rows = tuple(_row(cell, "level" in head) for cell in cells)
@@ -147,8 +157,9 @@ def _table(tier: Tier, cells: Sequence[JudgedCell]) -> Table:
 
 def _row(cell: JudgedCell, with_level: bool) -> tuple[Cell, ...]:
     rule = cell.rule
-    words = [rule.scope, f"{rule.measure.name} at {rule.budget}", difference(cell).removesuffix(" points")]
-    words += [wanted(rule).removesuffix(" points"), outcome_word(cell), *([_level(cell.level)] if with_level else [])]
+    words = [rule.scope, f"{rule.measure.name} at {rule.budget}", outcome_word(cell)]
+    words += [difference(cell).removesuffix(" points"), wanted(rule).removesuffix(" points")]
+    words += [_level(cell.level)] if with_level else []
     needed = "" if cell.needed_questions is None else f", needs {cell.needed_questions:,}"
     words += [TESTS[rule.test], f"{cell.found.n_questions:,}{needed}"]
     return tuple(map(Cell, words))
