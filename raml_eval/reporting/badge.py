@@ -40,7 +40,16 @@ def badge_words(gate: GateResult) -> tuple[str, str]:
 
 def render_badge(gate: GateResult) -> str:
     """The badge as SVG. It loads nothing, and every text is escaped."""
-    label, message = badge_words(gate)
+    return draw_badge(*badge_words(gate), COLORS[gate.outcome])
+
+
+def render_badge_json(gate: GateResult) -> str:
+    """The badge as the JSON that shields.io reads from an address (https://shields.io/badges/endpoint-badge)."""
+    return shields_json(*badge_words(gate), COLORS[gate.outcome])
+
+
+def draw_badge(label: str, message: str, color: str) -> str:
+    """A flat SVG badge of two texts, the message on the color."""
     label_size, message_size = map(_width, (label, message))
     left, right = label_size + 12, message_size + 12
     return _SVG.format(
@@ -53,14 +62,13 @@ def render_badge(gate: GateResult) -> str:
         width=left + right,
         at_label=left / 2,
         at_message=left + right / 2,
-        color=COLORS[gate.outcome],
+        color=color,
     )
 
 
-def render_badge_json(gate: GateResult) -> str:
-    """The badge as the JSON that shields.io reads from an address (https://shields.io/badges/endpoint-badge)."""
-    label, message = badge_words(gate)
-    values = {"schemaVersion": 1, "label": label, "message": message, "color": COLORS[gate.outcome].removeprefix("#")}
+def shields_json(label: str, message: str, color: str) -> str:
+    """The JSON from which shields.io draws a badge."""
+    values = {"schemaVersion": 1, "label": label, "message": message, "color": color.removeprefix("#")}
     return json.dumps(values, ensure_ascii=False) + "\n"
 
 

@@ -20,7 +20,7 @@ def render_junit(gate: GateResult, base: str, new: str) -> str:
     other inconclusive one passes and says so in system-out. An advisory cell that did not pass is skipped, with the reason,
     because a failure would stop a pipeline that reads this file. base and new are the runs' names.
     """
-    root = ElementTree.Element("testsuites", name=_text(f"raml-eval gate {gate.name}"))
+    root = ElementTree.Element("testsuites", name=xml_text(f"raml-eval gate {gate.name}"))
     suites = [_suite(gate, tier, base, new) for tier in TIERS if gate.tier(tier)]
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, 0)) for suite in suites)))
@@ -31,10 +31,10 @@ def render_junit(gate: GateResult, base: str, new: str) -> str:
 
 def _suite(gate: GateResult, tier: Tier, base: str, new: str) -> ElementTree.Element:
     cells = gate.tier(tier)
-    suite = ElementTree.Element("testsuite", name=_text(f"gate {gate.name}, {tier}"), tests=str(len(cells)))
+    suite = ElementTree.Element("testsuite", name=xml_text(f"gate {gate.name}, {tier}"), tests=str(len(cells)))
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in (("base", base), ("new", new), ("outcome", gate.outcome), ("level", f"{gate.level:g}")):
-        ElementTree.SubElement(properties, "property", name=name, value=_text(value))
+        ElementTree.SubElement(properties, "property", name=name, value=xml_text(value))
     cases = [_case(gate, cell) for cell in cells]
     suite.extend(cases)
     suite.set("failures", str(sum(case.find("failure") is not None for case in cases)))
@@ -50,23 +50,23 @@ def _case(gate: GateResult, cell: JudgedCell) -> ElementTree.Element:
     rule = cell.rule
     name = f"{rule.name}: {TESTS[rule.test]}, {wanted(rule)}"
     case = ElementTree.Element(
-        "testcase", classname=_text(f"raml_eval.gate.{gate.name}.{rule.tier}"), name=_text(name), time="0"
+        "testcase", classname=xml_text(f"raml_eval.gate.{gate.name}.{rule.tier}"), name=xml_text(name), time="0"
     )
-    told = _text(explain(cell))
+    told = xml_text(explain(cell))
     if cell.blocks:
         kind = "failed" if cell.outcome is Outcome.FAILED else "inconclusive"
         ElementTree.SubElement(case, "failure", type=kind, message=told).text = told
     elif cell.outcome is Outcome.PASSED or rule.tier == "blocking":
         ElementTree.SubElement(case, "system-out").text = told
     else:
-        ElementTree.SubElement(case, "skipped", message=_text(f"advisory: {told}"))
+        ElementTree.SubElement(case, "skipped", message=xml_text(f"advisory: {told}"))
     return case
 
 
 def _lines(lines: list[str]) -> str:
-    return "\n".join(map(_text, lines))
+    return "\n".join(map(xml_text, lines))
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """The text on one line, without what XML cannot hold."""
     return _NOT_XML.sub("", clean(text))
