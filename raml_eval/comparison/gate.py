@@ -270,7 +270,16 @@ def needed_for(rule: Rule) -> str:
     if rule.test != "superiority":
         return "there is no difference"
     size = rule.margin + rule.bar
-    return f"the difference is {size:g} tokens" if rule.in_tokens else f"the difference is {100 * size:g} points"
+    return f"the new run is better by {amount(rule, size)}"
+
+
+def amount(rule: Rule, size: float) -> str:
+    """A margin in its unit.
+
+    Example: amount(Rule("math"), 0.02) == "2 points"
+    """
+    shown, noun = (size, "token") if rule.in_tokens else (round(100 * size, 6), "point")
+    return f"{shown:g} {noun if shown == 1 else f'{noun}s'}"
 
 
 def _needed(rule: Rule, found: PairedDifference, half: float, level: float) -> int | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 
-from raml_eval.comparison import Comparison, GateResult, JudgedCell, Outcome, Rule, needed_for
+from raml_eval.comparison import Comparison, GateResult, JudgedCell, Outcome, Rule, amount, needed_for
 from raml_eval.gate_file import Tier
 from raml_eval.reporting.compare import all_notes, render_comparison
 from raml_eval.reporting.comparison_json import comparison_values
@@ -13,7 +14,6 @@ from raml_eval.reporting.gate_json import gate_values
 from raml_eval.reporting.render import Cell, Table, percent
 from raml_eval.reporting.sections import Section
 from raml_eval.types import StoredRun
-from raml_eval.wording import count_noun, plural
 
 LEAD = (
     "A cell passes by its own interval, and fails only if the opposite holds after Holm's correction over its tier. "
@@ -40,26 +40,20 @@ def render_gated(
 
 
 def headline(gate: GateResult) -> str:
-    """The outcome with how many blocking cells it comes from.
+    """The outcome, and that of the blocking cells that it comes from.
 
-    For example: Gate release: failed; of 3 blocking cells, 1 failed and 2 passed
+    For example: Gate release: failed (blocking cells: 1 failed, 2 passed)
     """
-    blocking = gate.tier("blocking")
-    passed = sum(cell.outcome is Outcome.PASSED for cell in blocking)
-    failed = sum(cell.outcome is Outcome.FAILED for cell in blocking)
-    open_ = len(blocking) - passed - failed
-    told = [f"{failed} failed"] if failed else []
-    told += [f"{open_} {'is' if open_ == 1 else 'are'} inconclusive"] if open_ else []
-    told += [f"{passed} passed"] if passed else []
-    counts = ", ".join(told[:-1]) + (" and " if told[1:] else "") + told[-1]
-    return f"Gate {gate.name}: {gate.outcome}; of {count_noun(len(blocking), 'blocking cell')}, {counts}"
+    counts = Counter(cell.outcome for cell in gate.tier("blocking"))
+    told = ", ".join(f"{counts[one]} {one}" for one in (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED) if counts[one])
+    return f"Gate {gate.name}: {gate.outcome} (blocking cells: {told})"
 
 
 def advice(gate: GateResult) -> list[str]:
     """A sentence for every cell that did not pass, and what to do; empty if all passed."""
     open_ = [cell for cell in gate.cells if cell.outcome is not Outcome.PASSED]
     lines = [f"{explain(cell)}." for cell in open_ if cell.rule.tier == "blocking"]
-    if any(cell.outcome is Outcome.INCONCLUSIVE for cell in open_):
+    if any(cell.outcome is Outcome.INCONCLUSIVE and not cell.unknown for cell in open_):
         lines.append(NO_SIGN)
     return lines + [f"Advisory: {explain(cell)}." for cell in open_ if cell.rule.tier == "advisory"]
 
@@ -99,17 +93,6 @@ def needs(cell: JudgedCell) -> str:
         f"if {needed_for(cell.rule)}, it takes about {cell.needed_questions:,} questions in place of "
         f"{cell.found.n_questions:,} to pass in four of five comparisons"
     )
-
-
-def amount(rule: Rule, size: float) -> str:
-    """A margin in its unit.
-
-    Example: amount(Rule("math"), 0.02) == "2 points"
-    """
-    if rule.in_tokens:
-        return f"{size:g} {plural(round(size) if size == round(size) else 2, 'token')}"
-    points = round(100 * size, 6)
-    return f"{points:g} {'point' if points == 1 else 'points'}"
 
 
 def difference(cell: JudgedCell) -> str:
