@@ -61,8 +61,10 @@ def compare_gated(
         level=gate.level if level is None else level,
         allow_different=allowed,
     )
-    if any(named.values()) and not (metric or budget):
-        comparison = replace(comparison, primary=replace(comparison.primary, source=f"gate {gate.name}"))
+    flags = [f"--{name} {value}" for name, value in (("metric", metric), ("budget", budget)) if value]
+    if len(flags) < sum(value is not None for value in named.values()):
+        source = " and ".join([*flags, f"gate {gate.name}"])
+        comparison = replace(comparison, primary=replace(comparison.primary, source=source))
     return comparison, judge_runs(base, new, gate, metric=metric, budget=budget, allow_different=allow_different)
 
 
