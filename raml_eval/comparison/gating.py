@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.gate_file import EVERY_TASK, GateCell, GateFile
-from raml_eval.tables import Measure, budget_label, parse_measure
+from raml_eval.tables import Measure, budget_label, parse_measure, suites_of
 from raml_eval.types import Budget, StoredRun
 from raml_eval.wording import count_noun
 
@@ -210,9 +210,9 @@ def _scopes(cell: GateCell, pairs: Pairs) -> list[tuple[str, tuple[str, ...], tu
 
 def _suite_tasks(run: StoredRun, name: str) -> tuple[tuple[str, ...], list[str]]:
     """The suite's tasks, as the run stored them, or otherwise as the catalogue lists them now; and the known suites."""
-    stored: Mapping[str, Mapping[str, Any]] = run.manifest.get("suites") or {}
+    stored = suites_of(run)
     if name in stored:
-        return tuple(stored[name]["tasks"]), list(stored)
+        return stored[name].tasks, list(stored)
     from raml_eval.tasks.catalogue import load_catalogue
 
     suites = load_catalogue().suites
