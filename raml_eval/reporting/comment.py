@@ -24,7 +24,8 @@ def render_comment(comparison: Comparison, gate: GateResult, base: StoredRun, ne
 
     The comparison is left out if the comment would be longer than a comment may be.
     """
-    told = [f"- {mute(escape_markdown(line))}" for line in advice(gate)] or ["Every cell passed, so there is nothing to do."]
+    told = [f"- {mute(escape_markdown(line))}" for line in advice(gate, advisory=False)]
+    told = told or ["Every blocking cell passed, so there is nothing to do."]
     table = mute(FORMATS["markdown"].table(compact_table([*gate.tier("blocking"), *gate.tier("advisory")])))
     short = [
         marker(gate.name),

@@ -23,6 +23,7 @@ NO_SIGN = (
     "Inconclusive is no sign that the runs are alike: too little was drawn to tell. Draw more questions or more samples of "
     "both runs, or agree on another margin before the next run is seen."
 )
+FLIPS = "The comparison's flips name the questions that turned, and `raml-eval show` prints them with their answers."
 TIERS: tuple[Tier, ...] = ("blocking", "advisory")
 TESTS = {"non_inferiority": "non-inferiority", "superiority": "superiority", "equivalence": "equivalence"}
 _INCONCLUSIVE = {"fail": "inconclusive", "warn": "inconclusive, warns", "pass": "inconclusive, let pass"}
@@ -49,10 +50,11 @@ def headline(gate: GateResult) -> str:
     return f"Gate {gate.name}: {gate.outcome} (blocking cells: {told})"
 
 
-def advice(gate: GateResult) -> list[str]:
-    """A sentence for every cell that did not pass, and what to do; empty if all passed."""
-    open_ = [cell for cell in gate.cells if cell.outcome is not Outcome.PASSED]
+def advice(gate: GateResult, advisory: bool = True) -> list[str]:
+    """A sentence for every cell that did not pass, and what to do; empty if all passed. advisory cells can be left out."""
+    open_ = [c for c in gate.cells if c.outcome is not Outcome.PASSED and (advisory or c.rule.tier == "blocking")]
     lines = [f"{explain(cell)}." for cell in open_ if cell.rule.tier == "blocking"]
+    lines += [FLIPS] if gate.outcome is Outcome.FAILED else []
     if any(cell.outcome is Outcome.INCONCLUSIVE and not cell.unknown for cell in open_):
         lines.append(NO_SIGN)
     return lines + [f"Advisory: {explain(cell)}." for cell in open_ if cell.rule.tier == "advisory"]
