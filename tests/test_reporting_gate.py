@@ -20,7 +20,7 @@ from raml_eval.intervals import Part
 from raml_eval.reporting import comment
 from raml_eval.reporting.badge import COLORS, render_badge, render_badge_json
 from raml_eval.reporting.comment import marker, mute
-from raml_eval.reporting.gate import advice, explain, headline, wanted
+from raml_eval.reporting.gate import advice, explain, wanted
 from raml_eval.reporting.gated import FOLDER, Compared, Refused, plan_files
 from raml_eval.reporting.junit import render_junit
 from raml_eval.reporting.refused import GREY
@@ -110,9 +110,9 @@ def test_every_outcome_is_explained() -> None:
 
 def test_a_passed_gate_needs_nothing_and_names_its_warnings() -> None:
     passed = judge_gate([cell(0.0)], "release")
-    assert (headline(passed), advice(passed)) == ("Gate release: passed (blocking cells: 1 passed)", [])
+    assert (passed.headline, advice(passed)) == ("Gate release: passed (blocking cells: 1 passed)", [])
     warned = judge_gate([cell(0.0), cell(0.0, 0.5, inconclusive="warn", scope="loose")], "release")
-    assert headline(warned) == "Gate release: passed (blocking cells: 1 inconclusive, 1 passed)"
+    assert warned.headline == "Gate release: passed (blocking cells: 1 inconclusive, 1 passed)"
     assert any("loose, avg@n at unlimited: inconclusive" in line for line in advice(warned))
     assert ">passed, 1 warning<" in render_badge(warned)
 

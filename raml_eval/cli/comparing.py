@@ -81,9 +81,7 @@ def compare(
     if not files:
         print(done.render(shown))
     elif done.gate is not None:
-        from raml_eval.reporting.gate import headline
-
-        print(f"{headline(done.gate)}.")
+        print(f"{done.gate.headline}.")
     for path in written:
         print(path)
     code = int(done.comparison.regressed) if done.gate is None else done.gate.exit_code

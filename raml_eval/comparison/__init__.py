@@ -2,7 +2,7 @@
 
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import ComparedCell, Comparison, Curve, Flip, Listed
-from raml_eval.comparison.endpoints import FAMILIES, Primary
+from raml_eval.comparison.endpoints import FAMILIES, PrimaryEndpoint
 from raml_eval.comparison.gate import CellValues, GateResult, JudgedCell, Outcome, Rule, amount, judge_gate, needed_for
 from raml_eval.comparison.gating import check_gate, compare_gated, judge_runs
 from raml_eval.comparison.verdicts import MARGIN, Verdict
@@ -19,7 +19,7 @@ __all__ = [
     "JudgedCell",
     "Listed",
     "Outcome",
-    "Primary",
+    "PrimaryEndpoint",
     "Rule",
     "Verdict",
     "amount",

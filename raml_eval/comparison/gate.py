@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
+from raml_eval.comparison.compare import needed_samples
 from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
 from raml_eval.errors import ConfigError
 from raml_eval.gate_file import Inconclusive, Test, Tier
-from raml_eval.intervals import PairedDifference, Part, pooled_difference
+from raml_eval.intervals import PairedDifference, Part, pooled_difference, split_noise
+from raml_eval.intervals.clusters import FloatArray
 from raml_eval.tables import Measure
 
 PASS, FAIL, UNDECIDED = 0, 1, 3  # exit codes
@@ -85,10 +88,16 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class CellValues:
-    """A rule with the values that it is judged on, a Part for each of its tasks."""
+    """A rule with the values that it is judged on, a Part for each of its tasks.
+
+    redraws are the variances of the questions' differences over redrawing, (Q,) for each task, at n_samples samples per
+    question; without them it is not known how many samples are needed.
+    """
 
     rule: Rule
     parts: Sequence[Part]
+    redraws: Sequence[FloatArray] | None = None
+    n_samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +105,9 @@ class JudgedCell:
     """A rule's outcome. found is new - base, not turned round, with its interval at level; base and new are the means.
 
     holm_level is the level at which Holm's correction over the tier asked whether the opposite is shown. detectable is the
-    true difference that this interval would have excluded 0 for in four of five comparisons; needed_questions is what the
-    cell would pass with in four of five comparisons (see needed_for), None if it is decided, if it has enough already, or if
-    there is no interval.
+    true difference that this interval would have excluded 0 for in four of five comparisons. With needed_questions, or with
+    needed_samples for each of the present ones, the cell would pass in four of five comparisons (see needed_for): None if it
+    is decided, if there are enough already, or if it is not known; infinite if no number of samples is enough.
     """
 
     rule: Rule
@@ -110,6 +119,7 @@ class JudgedCell:
     outcome: Outcome
     detectable: float
     needed_questions: int | None = None
+    needed_samples: float | None = None
 
     @property
     def unknown(self) -> bool:
@@ -148,6 +158,18 @@ class GateResult:
         if any(cell.outcome is Outcome.FAILED for cell in blocking):
             return Outcome.FAILED
         return Outcome.INCONCLUSIVE if any(cell.blocks for cell in blocking) else Outcome.PASSED
+
+    @property
+    def headline(self) -> str:
+        """The outcome, and those of the blocking cells that it comes from.
+
+        For example: Gate release: failed (blocking cells: 1 failed, 2 passed)
+        """
+        counts = Counter(cell.outcome for cell in self.tier("blocking"))
+        told = ", ".join(
+            f"{counts[one]} {one}" for one in (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED) if counts[one]
+        )
+        return f"Gate {self.name}: {self.outcome} (blocking cells: {told})"
 
     @property
     def exit_code(self) -> int:
@@ -248,6 +270,7 @@ def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: 
     rule = cell.rule
     outcome = Outcome.PASSED if rule.passes(found) else Outcome.FAILED if refuted else Outcome.INCONCLUSIVE
     half = max(found.high - found.value, found.value - found.low)
+    questions, samples = _needed(cell, found, half, level) if outcome is Outcome.INCONCLUSIVE else (None, None)
     return JudgedCell(
         rule=rule,
         base=float(np.mean([np.mean(part.base) for part in cell.parts])),
@@ -257,7 +280,8 @@ def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: 
         holm_level=holm_level,
         outcome=outcome,
         detectable=detectable(half, level),
-        needed_questions=_needed(rule, found, half, level) if outcome is Outcome.INCONCLUSIVE else None,
+        needed_questions=questions,
+        needed_samples=samples,
     )
 
 
@@ -282,10 +306,13 @@ def amount(rule: Rule, size: float) -> str:
     return f"{shown:g} {noun if shown == 1 else f'{noun}s'}"
 
 
-def _needed(rule: Rule, found: PairedDifference, half: float, level: float) -> int | None:
-    """The questions with which four of five comparisons would pass, if needed_for holds; None if there are enough, or NaN."""
+def _needed(cell: CellValues, found: PairedDifference, half: float, level: float) -> tuple[int | None, float | None]:
+    """The questions, or the samples of each, with which four of five comparisons would pass, if needed_for holds."""
     if math.isnan(half):
-        return None
-    power = (1 + POWER) / 2 if rule.test == "equivalence" else POWER  # two ends, each of which may miss
-    needed = math.ceil(found.n_questions * (detectable(half, level, power) / rule.margin) ** 2)
-    return needed if needed > found.n_questions else None
+        return None, None
+    power = (1 + POWER) / 2 if cell.rule.test == "equivalence" else POWER  # two ends, each of which may miss
+    less = (cell.rule.margin / detectable(half, level, power)) ** 2  # what must remain of the variance
+    if less >= 1:
+        return None, None
+    samples = needed_samples(split_noise(cell.parts, cell.redraws), cell.n_samples, less) if cell.redraws else None
+    return math.ceil(found.n_questions / less), samples

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import Comparison
-from raml_eval.comparison.endpoints import MEANS, Primary, choose_primary
+from raml_eval.comparison.endpoints import MEANS, PrimaryEndpoint, choose_primary
 from raml_eval.comparison.gate import CellValues, GateResult, Level, Rule, judge_gate
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
@@ -100,7 +99,7 @@ def check_gate(gate: GateFile) -> None:
             _margin(gate, f"cell {number}", cell, _measure(gate, f"cell {number}", cell.metric))
 
 
-def collect_cells(gate: GateFile, pairs: Pairs, primary: Primary) -> list[CellValues]:
+def collect_cells(gate: GateFile, pairs: Pairs, primary: PrimaryEndpoint) -> list[CellValues]:
     """The values of each cell, in the order of the file; "*" gives a cell for each task of the base run.
 
     Raises MetricError with every cell that cannot be judged.
@@ -108,11 +107,11 @@ def collect_cells(gate: GateFile, pairs: Pairs, primary: Primary) -> list[CellVa
     found, refused = [], []
     for number, cell in enumerate(gate.cells, 1):
         for asked in _ask(gate, number, cell, pairs, primary):
-            problems, parts = _collect(asked, pairs)
-            if problems:
+            problems, values = _collect(asked, pairs)
+            if values is None:
                 refused.append(_stopped(f"{asked.label} ({asked.rule.name}): {'; '.join(problems)}"))
             else:
-                found.append(CellValues(asked.rule, parts))
+                found.append(values)
     if refused:
         raise MetricError(
             f"gate {gate.name} cannot be judged, because {count_noun(len(refused), 'cell')} of {len(found) + len(refused)} "
@@ -155,7 +154,7 @@ def _margin(gate: GateFile, where: str, cell: GateCell, measure: Measure) -> flo
     return margin / 100
 
 
-def _ask(gate: GateFile, number: int, cell: GateCell, pairs: Pairs, primary: Primary) -> list[Asked]:
+def _ask(gate: GateFile, number: int, cell: GateCell, pairs: Pairs, primary: PrimaryEndpoint) -> list[Asked]:
     """What the cell asks for, once for each task if it names them all."""
     where = f"cell {number}"
     measure = primary.measure if cell.metric is None else _measure(gate, where, cell.metric)
@@ -181,7 +180,7 @@ def _ask(gate: GateFile, number: int, cell: GateCell, pairs: Pairs, primary: Pri
     ]
 
 
-def _moved(primary: Primary, pairs: Pairs) -> str:
+def _moved(primary: PrimaryEndpoint, pairs: Pairs) -> str:
     """Why the primary budget may not be replaced by the largest shared one: one of the runs has it, and the other lost it."""
     owners = [run.name for run in (pairs.base, pairs.new) if primary.asked in map(budget_label, run.budgets)]
     return f"only {owners[0]} has the primary budget {primary.asked}" if len(owners) == 1 else ""
@@ -219,7 +218,7 @@ def _suite_tasks(run: StoredRun, name: str) -> tuple[tuple[str, ...], list[str]]
     return tuple(suites.get(name, ())), [*stored, *suites]
 
 
-def _collect(asked: Asked, pairs: Pairs) -> tuple[list[str], list[Any]]:
+def _collect(asked: Asked, pairs: Pairs) -> tuple[list[str], CellValues | None]:
     """Every reason why the cell cannot be judged, or its values."""
     problems = list(asked.problems)
     rule = asked.rule
@@ -234,11 +233,13 @@ def _collect(asked: Asked, pairs: Pairs) -> tuple[list[str], list[Any]]:
         if run.n_samples < asked.min_samples
     ]
     if problems:
-        return problems, []
+        return problems, None
     apart = [task for task in rule.tasks if (task, asked.budget) not in pairs.cells]
     if apart:
-        return [f"the runs share no question of {', '.join(apart)} at {rule.budget}"], []
+        return [f"the runs share no question of {', '.join(apart)} at {rule.budget}"], None
     try:
-        return [], [pairs.part(task, asked.budget, rule.measure) for task in rule.tasks]
+        parts = [pairs.part(task, asked.budget, rule.measure) for task in rule.tasks]
     except MetricError as error:
-        return [str(error).rstrip(".")], []
+        return [str(error).rstrip(".")], None
+    redraws = [pairs.redraw(task, asked.budget, rule.measure) for task in rule.tasks]
+    return [], CellValues(rule, parts, redraws, pairs.n_samples)

@@ -6,7 +6,7 @@ import re
 
 from raml_eval.comparison import Comparison, GateResult
 from raml_eval.reporting.compare import render_comparison
-from raml_eval.reporting.gate import advice, compact_table, headline
+from raml_eval.reporting.gate import advice, compact_table
 from raml_eval.reporting.render import FORMATS, escape_markdown
 from raml_eval.types import StoredRun
 
@@ -29,7 +29,7 @@ def render_comment(comparison: Comparison, gate: GateResult, base: StoredRun, ne
     table = mute(FORMATS["markdown"].table(compact_table([*gate.tier("blocking"), *gate.tier("advisory")])))
     short = [
         marker(gate.name),
-        f"### {mute(escape_markdown(headline(gate)))}",
+        f"### {mute(escape_markdown(gate.headline))}",
         mute(escape_markdown(f"{comparison.new} against {comparison.base}: {comparison.verdict} at the primary endpoint")),
         table,
         "\n".join(told),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import math
 from collections.abc import Sequence
 
 from raml_eval.comparison import Comparison, GateResult, JudgedCell, Outcome, Rule, amount, needed_for
@@ -36,18 +36,8 @@ def render_gated(
     if format == "json":
         values = {**comparison_values(comparison), "notes": all_notes(comparison, base, new), "gate": gate_values(gate)}
         return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    lines = [f"{headline(gate)}.", *advice(gate)]
+    lines = [f"{gate.headline}.", *advice(gate)]
     return render_comparison(comparison, base, new, format, extra=lines, first=[gate_section(gate)], full=full)
-
-
-def headline(gate: GateResult) -> str:
-    """The outcome, and that of the blocking cells that it comes from.
-
-    For example: Gate release: failed (blocking cells: 1 failed, 2 passed)
-    """
-    counts = Counter(cell.outcome for cell in gate.tier("blocking"))
-    told = ", ".join(f"{counts[one]} {one}" for one in (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED) if counts[one])
-    return f"Gate {gate.name}: {gate.outcome} (blocking cells: {told})"
 
 
 def advice(gate: GateResult, advisory: bool = True) -> list[str]:
@@ -91,9 +81,13 @@ def needs(cell: JudgedCell) -> str:
     """How many questions the cell would pass with in four of five comparisons, and under which truth."""
     if cell.needed_questions is None:
         return f"if {needed_for(cell.rule)}, four of five comparisons of {cell.found.n_questions:,} questions pass"
+    samples = ""
+    if cell.needed_samples is not None:
+        endless = math.isinf(cell.needed_samples)
+        samples = " (no number of samples is enough)" if endless else f", or about {cell.needed_samples:,.0f} samples of each,"
     return (
         f"if {needed_for(cell.rule)}, it takes about {cell.needed_questions:,} questions in place of "
-        f"{cell.found.n_questions:,} to pass in four of five comparisons"
+        f"{cell.found.n_questions:,}{samples} to pass in four of five comparisons"
     )
 
 

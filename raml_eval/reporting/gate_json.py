@@ -53,5 +53,6 @@ def judged_values(cell: JudgedCell) -> dict[str, Any]:
         "blocks": cell.blocks,
         "detectable": cell.detectable,
         "needed_questions": cell.needed_questions,
+        "needed_samples": cell.needed_samples,
         "needed_for": needed_for(rule),
     }

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from raml_eval.comparison import GateResult, JudgedCell, Outcome
 from raml_eval.gate_file import Tier
-from raml_eval.reporting.gate import TESTS, TIERS, advice, explain, headline, wanted
+from raml_eval.reporting.gate import TESTS, TIERS, advice, explain, wanted
 from raml_eval.reporting.render import clean
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
@@ -42,7 +42,7 @@ def _suite(gate: GateResult, tier: Tier, base: str, new: str) -> ElementTree.Ele
     suite.set("skipped", str(sum(case.find("skipped") is not None for case in cases)))
     suite.set("time", "0")
     out = ElementTree.SubElement(suite, "system-out")
-    out.text = _lines([headline(gate), *advice(gate)])
+    out.text = _lines([gate.headline, *advice(gate)])
     return suite
 
 
