@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,21 @@ def test_the_needed_questions_would_do(rule: dict[str, Any]) -> None:
     parts = [Part(np.full(n, 0.5), 0.5 + truth + 0.3 * rng.choice([-1, 1], n), names) for _ in range(300)]
     passed = np.mean([judge_gate([CellValues(judged.rule, [part])]).outcome == "passed" for part in parts])
     assert passed == pytest.approx(0.8, abs=0.06)
+
+
+def test_samples_may_do_in_place_of_questions() -> None:
+    """Half of the variance is redrawing: doubling n leaves 3/4 of it, and less than a half cannot be reached."""
+    values = cell(0.0, 0.3)
+    spread = float(np.var(values.parts[0].new, ddof=1))
+    half = CellValues(values.rule, values.parts, [np.full(400, spread / 2)], 8)
+    without = judge_gate([values]).cells[0]
+    assert (without.needed_questions, without.needed_samples) == (1777, None)  # 400 (0.0421 / 0.02)^2
+    assert judge_gate([half]).cells[0].needed_samples == np.inf
+    near = replace(half, rule=replace(half.rule, margin=0.0365))
+    needed = judge_gate([near]).cells[0].needed_samples
+    assert needed is not None
+    less = (0.0365 / without.detectable) ** 2
+    assert spread / 2 * (1 + 8 / needed) <= less * spread < spread / 2 * (1 + 8 / (needed - 1))
 
 
 def test_enough_questions_need_no_more() -> None:

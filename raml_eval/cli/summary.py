@@ -9,7 +9,7 @@ from pathlib import Path
 def is_summary(path: Path) -> bool:
     """True if the path is the step's summary, which several commands write to one after another."""
     named = os.environ.get("GITHUB_STEP_SUMMARY")
-    return bool(named) and path.absolute() == Path(str(named)).absolute()
+    return bool(named) and path.resolve() == Path(str(named)).resolve()
 
 
 def append_summary(text: str) -> None:
