@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
-        "types", "protocols", "errors", "config", "checkpoint", "gate_file", "manifest", "plan", "thinking_formats",
+        "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
         "concurrency", "budgets", "metric_names", "parent_watch", "sandbox", "wording", "yaml_text",
     ],
     [

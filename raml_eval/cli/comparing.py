@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raml_eval.cli.options import Number, Place, Places, Text, Texts
-from raml_eval.cli.results import write_text
-from raml_eval.cli.summary import append_summary, is_summary
+from raml_eval.cli.results import append_summary, is_summary, write_text
+from raml_eval.exits import ExitCode
 
 if TYPE_CHECKING:
     from raml_eval.gate_file import GateFile
@@ -84,9 +84,8 @@ def compare(
         print(f"{done.gate.headline}.")
     for path in written:
         print(path)
-    code = int(done.comparison.regressed) if done.gate is None else done.gate.exit_code
-    if code:
-        raise typer.Exit(code)
+    worse = ExitCode.WORSE if done.comparison.regressed else ExitCode.DONE
+    raise typer.Exit(worse if done.gate is None else done.gate.exit_code)
 
 
 def _compare(base: Path, new: Path, gate: GateFile | None, settings: Mapping[str, Any], full: bool) -> Compared:

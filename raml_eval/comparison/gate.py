@@ -13,12 +13,12 @@ import numpy as np
 from raml_eval.comparison.compare import needed_samples
 from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
 from raml_eval.errors import ConfigError
+from raml_eval.exits import ExitCode
 from raml_eval.gate_file import Inconclusive, Test, Tier
 from raml_eval.intervals import PairedDifference, Part, pooled_difference, split_noise
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.tables import Measure
 
-PASS, FAIL, UNDECIDED = 0, 1, 3  # exit codes
 _AVERAGE = Measure("avg@n")
 Level = float | Callable[[float], float]
 
@@ -172,9 +172,10 @@ class GateResult:
         return f"Gate {self.name}: {self.outcome} (blocking cells: {told})"
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """The exit code that the outcome ends a command with."""
-        return {Outcome.PASSED: PASS, Outcome.FAILED: FAIL, Outcome.INCONCLUSIVE: UNDECIDED}[self.outcome]
+        codes = {Outcome.PASSED: ExitCode.DONE, Outcome.FAILED: ExitCode.WORSE, Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
+        return codes[self.outcome]
 
     @property
     def decided(self) -> bool:
