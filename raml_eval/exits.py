@@ -47,9 +47,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.UNUSABLE: "no such run, format or template, or samples are missing without --allow-partial",
         },
         "compare": {
-            ExitCode.DONE: "no verdict is worse",
-            ExitCode.WORSE: "at least one verdict is worse",
-            ExitCode.UNUSABLE: "no such run, or the runs cannot be compared",
+            ExitCode.DONE: "neither the whole nor a single task is worse; with --gate: the gate passed",
+            ExitCode.WORSE: "the whole or a single task is worse; with --gate: a blocking cell failed",
+            ExitCode.UNUSABLE: "no such run or gate, or the runs, or a cell of the gate, cannot be compared",
+            ExitCode.INCONCLUSIVE: "with --gate: no blocking cell failed, and one is inconclusive where that blocks",
         },
         "sweep": {
             ExitCode.DONE: "the analysis is printed or written",

@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
-        "types", "protocols", "errors", "config", "checkpoint", "manifest", "plan", "thinking_formats", "concurrency",
-        "budgets", "exits", "metric_names", "parent_watch", "sandbox", "wording", "yaml_text",
+        "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
+        "concurrency", "budgets", "metric_names", "parent_watch", "sandbox", "wording", "yaml_text",
     ],
     [
         "allocation", "backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",

@@ -57,7 +57,7 @@ def format_of(out: Path | None) -> str:
     """
     from raml_eval.errors import ConfigError
 
-    if _is_summary(out):
+    if is_summary(out):
         return "markdown"
     ending = out.suffix if out else ""
     if ending not in _FORMATS:
@@ -90,7 +90,7 @@ def write_text(path: Path, text: str) -> Path:
     whole = text if text.endswith("\n") else f"{text}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if _is_summary(path) and path.exists() and path.stat().st_size:
+        if is_summary(path) and path.exists() and path.stat().st_size:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"\n{whole}")
         else:
@@ -100,7 +100,14 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _is_summary(path: Path | None) -> bool:
+def append_summary(text: str) -> None:
+    """The summary of a GitHub step ends with the Markdown; nothing happens outside of such a step."""
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    if named:
+        write_text(Path(named), text)
+
+
+def is_summary(path: Path | None) -> bool:
     """True for the file to which GitHub's runner lets every command of a step add Markdown."""
     named = os.environ.get("GITHUB_STEP_SUMMARY")
     return path is not None and bool(named) and Path(str(named)).resolve() == path.resolve()

@@ -19,12 +19,13 @@ MEANS: Mapping[Domain, str] = {"in_domain": "in-domain mean", "cross_domain": "c
 
 @dataclass(frozen=True, slots=True)
 class PrimaryEndpoint:
-    """The metric and budget that are primary, and who declared them."""
+    """The metric and budget that are primary, and who declared them. asked is the declared budget, which may not be shared."""
 
     measure: Measure
     budget: Budget
     source: str
     notes: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
         if chosen == asked
         else (f"the primary budget is {chosen}, the largest of both runs, because {asked} is not in both",)
     )
-    return PrimaryEndpoint(parse_measure(metric or declared[0]), shared[chosen], source, notes)
+    return PrimaryEndpoint(parse_measure(metric or declared[0]), shared[chosen], source, notes, asked)
 
 
 def _declared(run: StoredRun) -> tuple[tuple[str, str], list[str]]:

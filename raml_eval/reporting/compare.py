@@ -36,12 +36,13 @@ def render_comparison(
     new: StoredRun,
     format: str = "terminal",
     extra: Sequence[str] = (),
+    first: Sequence[Section] = (),
     full: bool = False,
 ) -> str:
     """The comparison of the two runs as text. format is terminal, markdown, latex or json (docs/comparing.md).
 
-    Every caveat of both runs is carried. extra are lines that stand under the title, such as a gate's outcome. A terminal
-    shows single tasks at the other budgets only if full is set. Raises ConfigError for another format.
+    Every caveat of both runs is carried. extra are lines under the title, and first are sections before all others, such as a
+    gate's. A terminal shows single tasks at the other budgets only if full is set. Raises ConfigError for another format.
     """
     if format not in COMPARISON_FORMATS:
         near = near_names(format, COMPARISON_FORMATS)
@@ -53,7 +54,7 @@ def render_comparison(
     report = Report(
         title=f"{comparison.new} against {comparison.base}: {comparison.verdict}",
         lead=(*extra, *summary_lines(comparison), drawn_by(base), drawn_by(new)),
-        sections=tuple(_sections(comparison, (step_of(base), step_of(new)), full or format != "terminal")),
+        sections=(*first, *_sections(comparison, (step_of(base), step_of(new)), full or format != "terminal")),
         curve=(),
         notes=tuple(notes),
     )
