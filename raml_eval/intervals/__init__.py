@@ -15,6 +15,7 @@ from raml_eval.intervals.means import (
     mean_interval,
     paired_difference,
 )
+from raml_eval.intervals.sequential import look_levels
 
 __all__ = [
     "GAFFKE",
@@ -22,6 +23,7 @@ __all__ = [
     "PairedDifference",
     "bootstrap_interval",
     "holm",
+    "look_levels",
     "macro_mean",
     "mean_interval",
     "paired_difference",
