@@ -15,16 +15,19 @@ from raml_eval.intervals.means import (
     mean_interval,
     paired_difference,
 )
+from raml_eval.intervals.pooled import Part, pooled_difference
 from raml_eval.intervals.sequential import look_levels
 
 __all__ = [
     "GAFFKE",
     "T_INTERVAL",
     "PairedDifference",
+    "Part",
     "bootstrap_interval",
     "holm",
     "look_levels",
     "macro_mean",
     "mean_interval",
     "paired_difference",
+    "pooled_difference",
 ]

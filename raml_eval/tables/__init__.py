@@ -1,6 +1,8 @@
 """Turns runs into one tidy frame, with a row for every number and its interval."""
 
+from raml_eval.tables.clusters import global_clusters
 from raml_eval.tables.counted import (
+    Cells,
     budget_label,
     budget_order,
     count_run,
@@ -13,7 +15,7 @@ from raml_eval.tables.counted import (
 )
 from raml_eval.tables.escape import EscapeRate, escape_rates
 from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, as_run, build_frame, frame_rows, load_run, pair_counts
-from raml_eval.tables.measures import STABILITY, TAUS, Measure, question_values
+from raml_eval.tables.measures import STABILITY, TAUS, Measure, parse_measure, question_values
 from raml_eval.tables.sweep import SWEEP_COLUMNS, build_sweep, has_sweep
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "STABILITY",
     "SWEEP_COLUMNS",
     "TAUS",
+    "Cells",
     "EscapeRate",
     "Measure",
     "Row",
@@ -37,11 +40,13 @@ __all__ = [
     "draws_apart",
     "escape_rates",
     "frame_rows",
+    "global_clusters",
     "has_sweep",
     "load_run",
     "missing_samples",
     "n_planned",
     "pair_counts",
+    "parse_measure",
     "question_values",
     "repeats_draws",
     "run_labels",

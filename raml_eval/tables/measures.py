@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval import intervals, metrics
+from raml_eval.errors import ConfigError, near_names
 from raml_eval.metrics import maj_at_k
 from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
 
@@ -28,11 +30,26 @@ class Measure:
     tau: float | None = None
     bounds: tuple[float, float] | None = (0.0, 1.0)
 
+    @property
+    def name(self) -> str:
+        """The name that parse_measure reads: avg@n, pass@8, g_pass@8:0.5, unfinished_rate.
+
+        Example: Measure("g_pass@k", 8, 0.5).name == "g_pass@8:0.5"
+        """
+        tau = "" if self.tau is None else f":{self.tau:g}"
+        return self.metric if self.k is None else f"{self.metric.replace('@k', f'@{self.k}')}{tau}"
+
+    @property
+    def lower_is_better(self) -> bool:
+        """True for tokens, and for shares of samples that ended badly."""
+        return self.bounds is None or self.metric.endswith("_rate")
+
 
 AVERAGE = Measure("avg@n")
 APART = "each budget is a draw of its own, not a cut of one trajectory (capped_by engine)"
 UNCOUNTED = "the samples' tokens are not all counted"
 CELLS = Measure("cell_accuracy")
+_MEANS = tuple(Measure(f"{kind}_mean", bounds=None) for kind in TOKENS)
 _TIMEOUT_BOUNDS = ("accuracy_worst", "accuracy_best")
 _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
     "forced_rate": lambda q: q.ends.get(ThinkingEnd.FORCED, 0),
@@ -43,6 +60,24 @@ _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
     "accuracy_worst": lambda q: q.correct,
     "accuracy_best": lambda q: q.correct + q.statuses.get(Status.TIMEOUT, 0),
 }
+
+
+def parse_measure(name: str) -> Measure:
+    """The measure of that name: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, cell_accuracy, a rate
+    such as unfinished_rate, thinking_tokens_mean or answer_tokens_mean.
+
+    Raises ConfigError for another name. Example: parse_measure("g_pass@8:0.5").k == 8
+    """
+    plain = {m.name: m for m in (AVERAGE, CELLS, *(Measure(rate) for rate in _RATES if rate not in _TIMEOUT_BOUNDS), *_MEANS)}
+    if name in plain:
+        return plain[name]
+    found = re.fullmatch(r"(\w+)@([1-9]\d*)(?::(0?\.\d+|0|1(?:\.0*)?))?", name)
+    if not found or f"{found[1]}@k" not in STABILITY or (found[3] is not None) != (found[1] == "g_pass"):
+        known = ("avg@n", "pass@8", "g_pass@8:1.0", "mg_pass@8", "mg_pass_normalized@8", "maj@8", *list(plain)[1:])
+        raise ConfigError(
+            f"there is no metric {name!r} to compare by.{near_names(name, known)} Give one such as {', '.join(known)}."
+        )
+    return Measure(f"{found[1]}@k", int(found[2]), None if found[3] is None else float(found[3]))
 
 
 def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:
@@ -56,7 +91,7 @@ def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list
         measures += [Measure("g_pass@k", k, tau) for tau in TAUS]
         measures += [Measure("mg_pass@k", k), Measure("mg_pass_normalized@k", k)] if k > 1 else []
         measures.append(Measure("maj@k", k))
-    measures += [Measure(f"{kind}_mean", bounds=None) for kind in TOKENS]
+    measures += _MEANS
     return measures + [Measure(name) for name in _RATES if timeouts or name not in _TIMEOUT_BOUNDS]
 
 
