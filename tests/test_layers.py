@@ -13,7 +13,7 @@ LAYERS = [
         "budgets", "parent_watch", "sandbox", "wording", "yaml_text",
     ],
     [
-        "allocation", "backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",
+        "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",
         "progress",
     ],
     [
