@@ -244,8 +244,11 @@ async def answer_capped(drawing: Drawing, key: SampleKey, limit: int, budgets: S
         return await _store(drawing, key, thinking, stored.id, budgets, completion, seed)
     trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
     await directory.append_trajectory(trajectory)
+    directory.drawn[trajectory.id] = trajectory  # if grading fails, another try in this session must not store it twice
     thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
-    return await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
+    records = await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
+    del directory.drawn[trajectory.id]
+    return records
 
 
 async def _store(
