@@ -79,7 +79,7 @@ def simulate(drop: float, runs: int, looks: int = LOOKS, seed: int = 0, margin: 
     rng = np.random.default_rng([seed, round(drop * 1e6)])
     sizes = sizes_of(looks)
     levels = look_levels([size / QUESTIONS for size in sizes], LEVEL)
-    totals, early = np.zeros(6), np.zeros(2)
+    totals, n_early, early = np.zeros(6), 0, 0.0
     for start in range(0, runs, CHUNK):
         differences = draw(rng, min(CHUNK, runs - start), drop)
         _, whole_low, whole_high = intervals(differences, [QUESTIONS], [LEVEL])
@@ -90,9 +90,12 @@ def simulate(drop: float, runs: int, looks: int = LOOKS, seed: int = 0, margin: 
         errors = means[row, at] + drop
         drawn = np.array(sizes)[at] / QUESTIONS
         ended = (whole_low[:, 0] > -margin, whole_high[:, 0] < -margin, passes[row, at], fails[row, at], drawn, errors)
-        totals += [np.sum(each) for each in ended]
-        early += [np.sum(errors[at < len(sizes) - 1]), np.sum(at < len(sizes) - 1)]
-    return Shown(*(totals / runs), bias_early=float(early[0] / early[1]) if early[1] else float("nan"))
+        totals += np.array([float(each.sum()) for each in ended])
+        first = at < len(sizes) - 1
+        n_early += int(first.sum())
+        early += float(errors[first].sum())
+    means = [float(total) for total in totals / runs]
+    return Shown(means[0], means[1], means[2], means[3], means[4], means[5], early / n_early if n_early else float("nan"))
 
 
 def check_intervals() -> None:
@@ -191,7 +194,7 @@ def main(runs: int) -> None:
         none, ten, edge, some = (simulate(drop, runs // 4, looks) for drop in (0.0, 0.10, MARGIN, 0.025))
         false = 100 * (edge.passed + edge.failed)
         lost = 100 * (some.fixed_pass - some.passed)
-        rows.append([looks, f"{false:.1f}", f"{lost:.1f}", f"{none.drawn:.3f}", f"{ten.drawn:.3f}"])
+        rows.append([str(looks), f"{false:.1f}", f"{lost:.1f}", f"{none.drawn:.3f}", f"{ten.drawn:.3f}"])
     head = ["looks", "decided at the margin", "power lost at 2.5", "share drawn, drop 0", "drop 10"]
     print(tabulate(rows, head, tablefmt="github", disable_numparse=True) + "\n")
     distance = MARGIN / (np.sqrt(2 * 0.2 / N) / np.sqrt(TASKS * QUESTIONS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -227,7 +228,7 @@ def note_look(record: dict[str, Any], look: Look, decision: Decision) -> None:
         "decided": decision.decided,
         "words": decision.words,
         "exit_code": decision.exit_code,
-        "decision": dict(decision.entry),
+        "decision": _plain(decision.entry),
     }
     if look.number > len(record["looks"]):
         record["looks"].append(entry)
@@ -239,3 +240,12 @@ def note_look(record: dict[str, Any], look: Look, decision: Decision) -> None:
             f"look {look.number} of {look.n_looks} said {before['words']!r} when it was taken and says {decision.words!r} now, "
             f"so verdicts have changed since. Restore them (a regrading, for example), or choose another --out."
         )
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it: a number that is not finite is None."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

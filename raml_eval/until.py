@@ -25,7 +25,7 @@ def open_until(base: Path, gate: Path, n_looks: int | None = None) -> Until:
     """What a run is drawn for: until the gate's file has decided against the base."""
     run = read_run(base, drawn=False)
     digest, level, decide = open_decision(run, gate)
-    return Until(run, digest, decide, n_looks or LOOKS, level)
+    return Until(run, digest, decide, LOOKS if n_looks is None else n_looks, level)
 
 
 def open_decision(base: StoredRun, gate: Path) -> tuple[str, float, Decide]:
@@ -78,7 +78,9 @@ async def _draw_batch(drawing: Drawing, batch: Batch, progress: Progress) -> Sto
     """The run, read back after the samples of the batch have been drawn; those that failed were tried again."""
     directory = drawing.directory
     part = replace(drawing, questions={key: drawing.questions[key] for key in drawing.questions if key in set(batch)})
+    failed = progress.errors
     for _ in range(TRIES):
+        progress.errors = failed  # what fails and then succeeds has not failed
         await run_all(part, progress)
         run = await asyncio.to_thread(read_run, directory.path, False)
         directory.done = {(record.key, record.budget) for record in run.records}
@@ -92,6 +94,7 @@ async def _take_look(drawing: Drawing, course: Course, number: int, run: StoredR
     """The look's decision, noted in the manifest in memory."""
     shown = restrict_run(run, course.drawn(number))
     classes = await asyncio.to_thread(form_classes, shown.records, shown.questions, shown.classes, drawing.pool)
+    drawing.directory.write_classes({**run.classes, **classes})  # the next look, and the end, need not form them again
     look = course.look(number)
     decision = await asyncio.to_thread(course.until.decide, replace(shown, classes=classes), look)
     note_look(drawing.directory.manifest[KEY], look, decision)

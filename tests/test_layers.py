@@ -13,8 +13,8 @@ LAYERS = [
         "budgets", "parent_watch", "sandbox", "wording", "yaml_text",
     ],
     [
-        "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",
-        "progress",
+        "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
+        "intervals", "progress",
     ],
     [
         "answer_classes", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade", "runner", "sampling",

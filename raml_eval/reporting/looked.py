@@ -22,14 +22,14 @@ def look_notes(run: StoredRun) -> list[str]:
     looks, n_looks, total = told["looks"], len(told["fractions"]), told["n_questions_planned"]
     against = f"--until-decided against {told['base']['name']}"
     if not looks:
-        return [f"{against}, which has taken none of its {n_looks} looks"]
+        return [] if told["drawn_on"] else [f"{against}, which has taken none of its {n_looks} looks"]
     last = looks[-1]
     place = f"look {last['look']} of {n_looks}, after {last['n_questions']} of {count_noun(total, 'question')}"
     result = f"{'decided' if last['decided'] else 'not decided'}, {last['words']}"
     if told["drawn_on"]:
         return [
-            f"drawn on to all questions after {against} had come to {place} ({result}): the means are without bias only if that "
-            f"would have been done whatever the looks showed, and {UNADJUSTED}"
+            f"drawn on to all questions after {against} had come to {place} ({result}): the means are without bias only if "
+            f"that would have been done whatever the looks showed, and {UNADJUSTED}"
         ]
     if told["stopped_at"] is None:
         return [f"{against} is not finished and came to {place} ({result}), of several looks: {UNADJUSTED}"]
