@@ -94,8 +94,8 @@ def simulate(drop: float, runs: int, looks: int = LOOKS, seed: int = 0, margin: 
         first = at < len(sizes) - 1
         n_early += int(first.sum())
         early += float(errors[first].sum())
-    means = [float(total) for total in totals / runs]
-    return Shown(means[0], means[1], means[2], means[3], means[4], means[5], early / n_early if n_early else float("nan"))
+    one = [float(total) for total in totals / runs]
+    return Shown(one[0], one[1], one[2], one[3], one[4], one[5], early / n_early if n_early else float("nan"))
 
 
 def check_intervals() -> None:

@@ -1,4 +1,4 @@
-"""`raml-eval report` and `compare`: tables of stored runs."""
+"""`raml-eval report`: tables of stored runs."""
 
 from __future__ import annotations
 
@@ -47,23 +47,6 @@ def report(
         from raml_eval.reporting.plots import plot_budget_curve
 
         print(plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot))
-
-
-def compare(
-    base: Annotated[Path, typer.Argument(help="Run directory to compare against.")],
-    new: Annotated[Path, typer.Argument(help="Run directory that may be better or worse.")],
-    metric: Annotated[str, typer.Option(help="avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K.")] = "avg@n",
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    format: Annotated[str, typer.Option(help="terminal or markdown.")] = "terminal",
-) -> None:
-    """Paired differences on shared questions. Exit code 1 on a significant regression."""
-    from raml_eval.reporting.compare import compare_runs, render_comparison
-    from raml_eval.tables import load_run
-
-    comparison = compare_runs(load_run(base), load_run(new), metric=metric, level=level)
-    print(render_comparison(comparison, format))
-    if comparison.regressed:
-        raise typer.Exit(1)
 
 
 def format_of(out: Path | None) -> str:

@@ -5,6 +5,7 @@ There are two methods for a mean, and the result names the one used. The t-inter
 and Gaffke's interval is used instead. benchmarks/interval_coverage.py measures the coverage of both.
 """
 
+from raml_eval.intervals.bands import simultaneous_band
 from raml_eval.intervals.bootstrap import bootstrap_interval
 from raml_eval.intervals.means import (
     GAFFKE,
@@ -30,4 +31,5 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "pooled_difference",
+    "simultaneous_band",
 ]

@@ -30,7 +30,9 @@ class Part:
     clusters: Sequence[str]
 
 
-def pooled_difference(parts: Sequence[Part], level: float = 0.95, bounds: Bounds = (0.0, 1.0)) -> PairedDifference:
+def pooled_difference(
+    parts: Sequence[Part], level: float = 0.95, bounds: Bounds = (0.0, 1.0), *, tested: bool = True
+) -> PairedDifference:
     """The mean over the parts of their mean differences new - base, with interval and p-value. The tasks are fixed.
 
     If each part alone would get a t-interval, the variance is the sum over all clusters of the square of what the cluster
@@ -39,7 +41,8 @@ def pooled_difference(parts: Sequence[Part], level: float = 0.95, bounds: Bounds
     parts that share no cluster, each group with G - 1 of its smallest part. So two parts without a shared cluster get
     Welch's t. Otherwise the distances of the parts' ends are combined by MOVER with the parts' correlations (Zou 2007,
     Psychological Methods 12), where a negative correlation counts as 0. One part gets paired_difference. The ends and p are
-    NaN if a part has none; a p by MOVER is at least 1e-5. Raises MetricError without a part, and as paired_difference does.
+    NaN if a part has none. A p by MOVER is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises
+    MetricError without a part, and as paired_difference does.
 
     Example: pooled_difference([Part(np.zeros(2), np.ones(2), ["a", "b"])]).value == 1.0
     """
@@ -63,7 +66,7 @@ def pooled_difference(parts: Sequence[Part], level: float = 0.95, bounds: Bounds
     covariances, groups = _covariances(parts), _groups(parts)
     if all(one.method == T_INTERVAL for one in alone):
         return _pooled_t(pooled, covariances, groups, [one.n_clusters for one in alone], level, bounds)
-    return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), level, bounds)
+    return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
 
 def _covariances(parts: Sequence[Part]) -> FloatArray:
@@ -143,8 +146,8 @@ def _pooled_mover(
     parts: Sequence[Part],
     alone: Sequence[PairedDifference],
     correlations: FloatArray,
-    level: float,
     bounds: Bounds,
+    tested: bool,
 ) -> PairedDifference:
     def ends(of: Sequence[PairedDifference]) -> tuple[float, float]:
         below = np.array([one.value - one.low for one in of])
@@ -159,7 +162,8 @@ def _pooled_mover(
         return low if pooled.value > 0 else -high
 
     low, high = ends(alone)
-    return replace(pooled, low=low, high=high, p_value=1.0 if pooled.value == 0 else _invert(margin))
+    p_value = math.nan if not tested else 1.0 if pooled.value == 0 else _invert(margin)
+    return replace(pooled, low=low, high=high, p_value=p_value)
 
 
 def _invert(margin: Callable[[float], float]) -> float:

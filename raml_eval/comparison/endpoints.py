@@ -1,0 +1,111 @@
+"""What a comparison tests: the declared primary endpoint of each domain, and the families of tasks, budgets and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from raml_eval.comparison.pairs import Pairs
+from raml_eval.errors import MetricError, near_names
+from raml_eval.tables import DOMAINS, Measure, budget_label, budget_order, parse_measure
+from raml_eval.types import Budget, Domain, StoredRun
+
+Family = Literal["primary", "tasks", "budgets", "metrics"]
+FAMILIES: tuple[Family, ...] = ("tasks", "budgets", "metrics")
+DEFAULT_METRIC, DEFAULT_BUDGET = "avg@n", "unlimited"
+MEANS: Mapping[Domain, str] = {"in_domain": "in-domain mean", "cross_domain": "cross-domain mean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The metric and budget that are primary, and who declared them."""
+
+    measure: Measure
+    budget: Budget
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One difference that is tested: of a task, or of the mean over a domain's tasks."""
+
+    family: Family
+    scope: str
+    domain: Domain
+    tasks: tuple[str, ...]
+    budget: Budget
+    measure: Measure
+
+
+def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None = None) -> Primary:
+    """The primary metric and budget: those that the caller names, otherwise the suite's, otherwise avg@n at unlimited.
+
+    The suites are those that the new run was asked for; if they disagree, the default holds. If the declared budget was not
+    drawn by both runs, the largest budget of both takes its place, which the notes say. So nothing depends on a result.
+    Raises ConfigError for an unknown metric, MetricError if both runs lack the named budget.
+    """
+    declared, suites = _declared(pairs.new)
+    source = f"suite {' and '.join(suites)}" if suites else "the default"
+    if metric or budget:
+        source = " and ".join(f"--{name} {value}" for name, value in (("metric", metric), ("budget", budget)) if value)
+    shared = {budget_label(one): one for one in pairs.budgets}
+    if budget is not None and budget not in shared:
+        raise MetricError(
+            f"runs {pairs.base.name} and {pairs.new.name} share no budget {budget}.{near_names(budget, shared)} They share "
+            f"{', '.join(shared)}."
+        )
+    asked = budget or declared[1]
+    chosen = asked if asked in shared else max(shared, key=budget_order)
+    notes = (
+        ()
+        if chosen == asked
+        else (f"the primary budget is {chosen}, the largest of both runs, because {asked} is not in both",)
+    )
+    return Primary(parse_measure(metric or declared[0]), shared[chosen], source, notes)
+
+
+def _declared(run: StoredRun) -> tuple[tuple[str, str], list[str]]:
+    """The metric and budget that the run's suites declare, and the suites; the default and no suite if there are none."""
+    suites: Mapping[str, Mapping[str, Any]] = run.manifest.get("suites") or {}
+    said = {name: suite.get("primary") for name, suite in suites.items()}
+    found = {(str(one["metric"]), str(one["budget"])) for one in said.values() if one}
+    if len(found) == 1 and all(said.values()):
+        return found.pop(), list(said)
+    return (DEFAULT_METRIC, DEFAULT_BUDGET), []
+
+
+def default_metrics(pairs: Pairs) -> tuple[Measure, ...]:
+    """pass@k and mG-Pass@k at the largest power of two that both runs have samples for; none for one sample or greedy runs."""
+    k = 1 << (pairs.n_samples.bit_length() - 1)
+    found = (Measure("pass@k", k), Measure("mg_pass@k", k))
+    return tuple(measure for measure in found if k > 1 and pairs.can_give(measure))
+
+
+def list_targets(pairs: Pairs, primary: Primary, metrics: Sequence[Measure]) -> list[Target]:
+    """Every tested difference, the primary ones first.
+
+    Primary: the mean over each domain's tasks at the primary metric and budget. Tasks: each task there, if its domain has
+    several. Budgets: the means at every other budget. Metrics: the means by the other metrics.
+    """
+    measure, budget = primary.measure, primary.budget
+    targets = _means(pairs, "primary", budget, measure)
+    targets += [
+        Target("tasks", task, mean.domain, (task,), budget, measure)
+        for mean in targets
+        if len(mean.tasks) > 1
+        for task in mean.tasks
+    ]
+    targets += [target for other in pairs.budgets if other != budget for target in _means(pairs, "budgets", other, measure)]
+    targets += [target for other in metrics if other != measure for target in _means(pairs, "metrics", budget, other)]
+    return targets
+
+
+def _means(pairs: Pairs, family: Family, budget: Budget, measure: Measure) -> list[Target]:
+    found = []
+    for domain in DOMAINS:
+        if tasks := tuple(pairs.tasks(domain, budget)):
+            scope = tasks[0] if len(tasks) == 1 else MEANS[domain]
+            found.append(Target(family, scope, domain, tasks, budget, measure))
+    return found

@@ -1,0 +1,87 @@
+"""What differs between the protocols of two runs: refused, or allowed by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.errors import MetricError, near_names
+from raml_eval.manifest import flatten
+from raml_eval.types import StoredRun
+from raml_eval.wording import count_noun
+
+GRADER = "grader"
+# What makes a comparison one: another model, and other draws of it. Neither is a difference of how the runs were made.
+_EXPECTED = ("model.", "sampling.seed")
+_SHOWN = 8  # differing keys that an error names
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolDifference:
+    """One key in which the runs were made differently. A side without the key has None, and known is false."""
+
+    key: str
+    base: Any
+    new: Any
+    known: bool = True  # false if only one of the two runs stores the key
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.base!r}, then {self.new!r}"
+
+
+def protocol_differences(base: StoredRun, new: StoredRun, tasks: Collection[str]) -> list[ProtocolDifference]:
+    """Every key in which the protocols differ, for the compared tasks, and "grader" if other graders gave the verdicts.
+
+    The model and the seed are left out: they are what a comparison is about. A key that only one run stores (another
+    version wrote the other) is listed with known = False.
+    """
+    old, now = (flatten(run.manifest.get("protocol", {})) for run in (base, new))
+    compared = tuple(f"tasks.{task}." for task in tasks)
+    found = [
+        ProtocolDifference(key, old.get(key), now.get(key), key in old and key in now)
+        for key in sorted(old.keys() | now.keys())
+        if old.get(key) != now.get(key)
+        and not key.startswith(_EXPECTED)
+        and (not key.startswith("tasks.") or key.startswith(compared))
+    ]
+    if base.grader_versions != new.grader_versions and len({*base.grader_versions, *new.grader_versions}) > 1:
+        before, after = (" and ".join(run.grader_versions) or None for run in (base, new))
+        found.append(ProtocolDifference(GRADER, before, after))
+    return found
+
+
+def check_protocols(
+    base: StoredRun, new: StoredRun, tasks: Collection[str], allowed: Sequence[str] = ()
+) -> list[ProtocolDifference]:
+    """The differences that are allowed by name. A name allows its key, and every key below it: "sampling", "sampling.top_p".
+
+    A key that only one run stores is no reason to refuse, because runs of different versions store different keys; it is
+    returned with the others. Raises MetricError with every other difference.
+    """
+    found = protocol_differences(base, new, tasks)
+    refused = [one for one in found if one.known and not any(_covers(name, one.key) for name in allowed)]
+    if not refused:
+        return found
+    listed = "; ".join(map(str, refused[:_SHOWN])) + (f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else "")
+    keys = [one.key for one in refused]
+    unused = [name for name in allowed if not any(_covers(name, one.key) for one in found)]
+    near = near_names(unused[0], keys) if unused else ""
+    advice = " ".join(f"--allow-different {key}" for key in _shortest(keys))
+    graders = " `raml-eval regrade` grades both runs with one grader." if GRADER in keys else ""
+    raise MetricError(
+        f"runs {base.name} and {new.name} were made differently in {count_noun(len(refused), 'key')}, so a difference could "
+        f"come from that: {listed}.{near}{graders} Draw one of them again, or allow each by name: {advice}"
+    )
+
+
+def _covers(name: str, key: str) -> bool:
+    return key == name or key.startswith(f"{name}.")
+
+
+def _shortest(keys: Sequence[str]) -> list[str]:
+    """Names that cover the keys: the key itself, or its section if several keys of it differ."""
+    sections: Mapping[str, list[str]] = {key.split(".")[0]: [] for key in keys}
+    for key in keys:
+        sections[key.split(".")[0]].append(key)
+    return [members[0] if len(members) == 1 else section for section, members in sections.items()]
