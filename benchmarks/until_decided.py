@@ -1,4 +1,4 @@
-"""Measures a run that is drawn until the interval of its pooled difference has left the margin. Seeded, about a minute.
+"""Measures a run that is drawn until the interval of its pooled difference has left the margin. Seeded, a few minutes.
 
 Two models of the same questions: 4 tasks of 134 questions, n = 8, a question's success drawn from Beta(2, 2), and lower by a
 share of it in the new model. Looks come after the batches that raml_eval.batches would make, at the levels of
@@ -10,6 +10,7 @@ margin and "fail" if it lies below. It prints Markdown. RUNS is the number of si
 
 from __future__ import annotations
 
+import heapq
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ from tabulate import tabulate
 
 from raml_eval.batches import LOOKS, order_batches
 from raml_eval.intervals import Part, look_levels, pooled_difference
-from raml_eval.intervals.sequential import spend_bounds, spent_by
+from raml_eval.intervals.sequential import leave_chances, spend_bounds, spent_by
 
 TASKS, QUESTIONS, N, MARGIN, LEVEL = 4, 134, 8, 0.05, 0.95
 DROPS = (0.0, 0.01, 0.02, 0.025, 0.03, 0.035, 0.04, 0.05, 0.06, 0.065, 0.07, 0.075, 0.08, 0.10)
+DISTANCE = float(MARGIN / (np.sqrt(2 * 0.2 / N) / np.sqrt(TASKS * QUESTIONS)))  # of no drop, in standard errors at the end
 CHUNK = 2000
 Values = NDArray[np.float64]
 
@@ -143,8 +145,9 @@ def induced(threshold: float) -> Callable[[Sequence[float]], list[float]]:
     ]
 
 
+USED = "Hwang, Shih and DeCani, -4 (used)"
 RULES: dict[str, Callable[[Sequence[float]], list[float]]] = {
-    "Hwang, Shih and DeCani, -4 (used)": spending(spent_by),
+    USED: spending(spent_by),
     "O'Brien and Fleming's type": spending(lambda f: float(4 * norm.sf(norm.isf((1 - LEVEL) / 4) / f**0.5))),
     "power family, 3": spending(lambda f: (1 - LEVEL) * f**3),
     "Pocock's type": spending(lambda f: float((1 - LEVEL) * np.log(1 + (np.e - 1) * f))),
@@ -155,7 +158,7 @@ RULES: dict[str, Callable[[Sequence[float]], list[float]]] = {
 }
 
 
-def rule_row(name: str, looks: int, runs: int, distance: float) -> list[str]:
+def rule_row(name: str, looks: int, runs: int) -> list[str]:
     """What a rule does to a z-test: its false decisions, the most power it loses, the share it draws far from the margin."""
     fractions = [size / QUESTIONS for size in sizes_of(looks)]
     bounds = np.array(RULES[name](fractions))
@@ -170,7 +173,31 @@ def rule_row(name: str, looks: int, runs: int, distance: float) -> list[str]:
 
     false = 2 * go(0.0)[0]
     lost = max(float(norm.sf(norm.isf((1 - LEVEL) / 2) - drift)) - go(drift)[0] for drift in np.linspace(1.5, 4, 11))
-    return [name, f"{bounds[0]:.2f}", f"{bounds[-1]:.2f}", f"{100 * false:.1f}", f"{100 * lost:.1f}", f"{go(distance)[1]:.2f}"]
+    return [name, f"{bounds[0]:.2f}", f"{bounds[-1]:.2f}", f"{100 * false:.1f}", f"{100 * lost:.1f}", f"{go(DISTANCE)[1]:.2f}"]
+
+
+def time_row(concurrency: int, looks: int, rng: np.random.Generator, repeats: int = 10) -> list[str]:
+    """The time to the decision far from the margin, as a share of the time of the whole run.
+
+    concurrency samples run at a time, each as fast whatever else runs. Their lengths are log-normal with a median of 6,000
+    tokens and a deviation of 0.8, cut at 32,768. The chance to stop at each look is that of a z-test.
+    """
+
+    def took(samples: int) -> float:
+        slots = [0.0] * concurrency
+        for length in np.minimum(rng.lognormal(np.log(6000), 0.8, samples), 32_768):
+            heapq.heappushpop(slots, slots[0] + length)
+        return max(slots)
+
+    sizes = sizes_of(looks)
+    fractions = [size / QUESTIONS for size in sizes]
+    stops = [sum(pair) for pair in leave_chances(fractions, RULES[USED](fractions), DISTANCE)]
+    stops[-1] += 1 - sum(stops)
+    steps = np.diff([0, *sizes]) * TASKS * N
+    until = np.mean([np.cumsum([took(int(step)) for step in steps]) for _ in range(repeats)], axis=0)
+    whole = np.mean([took(TASKS * QUESTIONS * N) for _ in range(repeats)])
+    drawn = float(np.dot(stops, fractions))
+    return [str(concurrency), str(looks), f"{drawn:.2f}", f"{float(np.dot(stops, until)) / float(whole):.2f}"]
 
 
 def drop_row(drop: float, runs: int) -> list[str]:
@@ -190,7 +217,7 @@ def main(runs: int) -> None:
     head = ["true drop", "fixed: pass", "fail", "until: pass", "fail", "power lost", "share drawn", "bias", "bias if early"]
     print(tabulate([drop_row(drop, runs) for drop in DROPS], head, tablefmt="github", disable_numparse=True) + "\n")
     rows = []
-    for looks in (1, 2, 4, 6, 8, 12, 20):
+    for looks in (1, 2, 4, 5, 6, 8, 12, 20):
         none, ten, edge, some = (simulate(drop, runs // 2, looks, seed=looks) for drop in (0.0, 0.10, MARGIN, 0.025))
         false = (100 * (edge.fixed_pass + edge.fixed_fail), 100 * (edge.passed + edge.failed))
         lost = 100 * (some.fixed_pass - some.passed)
@@ -198,13 +225,16 @@ def main(runs: int) -> None:
         rows.append([str(looks), *(f"{each:.1f}" for each in (*false, lost)), *(f"{share:.3f}" for share in shares)])
     head = ["looks", "decided at the margin: fixed", "until", "power lost at 2.5", "share drawn, drop 0", "drop 10"]
     print(tabulate(rows, head, tablefmt="github", disable_numparse=True) + "\n")
-    distance = MARGIN / (np.sqrt(2 * 0.2 / N) / np.sqrt(TASKS * QUESTIONS))
     print(
-        f"Rules for a z-test at the same {LOOKS} looks; the share is drawn at {distance:.2f} standard errors from the margin.\n"
+        f"Rules for a z-test at the same {LOOKS} looks; the share is drawn at {DISTANCE:.2f} standard errors from the margin.\n"
     )
     head = ["rule", "first bound", "last bound", "false decisions", "power lost at most", "share drawn"]
-    rows = [rule_row(name, LOOKS, 5 * runs, distance) for name in RULES]
-    print(tabulate(rows, head, tablefmt="github", disable_numparse=True))
+    rows = [rule_row(name, LOOKS, 5 * runs) for name in RULES]
+    print(tabulate(rows, head, tablefmt="github", disable_numparse=True) + "\n")
+    print("Samples and time far from the margin, as shares of those of the whole run.\n")
+    rng = np.random.default_rng(2)
+    rows = [time_row(concurrency, looks, rng) for concurrency in (64, 256, 512) for looks in (3, 4, 6, 8)]
+    print(tabulate(rows, ["samples at a time", "looks", "samples", "time"], tablefmt="github", disable_numparse=True))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from raml_eval.errors import ConfigError
 from raml_eval.types import QuestionKey
 
-LOOKS = 8  # benchmarks/until_decided.py: more looks save little, and the engine idles at the end of each batch
+LOOKS = 6  # benchmarks/until_decided.py: more looks save few samples, and the engine idles at the end of each batch
 MOST_LOOKS = 50
 FIRST = 0.25  # no look before this share of the questions: few clusters make poor intervals
 _APART = 0.005  # looks that are closer are one

@@ -72,7 +72,7 @@ def run(
         Place, typer.Option(metavar="<base run>", help="Draw batches of questions until --gate is decided against this run.")
     ] = None,
     gate: Annotated[Place, typer.Option(help="YAML file of the rules that --until-decided applies.")] = None,
-    looks: Annotated[Count, typer.Option(help="Batches that --until-decided looks after; 8 if not given.")] = None,
+    looks: Annotated[Count, typer.Option(help="Batches that --until-decided looks after; 6 if not given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:

@@ -12,7 +12,7 @@ motion, so the chance of leaving the bounds first at look j is an integral over 
 and Rowe 1969, Journal of the Royal Statistical Society A 132).
 
 The alternatives cost more. A confidence sequence allows a look after every question, but Robbins' normal mixture is nowhere
-narrower than 3.0 standard errors at level 0.95, against 2.06 here at the end of eight looks. Koning and van Meer
+narrower than 3.0 standard errors at level 0.95, against 2.04 here at the end of six looks. Koning and van Meer
 (arXiv:2501.03982) turn any test of N questions into an anytime-valid one that equals it at N: its value after n is the
 chance, given the data and under the null hypothesis, that the test will reject at N. For a z-test, this value does not reach
 1 before N. Stopping at a value of g needs a test at level g (1 - level) instead, and still stops later than the bounds here
