@@ -25,12 +25,15 @@ from raml_eval.config import build_config, flags_layer
 from raml_eval.errors import ConfigError, GenerationError, StoreError
 from raml_eval.intervals import Part, pooled_difference
 from raml_eval.looks import Decide, Decision, Look, Until
+from raml_eval.progress import Progress
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.report import render_report
+from raml_eval.runner import Drawing, run_all
 from raml_eval.session import run_session
 from raml_eval.store import read_run
 from raml_eval.tables import build_frame, global_clusters, missing_samples
-from raml_eval.types import Completion, QuestionKey, SampleRecord, SamplingParams, Status, StoredRun
+from raml_eval.types import Completion, Finish, QuestionKey, SampleRecord, SamplingParams, Status, StoredRun
+from tests import scripted
 
 FEW: dict[str, Any] = {
     "model": "pocket", "backend": "fake", "tasks": "pocket_chain,pocket_sort", "samples": 2, "limit": 20,
@@ -327,3 +330,34 @@ def test_progress_shows_the_looks(tmp_path: Path, base: StoredRun, capsys: pytes
     assert "look 1 of 4, 10 of 40 questions: not decided, 40 samples" in told
     assert "look 2 of 4, 20 of 40 questions: decided, 80 samples" in told
     assert "80/80 samples" in told
+
+
+class Capping:
+    """An engine that ends thinking itself, as tests.scripted.solver would answer."""
+
+    async def generate_capped(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int
+    ) -> Completion:
+        number = prompt_ids[0] - 100
+        thinking = [97] * min(number, thinking_token_budget)
+        answer = map(ord, f"\\boxed{{{number}}}")
+        return Completion((*thinking, scripted.CLOSE, *answer, scripted.EOS), Finish.STOP)
+
+
+def test_a_capped_draw_whose_grading_failed_is_not_stored_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def tried_twice(drawing: Drawing, progress: Progress) -> None:
+        drawing.native = Capping()
+        with monkeypatch.context() as once:
+
+            async def fail(*args: Any) -> Any:
+                raise GenerationError("made to fail")
+
+            once.setattr(drawing.pool, "grade_sample", fail)
+            await run_all(drawing, progress)
+        await run_all(drawing, progress)
+
+    monkeypatch.setattr(scripted, "run_all", tried_twice)
+    run = scripted.run_scripted(tmp_path, budgets=(3,), n_questions=5, n_samples=1)
+    assert len((tmp_path / "errors.jsonl").read_text().splitlines()) == 5
+    assert len(run.records) == len(run.trajectories) == 5
+    assert all(record.status is Status.CORRECT for record in run.records)
