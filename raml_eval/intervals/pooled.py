@@ -63,13 +63,13 @@ def pooled_difference(
     )
     if any(math.isnan(one.low) for one in alone):
         return pooled
-    covariances, groups = _covariances(parts), _groups(parts)
+    covariances, groups = covariances_of(parts), groups_of(parts)
     if all(one.method == T_INTERVAL for one in alone):
         return _pooled_t(pooled, covariances, groups, [one.n_clusters for one in alone], level, bounds)
     return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
 
-def _covariances(parts: Sequence[Part]) -> FloatArray:
+def covariances_of(parts: Sequence[Part]) -> FloatArray:
     """The covariances of the parts' means, (T, T), from the clusters that they share."""
     place: dict[str, int] = {}
     for part in parts:
@@ -85,7 +85,7 @@ def _covariances(parts: Sequence[Part]) -> FloatArray:
     return pulls @ pulls.T
 
 
-def _groups(parts: Sequence[Part]) -> list[list[int]]:
+def groups_of(parts: Sequence[Part]) -> list[list[int]]:
     """The parts in groups that share no cluster with one another."""
     groups: list[tuple[list[int], set[str]]] = []
     for row, part in enumerate(parts):
