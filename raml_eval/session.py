@@ -30,7 +30,7 @@ from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Inputs, Model, build_policy, check_budgets, load_inputs, load_model
-from raml_eval.looks import KEY, Course, Until, open_course
+from raml_eval.looks import KEY, Course, Until
 from raml_eval.manifest import (
     Manifest,
     build_manifest,
@@ -51,7 +51,7 @@ from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
-from raml_eval.until import draw_until
+from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
 from raml_eval.wording import count_noun
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
@@ -81,10 +81,11 @@ async def run_session(
         _check_k(config, plan)
         with watch("data"):
             loaded = load_inputs(config, model, catalogue, plan)
-        course = _open_course(config, until, plan, loaded, directory)
-        wanted = _drawn_so_far(loaded, course) if course else loaded
+        course = start_course(until, plan, loaded, config.seed, directory.stored) if until else None
+        wanted = drawn_inputs(loaded, course) if course else loaded
         if _is_complete(config, directory, plan, wanted) and (course is None or course.stopped_at):
-            _note(_told_complete(out, course))
+            holds = f"{out} already holds every sample it was asked for; the engine was not started"
+            _note(told_end(course, out) if course else holds)
             return _finish(config, directory, wanted)
         if _asks_programs(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
@@ -226,34 +227,6 @@ def _check_k(config: RunConfig, plan: Plan) -> None:
         )
 
 
-def _open_course(config: RunConfig, until: Until | None, plan: Plan, loaded: Inputs, directory: RunDirectory) -> Course | None:
-    """The batches and looks of a run that may stop early; None for any other."""
-    if until is None:
-        return None
-    tasks = {name: task.description for name, task in loaded.tasks.items()}
-    return open_course(until, plan, loaded.questions, tasks, config.seed, directory.stored)
-
-
-def _drawn_so_far(loaded: Inputs, course: Course) -> Inputs:
-    """The questions up to the look that stopped the run, or up to the last one that was taken."""
-    kept = set(course.drawn(course.stopped_at or len(course.record["looks"])))
-    return replace(
-        loaded,
-        questions={key: question for key, question in loaded.questions.items() if key in kept},
-        prompts={key: prompts for key, prompts in loaded.prompts.items() if key in kept},
-    )
-
-
-def _told_complete(out: Path, course: Course | None) -> str:
-    if course is None or course.stopped_at is None:
-        return f"{out} already holds every sample it was asked for; the engine was not started"
-    last = course.record["looks"][-1]
-    return (
-        f"{out} ended at look {last['look']} of {len(course.batches)} ({last['words']}), so nothing is drawn; without "
-        f"--until-decided, the same command draws all questions"
-    )
-
-
 def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded: Inputs) -> bool:
     """True if nothing is owed. Raises StoreError if the stored samples were drawn under another protocol or backend."""
     if directory.stored is None:
@@ -299,7 +272,7 @@ def _open_drawing(
     policy = build_policy(config, loaded.model, backend.description.context)
     check_budgets(policy, plan.budgets, loaded.prompts)
     if course:
-        manifest = _build_manifest(config, plan, _drawn_so_far(loaded, course), backend.description)
+        manifest = _build_manifest(config, plan, drawn_inputs(loaded, course), backend.description)
         directory.open({**manifest, KEY: course.record})
     else:
         directory.open(_build_manifest(config, plan, loaded, backend.description))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from raml_eval.answer_classes import form_classes
 from raml_eval.batches import LOOKS, Batch
 from raml_eval.errors import ConfigError
-from raml_eval.looks import KEY, Course, Decide, Decision, Until, note_look, restrict_run
+from raml_eval.inputs import Inputs
+from raml_eval.looks import KEY, Course, Decide, Decision, Until, note_look, open_course, restrict_run
 from raml_eval.manifest import prompt_digests
+from raml_eval.plan import Plan
 from raml_eval.progress import Progress
 from raml_eval.runner import Drawing, run_all
 from raml_eval.store import read_run
@@ -34,6 +38,31 @@ def open_decision(base: StoredRun, gate: Path) -> tuple[str, float, Decide]:
     Raises ConfigError if the gate cannot be read.
     """
     raise ConfigError(f"--gate {gate}: gates cannot be read yet. Draw the whole run without --until-decided.")
+
+
+def start_course(until: Until, plan: Plan, loaded: Inputs, seed: int, stored: Mapping[str, Any] | None) -> Course:
+    """The batches and looks of the run. Raises InputError if the base or the stored run does not allow them."""
+    tasks = {name: task.description for name, task in loaded.tasks.items()}
+    return open_course(until, plan, loaded.questions, tasks, seed, stored)
+
+
+def drawn_inputs(loaded: Inputs, course: Course) -> Inputs:
+    """The questions up to the look that stopped the run, or up to the last one that was taken."""
+    kept = set(course.drawn(course.stopped_at or len(course.record["looks"])))
+    return replace(
+        loaded,
+        questions={key: question for key, question in loaded.questions.items() if key in kept},
+        prompts={key: prompts for key, prompts in loaded.prompts.items() if key in kept},
+    )
+
+
+def told_end(course: Course, out: Path) -> str:
+    """A line for the user who starts a run again that a look has ended."""
+    last = course.record["looks"][-1]
+    return (
+        f"{out} ended at look {last['look']} of {len(course.batches)} ({last['words']}), so nothing is drawn; without "
+        f"--until-decided, the same command draws all questions"
+    )
 
 
 async def draw_until(drawing: Drawing, course: Course, progress: Progress) -> None:

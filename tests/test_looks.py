@@ -6,14 +6,17 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raml_eval.errors import ConfigError, StoreError
+from raml_eval.errors import ConfigError, InputError, StoreError
 from raml_eval.intervals import look_levels
 from raml_eval.looks import KEY, Course, Decision, Look, Until, base_digest, check_base, note_look, open_course, restrict_run
 from raml_eval.plan import Plan
+from raml_eval.reporting.board import read_board
+from raml_eval.reporting.entries import make_entry
 from raml_eval.reporting.looked import look_notes
 from raml_eval.tables import missing_samples
 from raml_eval.types import SampleKey, StoredRun
@@ -160,3 +163,24 @@ def test_a_table_says_how_far_a_run_was_looked_at(run: StoredRun, said: list[str
 def test_a_table_says_nothing_where_nobody_looked() -> None:
     assert look_notes(run_of()) == []
     assert look_notes(noted(0, False, drawn_on=True)) == []
+
+
+BOARD = """
+title: Tiny
+description: For tests.
+tasks: [pocket_chain, pocket_sort]
+budgets: [16, 64]
+k: 4
+rank_by: {budget: 64}
+settings: {sampling.temperature: 1.0}
+"""
+
+
+def test_a_leaderboard_takes_no_run_that_stopped_early(tmp_path: Path) -> None:
+    (tmp_path / "board.yaml").write_text(BOARD)
+    board = read_board(tmp_path)
+    for run in (noted(2, True, stopped_at=2), noted(2, False)):
+        with pytest.raises(InputError, match="only the questions up to a look"):
+            make_entry(run, board)
+    for run in (noted(4, True, stopped_at=4), noted(2, True, stopped_at=2, drawn_on=True), run_of()):
+        assert make_entry(run, board)["rows"]

@@ -7,11 +7,16 @@ from raml_eval.wording import count_noun
 
 # benchmarks/until_decided.py: the mean of estimate - truth where the drawing ended, and of early stops a point from the margin.
 BIAS = (
-    "a mean at an early stop lies on average further from what was tested than the truth (in a simulation of 4 tasks of 134 "
-    "questions, n = 8, with a margin of 5 points: by 0.5 points at a true drop of 0 or 10, and by 2.3 points in the few runs "
-    "that stop early at a true drop of 4 or 6)"
+    "means at early stops lie on average further from what was tested than the truth (simulated with 4 tasks of 134 questions, "
+    "n = 8, margin 5 points: by 0.5 points at a true drop of 0 or 10, by 2.3 in the few runs that stop early at one of 4 or 6)"
 )
 UNADJUSTED = "the intervals here do not allow for the looks; those that decided are in manifest.json"
+
+
+def stopped_early(run: StoredRun) -> bool:
+    """True if the run's questions are those up to a look that was not the last."""
+    told = run.manifest.get("sequential")
+    return told is not None and not told["drawn_on"] and told["stopped_at"] != len(told["fractions"])
 
 
 def look_notes(run: StoredRun) -> list[str]:
@@ -33,6 +38,6 @@ def look_notes(run: StoredRun) -> list[str]:
         ]
     if told["stopped_at"] is None:
         return [f"{against} is not finished and came to {place} ({result}), of several looks: {UNADJUSTED}"]
-    if last["look"] == n_looks:
+    if not stopped_early(run):
         return [f"{against} went to the last of {n_looks} looks, after all {total} questions ({result}); {UNADJUSTED}"]
     return [f"{against} stopped at {place} ({result}): {BIAS}, and {UNADJUSTED}"]
