@@ -176,6 +176,20 @@ def rule_row(name: str, looks: int, runs: int) -> list[str]:
     return [name, f"{bounds[0]:.2f}", f"{bounds[-1]:.2f}", f"{100 * false:.1f}", f"{100 * lost:.1f}", f"{go(DISTANCE)[1]:.2f}"]
 
 
+def early_row(drop: float, runs: int) -> list[str]:
+    """How many runs pass if the drawing also ends where the interval lies below 0, although the margin is not excluded."""
+    differences = draw(np.random.default_rng([3, round(drop * 1e6)]), runs, drop)
+    sizes = sizes_of(LOOKS)
+    _, whole_low, _ = intervals(differences, [QUESTIONS], [LEVEL])
+    _, low, high = intervals(differences, sizes, look_levels([size / QUESTIONS for size in sizes], LEVEL))
+    passed = [float((whole_low > -MARGIN).mean())]
+    for ends in (high < -MARGIN, high < 0):
+        either = (low > -MARGIN) | ends
+        at = np.where(either.any(axis=1), either.argmax(axis=1), len(sizes) - 1)
+        passed.append(float((low[np.arange(len(at)), at] > -MARGIN).mean()))
+    return [f"{100 * drop:g}", *(f"{100 * share:.1f}" for share in passed)]
+
+
 def time_row(concurrency: int, looks: int, rng: np.random.Generator, repeats: int = 10) -> list[str]:
     """The time to the decision far from the margin, as a share of the time of the whole run.
 
@@ -231,6 +245,11 @@ def main(runs: int) -> None:
     head = ["rule", "first bound", "last bound", "false decisions", "power lost at most", "share drawn"]
     rows = [rule_row(name, LOOKS, 5 * runs) for name in RULES]
     print(tabulate(rows, head, tablefmt="github", disable_numparse=True) + "\n")
+    print("Passes in percent, if the drawing ends below the margin, as it should, or already below 0.\n")
+    rows = [early_row(drop, min(runs, 10_000)) for drop in (0.0, 0.01, 0.02, 0.025, 0.03, 0.04)]
+    print(
+        tabulate(rows, ["true drop", "fixed", "below the margin", "below 0"], tablefmt="github", disable_numparse=True) + "\n"
+    )
     print("Samples and time far from the margin, as shares of those of the whole run.\n")
     rng = np.random.default_rng(2)
     rows = [time_row(concurrency, looks, rng) for concurrency in (64, 256, 512) for looks in (3, 4, 6, 8)]

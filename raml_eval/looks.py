@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -48,7 +48,13 @@ class Decision:
 
 
 class Decide(Protocol):
-    """Judges the questions that were drawn so far, which all have all their samples. The run has no trajectories."""
+    """Judges the questions that were drawn so far, which all have all their samples. The run has no trajectories.
+
+    A pass must be decided by an interval that shows it, and a fail by one that excludes a pass, both at look.level of the
+    rule's own level. Anything else that ends a run takes away passes that would have come later: if a gate with a margin of
+    5 points also ends where the interval lies below 0, a run at a true drop of 2.5 passes 51 times in 100 instead of 71
+    (benchmarks/until_decided.py).
+    """
 
     def __call__(self, run: StoredRun, look: Look) -> Decision: ...
 
@@ -57,7 +63,9 @@ class Decide(Protocol):
 class Until:
     """A run is drawn until decide has decided, in at most n_looks looks. gate is the digest of what decide applies.
 
-    decide must depend on nothing but the base, the gate, the run and the look: looks are repeated on a resume.
+    decide must depend on nothing but the base, the gate, the run and the look: looks are repeated on a resume. check is given
+    the run before a session draws anything, perhaps without a sample, and raises InputError or MetricError if it could never
+    be compared with the base.
     """
 
     base: StoredRun
@@ -65,6 +73,7 @@ class Until:
     decide: Decide
     n_looks: int = LOOKS
     level: float = 0.95
+    check: Callable[[StoredRun], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

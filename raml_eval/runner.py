@@ -190,13 +190,15 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     if stored is not None and serves(stored, limit):
         return stored
     # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking.
+    redrawn = stored is None and draw in drawing.directory.started
     if not drawing.backend.description.reproducible:
         await drawing.directory.append_started(draw)
+        drawing.directory.started.add(draw)  # another try in this session is a redraw, too
     hint = () if prompt == THINKING else (prompt,)
     params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking", *hint))
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
     drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
-    drawn = replace(drawn, redrawn=stored is None and draw in drawing.directory.started)
+    drawn = replace(drawn, redrawn=redrawn)
     await drawing.directory.append_trajectory(drawn)
     drawing.directory.trajectories[draw] = drawn
     return drawn

@@ -72,6 +72,8 @@ async def draw_until(drawing: Drawing, course: Course, progress: Progress) -> No
     batch's samples are owed. Looks of earlier sessions are repeated on the stored samples and must decide as before.
     """
     record = drawing.directory.manifest[KEY]
+    if course.until.check:
+        course.until.check(await asyncio.to_thread(read_run, drawing.directory.path, False))
     for number, batch in enumerate(course.batches, start=1):
         _plan_batch(drawing, batch)
         run = await _draw_batch(drawing, batch, progress)
@@ -105,8 +107,8 @@ def _plan_batch(drawing: Drawing, batch: Batch) -> None:
 
 async def _draw_batch(drawing: Drawing, batch: Batch, progress: Progress) -> StoredRun:
     """The run, read back after the samples of the batch have been drawn; those that failed were tried again."""
-    directory = drawing.directory
-    part = replace(drawing, questions={key: drawing.questions[key] for key in drawing.questions if key in set(batch)})
+    directory, kept = drawing.directory, set(batch)
+    part = replace(drawing, questions={key: question for key, question in drawing.questions.items() if key in kept})
     failed = progress.errors
     for _ in range(TRIES):
         progress.errors = failed  # what fails and then succeeds has not failed

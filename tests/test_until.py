@@ -22,7 +22,7 @@ import raml_eval
 from raml_eval.backends import open_backend
 from raml_eval.backends.fake import FakeBackend
 from raml_eval.config import build_config, flags_layer
-from raml_eval.errors import ConfigError, GenerationError, StoreError
+from raml_eval.errors import ConfigError, GenerationError, MetricError, StoreError
 from raml_eval.intervals import Part, pooled_difference
 from raml_eval.looks import Decide, Decision, Look, Until
 from raml_eval.progress import Progress
@@ -83,6 +83,10 @@ def within(base: StoredRun, margin: float) -> Decide:
 def run_until(out: Path, until: Until | None, opener: Any = open_backend, **change: Any) -> StoredRun:
     config = build_config([flags_layer(**{**FEW, "out": out, **change})])
     return asyncio.run(run_session(config, quiet=True, opener=opener, until=until))
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def until_of(base: StoredRun, decide: Decide) -> Until:
@@ -229,8 +233,9 @@ def test_a_base_with_missing_samples_is_refused(tmp_path: Path, base: StoredRun)
 class Failing:
     """An engine whose first draws of a thinking fail, for a question in five."""
 
-    def __init__(self, engine: FakeBackend, times: int) -> None:
-        self.engine, self.description, self.times = engine, engine.description, times
+    def __init__(self, engine: FakeBackend, times: int, reproducible: bool) -> None:
+        self.engine, self.times = engine, times
+        self.description = replace(engine.description, reproducible=reproducible)
         self.failed: Counter[tuple[int, ...]] = Counter()
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
@@ -245,9 +250,9 @@ class Failing:
         await self.engine.aclose()
 
 
-def failing(times: int) -> Any:
+def failing(times: int, reproducible: bool = True) -> Any:
     async def opener(*args: Any, **more: Any) -> Any:
-        return Failing(await open_backend(*args, **more), times)  # type: ignore[arg-type]
+        return Failing(await open_backend(*args, **more), times, reproducible)  # type: ignore[arg-type]
 
     return opener
 
@@ -259,6 +264,24 @@ def test_samples_that_fail_once_are_drawn_again_before_the_look(tmp_path: Path, 
     whole = run_until(tmp_path / "whole", until_of(base, At(3)))
     assert drawn(run) == drawn(whole)
     assert run.manifest["sequential"] == whole.manifest["sequential"]
+
+
+def test_a_second_try_is_a_redraw_if_seeds_do_not_reproduce(tmp_path: Path, base: StoredRun) -> None:
+    run = run_until(tmp_path, until_of(base, At(2)), opener=failing(1, reproducible=False))
+    failed = {(line["task"], line["question_id"], line["sample"]) for line in lines(tmp_path / "errors.jsonl")}
+    redrawn = {t.key for t in run.trajectories.values() if t.redrawn}
+    assert {(key.task, key.question_id, key.index) for key in redrawn} == failed != set()
+    assert len(redrawn) < len(run.trajectories)
+
+
+def test_what_could_never_be_compared_is_refused_before_anything_is_drawn(tmp_path: Path, base: StoredRun) -> None:
+    def check(run: StoredRun) -> None:
+        assert run.manifest["protocol"]["sampling"] == base.manifest["protocol"]["sampling"] | {"seed": 0}
+        raise MetricError("the runs were made differently")
+
+    with pytest.raises(MetricError, match="made differently"):
+        run_until(tmp_path, replace(until_of(base, At(1)), check=check))
+    assert not (tmp_path / "samples.jsonl").read_text()
 
 
 def test_no_look_is_taken_while_samples_are_owed(tmp_path: Path, base: StoredRun) -> None:
