@@ -52,7 +52,7 @@ class Decide(Protocol):
 
     A pass must be decided by an interval that shows it, and a fail by one that excludes a pass, both at look.level of the
     rule's own level. Anything else that ends a run takes away passes that would have come later: if a gate with a margin of
-    5 points also ends where the interval lies below 0, a run at a true drop of 2.5 passes 51 times in 100 instead of 71
+    5 points also ends where the interval lies below 0, a run at a true drop of 2.5 passes 52 times in 100 instead of 72
     (benchmarks/until_decided.py).
     """
 
