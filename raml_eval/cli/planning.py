@@ -33,7 +33,7 @@ def power(
     ] = None,
     out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
 ) -> None:
-    """What difference a comparison could find, and the questions and samples that a wanted one takes."""
+    """What a comparison could find, and what it takes."""
     from raml_eval.comparison.planned import Wanted, plan_comparison
     from raml_eval.comparison.power import power_rows
     from raml_eval.errors import ConfigError
@@ -74,7 +74,7 @@ def noise(
     out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Split a single run that is not finished; the notes say so.")] = False,
 ) -> None:
-    """How much of a mean's uncertainty comes from the questions, and how much from redrawing; and between checkpoints."""
+    """What error bars are made of, and checkpoints' noise."""
     from raml_eval.comparison.noise import default_measures, noise_between, noise_of_run, sort_by_step
     from raml_eval.reporting.noise import render_noise
     from raml_eval.tables import load_run, parse_measure, run_labels

@@ -10,10 +10,9 @@ import numpy as np
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import Bounds, FloatArray
-from raml_eval.intervals.means import T_INTERVAL, PairedDifference, paired_difference
+from raml_eval.intervals.means import MOVER, T_INTERVAL, PairedDifference, macro_mean, paired_difference
 
 POOLED_T = "clustered t-interval, pooled over fixed tasks"
-POOLED_MOVER = "MOVER over fixed tasks"
 _SMALLEST_P = 1e-5  # Gaffke's ends are computed to about 1e-7, so a smaller p is not told apart
 
 
@@ -59,7 +58,7 @@ def pooled_difference(
         p_value=math.nan,
         n_questions=sum(one.n_questions for one in alone),
         n_clusters=n_clusters,
-        method=next((one.method for one in alone if math.isnan(one.low)), POOLED_MOVER),
+        method=next((one.method for one in alone if math.isnan(one.low)), MOVER),
     )
     if any(math.isnan(one.low) for one in alone):
         return pooled
@@ -149,21 +148,16 @@ def _pooled_mover(
     bounds: Bounds,
     tested: bool,
 ) -> PairedDifference:
-    def ends(of: Sequence[PairedDifference]) -> tuple[float, float]:
-        below = np.array([one.value - one.low for one in of])
-        above = np.array([one.high - one.value for one in of])
-        low, high = (math.sqrt(distance @ correlations @ distance) / len(of) for distance in (below, above))
-        return pooled.value - low, pooled.value + high
-
     def margin(log_p: float) -> float:
         """How far the end that faces 0 is beyond 0, at the level 1 - p."""
         at = 1 - math.exp(log_p)
-        low, high = ends([paired_difference(part.base, part.new, part.clusters, at, bounds) for part in parts])
-        return low if pooled.value > 0 else -high
+        own = [paired_difference(part.base, part.new, part.clusters, at, bounds) for part in parts]
+        mean = macro_mean(own, correlations)
+        return mean.low if pooled.value > 0 else -mean.high
 
-    low, high = ends(alone)
+    mean = macro_mean(alone, correlations)
     p_value = math.nan if not tested else 1.0 if pooled.value == 0 else _invert(margin)
-    return replace(pooled, low=low, high=high, p_value=p_value)
+    return replace(pooled, low=mean.low, high=mean.high, p_value=p_value)
 
 
 def _invert(margin: Callable[[float], float]) -> float:
