@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
 from raml_eval.concurrency import run_workers
-from raml_eval.errors import GenerationError, InputError, ModelError, RamlError
+from raml_eval.errors import GaveUp, GenerationError, InputError, ModelError, RamlError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
@@ -69,7 +69,7 @@ class Drawing:
 async def run_all(drawing: Drawing, progress: Progress) -> None:
     """Every owed sample is either finished and stored, or listed in errors.jsonl.
 
-    Raises StoreError if the disk cannot be written, GenerationError if MAX_FAILURES_IN_A_ROW samples in a row fail,
+    Raises StoreError if the disk cannot be written, GaveUp if MAX_FAILURES_IN_A_ROW samples in a row fail,
     ModelError if the model thinks although its format says that it does not.
     """
     owed = drawing.plan.owed(drawing.questions, drawing.directory.done)
@@ -88,7 +88,7 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
             progress.advance(len(finished), tokens, len(errors))
             watch.look(finished)
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
-                raise GenerationError(
+                raise GaveUp(
                     f"{failures} samples in a row failed, the last with: {errors[-1][1]} Finished samples are stored; fix the "
                     f"cause and run again with the same --out."
                 )

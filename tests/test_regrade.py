@@ -167,12 +167,12 @@ def test_a_gold_that_cannot_be_graded_is_an_error_and_the_old_verdict_stands(tmp
     lost = ask(0, "green", "choice", task="letters", options=("red", "blue"))
     path = store_run(tmp_path / "run", [lost, DAY], [Drawn("(A)"), Drawn("Monday", question=1)])
     done = cli("regrade", path, "--quiet")
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert "1 sample could not be graded" in done.stderr
     assert "the gold 'green' names none of the 2 options" in " ".join(done.stdout.split())
     assert statuses(path) == ["incorrect", "correct"]
     assert read_run(path).grader_versions == ("0", GRADER_VERSION)
-    assert cli("regrade", path, "--quiet").returncode == 1  # still not graded
+    assert cli("regrade", path, "--quiet").returncode == 4  # still not graded
     assert len(read_layers(path)) == 1
 
 
@@ -227,7 +227,7 @@ def wait_until(happens: Callable[[], bool], limit_s: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     slow = [Drawn(f"{i} {SLOW}") for i in range(2)]
     path = store_run(tmp_path / "run", [HALF], [*slow, *SAMPLES[:3]], timeout_s=300.0)

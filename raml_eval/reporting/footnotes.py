@@ -41,10 +41,11 @@ LISTED = 4  # places that one footnote names; it only counts the rest
 
 @dataclass(frozen=True, slots=True)
 class Footnote:
-    """One caveat. Its mark is set at each of its places; without places it applies to the whole table."""
+    """One caveat. Its mark is set at each of its places; without places it applies to the whole table, or all of its run."""
 
     text: str
     places: frozenset[Place] = frozenset()
+    run: str | None = None  # the label of the only run that it is about
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
@@ -55,7 +56,7 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
         own = [row for row in rows if row["run"] == label]
         prefix = f"{label}: " if len(runs) > 1 else ""
         for find in _FINDERS:
-            found += [Footnote(prefix + text, places) for text, places in find(run, label, own)]
+            found += [Footnote(prefix + text, places, label) for text, places in find(run, label, own)]
     return found + _graded_apart(runs) + _other_tasks(runs)
 
 
