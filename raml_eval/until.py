@@ -10,9 +10,11 @@ from typing import Any
 
 from raml_eval.answer_classes import form_classes
 from raml_eval.batches import LOOKS, Batch
-from raml_eval.errors import ConfigError
+from raml_eval.comparison import check_gate
+from raml_eval.comparison.looking import check_gated, decide_by
+from raml_eval.gate_file import load_gate
 from raml_eval.inputs import Inputs
-from raml_eval.looks import KEY, Course, Decide, Decision, Until, note_look, open_course, restrict_run
+from raml_eval.looks import KEY, Course, Decision, Until, note_look, open_course, restrict_run
 from raml_eval.manifest import prompt_digests
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress
@@ -26,18 +28,17 @@ TRIES = 2  # at the samples of a batch, in one session
 
 
 def open_until(base: Path, gate: Path, n_looks: int | None = None) -> Until:
-    """What a run is drawn for: until the gate's file has decided against the base."""
-    run = read_run(base, drawn=False)
-    digest, level, decide = open_decision(run, gate)
-    return Until(run, digest, decide, LOOKS if n_looks is None else n_looks, level)
-
-
-def open_decision(base: StoredRun, gate: Path) -> tuple[str, float, Decide]:
-    """The digest of the gate's rules, the level that they hold at together, and the function that applies them at a look.
-
-    Raises ConfigError if the gate cannot be read.
-    """
-    raise ConfigError(f"--gate {gate}: gates cannot be read yet. Draw the whole run without --until-decided.")
+    """What a run is drawn for: until the gate's file has decided against the base. Raises InputError if one cannot be read."""
+    run, rules = read_run(base, drawn=False), load_gate(gate)
+    check_gate(rules)
+    return Until(
+        base=run,
+        gate=rules.digest,
+        decide=decide_by(run, rules),
+        n_looks=LOOKS if n_looks is None else n_looks,
+        level=rules.level,
+        check=lambda new: check_gated(run, new, rules),
+    )
 
 
 def start_course(until: Until, plan: Plan, loaded: Inputs, seed: int, stored: Mapping[str, Any] | None) -> Course:
