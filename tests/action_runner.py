@@ -21,7 +21,7 @@ from tests.expressions import PIECE, STATUS, evaluate, fill
 
 BASH = ["bash", "--noprofile", "--norc", "-eo", "pipefail"]
 _FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
-_COMMAND = re.compile(r"::([\w-]+)(?: ([^:]*))?::(.*)", re.S)
+_COMMAND = re.compile(r"::([\w-]+)(?: (.*?))?::(.*)", re.S)
 
 
 @dataclass
@@ -101,9 +101,8 @@ class Runner:
         for file in files.values():
             file.write_text("", encoding="utf-8")
         ended = self._shell(step, number, contexts, action, files)
-        log = ended.stdout + ended.stderr
-        played.steps.append(Step(name, "failure" if ended.returncode else "success", ended.returncode, log))
-        outputs = {**_commands(log, played), **read_pairs(files["GITHUB_OUTPUT"])}
+        played.steps.append(Step(name, "failure" if ended.returncode else "success", ended.returncode, ended.stdout))
+        outputs = {**_commands(ended.stdout, played), **read_pairs(files["GITHUB_OUTPUT"])}
         if "id" in step:
             contexts["steps"][step["id"]] = {"outputs": outputs, "outcome": played.steps[-1].outcome}
         self.env.update(read_pairs(files["GITHUB_ENV"]))
@@ -121,7 +120,9 @@ class Runner:
         made = {variable: str(file) for variable, file in files.items()}
         github = {"GITHUB_ACTION_PATH": str(action), "GITHUB_WORKSPACE": str(self.workspace), "RUNNER_TEMP": str(self.temp)}
         env = {**self.env, "CI": "true", "GITHUB_ACTIONS": "true", **github, **made, **given}
-        return subprocess.run([*BASH, str(script)], cwd=self.workspace, env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [*BASH, str(script)], cwd=self.workspace, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
 
 
 def _wanted(condition: str, contexts: Mapping[str, Any], failed: bool) -> bool:
@@ -141,21 +142,24 @@ def _commands(log: str, played: Played) -> dict[str, str]:
         match = _COMMAND.fullmatch(line.strip())
         if match is None:
             continue
-        command, properties, text = match[1], match[2] or "", _unescaped(match[3])
+        command, text = match[1], _unescaped(match[3])
+        properties = dict(pair.partition("=")[::2] for pair in (match[2] or "").split(","))
         if until is not None:
             until = None if command == until else until
         elif command == "stop-commands":
             until = text
         elif command in ("error", "warning", "notice"):
-            played.annotations.append((command, properties.partition("title=")[2], text))
+            played.annotations.append((command, _unescaped(properties.get("title", "")), text))
         elif command == "set-output":
-            outputs[properties.partition("name=")[2]] = text
+            outputs[properties["name"]] = text
     assert until is None, "workflow commands were stopped and not resumed"
     return outputs
 
 
 def _unescaped(text: str) -> str:
-    return text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+    for written, meant in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+        text = text.replace(written, meant)
+    return text
 
 
 def read_pairs(file: Path) -> dict[str, str]:

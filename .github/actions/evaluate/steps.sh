@@ -15,11 +15,13 @@ set_output() {
 
 # annotate error|warning|notice TITLE TEXT: the text stands among the job's annotations.
 annotate() {
-  local text=$3
+  local title=$2 text=$3
+  title=${title//:/%3A}
+  title=${title//,/%2C}
   text=${text//%/%25}
   text=${text//$'\r'/%0D}
   text=${text//$'\n'/%0A}
-  printf '::%s title=%s::%s\n' "$1" "$2" "$text"
+  printf '::%s title=%s::%s\n' "$1" "$title" "$text"
 }
 
 # muted COMMAND...: what the command prints is shown, and the runner takes no line of it for a workflow command. The two
