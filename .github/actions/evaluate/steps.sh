@@ -112,6 +112,20 @@ find_baseline() {
   ((${#found[@]} != 1)) || BASE=${found[0]}
 }
 
+# write_failure FOLDER CODE LOG: FOLDER has failure.md, and with a gate also comment.md, so that an earlier comment does not
+# go on telling of an earlier comparison. The name between the marks is the gate's, as compare writes it.
+write_failure() {
+  local name
+  { printf '**Not compared** (exit code %s):\n\n' "$2" && sed 's/^/    /' "$3"; } >"$1/failure.md"
+  if [[ -n $INPUT_GATE && ! -e $1/comment.md ]]; then
+    name=
+    [[ ! -r $INPUT_GATE ]] || name=$(sed -n "s/^name:[[:space:]]*[\"']\{0,1\}\([^\"'#]*[^\"'#[:space:]]\).*/\1/p" <"$INPUT_GATE")
+    [[ -n $name ]] || { name=${INPUT_GATE##*/} && name=${name%.*}; }
+    name=${name//--/-}
+    { printf '<!-- raml-eval gate: %s -->\n' "${name//[<>$'\n']/}" && cat "$1/failure.md"; } >"$1/comment.md"
+  fi
+}
+
 compare_runs() {
   local code=0 folder=$INPUT_OUT/comparison log=$RUNNER_TEMP/raml-eval-compare.log words line verdict=
   find_baseline
@@ -131,7 +145,7 @@ compare_runs() {
   if [[ -e $folder/comparison.md ]]; then
     summarize "$folder/comparison.md"
   else
-    { printf '**Not compared** (exit code %s):\n\n' "$code" && sed 's/^/    /' "$log"; } >"$folder/failure.md"
+    write_failure "$folder" "$code" "$log"
     summarize "$folder/failure.md"
   fi
   set_output exit-code "$code"
