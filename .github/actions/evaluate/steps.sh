@@ -112,22 +112,20 @@ find_baseline() {
   ((${#found[@]} != 1)) || BASE=${found[0]}
 }
 
-# write_failure FOLDER CODE LOG: FOLDER has failure.md, and with a gate also comment.md, so that an earlier comment does not
-# go on telling of an earlier comparison. The name between the marks is the gate's, as compare writes it.
-write_failure() {
-  local name
-  { printf '**Not compared** (exit code %s):\n\n' "$2" && sed 's/^/    /' "$3"; } >"$1/failure.md"
-  if [[ -n $INPUT_GATE && ! -e $1/comment.md ]]; then
-    name=
-    [[ ! -r $INPUT_GATE ]] || name=$(sed -n "s/^name:[[:space:]]*[\"']\{0,1\}\([^\"'#]*[^\"'#[:space:]]\).*/\1/p" <"$INPUT_GATE")
-    [[ -n $name ]] || { name=${INPUT_GATE##*/} && name=${name%.*}; }
-    name=${name//--/-}
-    { printf '<!-- raml-eval gate: %s -->\n' "${name//[<>$'\n']/}" && cat "$1/failure.md"; } >"$1/comment.md"
-  fi
+# read_comparison FILE: what comparison.json says of the whole and of the gate, on a line each; an empty line for neither.
+read_comparison() {
+  python3 - "$1" <<'PYTHON'
+import json, sys
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    found = json.load(file)
+print(found.get("verdict") or "")
+print((found.get("gate") or {}).get("outcome") or "")
+PYTHON
 }
 
 compare_runs() {
-  local code=0 folder=$INPUT_OUT/comparison log=$RUNNER_TEMP/raml-eval-compare.log words line verdict=
+  local code=0 folder=$INPUT_OUT/comparison log=$RUNNER_TEMP/raml-eval-compare.log words line verdict='' outcome=''
   find_baseline
   rm -rf -- "$folder"
   mkdir -p -- "$folder"
@@ -137,19 +135,19 @@ compare_runs() {
   for line in ${LINES_READ[@]+"${LINES_READ[@]}"}; do words+=("--allow-different=$line"); done
   read_lines "$INPUT_COMPARE_ARGS"
   words+=(${LINES_READ[@]+"${LINES_READ[@]}"})
-  raml-eval compare "${words[@]}" -- "$BASE" "$INPUT_OUT/run" >"$log" 2>&1 || code=$?
+  # compare would add to the summary itself, but nothing about a run that it cannot read, and any length.
+  env -u GITHUB_STEP_SUMMARY raml-eval compare "${words[@]}" -- "$BASE" "$INPUT_OUT/run" >"$log" 2>&1 || code=$?
   muted cat "$log"
-  if [[ -e $folder/comparison.json ]]; then
-    verdict=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1], encoding="utf-8"))["verdict"])' "$folder/comparison.json")
+  if [[ ! -e $folder/comparison.md ]]; then
+    { printf '**Not compared** (exit code %s):\n\n' "$code" && sed 's/^/    /' "$log"; } >"$folder/comparison.md"
   fi
-  if [[ -e $folder/comparison.md ]]; then
-    summarize "$folder/comparison.md"
-  else
-    write_failure "$folder" "$code" "$log"
-    summarize "$folder/failure.md"
+  summarize "$folder/comparison.md"
+  if [[ -e $folder/comparison.json ]]; then
+    { read -r verdict && read -r outcome; } < <(read_comparison "$folder/comparison.json")
   fi
   set_output exit-code "$code"
   set_output verdict "$verdict"
+  set_output gate "$outcome"
   set_output comparison "$folder"
   [[ ! -e $folder/comment.md ]] || set_output comment "$folder/comment.md"
 }
