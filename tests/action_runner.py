@@ -121,7 +121,13 @@ class Runner:
         github = {"GITHUB_ACTION_PATH": str(action), "GITHUB_WORKSPACE": str(self.workspace), "RUNNER_TEMP": str(self.temp)}
         env = {**self.env, "CI": "true", "GITHUB_ACTIONS": "true", **github, **made, **given}
         return subprocess.run(
-            [*BASH, str(script)], cwd=self.workspace, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            [*BASH, str(script)],
+            cwd=self.workspace,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
 
 

@@ -93,7 +93,9 @@ class _Reader:
         first, *rest = name.split(".")
         value = self.contexts[first]
         for depth, word in enumerate(rest):
-            value = value[word] if depth == 0 and first == "inputs" else value.get(word, {}) if isinstance(value, Mapping) else {}
+            value = (
+                value[word] if depth == 0 and first == "inputs" else value.get(word, {}) if isinstance(value, Mapping) else {}
+            )
         return "" if value == {} else value
 
 

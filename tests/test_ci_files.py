@@ -252,7 +252,9 @@ def test_one_note_of_a_merge_request_is_updated_in_place(author: int, method: st
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         given = {"CI_API_V4_URL": url, "CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "4", "RAML_EVAL_NOTE_TOKEN": "token"}
-        ended = subprocess.run(["bash", "-eo", "pipefail", "-c", gitlab_note()], cwd=tmp_path, env={**os.environ, **given}, check=False)
+        ended = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", gitlab_note()], cwd=tmp_path, env={**os.environ, **given}, check=False
+        )
         server.shutdown()
     assert ended.returncode == 0
     assert GitLab.asked == [(method, f"/projects/3/merge_requests/4{place}", body)]
@@ -276,7 +278,9 @@ printf '%s' "$STATUS"
         ("0 0", "500", 2, ["run", "report"]),
     ],
 )
-def test_the_job_on_gitlab_ends_with_the_code_that_counts(codes: str, status: str, code: int, said: list[str], tmp_path: Path) -> None:
+def test_the_job_on_gitlab_ends_with_the_code_that_counts(
+    codes: str, status: str, code: int, said: list[str], tmp_path: Path
+) -> None:
     job = yaml.safe_load((ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8"))["evaluate"]
     (tmp_path / "codes").write_text("\n".join(codes.split()))
     with zipfile.ZipFile(tmp_path / "stored.zip", "w") as stored:
@@ -284,7 +288,7 @@ def test_the_job_on_gitlab_ends_with_the_code_that_counts(codes: str, status: st
     programs = {
         "curl": CURL,
         "pip": "#!/bin/sh\n",
-        "raml-eval": "#!/bin/sh\necho \"$1\" >> said\nread -r code < codes\nsed -i 1d codes\nexit \"$code\"\n",
+        "raml-eval": '#!/bin/sh\necho "$1" >> said\nread -r code < codes\nsed -i 1d codes\nexit "$code"\n',
     }
     for name, text in programs.items():
         (tmp_path / name).write_text(text)
