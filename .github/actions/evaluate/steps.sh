@@ -2,6 +2,8 @@
 # The steps of action.yml, which sources this file. Inputs come in as environment variables and are expanded within quotes
 # only. It runs under bash 3.2 too, which is macOS's: no mapfile, no name references.
 
+COMPARE_LOG=$RUNNER_TEMP/raml-eval-compare.log
+
 random_word() {
   od -An -N16 -tx1 /dev/urandom | tr -d ' \n'
 }
@@ -95,7 +97,7 @@ draw_samples() {
     0) ;;
     4) annotate error "raml-eval: samples are owed (exit code 4)" \
       "Samples failed in two attempts. What was drawn is stored in $INPUT_OUT/run: keep it, find out why requests fail, and run the job again on it." ;;
-    *) annotate error "raml-eval: the run failed (exit code $code)" "The log of this step says why; docs/exit-codes.md says what the code means." ;;
+    *) annotate error "raml-eval: the run failed (exit code $code)" "The log of this step says why; docs/exit-codes.md explains the codes." ;;
   esac
   return "$code"
 }
@@ -125,7 +127,7 @@ PYTHON
 }
 
 compare_runs() {
-  local code=0 folder=$INPUT_OUT/comparison log=$RUNNER_TEMP/raml-eval-compare.log words line verdict='' outcome=''
+  local code=0 folder=$INPUT_OUT/comparison log=$COMPARE_LOG words line verdict='' outcome=''
   find_baseline
   rm -rf -- "$folder"
   mkdir -p -- "$folder"
@@ -168,14 +170,16 @@ enter_board() {
   muted raml-eval leaderboard add -- "$INPUT_BOARD" "$INPUT_OUT/run"
 }
 
+# The first line that compare printed says how the gate ended, or why there is no comparison.
 fail_with() {
-  local title
+  local title first
   case $1 in
     1) title="worse, or the gate failed" ;;
     2) title="not comparable" ;;
     3) title="inconclusive, where that blocks" ;;
     *) title="the comparison ended unexpectedly" ;;
   esac
-  annotate error "raml-eval: $title (exit code $1)" "The summary of this job has the comparison; docs/exit-codes.md says what the code means."
+  read -r first <"$COMPARE_LOG" || true
+  annotate error "raml-eval: $title (exit code $1)" "$first The job's summary has the comparison; docs/exit-codes.md explains the codes."
   return "$1"
 }
