@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import ModelError
+from raml_eval.yaml_text import read_yaml
 
 POCKET = "pocket"
-# Everything but the weights: configuration, tokenizer in any of its forms, chat template.
-_LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
+RECORD = "checkpoint.yaml"  # written by whoever trained the checkpoint; nothing in it alters a sample
+# Everything but the weights: configuration, tokenizer in any of its forms, chat template, record.
+_LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", RECORD)
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _BLOCK, _BLOCKS = 1 << 16, 256
 
@@ -60,6 +62,35 @@ class Checkpoint:
         if not isinstance(content, dict):
             raise ModelError(f"{path} holds a {type(content).__name__}, not an object. Repair or remove it.")
         return content
+
+    def read_record(self) -> dict[str, Any]:
+        """What checkpoint.yaml says about the checkpoint's training, such as its step; an empty dict if there is no such file.
+
+        Every key is kept; step, if it is given, is an integer from 0 on. The file is not a part of digest(): a model counts by
+        its content. Raises ModelError if the file cannot be read, or holds something else.
+
+        Example: step: 500 with base: org/model and paradigm: sft gives {"step": 500, "base": "org/model", "paradigm": "sft"}
+        """
+        path = self.folder / RECORD
+        wanted = "wanted keys and values such as step: 500. Repair or remove it."
+        try:
+            record = read_yaml(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} cannot be read ({first_line(error)}); {wanted}") from error
+        if not isinstance(record, dict) or not all(isinstance(key, str) for key in record):
+            raise ModelError(f"{path} holds {record!r:.60}; {wanted}")
+        step = record.get("step", 0)
+        if type(step) is not int or step < 0:
+            raise ModelError(f"{path} has step {step!r:.60}; wanted an integer from 0 on, such as step: 500. Correct it.")
+        try:
+            json.dumps(record, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"{path} holds a value that JSON does not have ({first_line(error)}), and a run stores it as JSON. Quote it."
+            ) from error
+        return record
 
     def check_config(self) -> None:
         """Raises ModelError, within seconds, if there is no config.json that an engine could load."""

@@ -22,7 +22,7 @@ from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.thinking import ThinkingPolicy
 from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format, is_mark, known_formats
-from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, TokenIds
+from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, Suite, TokenIds
 
 # Delimiters of models for which no format ships; an answer that holds one was thought, too.
 _OTHER_MARKS = ("<thinking>", "</thinking>", "<Thought>", "</Thought>")
@@ -33,7 +33,7 @@ class Model:
     """A checkpoint's tokenizer, and what the harness must know about its tokens and prompts.
 
     uncertain is true if nothing spoke for or against thinking. end_of_turn maps each id that ends the model's turn to the
-    places that say so.
+    places that say so. record is what checkpoint.yaml says about the checkpoint.
     """
 
     checkpoint: Checkpoint
@@ -43,6 +43,7 @@ class Model:
     uncertain: bool
     end_of_turn: Mapping[int, Sequence[str]]
     settings: prompts.PromptSettings
+    record: Mapping[str, Any]
 
     @property
     def end_of_text_ids(self) -> TokenIds:
@@ -102,7 +103,7 @@ class Inputs:
     """The questions that a run draws samples for, and the model that renders them.
 
     questions holds the planned questions by (task, id), in the order of the tasks. protocol holds everything that must match
-    for a resume, except the engine, which is not open yet.
+    for a resume, except the engine, which is not open yet. suites holds the suites that were asked for by name.
     """
 
     model: Model
@@ -110,6 +111,7 @@ class Inputs:
     questions: Mapping[QuestionKey, Question]
     prompts: Mapping[QuestionKey, Prompts]
     protocol: Mapping[str, Any]
+    suites: Mapping[str, Suite]
 
 
 def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Plan) -> Inputs:
@@ -138,7 +140,7 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
         closing=asdict(find_closing(model.format, config.thinking.closing, config.thinking.closing_text)),
         end_of_turn=model.end_of_turn,
     )
-    return Inputs(model, tasks, questions, rendered, protocol)
+    return Inputs(model, tasks, questions, rendered, protocol, catalogue.suites_among(config.tasks))
 
 
 def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
@@ -147,6 +149,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
     stored_date is the date that the run's prompts have so far, if there is one.
     """
     checkpoint = find_checkpoint(config.model, config.revision)
+    record = checkpoint.read_record()
     tokenizer = prompts.load_tokenizer(checkpoint)
     plain = config.prompt == "plain"
     if not plain:
@@ -170,6 +173,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
             asked_for=detection.asked_for,
             starts=detection.starts,
         ),
+        record=record,
     )
 
 

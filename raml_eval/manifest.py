@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.plan import Plan
-from raml_eval.types import BackendDescription, LoadedTask, Prompts, TaskDescription
+from raml_eval.types import BackendDescription, LoadedTask, Prompts, Suite, TaskDescription
 
 if TYPE_CHECKING:
     from raml_eval.config import RunConfig  # imports pydantic, which reading a run does not need
@@ -36,8 +36,13 @@ def build_manifest(
     config: Mapping[str, Any],
     engine: Mapping[str, Any],
     tasks: Mapping[str, Mapping[str, Any]],
+    suites: Mapping[str, Suite] | None = None,
 ) -> Manifest:
-    """The manifest of a new run, without sessions. tasks holds the entries that task_entry builds."""
+    """The manifest of a new run, without sessions. tasks holds the entries that task_entry builds.
+
+    suites are those that were asked for by name. They are no part of the protocol: they say what a comparison of the run
+    answers first, and not how a sample was drawn.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
@@ -49,6 +54,7 @@ def build_manifest(
         "config": dict(config),
         "engine": dict(engine),
         "tasks": {task: dict(entry) for task, entry in tasks.items()},
+        "suites": {name: suite_entry(suite) for name, suite in (suites or {}).items()},
         "versions": library_versions(),
         "git_commit": git_commit(),
         "sessions": [],
@@ -75,6 +81,11 @@ def task_entry(
         "questions": list(question_ids),
         "prompts": None if prompts is None else {one: dict(digests) for one, digests in prompts.items()},
     }
+
+
+def suite_entry(suite: Suite) -> dict[str, Any]:
+    """The manifest's entry of a suite: its tasks and its primary endpoint, null if it declares none."""
+    return {"tasks": list(suite.tasks), "primary": asdict(suite.primary) if suite.primary else None}
 
 
 def start_session(grader_version: str, samples_before: int = 0, torn: Sequence[str] = ()) -> dict[str, Any]:

@@ -30,7 +30,16 @@ from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Inputs, Model, build_policy, check_budgets, load_inputs, load_model
-from raml_eval.manifest import Manifest, build_manifest, end_session, engine_protocol, prompt_digests, start_session, task_entry
+from raml_eval.manifest import (
+    Manifest,
+    build_manifest,
+    end_session,
+    engine_protocol,
+    prompt_digests,
+    start_session,
+    suite_entry,
+    task_entry,
+)
 from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
@@ -233,7 +242,8 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
 def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> StoredRun:
     """The run whose samples are all stored. Whatever else a killed session left out, or a lost line took away, is restored."""
     assert directory.stored is not None
-    directory.open({**directory.stored, "config": config.model_dump(mode="json"), "sessions": []})
+    asked = {name: suite_entry(suite) for name, suite in loaded.suites.items()}
+    directory.open({**directory.stored, "config": config.model_dump(mode="json"), "suites": asked, "sessions": []})
     directory.add_questions(loaded.questions.values())
     stored = read_run(directory.path)
     run = with_classes(stored)
@@ -274,11 +284,17 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
     return build_manifest(
         name=config.name or (config.out.name if config.out else "run"),
         plan=plan,
-        model={"name": config.model, "revision": config.revision, "fingerprint": loaded.model.digest},
+        model={
+            "name": config.model,
+            "revision": config.revision,
+            "fingerprint": loaded.model.digest,
+            **({"checkpoint": dict(loaded.model.record)} if loaded.model.record else {}),
+        },
         protocol={**loaded.protocol, "engine": engine_protocol(engine)},
         config=config.model_dump(mode="json"),
         engine=asdict(engine),
         tasks=_task_entries(loaded),
+        suites=loaded.suites,
     )
 
 

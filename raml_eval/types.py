@@ -278,6 +278,25 @@ class TaskDescription:
 
 
 @dataclass(frozen=True, slots=True)
+class Primary:
+    """What a suite declares as its primary endpoint: the metric, such as avg@n or pass@8, and the thinking budget.
+
+    A comparison of two runs answers its main question at this one place, so it is declared before anybody looks.
+    """
+
+    metric: str
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite as a run stores it: its tasks, and its primary endpoint, None if it declares none."""
+
+    tasks: tuple[str, ...]
+    primary: Primary | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedTask:
     """A task with its questions. content_hash is the SHA-256 of the rows; commit is the hub's, None when offline."""
 

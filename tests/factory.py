@@ -53,7 +53,7 @@ def make_question(task: str, row: int, content: str = "aaaaaa", cluster: str | N
         id=identity,
         cluster=cluster or identity,
         doc={},
-        messages=({"role": "user", "content": "?"},),
+        messages=({"role": "user", "content": f"{task} {row}?"},),
         target="1",
         grader="exact",
         **more,

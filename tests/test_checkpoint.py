@@ -1,10 +1,12 @@
 """A changed checkpoint has another digest, even if its size stays the same."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
+from raml_eval.errors import ModelError
 
 
 def digest(folder: Path) -> str:
@@ -53,3 +55,40 @@ def test_a_checkpoint_at_hand_is_a_folder_or_in_the_cache(tmp_path: Path, monkey
     assert Checkpoint("owner/cached").at_hand() == Checkpoint(str(snapshot))
     assert Checkpoint("owner/other").at_hand() is None
     assert Checkpoint("no--such--id").at_hand() is None
+
+
+def record(folder: Path, text: str) -> dict[str, Any]:
+    (folder / "checkpoint.yaml").write_text(text)
+    return Checkpoint(str(folder)).read_record()
+
+
+def test_a_record_keeps_every_key_and_is_no_part_of_the_digest(tmp_path: Path) -> None:
+    folder = make(tmp_path / "a")
+    before = digest(folder)
+    assert Checkpoint(str(folder)).read_record() == {}
+    assert record(folder, "step: 500\nbase: org/model\nparadigm: sft\n") == {
+        "step": 500, "base": "org/model", "paradigm": "sft"
+    }  # fmt: skip
+    assert record(folder, "paradigm: rl\n") == {"paradigm": "rl"}
+    assert digest(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("step: -1\n", "has step -1; wanted an integer from 0 on"),
+        ("step: 1.5\n", "has step 1.5"),
+        ("step: true\n", "has step True"),
+        ("step: '500'\n", "has step '500'"),
+        ("step:\n", "has step None"),
+        ("- 500\n", r"holds \[500\]"),
+        ("", "holds None"),
+        ("5: a\n", "holds {5: 'a'}"),
+        ("step: 1\nstep: 2\n", "the key 'step' occurs twice"),
+        ("step: [1\n", "cannot be read"),
+        ("step: 1\nsaved: 2026-01-01\n", "a value that JSON does not have"),
+    ],
+)
+def test_a_record_that_cannot_be_used_gets_one_error(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        record(make(tmp_path / "a"), text)

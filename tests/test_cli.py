@@ -169,6 +169,8 @@ HELPS = [
     "run",
     "report",
     "compare",
+    "power",
+    "noise",
     "sweep",
     "regrade",
     "audit",

@@ -11,8 +11,9 @@ import pytest
 
 import raml_eval
 from raml_eval.grading import grade
+from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.check import check_tasks
-from raml_eval.types import GraderKind, Status
+from raml_eval.types import GraderKind, Primary, Status
 from tests.sandboxes import needs_sandbox
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -39,6 +40,14 @@ def test_the_task_of_the_page_passes_the_check_and_runs(tmp_path: Path) -> None:
     questions = raml_eval.load_run(out).questions.values()
     assert [question.gold for question in questions] == ["42", "4.5"]
     assert len(run.samples()) == 2
+
+
+def test_the_suite_of_the_page_passes_the_check(tmp_path: Path) -> None:
+    mine = write_example(PAGE, tmp_path / "mine" / "sums").parent
+    suite = next(block for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.S | re.M) if block.startswith("group:"))
+    (mine / "mine.yaml").write_text(suite, encoding="utf-8")
+    assert check_tasks([mine]) == []
+    assert load_catalogue([mine]).primary["mine"] == Primary("avg@n", "unlimited")
 
 
 @needs_sandbox

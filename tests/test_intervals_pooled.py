@@ -10,7 +10,8 @@ from scipy import stats
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals import Part, macro_mean, paired_difference, pooled_difference
-from raml_eval.intervals.pooled import POOLED_MOVER, POOLED_T
+from raml_eval.intervals.means import MOVER
+from raml_eval.intervals.pooled import POOLED_T
 
 
 def draw(seed: int, n: int, prefix: str, per_cluster: int = 1, drop: float = 0.0) -> Part:
@@ -73,7 +74,7 @@ def test_a_task_near_its_bound_is_combined_by_mover() -> None:
     found = pooled_difference([rare, many])
     parts = [paired_difference(part.base, part.new, part.clusters) for part in (rare, many)]
     wanted = macro_mean(parts)
-    assert found.method == POOLED_MOVER
+    assert found.method == MOVER
     assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), rel=1e-9)
     at = pooled_difference([rare, many], level=1 - found.p_value)
     assert at.high == pytest.approx(0.0, abs=1e-6)

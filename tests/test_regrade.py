@@ -327,10 +327,13 @@ def test_a_verified_layer_covers_what_was_drawn_anew_and_drops_its_old_change(tm
     assert statuses(path) == ["correct"]
 
 
-def test_compare_warns_of_different_graders(tmp_path: Path) -> None:
+def test_compare_refuses_different_graders(tmp_path: Path) -> None:
     paths = [store_run(tmp_path / v, [HALF], [Drawn(r"\boxed{0.5}", budget=8)], version=v) for v in ("0", "1")]
-    done = cli("compare", *paths)
-    assert "different graders graded the runs (0 for test, 1 for test)" in " ".join(done.stdout.split())
+    refused = cli("compare", *paths)
+    assert refused.returncode == 2
+    assert "grader '0', then '1'. `raml-eval regrade` grades both runs with one grader" in refused.stderr
+    allowed = cli("compare", *paths, "--allow-different", "grader")
+    assert "grader '0', then '1'" in " ".join(allowed.stdout.split())
     assert "different graders" in " ".join(cli("report", *paths).stdout.split())
     assert "different graders" not in cli("compare", paths[1], paths[1]).stdout
 

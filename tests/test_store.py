@@ -303,6 +303,11 @@ def test_a_lock_on_a_removed_folder_is_taken_again(tmp_path: Path, monkeypatch: 
         ({"tasks": {"sums": {"questions": []}}}, "KeyError"),
         ({"protocol": {"engine": 1}}, r"protocol\.engine is 1, wanted an object"),
         ({"config": {"k": [], "sampling": "x"}}, r"config\.sampling is 'x', wanted an object"),
+        ({"suites": []}, "suites is"),
+        ({"suites": {"math": {"primary": None}}}, "KeyError: 'tasks'"),
+        ({"suites": {"math": {"tasks": "gsm8k", "primary": None}}}, "tasks of a suite are 'gsm8k', wanted a list"),
+        ({"suites": {"math": {"tasks": [], "primary": {"metric": "avg@n", "budget": None}}}}, "wanted a metric and a budget"),
+        ({"model": {"name": "m", "checkpoint": 500}}, r"model\.checkpoint is 500, wanted an object"),
         ({"schema_version": True}, "schema_version True"),
     ],
 )

@@ -10,7 +10,9 @@ import pytest
 
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
+from raml_eval.tasks.rules import primary_of
 from raml_eval.tasks.task_file import FunctionName
+from raml_eval.types import Primary, Suite
 
 TASK = """
 task: mine
@@ -101,6 +103,7 @@ def test_the_index_agrees_with_lm_eval() -> None:
         assert plain(dict(file.config)) == index[name].cfg
     for name, members in catalogue.suites.items():
         assert list(members) == index[name].cfg["task"]
+        assert primary_of(index[name].cfg) == catalogue.primary[name]
 
 
 def test_listing_takes_no_heavy_import() -> None:
@@ -122,6 +125,53 @@ def test_a_folder_adds_tasks_and_nested_suites(tmp_path: Path) -> None:
     one_file = load_catalogue([tmp_path / "a" / "mine.yaml"])
     assert one_file.expand(["mine"]) == ["mine"]
     assert load_catalogue([tasks_dir()]).unusable == {}
+
+
+SUITE = "group: mine\ntask: [gsm8k]\nmetadata: {version: 1, raml: %s}\n"
+
+
+def test_every_shipped_suite_declares_its_primary_endpoint() -> None:
+    catalogue = load_catalogue()
+    assert catalogue.primary == dict.fromkeys(catalogue.suites, Primary("avg@n", "unlimited"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "wanted"),
+    [
+        ("{metric: pass@8, budget: 512}", Primary("pass@8", 512)),
+        ("{metric: g_pass@8:0.5, budget: off}", Primary("g_pass@8:0.5", "off")),  # YAML reads off as false
+        ("{metric: avg@n, budget: '64'}", Primary("avg@n", 64)),
+    ],
+)
+def test_a_suite_declares_a_primary_endpoint(tmp_path: Path, declared: str, wanted: Primary) -> None:
+    write_task(tmp_path, "mine", SUITE % f"{{primary: {declared}}}")
+    write_task(tmp_path, "other", "group: other\ntask: [gsm8k]\n")
+    catalogue = load_catalogue([tmp_path])
+    assert catalogue.unusable == {}
+    assert catalogue.suites_among(["other", "gsm8k", "mine"]) == {"other": Suite(("gsm8k",)), "mine": Suite(("gsm8k",), wanted)}
+
+
+@pytest.mark.parametrize(
+    ("raml", "said"),
+    [
+        ("{primry: 1}", "primry is not a field of a suite; the field is primary. Did you mean primary"),
+        ("{primary: avg@n}", "primary is 'avg@n'; it must be {metric"),
+        ("{primary: }", "primary is None; it must be {metric"),
+        ("{primary: {metric: avg@n}}", "primary is metric; it must be {metric"),
+        ("{primary: {metric: avg@n, budget: 1, k: 8}}", "primary is metric, budget, k; it must be"),
+        ("{primary: {metric: pass@k, budget: off}}", "metric is 'pass@k'; it must be one such as avg@n"),
+        ("{primary: {metric: 8, budget: off}}", "metric is 8; it must be"),
+        ("{primary: {metric: avg@n, budget: none}}", "budget is 'none'; it must be unlimited, a number of tokens or off"),
+        ("{primary: {metric: avg@n, budget: '1,2'}}", "budget is '1,2'; it must be"),
+        ("{primary: {metric: avg@n, budget: true}}", "budget is True; it must be"),
+        ("{primary: {metric: avg@n, budget: effort:low}}", "budget is 'effort:low'; it must be"),
+        ("{primary: {metric: avg@n, budget: [1]}}", r"budget is \[1\]; it must be"),
+    ],
+)
+def test_a_primary_endpoint_that_nobody_could_read_is_refused(tmp_path: Path, raml: str, said: str) -> None:
+    write_task(tmp_path, "mine", SUITE % raml)
+    with pytest.raises(TaskError, match=said):
+        load_catalogue([tmp_path]).expand(["mine"])
 
 
 def test_includes_merge_and_count_for_the_digest(tmp_path: Path) -> None:

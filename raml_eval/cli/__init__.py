@@ -11,6 +11,7 @@ from raml_eval.cli import boards, formats, grading, results, tasks
 from raml_eval.cli.comparing import compare
 from raml_eval.cli.evaluate import run
 from raml_eval.cli.importing import import_
+from raml_eval.cli.planning import noise, power
 from raml_eval.cli.sweeping import sweep
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rendering help with rich takes longer than everything else at the start
 )
-for command in (run, results.report, compare, sweep, grading.regrade, grading.audit, grading.show, grading.judge):
+for command in (run, results.report, compare, power, noise, sweep, grading.regrade, grading.audit, grading.show, grading.judge):
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(tasks.app, name="tasks")

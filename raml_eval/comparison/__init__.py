@@ -2,7 +2,7 @@
 
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import ComparedCell, Comparison, Curve, Flip, Listed
-from raml_eval.comparison.endpoints import FAMILIES, Primary
+from raml_eval.comparison.endpoints import FAMILIES, PrimaryEndpoint
 from raml_eval.comparison.verdicts import MARGIN, Verdict
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Curve",
     "Flip",
     "Listed",
-    "Primary",
+    "PrimaryEndpoint",
     "Verdict",
     "compare_runs",
 ]

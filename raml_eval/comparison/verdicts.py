@@ -56,18 +56,22 @@ def detectable(half_width: float, level: float, power: float = POWER) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The part of the error rate that a test got: the level its interval is taken at, and its p-value after correction."""
+    """The part of the error rate that a test got: the level its interval is taken at, and its p-value after correction.
+
+    p_adjusted is to be compared with the error rate of the whole comparison, whatever part of it the family has.
+    """
 
     level: float
     p_adjusted: float
 
 
-def holm_shares(p_values: Sequence[float], alpha: float) -> list[Share]:
+def holm_shares(p_values: Sequence[float], alpha: float, whole: float | None = None) -> list[Share]:
     """What Holm's procedure gives each test of a family at the error rate alpha, in the order given.
 
-    A test is rejected, p_adjusted <= alpha, exactly if its interval at its level excludes 0: the test with the i-th least p
-    gets alpha / (m - i + 1) as long as those before it were rejected, and from the first that is not, all get the same.
-    NaN (not tested) is left out of the family, and gets its level and a NaN. Source: Holm 1979.
+    A test is rejected exactly if its interval at its level excludes 0: the test with the i-th least p gets
+    alpha / (m - i + 1) as long as those before it were rejected, and from the first that is not, all get the same. whole is
+    the error rate of all families together (alpha if None): a test is rejected if p_adjusted <= whole. NaN (not tested) is
+    left out of the family, and gets its level and a NaN. Source: Holm 1979, Scandinavian Journal of Statistics 6.
 
     Example: [round(share.level, 4) for share in holm_shares([0.01, 0.2], 0.05)] == [0.975, 0.95]
     """
@@ -77,7 +81,7 @@ def holm_shares(p_values: Sequence[float], alpha: float) -> list[Share]:
     for rank, (p, index) in enumerate(tested):
         left = len(tested) - rank
         least = alpha / left if going else least
-        greatest = max(greatest, min(1.0, left * p))
+        greatest = max(greatest, min(1.0, left * p * (whole or alpha) / alpha))
         going = going and p <= least
         shares[index] = Share(1 - least, greatest)
     return [shares.get(index, Share(1 - alpha / max(1, len(tested)), math.nan)) for index in range(len(p_values))]

@@ -7,6 +7,7 @@ and Gaffke's interval is used instead. benchmarks/interval_coverage.py measures 
 
 from raml_eval.intervals.bands import simultaneous_band
 from raml_eval.intervals.bootstrap import bootstrap_interval
+from raml_eval.intervals.components import NoiseSplit, split_noise
 from raml_eval.intervals.means import (
     GAFFKE,
     T_INTERVAL,
@@ -21,6 +22,7 @@ from raml_eval.intervals.pooled import Part, pooled_difference
 __all__ = [
     "GAFFKE",
     "T_INTERVAL",
+    "NoiseSplit",
     "PairedDifference",
     "Part",
     "bootstrap_interval",
@@ -30,4 +32,5 @@ __all__ = [
     "paired_difference",
     "pooled_difference",
     "simultaneous_band",
+    "split_noise",
 ]

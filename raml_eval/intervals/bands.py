@@ -24,6 +24,7 @@ def simultaneous_band(
     inside everywhere with the wanted chance (the sup-t band: Montiel Olea and Plagborg-Moller 2019, Journal of Applied
     Econometrics 34). So near the bounds, where a point's interval is Gaffke's, the band is Gaffke's too. The quantile is
     drawn with the seed, from as many curves as keep it within about 0.5 %. Points without an interval get NaN ends.
+    No point is tested alone: p is NaN, or that of a point with one part.
     """
     from scipy.stats import norm
 
@@ -38,7 +39,7 @@ def simultaneous_band(
         root = vectors * np.sqrt(np.clip(values, 0, None))
         greatest = np.abs(rng.standard_normal((_DRAWS, len(varying))) @ root.T).max(axis=1)
         at = float(2 * norm.cdf(np.quantile(greatest, level)) - 1)
-    return [pooled_difference(parts, max(at, level), bounds) for parts in curve]
+    return [pooled_difference(parts, max(at, level), bounds, tested=False) for parts in curve]
 
 
 def _pulls(parts: Sequence[Part]) -> FloatArray:

@@ -15,6 +15,7 @@ from raml_eval.types import Interval
 
 T_INTERVAL = "clustered t-interval"
 GAFFKE = "Gaffke interval"
+MOVER = "MOVER over fixed tasks"
 
 # The t-interval needs this many whole clusters' worth of value on either side of the mean (for differences: clusters that
 # differ). It is the binomial rule of ten successes and ten failures. At 5, binary coverage falls to 0.91.
@@ -90,22 +91,27 @@ def paired_difference(
     return PairedDifference(sample.mean, low, high, p_value, int(sample.sizes.sum()), sample.n_clusters, method)
 
 
-def macro_mean(intervals: Sequence[Interval | PairedDifference]) -> Interval:
-    """The mean of independent task means, with the tasks fixed, at the level of the given intervals.
+def macro_mean(intervals: Sequence[Interval | PairedDifference], correlations: FloatArray | None = None) -> Interval:
+    """The mean of task means, with the tasks fixed, at the level of the given intervals.
 
-    An end's distance from the mean is the root of the summed squares of the tasks' own distances, divided by the number of
-    tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang and Zhang 2009, Computational
-    Statistics and Data Analysis 53). So tasks with different methods can be combined, the ends stay within the bounds, and
-    no width is 0. If a task lacks its value or an end, the mean's is NaN too. Raises MetricError without a task.
+    An end's distance from the mean is the root of the summed products of the tasks' own distances and their correlations,
+    (T, T), divided by the number of tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang
+    and Zhang 2009, Computational Statistics and Data Analysis 53). Without correlations the tasks are independent. So tasks
+    with different methods can be combined, the ends stay within the bounds, and no width is 0. If a task lacks its value or
+    an end, the mean's is NaN too. Raises MetricError without a task.
 
     Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
     if not intervals:
         raise MetricError("a macro mean needs at least one task; met none. Leave it out of the table.")
     value = math.fsum(interval.value for interval in intervals) / len(intervals)
-    below = math.hypot(*(interval.value - interval.low for interval in intervals)) / len(intervals)
-    above = math.hypot(*(interval.high - interval.value for interval in intervals)) / len(intervals)
-    return Interval(value, value - below, value + above, "MOVER over fixed tasks")
+    distances = (
+        np.array([interval.value - interval.low for interval in intervals]),
+        np.array([interval.high - interval.value for interval in intervals]),
+    )
+    related = np.eye(len(intervals)) if correlations is None else correlations
+    below, above = (math.sqrt(distance @ related @ distance) / len(intervals) for distance in distances)
+    return Interval(value, value - below, value + above, MOVER)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -10,10 +10,9 @@ import numpy as np
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import Bounds, FloatArray
-from raml_eval.intervals.means import T_INTERVAL, PairedDifference, paired_difference
+from raml_eval.intervals.means import MOVER, T_INTERVAL, PairedDifference, macro_mean, paired_difference
 
 POOLED_T = "clustered t-interval, pooled over fixed tasks"
-POOLED_MOVER = "MOVER over fixed tasks"
 _SMALLEST_P = 1e-5  # Gaffke's ends are computed to about 1e-7, so a smaller p is not told apart
 
 
@@ -30,7 +29,9 @@ class Part:
     clusters: Sequence[str]
 
 
-def pooled_difference(parts: Sequence[Part], level: float = 0.95, bounds: Bounds = (0.0, 1.0)) -> PairedDifference:
+def pooled_difference(
+    parts: Sequence[Part], level: float = 0.95, bounds: Bounds = (0.0, 1.0), *, tested: bool = True
+) -> PairedDifference:
     """The mean over the parts of their mean differences new - base, with interval and p-value. The tasks are fixed.
 
     If each part alone would get a t-interval, the variance is the sum over all clusters of the square of what the cluster
@@ -39,7 +40,8 @@ def pooled_difference(parts: Sequence[Part], level: float = 0.95, bounds: Bounds
     parts that share no cluster, each group with G - 1 of its smallest part. So two parts without a shared cluster get
     Welch's t. Otherwise the distances of the parts' ends are combined by MOVER with the parts' correlations (Zou 2007,
     Psychological Methods 12), where a negative correlation counts as 0. One part gets paired_difference. The ends and p are
-    NaN if a part has none; a p by MOVER is at least 1e-5. Raises MetricError without a part, and as paired_difference does.
+    NaN if a part has none. A p by MOVER is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises
+    MetricError without a part, and as paired_difference does.
 
     Example: pooled_difference([Part(np.zeros(2), np.ones(2), ["a", "b"])]).value == 1.0
     """
@@ -56,17 +58,17 @@ def pooled_difference(parts: Sequence[Part], level: float = 0.95, bounds: Bounds
         p_value=math.nan,
         n_questions=sum(one.n_questions for one in alone),
         n_clusters=n_clusters,
-        method=next((one.method for one in alone if math.isnan(one.low)), POOLED_MOVER),
+        method=next((one.method for one in alone if math.isnan(one.low)), MOVER),
     )
     if any(math.isnan(one.low) for one in alone):
         return pooled
-    covariances, groups = _covariances(parts), _groups(parts)
+    covariances, groups = covariances_of(parts), groups_of(parts)
     if all(one.method == T_INTERVAL for one in alone):
         return _pooled_t(pooled, covariances, groups, [one.n_clusters for one in alone], level, bounds)
-    return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), level, bounds)
+    return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
 
-def _covariances(parts: Sequence[Part]) -> FloatArray:
+def covariances_of(parts: Sequence[Part]) -> FloatArray:
     """The covariances of the parts' means, (T, T), from the clusters that they share."""
     place: dict[str, int] = {}
     for part in parts:
@@ -82,7 +84,7 @@ def _covariances(parts: Sequence[Part]) -> FloatArray:
     return pulls @ pulls.T
 
 
-def _groups(parts: Sequence[Part]) -> list[list[int]]:
+def groups_of(parts: Sequence[Part]) -> list[list[int]]:
     """The parts in groups that share no cluster with one another."""
     groups: list[tuple[list[int], set[str]]] = []
     for row, part in enumerate(parts):
@@ -143,23 +145,19 @@ def _pooled_mover(
     parts: Sequence[Part],
     alone: Sequence[PairedDifference],
     correlations: FloatArray,
-    level: float,
     bounds: Bounds,
+    tested: bool,
 ) -> PairedDifference:
-    def ends(of: Sequence[PairedDifference]) -> tuple[float, float]:
-        below = np.array([one.value - one.low for one in of])
-        above = np.array([one.high - one.value for one in of])
-        low, high = (math.sqrt(distance @ correlations @ distance) / len(of) for distance in (below, above))
-        return pooled.value - low, pooled.value + high
-
     def margin(log_p: float) -> float:
         """How far the end that faces 0 is beyond 0, at the level 1 - p."""
         at = 1 - math.exp(log_p)
-        low, high = ends([paired_difference(part.base, part.new, part.clusters, at, bounds) for part in parts])
-        return low if pooled.value > 0 else -high
+        own = [paired_difference(part.base, part.new, part.clusters, at, bounds) for part in parts]
+        mean = macro_mean(own, correlations)
+        return mean.low if pooled.value > 0 else -mean.high
 
-    low, high = ends(alone)
-    return replace(pooled, low=low, high=high, p_value=1.0 if pooled.value == 0 else _invert(margin))
+    mean = macro_mean(alone, correlations)
+    p_value = math.nan if not tested else 1.0 if pooled.value == 0 else _invert(margin)
+    return replace(pooled, low=mean.low, high=mean.high, p_value=p_value)
 
 
 def _invert(margin: Callable[[float], float]) -> float:

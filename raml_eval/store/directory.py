@@ -225,9 +225,18 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         "plan": Plan.read(stored["plan"]).grow(Plan.read(wanted["plan"])).fields(),
         "protocol": protocol,
         "tasks": tasks,
+        "model": {**wanted["model"], **stored["model"]},
+        "suites": _grown_suites(stored.get("suites", {}), wanted.get("suites", {})),
         "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
         "sessions": [*stored["sessions"], *wanted["sessions"]],
     }
+
+
+def _grown_suites(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The suites of both. A primary endpoint stays what it was declared to be first, before anybody could look."""
+    declared = {name: entry["primary"] for name, entry in stored.items() if entry["primary"] is not None}
+    grown = {**stored, **wanted}
+    return {name: {**entry, "primary": declared.get(name, entry["primary"])} for name, entry in grown.items()}
 
 
 def _grown_prompts(task: str, stored: Manifest, wanted: Manifest) -> dict[str, Any] | None:

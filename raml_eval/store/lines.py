@@ -16,10 +16,12 @@ from raml_eval.types import (
     Finish,
     Grade,
     Imported,
+    Primary,
     Question,
     SampleKey,
     SampleRecord,
     Status,
+    Suite,
     TaskDescription,
     ThinkingEnd,
     TokenIds,
@@ -224,3 +226,16 @@ def read_task(entry: Mapping[str, Any]) -> TaskDescription:
     fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
     fields["suites"] = tuple
     return TaskDescription(**{name: read(entry[name]) for name, read in fields.items()})
+
+
+def read_suite(entry: Mapping[str, Any]) -> Suite:
+    """The suite of a manifest's entry. Raises KeyError or TypeError for another shape."""
+    tasks, primary = entry["tasks"], entry["primary"]
+    if not isinstance(tasks, list):
+        raise TypeError(f"the tasks of a suite are {tasks!r:.60}, wanted a list")
+    if primary is None:
+        return Suite(tuple(tasks))
+    metric, budget = primary["metric"], primary["budget"]
+    if not isinstance(metric, str) or not isinstance(budget, int | str):
+        raise TypeError(f"a primary endpoint is {primary!r:.80}, wanted a metric and a budget")
+    return Suite(tuple(tasks), Primary(metric, budget))

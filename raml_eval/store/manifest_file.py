@@ -12,7 +12,7 @@ from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.manifest import SCHEMA_VERSION, Manifest, flatten
 from raml_eval.plan import Plan
 from raml_eval.store import schema_1
-from raml_eval.store.lines import read_task
+from raml_eval.store.lines import read_suite, read_task
 
 REQUIRED = {"name": str, "model": dict, "protocol": dict, "plan": dict, "config": dict, "tasks": dict, "sessions": list}
 NAMES = {str: "a string", dict: "an object", list: "a list"}
@@ -118,6 +118,8 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
     parts = {
         **{key: (manifest[key], wanted) for key, wanted in REQUIRED.items()},
         "model.name": (manifest["model"]["name"], str),
+        "model.checkpoint": (manifest["model"].get("checkpoint", {}), dict),
+        "suites": (manifest.get("suites", {}), dict),
         "protocol.engine": (manifest["protocol"].get("engine", {}), dict),
         "protocol.tasks": (manifest["protocol"].get("tasks", {}), dict),
         "config.sampling": (manifest["config"].get("sampling") or {}, dict),
@@ -130,3 +132,5 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
     Plan.read(manifest["plan"])
     for entry in manifest["tasks"].values():
         read_task(entry)
+    for entry in manifest.get("suites", {}).values():
+        read_suite(entry)

@@ -12,10 +12,13 @@ from raml_eval.tables.counted import (
     n_planned,
     repeats_draws,
     run_labels,
+    step_of,
+    suites_of,
 )
 from raml_eval.tables.escape import EscapeRate, escape_rates
 from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, as_run, build_frame, frame_rows, load_run, pair_counts
 from raml_eval.tables.measures import STABILITY, TAUS, Measure, parse_measure, question_values
+from raml_eval.tables.redraw import redraw_variances
 from raml_eval.tables.sweep import SWEEP_COLUMNS, build_sweep, has_sweep
 
 __all__ = [
@@ -48,6 +51,9 @@ __all__ = [
     "pair_counts",
     "parse_measure",
     "question_values",
+    "redraw_variances",
     "repeats_draws",
     "run_labels",
+    "step_of",
+    "suites_of",
 ]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from raml_eval.types import Question, QuestionKey, TaskDescription
 
@@ -10,35 +15,51 @@ from raml_eval.types import Question, QuestionKey, TaskDescription
 def global_clusters(questions: Mapping[QuestionKey, Question], tasks: Mapping[str, TaskDescription]) -> dict[QuestionKey, str]:
     """The cluster of each question, named so that questions of all tasks with the same name are not independent.
 
-    A task's own clusters stay together. Clusters of two tasks are joined if they hold the same messages, or the same row of
-    the same data set (math500_l5 is a part of math500): a row is known by the digits of its hash in the question's id.
+    A task's own clusters stay together. Two clusters are joined if they hold the same messages, or, in two tasks, the same
+    row of the same data set (math500_l5 is a part of math500). A row is known by the digits of its hash in the question's
+    id, which must be unique in both tasks.
     """
     parent: dict[str, str] = {}
 
-    def root(node: str) -> str:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
 
-    for (task, question_id), question in questions.items():
-        own = root(_own(task, question))
-        row = f"row {tasks[task].dataset} {question_id.rpartition('-')[2]}"
-        for shared in filter(None, (row, _asked(question))):
-            parent[root(shared)] = own
-            own = root(own)
-    names = {key: root(_own(key[0], question)) for key, question in questions.items()}
+    rows = Counter((task, _row(question_id)) for task, question_id in questions)
+    for key, question in questions.items():
+        told = [_asked(question)]
+        if rows[key[0], _row(key[1])] == 1:
+            told.append(f"row {tasks[key[0]].dataset} {_row(key[1])}")
+        for shared in filter(None, told):
+            parent[root(shared)] = root(_own(key[0], question))
     first: dict[str, str] = {}  # a cluster is named after its first question, which reads better than a whole prompt
-    for key, name in names.items():
-        first.setdefault(name, f"{key[0]}/{questions[key].cluster}")
-    return {key: first[name] for key, name in names.items()}
+    for (task, _), question in questions.items():
+        first.setdefault(root(_own(task, question)), f"{task}/{question.cluster}")
+    return {key: first[root(_own(key[0], question))] for key, question in questions.items()}
 
 
 def _own(task: str, question: Question) -> str:
     return f"cluster {task} {question.cluster}"
 
 
+def _row(question_id: str) -> str:
+    return question_id.rpartition("-")[2]
+
+
 def _asked(question: Question) -> str:
     """The text of all messages; empty for an imported question without any."""
     return "".join(f"message {message.get('role')} {message.get('content')}\n" for message in question.messages)
+
+
+def overlap(clusters: Sequence[Collection[str]]) -> NDArray[np.float64] | None:
+    """The correlations, (T, T), that T tasks' means have from the clusters that they share; None if they share none.
+
+    Two means over n and m clusters that share s of them correlate by s / sqrt(n m) if a shared cluster has the same value in
+    both, and by less otherwise, so intervals that use this are not too short.
+    """
+    names = [set(of) for of in clusters]
+    if sum(map(len, names)) == len(set().union(*names)):
+        return None
+    return np.array([[len(a & b) / math.sqrt(len(a) * len(b)) for b in names] for a in names])

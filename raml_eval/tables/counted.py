@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from raml_eval.budgets import budget_rank, parse_label
 from raml_eval.counts import count_by_question
 from raml_eval.errors import InputError, MetricError
-from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun
+from raml_eval.store import read_suite
+from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun, Suite
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
 NAMED = 4  # cells that an error names; it only counts the rest
@@ -55,6 +56,20 @@ def repeats_draws(run: StoredRun) -> bool:
 def draws_apart(run: StoredRun) -> bool:
     """True if the engine enforced the budgets, so that each budget of a sample is a draw of its own, with its own seed."""
     return bool(run.manifest.get("protocol", {}).get("thinking", {}).get("capped_by") == "engine")
+
+
+def step_of(run: StoredRun) -> int | None:
+    """The training step of the run's checkpoint, as checkpoint.yaml beside the model says; None if it does not say."""
+    step = (run.manifest.get("model", {}).get("checkpoint") or {}).get("step")
+    return step if type(step) is int else None
+
+
+def suites_of(run: StoredRun) -> dict[str, Suite]:
+    """The suites that the run was asked for by name, with the primary endpoints that they declared then.
+
+    Empty for an imported run, for one of single tasks, and for one that was drawn before runs stored their suites.
+    """
+    return {name: read_suite(entry) for name, entry in run.manifest.get("suites", {}).items()}
 
 
 def n_planned(run: StoredRun) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from raml_eval import intervals, metrics
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.metric_names import EXAMPLES, split_metric
 from raml_eval.metrics import maj_at_k
 from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
 
@@ -71,13 +71,13 @@ def parse_measure(name: str) -> Measure:
     plain = {m.name: m for m in (AVERAGE, CELLS, *(Measure(rate) for rate in _RATES if rate not in _TIMEOUT_BOUNDS), *_MEANS)}
     if name in plain:
         return plain[name]
-    found = re.fullmatch(r"(\w+)@([1-9]\d*)(?::(0?\.\d+|0|1(?:\.0*)?))?", name)
-    if not found or f"{found[1]}@k" not in STABILITY or (found[3] is not None) != (found[1] == "g_pass"):
-        known = ("avg@n", "pass@8", "g_pass@8:1.0", "mg_pass@8", "mg_pass_normalized@8", "maj@8", *list(plain)[1:])
+    found = split_metric(name)
+    if found is None:
+        known = (*EXAMPLES, *list(plain)[1:])
         raise ConfigError(
             f"there is no metric {name!r} to compare by.{near_names(name, known)} Give one such as {', '.join(known)}."
         )
-    return Measure(f"{found[1]}@k", int(found[2]), None if found[3] is None else float(found[3]))
+    return Measure(*found)
 
 
 def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:
@@ -98,13 +98,30 @@ def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list
 def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
     """The measure of each question, (Q,). NaN for a question with fewer than k samples, or with an unknown token count."""
     n = np.array([q.n for q in counts], dtype=np.int64)
-    c = np.array([q.correct for q in counts], dtype=np.int64)
+    match measure.metric:
+        case "cell_accuracy":  # if no sample of a question reached the grader, none of its parts is right
+            return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
+        case "maj@k":
+            return np.array([maj_at_k(q.classes, q.n, measure.k or 1) for q in counts])
+        case "thinking_tokens_mean":
+            return np.array([_mean(q.thinking_tokens) for q in counts])
+        case "answer_tokens_mean":
+            return np.array([_mean(q.answer_tokens) for q in counts])
+        case rate if rate in _RATES:
+            return rate_counts(counts, measure) / n
+        case _:
+            return count_value(n, np.array([q.correct for q in counts], dtype=np.int64), measure)
+
+
+def count_value(n: NDArray[np.int64], c: NDArray[np.int64], measure: Measure) -> NDArray[np.float64]:
+    """The value of a measure that depends on n and c alone, at each of their elements.
+
+    Example: count_value(np.array([4]), np.array([1]), Measure("pass@k", 2)).tolist() == [0.5]
+    """
     k = measure.k or 1
     match measure.metric:
         case "avg@n":
             return metrics.avg_at_n(n, c)
-        case "cell_accuracy":  # if no sample of a question reached the grader, none of its parts is right
-            return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
         case "pass@k":
             return metrics.pass_at_k(n, c, k)
         case "g_pass@k":
@@ -113,14 +130,12 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
             return metrics.mg_pass_at_k(n, c, k)
         case "mg_pass_normalized@k":
             return metrics.mg_pass_at_k_normalized(n, c, k)
-        case "maj@k":
-            return np.array([maj_at_k(q.classes, q.n, k) for q in counts])
-        case "thinking_tokens_mean":
-            return np.array([_mean(q.thinking_tokens) for q in counts])
-        case "answer_tokens_mean":
-            return np.array([_mean(q.answer_tokens) for q in counts])
-        case rate:
-            return np.array([_RATES[rate](q) / q.n for q in counts])
+    raise ValueError(f"{measure.metric} does not depend on n and c alone")
+
+
+def rate_counts(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.int64]:
+    """The number of each question's samples that a rate counts, (Q,)."""
+    return np.array([_RATES[measure.metric](q) for q in counts], dtype=np.int64)
 
 
 def _mean(tokens: Sequence[int | None]) -> float:

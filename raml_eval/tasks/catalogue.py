@@ -9,23 +9,25 @@ from typing import Any
 
 import raml_eval
 from raml_eval.errors import TaskError, near_names
-from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, raml_of, split_of
+from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, primary_of, raml_of, split_of
 from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
-from raml_eval.types import TaskDescription
+from raml_eval.types import Primary, Suite, TaskDescription
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """All tasks and suites that can be asked for by name.
 
-    suites maps a name to its tasks, with nested groups flattened. files holds the YAML of each task. unusable maps each
-    name that a YAML file declares but that cannot be run to the reason.
+    suites maps a name to its tasks, with nested groups flattened, and primary to the primary endpoint that it declares, if it
+    declares one. files holds the YAML of each task. unusable maps each name that a YAML file declares but that cannot be run
+    to the reason.
     """
 
     tasks: dict[str, TaskDescription] = field(default_factory=dict)
     suites: dict[str, tuple[str, ...]] = field(default_factory=dict)
     files: dict[str, TaskFile] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
+    primary: dict[str, Primary] = field(default_factory=dict)
 
     def expand(self, names: Iterable[str]) -> list[str]:
         """The task names behind these task and suite names, in order, each once. TaskError for a name that cannot be used.
@@ -44,6 +46,13 @@ class Catalogue:
                 )
             tasks |= dict.fromkeys(self.suites.get(name, (name,)))
         return list(tasks)
+
+    def suites_among(self, names: Iterable[str]) -> dict[str, Suite]:
+        """Those of the names that are suites, with their tasks and primary endpoints.
+
+        Example: list(load_catalogue().suites_among(["pocket", "gsm8k"])) == ["pocket"]
+        """
+        return {name: Suite(self.suites[name], self.primary.get(name)) for name in names if name in self.suites}
 
 
 def tasks_dir() -> Path:
@@ -111,6 +120,9 @@ def _add_suite(catalogue: Catalogue, groups: Mapping[str, TaskFile], name: str) 
         catalogue.unusable[name] = f"{groups[name].path} lists {missing[0]}, and {why}"
     else:
         catalogue.suites[name] = tuple(members)
+        primary = primary_of(groups[name].config)
+        if primary is not None:
+            catalogue.primary[name] = primary
 
 
 def _flatten(

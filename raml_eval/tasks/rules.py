@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from raml_eval.errors import near_names
+from raml_eval.budgets import parse_budgets
+from raml_eval.errors import ConfigError, near_names
+from raml_eval.metric_names import EXAMPLES, split_metric
 from raml_eval.tasks.task_file import TaskFile
-from raml_eval.types import Domain, GraderKind
+from raml_eval.types import Budget, Domain, GraderKind, Primary
 
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
 OPTIONAL_FIELDS = ("chance", "cluster", "stratum", "options", "tests")
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
+SUITE_FIELDS = ("primary",)
+PRIMARY_FIELDS = ("metric", "budget")
 # These merge all answers to a question into one. Here every sample is graded, and maj@k is a metric.
 LIST_FILTERS = ("majority_vote", "take_first_k")
 
@@ -66,7 +70,55 @@ def find_suite_problems(file: TaskFile) -> list[str]:
         for member in members
         if not isinstance(member, str)
     ]
+    return problems + _primary_problems(raml_of(config))
+
+
+def primary_of(config: Mapping[str, Any]) -> Primary | None:
+    """The primary endpoint that a suite declares; None if it declares none. Check the suite with find_suite_problems first.
+
+    Example: primary_of({"metadata": {"raml": {"primary": {"metric": "avg@n", "budget": 512}}}}) == Primary("avg@n", 512)
+    """
+    declared = raml_of(config).get("primary")
+    if not isinstance(declared, Mapping):
+        return None
+    budget = _primary_budget(declared["budget"])
+    assert budget is not None
+    return Primary(str(declared["metric"]), budget)
+
+
+def _primary_problems(raml: Mapping[str, Any]) -> list[str]:
+    problems = [
+        f"metadata.raml.{name} is not a field of a suite; the field is primary." + near_names(str(name), SUITE_FIELDS)
+        for name in raml
+        if name not in SUITE_FIELDS
+    ]
+    if "primary" not in raml:
+        return problems
+    declared = raml["primary"]
+    if not isinstance(declared, Mapping) or set(declared) != set(PRIMARY_FIELDS):
+        met = ", ".join(map(str, declared)) if isinstance(declared, Mapping) else repr(declared)
+        return [*problems, f"metadata.raml.primary is {met}; it must be {{metric: avg@n, budget: unlimited}}, with these keys."]
+    metric = declared["metric"]
+    if not isinstance(metric, str) or split_metric(metric) is None:
+        problems.append(
+            f"metadata.raml.primary.metric is {metric!r}; it must be one such as {', '.join(EXAMPLES)}."
+            + near_names(str(metric), EXAMPLES)
+        )
+    if _primary_budget(declared["budget"]) is None:
+        problems.append(
+            f"metadata.raml.primary.budget is {declared['budget']!r}; it must be unlimited, a number of tokens or off."
+        )
     return problems
+
+
+def _primary_budget(declared: Any) -> Budget | None:
+    """The budget if it is unlimited, a number of tokens or off; None for anything else. YAML reads a bare off as false."""
+    try:
+        budgets = parse_budgets(declared) if isinstance(declared, str | int) else []
+    except ConfigError:
+        return None
+    plain = [budget for budget in budgets if isinstance(budget, int) or budget in ("unlimited", "off")]
+    return plain[0] if len(plain) == len(budgets) == 1 else None
 
 
 def members_of(config: Mapping[str, Any]) -> list[Any]:

@@ -1,0 +1,94 @@
+"""`raml-eval power` and `noise`: what a comparison could find, and what a mean's uncertainty is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raml_eval.cli.options import Count, Place, Places, Text, Texts
+from raml_eval.cli.results import format_of, write_text
+
+
+def power(
+    tasks: Annotated[Texts, typer.Argument(help="Tasks or suites; those of --base if not given.")] = None,
+    samples: Annotated[Count, typer.Option(help="Samples per question; those of --base if not given, otherwise 8.")] = None,
+    base: Annotated[Place, typer.Option(help="Stored run that gives questions, clusters and noise.")] = None,
+    assume: Annotated[
+        Text, typer.Option(help="Distribution of success over questions, such as beta:2,2, in place of the noise of --base.")
+    ] = None,
+    questions: Annotated[Count, typer.Option(help="Questions per task, without --base.")] = None,
+    metric: Annotated[Text, typer.Option(help="Metric; the suite's primary one if not given, otherwise avg@n.")] = None,
+    budget: Annotated[Text, typer.Option(help="Thinking budget of --base; the suite's primary one if not given.")] = None,
+    difference: Annotated[float, typer.Option(help="Difference that should be found, in points.")] = 2.0,
+    spread: Annotated[
+        float, typer.Option(help="Standard deviation of the questions' true differences, in points; 0 is optimistic.")
+    ] = 0.0,
+    level: Annotated[float, typer.Option(help="Level of the whole comparison.")] = 0.95,
+    power: Annotated[float, typer.Option(help="Chance with which the difference should be found.")] = 0.8,
+    task_path: Annotated[Places, typer.Option("--task-path", metavar="<folder>", help="Folder with more tasks.")] = None,
+    format: Annotated[
+        Text, typer.Option(help="terminal, markdown or json; if not given, by the ending of --out (.md, .json, .txt).")
+    ] = None,
+    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+) -> None:
+    """What a comparison could find, and what it takes."""
+    from raml_eval.comparison.planned import Wanted, plan_comparison
+    from raml_eval.comparison.power import power_rows
+    from raml_eval.errors import ConfigError
+    from raml_eval.reporting.power import render_power
+    from raml_eval.tables import load_run
+
+    if spread < 0:
+        raise ConfigError(f"--spread {spread:g} is no standard deviation; wanted 0 or more points.")
+    if (samples is not None and samples < 1) or (questions is not None and questions < 1):
+        raise ConfigError(f"--samples {samples} and --questions {questions}: wanted numbers from 1 on.")
+    wanted = Wanted(difference / 100, spread / 100, level, power)
+    planned = plan_comparison(
+        tasks or [],
+        base=load_run(base) if base else None,
+        assume=assume,
+        n=samples,
+        n_questions=questions,
+        metric=metric,
+        budget=budget,
+        task_path=task_path or (),
+    )
+    text = render_power(power_rows(planned, wanted), planned, wanted, format or format_of(out))
+    print(text if out is None else write_text(out, text))
+
+
+def noise(
+    runs: Annotated[list[Path], typer.Argument(help="One run, or the runs of several checkpoints whose steps are known.")],
+    metric: Annotated[
+        Text, typer.Option(help="Metrics by comma; avg@n, those of the runs' k, and thinking tokens if not given.")
+    ] = None,
+    allow_different: Annotated[
+        Texts, typer.Option(metavar="<key>", help="A protocol key that may differ between the runs; repeatable.")
+    ] = None,
+    format: Annotated[
+        Text,
+        typer.Option(help="terminal, markdown, csv or json; if not given, by the ending of --out."),
+    ] = None,
+    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+    allow_partial: Annotated[bool, typer.Option(help="Split a single run that is not finished; the notes say so.")] = False,
+) -> None:
+    """What error bars are made of, and checkpoints' noise."""
+    from raml_eval.comparison.noise import default_measures, noise_between, noise_of_run, sort_by_step
+    from raml_eval.reporting.noise import render_noise
+    from raml_eval.tables import load_run, parse_measure, run_labels
+
+    loaded = [load_run(path) for path in runs]
+    several = len(loaded) > 1
+    ordered = sort_by_step(loaded) if several else loaded
+    measures = [parse_measure(name.strip()) for name in metric.split(",")] if metric else default_measures(ordered)
+    labels = run_labels(ordered)
+    rows = [
+        row
+        for run, label in zip(ordered, labels, strict=True)
+        for row in noise_of_run(run, measures, label, allow_partial and not several)
+    ]
+    rows += noise_between(ordered, measures, allow_different or ()) if several else []
+    text = render_noise(rows, ordered, format or format_of(out))
+    print(text if out is None else write_text(out, text))

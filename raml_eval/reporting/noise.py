@@ -1,0 +1,131 @@
+"""`raml-eval noise` as text: what each mean's uncertainty is made of, and what changes between checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from raml_eval.comparison.noise import CHANGE, MEAN, SERIES, NoiseRow, noise_frame
+from raml_eval.reporting.footnotes import footnotes
+from raml_eval.reporting.listing import Listing, check_format, render_listing
+from raml_eval.reporting.render import Cell, Table
+from raml_eval.reporting.report import RAW, drawn_by, frame_to_csv, frame_to_json
+from raml_eval.tables import build_frame, parse_measure, step_of
+from raml_eval.tables.redraw import is_too_high
+from raml_eval.types import StoredRun
+
+NOISE_FORMATS = ("terminal", "markdown", *RAW)
+Column = tuple[str, Callable[[NoiseRow], str]]
+
+
+def render_noise(rows: Sequence[NoiseRow], runs: Sequence[StoredRun], format: str = "terminal") -> str:
+    """The rows of noise_of_run and noise_between as text. format is terminal, markdown, csv or json; ConfigError for another.
+
+    csv and json hold the rows themselves. Example: render_noise(noise_of_run(run, [Measure("avg@n")]), [run], "markdown")
+    """
+    check_format(format, NOISE_FORMATS)
+    if format in RAW:
+        frame = noise_frame(rows)
+        return (frame_to_csv(frame) if format == "csv" else frame_to_json(frame)).rstrip("\n")
+    names = " and ".join(dict.fromkeys(run.name for run in runs))
+    notes = (*_explain(rows), *_caveats(rows, runs), *footnotes(runs, build_frame(runs, k=[1], allow_partial=True)))
+    listing = Listing(f"Noise of {names}", tuple(map(_lead, runs)), tuple(_tables(rows, len(runs) > 1)), (), notes)
+    return render_listing(listing, format)
+
+
+def _lead(run: StoredRun) -> str:
+    step = step_of(run)
+    return drawn_by(run) + ("" if step is None else f"; checkpoint at step {step:,}")
+
+
+def _tables(rows: Sequence[NoiseRow], several: bool) -> Iterator[Table]:
+    """One table for each kind of row that there is."""
+    for kind, title, columns in (
+        (MEAN, "What each mean's standard error is made of, and what it would be; in points or tokens", MEANS),
+        (CHANGE, "Change to the checkpoint before, its noise with these questions fixed, and the ratio of the two", CHANGES),
+        (SERIES, "All checkpoints: the range of their means, the scatter of one, and the ratio of the two", WHOLE),
+    ):
+        of = [row for row in rows if row.kind == kind]
+        if of:
+            labels = [*LABELS] if kind == SERIES or not several else [("run", _run_label), *LABELS]
+            header = tuple(Cell(name) for name, _ in (*labels, *columns))
+            cells = tuple(tuple(Cell(write(row)) for _, write in (*labels, *columns)) for row in of)
+            yield Table(title, header, cells, len(labels))
+
+
+def _run_label(row: NoiseRow) -> str:
+    return f"{row.run} - {row.against}" if row.against else row.run
+
+
+def _task_label(row: NoiseRow) -> str:
+    return f"{row.domain.replace('_', '-')} mean" if row.task == "macro" else row.task
+
+
+def _number(row: NoiseRow, value: float, digits: int = 1, signed: bool = False) -> str:
+    """A share in points, tokens as they are; n/a for NaN."""
+    if math.isnan(value):
+        return "n/a"
+    scale = 1.0 if parse_measure(row.metric).bounds is None else 100.0
+    return f"{scale * value:{'+' if signed else ''}z.{digits}f}"
+
+
+def _plain(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else format(value, form)
+
+
+LABELS: tuple[Column, ...] = (
+    ("task", _task_label),
+    ("budget", lambda row: row.budget),
+    ("metric", lambda row: row.metric.removesuffix("_mean").replace("_tokens", " tokens")),
+)
+MEANS: tuple[Column, ...] = (
+    ("value", lambda row: _number(row, row.value)),
+    ("SE", lambda row: _number(row, row.standard_error, 2)),
+    ("questions", lambda row: _plain(row.questions_share, ".0%")),
+    ("redrawing", lambda row: _plain(row.redraw_share, ".0%")),
+    ("4n", lambda row: _number(row, row.error_4_samples, 2)),
+    ("4Q", lambda row: _number(row, row.error_4_questions, 2)),
+)
+CHANGES: tuple[Column, ...] = (
+    ("change", lambda row: _number(row, row.value, signed=True)),
+    ("redraw noise", lambda row: _number(row, row.redraw_error, 2)),
+    ("ratio", lambda row: _plain(row.signal_to_noise, ".1f")),
+    ("SE", lambda row: _number(row, row.standard_error, 2)),
+    ("redrawing", lambda row: _plain(row.redraw_share, ".0%")),
+)
+WHOLE: tuple[Column, ...] = (
+    ("signal", lambda row: _number(row, row.value)),
+    ("noise", lambda row: _number(row, row.step_noise, 2)),
+    ("ratio", lambda row: _plain(row.signal_to_noise, ".1f")),
+    ("redraw noise", lambda row: _number(row, row.redraw_error, 2)),
+)
+
+
+def _explain(rows: Sequence[NoiseRow]) -> Iterator[str]:
+    yield (
+        "questions and redrawing are their shares of the squared standard error (SE), which comes from both; 4n and 4Q are the "
+        "SE at four times the samples, or the questions. n/a: the samples cannot tell (n = 1, or n at most k), or none varies."
+    )
+    if any(row.standard_error == 0 for row in rows):
+        yield (
+            "An SE of 0 says only that all questions have the same value. The interval that `raml-eval report` gives there is "
+            "not of width 0."
+        )
+    if any(row.kind == CHANGE for row in rows):
+        yield "redraw noise is the standard error with these questions fixed: how much the number would change if drawn again."
+    if any(row.kind == SERIES for row in rows):
+        yield (
+            "signal is the greatest mean less the least. noise is how much a checkpoint's mean scatters, from the changes "
+            "between neighbours: sqrt(sum (d - mean d)^2 / (2 (D - 1/D))) over D changes, which is rough for few. After "
+            "arXiv:2508.13144."
+        )
+
+
+def _caveats(rows: Sequence[NoiseRow], runs: Sequence[StoredRun]) -> Iterator[str]:
+    n = min(run.n_samples for run in runs)
+    high = [name for name in dict.fromkeys(row.metric for row in rows) if is_too_high(n, parse_measure(name))]
+    if high:
+        yield (
+            f"{', '.join(high)}: the part from redrawing is by the jackknife, which is too high, because n = {n} is less than "
+            "twice k (maj@k: at any n); so less comes from redrawing than is shown."
+        )
