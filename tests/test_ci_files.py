@@ -158,8 +158,8 @@ const note = (name) => async (values) => { done.calls.push([name, values]); };
 const issues = {listComments: 'comments', updateComment: note('update'), createComment: note('create')};
 const actions = {listArtifactsForRepo: async () => ({data: {artifacts: given.artifacts}})};
 const github = {rest: {issues, actions}, paginate: async (what) => given[what]};
-const context = {repo: {owner: 'o', repo: 'r'}, issue: {number: 7}};
-const core = {setOutput: (name, value) => { done.outputs[name] = value; }};
+const context = {repo: {owner: 'o', repo: 'r'}, issue: {number: 7}, eventName: given.event};
+const core = {setOutput: (name, value) => { done.outputs[name] = value; }, setFailed: (why) => { done.failed = why; }};
 (async () => {
 """
     (folder / "script.cjs").write_text(f"{shell}{script}\n}})().then(() => console.log(JSON.stringify(done)));\n")
@@ -205,7 +205,9 @@ def test_the_baseline_is_the_newest_of_the_main_branch(tmp_path: Path) -> None:
         artifact(6, "2026-01-06T00:00:00Z", expired=True),
     ]
     assert play_script(script, {"artifacts": artifacts}, tmp_path)["outputs"] == {"run-id": 2}
-    assert play_script(script, {"artifacts": artifacts[3:]}, tmp_path)["outputs"] == {}
+    assert play_script(script, {"artifacts": artifacts[3:]}, tmp_path) == {"calls": [], "outputs": {}}
+    asked = play_script(script, {"artifacts": artifacts[3:], "event": "pull_request"}, tmp_path)
+    assert "no baseline" in asked["failed"]
 
 
 def gitlab_note() -> str:
@@ -268,18 +270,19 @@ printf '%s' "$STATUS"
 
 
 @pytest.mark.parametrize(
-    ("codes", "status", "code", "said"),
+    ("codes", "status", "merge_request", "code", "said"),
     [
-        ("0 0 1", "200", 1, ["run", "report", "compare"]),
-        ("4 0 0 3", "200", 3, ["run", "run", "report", "compare"]),
-        ("4 4", "200", 4, ["run", "run"]),
-        ("2", "200", 2, ["run"]),
-        ("0 0", "404", 0, ["run", "report"]),
-        ("0 0", "500", 2, ["run", "report"]),
+        ("0 0 1", "200", "7", 1, ["run", "report", "compare"]),
+        ("4 0 0 3", "200", "", 3, ["run", "run", "report", "compare"]),
+        ("4 4", "200", "7", 4, ["run", "run"]),
+        ("2", "200", "7", 2, ["run"]),
+        ("0 0", "404", "", 0, ["run", "report"]),
+        ("0 0", "404", "7", 2, ["run", "report"]),
+        ("0 0", "500", "", 2, ["run", "report"]),
     ],
 )
 def test_the_job_on_gitlab_ends_with_the_code_that_counts(
-    codes: str, status: str, code: int, said: list[str], tmp_path: Path
+    codes: str, status: str, merge_request: str, code: int, said: list[str], tmp_path: Path
 ) -> None:
     job = yaml.safe_load((ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8"))["evaluate"]
     (tmp_path / "codes").write_text("\n".join(codes.split()))
@@ -293,7 +296,12 @@ def test_the_job_on_gitlab_ends_with_the_code_that_counts(
     for name, text in programs.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    given = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "STATUS": status, "STORED": str(tmp_path / "stored.zip")}
+    given = {
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "CI_MERGE_REQUEST_IID": merge_request,
+        "STATUS": status,
+        "STORED": str(tmp_path / "stored.zip"),
+    }
     ended = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])],
         cwd=tmp_path, env={**os.environ, **job["variables"], **given}, check=False,
