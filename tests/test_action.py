@@ -71,7 +71,7 @@ def test_a_second_job_on_the_same_folder_continues_the_run(first: tuple[Runner, 
     made, _ = first
     samples = made.workspace / "evaluation/run/samples.jsonl"
     before = samples.read_bytes()
-    played = made.play(ACTION, SMALL)
+    played = made.play(ACTION, {**SMALL, "out": ""})
     assert "the engine was not started" in played.step("Draw the samples").log
     assert samples.read_bytes() == before
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import pytest
 import yaml
 
-from tests.expressions import PIECE, STATUS, names_in, tokens_of
+from tests.expressions import PIECE, STATUS, evaluate, fill, names_in, tokens_of
 
 ROOT = Path(__file__).resolve().parents[1]
 ACTION = ROOT / ".github" / "actions" / "evaluate"
@@ -140,6 +140,37 @@ def test_the_example_gives_code_under_evaluation_no_token_that_writes() -> None:
         assert runs_code or job["needs"] == "evaluate"
     assert "github.event.label.name == 'evaluate'" in JOBS["evaluate"]["if"]
     assert "head.repo.full_name == github.repository" in JOBS["comment"]["if"]
+
+
+@pytest.mark.parametrize(
+    ("status", "ref", "name"),
+    [
+        ("success", "refs/heads/main", "raml-eval-baseline"),
+        ("failure", "refs/heads/main", "raml-eval-run"),
+        ("success", "refs/pull/7/merge", "raml-eval-run"),
+    ],
+)
+def test_only_a_run_that_passed_on_the_main_branch_becomes_the_baseline(status: str, ref: str, name: str) -> None:
+    step = next(step for step in JOBS["evaluate"]["steps"] if step.get("name") == "Keep the run")
+    assert fill(step["with"]["name"], {"job": {"status": status}, "github": {"ref": ref}}) == name
+
+
+@pytest.mark.parametrize(("head", "comment", "wanted"), [("o/r", "c.md", True), ("fork/r", "c.md", False), ("o/r", "", False)])
+def test_a_comment_is_for_pull_requests_from_the_repository_itself(head: str, comment: str, wanted: bool) -> None:
+    github = {
+        "event_name": "pull_request",
+        "repository": "o/r",
+        "event": {"pull_request": {"head": {"repo": {"full_name": head}}}},
+    }
+    contexts = {"github": github, "needs": {"evaluate": {"outputs": {"comment": comment}}}}
+    (condition,) = PIECE.findall(JOBS["comment"]["if"])
+    assert evaluate(condition, contexts, {"cancelled": lambda: False}) is wanted
+
+
+def test_any_other_label_evaluates_nothing() -> None:
+    for event, label, wanted in (("pull_request", "evaluate", True), ("pull_request", "bug", False), ("schedule", "", True)):
+        contexts = {"github": {"event_name": event, "event": {"label": {"name": label}}}}
+        assert evaluate(JOBS["evaluate"]["if"], contexts) is wanted
 
 
 def script_of(job: str, name: str) -> str:

@@ -2,6 +2,7 @@
 # The steps of action.yml, which sources this file. Inputs come in as environment variables and are expanded within quotes
 # only. It runs under bash 3.2 too, which is macOS's: no mapfile, no name references.
 
+INPUT_OUT=${INPUT_OUT:-evaluation} # an empty one would be the root of the file system
 COMPARE_LOG=$RUNNER_TEMP/raml-eval-compare.log
 
 random_word() {
