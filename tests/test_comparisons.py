@@ -20,6 +20,7 @@ from raml_eval.intervals import (
     mean_interval,
     paired_difference,
 )
+from raml_eval.intervals.clusters import carriers
 from raml_eval.types import Interval
 
 
@@ -40,7 +41,7 @@ def test_many_differences_get_the_paired_t_test() -> None:
     )
 
 
-@pytest.mark.parametrize(("gains", "losses"), [(0, 1), (1, 0), (0, 5), (0, 8), (3, 1), (1, 7), (4, 4), (9, 0)])
+@pytest.mark.parametrize(("gains", "losses"), [(0, 1), (1, 0), (0, 5), (3, 1), (1, 4), (2, 2), (3, 2)])
 @pytest.mark.parametrize("n", [30, 134, 1319])
 def test_few_binary_differences_get_the_exact_mcnemar_test(gains: int, losses: int, n: int) -> None:
     base = [0.0] * gains + [1.0] * losses + [1.0] * (n - gains - losses)
@@ -50,6 +51,23 @@ def test_few_binary_differences_get_the_exact_mcnemar_test(gains: int, losses: i
     assert difference.value == pytest.approx((gains - losses) / n)
     assert difference.p_value == pytest.approx(stats.binomtest(gains, gains + losses).pvalue, abs=1e-7)
     assert (difference.low > 0 or difference.high < 0) == (difference.p_value < 0.05)
+
+
+def test_differences_that_few_large_ones_carry_do_not_get_the_t_test() -> None:
+    """All 30 differ, but 29 by next to nothing, like pass@8 near 1 with 32 samples."""
+    base = np.full(30, 0.999) - np.arange(30) * 1e-6
+    new = base + np.where(np.arange(30) == 3, -0.4, 1e-5)
+    assert paired_difference(base, new, own(30)).method == GAFFKE
+    assert paired_difference(base, new - 0.2, own(30)).method == T_INTERVAL
+
+
+@pytest.mark.parametrize(("level", "method"), [(0.5, T_INTERVAL), (0.0, GAFFKE), (1.0, GAFFKE)])
+def test_more_than_five_carriers_are_enough_away_from_the_bounds(level: float, method: str) -> None:
+    step = np.array([0.2, 0.2, -0.2, 0.2, -0.2, 0.1, 0.1] + [0.0] * 23)
+    assert 5 < carriers(step) < 6
+    base = np.full(30, level)
+    new = level + (np.abs(step) if level == 0 else -np.abs(step) if level == 1 else step)
+    assert paired_difference(base, new, own(30)).method == method
 
 
 @pytest.mark.parametrize(("base", "new"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (0.0, 1.0), (1.0, 0.5)])

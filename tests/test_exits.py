@@ -179,6 +179,8 @@ WAITING = {
     "report": ["report", "{folder}"],
     "compare": ["compare", "{folder}", "{folder}"],
     "sweep": ["sweep", "{folder}"],
+    "noise": ["noise", "{folder}"],
+    "power": ["power", "--base", "{folder}"],
     "regrade": ["regrade", "{folder}"],
     "audit": ["audit", "{folder}"],
     "show": ["show", "{folder}", "--task", "a", "--question", "1"],

@@ -105,3 +105,22 @@ def test_the_p_value_is_the_inversion_of_the_interval(seed: int, n_tasks: int, l
     found = pooled_difference(parts, level)
     assert found.low <= found.value <= found.high
     assert (found.p_value < 1 - level) == (found.low > 0 or found.high < 0)
+
+
+def changed(prefix: str, n: int, moved: int) -> Part:
+    """A task of n questions, all right; of the new run, every second of the first `moved` is wrong, the others were before."""
+    base, new = np.ones(n), np.ones(n)
+    base[:moved:2] = 0
+    new[1:moved:2] = 0
+    return Part(base, new, [f"{prefix}{row}" for row in range(n)])
+
+
+@pytest.mark.parametrize(("moved", "method"), [((3, 3), POOLED_T), ((3, 2), MOVER), ((9, 2), MOVER), ((6, 6), POOLED_T)])
+def test_tasks_help_each_other_if_some_clusters_carry_each(moved: tuple[int, int], method: str) -> None:
+    parts = [changed(str(index), 60, count) for index, count in enumerate(moved)]
+    assert pooled_difference(parts, tested=False).method == method
+
+
+def test_a_task_that_changes_by_the_same_everywhere_keeps_its_width() -> None:
+    varied, same = changed("a", 60, 20), Part(np.zeros(30), np.full(30, 0.5), [f"b{row}" for row in range(30)])
+    assert pooled_difference([varied, same], tested=False).method == MOVER

@@ -39,6 +39,19 @@ class Clustered:
         return float(np.sqrt(n_clusters / (n_clusters - 1) * np.sum(residuals**2)) / self.sizes.sum())
 
 
+def carriers(amounts: FloatArray) -> float:
+    """How many clusters carry the amounts, (G,): n if n of them are equal and the others 0, fewer if some outweigh the rest.
+
+    It is (sum a^2)^2 / sum a^4, so G divided by it is the kurtosis about 0, and twice it is Satterthwaite's number of degrees
+    of freedom of sum a^2 (Satterthwaite 1946, Biometrics Bulletin 2). It is 0 if all are 0.
+    """
+    greatest = float(np.abs(amounts).max(initial=0.0))
+    if not greatest:
+        return 0.0
+    squares = (amounts / greatest) ** 2
+    return round(float(squares.sum() ** 2 / (squares @ squares)), 9)  # so that six equal amounts are six, not a little less
+
+
 def sum_by_cluster(values: Sequence[float] | FloatArray, clusters: Sequence[str], bounds: Bounds) -> Clustered:
     """The sums and sizes of the clusters. MetricError for NaN, values out of bounds, or lengths that differ."""
     array = np.asarray(values, dtype=np.float64)

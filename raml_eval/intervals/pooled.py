@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raml_eval.errors import MetricError
-from raml_eval.intervals.clusters import Bounds, FloatArray
-from raml_eval.intervals.means import MOVER, T_INTERVAL, PairedDifference, macro_mean, paired_difference
+from raml_eval.intervals.clusters import SAME, Bounds, FloatArray, carriers
+from raml_eval.intervals.means import ENOUGH, MOVER, T_INTERVAL, PairedDifference, macro_mean, paired_difference
 
 POOLED_T = "clustered t-interval, pooled over fixed tasks"
+_SOME = 3  # clusters that carry a part's difference, at least, for the pooled t-interval
 _SMALLEST_P = 1e-5  # Gaffke's ends are computed to about 1e-7, so a smaller p is not told apart
 
 
@@ -34,14 +35,15 @@ def pooled_difference(
 ) -> PairedDifference:
     """The mean over the parts of their mean differences new - base, with interval and p-value. The tasks are fixed.
 
-    If each part alone would get a t-interval, the variance is the sum over all clusters of the square of what the cluster
-    adds to the pooled mean, with the factor G / (G - 1) of each part; a cluster adds what its questions in all parts add, so
-    shared questions are not counted as independent. The degrees of freedom are Welch and Satterthwaite's over groups of
-    parts that share no cluster, each group with G - 1 of its smallest part. So two parts without a shared cluster get
-    Welch's t. Otherwise the distances of the parts' ends are combined by MOVER with the parts' correlations (Zou 2007,
-    Psychological Methods 12), where a negative correlation counts as 0. One part gets paired_difference. The ends and p are
-    NaN if a part has none. A p by MOVER is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises
-    MetricError without a part, and as paired_difference does.
+    If each part alone would get a t-interval, or if at least three clusters carry each part's difference and six the pooled
+    one, the variance is the sum over all clusters of the square of what the cluster adds to the pooled mean, with the factor
+    G / (G - 1) of each part; a cluster adds what its questions in all parts add, so shared questions are not counted as
+    independent. The degrees of freedom are Welch and Satterthwaite's over groups of parts that share no cluster, each group
+    with G - 1 of its smallest part. So two parts without a shared cluster get Welch's t. Otherwise the distances of the
+    parts' ends are combined by MOVER with the parts' correlations (Zou 2007, Psychological Methods 12), where a negative
+    correlation counts as 0. One part gets paired_difference. The ends and p are NaN if a part has none. A p by MOVER is at
+    least 1e-5; it costs many intervals, and is NaN if tested is False. Raises MetricError without a part, and as
+    paired_difference does.
 
     Example: pooled_difference([Part(np.zeros(2), np.ones(2), ["a", "b"])]).value == 1.0
     """
@@ -63,25 +65,51 @@ def pooled_difference(
     if any(math.isnan(one.low) for one in alone):
         return pooled
     covariances, groups = covariances_of(parts), groups_of(parts)
-    if all(one.method == T_INTERVAL for one in alone):
+    if all(one.method == T_INTERVAL for one in alone) or (bounds and _carried(parts, covariances)):
         return _pooled_t(pooled, covariances, groups, [one.n_clusters for one in alone], level, bounds)
     return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
 
 def covariances_of(parts: Sequence[Part]) -> FloatArray:
     """The covariances of the parts' means, (T, T), from the clusters that they share."""
+    pulls = pulls_of(parts)
+    return pulls @ pulls.T
+
+
+def pulls_of(parts: Sequence[Part]) -> FloatArray:
+    """What each cluster adds to each part's mean beyond an average one, (T, G), with the factor of few clusters.
+
+    The clusters stand in the order in which the parts name them.
+    """
+    pulls = _pulls(parts, centred=True)
+    for row, part in enumerate(parts):
+        n_clusters = len(set(part.clusters))
+        pulls[row] *= math.sqrt(n_clusters / max(1, n_clusters - 1))
+    return pulls
+
+
+def _pulls(parts: Sequence[Part], centred: bool) -> FloatArray:
+    """What each cluster adds to each part's mean, (T, G); if centred, beyond an average one."""
     place: dict[str, int] = {}
     for part in parts:
         for name in part.clusters:
             place.setdefault(name, len(place))
-    pulls = np.zeros((len(parts), len(place)))  # what each cluster adds to each part's mean, beyond an average one
+    pulls = np.zeros((len(parts), len(place)))
     for row, part in enumerate(parts):
         columns = np.array([place[name] for name in part.clusters], dtype=np.int64)
         differences = np.asarray(part.new, dtype=np.float64) - np.asarray(part.base, dtype=np.float64)
-        np.add.at(pulls[row], columns, (differences - differences.mean()) / len(columns))
-        n_clusters = len(set(part.clusters))
-        pulls[row] *= math.sqrt(n_clusters / max(1, n_clusters - 1))
-    return pulls @ pulls.T
+        np.add.at(pulls[row], columns, (differences - (differences.mean() if centred else 0.0)) / len(columns))
+    return pulls
+
+
+def _carried(parts: Sequence[Part], covariances: FloatArray) -> bool:
+    """Whether enough clusters carry the pooled difference, and some the difference of each part, which varies too.
+
+    The parts help each other, so fewer are needed in each. Three keep out a part where all that could change was not drawn.
+    """
+    pulls = _pulls(parts, centred=False)
+    varies = bool(np.all(np.sqrt(np.diag(covariances)) > SAME))
+    return varies and min(map(carriers, pulls)) >= _SOME and carriers(pulls.sum(axis=0)) >= ENOUGH
 
 
 def groups_of(parts: Sequence[Part]) -> list[list[int]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from raml_eval.grading import KINDS
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
+from raml_eval.reporting.looked import look_notes
 from raml_eval.reporting.render import percent
 from raml_eval.tables import (
     DOMAINS,
@@ -98,6 +99,10 @@ def _task_rows(own: Rows, metric: str) -> Rows:
 
 def _imported(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(text, frozenset({(label, None, None)})) for text in import_notes(run)]
+
+
+def _looked(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    return [(text, frozenset({(label, None, None)})) for text in look_notes(run)]
 
 
 def _partial(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -307,6 +312,7 @@ def _made_up(run: StoredRun, label: str, own: Rows) -> list[Found]:
 _FINDERS = (
     _made_up,
     _imported,
+    _looked,
     _partial,
     _subset,
     _synthetic,

@@ -22,7 +22,9 @@ Column = tuple[str, Callable[[NoiseRow], str]]
 def render_noise(rows: Sequence[NoiseRow], runs: Sequence[StoredRun], format: str = "terminal") -> str:
     """The rows of noise_of_run and noise_between as text. format is terminal, markdown, csv or json; ConfigError for another.
 
-    csv and json hold the rows themselves, with the notes of each. Example: render_noise(noise_of_run(run, [Measure("avg@n")]), [run], "markdown")
+    csv and json hold the rows themselves, with the notes of each.
+
+    Example: render_noise(noise_of_run(run, [Measure("avg@n")]), [run], "markdown")
     """
     check_format(format, NOISE_FORMATS)
     found = find_footnotes(runs, build_frame(runs, k=[1], allow_partial=True))

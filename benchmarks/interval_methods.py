@@ -1,0 +1,175 @@
+"""The methods of raml_eval.intervals for many runs at once, so that benchmarks/interval_coverage.py takes minutes, not hours.
+
+A run is a row: sums (R, G) holds the sums of the values by cluster, and sizes (G,) the clusters' numbers of questions, which
+all runs share. The benchmark compares these functions with the public ones on a sample of the runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import t as student
+
+Array = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+UNIT: Bounds = (0.0, 1.0)
+BOTH: Bounds = (-1.0, 1.0)
+LEVEL = 0.95
+ENOUGH = 6  # clusters that carry what the t-interval is given for
+SOME = 3  # and those of a part of a pooled difference
+SAME = 1e-12
+
+# The nodes of Gaffke's integral as in raml_eval.intervals.gaffke, but coarser: an end moves by less than 1e-4.
+_STEP = 0.125
+_V = np.arange(-2.75, 12.0, _STEP)
+_T = np.exp(_V - np.exp(-_V))
+_WEIGHTS = _STEP * (1 + np.exp(-_V))
+_FAR = 20.0
+_ROWS = 128  # at a time, so that they fit the cache
+
+
+@dataclass(frozen=True)
+class Many:
+    """The intervals of many runs: value, low, high (R,), and whether each is a t-interval (R,)."""
+
+    value: Array
+    low: Array
+    high: Array
+    by_t: NDArray[np.bool_]
+
+    def share_that_holds(self, truth: float) -> float:
+        return float(np.mean((self.low <= truth + 1e-9) & (truth - 1e-9 <= self.high)))
+
+    @property
+    def width(self) -> float:
+        return float(np.mean(self.high - self.low))
+
+
+def carriers(amounts: Array) -> Array:
+    squares = (amounts / np.maximum(np.abs(amounts).max(axis=1, keepdims=True), 1e-300)) ** 2
+    return np.round(squares.sum(axis=1) ** 2 / np.maximum((squares**2).sum(axis=1), 1e-300), 9)
+
+
+def away(sums: Array, sizes: Array) -> NDArray[np.bool_]:
+    """Whether enough clusters carry the distance of each run's mean from 0 and from 1."""
+    return np.minimum(carriers(sums), carriers(sizes - sums)) >= ENOUGH
+
+
+def means(sums: Array, sizes: Array) -> Many:
+    """mean_interval of each run."""
+    return intervals(sums, sizes, UNIT, away(sums, sizes))
+
+
+def differences(base: Array, new: Array, sizes: Array) -> Many:
+    """paired_difference of each run."""
+    carried = carriers(new - base)
+    enough = (carried >= ENOUGH) | ((carried > ENOUGH - 1) & away(base, sizes) & away(new, sizes))
+    return intervals(new - base, sizes, BOTH, enough)
+
+
+def macro(tasks: Sequence[Many]) -> Many:
+    """macro_mean of each run."""
+    return _mover(tasks)
+
+
+def pooled(parts: Sequence[tuple[Array, Array, Array]], alone: Sequence[Many]) -> Many:
+    """pooled_difference of each run. A part is base, new and sizes, without shared clusters; alone is their own."""
+    found = _mover(alone)
+    variances = np.stack([standard_errors(new - base, sizes) for base, new, sizes in parts]) ** 2 / len(parts) ** 2
+    freedoms = np.array([[len(sizes) - 1] for _, _, sizes in parts])
+    by_t = np.all([one.by_t for one in alone], axis=0) | _carried(parts, variances)
+    variance = variances.sum(axis=0)
+    freedom = variance**2 / np.maximum((variances**2 / freedoms).sum(axis=0), 1e-300)
+    half = student.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1)) * np.sqrt(variance)
+    low = np.where(by_t, np.maximum(found.value - half, -1), found.low)
+    return Many(found.value, low, np.where(by_t, np.minimum(found.value + half, 1), found.high), by_t)
+
+
+def _carried(parts: Sequence[tuple[Array, Array, Array]], variances: Array) -> NDArray[np.bool_]:
+    differences = [(new - base) / sizes.sum() for base, new, sizes in parts]
+    some = np.min([carriers(one) for one in differences], axis=0) >= SOME
+    return some & np.all(np.sqrt(variances) > SAME, axis=0) & (carriers(np.concatenate(differences, axis=1)) >= ENOUGH)
+
+
+def standard_errors(sums: Array, sizes: Array) -> Array:
+    n_clusters = len(sizes)
+    residuals = sums - sums.sum(axis=1, keepdims=True) / sizes.sum() * sizes
+    return np.asarray(np.sqrt(n_clusters / (n_clusters - 1) * (residuals**2).sum(axis=1)) / sizes.sum())
+
+
+def _mover(tasks: Sequence[Many]) -> Many:
+    value = np.mean([task.value for task in tasks], axis=0)
+    below, above = (
+        np.sqrt(np.sum([distance**2 for distance in distances], axis=0)) / len(tasks)
+        for distances in ([task.value - task.low for task in tasks], [task.high - task.value for task in tasks])
+    )
+    return Many(value, value - below, value + above, np.all([task.by_t for task in tasks], axis=0))
+
+
+def intervals(sums: Array, sizes: Array, bounds: Bounds, enough: NDArray[np.bool_]) -> Many:
+    value, errors = sums.sum(axis=1) / sizes.sum(), standard_errors(sums, sizes)
+    by_t = enough & (errors > SAME * (bounds[1] - bounds[0]))
+    half = student.ppf((1 + LEVEL) / 2, len(sizes) - 1) * errors
+    low, high = np.maximum(value - half, bounds[0]), np.minimum(value + half, bounds[1])
+    if not by_t.all():
+        rows, back = _distinct(sums[~by_t], sizes)
+        low[~by_t] = _gaffke_end(rows, sizes, bounds[0], (1 - LEVEL) / 2)[back]
+        high[~by_t] = _gaffke_end(rows, sizes, bounds[1], (1 + LEVEL) / 2)[back]
+    return Many(value, low, high, by_t)
+
+
+def _distinct(sums: Array, sizes: Array) -> tuple[Array, NDArray[np.intp]]:
+    """The rows that differ by more than the order of their equally large clusters, and the place of each row among them."""
+    ordered = sums.copy()
+    full = sizes == sizes[0]
+    ordered[:, full] = np.sort(sums[:, full], axis=1)
+    rows, back = np.unique(ordered, axis=0, return_inverse=True)
+    return rows, back.ravel()
+
+
+def _gaffke_end(sums: Array, sizes: Array, atom: float, chance: float) -> Array:
+    """The quantile of each run's weighted mean at chance, by regula falsi (Illinois) on the normal scale."""
+    sums = np.column_stack([sums, np.full(len(sums), atom * sizes.mean())])
+    sizes = np.append(sizes, sizes.mean())
+    low, high = (sums / sizes).min(axis=1), (sums / sizes).max(axis=1)
+    middle = sums.sum(axis=1) / sizes.sum()
+    spread = np.sqrt(((sums - middle[:, None] * sizes) ** 2).sum(axis=1)) / sizes.sum()
+    flat = high - low <= SAME
+    wanted = float(ndtri(chance))
+    x = np.clip(middle + wanted * spread, low + 0.01 * (middle - low), high - 0.01 * (high - middle))
+    at_low, at_high = np.full(len(x), -8.0), np.full(len(x), 8.0)
+    last, open_rows = np.zeros(len(x)), np.flatnonzero(~flat)
+    while open_rows.size:
+        share = _chance_below(x[open_rows], sums[open_rows], sizes)
+        found = ndtri(np.clip(share, 1e-9, 1 - 1e-9)) - wanted
+        done = (np.abs(found) < 2e-4) | (high - low < 1e-9)[open_rows]
+        open_rows, found = open_rows[~done], found[~done]
+        up, down = open_rows[found > 0], open_rows[found <= 0]
+        at_low[up] *= np.where(last[up] > 0, 0.5, 1)
+        at_high[down] *= np.where(last[down] < 0, 0.5, 1)
+        high[up], at_high[up], last[up] = x[up], found[found > 0], 1
+        low[down], at_low[down], last[down] = x[down], found[found <= 0], -1
+        x[open_rows] = ((low * at_high - high * at_low) / (at_high - at_low))[open_rows]
+    return np.where(flat, atom, x)
+
+
+def _chance_below(x: Array, sums: Array, sizes: Array) -> Array:
+    """P(sum_g E_g (sums_g - x sizes_g) <= 0) for each run: Gil-Pelaez, as in raml_eval.intervals.gaffke."""
+    chances = np.empty(len(x))
+    for start in range(0, len(x), _ROWS):
+        rows = slice(start, start + _ROWS)
+        offsets = sums[rows] - x[rows, None] * sizes
+        offsets /= np.sqrt((offsets**2).sum(axis=1, keepdims=True))
+        real, imaginary = np.ones((len(offsets), len(_T))), np.zeros((len(offsets), len(_T)))
+        for column in offsets.T:
+            scaled = _T * column[:, None]
+            shrink = 1 / (1 + scaled * scaled)  # times (1 + i t o) it is 1 / (1 - i t o), and cannot overflow
+            real, imaginary = shrink * (real - scaled * imaginary), shrink * (imaginary + scaled * real)
+        distance = offsets.sum(axis=1)
+        chances[rows] = np.where(np.abs(distance) > _FAR, distance < 0, 0.5 - imaginary @ _WEIGHTS / np.pi)
+    return chances
