@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -150,6 +151,16 @@ def test_a_look_is_taken_at_its_own_level() -> None:
     assert [judged.level for judged in by_function.cells] == pytest.approx([0.995, 0.999])
     assert by_function.level == pytest.approx(0.995)
     assert judge_gate([one("fail")], level=0.9995).decided
+
+
+def test_a_manifest_keeps_plain_values() -> None:
+    single = CellValues(Rule("one", tier="advisory"), [Part(np.zeros(5), np.ones(5), ["same"] * 5)])
+    entry = json.loads(json.dumps(judge_gate([one("fail"), single], "release").entry(), allow_nan=False))
+    assert (entry["gate"], entry["outcome"], entry["level"]) == ("release", "failed", 0.95)
+    first, second = entry["cells"]
+    assert (first["cell"], first["outcome"], first["difference"]) == ("sums, avg@n at unlimited", "failed", pytest.approx(-0.1))
+    assert first["low"] < first["difference"] < first["high"] < 0
+    assert (second["tier"], second["outcome"], second["low"]) == ("advisory", "inconclusive", None)
 
 
 @pytest.mark.parametrize("rule", [{"test": "non_inferiority"}, {"test": "superiority"}, {"test": "equivalence"}])

@@ -127,3 +127,11 @@ def test_the_gates_of_the_page_are_gates() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
     assert len(blocks) == 2
     assert all(build_gate(read_yaml(block)).cells for block in blocks)
+
+
+def test_the_links_of_the_page_lead_somewhere() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    for file, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", (docs / "comparing.md").read_text(encoding="utf-8")):
+        text = (docs / (file or "comparing.md")).read_text(encoding="utf-8")
+        heads = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.M)}
+        assert not anchor or anchor in heads, f"{file}#{anchor}"

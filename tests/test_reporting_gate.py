@@ -104,7 +104,7 @@ def test_every_outcome_is_explained() -> None:
     assert told["b"].endswith("it is worse, wanted above -2 points")
     assert told["c"].endswith("it differs by more than the margin, wanted within 2 points")
     assert re.search(r"if there is no difference, it takes about 1,7\d\d questions in place of 400", told["d"])
-    assert "the opposite holds alone, but not after the correction" in told["e"]
+    assert "the opposite holds at the cell's own level, but not after the correction" in told["e"]
     assert "so nothing is known, and that never passes" in told["f"]
 
 

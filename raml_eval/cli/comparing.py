@@ -53,6 +53,7 @@ def compare(
     out: Annotated[
         Places,
         typer.Option(
+            metavar="<path>",
             help="File to write, by its ending: .md, .txt, .tex, .json, with a gate .xml (JUnit) and .svg (badge); or a "
             "folder, which gets all of them. Repeatable; standard output if not given."
         ),

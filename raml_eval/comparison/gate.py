@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -176,6 +177,22 @@ class GateResult:
         """The exit code that the outcome ends a command with."""
         codes = {Outcome.PASSED: ExitCode.DONE, Outcome.FAILED: ExitCode.WORSE, Outcome.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
         return codes[self.outcome]
+
+    def entry(self) -> dict[str, Any]:
+        """What a manifest keeps of the outcome, as plain values; None for an end that cannot be given."""
+        cells = [
+            {
+                "cell": cell.rule.name,
+                "tier": cell.rule.tier,
+                "outcome": str(cell.outcome),
+                "difference": cell.found.value,
+                "low": None if cell.unknown else cell.found.low,
+                "high": None if cell.unknown else cell.found.high,
+                "level": cell.level,
+            }
+            for cell in self.cells
+        ]
+        return {"gate": self.name, "outcome": str(self.outcome), "level": self.level, "cells": cells}
 
     @property
     def decided(self) -> bool:

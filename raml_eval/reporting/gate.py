@@ -60,7 +60,11 @@ def explain(cell: JudgedCell) -> str:
     if cell.outcome is Outcome.FAILED:
         shown = "it differs by more than the margin" if cell.rule.test == "equivalence" else "it is worse"
         return f"{start}; {shown}, wanted {wanted(cell.rule)}"
-    alone = "; the opposite holds alone, but not after the correction for the other cells" if cell.worse_alone else ""
+    alone = (
+        "; the opposite holds at the cell's own level, but not after the correction for the whole gate"
+        if cell.worse_alone
+        else ""
+    )
     return f"{start}, wanted {wanted(cell.rule)}{alone}; {needs(cell)}"
 
 
