@@ -22,6 +22,10 @@ MOVER = "MOVER over fixed tasks"
 # that differ is not enough: pass@k near 1 differs in most questions by next to nothing and in few by much, and with ten that
 # differ the t-interval covers 60 to 80 %. benchmarks/interval_coverage.py measures the rule.
 ENOUGH = 6
+# And this many whole clusters' worth of value must lie on either side of a mean, or of both runs' means. Clusters that were
+# not drawn cannot be counted: where all but a few questions are hopeless, or where a few in a hundred change altogether, a
+# sample may hold none of the few, and the t-interval of the others covers 90 to 93 %.
+WORTH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +51,17 @@ def mean_interval(
 
     values holds one number per question, and clusters names what a question shares with others. bounds are the least and
     the greatest value that is possible, None if there are none. The t-interval has G - 1 degrees of freedom for G clusters
-    and is cut at the bounds. Gaffke's interval replaces it if fewer than six clusters carry the distance from one of the
-    bounds (carriers in raml_eval.intervals.clusters). The ends are NaN for fewer than two clusters, and for equal values
-    without bounds; everything is NaN without values. Raises MetricError for NaN among the values, values out of bounds, or
-    lengths that differ.
+    and is cut at the bounds. Gaffke's interval replaces it if fewer than five whole clusters' worth of value lie on one side
+    of the mean, or if fewer than six clusters carry it (carriers in raml_eval.intervals.clusters). The ends are NaN for
+    fewer than two clusters, and for equal values without bounds; everything is NaN without values. Raises MetricError for
+    NaN among the values, values out of bounds, or lengths that differ.
 
     Example: mean_interval([0.0, 0.5, 1.0], ["q1", "q2", "q3"]).value == 0.5
     """
     sample = sum_by_cluster(values, clusters, bounds)
     if not sample.n_clusters:
         return Interval(math.nan, math.nan, math.nan, "no interval: no values")
-    method = _method(sample, bounds, _away(sample, bounds))
+    method = _method(sample, bounds, _away(sample, bounds) and _worth(sample, bounds) >= WORTH)
     return Interval(sample.mean, *_ends(sample, method, level, bounds), method)
 
 
@@ -71,8 +75,9 @@ def paired_difference(
     """The mean of new - base over the same questions in the same order, with interval and p-value.
 
     bounds are those of the values, so a difference lies within their span. Gaffke's interval replaces the t-interval if all
-    clusters differ by the same amount, or if fewer than six carry the difference (carriers in raml_eval.intervals.clusters);
-    more than five are enough if both runs' means would get the t-interval. Equal runs on G questions get
+    clusters differ by the same amount, if fewer than six carry the difference (carriers in raml_eval.intervals.clusters;
+    more than five are enough if as many carry both runs' means), or if fewer than five clusters' worth of value lie on one
+    side of a run's mean. Equal runs on G questions get
     +-(1 - (a/2)^(1/G)) of the span, a = 1 - level, which is what G questions could have failed to show, and p = 1. Without
     bounds, equal differences have no interval: NaN. The ends and p are NaN for one cluster. Raises MetricError for NaN,
     values out of bounds, lengths that differ, or no question.
@@ -86,7 +91,8 @@ def paired_difference(
     span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
     carried = carriers(sample.sums)
     enough = carried >= ENOUGH or (carried > ENOUGH - 1 and _away(base_sample, bounds) and _away(new_sample, bounds))
-    method = _method(sample, span, enough)
+    worth = min(_worth(base_sample, bounds), _worth(new_sample, bounds))
+    method = _method(sample, span, enough and worth >= WORTH)
     low, high = _ends(sample, method, level, span)
     p_value = _p_value(sample, method, span)
     return PairedDifference(sample.mean, low, high, p_value, int(sample.sizes.sum()), sample.n_clusters, method)
@@ -139,6 +145,14 @@ def _away(sample: Clustered, bounds: Bounds) -> bool:
         return True
     low, high = bounds
     return min(carriers(sample.sums - low * sample.sizes), carriers(high * sample.sizes - sample.sums)) >= ENOUGH
+
+
+def _worth(sample: Clustered, bounds: Bounds) -> float:
+    """How many whole clusters' worth of value lie on the side of the mean that has less; infinite without bounds."""
+    if not bounds:
+        return math.inf
+    low, high = bounds
+    return sample.n_clusters * min(sample.mean - low, high - sample.mean) / (high - low)
 
 
 def _method(sample: Clustered, bounds: Bounds, enough: bool) -> str:
