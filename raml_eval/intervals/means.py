@@ -94,17 +94,20 @@ def macro_mean(intervals: Sequence[Interval | PairedDifference]) -> Interval:
 
     An end's distance from the mean is the root of the summed squares of the tasks' own distances, divided by the number of
     tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang and Zhang 2009, Computational
-    Statistics and Data Analysis 53). So tasks with different methods can be combined, the ends stay within the bounds, and
-    no width is 0. If a task lacks its value or an end, the mean's is NaN too. Raises MetricError without a task.
+    Statistics and Data Analysis 53). Where a task's end is the nearer of its two, as towards a bound, the product of both
+    distances replaces the square: it is z^2 times the estimated variance for the score limits of a Poisson count, and the
+    square alone is too short for several tasks near a bound. An end is never beyond the mean of the tasks' ends. So tasks
+    with different methods can be combined, the ends stay within the bounds, and no width is 0. If a task lacks its value or
+    an end, the mean's ends are NaN too. Raises MetricError without a task.
 
     Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
     if not intervals:
         raise MetricError("a macro mean needs at least one task; met none. Leave it out of the table.")
     value = math.fsum(interval.value for interval in intervals) / len(intervals)
-    below = math.hypot(*(interval.value - interval.low for interval in intervals)) / len(intervals)
-    above = math.hypot(*(interval.high - interval.value for interval in intervals)) / len(intervals)
-    return Interval(value, value - below, value + above, "MOVER over fixed tasks")
+    below = [interval.value - interval.low for interval in intervals]
+    above = [interval.high - interval.value for interval in intervals]
+    return Interval(value, value - _combined(below, above), value + _combined(above, below), "MOVER over fixed tasks")
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -123,6 +126,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
         greatest = max(greatest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = greatest
     return adjusted
+
+
+def _combined(distances: Sequence[float], others: Sequence[float]) -> float:
+    """The distance of a macro mean's end from those of its tasks' ends; others are the distances on the other side."""
+    squares = math.fsum(own * (own if own >= other else other) for own, other in zip(distances, others, strict=True))
+    furthest = math.fsum(distances)
+    return (furthest if squares > furthest**2 else math.sqrt(max(squares, 0.0))) / len(distances)
 
 
 def _away(sample: Clustered, bounds: Bounds) -> bool:
