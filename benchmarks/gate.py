@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from raml_eval.comparison import Comparison, Primary, Verdict
+from raml_eval.comparison import Comparison, PrimaryEndpoint, Verdict
 from raml_eval.comparison.compare import Tested, judge_all
 from raml_eval.comparison.endpoints import MEANS, Target
 from raml_eval.comparison.verdicts import judge, overall
@@ -85,7 +85,7 @@ def test_targets(drawn: dict[str, tuple[Counts, Counts, list[str]]], domains: di
 def compare(drawn: dict[str, tuple[Counts, Counts, list[str]]], domains: dict[str, str]) -> Comparison:
     cells = judge_all(test_targets(drawn, domains), 0.95, MARGIN)
     verdict = overall([cell.verdict for cell in cells if cell.family == "primary"])
-    primary = Primary(AVERAGE, "unlimited", "suite four")
+    primary = PrimaryEndpoint(AVERAGE, "unlimited", "suite four")
     return Comparison("base", "new", primary, 0.95, MARGIN, verdict, cells, (), (), (), ())
 
 

@@ -31,7 +31,7 @@ from scipy.stats import beta, betabinom, binom
 from tabulate import tabulate
 
 from raml_eval.intervals import T_INTERVAL, Part, macro_mean, mean_interval, paired_difference, pooled_difference
-from raml_eval.intervals.pooled import POOLED_MOVER as MOVER
+from raml_eval.intervals.means import MOVER
 from raml_eval.intervals.pooled import POOLED_T
 from raml_eval.metrics import avg_at_n, mg_pass_at_k, pass_at_k
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
+from raml_eval.looks import KEY, Until
 from raml_eval.session import run_session
 from raml_eval.store import read_manifest
 from raml_eval.tables import Run, as_run, missing_samples
@@ -17,11 +18,15 @@ from raml_eval.wording import count_noun
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The result of a session: the run, the number of samples that are still owed, and a line for the user."""
+    """The result of a session: the run, the number of samples that are still owed, and a line for the user.
+
+    exit_code is that of the look that ended a run with until, otherwise 0.
+    """
 
     run: Run
     n_owed: int
     summary: str
+    exit_code: int = 0
 
 
 def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) -> Run:
@@ -37,10 +42,10 @@ def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) 
     return run_config(build_config(layers), quiet=quiet).run
 
 
-def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False) -> Finished:
-    """The configuration's run, with every sample that could be drawn.
+def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, until: Until | None = None) -> Finished:
+    """The configuration's run, with every sample that could be drawn; with until, up to the look that decides.
 
-    A dry run draws two questions per task from a fake engine, and writes nothing.
+    A dry run draws two questions per task from a fake engine, takes no look, and writes nothing.
     """
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
@@ -49,9 +54,10 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False) ->
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
     before = _count_sessions(config.out)
-    run = _run(config, quiet)
+    run = _run(config, quiet, until)
     summary = summarize(run, timed=len(run.manifest["sessions"]) > before)
-    return Finished(run, sum(missing_samples(run).values()), summary)
+    looks = run.manifest[KEY]["looks"] if until else []
+    return Finished(run, sum(missing_samples(run).values()), summary, looks[-1]["exit_code"] if looks else 0)
 
 
 def summarize(run: Run, timed: bool = True) -> str:
@@ -66,5 +72,5 @@ def _count_sessions(out: Path | None) -> int:
     return len(read_manifest(path)["sessions"]) if path and path.exists() else 0
 
 
-def _run(config: RunConfig, quiet: bool) -> Run:
-    return as_run(asyncio.run(run_session(config, quiet)))
+def _run(config: RunConfig, quiet: bool, until: Until | None = None) -> Run:
+    return as_run(asyncio.run(run_session(config, quiet, until=until)))

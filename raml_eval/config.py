@@ -39,6 +39,12 @@ def _names(value: Any) -> Any:
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
+def _place(value: Any) -> Any:
+    if value == "":
+        raise ValueError("it is empty; wanted a path, or . for the current directory")
+    return value
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -120,7 +126,7 @@ class RunConfig(_Section):
     prompt_date: datetime.date | None = None
     concurrency: int | None = Field(None, ge=1)
     grading: Grading = Grading()
-    out: Path | None = None
+    out: Annotated[Path | None, BeforeValidator(_place)] = None
     name: str | None = None
 
 

@@ -1,7 +1,7 @@
 """The errors that a user can meet.
 
-    RamlError
-    ├── InputError          something the caller gave cannot be used: exit code 2, nothing written
+    RamlError               exit code 2, but for GaveUp
+    ├── InputError          something the caller gave cannot be used: nothing written
     │   ├── ConfigError     a configuration, flag or preset
     │   ├── TaskError       a task, its YAML or its data
     │   ├── ModelError      a checkpoint, its tokenizer or its thinking format
@@ -10,6 +10,7 @@
     │   └── SourceError     another harness's log: unreadable, or of samples that cannot be imported
     ├── MetricError         a number that cannot be computed from the samples
     └── GenerationError     one request failed in the engine: the sample is owed again
+        └── GaveUp          request after request failed: the rest was not tried, and is owed too; exit code 4
 
 Every message says what failed, the value met, the value wanted, and what to do.
 """
@@ -58,6 +59,10 @@ class MetricError(RamlError):
 
 class GenerationError(RamlError):
     """One request failed in the engine. A failure is not an answer: the sample is owed again."""
+
+
+class GaveUp(GenerationError):
+    """So many requests in a row failed that the rest was not tried. What finished is stored, and everything else is owed."""
 
 
 def near_names(wanted: str, known: Iterable[str]) -> str:

@@ -38,6 +38,12 @@ class Progress:
         if time.monotonic() - self._shown >= self._every:
             self._show()
 
+    def tell(self, text: str) -> None:
+        """A line of its own says something about the work so far."""
+        if not self._quiet:
+            start = "\r\x1b[2K" if self._live else ""
+            print(f"{start}{text}", file=self._stream, flush=True)
+
     def line(self) -> str:
         """The line, as it would be shown now."""
         elapsed = max(time.monotonic() - self._started, 1e-9)

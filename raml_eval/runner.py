@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
 from raml_eval.concurrency import run_workers
-from raml_eval.errors import GenerationError, InputError, ModelError, RamlError
+from raml_eval.errors import GaveUp, GenerationError, InputError, ModelError, RamlError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
@@ -69,7 +69,7 @@ class Drawing:
 async def run_all(drawing: Drawing, progress: Progress) -> None:
     """Every owed sample is either finished and stored, or listed in errors.jsonl.
 
-    Raises StoreError if the disk cannot be written, GenerationError if MAX_FAILURES_IN_A_ROW samples in a row fail,
+    Raises StoreError if the disk cannot be written, GaveUp if MAX_FAILURES_IN_A_ROW samples in a row fail,
     ModelError if the model thinks although its format says that it does not.
     """
     owed = drawing.plan.owed(drawing.questions, drawing.directory.done)
@@ -88,7 +88,7 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
             progress.advance(len(finished), tokens, len(errors))
             watch.look(finished)
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
-                raise GenerationError(
+                raise GaveUp(
                     f"{failures} samples in a row failed, the last with: {errors[-1][1]} Finished samples are stored; fix the "
                     f"cause and run again with the same --out."
                 )
@@ -190,13 +190,15 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     if stored is not None and serves(stored, limit):
         return stored
     # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking.
+    redrawn = stored is None and draw in drawing.directory.started
     if not drawing.backend.description.reproducible:
         await drawing.directory.append_started(draw)
+        drawing.directory.started.add(draw)  # another try in this session is a redraw, too
     hint = () if prompt == THINKING else (prompt,)
     params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking", *hint))
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
     drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
-    drawn = replace(drawn, redrawn=stored is None and draw in drawing.directory.started)
+    drawn = replace(drawn, redrawn=redrawn)
     await drawing.directory.append_trajectory(drawn)
     drawing.directory.trajectories[draw] = drawn
     return drawn
@@ -244,8 +246,11 @@ async def answer_capped(drawing: Drawing, key: SampleKey, limit: int, budgets: S
         return await _store(drawing, key, thinking, stored.id, budgets, completion, seed)
     trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
     await directory.append_trajectory(trajectory)
+    directory.drawn[trajectory.id] = trajectory  # if grading fails, another try in this session must not store it twice
     thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
-    return await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
+    records = await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
+    del directory.drawn[trajectory.id]
+    return records
 
 
 async def _store(

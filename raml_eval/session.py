@@ -8,7 +8,7 @@ Read run_session from its top. Each step calls down into the module that does it
     load the questions inputs       questions and their prompt ids
     open the engine    backends     after everything that can refuse the run without an engine
     check budgets      inputs       every prompt fits with every budget into the engine's context
-    draw               runner       owed samples are drawn, graded and stored
+    draw               runner       owed samples are drawn, graded and stored (until: batch by batch, with looks)
     read back          store        the run as it is now on the disk
 """
 
@@ -30,6 +30,7 @@ from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Inputs, Model, build_policy, check_budgets, load_inputs, load_model
+from raml_eval.looks import KEY, Course, Until
 from raml_eval.manifest import (
     Manifest,
     build_manifest,
@@ -50,6 +51,7 @@ from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
+from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
 from raml_eval.wording import count_noun
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
@@ -58,11 +60,13 @@ NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of
 Opener = Callable[..., Awaitable[Backend]]
 
 
-async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = open_backend) -> StoredRun:
+async def run_session(
+    config: RunConfig, quiet: bool = False, opener: Opener = open_backend, until: Until | None = None
+) -> StoredRun:
     """The run of the configuration, with every sample that could be drawn. An existing directory is resumed.
 
-    opener opens the engine. Raises InputError, before anything is drawn, if the configuration, a task, the model or the
-    directory cannot be used.
+    opener opens the engine. With until, questions are drawn in batches, up to the look that decides. Raises InputError,
+    before anything is drawn, if the configuration, a task, the model, the base or the directory cannot be used.
     """
     out = _check_config(config)
     catalogue = load_catalogue(config.task_path)
@@ -77,9 +81,12 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
         _check_k(config, plan)
         with watch("data"):
             loaded = load_inputs(config, model, catalogue, plan)
-        if _is_complete(config, directory, plan, loaded):
-            _note(f"{out} already holds every sample it was asked for; the engine was not started")
-            return _finish(config, directory, loaded)
+        course = start_course(until, plan, loaded, config.seed, directory.stored) if until else None
+        wanted = drawn_inputs(loaded, course) if course else loaded
+        if _is_complete(config, directory, plan, wanted) and (course is None or course.stopped_at):
+            holds = f"{out} already holds every sample it was asked for; the engine was not started"
+            _note(told_end(course, out) if course else holds)
+            return _finish(config, directory, wanted)
         if _asks_programs(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
         with watch("engine"):
@@ -88,8 +95,8 @@ async def run_session(config: RunConfig, quiet: bool = False, opener: Opener = o
             backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=args)
         try:
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
-            drawing = _open_drawing(config, directory, plan, loaded, backend, native)
-            return await _draw(drawing, watch, quiet)
+            drawing = _open_drawing(config, directory, plan, loaded, backend, native, course)
+            return await _draw(drawing, watch, quiet, course)
         finally:
             await backend.aclose()
 
@@ -259,11 +266,18 @@ def _open_drawing(
     loaded: Inputs,
     backend: Backend,
     native: NativeBudgets | None = None,
+    course: Course | None = None,
 ) -> Drawing:
     """The directory is open for samples, and everything that drawing one needs is ready."""
     policy = build_policy(config, loaded.model, backend.description.context)
     check_budgets(policy, plan.budgets, loaded.prompts)
-    directory.open(_build_manifest(config, plan, loaded, backend.description))
+    if course:
+        manifest = _build_manifest(config, plan, drawn_inputs(loaded, course), backend.description)
+        directory.open({**manifest, KEY: course.record})
+    else:
+        directory.open(_build_manifest(config, plan, loaded, backend.description))
+        if looked := directory.manifest.get(KEY):
+            looked["drawn_on"] = True  # written when the session begins
     return Drawing(
         questions=loaded.questions,
         prompts=loaded.prompts,
@@ -311,10 +325,11 @@ def _task_entries(loaded: Inputs) -> dict[str, dict[str, Any]]:
     }
 
 
-async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
+async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course | None = None) -> StoredRun:
     """Everything that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
     directory, pool = drawing.directory, drawing.pool
-    directory.add_questions(drawing.questions.values())
+    if course is None:
+        directory.add_questions(drawing.questions.values())
     done = len(directory.done)
     entry = start_session(GRADER_VERSION, done, directory.torn)
     if _asks_programs(drawing.questions):
@@ -323,7 +338,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool) -> StoredRun:
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
     try:
         with watch("generation"), progress:
-            await run_all(drawing, progress)
+            await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))
         with watch("classes"):
             run = read_run(directory.path)
             classes = await asyncio.to_thread(form_classes, run.records, run.questions, run.classes, pool)

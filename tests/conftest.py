@@ -37,6 +37,12 @@ def real_hub_url() -> Iterator[str]:
         server.terminate()
 
 
+@pytest.fixture(autouse=True)
+def _no_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests compare is not added to the summary of the step that runs them."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for temporary files, which must be empty at the end of the test."""

@@ -169,6 +169,8 @@ HELPS = [
     "run",
     "report",
     "compare",
+    "power",
+    "noise",
     "sweep",
     "regrade",
     "audit",
@@ -237,3 +239,39 @@ def test_the_check_says_how_many_files_it_read(tmp_path: Path) -> None:
     (tmp_path / "one.yaml").write_text((ROOT / "tasks" / "suites" / "pocket.yaml").read_text().replace("pocket\n", "mine\n", 1))
     assert cli("tasks", "check", tmp_path).stdout == "1 task file, no problems\n"
     assert "task files, no problems" in cli("tasks", "check").stdout
+
+
+def test_the_summary_of_a_step_is_added_to(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary, other = tmp_path / "step_summary_1", tmp_path / "other"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.chdir(tmp_path)
+    for out in (summary, summary.name, other, other):
+        assert cli("report", finished, "--out", out).returncode == 0
+    once = cli("report", finished, "--format", "markdown").stdout.strip()
+    assert once.startswith("# fake")
+    assert summary.read_text().split(f"{once}\n") == ["", "\n", ""]  # Markdown, twice, with a blank line between
+    assert other.read_text().startswith("fake\n====")
+    assert other.read_text() == cli("report", finished).stdout.rstrip("\n") + "\n"
+    assert cli("sweep", finished, "--out", summary).returncode == 0
+    assert summary.read_text().startswith(f"{once}\n\n{once}\n\n# Thinking budgets")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*FAKE, "--out", ""], [*FAKE, "--out="], [*FAKE, "--config", ""], ["report", ".", "--out", ""],
+        ["report", ".", "--plot="], ["report", ".", "--base", ""], ["sweep", ".", "--out", ""],
+        ["import", "jsonl", "x", "--out", ""], ["audit", ".", "--against", ""], ["tasks", "list", "--task-path", ""],
+    ],
+)  # fmt: skip
+def test_an_empty_path_is_not_the_current_directory(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fails(cli(*words), "it is empty", "--help")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_out_of_a_configuration_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fails(cli(*FAKE, "--set", "out=''"), "out is ''", "it is empty")
+    fails(cli(*FAKE, "--set", "out="), "out is not given")
+    assert list(tmp_path.iterdir()) == []

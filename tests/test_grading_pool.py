@@ -77,6 +77,15 @@ def test_a_killed_idle_worker_is_replaced(pool: GradingPool) -> None:
     assert worker_pid(pool) != first
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_leaves_signals_to_its_parent(pool: GradingPool, sent: signal.Signals) -> None:
+    assert pool.grade_blocking(*EQUAL).correct
+    first = worker_pid(pool)
+    os.kill(first, sent)
+    assert pool.grade_blocking(f"{1 + sent}", rf"\boxed{{\sum_{{k=0}}^{{1}} (1 + {sent - 1}k)}}").correct
+    assert worker_pid(pool) == first
+
+
 def test_a_worker_killed_while_it_compares_is_retried_once_then_an_error(pool: GradingPool) -> None:
     assert pool.grade_blocking("28", r"\boxed{\sum_{k=1}^{7} k}").correct
     killed: set[int] = set()

@@ -10,7 +10,8 @@ from scipy import stats
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals import Part, macro_mean, paired_difference, pooled_difference
-from raml_eval.intervals.pooled import POOLED_MOVER, POOLED_T
+from raml_eval.intervals.means import MOVER
+from raml_eval.intervals.pooled import POOLED_T
 
 
 def draw(seed: int, n: int, prefix: str, per_cluster: int = 1, drop: float = 0.0) -> Part:
@@ -73,7 +74,7 @@ def test_a_task_near_its_bound_is_combined_by_mover() -> None:
     found = pooled_difference([rare, many])
     parts = [paired_difference(part.base, part.new, part.clusters) for part in (rare, many)]
     wanted = macro_mean(parts)
-    assert found.method == POOLED_MOVER
+    assert found.method == MOVER
     assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), rel=1e-9)
     at = pooled_difference([rare, many], level=1 - found.p_value)
     assert at.high == pytest.approx(0.0, abs=1e-6)
@@ -114,9 +115,7 @@ def changed(prefix: str, n: int, moved: int) -> Part:
     return Part(base, new, [f"{prefix}{row}" for row in range(n)])
 
 
-@pytest.mark.parametrize(
-    ("moved", "method"), [((3, 3), POOLED_T), ((3, 2), POOLED_MOVER), ((9, 2), POOLED_MOVER), ((6, 6), POOLED_T)]
-)
+@pytest.mark.parametrize(("moved", "method"), [((3, 3), POOLED_T), ((3, 2), MOVER), ((9, 2), MOVER), ((6, 6), POOLED_T)])
 def test_tasks_help_each_other_if_some_clusters_carry_each(moved: tuple[int, int], method: str) -> None:
     parts = [changed(str(index), 60, count) for index, count in enumerate(moved)]
     assert pooled_difference(parts, tested=False).method == method
@@ -124,4 +123,4 @@ def test_tasks_help_each_other_if_some_clusters_carry_each(moved: tuple[int, int
 
 def test_a_task_that_changes_by_the_same_everywhere_keeps_its_width() -> None:
     varied, same = changed("a", 60, 20), Part(np.zeros(30), np.full(30, 0.5), [f"b{row}" for row in range(30)])
-    assert pooled_difference([varied, same], tested=False).method == POOLED_MOVER
+    assert pooled_difference([varied, same], tested=False).method == MOVER

@@ -9,16 +9,16 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
-        "types", "protocols", "errors", "config", "checkpoint", "manifest", "plan", "thinking_formats", "concurrency",
-        "budgets", "metric_names", "parent_watch", "sandbox", "wording", "yaml_text",
+        "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
+        "concurrency", "budgets", "metric_names", "parent_watch", "sandbox", "wording", "yaml_text",
     ],
     [
-        "allocation", "backends", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics", "intervals",
-        "progress",
+        "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
+        "intervals", "progress",
     ],
     [
-        "answer_classes", "comparison", "inputs", "inspection", "judge", "native_budgets", "regrade", "runner", "sampling",
-        "session", "tables",
+        "answer_classes", "comparison", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade", "runner",
+        "sampling", "session", "tables", "until",
     ],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],

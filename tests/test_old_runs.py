@@ -73,8 +73,12 @@ def test_an_imported_run_reports() -> None:
 
 def test_it_compares_with_itself_and_with_a_new_run(tmp_path: Path, old: Path) -> None:
     assert cli(*ASKED, "--out", tmp_path / "new").returncode == 0
+    refused = cli("compare", OLD / "drawn", tmp_path / "new")
+    assert refused.returncode == 2
+    assert "sampling.top_p 1.0, then 0.95" in refused.stderr
+    allowed = [word for key in ("engine", "prompt", "sampling", "grader") for word in ("--allow-different", key)]
     for base, new in ((OLD / "drawn", old / "drawn"), (OLD / "drawn", tmp_path / "new"), (tmp_path / "new", OLD / "drawn")):
-        done = cli("compare", base, new)
+        done = cli("compare", base, new, *allowed)
         assert done.returncode in (0, 1), done.stderr
         assert "pocket_chain" in done.stdout
 

@@ -167,12 +167,12 @@ def test_a_gold_that_cannot_be_graded_is_an_error_and_the_old_verdict_stands(tmp
     lost = ask(0, "green", "choice", task="letters", options=("red", "blue"))
     path = store_run(tmp_path / "run", [lost, DAY], [Drawn("(A)"), Drawn("Monday", question=1)])
     done = cli("regrade", path, "--quiet")
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert "1 sample could not be graded" in done.stderr
     assert "the gold 'green' names none of the 2 options" in " ".join(done.stdout.split())
     assert statuses(path) == ["incorrect", "correct"]
     assert read_run(path).grader_versions == ("0", GRADER_VERSION)
-    assert cli("regrade", path, "--quiet").returncode == 1  # still not graded
+    assert cli("regrade", path, "--quiet").returncode == 4  # still not graded
     assert len(read_layers(path)) == 1
 
 
@@ -227,7 +227,7 @@ def wait_until(happens: Callable[[], bool], limit_s: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     slow = [Drawn(f"{i} {SLOW}") for i in range(2)]
     path = store_run(tmp_path / "run", [HALF], [*slow, *SAMPLES[:3]], timeout_s=300.0)
@@ -327,10 +327,13 @@ def test_a_verified_layer_covers_what_was_drawn_anew_and_drops_its_old_change(tm
     assert statuses(path) == ["correct"]
 
 
-def test_compare_warns_of_different_graders(tmp_path: Path) -> None:
+def test_compare_refuses_different_graders(tmp_path: Path) -> None:
     paths = [store_run(tmp_path / v, [HALF], [Drawn(r"\boxed{0.5}", budget=8)], version=v) for v in ("0", "1")]
-    done = cli("compare", *paths)
-    assert "different graders graded the runs (0 for test, 1 for test)" in " ".join(done.stdout.split())
+    refused = cli("compare", *paths)
+    assert refused.returncode == 2
+    assert "grader '0', then '1'. `raml-eval regrade` grades both runs with one grader" in refused.stderr
+    allowed = cli("compare", *paths, "--allow-different", "grader")
+    assert "grader '0', then '1'" in " ".join(allowed.stdout.split())
     assert "different graders" in " ".join(cli("report", *paths).stdout.split())
     assert "different graders" not in cli("compare", paths[1], paths[1]).stdout
 

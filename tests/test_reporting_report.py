@@ -68,7 +68,7 @@ def test_cells_are_shown_where_a_task_has_them() -> None:
 
 def test_json_rows_are_the_tidy_frame_with_null_for_what_is_not_there() -> None:
     rows = json.loads(render_report([RUN], format="json", k=[2, 16]))["rows"]
-    assert all(list(row) == list(COLUMNS) for row in rows)
+    assert all(list(row) == [*COLUMNS, "notes"] for row in rows)
     assert len(rows) == len(build_frame([RUN], k=[2, 16]))
     assert {row["value"] for row in rows if row["k"] == 16} == {None}
     assert {type(row["k"]) for row in rows} == {int, type(None)}
@@ -76,7 +76,7 @@ def test_json_rows_are_the_tidy_frame_with_null_for_what_is_not_there() -> None:
 
 def test_csv_is_the_tidy_frame() -> None:
     rows = list(csv.DictReader(io.StringIO(render_report([RUN], format="csv"))))
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == [*COLUMNS, "notes"]
     average = [row for row in rows if (row["task"], row["budget"], row["metric"]) == ("pocket_chain", "16", "avg@n")]
     assert [float(row["value"]) for row in average] == [0.5]
     assert {row["k"] for row in rows} == {"", "4"}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from raml_eval.tables import global_clusters
-from raml_eval.types import Question
-from tests.factory import describe_task, make_question
+import pytest
+
+from raml_eval.tables import build_frame, build_sweep, global_clusters
+from raml_eval.types import Domain, Question
+from tests.factory import by_row, describe_task, make_question, make_run
 
 TASKS = {name: describe_task(name, "in_domain") for name in ("whole", "part", "other")}
 
@@ -51,3 +55,28 @@ def test_a_shared_question_joins_the_clusters_that_it_stands_in() -> None:
 def test_imported_questions_without_messages_are_apart() -> None:
     bare = [replace(make_question("whole", row), messages=()) for row in range(3)]
     assert len(set(names(*bare))) == 3
+
+
+def test_the_macro_mean_of_tasks_that_share_questions_is_as_unsure_as_one_task() -> None:
+    run = make_run(by_row(lambda row: row % 5), n_questions=60, tasks={"a": "in_domain", "b": "in_domain"}, budgets=(16, 64))
+    asked = {key: replace(q, messages=({"role": "user", "content": q.id},)) for key, q in run.questions.items()}
+    shared = replace(run, questions=asked)
+    for build in (build_frame, build_sweep):
+        alone, together = (_macro(build([one])) for one in (run, shared))
+        task = build([run]).query("task == 'a' and budget == '16' and metric == 'avg@n'").iloc[0]
+        assert together == pytest.approx(task.high - task.low)
+        assert alone == pytest.approx(together / 2**0.5)
+
+
+def _macro(frame: Any) -> float:
+    row = frame.query("task == 'macro' and budget == '16' and metric == 'avg@n'").iloc[0]
+    return float(row.high - row.low)
+
+
+def test_gains_over_shared_questions_are_pooled_over_their_clusters() -> None:
+    tasks: Mapping[str, Domain] = {"a": "in_domain", "b": "in_domain"}
+    base = make_run(by_row(lambda row: row % 4), name="base", n_questions=60, tasks=tasks, budgets=(64,))
+    new = make_run(by_row(lambda row: row * 3 % 5), name="new", n_questions=60, tasks=tasks, budgets=(64,))
+    asked = {key: replace(q, messages=({"role": "user", "content": q.id},)) for key, q in new.questions.items()}
+    frame = build_frame([replace(new, questions=asked)], base=base).query("metric == 'gain'").set_index("task")
+    assert frame.high["macro"] - frame.low["macro"] == pytest.approx(frame.high["a"] - frame.low["a"])

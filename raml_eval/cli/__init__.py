@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from raml_eval.cli import boards, formats, grading, results, tasks
 from raml_eval.cli.comparing import compare
+from raml_eval.cli.ending import run_app
 from raml_eval.cli.evaluate import run
 from raml_eval.cli.importing import import_
 from raml_eval.cli.planning import noise, power
@@ -46,11 +46,5 @@ def root(
 
 
 def main() -> None:
-    """The entry point of the command. An error that a user can correct is printed in one line, with exit code 2."""
-    from raml_eval.errors import RamlError
-
-    try:
-        app()
-    except RamlError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    """The entry point of the command. raml_eval/exits.py has every exit code; an error of the user's is one line on stderr."""
+    raise SystemExit(int(run_app(app)))

@@ -1,52 +1,109 @@
-"""`raml-eval compare`: is one run better than another?"""
+"""`raml-eval compare`: is one run better than another, and may it pass a gate?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from raml_eval.cli.options import Place, Text, Texts
-from raml_eval.cli.results import write_text
+from raml_eval.cli.options import Number, Place, Places, Text, Texts
+from raml_eval.cli.results import append_summary, is_summary, write_text
+from raml_eval.exits import ExitCode
+
+if TYPE_CHECKING:
+    from raml_eval.gate_file import GateFile
+    from raml_eval.reporting.gated import Compared, Refused
 
 
 def compare(
     base: Annotated[Path, typer.Argument(help="Run directory to compare against.")],
     new: Annotated[Path, typer.Argument(help="Run directory that may be better or worse.")],
+    gate: Annotated[
+        Place, typer.Option(help="YAML file of a gate (docs/comparing.md). Its outcome alone then decides the exit code.")
+    ] = None,
     metric: Annotated[
         Text,
         typer.Option(
             help="The primary metric: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, cell_accuracy; the "
-            "suite's if not given, otherwise avg@n."
+            "gate's or the suite's if not given, otherwise avg@n."
         ),
     ] = None,
     budget: Annotated[
-        Text, typer.Option(help="The primary thinking budget; the suite's if not given, otherwise unlimited or the largest.")
+        Text,
+        typer.Option(
+            help="The primary thinking budget; the gate's or the suite's if not given, otherwise unlimited or the largest."
+        ),
     ] = None,
-    margin: Annotated[float, typer.Option(help="Differences within this many points are equivalent.")] = 2.0,
-    level: Annotated[float, typer.Option(help="Level of the whole comparison.")] = 0.95,
+    margin: Annotated[
+        Number, typer.Option(help="Differences within this many points are equivalent; the gate's or 2 if not given.")
+    ] = None,
+    level: Annotated[Number, typer.Option(help="Level of the whole comparison; the gate's or 0.95 if not given.")] = None,
     allow_different: Annotated[
         Texts, typer.Option(metavar="<key>", help="A protocol key that may differ, such as sampling.top_p; repeatable.")
     ] = None,
     format: Annotated[
-        Text, typer.Option(help="terminal, markdown, latex or json; if not given, by the ending of --out (.md, .json, .tex).")
+        Text,
+        typer.Option(
+            help="terminal, markdown, latex or json; with a gate also junit, badge, badge-json and comment. If not given, by "
+            "the ending of --out."
+        ),
     ] = None,
-    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+    out: Annotated[
+        Places,
+        typer.Option(
+            metavar="<path>",
+            help="File to write, by its ending: .md, .txt, .tex, .json, with a gate .xml (JUnit) and .svg (badge); or a "
+            "folder, which gets all of them. Repeatable; standard output if not given.",
+        ),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Show single tasks at the other budgets on a terminal too.")] = False,
 ) -> None:
-    """Is NEW better than BASE? Paired on shared questions. Exit code 1 if it is worse."""
-    from raml_eval.cli.results import format_of
-    from raml_eval.comparison import compare_runs
-    from raml_eval.reporting.compare import render_comparison
+    """Is NEW better than BASE? Paired on shared questions. Exit code 1 if it is worse, or if the gate failed."""
+    from raml_eval.errors import ConfigError, RamlError
+    from raml_eval.gate_file import load_gate
+    from raml_eval.reporting.gated import Refused, check_format, plan_files
+
+    rules = None if gate is None else load_gate(gate)
+    if format is not None and len(out or []) > 1:
+        raise ConfigError(f"--format {format} is for one output, and there are {len(out or [])}. Name each by its ending.")
+    shown = check_format(format or "terminal", rules is not None)
+    outs = [one for one in out or [] if not is_summary(one)]  # that is added to without being asked
+    files = {path: kind for one in outs for path, kind in plan_files(one, rules is not None, format).items()}
+    settings = {"metric": metric, "budget": budget, "margin": margin, "level": level, "allow_different": allow_different}
+    try:
+        done = _compare(base, new, rules, settings, full)
+    except RamlError as error:
+        if rules is not None:
+            _write(Refused(rules.name, str(error)), files)
+        raise
+    written = _write(done, files)
+    if not files:
+        print(done.render(shown))
+    elif done.gate is not None:
+        print(f"{done.gate.headline}.")
+    for path in written:
+        print(path)
+    worse = ExitCode.WORSE if done.comparison.regressed else ExitCode.DONE
+    raise typer.Exit(worse if done.gate is None else done.gate.exit_code)
+
+
+def _compare(base: Path, new: Path, gate: GateFile | None, settings: Mapping[str, Any], full: bool) -> Compared:
+    from raml_eval.comparison import compare_gated, compare_runs
+    from raml_eval.reporting.gated import Compared
     from raml_eval.tables import load_run
 
-    chosen = format or format_of(out)
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "margin" in given:
+        given["margin"] /= 100
     runs = load_run(base), load_run(new)
-    comparison = compare_runs(
-        *runs, metric=metric, budget=budget, margin=margin / 100, level=level, allow_different=allow_different or ()
-    )
-    text = render_comparison(comparison, *runs, chosen, full=full)
-    print(text if out is None else write_text(out, text))
-    if comparison.regressed:
-        raise typer.Exit(1)
+    if gate is None:
+        return Compared(compare_runs(*runs, **given), None, *runs, full)
+    return Compared(*compare_gated(*runs, gate, **given), *runs, full)
+
+
+def _write(done: Compared | Refused, files: Mapping[Path, str]) -> Iterable[Path]:
+    """Every file is written. The summary of a step of GitHub Actions is added to."""
+    append_summary(done.render("markdown"))
+    return [write_text(path, done.render(kind)) for path, kind in files.items()]

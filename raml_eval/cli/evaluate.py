@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts
+from raml_eval.cli.ending import stopping
+from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts, place_option
+from raml_eval.exits import ExitCode
+
+if TYPE_CHECKING:
+    from raml_eval.looks import Until
 
 
 def run(
     preset: Annotated[Text, typer.Argument(help="A preset: pocket, raml-paper, raml-repo.")] = None,
-    config: Annotated[Place, typer.Option(help="YAML file with a run configuration.")] = None,
+    config: Annotated[Place, place_option("YAML file with a run configuration.")] = None,
     model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
     backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
-    task_path: Annotated[Places, typer.Option(metavar="<folder>", help="Folder with more tasks; its Python is run.")] = None,
+    task_path: Annotated[Places, place_option("Folder with more tasks; its Python is run.", "<folder>")] = None,
     samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
     thinking_budget: Annotated[
         Text,
@@ -63,11 +69,16 @@ def run(
         bool | None, typer.Option("--allow-unsafe-code", help="Run programs that a model wrote without a sandbox.")
     ] = None,
     set_: Annotated[Texts, typer.Option("--set", metavar="<a.b=value>", help="Overrides everything else; repeatable.")] = None,
-    out: Annotated[Place, typer.Option(help="Run directory; an existing one is resumed or extended.")] = None,
+    out: Annotated[Place, place_option("Run directory; an existing one is resumed or extended.")] = None,
+    until_decided: Annotated[
+        Place, place_option("Draw batches of questions until --gate is decided against this run.", "<base run>")
+    ] = None,
+    gate: Annotated[Place, place_option("YAML file of the rules that --until-decided applies.")] = None,
+    looks: Annotated[Count, typer.Option(help="Batches that --until-decided looks after; 6 if not given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
-    """Draw, grade and store samples, then print a table."""
+    """Draw, grade and store samples, then print a table. Exit code 4 if samples are owed; with --gate, 1 and 3 are its own."""
     from raml_eval import config as configs
     from raml_eval.api import run_config
     from raml_eval.errors import ConfigError
@@ -86,11 +97,9 @@ def run(
         {"backend_args": configs.parse_backend_args(backend_arg or [])},
         *map(configs.parse_set, set_ or []),
     ]
-    try:
-        finished = run_config(configs.build_config(layers), quiet=quiet, dry_run=dry_run)
-    except KeyboardInterrupt:
-        print("\ninterrupted; finished samples are stored, and the same command continues from there", file=sys.stderr)
-        raise typer.Exit(130) from None
+    until = _open_until(until_decided, gate, looks)
+    with stopping("finished samples are stored, and the same command continues from there"):
+        finished = run_config(configs.build_config(layers), quiet=quiet, dry_run=dry_run, until=until)
     if dry_run:
         print(finished.summary)
         return
@@ -100,7 +109,22 @@ def run(
     if finished.n_owed:
         owed = "1 sample failed and is" if finished.n_owed == 1 else f"{finished.n_owed} samples failed and are"
         print(f"{owed} owed; run the same command again to retry.", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.OWED)
+    if finished.exit_code:
+        raise typer.Exit(finished.exit_code)
+
+
+def _open_until(base: Path | None, gate: Path | None, looks: int | None) -> Until | None:
+    """What the run is drawn for; None if it is drawn whole. Raises ConfigError if one option lacks another."""
+    from raml_eval.errors import ConfigError
+    from raml_eval.until import open_until
+
+    if base is None and (gate is not None or looks is not None):
+        given = f"--gate {gate}" if gate is not None else f"--looks {looks}"
+        raise ConfigError(f"{given} has no effect on `run` without --until-decided BASE. Add that, or leave it out.")
+    if base is not None and gate is None:
+        raise ConfigError(f"--until-decided {base} needs the rules to decide by. Add --gate FILE.")
+    return open_until(base, gate, looks) if base is not None and gate is not None else None
 
 
 def _print_report(runs: list[Any]) -> None:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Count, Number, Places, Text, Texts
+from raml_eval.cli.ending import stopping
+from raml_eval.cli.options import Count, Number, Places, Text, Texts, place_option
+from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun
 
 
@@ -23,7 +25,7 @@ def regrade(
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """Grade the stored answers again; old verdicts are kept. Exit code 1 if samples could not be graded."""
+    """Grade the stored answers again; old verdicts are kept. Exit code 4 if samples could not be graded."""
     from raml_eval.regrade.regrading import regrade_run
     from raml_eval.reporting.listing import check_format
     from raml_eval.reporting.regraded import render_regrading
@@ -31,7 +33,7 @@ def regrade(
     check_format(format)
     failed = 0
     for run in runs:
-        try:
+        with stopping(f"{run} is as it was"):
             done = regrade_run(
                 run,
                 grader_version=grader_version,
@@ -42,22 +44,17 @@ def regrade(
                 dry_run=dry_run,
                 quiet=quiet,
             )
-        except KeyboardInterrupt:
-            print(f"\ninterrupted; {run} is as it was", file=sys.stderr)
-            raise typer.Exit(130) from None
         _print(render_regrading(done, format))
         failed += len(done.failed)
     if failed:
         keep = "keeps its verdict" if failed == 1 else "keep their verdicts"
         print(f"{count_noun(failed, 'sample')} could not be graded and {keep}", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.OWED)
 
 
 def audit(
     run: Annotated[Path, typer.Argument(help="Run directory.")],
-    against: Annotated[
-        Places, typer.Option(metavar="<folder>", help="Run directory whose majorities are compared; repeatable.")
-    ] = None,
+    against: Annotated[Places, place_option("Run directory whose majorities are compared; repeatable.", "<folder>")] = None,
     format: Annotated[str, typer.Option(help="terminal, markdown or json.")] = "terminal",
     limit: Annotated[Count, typer.Option(min=1, help="Findings shown; 20, and all in json, if not given.")] = None,
 ) -> None:
@@ -109,7 +106,7 @@ def judge(
 ) -> None:
     """A model's second opinion on rejected answers.
 
-    It is kept beside the verdicts. Exit code 1 if requests failed.
+    It is kept beside the verdicts. Exit code 4 if requests failed.
     """
     from raml_eval.judge.client import ChatClient
     from raml_eval.judge.judging import judge_run
@@ -118,7 +115,7 @@ def judge(
 
     check_format(format)
     client = ChatClient(endpoint, model, _read_key(api_key_env), timeout_s=timeout)
-    try:
+    with stopping("judgements so far are stored, and the same command continues from there"):
         done = judge_run(
             run,
             client,
@@ -128,14 +125,11 @@ def judge(
             retry_unavailable=retry_unavailable,
             quiet=quiet,
         )
-    except KeyboardInterrupt:
-        print("\ninterrupted; judgements so far are stored, and the same command continues from there", file=sys.stderr)
-        raise typer.Exit(130) from None
     _print(render_judging(done, format))
     if done.n_failed:
         told = f"{count_noun(done.n_failed, 'request')} failed, the last with: {done.last_failure}"
         print(f"{told}. Fix the cause, and run the same command again to retry them", file=sys.stderr)
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.OWED)
 
 
 def _read_key(variable: str | None) -> str | None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from raml_eval.cli.options import Count, Text, Texts
+from raml_eval.cli.ending import stopping
+from raml_eval.cli.options import Count, Text, Texts, place_option
 
 
 def import_(
     format: Annotated[str, typer.Argument(help="lm-eval, lighteval, opencompass, inspect or jsonl.")],
     path: Annotated[Path, typer.Argument(help="The log: a file, or the folder that the harness wrote.")],
-    out: Annotated[Path, typer.Option(help="Run directory to write; must not exist.")],
+    out: Annotated[Path, place_option("Run directory to write; must not exist.")],
     task: Annotated[
         Texts, typer.Option(metavar="<name>", help="Import only this task, by its name in the log; repeatable.")
     ] = None,
@@ -58,11 +58,8 @@ def import_(
         name=name,
         opened=opened,
     )
-    try:
+    with stopping("nothing was written"):
         import_run(open_source(format, path), out, settings, quiet=quiet)
-    except KeyboardInterrupt:
-        print("\ninterrupted; nothing was written", file=sys.stderr)
-        raise typer.Exit(130) from None
     if quiet:
         print(out)
         return

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Count, Place, Places, Text, Texts
+from raml_eval.cli.options import Count, Place, Places, Text, Texts, place_option
 from raml_eval.cli.results import format_of, write_text
 
 
 def power(
     tasks: Annotated[Texts, typer.Argument(help="Tasks or suites; those of --base if not given.")] = None,
     samples: Annotated[Count, typer.Option(help="Samples per question; those of --base if not given, otherwise 8.")] = None,
-    base: Annotated[Place, typer.Option(help="Stored run that gives questions, clusters and noise.")] = None,
+    base: Annotated[Place, place_option("Stored run that gives questions, clusters and noise.")] = None,
     assume: Annotated[
         Text, typer.Option(help="Distribution of success over questions, such as beta:2,2, in place of the noise of --base.")
     ] = None,
@@ -27,13 +27,13 @@ def power(
     ] = 0.0,
     level: Annotated[float, typer.Option(help="Level of the whole comparison.")] = 0.95,
     power: Annotated[float, typer.Option(help="Chance with which the difference should be found.")] = 0.8,
-    task_path: Annotated[Places, typer.Option("--task-path", metavar="<folder>", help="Folder with more tasks.")] = None,
+    task_path: Annotated[Places, place_option("Folder with more tasks.", "<folder>")] = None,
     format: Annotated[
         Text, typer.Option(help="terminal, markdown or json; if not given, by the ending of --out (.md, .json, .txt).")
     ] = None,
-    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+    out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
 ) -> None:
-    """What difference a comparison could find, and the questions and samples that a wanted one takes."""
+    """What a comparison could find, and what it takes."""
     from raml_eval.comparison.planned import Wanted, plan_comparison
     from raml_eval.comparison.power import power_rows
     from raml_eval.errors import ConfigError
@@ -71,10 +71,10 @@ def noise(
         Text,
         typer.Option(help="terminal, markdown, csv or json; if not given, by the ending of --out."),
     ] = None,
-    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
+    out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Split a single run that is not finished; the notes say so.")] = False,
 ) -> None:
-    """How much of a mean's uncertainty comes from the questions, and how much from redrawing; and between checkpoints."""
+    """What error bars are made of, and checkpoints' noise."""
     from raml_eval.comparison.noise import default_measures, noise_between, noise_of_run, sort_by_step
     from raml_eval.reporting.noise import render_noise
     from raml_eval.tables import load_run, parse_measure, run_labels

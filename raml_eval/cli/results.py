@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Place, Text
+from raml_eval.cli.options import Place, Text, place_option
 
 _FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal", "": "terminal"}
 
@@ -21,10 +22,10 @@ def report(
             help="terminal, markdown, csv, json or latex; if not given, by the ending of --out (.md, .csv, .json, .tex, .txt)."
         ),
     ] = None,
-    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
-    base: Annotated[Place, typer.Option(help="Run directory that gains are measured against.")] = None,
+    out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
+    base: Annotated[Place, place_option("Run directory that gains are measured against.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma.")] = None,
-    plot: Annotated[Place, typer.Option(help="Also draw accuracy over budget into this PNG or SVG.")] = None,
+    plot: Annotated[Place, place_option("Also draw accuracy over budget into this PNG or SVG.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
     """Tables of one or several runs, from stored samples."""
@@ -50,9 +51,14 @@ def report(
 
 
 def format_of(out: Path | None) -> str:
-    """The format that the ending of --out names. Without --out, and without an ending, it is text for a terminal."""
+    """The format that the ending of --out names. Without --out, and without an ending, it is text for a terminal.
+
+    The summary of a GitHub step is Markdown, and has no ending.
+    """
     from raml_eval.errors import ConfigError
 
+    if is_summary(out):
+        return "markdown"
     ending = out.suffix if out else ""
     if ending not in _FORMATS:
         known = ", ".join(filter(None, _FORMATS))
@@ -75,12 +81,33 @@ def read_numbers(text: str | None) -> list[int] | None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """The file holds the text, and ends in a line break. Raises ConfigError if it cannot be written."""
+    """The file holds the text, and ends in a line break. Raises ConfigError if it cannot be written.
+
+    The summary of a GitHub step keeps what earlier commands wrote there: the text is added below it, after a blank line.
+    """
     from raml_eval.errors import ConfigError
 
+    whole = text if text.endswith("\n") else f"{text}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+        if is_summary(path) and path.exists() and path.stat().st_size:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"\n{whole}")
+        else:
+            path.write_text(whole, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}. Choose a writable --out.") from error
     return path
+
+
+def append_summary(text: str) -> None:
+    """The summary of a GitHub step ends with the Markdown; nothing happens outside of such a step."""
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    if named:
+        write_text(Path(named), text)
+
+
+def is_summary(path: Path | None) -> bool:
+    """True for the file to which GitHub's runner lets every command of a step add Markdown."""
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    return path is not None and bool(named) and Path(str(named)).resolve() == path.resolve()

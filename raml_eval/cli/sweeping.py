@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Number, Place, Text
+from raml_eval.cli.options import Number, Place, Text, place_option
 from raml_eval.cli.results import format_of, read_numbers, write_text
 
 
@@ -19,8 +19,8 @@ def sweep(
     format: Annotated[
         Text, typer.Option(help="terminal, markdown, csv, json or latex; if not given, by the ending of --out.")
     ] = None,
-    out: Annotated[Place, typer.Option(help="File to write; standard output if not given.")] = None,
-    plot: Annotated[Place, typer.Option(help="Directory that the figures are drawn into, as PNG and SVG.")] = None,
+    out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
+    plot: Annotated[Place, place_option("Directory that the figures are drawn into, as PNG and SVG.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and mG-Pass@k, by comma.")] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     allow_partial: Annotated[bool, typer.Option(help="Analyse a run that is not finished; the notes say so.")] = False,

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Places
+from raml_eval.cli.options import Places, place_option
+from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun
 
 app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no_args_is_help=True)
 
-TaskPaths = Annotated[Places, typer.Option("--task-path", metavar="<folder>", help="Folder with more tasks.")]
+TaskPaths = Annotated[Places, place_option("Folder with more tasks.", "<folder>")]
 
 
 @app.command("list")
@@ -59,5 +60,5 @@ def tasks_check(paths: Paths = None) -> None:
     for problem in problems:
         print(f"{problem.path}: {problem.message}", file=sys.stderr)
     if problems:
-        raise typer.Exit(2)
+        raise typer.Exit(ExitCode.UNUSABLE)
     print(f"{count_noun(len(find_task_files(roots)), 'task file')}, no problems")

@@ -2,18 +2,31 @@
 
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import ComparedCell, Comparison, Curve, Flip, Listed
-from raml_eval.comparison.endpoints import FAMILIES, Primary
+from raml_eval.comparison.endpoints import FAMILIES, PrimaryEndpoint
+from raml_eval.comparison.gate import CellValues, GateResult, JudgedCell, Outcome, Rule, amount, judge_gate, needed_for
+from raml_eval.comparison.gating import check_gate, compare_gated, judge_runs
 from raml_eval.comparison.verdicts import MARGIN, Verdict
 
 __all__ = [
     "FAMILIES",
     "MARGIN",
+    "CellValues",
     "ComparedCell",
     "Comparison",
     "Curve",
     "Flip",
+    "GateResult",
+    "JudgedCell",
     "Listed",
-    "Primary",
+    "Outcome",
+    "PrimaryEndpoint",
+    "Rule",
     "Verdict",
+    "amount",
+    "check_gate",
+    "compare_gated",
     "compare_runs",
+    "judge_gate",
+    "judge_runs",
+    "needed_for",
 ]

@@ -33,7 +33,7 @@ from raml_eval.comparison.verdicts import (
     overall,
     split_alpha,
 )
-from raml_eval.intervals import PairedDifference, Part, pooled_difference
+from raml_eval.intervals import NoiseSplit, PairedDifference, Part, pooled_difference, split_noise
 from raml_eval.tables import Measure, budget_label, parse_measure
 from raml_eval.types import StoredRun
 
@@ -42,11 +42,16 @@ LISTED = ("unfinished_rate", "no_answer_rate", "thinking_tokens_mean", "answer_t
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A target with its values and its difference at the level of the whole comparison."""
+    """A target with its values and its difference at the level of the whole comparison.
+
+    n_samples is the smaller n of both runs; noise is the split of the difference's variance at the runs' own n.
+    """
 
     target: Target
     parts: tuple[Part, ...]
     alone: PairedDifference
+    n_samples: int = 1
+    noise: NoiseSplit | None = None
 
 
 def compare_runs(
@@ -91,7 +96,8 @@ def compare_runs(
 
 def _test(pairs: Pairs, target: Target, level: float) -> Tested:
     parts = tuple(pairs.part(task, target.budget, target.measure) for task in target.tasks)
-    return Tested(target, parts, pooled_difference(parts, level, target.measure.bounds))
+    noise = split_noise(parts, [pairs.redraw(task, target.budget, target.measure) for task in target.tasks])
+    return Tested(target, parts, pooled_difference(parts, level, target.measure.bounds), pairs.n_samples, noise)
 
 
 def judge_all(tested: Sequence[Tested], level: float, margin: float) -> tuple[ComparedCell, ...]:
@@ -141,10 +147,28 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
         verdict=verdict,
         within_margin=lies_within(found.low, found.high, margin),
         detectable=detectable(half, level),
+        noise=one.noise,
     )
     if verdict is not Verdict.INCONCLUSIVE or math.isnan(half):
         return cell
-    return replace(cell, needed_questions=math.ceil(found.n_questions * (cell.detectable / margin) ** 2))
+    less = (margin / cell.detectable) ** 2  # what must remain of the variance
+    return replace(
+        cell,
+        needed_questions=math.ceil(found.n_questions / less),
+        needed_samples=needed_samples(one.noise, one.n_samples, less) if one.noise else None,
+    )
+
+
+def needed_samples(noise: NoiseSplit, n: int, less: float) -> float | None:
+    """The samples per question at which this share of the variance remains, the questions staying as they are.
+
+    Infinite if the questions' own part is more than that; None if the parts are not known, or there is no variance.
+    """
+    total = noise.from_questions + noise.from_redraw
+    if not total > 0:
+        return None
+    left = less * total - noise.from_questions
+    return math.ceil(n * noise.from_redraw / left) if left > 0 else math.inf
 
 
 def _list_others(pairs: Pairs, targets: Sequence[Target], level: float) -> list[Listed]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raml_eval.comparison.endpoints import Family, Primary
+from raml_eval.comparison.endpoints import Family, PrimaryEndpoint
 from raml_eval.comparison.verdicts import Verdict
-from raml_eval.intervals import PairedDifference
+from raml_eval.intervals import NoiseSplit, PairedDifference
 from raml_eval.types import Domain
 
 
@@ -18,7 +18,8 @@ class ComparedCell:
     difference at the level of the whole comparison, as if nothing else were tested. p and p_adjusted are NaN if there is no
     test. within_margin is true if the whole interval lies within the margin. detectable is the true difference that this
     interval would have found in four of five comparisons; needed_questions, needed_samples are what the margin needs in its
-    place (None: no number, or enough already; needed_samples is infinite if no number of samples is enough).
+    place (None: no number, or enough already; needed_samples is infinite if no number of samples is enough). noise says how
+    much of the difference's variance comes from the questions and how much from redrawing; None if it was not asked for.
     """
 
     family: Family
@@ -42,6 +43,7 @@ class ComparedCell:
     detectable: float
     needed_questions: int | None = None
     needed_samples: float | None = None
+    noise: NoiseSplit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Comparison:
 
     base: str
     new: str
-    primary: Primary
+    primary: PrimaryEndpoint
     level: float
     margin: float
     verdict: Verdict

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import MetricError, near_names
-from raml_eval.tables import DOMAINS, Measure, budget_label, budget_order, parse_measure
+from raml_eval.tables import DOMAINS, Measure, budget_label, budget_order, parse_measure, suites_of
 from raml_eval.types import Budget, Domain, StoredRun
 
 Family = Literal["primary", "tasks", "budgets", "metrics"]
@@ -18,13 +18,14 @@ MEANS: Mapping[Domain, str] = {"in_domain": "in-domain mean", "cross_domain": "c
 
 
 @dataclass(frozen=True, slots=True)
-class Primary:
-    """The metric and budget that are primary, and who declared them."""
+class PrimaryEndpoint:
+    """The metric and budget that are primary, and who declared them. asked is the declared budget, which may not be shared."""
 
     measure: Measure
     budget: Budget
     source: str
     notes: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Target:
     measure: Measure
 
 
-def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None = None) -> Primary:
+def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None = None) -> PrimaryEndpoint:
     """The primary metric and budget: those that the caller names, otherwise the suite's, otherwise avg@n at unlimited.
 
     The suites are those that the new run was asked for; if they disagree, the default holds. If the declared budget was not
@@ -63,17 +64,17 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
         if chosen == asked
         else (f"the primary budget is {chosen}, the largest of both runs, because {asked} is not in both",)
     )
-    return Primary(parse_measure(metric or declared[0]), shared[chosen], source, notes)
+    return PrimaryEndpoint(parse_measure(metric or declared[0]), shared[chosen], source, notes, asked)
 
 
 def _declared(run: StoredRun) -> tuple[tuple[str, str], list[str]]:
     """The metric and budget that the run's suites declare, and the suites; the default and no suite if there are none."""
-    suites: Mapping[str, Mapping[str, Any]] = run.manifest.get("suites") or {}
-    said = {name: suite.get("primary") for name, suite in suites.items()}
-    found = {(str(one["metric"]), str(one["budget"])) for one in said.values() if one}
-    if len(found) == 1 and all(said.values()):
-        return found.pop(), list(said)
-    return (DEFAULT_METRIC, DEFAULT_BUDGET), []
+    suites = suites_of(run)
+    found = {suite.primary for suite in suites.values()}
+    primary = found.pop() if len(found) == 1 else None
+    if primary is None:
+        return (DEFAULT_METRIC, DEFAULT_BUDGET), []
+    return (primary.metric, budget_label(primary.budget)), list(suites)
 
 
 def default_metrics(pairs: Pairs) -> tuple[Measure, ...]:
@@ -83,7 +84,7 @@ def default_metrics(pairs: Pairs) -> tuple[Measure, ...]:
     return tuple(measure for measure in found if k > 1 and pairs.can_give(measure))
 
 
-def list_targets(pairs: Pairs, primary: Primary, metrics: Sequence[Measure]) -> list[Target]:
+def list_targets(pairs: Pairs, primary: PrimaryEndpoint, metrics: Sequence[Measure]) -> list[Target]:
     """Every tested difference, the primary ones first.
 
     Primary: the mean over each domain's tasks at the primary metric and budget. Tasks: each task there, if its domain has

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals import Part
@@ -16,6 +20,7 @@ from raml_eval.tables import (
     global_clusters,
     pair_counts,
     question_values,
+    redraw_variances,
     repeats_draws,
 )
 from raml_eval.types import Budget, Domain, QuestionCounts, QuestionKey, Status, StoredRun
@@ -66,6 +71,13 @@ class Pairs:
                     f"in run {run.name}. Compare by another metric."
                 )
         return Part(base, new, self.clusters_of(after))
+
+    def redraw(self, task: str, budget: Budget, measure: Measure) -> NDArray[np.float64]:
+        """The variance of each question's difference over redrawing both runs' samples, (Q,); NaN where it is not known."""
+        before, after = self.cells[task, budget]
+        variances = redraw_variances(before, measure) + redraw_variances(after, measure)
+        greedy = repeats_draws(self.base) or repeats_draws(self.new)  # repeated draws do not tell how another would be
+        return np.full(len(after), math.nan) if greedy else variances
 
     def clusters_of(self, counts: Sequence[QuestionCounts]) -> list[str]:
         """The global clusters of the questions."""

@@ -26,7 +26,8 @@ def serve(parent_pid: int, memory_bytes: int) -> None:
 
     The first reply says that sympy is loaded, {"ready": true}, or why it is not, {"failed": reason}.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and `timeout` reach the whole group, and are the parent's to handle
+        signal.signal(number, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not land among the replies
     watch_parent(parent_pid)

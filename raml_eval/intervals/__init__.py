@@ -18,6 +18,7 @@ from raml_eval.intervals.means import (
     paired_difference,
 )
 from raml_eval.intervals.pooled import Part, pooled_difference
+from raml_eval.intervals.sequential import look_levels
 
 __all__ = [
     "GAFFKE",
@@ -27,6 +28,7 @@ __all__ = [
     "Part",
     "bootstrap_interval",
     "holm",
+    "look_levels",
     "macro_mean",
     "mean_interval",
     "paired_difference",

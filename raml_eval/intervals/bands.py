@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from raml_eval.intervals.clusters import Bounds, FloatArray
+from raml_eval.intervals.clusters import Bounds
 from raml_eval.intervals.means import PairedDifference
-from raml_eval.intervals.pooled import Part, pooled_difference
+from raml_eval.intervals.pooled import Part, pooled_difference, pulls_of
 
 _DRAWS = 20_000
 
@@ -19,16 +18,16 @@ def simultaneous_band(
 ) -> list[PairedDifference]:
     """The pooled difference at each point of a curve, with intervals that all hold together at the level.
 
-    curve holds the parts of each point; the questions are the same at every point. Each interval is the point's own, taken
-    at a higher level: that at which a studentised Gaussian curve with the estimated correlations between the points stays
-    inside everywhere with the wanted chance (the sup-t band: Montiel Olea and Plagborg-Moller 2019, Journal of Applied
-    Econometrics 34). So near the bounds, where a point's interval is Gaffke's, the band is Gaffke's too. The quantile is
-    drawn with the seed, from as many curves as keep it within about 0.5 %. Points without an interval get NaN ends.
-    No point is tested alone: p is NaN, or that of a point with one part.
+    curve holds the parts of each point; the questions are the same at every point, in the same order. Each interval is the
+    point's own, taken at a higher level: that at which a studentised Gaussian curve with the estimated correlations between
+    the points stays inside everywhere with the wanted chance (the sup-t band: Montiel Olea and Plagborg-Moller 2019, Journal
+    of Applied Econometrics 34). So near the bounds, where a point's interval is Gaffke's, the band is Gaffke's too. The
+    quantile is drawn with the seed, from as many curves as keep it within about 0.5 %. Points without an interval get NaN
+    ends. No point is tested alone: p is NaN, or that of a point with one part.
     """
     from scipy.stats import norm
 
-    pulls = np.array([_pulls(parts) for parts in curve])  # (points, clusters)
+    pulls = np.array([pulls_of(parts).sum(axis=0) for parts in curve])  # (points, clusters)
     errors = np.sqrt((pulls**2).sum(axis=1))
     varying = pulls[errors > 1e-12] / errors[errors > 1e-12, None]
     at = level
@@ -40,16 +39,3 @@ def simultaneous_band(
         greatest = np.abs(rng.standard_normal((_DRAWS, len(varying))) @ root.T).max(axis=1)
         at = float(2 * norm.cdf(np.quantile(greatest, level)) - 1)
     return [pooled_difference(parts, max(at, level), bounds, tested=False) for parts in curve]
-
-
-def _pulls(parts: Sequence[Part]) -> FloatArray:
-    """What each cluster adds to the pooled mean beyond an average one, in the order of the clusters' names."""
-    names = sorted({name for part in parts for name in part.clusters})
-    place = {name: row for row, name in enumerate(names)}
-    pulls = np.zeros(len(names))
-    for part in parts:
-        differences = np.asarray(part.new) - np.asarray(part.base)
-        n_clusters = len(set(part.clusters))
-        factor = math.sqrt(n_clusters / max(1, n_clusters - 1)) / (len(differences) * len(parts))
-        np.add.at(pulls, [place[name] for name in part.clusters], factor * (differences - differences.mean()))
-    return pulls

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import SAME, Bounds, Clustered, FloatArray, carriers, check_level, sum_by_cluster
 from raml_eval.intervals.gaffke import gaffke_ends, gaffke_p_value
@@ -13,6 +15,7 @@ from raml_eval.types import Interval
 
 T_INTERVAL = "clustered t-interval"
 GAFFKE = "Gaffke interval"
+MOVER = "MOVER over fixed tasks"
 
 # The t-interval needs as many clusters that carry the mean's distance from either bound, or the difference. For values of 0
 # and 1 they are the correct, the wrong, and the changed ones. At 5, the coverage for such values falls to 0.91. To count all
@@ -89,25 +92,28 @@ def paired_difference(
     return PairedDifference(sample.mean, low, high, p_value, int(sample.sizes.sum()), sample.n_clusters, method)
 
 
-def macro_mean(intervals: Sequence[Interval | PairedDifference]) -> Interval:
-    """The mean of independent task means, with the tasks fixed, at the level of the given intervals.
+def macro_mean(intervals: Sequence[Interval | PairedDifference], correlations: FloatArray | None = None) -> Interval:
+    """The mean of task means, with the tasks fixed, at the level of the given intervals.
 
-    An end's distance from the mean is the root of the summed squares of the tasks' own distances, divided by the number of
-    tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang and Zhang 2009, Computational
-    Statistics and Data Analysis 53). Where a task's end is the nearer of its two, as towards a bound, the product of both
-    distances replaces the square: it is z^2 times the estimated variance for the score limits of a Poisson count, and the
-    square alone is too short for several tasks near a bound. An end is never beyond the mean of the tasks' ends. So tasks
-    with different methods can be combined, the ends stay within the bounds, and no width is 0. If a task lacks its value or
-    an end, the mean's ends are NaN too. Raises MetricError without a task.
+    An end's distance from the mean is the root of the summed products of the tasks' own distances and their correlations,
+    (T, T), divided by the number of tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang
+    and Zhang 2009, Computational Statistics and Data Analysis 53). Without correlations the tasks are independent. Where a
+    task's end is the nearer of its two, as towards a bound, the product of both distances replaces its square: it is z^2
+    times the estimated variance for the score limits of a Poisson count, and the square alone is too short for several tasks
+    near a bound. An end is never beyond the mean of the tasks' ends. So tasks with different methods can be combined, the
+    ends stay within the bounds, and no width is 0. If a task lacks its value or an end, the mean's ends are NaN too. Raises
+    MetricError without a task.
 
     Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
     if not intervals:
         raise MetricError("a macro mean needs at least one task; met none. Leave it out of the table.")
     value = math.fsum(interval.value for interval in intervals) / len(intervals)
-    below = [interval.value - interval.low for interval in intervals]
-    above = [interval.high - interval.value for interval in intervals]
-    return Interval(value, value - _combined(below, above), value + _combined(above, below), "MOVER over fixed tasks")
+    below = np.array([interval.value - interval.low for interval in intervals])
+    above = np.array([interval.high - interval.value for interval in intervals])
+    related = np.eye(len(intervals)) if correlations is None else correlations
+    low, high = value - _combined(below, above, related), value + _combined(above, below, related)
+    return Interval(value, low, high, MOVER)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -128,11 +134,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _combined(distances: Sequence[float], others: Sequence[float]) -> float:
-    """The distance of a macro mean's end from those of its tasks' ends; others are the distances on the other side."""
-    squares = math.fsum(own * (own if own >= other else other) for own, other in zip(distances, others, strict=True))
-    furthest = math.fsum(distances)
-    return (furthest if squares > furthest**2 else math.sqrt(max(squares, 0.0))) / len(distances)
+def _combined(distances: FloatArray, others: FloatArray, related: FloatArray) -> float:
+    """How far a macro mean's end is from it, from the tasks' distances on this side, those on the other, and correlations."""
+    reach = np.sqrt(np.maximum(distances * np.where(distances >= others, distances, others), 0.0))
+    return min(math.sqrt(reach @ related @ reach), float(distances.sum())) / len(distances)
 
 
 def _away(sample: Clustered, bounds: Bounds) -> bool:

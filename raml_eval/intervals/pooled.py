@@ -10,10 +10,9 @@ import numpy as np
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import SAME, Bounds, FloatArray, carriers
-from raml_eval.intervals.means import ENOUGH, T_INTERVAL, PairedDifference, paired_difference
+from raml_eval.intervals.means import ENOUGH, MOVER, T_INTERVAL, PairedDifference, macro_mean, paired_difference
 
 POOLED_T = "clustered t-interval, pooled over fixed tasks"
-POOLED_MOVER = "MOVER over fixed tasks"
 _SOME = 3  # clusters that carry a part's difference, at least, for the pooled t-interval
 _SMALLEST_P = 1e-5  # Gaffke's ends are computed to about 1e-7, so a smaller p is not told apart
 
@@ -61,7 +60,7 @@ def pooled_difference(
         p_value=math.nan,
         n_questions=sum(one.n_questions for one in alone),
         n_clusters=n_clusters,
-        method=next((one.method for one in alone if math.isnan(one.low)), POOLED_MOVER),
+        method=next((one.method for one in alone if math.isnan(one.low)), MOVER),
     )
     if any(math.isnan(one.low) for one in alone):
         return pooled
@@ -73,11 +72,20 @@ def pooled_difference(
 
 def covariances_of(parts: Sequence[Part]) -> FloatArray:
     """The covariances of the parts' means, (T, T), from the clusters that they share."""
+    pulls = pulls_of(parts)
+    return pulls @ pulls.T
+
+
+def pulls_of(parts: Sequence[Part]) -> FloatArray:
+    """What each cluster adds to each part's mean beyond an average one, (T, G), with the factor of few clusters.
+
+    The clusters stand in the order in which the parts name them.
+    """
     pulls = _pulls(parts, centred=True)
     for row, part in enumerate(parts):
         n_clusters = len(set(part.clusters))
         pulls[row] *= math.sqrt(n_clusters / max(1, n_clusters - 1))
-    return pulls @ pulls.T
+    return pulls
 
 
 def _pulls(parts: Sequence[Part], centred: bool) -> FloatArray:
@@ -168,21 +176,16 @@ def _pooled_mover(
     bounds: Bounds,
     tested: bool,
 ) -> PairedDifference:
-    def ends(of: Sequence[PairedDifference]) -> tuple[float, float]:
-        below = np.array([one.value - one.low for one in of])
-        above = np.array([one.high - one.value for one in of])
-        low, high = (math.sqrt(distance @ correlations @ distance) / len(of) for distance in (below, above))
-        return pooled.value - low, pooled.value + high
-
     def margin(log_p: float) -> float:
         """How far the end that faces 0 is beyond 0, at the level 1 - p."""
         at = 1 - math.exp(log_p)
-        low, high = ends([paired_difference(part.base, part.new, part.clusters, at, bounds) for part in parts])
-        return low if pooled.value > 0 else -high
+        own = [paired_difference(part.base, part.new, part.clusters, at, bounds) for part in parts]
+        mean = macro_mean(own, correlations)
+        return mean.low if pooled.value > 0 else -mean.high
 
-    low, high = ends(alone)
+    mean = macro_mean(alone, correlations)
     p_value = math.nan if not tested else 1.0 if pooled.value == 0 else _invert(margin)
-    return replace(pooled, low=low, high=high, p_value=p_value)
+    return replace(pooled, low=mean.low, high=mean.high, p_value=p_value)
 
 
 def _invert(margin: Callable[[float], float]) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raml_eval.concurrency import run_workers
-from raml_eval.errors import RamlError, choose_names
+from raml_eval.errors import GaveUp, choose_names
 from raml_eval.judge.candidates import Asked, collect_candidates, judgements_by
 from raml_eval.judge.client import ChatClient, RequestFailed
 from raml_eval.judge.prompt import PROMPT_VERSION, REASON_KEPT, build_messages, read_reply
@@ -50,7 +50,7 @@ def judge_run(
 
     The rules' verdicts are unchanged. What this model judged with this prompt is not asked again, except for unavailable
     judgements if retry_unavailable is set. The answers that most samples gave come first. Raises ConfigError for an unknown
-    task and for an endpoint that refuses, StoreError as read_run does, RamlError if request after request fails. Finished
+    task and for an endpoint that refuses, StoreError as read_run does, GaveUp if request after request fails. Finished
     judgements are stored in all cases.
     """
     read_manifest(directory / "manifest.json")  # before the lock, which would leave a file in a folder that is no run
@@ -102,7 +102,7 @@ async def _ask_all(
                 progress.advance(errors=1)
                 if failures >= MAX_FAILURES_IN_A_ROW:
                     told = f"{failures} requests in a row failed, the last with: {error}."
-                    raise RamlError(f"{told} Judgements so far are stored; fix the cause and run again.") from error
+                    raise GaveUp(f"{told} Judgements so far are stored; fix the cause and run again.") from error
                 continue
             failures = 0
             await journal.append(judgement_line(judgement))

@@ -25,7 +25,8 @@ def serve(parent_pid: int, timeout_s: float, allow_unsafe_code: bool = False) ->
 
     The first reply is {"ready": true}, which says that the graders are loaded.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and `timeout` reach the whole group, and the parent handles them
+        signal.signal(number, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not end up among the replies
     watch_parent(parent_pid)

@@ -14,7 +14,7 @@ from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, percent, render
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.sections import TITLES, Section
-from raml_eval.tables import build_frame
+from raml_eval.tables import build_frame, step_of
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -36,12 +36,13 @@ def render_comparison(
     new: StoredRun,
     format: str = "terminal",
     extra: Sequence[str] = (),
+    first: Sequence[Section] = (),
     full: bool = False,
 ) -> str:
     """The comparison of the two runs as text. format is terminal, markdown, latex or json (docs/comparing.md).
 
-    Every caveat of both runs is carried. extra are lines that stand under the title, such as a gate's outcome. A terminal
-    shows single tasks at the other budgets only if full is set. Raises ConfigError for another format.
+    Every caveat of both runs is carried. extra are lines under the title, and first are sections before all others, such as a
+    gate's. A terminal shows single tasks at the other budgets only if full is set. Raises ConfigError for another format.
     """
     if format not in COMPARISON_FORMATS:
         near = near_names(format, COMPARISON_FORMATS)
@@ -53,7 +54,7 @@ def render_comparison(
     report = Report(
         title=f"{comparison.new} against {comparison.base}: {comparison.verdict}",
         lead=(*extra, *summary_lines(comparison), drawn_by(base), drawn_by(new)),
-        sections=tuple(_sections(comparison, full or format != "terminal")),
+        sections=(*first, *_sections(comparison, (step_of(base), step_of(new)), full or format != "terminal")),
         curve=(),
         notes=tuple(notes),
     )
@@ -62,7 +63,8 @@ def render_comparison(
 
 def all_notes(comparison: Comparison, base: StoredRun, new: StoredRun) -> list[str]:
     """The caveats of the pair, then those of each run."""
-    return list(dict.fromkeys([*comparison.notes, *footnotes([base, new], build_frame([base, new], k=[1]))]))
+    runs = [base] if base.directory == new.directory else [base, new]  # a run may be compared with itself
+    return list(dict.fromkeys([*comparison.notes, *footnotes(runs, build_frame(runs, k=[1]))]))
 
 
 def summary_lines(comparison: Comparison) -> list[str]:
@@ -118,11 +120,12 @@ def _rule(comparison: Comparison) -> str:
     )
 
 
-def _sections(comparison: Comparison, full: bool) -> Iterator[Section]:
+def _sections(comparison: Comparison, steps: tuple[int | None, int | None], full: bool) -> Iterator[Section]:
     for family in ("primary", *FAMILIES):
         cells = comparison.family(family)
         if cells:
             yield Section(NAMES[family], LEADS[family], (_cell_table(cells),))
+    yield Section("Noise", f"{NOISE_LEAD}{_steps(steps)}", (_noise_table(comparison, None not in steps),))
     listed = [one for one in comparison.listed if full or one.budget == str(comparison.primary.budget)]
     if listed:
         yield Section("Shown, not tested", LISTED_LEAD, tuple(_listed_tables(listed, comparison.level)))
@@ -159,6 +162,46 @@ def _cell_table(cells: Sequence[ComparedCell]) -> Table:
 
 def _chance(p: float) -> str:
     return "n/a" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+NOISE_LEAD = (
+    "What the standard error (SE) of each primary difference is made of, in points: which questions were asked, and which "
+    "samples were drawn; and what it would be with four times the samples, or four times the questions. n/a: the samples "
+    "cannot tell."
+)
+
+
+def _steps(steps: tuple[int | None, int | None]) -> str:
+    """What the signal-to-noise column says, if both checkpoints' steps are known."""
+    if None in steps:
+        return ""
+    return (
+        f" The checkpoints stand at steps {steps[0]:,} and {steps[1]:,}: signal to noise is the difference over its noise from "
+        f"redrawing alone. `raml-eval noise` has it for a series of checkpoints."
+    )
+
+
+def _noise_table(comparison: Comparison, with_steps: bool) -> Table:
+    ratio = ("signal to noise",) if with_steps else ()
+    head = ("what", "SE", "from questions", "from redrawing", "4 x samples", "4 x questions", *ratio)
+    rows = tuple(tuple(map(Cell, _noise_row(cell, with_steps))) for cell in comparison.family("primary"))
+    return Table("In points", tuple(map(Cell, head)), rows, 1)
+
+
+def _noise_row(cell: ComparedCell, with_steps: bool) -> tuple[str, ...]:
+    noise = cell.noise
+    assert noise is not None
+    first, *errors = (
+        _or_none(100 * error, "{:.2f}")
+        for error in (noise.standard_error, noise.error_at(samples=4), noise.error_at(questions=4))
+    )
+    parts = (_or_none(100 * share, "{:.0f} %") for share in (noise.questions_share, noise.redraw_share))
+    ratio = abs(noise.value) / noise.redraw_error if noise.redraw_error > 0 else math.nan
+    return cell.scope, first, *parts, *errors, *((_or_none(ratio, "{:.1f}"),) if with_steps else ())
+
+
+def _or_none(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else form.format(value)
 
 
 LISTED_LEAD = "Each interval holds alone, so among many of them some exclude 0 by chance."

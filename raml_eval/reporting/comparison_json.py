@@ -35,8 +35,8 @@ def comparison_values(comparison: Comparison) -> dict[str, Any]:
 
 def cell_values(cell: ComparedCell) -> dict[str, Any]:
     """The fields of a cell; the difference at the level of the whole comparison is under alone."""
-    values = {field.name: getattr(cell, field.name) for field in fields(cell) if field.name != "alone"}
-    return {**values, "alone": asdict(cell.alone)}
+    values = {field.name: getattr(cell, field.name) for field in fields(cell) if field.name not in ("alone", "noise")}
+    return {**values, "alone": asdict(cell.alone), "noise": asdict(cell.noise) if cell.noise else None}
 
 
 def plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from raml_eval.errors import InputError
 from raml_eval.manifest import flatten
 from raml_eval.reporting.board import Board
+from raml_eval.reporting.looked import stopped_early
 from raml_eval.tables import budget_label, build_frame, describe_engine, frame_rows
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
@@ -30,6 +31,11 @@ def make_entry(run: StoredRun, board: Board) -> Entry:
 
     Raises InputError for a run that the board cannot rank, MetricError if planned samples are missing.
     """
+    if stopped_early(run):
+        raise InputError(
+            f"run {run.name} holds only the questions up to a look (--until-decided), so its means are biased and cannot be "
+            f"ranked. Run again without the option and with the same --out, which draws the rest."
+        )
     _check_settings(run, board)
     run = _restrict(run, board)
     ids = {task: sorted(q for owner, q in run.questions if owner == task) for task in board.tasks}

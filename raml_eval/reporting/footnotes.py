@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from raml_eval.grading import KINDS
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
+from raml_eval.reporting.looked import look_notes
 from raml_eval.reporting.render import percent
 from raml_eval.tables import (
     DOMAINS,
@@ -40,10 +41,11 @@ LISTED = 4  # places that one footnote names; it only counts the rest
 
 @dataclass(frozen=True, slots=True)
 class Footnote:
-    """One caveat. Its mark is set at each of its places; without places it applies to the whole table."""
+    """One caveat. Its mark is set at each of its places; without places it applies to the whole table, or all of its run."""
 
     text: str
     places: frozenset[Place] = frozenset()
+    run: str | None = None  # the label of the only run that it is about
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
@@ -54,7 +56,7 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
         own = [row for row in rows if row["run"] == label]
         prefix = f"{label}: " if len(runs) > 1 else ""
         for find in _FINDERS:
-            found += [Footnote(prefix + text, places) for text, places in find(run, label, own)]
+            found += [Footnote(prefix + text, places, label) for text, places in find(run, label, own)]
     return found + _graded_apart(runs) + _other_tasks(runs)
 
 
@@ -97,6 +99,10 @@ def _task_rows(own: Rows, metric: str) -> Rows:
 
 def _imported(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(text, frozenset({(label, None, None)})) for text in import_notes(run)]
+
+
+def _looked(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    return [(text, frozenset({(label, None, None)})) for text in look_notes(run)]
 
 
 def _partial(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -306,6 +312,7 @@ def _made_up(run: StoredRun, label: str, own: Rows) -> list[Found]:
 _FINDERS = (
     _made_up,
     _imported,
+    _looked,
     _partial,
     _subset,
     _synthetic,

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from raml_eval.comparison.noise import CHANGE, MEAN, SERIES, NoiseRow, noise_frame
-from raml_eval.reporting.footnotes import footnotes
+from raml_eval.reporting.footnotes import find_footnotes
 from raml_eval.reporting.listing import Listing, check_format, render_listing
+from raml_eval.reporting.raw import RAW, render_raw
 from raml_eval.reporting.render import Cell, Table
-from raml_eval.reporting.report import RAW, drawn_by, frame_to_csv, frame_to_json
+from raml_eval.reporting.report import drawn_by
 from raml_eval.tables import build_frame, parse_measure, step_of
 from raml_eval.tables.redraw import is_too_high
 from raml_eval.types import StoredRun
@@ -21,14 +22,16 @@ Column = tuple[str, Callable[[NoiseRow], str]]
 def render_noise(rows: Sequence[NoiseRow], runs: Sequence[StoredRun], format: str = "terminal") -> str:
     """The rows of noise_of_run and noise_between as text. format is terminal, markdown, csv or json; ConfigError for another.
 
-    csv and json hold the rows themselves. Example: render_noise(noise_of_run(run, [Measure("avg@n")]), [run], "markdown")
+    csv and json hold the rows themselves, with the notes of each.
+
+    Example: render_noise(noise_of_run(run, [Measure("avg@n")]), [run], "markdown")
     """
     check_format(format, NOISE_FORMATS)
+    found = find_footnotes(runs, build_frame(runs, k=[1], allow_partial=True))
     if format in RAW:
-        frame = noise_frame(rows)
-        return (frame_to_csv(frame) if format == "csv" else frame_to_json(frame)).rstrip("\n")
+        return render_raw(runs, noise_frame(rows), found, format).rstrip("\n")
     names = " and ".join(dict.fromkeys(run.name for run in runs))
-    notes = (*_explain(rows), *_caveats(rows, runs), *footnotes(runs, build_frame(runs, k=[1], allow_partial=True)))
+    notes = (*_explain(rows), *_caveats(rows, runs), *(note.text for note in found))
     listing = Listing(f"Noise of {names}", tuple(map(_lead, runs)), tuple(_tables(rows, len(runs) > 1)), (), notes)
     return render_listing(listing, format)
 

@@ -70,7 +70,7 @@ def power_notes(rows: Sequence[PowerRow], planned: Planned, wanted: Wanted) -> I
     if families:
         yield (
             f"The error rate {1 - wanted.level:.3g} of the whole comparison is shared out as compare does: four fifths for the "
-            f"primary endpoints, the rest in equal parts for the families of {' and '.join(families)}; first of 4 is the first "
+            f"primary endpoints, the rest in equal parts for the families of {', '.join(families)}; 'first of' means the first "
             "step of Holm's correction. Budgets beyond those here, and more metrics, take more."
         )
     yield "needs is the number of questions at this n, over several tasks their sum; n is that with these questions."

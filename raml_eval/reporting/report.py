@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.footnotes import find_footnotes
 from raml_eval.reporting.numbers import index_numbers
+from raml_eval.reporting.raw import RAW, render_raw
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
 from raml_eval.reporting.sweep_tables import thinking_section
 from raml_eval.reporting.swept import index_sweep
-from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, frame_rows, has_sweep
+from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, has_sweep
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RAW = ("csv", "json")  # the tidy frame itself
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # characters that begin a spreadsheet formula, or are skipped before one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,8 @@ def render_report(
 ) -> str:
     """The report as text. format is terminal, markdown, latex, csv or json.
 
-    csv and json are the tidy frame itself. csv has an apostrophe before a text that a spreadsheet would compute
-    (frame_to_csv). Raises ConfigError for an unknown template or format, MetricError for missing samples without
+    csv and json are the tidy frame itself, with the notes of each row (render_raw). csv has an apostrophe before a text that
+    a spreadsheet would compute. Raises ConfigError for an unknown template or format, MetricError for missing samples without
     allow_partial.
 
     Example: render_report([load_run("runs/mine")], format="markdown")
@@ -62,23 +60,8 @@ def render_report(
             f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
         )
     if raw:
-        return frame_to_csv(frame) if format == "csv" else frame_to_json(frame)
+        return render_raw(runs, frame, find_footnotes(runs, frame), format)
     return render(file, format, report=build_report(runs, frame, base, short=format == "terminal"))
-
-
-def frame_to_csv(frame: pd.DataFrame) -> str:
-    """The frame as CSV. A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay as they are."""
-    texts = frame.select_dtypes(exclude="number").columns
-    return frame.assign(**{name: frame[name].map(_disarm) for name in texts}).to_csv(index=False)
-
-
-def _disarm(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def frame_to_json(frame: pd.DataFrame) -> str:
-    """The frame as {"rows": [...]}, with null for a number that cannot be given."""
-    return json.dumps({"rows": frame_rows(frame)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun | None = None, short: bool = False) -> Report:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from raml_eval.budgets import is_cap
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.reporting.numbers import index_numbers
+from raml_eval.reporting.raw import RAW, render_raw
 from raml_eval.reporting.render import FORMATS, find_template, render
-from raml_eval.reporting.report import RAW, Report, drawn_by, frame_to_csv, frame_to_json
+from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.sections import Section
 from raml_eval.reporting.sweep_tables import (
     AFTER,
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 
 
 def render_sweep(runs: Sequence[StoredRun], frame: pd.DataFrame, format: str = "terminal", allow_partial: bool = False) -> str:
-    """The sweep analysis as text. format is terminal, markdown, latex, csv or json; the last two are the frame itself.
+    """The sweep analysis as text. format is terminal, markdown, latex, csv or json.
 
-    frame is that of build_sweep for the same runs. Raises ConfigError for an unknown format,
-    MetricError for an empty frame.
+    frame is that of build_sweep for the same runs; csv and json are the frame itself, with the notes of each row
+    (render_raw). Raises ConfigError for an unknown format, MetricError for an empty frame.
 
     Example: render_sweep([run], build_sweep([run]), "markdown")
     """
@@ -46,9 +47,9 @@ def render_sweep(runs: Sequence[StoredRun], frame: pd.DataFrame, format: str = "
     if frame.empty:
         names = " and ".join(run.name for run in runs)
         raise MetricError(f"no trajectory of {names} has a sample at each of its budgets in tokens. Finish the run first.")
-    if format in RAW:
-        return frame_to_csv(frame) if format == "csv" else frame_to_json(frame)
     numbers = index_numbers(runs, build_frame(runs, allow_partial=allow_partial), short=format == "terminal")
+    if format in RAW:
+        return render_raw(runs, frame, numbers.notes, format)
     report = Report(
         title=f"Thinking budgets of {' and '.join(dict.fromkeys(run.name for run in runs))}",
         lead=(*map(drawn_by, runs), *_other_budgets(runs)),

@@ -88,7 +88,7 @@ class RunDirectory:
         _count_failed(self.path / "errors.jsonl", records)
         read_layers(self.path)
         read_judgements(self.path)
-        self.drawn: Mapping[str, Trajectory] = trajectories
+        self.drawn: dict[str, Trajectory] = trajectories
         self.trajectories, self.done = _best(trajectories.values()), set(records)
         self.n_leaks = sum(record.leak for record in records.values())
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from raml_eval.types import Question, QuestionKey, TaskDescription
 
@@ -47,3 +51,15 @@ def _row(question_id: str) -> str:
 def _asked(question: Question) -> str:
     """The text of all messages; empty for an imported question without any."""
     return "".join(f"message {message.get('role')} {message.get('content')}\n" for message in question.messages)
+
+
+def overlap(clusters: Sequence[Collection[str]]) -> NDArray[np.float64] | None:
+    """The correlations, (T, T), that T tasks' means have from the clusters that they share; None if they share none.
+
+    Two means over n and m clusters that share s of them correlate by s / sqrt(n m) if a shared cluster has the same value in
+    both, and by less otherwise, so intervals that use this are not too short.
+    """
+    names = [set(of) for of in clusters]
+    if sum(map(len, names)) == len(set().union(*names)):
+        return None
+    return np.array([[len(a & b) / math.sqrt(len(a) * len(b)) for b in names] for a in names])

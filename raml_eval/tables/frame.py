@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import pandas as pd
 
 from raml_eval.answer_classes import with_classes
 from raml_eval.errors import MetricError
-from raml_eval.intervals import PairedDifference, macro_mean, paired_difference
+from raml_eval.intervals import PairedDifference, Part, macro_mean, paired_difference, pooled_difference
 from raml_eval.store import read_run, sample_line
+from raml_eval.tables.clusters import global_clusters, overlap
 from raml_eval.tables.counted import (
     Cells,
     budget_label,
@@ -33,7 +34,7 @@ from raml_eval.tables.measures import (
     question_values,
     token_quantiles,
 )
-from raml_eval.types import Budget, Domain, Interval, QuestionCounts, Status, StoredRun
+from raml_eval.types import Budget, Domain, Interval, QuestionCounts, QuestionKey, Status, StoredRun
 
 COLUMNS = (
     *("run", "model", "task", "domain", "budget", "metric", "k", "tau", "value", "low", "high"),
@@ -105,7 +106,7 @@ def build_frame(
         if ks[0] < 1:
             raise MetricError(f"k must be at least 1; met {ks[0]}. k samples are drawn from the n of each question.")
         cells = count_run(run, allow_partial)
-        part = _Part(run, label, cells, _estimate_all(run, cells, ks, level), level)
+        part = _Part(run, label, cells, _estimate_all(run, cells, ks, level), level, global_clusters(run.questions, run.tasks))
         rows += part.task_rows()
         rows += part.macro_rows()
         if against is not None and against[0].directory != run.directory:
@@ -146,6 +147,7 @@ class _Part:
     cells: Cells
     estimates: dict[tuple[str, Budget], Estimates]
     level: float
+    clusters: Mapping[QuestionKey, str]  # global: tasks may share questions
 
     @property
     def budgets(self) -> list[Budget]:
@@ -172,12 +174,13 @@ class _Part:
             if not tasks:
                 continue
             chances = [self.run.tasks[task].chance for task in tasks]
+            related = overlap([[name for (of, _), name in self.clusters.items() if of == task] for task in tasks])
             for budget in self.budgets:
                 of_tasks = [self.estimates[task, budget] for task in tasks]
                 for measure in of_tasks[0]:
                     if not all(measure in estimates for estimates in of_tasks):
                         continue  # a mean over only some of the tasks would be a mean over another set
-                    mean = macro_mean([estimates[measure][0] for estimates in of_tasks])
+                    mean = macro_mean([estimates[measure][0] for estimates in of_tasks], related)
                     covered = sum(estimates[measure][1] for estimates in of_tasks)
                     yield self.row(MACRO, domain, budget, measure, mean, covered)
                 if any(chances):  # a task without a chance level cannot be guessed, so it counts as 0
@@ -194,15 +197,22 @@ class _Part:
                     yield self.row(task, domain, budget, GAIN, interval, gain.n_questions)
                 # A mean over only some of the tasks would cover another set than the accuracies beside it.
                 if shared and len(shared) == len(gains):
-                    covered = sum(gain.n_questions for gain in shared.values())
-                    yield self.row(MACRO, domain, budget, GAIN, macro_mean(list(shared.values())), covered)
+                    parts = [part for task in shared if (part := self.gain_part(task, budget, base)) is not None]
+                    mean = pooled_difference(parts, self.level, tested=False)
+                    interval = Interval(mean.value, mean.low, mean.high, mean.method)
+                    yield self.row(MACRO, domain, budget, GAIN, interval, mean.n_questions)
 
     def gain(self, task: str, budget: Budget, base: Cells) -> PairedDifference | None:
+        part = self.gain_part(task, budget, base)
+        return None if part is None else paired_difference(part.base, part.new, part.clusters, self.level)
+
+    def gain_part(self, task: str, budget: Budget, base: Cells) -> Part | None:
+        """The accuracies of the questions that both runs have, None if there are none."""
         before, after = pair_counts(base.get((task, budget), []), self.cells[task, budget])
         if not after:
             return None
-        values = question_values(before, AVERAGE), question_values(after, AVERAGE)
-        return paired_difference(*values, [q.cluster for q in after], self.level)
+        clusters = [self.clusters[task, q.question_id] for q in after]
+        return Part(question_values(before, AVERAGE), question_values(after, AVERAGE), clusters)
 
     def row(self, task: str, domain: Domain, budget: Budget, measure: Measure, of: Interval, n_questions: int) -> Row:
         return {

@@ -96,14 +96,14 @@ def exactly(value: float, n_questions: int, method: str = "known, not estimated"
     return Estimate(Interval(value, math.nan, math.nan, method), n_questions)
 
 
-def macro_of(estimates: Sequence[Estimate]) -> Estimate:
+def macro_of(estimates: Sequence[Estimate], correlations: FloatArray | None = None) -> Estimate:
     """The mean over fixed tasks of one number; if all of them refuse it for one reason, so does the mean."""
     if len({e.interval.method for e in estimates}) == 1 and estimates[0].interval.method.startswith("not given"):
         return Estimate(estimates[0].interval, sum(e.n_questions for e in estimates))
-    return Estimate(macro_mean([e.interval for e in estimates]), sum(e.n_questions for e in estimates))
+    return Estimate(macro_mean([e.interval for e in estimates], correlations), sum(e.n_questions for e in estimates))
 
 
-def macro_over(tasks: Sequence[Mapping[Place, Estimate]]) -> Measured:
+def macro_over(tasks: Sequence[Mapping[Place, Estimate]], correlations: FloatArray | None = None) -> Measured:
     """The means over the tasks of every number that all of them have, but of counts and limits."""
     shared = [place for place in tasks[0] if place.metric not in NO_MEAN and all(place in task for task in tasks)]
-    return {place: macro_of([task[place] for task in tasks]) for place in shared}
+    return {place: macro_of([task[place] for task in tasks], correlations) for place in shared}

@@ -11,6 +11,7 @@ from raml_eval.budgets import in_tokens, share_of, sort_budgets
 from raml_eval.errors import MetricError
 from raml_eval.intervals import holm
 from raml_eval.tables.choices import measure_choices
+from raml_eval.tables.clusters import global_clusters, overlap
 from raml_eval.tables.counted import check_complete, repeats_draws, run_labels
 from raml_eval.tables.curve import measure_curve, measure_fractions, measure_spending
 from raml_eval.tables.escape import measure_escape
@@ -96,6 +97,7 @@ class _Analysis:
         caps, fractions = sweep_budgets(self.run)
         paired = {p.task: p for p in pair_tasks(self.run, caps) if p.records}
         ended = {p.task: p for p in pair_tasks(self.run, fractions, closed=True) if p.records} if fractions else {}
+        clusters = global_clusters(self.run.questions, self.run.tasks)
         for domain in DOMAINS:
             tasks = [task for task, about in self.run.tasks.items() if about.domain == domain]
             measured = {task: self.measure(paired[task]) for task in tasks if task in paired}
@@ -105,7 +107,8 @@ class _Analysis:
                 extra = self.measure_group([paired[task]], numbers)
                 yield from self.write(task, domain, numbers | extra)
             if tasks and len(measured) == len(tasks):
-                numbers = macro_over(list(measured.values()))
+                related = overlap([[name for (of, _), name in clusters.items() if of == task] for task in measured])
+                numbers = macro_over(list(measured.values()), related)
                 yield from self.write(MACRO, domain, numbers | self.measure_group([paired[task] for task in tasks], numbers))
 
     def measure(self, paired: Paired) -> Measured:

@@ -1,0 +1,66 @@
+"""A gate as what ends a run: decided as soon as every blocking cell passes, or one of them cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from raml_eval.comparison.gate import GateResult, JudgedCell, Outcome
+from raml_eval.comparison.gating import judge_runs
+from raml_eval.comparison.protocols import check_protocols
+from raml_eval.errors import MetricError
+from raml_eval.gate_file import GateFile
+from raml_eval.looks import Decide, Decision, Look
+from raml_eval.types import StoredRun
+
+
+def decide_by(base: StoredRun, gate: GateFile) -> Decide:
+    """What decides a look: the gate, each cell at the look's level for its own."""
+
+    def decide(run: StoredRun, look: Look) -> Decision:
+        try:
+            result = judge_runs(base, run, gate, level=look.level)
+        except MetricError as error:  # such as too many timeouts among few samples
+            if look.number == look.n_looks:
+                raise
+            return Decision(False, str(error))
+        blocking = result.tier("blocking")
+        passed = all(cell.outcome is Outcome.PASSED for cell in blocking)
+        excluded = [cell for cell in blocking if cannot_pass(cell)]
+        return Decision(passed or bool(excluded), _words(result, excluded), _entry(result), result.exit_code)
+
+    return decide
+
+
+def cannot_pass(cell: JudgedCell) -> bool:
+    """True if the cell's interval excludes that it passes. A cell may fail without: worse than the base, within the margin."""
+    rule, found = cell.rule, cell.found
+    low, high = (-found.high, -found.low) if rule.lower_is_better else (found.low, found.high)
+    if rule.test == "superiority":
+        return high < rule.bar
+    return high < -rule.margin or (rule.test == "equivalence" and low > rule.margin)
+
+
+def _words(result: GateResult, excluded: Sequence[JudgedCell]) -> str:
+    named = excluded or [cell for cell in result.tier("blocking") if cell.outcome is not Outcome.PASSED]
+    cells = ", ".join(cell.rule.name for cell in named[:3])
+    return f"gate {result.name} {result.outcome}" + (f": {cells}" if cells else "")
+
+
+def _entry(result: GateResult) -> dict[str, object]:
+    cells = [
+        {
+            "cell": cell.rule.name,
+            "difference": cell.found.value,
+            "low": cell.found.low,
+            "high": cell.found.high,
+            "level": cell.level,
+            "outcome": str(cell.outcome),
+        }
+        for cell in result.cells
+    ]
+    return {"outcome": str(result.outcome), "cells": cells}
+
+
+def check_gated(base: StoredRun, run: StoredRun, gate: GateFile) -> None:
+    """Raises MetricError if the protocols differ in what the gate does not allow."""
+    check_protocols(base, run, list(run.tasks), gate.allow_different)

@@ -1,0 +1,106 @@
+"""What the exit code of a command means. docs/exit-codes.md shows the same tables, and a test compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+
+class ExitCode(IntEnum):
+    """How a command ended. The codes above 128 are those that a shell gives to a process that the signal killed."""
+
+    DONE = 0
+    WORSE = 1
+    UNUSABLE = 2
+    INCONCLUSIVE = 3
+    OWED = 4
+    CRASH = 70
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+    TERMINATED = 143
+
+
+MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
+    {
+        ExitCode.DONE: "everything that was asked for is done",
+        ExitCode.WORSE: "the comparison says worse, or the gate failed",
+        ExitCode.UNUSABLE: "the input cannot be used, the runs cannot be compared, or the output cannot be written",
+        ExitCode.INCONCLUSIVE: "the gate could not be decided, where that blocks",
+        ExitCode.OWED: "samples or requests failed and are owed; what finished is stored",
+        ExitCode.CRASH: "a bug in raml-eval; a traceback was printed",
+        ExitCode.INTERRUPTED: "stopped by SIGINT, as by Ctrl-C",
+        ExitCode.CLOSED_PIPE: "the reader of the output went away, as `head` does; nothing is printed",
+        ExitCode.TERMINATED: "stopped by SIGTERM, as by `timeout`, `docker stop` or a scheduler",
+    }
+)
+ALWAYS = (ExitCode.CRASH, ExitCode.INTERRUPTED, ExitCode.CLOSED_PIPE, ExitCode.TERMINATED)  # any command can end so
+COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
+    {
+        "run": {
+            ExitCode.DONE: "every sample is stored; --until-decided: the gate passed; --dry-run: all loads, renders and fits",
+            ExitCode.WORSE: "--until-decided: the gate failed",
+            ExitCode.UNUSABLE: "a setting, task, model or directory cannot be used, or the directory cannot be written",
+            ExitCode.INCONCLUSIVE: "--until-decided: all is drawn and the gate is not decided, where that blocks",
+            ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",
+        },
+        "report": {
+            ExitCode.DONE: "the report is printed or written",
+            ExitCode.UNUSABLE: "no such run, format or template, or samples are missing without --allow-partial",
+        },
+        "compare": {
+            ExitCode.DONE: "neither the whole nor a single task is worse; with --gate: the gate passed",
+            ExitCode.WORSE: "the whole or a single task is worse; with --gate: a blocking cell failed",
+            ExitCode.UNUSABLE: "no such run or gate, or the runs, or a cell of the gate, cannot be compared",
+            ExitCode.INCONCLUSIVE: "with --gate: no blocking cell failed, and one is inconclusive where that blocks",
+        },
+        "sweep": {
+            ExitCode.DONE: "the analysis is printed or written",
+            ExitCode.UNUSABLE: "no such run, fewer than two budgets in tokens, or samples are missing without --allow-partial",
+        },
+        "noise": {
+            ExitCode.DONE: "the split is printed or written",
+            ExitCode.UNUSABLE: "no such run, or runs without steps, or runs that cannot be compared",
+        },
+        "power": {
+            ExitCode.DONE: "the plan is printed or written",
+            ExitCode.UNUSABLE: "no such task, suite or run, or neither a stored run nor an assumed distribution",
+        },
+        "regrade": {
+            ExitCode.DONE: "every sample is graded, whether or not verdicts changed",
+            ExitCode.UNUSABLE: "no such run or task, another --grader-version, or no sandbox for programs",
+            ExitCode.OWED: "samples could not be graded and keep their verdicts",
+        },
+        "audit": {
+            ExitCode.DONE: "the findings are printed, however many there are",
+            ExitCode.UNUSABLE: "no such run or format",
+        },
+        "show": {
+            ExitCode.DONE: "the question is printed",
+            ExitCode.UNUSABLE: "no such run, task, question, sample or budget",
+        },
+        "judge": {
+            ExitCode.DONE: "every reply is stored, those that could not be read too; answers that --max leaves are not owed",
+            ExitCode.UNUSABLE: "no such run or task, or the endpoint refuses every request",
+            ExitCode.OWED: "requests failed, or so many in a row that the judging was given up; the same command retries them",
+        },
+        "import": {
+            ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",
+            ExitCode.UNUSABLE: "the log cannot be read or imported, or --out exists or cannot be written",
+        },
+        "tasks list": {ExitCode.DONE: "the tasks are printed", ExitCode.UNUSABLE: "a --task-path cannot be used"},
+        "tasks show": {ExitCode.DONE: "the task is printed", ExitCode.UNUSABLE: "no such task"},
+        "tasks check": {ExitCode.DONE: "no problems", ExitCode.UNUSABLE: "at least one problem, each in one line"},
+        "formats list": {ExitCode.DONE: "the formats are printed"},
+        "formats show": {ExitCode.DONE: "the format is printed", ExitCode.UNUSABLE: "no such format"},
+        "formats detect": {
+            ExitCode.DONE: "the format and its evidence are printed",
+            ExitCode.UNUSABLE: "no such model, or its format cannot be told",
+        },
+        "leaderboard add": {
+            ExitCode.DONE: "the run is entered, and the README is rendered",
+            ExitCode.UNUSABLE: "no such board or run, or the run does not fit the board",
+        },
+        "leaderboard build": {ExitCode.DONE: "the README is rendered", ExitCode.UNUSABLE: "no such board, or a broken entry"},
+    }
+)

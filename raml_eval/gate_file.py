@@ -1,0 +1,184 @@
+"""The rules of a gate, read from its YAML file (docs/comparing.md): which differences must hold, and how sure that must be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from raml_eval.budgets import parse_budgets
+from raml_eval.errors import ConfigError, near_names
+from raml_eval.types import Budget, Domain
+from raml_eval.yaml_text import read_yaml
+
+EVERY_TASK = "*"
+Test = Literal["non_inferiority", "superiority", "equivalence"]
+Tier = Literal["blocking", "advisory"]
+Inconclusive = Literal["fail", "warn", "pass"]
+Direction = Literal["higher", "lower"]
+_SCOPES = ("suite", "domain", "task")
+_MAX_NAME = 60
+_NO_CELLS = "it has no cells, so it would let everything pass; wanted at least one, such as {domain: in_domain}"
+
+
+def _one_budget(value: Any) -> Budget | None:
+    if value is None:
+        return None
+    try:
+        found = parse_budgets(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    if len(found) != 1:
+        raise ValueError(f"budget {value!r} names {len(found)} budgets; wanted one. Write a cell for each.")
+    return found[0]
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else (value,) if isinstance(value, str) else value
+
+
+OneBudget = Annotated[Budget | None, BeforeValidator(_one_budget)]
+Margin = Annotated[float, Field(gt=0, strict=True)]
+Level = Annotated[float, Field(ge=0.5, lt=1, strict=True)]
+Samples = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class GatePrimary(_Part):
+    """The primary metric and budget of the whole comparison, in place of the suite's."""
+
+    metric: str | None = None
+    budget: OneBudget = None
+
+
+class GateCell(_Part):
+    """One rule. What is None is the gate's, or the comparison's primary metric and budget.
+
+    Exactly one of suite, domain and task is given; the task "*" stands for each task of the base run. margin is in points, for
+    tokens in tokens.
+    """
+
+    suite: str | None = None
+    domain: Domain | None = None
+    task: str | None = None
+    budget: OneBudget = None
+    metric: str | None = None
+    test: Test = "non_inferiority"
+    tier: Tier = "blocking"
+    inconclusive: Inconclusive = "fail"
+    direction: Direction | None = None
+    margin: Margin | None = None
+    level: Level | None = None
+    min_samples: Samples | None = None
+
+    @model_validator(mode="after")
+    def _names_one_scope(self) -> Self:
+        given = [key for key in _SCOPES if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"{' and '.join(given) or 'nothing'} is named; wanted exactly one of {', '.join(_SCOPES)}")
+        return self
+
+
+class GateFile(_Part):
+    """A gate: its cells, and what holds for every cell that does not say otherwise. margin is in points."""
+
+    name: str
+    margin: Annotated[float, Field(gt=0, lt=100, strict=True)] = 2.0
+    level: Level = 0.95
+    min_samples: Samples | None = None
+    allow_different: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    primary: GatePrimary = GatePrimary()
+    cells: Annotated[tuple[GateCell, ...], BeforeValidator(_listed)]
+
+    @model_validator(mode="after")
+    def _can_block(self) -> Self:
+        if not self.cells:
+            raise ValueError(_NO_CELLS)
+        if all(cell.tier == "advisory" for cell in self.cells):
+            raise ValueError("every cell is advisory, so this gate could never fail; wanted a cell with tier: blocking")
+        dumped = [cell.model_dump_json() for cell in self.cells]
+        for number, one in enumerate(dumped, 1):
+            if one in dumped[: number - 1]:
+                raise ValueError(f"cells {dumped.index(one) + 1} and {number} are the same; remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_plain_name(self) -> Self:
+        # A comment is found again by its name, inside <!-- -->, where "--" and ">" would end the marker.
+        plain = self.name.isprintable() and not any(word in self.name for word in ("--", "<", ">"))
+        if not (plain and self.name.strip() == self.name and 0 < len(self.name) <= _MAX_NAME):
+            raise ValueError(
+                f"name is {self.name!r:.80}; wanted 1 to {_MAX_NAME} printable characters without --, < and >, such as release"
+            )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (16 hex digits) of every rule, so that a later look can tell whether the gate is the same."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def load_gate(path: Path) -> GateFile:
+    """The gate of a YAML file. Its name is the file's stem if the file gives none.
+
+    Raises ConfigError, with everything that is wrong in one line, if the file cannot be read or is no gate. Names of tasks,
+    suites and metrics are checked when the gate is applied.
+    """
+    try:
+        content = read_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the gate {path}: {error.strerror}. Name a YAML file with cells.") from error
+    except ValueError as error:
+        raise ConfigError(f"the gate {path} is not YAML: {error}. Correct it there.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"the gate {path} holds {type(content).__name__}, wanted keys and values. The least is "
+            f"`cells: [{{domain: in_domain}}]`."
+        )
+    return build_gate(content, path.stem, f"the gate {path}")
+
+
+def build_gate(content: Mapping[str, Any], name: str = "gate", where: str = "the gate") -> GateFile:
+    """The gate of a mapping with the keys of a gate's file. Raises ConfigError, with everything that is wrong in one line.
+
+    Example: build_gate({"cells": [{"domain": "in_domain"}]}).cells[0].test == "non_inferiority"
+    """
+    try:
+        return GateFile.model_validate({"name": name, **content})
+    except ValidationError as error:
+        problems = "; ".join(dict.fromkeys(_problem(detail) for detail in error.errors()))
+        stop = "" if problems.endswith("?") else "."
+        raise ConfigError(f"{where}: {problems}{stop} docs/comparing.md lists every key.") from None
+
+
+def _problem(detail: Any) -> str:
+    place: tuple[Any, ...] = detail["loc"]
+    key = str(place[-1]) if place else ""
+    section: type[BaseModel] = GateFile
+    told = ""
+    if place[:1] == ("primary",):
+        section, told = GatePrimary, "primary: "
+    elif place[:1] == ("cells",) and len(place) > 1:
+        section, told = GateCell, f"cell {place[1] + 1}: "
+    met = repr(detail.get("input"))[:80]
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{told}unknown key {key!r}.{near_names(key, section.model_fields)}".rstrip(".")
+        case "missing":
+            return _NO_CELLS
+        case "tuple_type":
+            return f"{key} is {met}; wanted a list"
+        case "model_type":
+            return f"{told}{met} is no mapping; wanted keys such as {', '.join(list(section.model_fields)[:5])}"
+        case "value_error":
+            return f"{told}{str(detail['ctx']['error']).rstrip('.')}"
+        case "literal_error":
+            wanted = str(detail["ctx"]["expected"]).replace("'", "")
+            return f"{told}{key} is {met}; wanted {wanted}"
+    return f"{told}{key} is {met}: {detail['msg'].lower()}"

@@ -1,0 +1,152 @@
+"""A gate's outcome in words and as a table: for a terminal, for documents, and for whoever must act on it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+from raml_eval.comparison import Comparison, GateResult, JudgedCell, Outcome, Rule, amount, needed_for
+from raml_eval.gate_file import Tier
+from raml_eval.reporting.compare import all_notes, render_comparison
+from raml_eval.reporting.comparison_json import comparison_values
+from raml_eval.reporting.gate_json import gate_values
+from raml_eval.reporting.render import Cell, Table, percent
+from raml_eval.reporting.sections import Section
+from raml_eval.types import StoredRun
+
+LEAD = (
+    "A cell passes by its own interval, and fails only if the opposite holds after Holm's correction over its tier. "
+    "Differences are new - base."
+)
+NO_SIGN = (
+    "Inconclusive is no sign that the runs are alike: too little was drawn to tell. Draw more questions or more samples of "
+    "both runs, or agree on another margin before the next run is seen."
+)
+FLIPS = "The comparison's flips name the questions that turned, and `raml-eval show` prints them with their answers."
+TIERS: tuple[Tier, ...] = ("blocking", "advisory")
+TESTS = {"non_inferiority": "non-inferiority", "superiority": "superiority", "equivalence": "equivalence"}
+_INCONCLUSIVE = {"fail": "inconclusive", "warn": "inconclusive, warns", "pass": "inconclusive, let pass"}
+
+
+def render_gated(
+    comparison: Comparison, gate: GateResult, base: StoredRun, new: StoredRun, format: str = "terminal", full: bool = False
+) -> str:
+    """The gate's outcome and table, then the comparison. format is terminal, markdown, latex or json (docs/comparing.md)."""
+    if format == "json":
+        values = {**comparison_values(comparison), "notes": all_notes(comparison, base, new), "gate": gate_values(gate)}
+        return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    lines = [f"{gate.headline}.", *advice(gate)]
+    return render_comparison(comparison, base, new, format, extra=lines, first=[gate_section(gate)], full=full)
+
+
+def advice(gate: GateResult, advisory: bool = True) -> list[str]:
+    """A sentence for every cell that did not pass, and what to do; empty if all passed. advisory cells can be left out."""
+    open_ = [c for c in gate.cells if c.outcome is not Outcome.PASSED and (advisory or c.rule.tier == "blocking")]
+    lines = [f"{explain(cell)}." for cell in open_ if cell.rule.tier == "blocking"]
+    lines += [FLIPS] if gate.outcome is Outcome.FAILED else []
+    if any(cell.outcome is Outcome.INCONCLUSIVE and not cell.unknown for cell in open_):
+        lines.append(NO_SIGN)
+    return lines + [f"Advisory: {explain(cell)}." for cell in open_ if cell.rule.tier == "advisory"]
+
+
+def explain(cell: JudgedCell) -> str:
+    """What the interval of a cell shows, in one sentence without its full stop."""
+    start = f"{cell.rule.name}: {cell.outcome}, {difference(cell)}"
+    if cell.unknown:
+        return f"{start}; there is no interval ({cell.found.method}), so nothing is known, and that never passes"
+    if cell.outcome is Outcome.PASSED:
+        return f"{start}, wanted {wanted(cell.rule)}"
+    if cell.outcome is Outcome.FAILED:
+        shown = "it differs by more than the margin" if cell.rule.test == "equivalence" else "it is worse"
+        return f"{start}; {shown}, wanted {wanted(cell.rule)}"
+    alone = (
+        "; the opposite holds at the cell's own level, but not after the correction for the whole gate"
+        if cell.worse_alone
+        else ""
+    )
+    return f"{start}, wanted {wanted(cell.rule)}{alone}; {needs(cell)}"
+
+
+def wanted(rule: Rule) -> str:
+    """What the interval must show.
+
+    Example: wanted(Rule("math")) == "above -2 points"
+    """
+    margin, bar = amount(rule, rule.margin), amount(rule, rule.bar)
+    if rule.test == "equivalence":
+        return f"within {margin}"
+    if rule.lower_is_better:
+        return f"below {margin}" if rule.test == "non_inferiority" else f"below {'-' if rule.bar else ''}{bar}"
+    return f"above -{margin}" if rule.test == "non_inferiority" else f"above {bar}"
+
+
+def needs(cell: JudgedCell) -> str:
+    """How many questions the cell would pass with in four of five comparisons, and under which truth."""
+    if cell.needed_questions is None:
+        return f"if {needed_for(cell.rule)}, four of five comparisons of {cell.found.n_questions:,} questions pass"
+    samples = ""
+    if cell.needed_samples is not None:
+        endless = math.isinf(cell.needed_samples)
+        samples = " (no number of samples is enough)" if endless else f", or about {cell.needed_samples:,.0f} samples of each,"
+    return (
+        f"if {needed_for(cell.rule)}, it takes about {cell.needed_questions:,} questions in place of "
+        f"{cell.found.n_questions:,}{samples} to pass in four of five comparisons"
+    )
+
+
+def difference(cell: JudgedCell) -> str:
+    """new - base with its interval, in points or in tokens."""
+    found = cell.found
+    if not cell.rule.in_tokens:
+        return percent(found.value, *((None, None) if cell.unknown else (found.low, found.high)), signed=True) + " points"
+    ends = "" if cell.unknown else f" [{found.low:z.1f}, {found.high:z.1f}]"
+    return f"{found.value:+z.1f}{ends} tokens"
+
+
+def outcome_word(cell: JudgedCell) -> str:
+    """The outcome, and for an inconclusive blocking cell what that means for the gate."""
+    if cell.outcome is Outcome.INCONCLUSIVE and cell.rule.tier == "blocking":
+        return _INCONCLUSIVE["fail" if cell.blocks else cell.rule.inconclusive]
+    low, high = cell.found.low, cell.found.high
+    worse = low > 0 if cell.rule.lower_is_better else high < 0
+    return "passed, though worse" if worse and cell.outcome is Outcome.PASSED else str(cell.outcome)
+
+
+def gate_section(gate: GateResult) -> Section:
+    """A table of the blocking cells, and one of the advisory cells."""
+    tables = [_table(tier, cells) for tier in TIERS if (cells := gate.tier(tier))]
+    return Section(f"Gate {gate.name}", LEAD, tuple(tables))
+
+
+def compact_table(cells: Sequence[JudgedCell]) -> Table:
+    """The outcomes in few columns, for a comment."""
+    head = tuple(map(Cell, ("cell", "measured", "tier", "outcome", "difference", "wanted")))
+    rows = []
+    for cell in cells:
+        words = (cell.rule.scope, f"{cell.rule.measure.name} at {cell.rule.budget}", cell.rule.tier, outcome_word(cell))
+        rows.append(tuple(map(Cell, (*words, difference(cell), wanted(cell.rule)))))
+    return Table("", head, tuple(rows), 3)
+
+
+def _table(tier: Tier, cells: Sequence[JudgedCell]) -> Table:
+    levels = {cell.level for cell in cells}
+    head = ["cell", "measured", "outcome", "difference", "wanted", *(["level"] if len(levels) > 1 else [])]
+    head += ["test", "questions"]
+    at = f"{_level(levels.pop())} interval" if len(levels) == 1 else "interval at the cell's level"
+    rows = tuple(_row(cell, "level" in head) for cell in cells)
+    return Table(f"{tier.capitalize()} cells: new - base in points [{at}]", tuple(map(Cell, head)), rows, 2)
+
+
+def _row(cell: JudgedCell, with_level: bool) -> tuple[Cell, ...]:
+    rule = cell.rule
+    words = [rule.scope, f"{rule.measure.name} at {rule.budget}", outcome_word(cell)]
+    words += [difference(cell).removesuffix(" points"), wanted(rule).removesuffix(" points")]
+    words += [_level(cell.level)] if with_level else []
+    needed = "" if cell.needed_questions is None else f", needs {cell.needed_questions:,}"
+    words += [TESTS[rule.test], f"{cell.found.n_questions:,}{needed}"]
+    return tuple(map(Cell, words))
+
+
+def _level(level: float) -> str:
+    return f"{round(100 * level, 4):g} %"

@@ -1,0 +1,61 @@
+"""The tidy frame itself, as CSV or JSON, with the footnotes of each row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from raml_eval.reporting.footnotes import Footnote
+from raml_eval.tables import MACRO, Row, budget_label, frame_rows, run_labels
+from raml_eval.types import StoredRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RAW = ("csv", "json")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # characters that begin a spreadsheet formula, or are skipped before one
+
+
+def render_raw(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[Footnote], format: str) -> str:
+    """The frame of the runs as csv or json.
+
+    csv has a last column, notes: the texts of the notes on the row, with "; " between them. json is {"notes": [text, ...],
+    "rows": [...]}, and each row has the numbers of its notes, from 1. A number that cannot be given is empty or null.
+    """
+    numbers = [mark_row(row, notes, runs) for row in frame_rows(frame)]
+    if format == "json":
+        rows = [{**row, "notes": of_row} for row, of_row in zip(frame_rows(frame), numbers, strict=True)]
+        content = {"notes": [note.text for note in notes], "rows": rows}
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _to_csv(frame.assign(notes=["; ".join(notes[number - 1].text for number in of_row) for of_row in numbers]))
+
+
+def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> list[int]:
+    """The numbers, from 1, of the notes that apply to a row of the runs' frame, or of their sweep's."""
+    run = dict(zip(run_labels(runs), runs, strict=True))[row["run"]]
+    tasks = {name for name, task in run.tasks.items() if row["task"] == MACRO and task.domain == row["domain"]} | {row["task"]}
+    known = {budget_label(budget) for budget in run.budgets}
+    # A number of a sweep may be a difference to another budget, or rest on all budgets of the run.
+    budgets = {row["budget"], row.get("against")} if row["budget"] in known else known
+    return [number for number, note in enumerate(notes, 1) if _applies(note, row["run"], tasks, budgets)]
+
+
+def _applies(note: Footnote, run: str, tasks: set[str], budgets: set[Any]) -> bool:
+    if note.run not in (None, run):
+        return False
+    return not note.places or any(
+        place[0] in (None, run) and (place[1] is None or place[1] in tasks) and (place[2] is None or place[2] in budgets)
+        for place in note.places
+    )
+
+
+def _to_csv(frame: pd.DataFrame) -> str:
+    """The frame as CSV. A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay as they are."""
+    texts = frame.select_dtypes(exclude="number").columns
+    disarmed: Mapping[str, Any] = {name: frame[name].map(_disarm) for name in texts}
+    return frame.assign(**disarmed).to_csv(index=False)
+
+
+def _disarm(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
