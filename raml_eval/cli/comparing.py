@@ -55,7 +55,7 @@ def compare(
         typer.Option(
             metavar="<path>",
             help="File to write, by its ending: .md, .txt, .tex, .json, with a gate .xml (JUnit) and .svg (badge); or a "
-            "folder, which gets all of them. Repeatable; standard output if not given.",
+            "folder, which gets all of them. Repeatable; standard output if not given."
         ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Show single tasks at the other budgets on a terminal too.")] = False,
