@@ -1,4 +1,4 @@
-"""Measures how often the 95 % intervals of raml_eval.intervals contain the truth. Seeded, takes about six minutes on one core.
+"""Measures how often the 95 % intervals of raml_eval.intervals contain the truth. Seeded, takes about five minutes on one core.
 
 A row is a population of questions: each has a success probability from a Beta distribution, n samples, and a value by one of
 four metrics. With clusters of four, the four questions share their success probability (the last cluster may be smaller).

@@ -74,12 +74,19 @@ def differences(base: Array, new: Array, sizes: Array) -> Many:
 
 def macro(tasks: Sequence[Many]) -> Many:
     """macro_mean of each run."""
-    return _mover(tasks)
+    value = np.mean([task.value for task in tasks], axis=0)
+    below = np.stack([task.value - task.low for task in tasks])
+    above = np.stack([task.high - task.value for task in tasks])
+    low, high = (
+        np.minimum(np.sqrt(np.maximum(np.sum(own * np.maximum(own, other), axis=0), 0)), own.sum(axis=0)) / len(tasks)
+        for own, other in ((below, above), (above, below))
+    )
+    return Many(value, value - low, value + high, np.all([task.by_t for task in tasks], axis=0))
 
 
 def pooled(parts: Sequence[tuple[Array, Array, Array]], alone: Sequence[Many]) -> Many:
     """pooled_difference of each run. A part is base, new and sizes, without shared clusters; alone is their own."""
-    found = _mover(alone)
+    found = macro(alone)
     variances = np.stack([standard_errors(new - base, sizes) for base, new, sizes in parts]) ** 2 / len(parts) ** 2
     freedoms = np.array([[len(sizes) - 1] for _, _, sizes in parts])
     by_t = np.all([one.by_t for one in alone], axis=0) | _carried(parts, variances)
@@ -100,15 +107,6 @@ def standard_errors(sums: Array, sizes: Array) -> Array:
     n_clusters = len(sizes)
     residuals = sums - sums.sum(axis=1, keepdims=True) / sizes.sum() * sizes
     return np.asarray(np.sqrt(n_clusters / (n_clusters - 1) * (residuals**2).sum(axis=1)) / sizes.sum())
-
-
-def _mover(tasks: Sequence[Many]) -> Many:
-    value = np.mean([task.value for task in tasks], axis=0)
-    below, above = (
-        np.sqrt(np.sum([distance**2 for distance in distances], axis=0)) / len(tasks)
-        for distances in ([task.value - task.low for task in tasks], [task.high - task.value for task in tasks])
-    )
-    return Many(value, value - below, value + above, np.all([task.by_t for task in tasks], axis=0))
 
 
 def intervals(sums: Array, sizes: Array, bounds: Bounds, enough: NDArray[np.bool_]) -> Many:

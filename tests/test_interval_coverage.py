@@ -28,11 +28,12 @@ def grid() -> Iterator[ModuleType]:
 
 
 # Each row is one where another rule fails: ten clusters' worth of value for means, ten clusters that differ for differences,
-# the t-interval for everything, or Gaffke's.
+# the t-interval for everything, Gaffke's, or MOVER with the square of every distance.
 ROWS = [
     ("avg@n", 8, 2, 2, 30, 1),
     ("mG-Pass@n", 8, 0.5, 0.5, 30, 1),
     ("pass@n/4", 32, 8, 2, 30, 1),
+    ("pass@n", 32, 2, 2, 30, 1),
     ("pass@n", 8, 0.5, 0.5, 70, 1),
     ("mG-Pass@n", 32, 0.5, 0.5, 134, 4),
 ]

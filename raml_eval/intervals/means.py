@@ -103,22 +103,23 @@ def macro_mean(intervals: Sequence[Interval | PairedDifference], correlations: F
 
     An end's distance from the mean is the root of the summed products of the tasks' own distances and their correlations,
     (T, T), divided by the number of tasks (MOVER: Zou and Donner 2008, Statistics in Medicine 27; for proportions Zou, Huang
-    and Zhang 2009, Computational Statistics and Data Analysis 53). Without correlations the tasks are independent. So tasks
-    with different methods can be combined, the ends stay within the bounds, and no width is 0. If a task lacks its value or
-    an end, the mean's is NaN too. Raises MetricError without a task.
+    and Zhang 2009, Computational Statistics and Data Analysis 53). Without correlations the tasks are independent. Where a
+    task's end is the nearer of its two, as towards a bound, the product of both distances replaces its square: it is z^2
+    times the estimated variance for the score limits of a Poisson count, and the square alone is too short for several tasks
+    near a bound. An end is never beyond the mean of the tasks' ends. So tasks with different methods can be combined, the
+    ends stay within the bounds, and no width is 0. If a task lacks its value or an end, the mean's ends are NaN too. Raises
+    MetricError without a task.
 
     Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
     if not intervals:
         raise MetricError("a macro mean needs at least one task; met none. Leave it out of the table.")
     value = math.fsum(interval.value for interval in intervals) / len(intervals)
-    distances = (
-        np.array([interval.value - interval.low for interval in intervals]),
-        np.array([interval.high - interval.value for interval in intervals]),
-    )
+    below = np.array([interval.value - interval.low for interval in intervals])
+    above = np.array([interval.high - interval.value for interval in intervals])
     related = np.eye(len(intervals)) if correlations is None else correlations
-    below, above = (math.sqrt(distance @ related @ distance) / len(intervals) for distance in distances)
-    return Interval(value, value - below, value + above, MOVER)
+    low, high = value - _combined(below, above, related), value + _combined(above, below, related)
+    return Interval(value, low, high, MOVER)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -137,6 +138,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
         greatest = max(greatest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = greatest
     return adjusted
+
+
+def _combined(distances: FloatArray, others: FloatArray, related: FloatArray) -> float:
+    """How far a macro mean's end is from it, from the tasks' distances on this side, those on the other, and correlations."""
+    reach = np.sqrt(np.maximum(distances * np.where(distances >= others, distances, others), 0.0))
+    return min(math.sqrt(reach @ related @ reach), float(distances.sum())) / len(distances)
 
 
 def _away(sample: Clustered, bounds: Bounds) -> bool:
