@@ -22,6 +22,7 @@ BOTH: Bounds = (-1.0, 1.0)
 LEVEL = 0.95
 ENOUGH = 6  # clusters that carry what the t-interval is given for
 SOME = 3  # and those of a part of a pooled difference
+WORTH = 5  # clusters' worth of value on either side of a mean
 SAME = 1e-12
 
 # The nodes of Gaffke's integral as in raml_eval.intervals.gaffke, but coarser: an end moves by less than 1e-4.
@@ -60,16 +61,22 @@ def away(sums: Array, sizes: Array) -> NDArray[np.bool_]:
     return np.minimum(carriers(sums), carriers(sizes - sums)) >= ENOUGH
 
 
+def has_worth(sums: Array, sizes: Array) -> NDArray[np.bool_]:
+    """Whether enough clusters' worth of value lie on either side of each run's mean."""
+    mean = sums.sum(axis=1) / sizes.sum()
+    return len(sizes) * np.minimum(mean, 1 - mean) >= WORTH
+
+
 def means(sums: Array, sizes: Array) -> Many:
     """mean_interval of each run."""
-    return intervals(sums, sizes, UNIT, away(sums, sizes))
+    return intervals(sums, sizes, UNIT, away(sums, sizes) & has_worth(sums, sizes))
 
 
 def differences(base: Array, new: Array, sizes: Array) -> Many:
     """paired_difference of each run."""
     carried = carriers(new - base)
     enough = (carried >= ENOUGH) | ((carried > ENOUGH - 1) & away(base, sizes) & away(new, sizes))
-    return intervals(new - base, sizes, BOTH, enough)
+    return intervals(new - base, sizes, BOTH, enough & has_worth(base, sizes) & has_worth(new, sizes))
 
 
 def macro(tasks: Sequence[Many]) -> Many:
