@@ -17,9 +17,9 @@ from raml_eval.types import Budget, Domain, Status, StoredRun
 from tests.factory import by_row, make_run
 
 FOUR: Mapping[str, Domain] = {"a": "in_domain", "b": "in_domain", "c": "cross_domain", "d": "cross_domain"}
-BASE = make_run(by_row(lambda row: row % 4), name="base", n_questions=24)
-WORSE = make_run(by_row(lambda row: max(row % 4 - 1, 0)), name="worse", n_questions=24)
-BETTER = make_run(by_row(lambda row: row % 4 + 1), name="better", n_questions=24)
+BASE = make_run(by_row(lambda row: row % 4), name="base", n_questions=32)
+WORSE = make_run(by_row(lambda row: max(row % 4 - 1, 0)), name="worse", n_questions=32)
+BETTER = make_run(by_row(lambda row: row % 4 + 1), name="better", n_questions=32)
 
 
 def with_suite(run: StoredRun, **primary: Any) -> StoredRun:
@@ -39,7 +39,7 @@ def test_a_run_that_is_worse_everywhere_is_worse() -> None:
     assert verdicts(found, "tasks") == []  # one task a domain: the endpoint is the task
     assert found.verdict is Verdict.WORSE
     assert found.regressed
-    assert all(cell.difference < 0 and cell.high < 0 and cell.n_questions == 24 for cell in found.family("primary"))
+    assert all(cell.difference < 0 and cell.high < 0 and cell.n_questions == 32 for cell in found.family("primary"))
 
 
 def test_a_run_that_is_better_everywhere_is_better_and_no_regression() -> None:
@@ -57,7 +57,7 @@ def test_the_same_run_again_is_inconclusive_with_what_could_have_been_seen() -> 
     assert cell.needed_questions is not None
     assert cell.needed_questions > cell.n_questions
     # At the margin, never at the observed difference of 0.
-    assert cell.needed_questions == pytest.approx(24 * (cell.detectable / 0.02) ** 2, abs=1)
+    assert cell.needed_questions == pytest.approx(32 * (cell.detectable / 0.02) ** 2, abs=1)
 
 
 def test_many_questions_without_a_difference_are_equivalent() -> None:
@@ -304,5 +304,5 @@ def test_metrics_are_named_as_they_are_tabulated(name: str, measure: Measure) ->
 
 def test_a_pooled_part_is_what_the_pairs_hold() -> None:
     found = compare_runs(BASE, WORSE)
-    part = Part([r % 4 / 4 for r in range(24)], [max(r % 4 - 1, 0) / 4 for r in range(24)], [str(r) for r in range(24)])  # type: ignore[arg-type]
+    part = Part([r % 4 / 4 for r in range(32)], [max(r % 4 - 1, 0) / 4 for r in range(32)], [str(r) for r in range(32)])  # type: ignore[arg-type]
     assert found.family("primary")[0].alone.p_value == pytest.approx(pooled_difference([part]).p_value)
