@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from raml_eval.cli.options import Number, Place, Places, Text, Texts
+from raml_eval.cli.options import Number, Place, Places, Text, Texts, place_option
 from raml_eval.cli.results import append_summary, is_summary, write_text
 from raml_eval.exits import ExitCode
 
 if TYPE_CHECKING:
+    from raml_eval.comparison import Comparison
     from raml_eval.gate_file import GateFile
     from raml_eval.reporting.gated import Compared, Refused
 
@@ -21,7 +22,7 @@ def compare(
     base: Annotated[Path, typer.Argument(help="Run directory to compare against.")],
     new: Annotated[Path, typer.Argument(help="Run directory that may be better or worse.")],
     gate: Annotated[
-        Place, typer.Option(help="YAML file of a gate (docs/comparing.md). Its outcome alone then decides the exit code.")
+        Place, place_option("YAML file of a gate (docs/comparing.md). Its outcome alone then decides the exit code.")
     ] = None,
     metric: Annotated[
         Text,
@@ -52,12 +53,12 @@ def compare(
     ] = None,
     out: Annotated[
         Places,
-        typer.Option(
-            metavar="<path>",
-            help="File to write, by its ending: .md, .txt, .tex, .json, with a gate .xml (JUnit) and .svg (badge); or a "
-            "folder, which gets all of them. Repeatable; standard output if not given.",
+        place_option(
+            "File to write, by its ending: .md, .txt, .tex, .json, with a gate .xml (JUnit) and .svg (badge); or a folder for "
+            "all of them. Repeatable; standard output if not given."
         ),
     ] = None,
+    plot: Annotated[Place, place_option("Folder that the figures are drawn into, as PNG and SVG.", "<folder>")] = None,
     full: Annotated[bool, typer.Option("--full", help="Show single tasks at the other budgets on a terminal too.")] = False,
 ) -> None:
     """Is NEW better than BASE? Paired on shared questions. Exit code 1 if it is worse, or if the gate failed."""
@@ -81,9 +82,9 @@ def compare(
     written = _write(done, files)
     if not files:
         print(done.render(shown))
-    elif done.gate is not None:
-        print(f"{done.gate.headline}.")
-    for path in written:
+    else:
+        print(f"{done.gate.headline}." if done.gate else f"Verdict: {done.comparison.verdict}.")
+    for path in [*written, *_draw(done.comparison, plot)]:
         print(path)
     worse = ExitCode.WORSE if done.comparison.regressed else ExitCode.DONE
     raise typer.Exit(worse if done.gate is None else done.gate.exit_code)
@@ -101,6 +102,12 @@ def _compare(base: Path, new: Path, gate: GateFile | None, settings: Mapping[str
     if gate is None:
         return Compared(compare_runs(*runs, **given), None, *runs, full)
     return Compared(*compare_gated(*runs, gate, **given), *runs, full)
+
+
+def _draw(comparison: Comparison, folder: Path | None) -> Iterable[Path]:
+    from raml_eval.reporting.compare_plots import plot_comparison
+
+    return plot_comparison(comparison, folder) if folder else ()
 
 
 def _write(done: Compared | Refused, files: Mapping[Path, str]) -> Iterable[Path]:

@@ -46,13 +46,17 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
             colour = COLOURS[tasks.index(task) % len(COLOURS)]
             _draw_line(axes, own, budgets, shift, label, colour, STYLES[runs.index(run) % len(STYLES)])
         _finish(axes, budgets, str(shown["n_samples"].max()))
-        out = Path(path)
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(out, dpi=150, metadata={"Date": None} if out.suffix == ".svg" else None)
-        except OSError as error:
-            raise ConfigError(f"cannot write {out}: {error.strerror or error}. Choose a writable --plot.") from error
-    return out
+        return save_figure(figure, Path(path))
+
+
+def save_figure(figure: Any, path: Path) -> Path:
+    """The path holds the figure, in the format of its ending. Raises ConfigError if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --plot.") from error
+    return path
 
 
 def _draw_line(

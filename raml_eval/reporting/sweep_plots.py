@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.budgets import share_of
-from raml_eval.errors import ConfigError, MetricError
+from raml_eval.errors import MetricError
 from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names, style_of
+from raml_eval.reporting.plots import save_figure
 from raml_eval.tables.escape import DEPTHS
 
 if TYPE_CHECKING:
@@ -44,14 +45,7 @@ def plot_sweep(frame: pd.DataFrame, folder: Path | str) -> list[Path]:
     with mpl.rc_context({"font.size": 9, "svg.hashsalt": "raml_eval", "axes.spines.top": False, "axes.spines.right": False}):
         for name, draw in drawings.items():
             figure = draw(frame, panels)
-            for ending in FORMATS:
-                path = Path(folder) / f"{name}{ending}"
-                try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    figure.savefig(path, dpi=150, metadata={"Date": None} if ending == ".svg" else None)
-                except OSError as error:
-                    raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --plot.") from error
-                out.append(path)
+            out += [save_figure(figure, Path(folder) / f"{name}{ending}") for ending in FORMATS]
     return out
 
 
