@@ -81,8 +81,8 @@ def power_notes(rows: Sequence[PowerRow], planned: Planned, wanted: Wanted) -> I
     if any(math.isnan(row.detectable) for row in rows):
         yield "n/a: a task of one cluster, or without any noise to plan with (every question all right or all wrong)."
     yield (
-        "All are t-tests. Near 0 and 100 percent, and where fewer than ten clusters differ, compare takes Gaffke's interval, "
-        "which is wider."
+        "All are t-tests. Near 0 and 100 percent, and where few clusters carry the difference, compare takes Gaffke's "
+        "interval, which is wider."
     )
 
 
