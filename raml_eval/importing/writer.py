@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,9 @@ def import_run(source: Source, out: Path, settings: ImportSettings | None = None
     _refuse_existing(out)
     found = survey(source, settings)
     manifest = import_manifest(source, found, settings, out)
-    try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.absolute().parent))
-    except OSError as error:
-        raise StoreError(f"cannot write beside {out}: {error.strerror or error}. Choose a writable --out.") from error
-    try:
+    draft = out.absolute().parent / f".{out.name}.{secrets.token_hex(4)}"
+    try:  # around the making too: an interruption just after it must not leave the folder behind
+        _make_draft(draft, out)
         _Import(source, found, manifest, draft).write(quiet)
         _refuse_existing(out)
         draft.chmod(0o755)  # only its owner may read a temporary folder
@@ -66,6 +63,14 @@ def import_run(source: Source, out: Path, settings: ImportSettings | None = None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return out
+
+
+def _make_draft(draft: Path, out: Path) -> None:
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.mkdir(mode=0o700)
+    except OSError as error:
+        raise StoreError(f"cannot write beside {out}: {error.strerror or error}. Choose a writable --out.") from error
 
 
 def _refuse_existing(out: Path) -> None:
