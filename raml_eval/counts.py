@@ -26,6 +26,7 @@ def count_by_question(
     budget, and for a record of an unknown question.
     """
     samples: defaultdict[tuple[str, str, Budget], dict[int, SampleRecord]] = defaultdict(dict)
+    parted = set()  # tasks whose answers have parts: a score of any sample, at any budget, shows it
     for record in run_records:
         key = record.key
         if (key.task, key.question_id) not in questions:
@@ -34,6 +35,8 @@ def count_by_question(
         if key.index in of_question:
             raise MetricError(f"sample {key} at budget {record.budget} is given twice, wanted once. Count each run alone.")
         of_question[key.index] = record
+        if record.grade.score is not None:
+            parted.add(key.task)
     budgets = sorted({budget for _, _, budget in samples}, key=budget_rank)
     counts: dict[tuple[str, Budget], list[QuestionCounts]] = {
         (task, budget): [] for task in dict.fromkeys(task for task, _ in questions) for budget in budgets
@@ -42,11 +45,11 @@ def count_by_question(
         for budget in budgets:
             by_index = samples.get((task, question_id, budget), {})
             records = [by_index[index] for index in sorted(by_index)]
-            counts[task, budget].append(_count(question, records, classes.get((task, question_id), {})))
+            counts[task, budget].append(_count(question, records, classes.get((task, question_id), {}), task in parted))
     return counts
 
 
-def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping[str, int]) -> QuestionCounts:
+def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping[str, int], has_parts: bool) -> QuestionCounts:
     statuses = Counter(record.status for record in records)
     ends = Counter(record.thinking_end for record in records)
     return QuestionCounts(
@@ -61,14 +64,8 @@ def _count(question: Question, records: Sequence[SampleRecord], classes: Mapping
         thinking_tokens=tuple(record.n_thinking_tokens for record in records),
         answer_tokens=tuple(record.n_answer_tokens for record in records),
         leaks=sum(record.leak for record in records),
-        scores=_count_scores(records),
+        scores=tuple(record.grade.score or 0.0 for record in records) if has_parts else (),
     )
-
-
-def _count_scores(records: Sequence[SampleRecord]) -> tuple[float, ...]:
-    """The share of each sample's parts that is right, 0 if nothing was graded. Empty if no sample has parts."""
-    scores = [record.grade.score for record in records]
-    return tuple(score or 0.0 for score in scores) if any(score is not None for score in scores) else ()
 
 
 def _count_classes(records: Sequence[SampleRecord], classes: Mapping[str, int]) -> tuple[tuple[int, int], ...]:

@@ -9,6 +9,8 @@ FAMILIES = ("pass", "g_pass", "mg_pass", "mg_pass_normalized", "maj")
 EXAMPLES = ("avg@n", "pass@8", "g_pass@8:1.0", "mg_pass@8", "mg_pass_normalized@8", "maj@8")
 _NAME = re.compile(r"(\w+)@([1-9]\d*)(?::(0?\.\d+|0|1(?:\.0*)?))?")
 
+_NEARLY = re.compile(r"(\w+)@([^:@]*)(?::(.*))?")
+
 
 class MetricName(NamedTuple):
     """The parts of a metric's name. metric is as the frame writes it: avg@n, pass@k, g_pass@k, ..."""
@@ -29,3 +31,23 @@ def split_metric(name: str) -> MetricName | None:
     if not found or found[1] not in FAMILIES or (found[3] is not None) != (found[1] == "g_pass"):
         return None
     return MetricName(f"{found[1]}@k", int(found[2]), None if found[3] is None else float(found[3]))
+
+
+def what_is_wrong(name: str) -> str | None:
+    """What is wrong with a name that begins as one with a K does; None for a name that is right, and for any other text.
+
+    Example: what_is_wrong("pass@8:0.5") == "TAU belongs to g_pass only. Write pass@8."
+    """
+    found = _NEARLY.fullmatch(name)
+    if split_metric(name) or not found or found[1] not in FAMILIES:
+        return None
+    family, k, tau = found[1], found[2], found[3]
+    if not re.fullmatch(r"[1-9]\d*", k):
+        return f"{k or 'nothing'} is no K. Write a whole number from 1 on, such as {family}@8{':0.5' if family == 'g_pass' else ''}."
+    if family != "g_pass":
+        return f"TAU belongs to g_pass only. Write {family}@{k}."
+    if not tau:
+        return f"TAU is missing, the share of the K samples that must be correct. Write one such as g_pass@{k}:0.5."
+    return (
+        f"{tau} is no TAU, the share of the K samples that must be correct. Write a number from 0 to 1, such as g_pass@{k}:0.5."
+    )

@@ -225,7 +225,7 @@ class QuestionCounts:
 
     classes holds (count, how many of them are correct) for each answer class; no_answer, unfinished and timeout samples are
     in no class. thinking_tokens and answer_tokens hold one number per sample, None if it is not known. scores is empty if no
-    sample has a Grade.score; otherwise it holds one number per sample, 0 for a sample without a score.
+    sample of the task has a Grade.score at any budget; otherwise it holds one number per sample, 0 for one without a score.
     """
 
     task: str

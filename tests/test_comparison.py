@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from raml_eval.comparison import Comparison, Verdict, compare_runs
+from raml_eval.comparison.endpoints import check_whole_level
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.intervals import Part, paired_difference, pooled_difference
 from raml_eval.tables import Measure, parse_measure
@@ -46,6 +47,27 @@ def test_a_run_that_is_better_everywhere_is_better_and_no_regression() -> None:
     found = compare_runs(BASE, BETTER)
     assert found.verdict is Verdict.BETTER
     assert not found.regressed
+
+
+@pytest.mark.parametrize("name", ["thinking_tokens_mean", "answer_tokens_mean"])
+def test_tokens_are_not_primary_whoever_declares_them(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} cannot be the primary metric: tokens have no better or worse"):
+        compare_runs(BASE, WORSE, metric=name)
+    with pytest.raises(ConfigError, match="margin in tokens"):
+        compare_runs(BASE, with_suite(WORSE, metric=name, budget=64))
+    assert compare_runs(BASE, WORSE, metric="unfinished_rate").primary.measure.bounds == (0, 1)
+
+
+def test_a_level_that_no_comparison_can_hold_is_refused() -> None:
+    for level in (0.4999, 0.99991, 1.0, float("nan"), float("inf"), 0.0, 0.9999999999999999):
+        with pytest.raises(ConfigError, match=r"wanted a number from 0.5 to 0.9999"):
+            check_whole_level(level)
+    assert [check_whole_level(level) for level in (0.5, 0.95, 0.9999)] == [0.5, 0.95, 0.9999]
+
+
+def test_cells_are_not_compared_on_tasks_without_parts() -> None:
+    with pytest.raises(MetricError, match="cell_accuracy is not known for 32 of 32 questions of pocket_chain"):
+        compare_runs(BASE, WORSE, metric="cell_accuracy")
 
 
 def test_the_same_run_again_is_inconclusive_with_what_could_have_been_seen() -> None:

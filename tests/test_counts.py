@@ -106,8 +106,15 @@ def test_scores_count_what_was_not_graded_as_0() -> None:
     ]
     counts = count_by_question(graded, QUESTIONS, CLASSES)["sums", 64]
     assert counts[0].scores == (0.5, 1.0, 0.0, 0.0)
-    assert counts[1].scores == ()
+    assert counts[1].scores == (0.0,) * counts[1].n  # the task has parts, and none of this question's was graded
     assert count_by_question(RECORDS, QUESTIONS, CLASSES)["sums", 64][0].scores == ()
+
+
+def test_a_score_at_one_budget_shows_that_the_task_has_parts_at_the_others() -> None:
+    small, large = record("q1", 0, Status.UNFINISHED, budget=8), record("q1", 0, Status.CORRECT, "7", budget=64)
+    large = replace(large, grade=replace(large.grade, score=0.5))
+    counts = count_by_question([small, large], {("sums", "q1"): question("sums", "q1")}, {})
+    assert (counts["sums", 8][0].scores, counts["sums", 64][0].scores) == ((0.0,), (0.5,))
 
 
 def test_every_question_stands_at_every_budget() -> None:

@@ -1,8 +1,10 @@
 """The names of metrics are read into their parts, and nothing else is taken for one."""
 
+import re
+
 import pytest
 
-from raml_eval.metric_names import EXAMPLES, MetricName, split_metric
+from raml_eval.metric_names import EXAMPLES, MetricName, split_metric, what_is_wrong
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,25 @@ def test_other_texts_are_no_names(name: str) -> None:
 
 def test_every_example_is_a_name() -> None:
     assert all(split_metric(name) for name in EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("g_pass@4", "TAU is missing"),
+        ("g_pass@4:", "TAU is missing"),
+        ("g_pass@4:3", "3 is no TAU.*from 0 to 1"),
+        ("g_pass@4:-0.5", "-0.5 is no TAU"),
+        ("pass@8:0.5", "belongs to g_pass only. Write pass@8"),
+        ("maj@0", "0 is no K"),
+        ("pass@k", "k is no K"),
+        ("pass@", "nothing is no K"),
+    ],
+)
+def test_what_is_wrong_with_a_near_miss_is_said(name: str, said: str) -> None:
+    assert re.search(said, what_is_wrong(name) or "")
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, "g_pass@4:1", "best@8", "avg", "avg@8", ""])
+def test_right_names_and_other_texts_are_no_near_misses(name: str) -> None:
+    assert what_is_wrong(name) is None

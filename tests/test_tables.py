@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
-from raml_eval.tables import COLUMNS, build_frame, frame_rows
+from raml_eval.tables import COLUMNS, build_frame, count_run, frame_rows, question_values, redraw_variances
+from raml_eval.tables.measures import CELLS, estimate
 from raml_eval.types import Budget, Imported, Interval, Status, StoredRun
 from tests.factory import by_row, make_run
 
@@ -159,6 +161,17 @@ def test_cell_accuracy_is_the_mean_over_samples_then_questions_of_the_tasks_that
     macro = pick(frame, task="macro", domain="cross_domain", budget="64", metric="cell_accuracy")
     assert macro.value == pytest.approx(row.value)
     assert len(frame[frame["metric"] == "cell_accuracy"]) == 4  # one task and its macro mean, at two budgets
+
+
+def test_cell_accuracy_is_no_value_where_answers_have_no_parts_and_0_where_none_was_graded() -> None:
+    run = scored(make_run(by_row(lambda row: 0)), "pocket_sort", lambda row, index: 0.5 if row else None)
+    cells = count_run(run)
+    assert np.isnan(question_values(cells["pocket_chain", 64], CELLS)).all()
+    assert np.isnan(redraw_variances(cells["pocket_chain", 64], CELLS)).all()
+    assert question_values(cells["pocket_sort", 64], CELLS).tolist() == [0.0] + [0.5] * 9
+    assert redraw_variances(cells["pocket_sort", 64], CELLS).tolist() == [0.0] * 10
+    interval, covered = estimate(cells["pocket_chain", 64], CELLS, 0.95)
+    assert (interval.method, covered) == ("not given: the answers have no parts", 0)
 
 
 def test_a_macro_mean_of_cells_needs_every_task_of_its_domain() -> None:

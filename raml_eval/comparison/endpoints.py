@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from raml_eval.comparison.pairs import Pairs
-from raml_eval.errors import MetricError, near_names
+from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.tables import DOMAINS, Measure, budget_label, budget_order, parse_measure, suites_of
 from raml_eval.types import Budget, Domain, StoredRun
 
 Family = Literal["primary", "tasks", "budgets", "metrics"]
 FAMILIES: tuple[Family, ...] = ("tasks", "budgets", "metrics")
+LEVELS = (0.5, 0.9999)  # the least and the greatest level of a whole comparison
 DEFAULT_METRIC, DEFAULT_BUDGET = "avg@n", "unlimited"
 MEANS: Mapping[Domain, str] = {"in_domain": "in-domain mean", "cross_domain": "cross-domain mean"}
 
@@ -45,7 +46,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
 
     The suites are those that the new run was asked for; if they disagree, the default holds. If the declared budget was not
     drawn by both runs, the largest budget of both takes its place, which the notes say. So nothing depends on a result.
-    Raises ConfigError for an unknown metric, MetricError if both runs lack the named budget.
+    Raises ConfigError for an unknown metric and for tokens, MetricError if both runs lack the named budget.
     """
     declared, suites = _declared(pairs.new)
     source = f"suite {' and '.join(suites)}" if suites else "the default"
@@ -64,7 +65,29 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
         if chosen == asked
         else (f"the primary budget is {chosen}, the largest of both runs, because {asked} is not in both",)
     )
-    return PrimaryEndpoint(parse_measure(metric or declared[0]), shared[chosen], source, notes, asked)
+    return PrimaryEndpoint(primary_measure(metric or declared[0]), shared[chosen], source, notes, asked)
+
+
+def primary_measure(name: str) -> Measure:
+    """The measure of that name, which a verdict can be about. Raises ConfigError for an unknown name, and for tokens."""
+    measure = parse_measure(name)
+    if measure.bounds is None:
+        raise ConfigError(
+            f"{name} cannot be the primary metric: tokens have no better or worse, and a margin in points says nothing about "
+            f"them. Compare by another metric, such as avg@n; compare shows tokens below its tests, and a gate's cell can hold "
+            f"them to a margin in tokens."
+        )
+    return measure
+
+
+def check_whole_level(level: float) -> float:
+    """The level of a whole comparison. Raises ConfigError unless it lies between 0.5 and 0.9999.
+
+    Below, "better" would mean little; above, the shares of the error rate that single tests get leave floating point.
+    """
+    if not LEVELS[0] <= level <= LEVELS[1]:
+        raise ConfigError(f"level {level:.17g} is not usable; wanted a number from {LEVELS[0]} to {LEVELS[1]}, such as 0.95.")
+    return level
 
 
 def _declared(run: StoredRun) -> tuple[tuple[str, str], list[str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from raml_eval import intervals, metrics
 from raml_eval.errors import ConfigError, near_names
-from raml_eval.metric_names import EXAMPLES, split_metric
+from raml_eval.metric_names import EXAMPLES, split_metric, what_is_wrong
 from raml_eval.metrics import maj_at_k
 from raml_eval.types import Interval, QuestionCounts, Status, ThinkingEnd
 
@@ -73,6 +73,8 @@ def parse_measure(name: str) -> Measure:
         return plain[name]
     found = split_metric(name)
     if found is None:
+        if lacking := what_is_wrong(name):
+            raise ConfigError(f"there is no metric {name!r}: {lacking}")
         known = (*EXAMPLES, *list(plain)[1:])
         raise ConfigError(
             f"there is no metric {name!r} to compare by.{near_names(name, known)} Give one such as {', '.join(known)}."
@@ -96,11 +98,15 @@ def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list
 
 
 def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
-    """The measure of each question, (Q,). NaN for a question with fewer than k samples, or with an unknown token count."""
+    """The measure of each question, (Q,).
+
+    NaN for a question with fewer than k samples or an unknown token count, and for cell_accuracy where a task's answers have
+    no parts.
+    """
     n = np.array([q.n for q in counts], dtype=np.int64)
     match measure.metric:
-        case "cell_accuracy":  # if no sample of a question reached the grader, none of its parts is right
-            return np.array([np.mean(q.scores) if q.scores else 0.0 for q in counts])
+        case "cell_accuracy":
+            return np.array([np.mean(q.scores) if q.scores else math.nan for q in counts])
         case "maj@k":
             return np.array([maj_at_k(q.classes, q.n, measure.k or 1) for q in counts])
         case "thinking_tokens_mean":
@@ -155,8 +161,14 @@ def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -
     values = question_values(counts, measure)
     covered = int(np.count_nonzero(~np.isnan(values)))
     if covered < len(values):
-        return not_given(f"needs {measure.k} samples per question" if measure.k else UNCOUNTED), covered
+        return not_given(_reason(measure)), covered
     return intervals.mean_interval(values, [q.cluster for q in counts], level, measure.bounds), covered
+
+
+def _reason(measure: Measure) -> str:
+    if measure.metric == "cell_accuracy":
+        return "the answers have no parts"
+    return f"needs {measure.k} samples per question" if measure.k else UNCOUNTED
 
 
 def not_given(reason: str) -> Interval:
