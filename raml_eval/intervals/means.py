@@ -9,11 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from raml_eval.errors import MetricError
-from raml_eval.intervals.clusters import SAME, Bounds, Clustered, FloatArray, carriers, check_level, sum_by_cluster
+from raml_eval.intervals.clusters import (
+    SAME,
+    Bounds,
+    Clustered,
+    FloatArray,
+    carriers,
+    check_level,
+    skewness_of,
+    sum_by_cluster,
+)
 from raml_eval.intervals.gaffke import gaffke_ends, gaffke_p_value
 from raml_eval.types import Interval
 
 T_INTERVAL = "clustered t-interval"
+SKEWED_T = "clustered t-interval, corrected for skewness"
+T_INTERVALS = (T_INTERVAL, SKEWED_T)
 GAFFKE = "Gaffke interval"
 MOVER = "MOVER over fixed tasks"
 
@@ -26,6 +37,9 @@ ENOUGH = 6
 # not drawn cannot be counted: where all but a few questions are hopeless, or where a few in a hundred change altogether, a
 # sample may hold none of the few, and the t-interval of the others covers 90 to 93 %.
 WORTH = 5
+# The skewness of a mean's error above which the t-interval is corrected for it. At this value, a one-sided error of 2.5 % is
+# off by 0.4 points, and one of 0.025 % by 0.02.
+SKEWED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +63,14 @@ def mean_interval(
 ) -> Interval:
     """The mean over questions, with an interval for the mean over all questions like these.
 
-    values holds one number per question, and clusters names what a question shares with others. bounds are the least and
-    the greatest value that is possible, None if there are none. The t-interval has G - 1 degrees of freedom for G clusters
-    and is cut at the bounds. Gaffke's interval replaces it if fewer than five whole clusters' worth of value lie on one side
-    of the mean, or if fewer than six clusters carry it (carriers in raml_eval.intervals.clusters). The ends are NaN for
-    fewer than two clusters, and for equal values without bounds; everything is NaN without values. Raises MetricError for
-    NaN among the values, values out of bounds, or lengths that differ.
+    values holds one number per question, and clusters names what a question shares with others. bounds are the least and the
+    greatest value that is possible, None if there are none. The t-interval has G - 1 degrees of freedom for G clusters of equal
+    size, is corrected for skewness if there is much (t_ends), and is cut at the bounds. Gaffke's interval replaces it if fewer
+    than five whole clusters' worth of value lie on one side of the mean, or if fewer than six clusters carry it (carriers in
+    raml_eval.intervals.clusters). The ends are NaN for fewer than two clusters, and for equal values without bounds; everything
+    is NaN without values. Raises MetricError for NaN among the values, values out of bounds, or lengths that differ.
+
+
 
     Example: mean_interval([0.0, 0.5, 1.0], ["q1", "q2", "q3"]).value == 0.5
     """
@@ -168,7 +184,7 @@ def _method(sample: Clustered, bounds: Bounds, enough: bool) -> str:
     spread = bounds[1] - bounds[0] if bounds else max(1.0, abs(sample.mean))
     varies = sample.standard_error > SAME * spread
     if varies and (enough or not bounds):
-        return T_INTERVAL
+        return SKEWED_T if abs(skewness_of(sample.pulls)) > SKEWED else T_INTERVAL
     return GAFFKE if bounds else "no interval: no variance and no bounds"
 
 
@@ -176,21 +192,42 @@ def _ends(sample: Clustered, method: str, level: float, bounds: Bounds) -> tuple
     check_level(level)
     if method == GAFFKE and bounds:
         return gaffke_ends(sample, level, bounds)
-    if method != T_INTERVAL:
+    if method not in T_INTERVALS:
         return math.nan, math.nan
-    from scipy.stats import t
-
-    half_width = float(t.ppf((1 + level) / 2, sample.n_clusters - 1)) * sample.standard_error
-    low, high = bounds or (-math.inf, math.inf)
-    return max(sample.mean - half_width, low), min(sample.mean + half_width, high)
+    return t_ends(sample.mean, sample.pulls, sample.freedom, level, bounds)
 
 
 def _p_value(sample: Clustered, method: str, bounds: Bounds) -> float:
     """The two-sided p-value of a mean of 0: 1 minus the greatest level whose interval does not contain 0."""
     if method == GAFFKE and bounds:
         return gaffke_p_value(sample, bounds)
-    if method != T_INTERVAL:
-        return math.nan
+    return t_p_value(sample.mean, sample.pulls, sample.freedom) if method in T_INTERVALS else math.nan
+
+
+def t_ends(mean: float, pulls: FloatArray, freedom: float, level: float, bounds: Bounds) -> tuple[float, float]:
+    """The ends of the t-interval of a mean whose clusters pull it by pulls (G,), within the bounds.
+
+    If the pulls are skewed by more than SKEWED, Hall's transformation of the t-statistic takes out what the skewness does:
+    W + s W^2 / 3 + s^2 W^3 / 27 + s / 6 for the statistic W and the skewness s of its error (Hall 1992, Journal of the Royal
+    Statistical Society B 54). Without it, a one-sided error is off by s (2 z^2 + 1) phi(z) / 6, which is as much as the error
+    itself where few questions change and nearly all in one direction.
+    """
     from scipy.stats import t
 
-    return float(2 * t.sf(abs(sample.mean) / sample.standard_error, sample.n_clusters - 1))
+    skewness, error = skewness_of(pulls), math.sqrt(float(np.sum(pulls**2)))
+    quantile = float(t.ppf((1 + level) / 2, freedom))
+    below, above = quantile, -quantile
+    if abs(skewness) > SKEWED:
+        below, above = (3 / skewness * (math.cbrt(1 + skewness * (q - skewness / 6)) - 1) for q in (quantile, -quantile))
+    low, high = bounds or (-math.inf, math.inf)
+    return max(mean - below * error, low), min(mean - above * error, high)
+
+
+def t_p_value(mean: float, pulls: FloatArray, freedom: float) -> float:
+    """The two-sided p-value of a mean of 0, which inverts t_ends."""
+    from scipy.stats import t
+
+    skewness, statistic = skewness_of(pulls), mean / math.sqrt(float(np.sum(pulls**2)))
+    if abs(skewness) > SKEWED:
+        statistic += skewness * statistic**2 / 3 + skewness**2 * statistic**3 / 27 + skewness / 6
+    return float(2 * t.sf(abs(statistic), freedom))
