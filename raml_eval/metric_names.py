@@ -43,11 +43,9 @@ def what_is_wrong(name: str) -> str | None:
         return None
     family, k, tau = found[1], found[2], found[3]
     if not re.fullmatch(r"[1-9]\d*", k):
-        return f"{k or 'nothing'} is no K. Write a whole number from 1 on, such as {family}@8{':0.5' if family == 'g_pass' else ''}."
+        example = "g_pass@8:0.5" if family == "g_pass" else f"{family}@8"
+        return f"{k or 'nothing'} is no K. Write a whole number from 1 on, such as {example}."
     if family != "g_pass":
         return f"TAU belongs to g_pass only. Write {family}@{k}."
-    if not tau:
-        return f"TAU is missing, the share of the K samples that must be correct. Write one such as g_pass@{k}:0.5."
-    return (
-        f"{tau} is no TAU, the share of the K samples that must be correct. Write a number from 0 to 1, such as g_pass@{k}:0.5."
-    )
+    what = f"{tau} is no TAU" if tau else "TAU is missing"
+    return f"{what}, the share of the K samples that must be correct. Give a number from 0 to 1, such as g_pass@{k}:0.5."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.budgets import parse_label
-from raml_eval.comparison.endpoints import DEFAULT_BUDGET, DEFAULT_METRIC
+from raml_eval.comparison.endpoints import DEFAULT_BUDGET, DEFAULT_METRIC, check_whole_level, primary_measure
 from raml_eval.comparison.verdicts import MARGIN, POWER
 from raml_eval.errors import ConfigError, MetricError, choose_names
 from raml_eval.tables import (
@@ -19,28 +20,35 @@ from raml_eval.tables import (
     budget_order,
     count_run,
     global_clusters,
-    parse_measure,
+    question_values,
     redraw_variances,
-    repeats_draws,
     suites_of,
 )
+from raml_eval.tables.measures import counted_samples, follows_from_chance
 from raml_eval.tables.redraw import assumed_redraw
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.tasks.load import load_task
-from raml_eval.types import Budget, Domain, Primary, Question, QuestionKey, StoredRun, Suite, TaskDescription
+from raml_eval.types import Budget, Domain, Primary, Question, QuestionCounts, QuestionKey, StoredRun, Suite, TaskDescription
 
 Beta = tuple[float, float]
 DEFAULT_SAMPLES = 8
+MOST_SAMPLES, MOST_QUESTIONS = 10_000, 100_000
+_LEAST_BETA, _MOST_BETA = 0.01, 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """One task of a comparison: the global cluster of each question, and what redrawing adds to its value in one run, (Q,)."""
+    """One task of a comparison: the global cluster of each question, and what redrawing adds to its value in one run, (Q,).
+
+    success is the distribution of the chance that a sample counts (is correct, or is one of a rate's) over the questions:
+    assumed, or that of the run; None if the metric does not follow from it, or if no question tells more than 0 or 1.
+    """
 
     name: str
     domain: Domain
     clusters: tuple[str, ...]
     redraw: NDArray[np.float64]
+    success: Beta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,6 @@ class Planned:
     n_samples: int
     n_budgets: int
     noise: str
-    greedy: bool = False
 
 
 def parse_beta(text: str) -> Beta:
@@ -80,9 +87,38 @@ def parse_beta(text: str) -> Beta:
         a, b = (float(word) for word in rest.split(","))
     except ValueError:
         a = b = 0.0
-    if kind != "beta" or not (0 < a < 1e6 and 0 < b < 1e6):
-        raise ConfigError(f"--assume {text!r} is no distribution; wanted beta:A,B with numbers above 0, such as beta:2,2.")
+    if kind != "beta" or not (_LEAST_BETA <= a <= _MOST_BETA and _LEAST_BETA <= b <= _MOST_BETA):
+        raise ConfigError(
+            f"--assume {text!r} is no distribution; wanted beta:A,B with numbers from {_LEAST_BETA} to {_MOST_BETA:,.0f}, such "
+            f"as beta:2,2."
+        )
     return a, b
+
+
+def check_wanted(wanted: Wanted) -> None:
+    """Raises ConfigError, in the words of the options, for a difference, spread, level or power that is none."""
+    if not 0 < wanted.difference < 1:
+        raise ConfigError(
+            f"--difference {100 * wanted.difference:g} is no difference to look for; wanted more than 0 and less than 100 "
+            f"points, such as 2."
+        )
+    if not 0 <= wanted.spread < 1:
+        raise ConfigError(
+            f"--spread {100 * wanted.spread:g} is no standard deviation; wanted 0 or more points, below 100, such as 10."
+        )
+    check_whole_level(wanted.level)
+    if not 1 - wanted.level < wanted.power <= 0.9999:
+        raise ConfigError(
+            f"--power {wanted.power:g} is no chance to plan for; wanted more than {1 - wanted.level:.4g} (1 - level), at "
+            f"most 0.9999, such as 0.8."
+        )
+
+
+def check_sizes(n: int | None, n_questions: int | None) -> None:
+    """Raises ConfigError for numbers of samples or questions that cannot be planned. None is not given."""
+    for option, number, most in (("--samples", n, MOST_SAMPLES), ("--questions", n_questions, MOST_QUESTIONS)):
+        if number is not None and not 1 <= number <= most:
+            raise ConfigError(f"{option} {number} cannot be planned; wanted a whole number from 1 to {most:,}.")
 
 
 def plan_comparison(
@@ -103,11 +139,12 @@ def plan_comparison(
 
     Example: plan_comparison(["pocket"], assume="beta:2,2").n_samples == 8
     """
+    check_sizes(n, n_questions)
     beta = None if assume is None else parse_beta(assume)
     catalogue = load_catalogue(task_path)
     suites = catalogue.suites_among(names) if names or base is None else suites_of(base)
     declared = _declared(suites)
-    measure = parse_measure(metric or declared.metric)
+    measure = primary_measure(metric or declared.metric)
     if base is not None:
         if n_questions is not None:
             raise ConfigError(f"--questions {n_questions} and --base are both given, and the run has its own. Leave one out.")
@@ -135,8 +172,13 @@ def plan_from_run(
     """A comparison with a stored run: its questions, its clusters and, without beta, its own noise, scaled to n samples.
 
     names are tasks of the run; all of them if there are none. Raises ConfigError for another task, MetricError if samples are
-    missing or cannot tell what redrawing adds.
+    missing or cannot tell what redrawing adds, and for a greedy run: nothing of it is drawn, so no distribution describes it.
     """
+    if is_greedy(run):
+        raise MetricError(
+            f"run {run.name} is greedy: its samples do not tell what redrawing adds, and planned samples would not be "
+            f"independent. Name a run with a temperature above 0, or plan without --base (--questions N --assume beta:2,2)."
+        )
     chosen = choose_names("task in the run", names, run.tasks)
     cells, clusters = count_run(run), global_clusters(run.questions, run.tasks)
     samples = n or run.n_samples
@@ -148,17 +190,42 @@ def plan_from_run(
         redraw = redraw_variances(counts, measure) * run.n_samples / samples
         if beta is not None:
             redraw = np.full(len(counts), assumed_redraw(samples, measure, *beta))
-        elif repeats_draws(run) or np.isnan(redraw).any():
-            raise MetricError(_untold(run, measure))
+        elif np.isnan(redraw).any():
+            raise MetricError(_untold(run, name, counts, measure))
         named = tuple(clusters[q.task, q.question_id] for q in counts)
-        planned.append(PlannedTask(name, run.tasks[name].domain, named, redraw))
+        planned.append(PlannedTask(name, run.tasks[name].domain, named, redraw, beta or success_of(counts, measure)))
     noise = f"that of {run.name}" if beta is None else f"assumed, success Beta({beta[0]:g}, {beta[1]:g}) over questions"
-    return Planned(tuple(planned), measure, budget_label(budget), samples, len(run.budgets), noise, repeats_draws(run))
+    return Planned(tuple(planned), measure, budget_label(budget), samples, len(run.budgets), noise)
 
 
-def _untold(run: StoredRun, measure: Measure) -> str:
-    if repeats_draws(run):
-        return f"run {run.name} is greedy, so its samples do not tell what redrawing adds. Give --assume beta:2,2 with --base."
+def success_of(counts: Sequence[QuestionCounts], measure: Measure) -> Beta | None:
+    """The Beta distribution whose mean and mean of p (1-p) are those that the samples show without bias.
+
+    None if the measure does not follow from a chance, if n < 2, and if no question has both kinds of samples.
+    """
+    if not follows_from_chance(measure) or min(q.n for q in counts) < 2:
+        return None
+    n, c = np.array([q.n for q in counts]), counted_samples(counts, measure)
+    mean, within = float(np.mean(c / n)), float(np.mean(c * (n - c) / (n * (n - 1))))
+    if within == 0:
+        return None
+    share = within / (mean * (1 - mean))  # (a + b) / (a + b + 1); chance can bring it to 1 or above
+    total = share / (1 - share) if share < 1 else math.inf
+    total = min(total, 0.99 * _MOST_BETA)
+    return max(mean * total, _LEAST_BETA), max((1 - mean) * total, _LEAST_BETA)
+
+
+def is_greedy(run: StoredRun) -> bool:
+    """True if the run was drawn at temperature 0."""
+    return bool(run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0)
+
+
+def _untold(run: StoredRun, task: str, counts: Sequence[QuestionCounts], measure: Measure) -> str:
+    if unknown := int(np.isnan(question_values(counts, measure)).sum()) if measure.k is None else 0:
+        return (
+            f"{measure.name} is not known for {unknown} of {len(counts)} questions of {task} in run {run.name}. Plan with "
+            f"another metric."
+        )
     needed = (measure.k or 1) + 1
     return (
         f"{measure.name} needs {needed} samples per question to tell what redrawing adds; run {run.name} has {run.n_samples}. "
@@ -180,7 +247,8 @@ def plan_from_tasks(
         clusters = {name: tuple(f"{name}/{row}" for row in range(n_questions)) for name in tasks}
     one = assumed_redraw(n, measure, *beta)
     planned = [
-        PlannedTask(name, about.domain, clusters[name], np.full(len(clusters[name]), one)) for name, about in tasks.items()
+        PlannedTask(name, about.domain, clusters[name], np.full(len(clusters[name]), one), beta)
+        for name, about in tasks.items()
     ]
     noise = f"assumed, success Beta({beta[0]:g}, {beta[1]:g}) over questions"
     return Planned(tuple(planned), measure, budget_label(budget), n, 1, noise)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from raml_eval.comparison.endpoints import MEANS
-from raml_eval.comparison.planned import Planned, PlannedTask, Wanted
+from raml_eval.comparison.planned import Beta, Planned, PlannedTask, Wanted, check_wanted
+from raml_eval.comparison.simulated import Outcomes, Simulation, is_near_bound, outcomes_of, places_of
 from raml_eval.comparison.verdicts import PRIMARY_SHARE, split_alpha
 from raml_eval.intervals import NoiseSplit, Part
 from raml_eval.intervals.pooled import groups_of
-from raml_eval.intervals.power import check_difference, detectable_difference, power_at, questions_needed, samples_needed
+from raml_eval.intervals.power import detectable_difference, power_at, questions_needed, samples_needed
 from raml_eval.tables import DOMAINS
 from raml_eval.types import Domain
 
@@ -28,6 +29,11 @@ class PowerRow:
     role says whether it is the only test, one of a family of `among` tasks, or one of `among` primary endpoints. standard_error
     and detectable are shares; detectable is NaN if a task has one cluster, and if there is no noise at all, which no t-test
     describes. power is that at the wanted difference. samples_needed is infinite if no n is enough with these questions.
+
+    simulated is true where values lie near a bound or clusters are few (simulated.is_near_bound): detectable and power are
+    then from simulated comparisons, questions_needed is None unless so many questions are no longer near a bound, and
+    samples_needed is None unless it is infinite. If near_bound is true without simulated, the metric could not be simulated,
+    and the t-test's numbers are too good.
     """
 
     scope: str
@@ -42,27 +48,29 @@ class PowerRow:
     power: float
     questions_needed: int | None
     samples_needed: float | None
+    near_bound: bool = False
+    simulated: bool = False
 
 
 def power_rows(planned: Planned, wanted: Wanted) -> list[PowerRow]:
     """Every task alone, then in its family, then the primary endpoints, as raml_eval.comparison would test them.
 
-    Raises MetricError for a difference of 0, or a level or power outside their ranges.
+    Raises ConfigError for a difference, spread, level or power outside their ranges.
     """
-    check_difference(wanted.difference)
-    alpha = 1 - wanted.level
+    check_wanted(wanted)
+    alpha, _row = 1 - wanted.level, _Rows(planned, wanted).row
     groups = {domain: [task for task in planned.tasks if task.domain == domain] for domain in DOMAINS}
     means = {domain: tasks for domain, tasks in groups.items() if tasks}
     families = families_of(planned)
-    rows = [_row([task], task.name, ALONE, 1, alpha, planned, wanted) for task in planned.tasks]
+    rows = [_row([task], task.name, ALONE, 1, alpha) for task in planned.tasks]
     several = [task for tasks in means.values() if len(tasks) > 1 for task in tasks]
     if several:
         each = split_alpha(alpha, families, False)["tasks"] / len(several)
-        rows += [_row([task], task.name, FAMILY, len(several), each, planned, wanted) for task in several]
+        rows += [_row([task], task.name, FAMILY, len(several), each) for task in several]
     first = alpha * (PRIMARY_SHARE if families else 1.0) / len(means)
     for domain, tasks in means.items():
         scope = tasks[0].name if len(tasks) == 1 else MEANS[domain]
-        rows.append(_row(tasks, scope, PRIMARY, len(means), first, planned, wanted))
+        rows.append(_row(tasks, scope, PRIMARY, len(means), first))
     return rows
 
 
@@ -72,30 +80,85 @@ def families_of(planned: Planned) -> list[str]:
     present = {
         "tasks": any(size > 1 for size in sizes.values()),
         "budgets": planned.n_budgets > 1,
-        "metrics": planned.n_samples > 1 and not planned.greedy,  # endpoints.default_metrics
+        "metrics": planned.n_samples > 1,  # endpoints.default_metrics
     }
     return [family for family, is_there in present.items() if is_there]
 
 
-def _row(
-    tasks: Sequence[PlannedTask], scope: str, role: str, among: int, alpha: float, planned: Planned, wanted: Wanted
-) -> PowerRow:
-    split, level, power = planned_noise(tasks, wanted.spread), 1 - alpha, wanted.power
-    silent = split.standard_error == 0 or min(len(set(task.clusters)) for task in tasks) < 2
-    return PowerRow(
-        scope=scope,
-        domain=tasks[0].domain,
-        role=role,
-        among=among,
-        alpha=alpha,
-        n_questions=split.n_questions,
-        n_clusters=split.n_clusters,
-        standard_error=split.standard_error,
-        detectable=math.nan if silent else detectable_difference(split.standard_error, split.freedom, level, power),
-        power=math.nan if silent else power_at(wanted.difference, split.standard_error, split.freedom, level),
-        questions_needed=None if silent else questions_needed(split, wanted.difference, level, power),
-        samples_needed=None if silent else samples_needed(split, planned.n_samples, wanted.difference, level, power),
-    )
+Chances = tuple[float, float]  # detectable difference, power at the wanted one
+
+
+@dataclass
+class _Rows:
+    """The rows of one plan. Tests that are alike, as those of tasks under one assumption, are simulated once."""
+
+    planned: Planned
+    wanted: Wanted
+    known: dict[object, Chances] = field(default_factory=dict)
+    outcomes: dict[Beta, Outcomes] = field(default_factory=dict)
+
+    def row(self, tasks: Sequence[PlannedTask], scope: str, role: str, among: int, alpha: float) -> PowerRow:
+        """One test of the mean over these tasks at the error rate alpha."""
+        wanted, split, level = self.wanted, planned_noise(tasks, self.wanted.spread), 1 - alpha
+        silent = split.standard_error == 0 or min(len(set(task.clusters)) for task in tasks) < 2
+        row = PowerRow(
+            scope=scope,
+            domain=tasks[0].domain,
+            role=role,
+            among=among,
+            alpha=alpha,
+            n_questions=split.n_questions,
+            n_clusters=split.n_clusters,
+            standard_error=split.standard_error,
+            detectable=math.nan if silent else detectable_difference(split.standard_error, split.freedom, level, wanted.power),
+            power=math.nan if silent else power_at(wanted.difference, split.standard_error, split.freedom, level),
+            questions_needed=None if silent else questions_needed(split, wanted.difference, level, wanted.power),
+            samples_needed=None
+            if silent
+            else samples_needed(split, self.planned.n_samples, wanted.difference, level, wanted.power),
+        )
+        return self.near_bound(row, tasks) if not silent and any(map(self.is_near, tasks)) else row
+
+    def near_bound(self, row: PowerRow, tasks: Sequence[PlannedTask]) -> PowerRow:
+        """The row with simulated numbers, and without those that only a t-test would give."""
+        row = replace(
+            row,
+            near_bound=True,
+            questions_needed=row.questions_needed if self.is_away(row, tasks) else None,
+            samples_needed=row.samples_needed if row.samples_needed == math.inf else None,
+        )
+        outcomes = [self.outcomes_of(task) for task in tasks]
+        if None in outcomes:
+            return row
+        alike = (row.alpha, *((task.success, tuple(of.tolist())) for task, of in zip(tasks, places_of(tasks), strict=True)))
+        if alike not in self.known:
+            test = Simulation(tasks, [one for one in outcomes if one], self.wanted.spread, 1 - row.alpha)
+            self.known[alike] = (test.detectable(self.wanted.power, row.detectable), test.power(self.wanted.difference))
+        detectable, power = self.known[alike]
+        return replace(row, simulated=True, detectable=detectable, power=power)
+
+    def is_near(self, task: PlannedTask) -> bool:
+        return is_near_bound(task, self.outcomes_of(task))
+
+    def is_away(self, row: PowerRow, tasks: Sequence[PlannedTask]) -> bool:
+        """True if the test is no longer near a bound with the questions that it needs."""
+        if row.questions_needed is None:
+            return False
+        times = math.floor(row.questions_needed / row.n_questions)
+        return times > 1 and not any(self.is_near(_grown(task, times)) for task in tasks)
+
+    def outcomes_of(self, task: PlannedTask) -> Outcomes | None:
+        if task.success is None:
+            return None
+        if task.success not in self.outcomes:
+            self.outcomes[task.success] = outcomes_of(task.success, self.planned.n_samples, self.planned.measure)
+        return self.outcomes[task.success]
+
+
+def _grown(task: PlannedTask, times: int) -> PlannedTask:
+    """The task with this many times its clusters, up to as many as the rule for bounds can ask for."""
+    wanted = min(times * len(set(task.clusters)), 100_000)
+    return replace(task, clusters=tuple(map(str, range(wanted))))
 
 
 def planned_noise(tasks: Sequence[PlannedTask], spread: float) -> NoiseSplit:

@@ -144,6 +144,27 @@ def rate_counts(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[n
     return np.array([_RATES[measure.metric](q) for q in counts], dtype=np.int64)
 
 
+def follows_from_chance(measure: Measure) -> bool:
+    """True if a question's value depends on how many of its n samples count, each with the same chance: avg@n, rates, and
+    every metric with a k but maj@k.
+    """
+    return measure.metric in ("avg@n", *_RATES) or (measure.k is not None and measure.metric != "maj@k")
+
+
+def counted_samples(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.int64]:
+    """The samples of each question that a measure counts, (Q,): the correct ones, or those of a rate."""
+    return rate_counts(counts, measure) if measure.metric in _RATES else np.array([q.correct for q in counts], dtype=np.int64)
+
+
+def value_table(n: int, measure: Measure) -> NDArray[np.float64]:
+    """The value of a question of which 0, 1, ..., n samples count, (n + 1,), for a measure that follows_from_chance.
+
+    Example: value_table(2, Measure("pass@k", 2)).tolist() == [0.0, 1.0, 1.0]
+    """
+    c = np.arange(n + 1)
+    return c / n if measure.metric in _RATES else count_value(np.full(n + 1, n), c, measure)
+
+
 def _mean(tokens: Sequence[int | None]) -> float:
     """The mean, or NaN if any sample's count is unknown: the mean over the others would be one of other samples."""
     return float(np.mean(np.array(tokens, dtype=np.float64)))

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from raml_eval.errors import MetricError
 from raml_eval.intervals.components import grouped_jackknife, jackknife_variance, mean_variance, share_variance, subset_variance
 from raml_eval.metrics import maj_at_k
-from raml_eval.tables.measures import Measure, count_value, rate_counts
+from raml_eval.tables.measures import Measure, count_value, follows_from_chance, rate_counts, value_table
 from raml_eval.types import QuestionCounts
 
 FloatArray = NDArray[np.float64]
 _GRID = 4000  # quantiles of the assumed distribution; the variances are then exact to four digits
+_MOST = 4_000_000  # chances at a time: 32 MB
 
 
 def redraw_variances(counts: Sequence[QuestionCounts], measure: Measure) -> FloatArray:
@@ -83,9 +84,9 @@ def _vote_variance(q: QuestionCounts, k: int) -> float:
 def assumed_redraw(n: int, measure: Measure, a: float, b: float) -> float:
     """The mean over questions of the variance of a question's value over redrawing n samples, if success is Beta(a, b).
 
-    Exact for a given chance of success, and averaged over 4,000 quantiles of the distribution. For avg@n it is
-    E[p (1-p)] / n = a b / ((a+b) (a+b+1) n). Raises MetricError for a measure that does not depend on n and c alone, and for
-    n < k.
+    For avg@n it is E[p (1-p)] / n = a b / ((a+b) (a+b+1) n). Metrics with a k are exact for a given chance of success, and
+    averaged over 4,000 quantiles of the distribution. Raises MetricError for a measure that does not depend on n and c alone,
+    and for n < k.
 
     Example: round(assumed_redraw(8, Measure("avg@n"), 2, 2), 4) == 0.025
     """
@@ -95,15 +96,13 @@ def assumed_redraw(n: int, measure: Measure, a: float, b: float) -> float:
         raise MetricError(
             f"{measure.name} needs {measure.k} samples per question; met {n}. Give --samples {measure.k} or more."
         )
-    if (
-        measure.metric in ("maj@k", "cell_accuracy")
-        or measure.bounds is None
-        or (measure.k is None and measure.metric != "avg@n")
-    ):
+    if measure.metric == "avg@n":
+        return a * b / ((a + b) * (a + b + 1)) / n
+    if not follows_from_chance(measure) or measure.k is None:  # a rate's chance is not that of success
         raise MetricError(f"{measure.name} does not follow from the chance of success alone. Give a stored run with --base.")
-    p = beta.ppf((np.arange(_GRID) + 0.5) / _GRID, a, b)
-    c = np.arange(n + 1)
-    values = count_value(np.full(n + 1, n), c, measure)
-    chances = binom.pmf(c[:, None], n, p[None, :])
-    means = values @ chances
-    return float(np.mean(values**2 @ chances - means**2))
+    values, variances = value_table(n, measure), []
+    chunks = np.array_split(beta.ppf((np.arange(_GRID) + 0.5) / _GRID, a, b), 1 + n * _GRID // _MOST)
+    for p in chunks:
+        chances = binom.pmf(np.arange(n + 1)[:, None], n, p[None, :])
+        variances.append(values**2 @ chances - (values @ chances) ** 2)
+    return float(np.mean(np.concatenate(variances)))
