@@ -35,7 +35,7 @@ def test_power_of_a_suite_under_an_assumption(tmp_path: Path) -> None:
     done = cli(*words)
     assert done.returncode == 0, done.stderr
     assert "in-domain mean" in done.stdout
-    assert "first of 4 tasks" in done.stdout
+    assert "1 of 4 tasks" in done.stdout
     assert cli(*words, "--out", tmp_path / "power.json").returncode == 0
     values = json.loads((tmp_path / "power.json").read_text())
     alone = [row for row in values["rows"] if row["role"] == "alone"]
@@ -56,8 +56,10 @@ def test_what_power_cannot_use_is_told_in_one_line(tmp_path: Path) -> None:
     fails(cli("power", "pocket", "--assume", "normal"), "wanted beta:A,B")
     fails(cli("power", "pocket", "--assume", "beta:2,2", "--spread", "-1"), "--spread -1")
     fails(cli("power", "pocket", "--assume", "beta:2,2", "--samples", "0"), "--samples 0")
-    fails(cli("power", "pocket", "--assume", "beta:2,2", "--difference", "0"), "cannot be looked for")
-    fails(cli("power", "pocket", "--assume", "beta:2,2", "--power", "0.01"), "power must lie above")
+    fails(cli("power", "pocket", "--assume", "beta:2,2", "--difference", "0"), "--difference 0 is no difference", "points")
+    fails(cli("power", "pocket", "--assume", "beta:2,2", "--power", "0.01"), "--power 0.01 is no chance to plan for")
+    fails(cli("power", "pocket", "--assume", "beta:2,2", "--level", "0.9999999999999999"), "from 0.5 to 0.9999")
+    fails(cli("power", "pocket", "--assume", "beta:1e-9,1e-9"), "from 0.01 to 1,000,000")
     fails(cli("power", "--base", tmp_path), "is not a run directory")
 
 

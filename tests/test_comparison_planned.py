@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from raml_eval.comparison.planned import parse_beta, plan_comparison
+from raml_eval.comparison.planned import Wanted, check_wanted, parse_beta, plan_comparison, success_of
 from raml_eval.errors import ConfigError, MetricError, TaskError
+from raml_eval.tables import Measure
+from raml_eval.types import QuestionCounts
 from tests.factory import by_row, make_run
 from tests.test_tasks_catalogue import write_task
 
@@ -23,7 +26,11 @@ def test_a_distribution_is_read(text: str, wanted: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["beta", "beta:2", "beta:2,2,2", "beta:0,2", "beta:-1,2", "normal:2,2", "beta:a,b", "beta:nan,1"]
+    "text",
+    [
+        *("beta", "beta:2", "beta:2,2,2", "beta:0,2", "beta:-1,2", "normal:2,2", "beta:a,b", "beta:nan,1"),
+        *("beta:1e-9,1e-9", "beta:2,1e7", "beta:inf,2"),
+    ],
 )
 def test_another_distribution_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="wanted beta:A,B"):
@@ -91,6 +98,11 @@ def test_tasks_that_ship_their_rows_need_no_number_of_questions() -> None:
         ([], {"base": RUN, "metric": "pass@4"}, MetricError, "needs 5 samples per question to tell"),
         ([], {"base": RUN, "metric": "pass@4", "n": 2}, MetricError, "needs 4 samples per question; met 2"),
         (["pocket_sort"], {"assume": "beta:2,2", "metric": "maj@3"}, MetricError, "Give a stored run"),
+        ([], {"base": RUN, "metric": "thinking_tokens_mean"}, ConfigError, "cannot be the primary metric"),
+        ([], {"base": RUN, "metric": "cell_accuracy"}, MetricError, "not known for 20 of 20 questions of pocket_chain"),
+        (["pocket"], {"assume": "beta:2,2", "n": 0}, ConfigError, "--samples 0 cannot be planned; wanted a whole number"),
+        (["pocket"], {"assume": "beta:2,2", "n": 1_000_000}, ConfigError, "--samples 1000000 .* from 1 to 10,000"),
+        (["pocket"], {"assume": "beta:2,2", "n_questions": 0}, ConfigError, "^--questions 0 cannot"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(
@@ -100,9 +112,51 @@ def test_what_cannot_be_planned_is_refused(
         plan_comparison(names, **settings)
 
 
-@pytest.mark.parametrize(("n_samples", "temperature", "said"), [(1, 1.0, "needs 2 samples"), (4, 0.0, "is greedy")])
-def test_a_run_that_does_not_tell_its_noise_is_refused(n_samples: int, temperature: float, said: str) -> None:
-    run = make_run(by_row(lambda row: 1), n_samples=n_samples, temperature=temperature)
-    with pytest.raises(MetricError, match=said):
+def test_one_sample_does_not_tell_its_noise_which_may_be_assumed() -> None:
+    run = make_run(by_row(lambda row: 1), n_samples=1)
+    with pytest.raises(MetricError, match="needs 2 samples"):
         plan_comparison([], base=run)
     assert plan_comparison([], base=run, assume="beta:2,2").tasks
+
+
+@pytest.mark.parametrize("n_samples", [1, 4])
+def test_a_greedy_run_is_refused_whatever_is_assumed(n_samples: int) -> None:
+    run = make_run(by_row(lambda row: 1), n_samples=n_samples, temperature=0.0)
+    for assume in (None, "beta:2,2"):
+        with pytest.raises(MetricError, match="is greedy: .* temperature above 0"):
+            plan_comparison([], base=run, assume=assume)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        *((Wanted(value / 100), "--difference") for value in (0, -2, math.nan, math.inf, 100)),
+        *((Wanted(spread=value / 100), "--spread") for value in (-1, math.nan, math.inf, 100)),
+        *((Wanted(level=value), "level") for value in (0.3, math.nan, 1.0, 0.9999999999999999)),
+        *((Wanted(power=value), "--power") for value in (0.05, math.nan, 1.0)),
+    ],
+)
+def test_what_nobody_can_want_is_refused_in_the_words_of_the_options(wanted: Wanted, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{said} .*wanted .*such as"):
+        check_wanted(wanted)
+
+
+def test_what_can_be_wanted_is_not() -> None:
+    check_wanted(Wanted())
+    check_wanted(Wanted(0.999, 0.0, 0.9999, 0.9999))
+
+
+@pytest.mark.parametrize(("a", "b"), [(2.0, 2.0), (0.5, 0.5), (8.0, 2.0)])
+def test_the_distribution_of_a_run_is_that_of_its_chances(a: float, b: float) -> None:
+    rng = np.random.default_rng(5)
+    hits = rng.binomial(8, rng.beta(a, b, 4000))
+    counts = [QuestionCounts("t", str(row), str(row), 8, int(c)) for row, c in enumerate(hits)]
+    assert success_of(counts, Measure("pass@k", 4)) == pytest.approx((a, b), rel=0.12)
+    assert success_of(counts, Measure("maj@k", 4)) is None
+
+
+def test_a_run_of_one_chance_or_none_has_the_ends_of_the_distributions() -> None:
+    alike = [QuestionCounts("t", str(row), str(row), 4, 2) for row in range(9)]
+    assert sum(success_of(alike, Measure("avg@n")) or ()) > 1e5  # all the same chance
+    sure = [QuestionCounts("t", str(row), str(row), 4, 4 * (row % 2)) for row in range(9)]
+    assert success_of(sure, Measure("avg@n")) is None

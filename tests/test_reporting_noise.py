@@ -27,8 +27,8 @@ def test_a_terminal_shows_shares_in_points_and_tokens_as_they_are() -> None:
     (chain,) = [line for line in lines if line[:3] == ["pocket_chain", "64", "avg@n"]]
     assert chain[3] == "50.0"
     assert float(chain[5].rstrip("%")) + float(chain[6].rstrip("%")) == 100
-    (tokens,) = [line for line in lines if line[:4] == ["pocket_chain", "64", "thinking", "tokens"]]
-    assert tokens[4:] == ["40.0", "0.00", "n/a", "n/a", "0.00", "0.00"]
+    (tokens,) = [line for line in lines if line[:3] == ["pocket_chain", "64", "thinking"]]
+    assert tokens[3:] == ["40.0", "0.00", "n/a", "n/a", "0.00", "0.00"]
     assert any(line[:2] == ["in-domain", "mean"] for line in lines)
     assert "An SE of 0 says only" in text
     assert "pass@3: the part from redrawing is by the jackknife" in text

@@ -34,20 +34,17 @@ def power(
     out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
 ) -> None:
     """What a comparison could find, and what it takes."""
-    from raml_eval.comparison.planned import Wanted, plan_comparison
+    from raml_eval.comparison.planned import Wanted, check_wanted, plan_comparison
     from raml_eval.comparison.power import power_rows
-    from raml_eval.errors import ConfigError
     from raml_eval.reporting.power import render_power
     from raml_eval.tables import load_run
 
-    if spread < 0:
-        raise ConfigError(f"--spread {spread:g} is no standard deviation; wanted 0 or more points.")
-    if (samples is not None and samples < 1) or (questions is not None and questions < 1):
-        raise ConfigError(f"--samples {samples} and --questions {questions}: wanted numbers from 1 on.")
     wanted = Wanted(difference / 100, spread / 100, level, power)
+    check_wanted(wanted)
+    run = load_run(base) if base else None
     planned = plan_comparison(
         tasks or [],
-        base=load_run(base) if base else None,
+        base=run,
         assume=assume,
         n=samples,
         n_questions=questions,
@@ -55,15 +52,21 @@ def power(
         budget=budget,
         task_path=task_path or (),
     )
-    text = render_power(power_rows(planned, wanted), planned, wanted, format or format_of(out))
+    text = render_power(power_rows(planned, wanted), planned, wanted, format or format_of(out), run)
     print(text if out is None else write_text(out, text))
 
 
 def noise(
     runs: Annotated[list[Path], typer.Argument(help="One run, or the runs of several checkpoints whose steps are known.")],
     metric: Annotated[
-        Text, typer.Option(help="Metrics by comma; avg@n, those of the runs' k, and thinking tokens if not given.")
+        Texts,
+        typer.Option(help="Metric; avg@n, those of the runs' k, and thinking tokens if not given. Repeatable, or by comma."),
     ] = None,
+    task: Annotated[Texts, typer.Option(metavar="<task>", help="Task; all, and their means, if not given. Repeatable.")] = None,
+    budget: Annotated[
+        Texts, typer.Option(metavar="<budget>", help="Thinking budget; the primary one if not given. Repeatable.")
+    ] = None,
+    all_budgets: Annotated[bool, typer.Option("--all", help="Show every budget.")] = False,
     allow_different: Annotated[
         Texts, typer.Option(metavar="<key>", help="A protocol key that may differ between the runs; repeatable.")
     ] = None,
@@ -75,20 +78,25 @@ def noise(
     allow_partial: Annotated[bool, typer.Option(help="Split a single run that is not finished; the notes say so.")] = False,
 ) -> None:
     """What error bars are made of, and checkpoints' noise."""
-    from raml_eval.comparison.noise import default_measures, noise_between, noise_of_run, sort_by_step
+    from raml_eval.comparison.noise import choose_places, default_measures, noise_between, noise_of_run, sort_by_step
+    from raml_eval.errors import ConfigError
     from raml_eval.reporting.noise import render_noise
     from raml_eval.tables import load_run, parse_measure, run_labels
 
+    if budget and all_budgets:
+        raise ConfigError(f"--budget {budget[0]} and --all are both given. Leave one out.")
     loaded = [load_run(path) for path in runs]
     several = len(loaded) > 1
     ordered = sort_by_step(loaded) if several else loaded
-    measures = [parse_measure(name.strip()) for name in metric.split(",")] if metric else default_measures(ordered)
+    named = [parse_measure(name.strip()) for text in metric or () for name in text.split(",")]
+    measures = list(dict.fromkeys(named)) or default_measures(ordered)
+    chosen = choose_places(ordered, task or (), budget or (), all_budgets)
     labels = run_labels(ordered)
     rows = [
         row
         for run, label in zip(ordered, labels, strict=True)
-        for row in noise_of_run(run, measures, label, allow_partial and not several)
+        for row in noise_of_run(run, measures, label, allow_partial and not several, chosen)
     ]
-    rows += noise_between(ordered, measures, allow_different or ()) if several else []
+    rows += noise_between(ordered, measures, allow_different or (), chosen) if several else []
     text = render_noise(rows, ordered, format or format_of(out))
     print(text if out is None else write_text(out, text))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from raml_eval.comparison.notes import redraw_notes
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.tables import DOMAINS, Measure, budget_label, budget_order, parse_measure, suites_of
@@ -65,7 +66,8 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
         if chosen == asked
         else (f"the primary budget is {chosen}, the largest of both runs, because {asked} is not in both",)
     )
-    return PrimaryEndpoint(primary_measure(metric or declared[0]), shared[chosen], source, notes, asked)
+    measure = primary_measure(metric or declared[0])
+    return PrimaryEndpoint(measure, shared[chosen], source, (*notes, *redraw_notes(pairs, measure)), asked)
 
 
 def primary_measure(name: str) -> Measure:

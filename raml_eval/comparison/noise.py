@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.comparison.pairs import pair_runs
+from raml_eval.comparison.planned import declared_primary
 from raml_eval.comparison.protocols import check_protocols
-from raml_eval.errors import InputError, MetricError
+from raml_eval.comparison.seeds import draw_the_same, untie
+from raml_eval.errors import InputError, MetricError, choose_names
 from raml_eval.intervals import Part, split_noise
 from raml_eval.intervals.clusters import SAME
 from raml_eval.tables import (
@@ -30,6 +32,7 @@ from raml_eval.tables import (
     repeats_draws,
     run_labels,
     step_of,
+    suites_of,
 )
 from raml_eval.tables.measures import AVERAGE
 from raml_eval.types import Budget, Domain, QuestionCounts, QuestionKey, StoredRun
@@ -51,7 +54,7 @@ class NoiseRow:
     fixed. error_4_samples and error_4_questions are standard_error at four times the samples, or the questions.
 
     change: the same for the mean paired difference to the run `against`, the checkpoint before. signal_to_noise is its size
-    over redraw_error.
+    over redraw_error. If both runs have the same seed, the shares are NaN where redrawing would be more than the whole.
 
     series: value is the range of the means over all checkpoints, step_noise how much a checkpoint's mean scatters about a
     line through its neighbours (step_noise), signal_to_noise their ratio. redraw_error is that of one checkpoint, on average.
@@ -110,14 +113,49 @@ class _Counted:
         return question_values(counts, place.measure), redraw, [self.clusters[task, q.question_id] for q in counts]
 
 
-def noise_of_run(run: StoredRun, measures: Sequence[Measure], label: str = "", allow_partial: bool = False) -> list[NoiseRow]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The tasks and budgets, by label, that rows are given for. All of them where there are none; means need all tasks."""
+
+    tasks: tuple[str, ...] = ()
+    budgets: tuple[str, ...] = ()
+
+
+EVERYTHING = Chosen()
+
+
+def choose_places(runs: Sequence[StoredRun], tasks: Sequence[str], budgets: Sequence[str], everything: bool = False) -> Chosen:
+    """What is asked for; without budgets, the primary one of the last run's suites, or the largest that all runs have.
+
+    Raises ConfigError for a task or a budget that not all runs have, InputError if they share no budget.
+    """
+    shared = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
+    labels = [budget_label(budget) for budget in runs[0].budgets if all(budget in run.budgets for run in runs)]
+    named = tuple(choose_names("task in the runs", tasks, shared)) if tasks else ()
+    if not labels:
+        raise InputError(f"runs {', '.join(run.name for run in runs)} share no budget. Name runs of the same budgets.")
+    if budgets:
+        return Chosen(named, tuple(choose_names("budget in the runs", budgets, labels)))
+    if everything:
+        return Chosen(named)
+    declared = budget_label(declared_primary(suites_of(runs[-1])).budget)
+    return Chosen(named, (declared if declared in labels else max(labels, key=budget_order),))
+
+
+def noise_of_run(
+    run: StoredRun,
+    measures: Sequence[Measure],
+    label: str = "",
+    allow_partial: bool = False,
+    chosen: Chosen = EVERYTHING,
+) -> list[NoiseRow]:
     """A row for every mean of the run: each task, and each domain of several tasks, at every budget, by every measure.
 
     A mean that cannot be given has the value NaN. Raises MetricError for missing samples unless allow_partial is set.
     """
     counted = _count(run, label or run.name, allow_partial)
     rows = []
-    for place in _places([run], measures):
+    for place in _places([run], measures, chosen):
         found = [counted.values(task, place) for task in place.tasks]
         given = all(len(values) and np.isfinite(values).all() for values, _, _ in found)
         if not given:
@@ -129,7 +167,10 @@ def noise_of_run(run: StoredRun, measures: Sequence[Measure], label: str = "", a
 
 
 def noise_between(
-    runs: Sequence[StoredRun], measures: Sequence[Measure], allow_different: Sequence[str] = ()
+    runs: Sequence[StoredRun],
+    measures: Sequence[Measure],
+    allow_different: Sequence[str] = (),
+    chosen: Chosen = EVERYTHING,
 ) -> list[NoiseRow]:
     """The changes between neighbouring checkpoints in the order of their steps, and from three on the series as a whole.
 
@@ -142,7 +183,7 @@ def noise_between(
     labels = dict(zip(map(id, runs), run_labels(runs), strict=True))
     counted = [_count(run, labels[id(run)]) for run in ordered]
     rows = []
-    for place in _places(ordered, measures):
+    for place in _places(ordered, measures, chosen):
         found = _shared_values(counted, place)
         if found is None:
             continue
@@ -210,17 +251,19 @@ def _count(run: StoredRun, label: str, allow_partial: bool = False) -> _Counted:
     return _Counted(run, label, count_run(run, allow_partial), global_clusters(run.questions, run.tasks))
 
 
-def _places(runs: Sequence[StoredRun], measures: Sequence[Measure]) -> Iterator[_Place]:
-    """Every place that all runs have: by measure and budget, the tasks of a domain and then their mean."""
+def _places(runs: Sequence[StoredRun], measures: Sequence[Measure], chosen: Chosen) -> Iterator[_Place]:
+    """Every chosen place that all runs have: by measure and budget, the tasks of a domain and then their mean."""
     tasks = [task for task in runs[0].tasks if all(task in run.tasks for run in runs)]
     budgets = [budget for budget in runs[0].budgets if all(budget in run.budgets for run in runs)]
+    budgets = [budget for budget in budgets if budget_label(budget) in (chosen.budgets or map(budget_label, budgets))]
     for measure in measures:
         for budget in sorted(budgets, key=lambda one: budget_order(budget_label(one))):
             for domain in DOMAINS:
                 own = tuple(task for task in tasks if runs[0].tasks[task].domain == domain)
                 for task in own:
-                    yield _Place(task, domain, (task,), budget, measure)
-                if len(own) > 1:
+                    if task in (chosen.tasks or own):
+                        yield _Place(task, domain, (task,), budget, measure)
+                if len(own) > 1 and not chosen.tasks:
                     yield _Place(MACRO, domain, own, budget, measure)
 
 
@@ -244,7 +287,11 @@ def _shared_values(counted: Sequence[_Counted], place: _Place) -> list[Values] |
 def _changes(counted: Sequence[_Counted], place: _Place, found: Sequence[Values]) -> Iterator[NoiseRow]:
     for (before, old), (after, new) in pairwise(zip(counted, found, strict=True)):
         parts = [Part(a[0], b[0], b[2]) for a, b in zip(old, new, strict=True)]
-        yield _row(CHANGE, after.label, before.label, place, parts, [a[1] + b[1] for a, b in zip(old, new, strict=True)])
+        redraws = [a[1] + b[1] for a, b in zip(old, new, strict=True)]
+        if draw_the_same(before.run, after.run):
+            redraws = [np.full(len(redraw), math.nan) for redraw in redraws]
+        runs = (before.run, after.run)
+        yield _row(CHANGE, after.label, before.label, place, parts, redraws, runs)
 
 
 def _series(counted: Sequence[_Counted], place: _Place, found: Sequence[Values]) -> NoiseRow:
@@ -282,8 +329,18 @@ def _labels(place: _Place) -> tuple[str, str]:
     return budget_label(place.budget), place.measure.name
 
 
-def _row(kind: str, run: str, against: str, place: _Place, parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseRow:
+def _row(
+    kind: str,
+    run: str,
+    against: str,
+    place: _Place,
+    parts: Sequence[Part],
+    redraws: Sequence[FloatArray],
+    runs: tuple[StoredRun, StoredRun] | None = None,
+) -> NoiseRow:
+    """runs are the two that a change is between."""
     split, error = split_noise(parts, redraws), _redraw_error(redraws)
+    split = untie(split, redraws, *runs) if runs else split
     return NoiseRow(
         kind,
         run,

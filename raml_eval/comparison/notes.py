@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.comparison.protocols import ProtocolDifference
-from raml_eval.tables import DOMAINS, budget_label
+from raml_eval.comparison.seeds import seed_notes
+from raml_eval.tables import DOMAINS, Measure, budget_label
+from raml_eval.tables.redraw import is_too_high
 from raml_eval.wording import count_noun
 
 _SHOWN = 8  # differing keys that a note names
@@ -14,7 +16,23 @@ _SHOWN = 8  # differing keys that a note names
 
 def comparison_notes(pairs: Pairs, differing: Sequence[ProtocolDifference]) -> list[str]:
     """Every caveat of the pair itself, in a fixed order. The caveats of each run are reporting.footnotes'."""
-    return [*_shared(pairs), *_left_out(pairs), *_other_means(pairs), *_samples(pairs), *_different(differing)]
+    seeds = seed_notes(pairs.base, pairs.new)
+    return [*_shared(pairs), *_left_out(pairs), *_other_means(pairs), *_samples(pairs), *_different(differing), *seeds]
+
+
+def redraw_notes(pairs: Pairs, measure: Measure) -> tuple[str, ...]:
+    """That the part from redrawing is too high for a measure at the n of these runs; nothing if it is not."""
+    if not pairs.can_give(measure) or not is_too_high(pairs.n_samples, measure):
+        return ()
+    return (too_high_note([measure.name], pairs.n_samples),)
+
+
+def too_high_note(names: Sequence[str], n: int) -> str:
+    """The note for metrics whose part from redrawing is the jackknife's."""
+    return (
+        f"{', '.join(names)}: the part from redrawing is by the jackknife, which is too high, because n = {n} is less than "
+        "twice k (maj@k: at any n); so less comes from redrawing than is shown"
+    )
 
 
 def _shared(pairs: Pairs) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from raml_eval.comparison.seeds import draw_the_same
 from raml_eval.errors import MetricError
 from raml_eval.intervals import Part
 from raml_eval.tables import (
@@ -76,8 +77,9 @@ class Pairs:
         """The variance of each question's difference over redrawing both runs' samples, (Q,); NaN where it is not known."""
         before, after = self.cells[task, budget]
         variances = redraw_variances(before, measure) + redraw_variances(after, measure)
-        greedy = repeats_draws(self.base) or repeats_draws(self.new)  # repeated draws do not tell how another would be
-        return np.full(len(after), math.nan) if greedy else variances
+        # Neither repeated draws nor the same draws of the same model tell how another draw would be.
+        silent = repeats_draws(self.base) or repeats_draws(self.new) or draw_the_same(self.base, self.new)
+        return np.full(len(after), math.nan) if silent else variances
 
     def clusters_of(self, counts: Sequence[QuestionCounts]) -> list[str]:
         """The global clusters of the questions."""

@@ -143,7 +143,7 @@ def plan_comparison(
     beta = None if assume is None else parse_beta(assume)
     catalogue = load_catalogue(task_path)
     suites = catalogue.suites_among(names) if names or base is None else suites_of(base)
-    declared = _declared(suites)
+    declared = declared_primary(suites)
     measure = primary_measure(metric or declared.metric)
     if base is not None:
         if n_questions is not None:
@@ -159,7 +159,7 @@ def plan_comparison(
     return plan_from_tasks(catalogue, names, measure, at, n or DEFAULT_SAMPLES, beta, n_questions)
 
 
-def _declared(suites: Mapping[str, Suite]) -> Primary:
+def declared_primary(suites: Mapping[str, Suite]) -> Primary:
     """The primary endpoint of the suites; avg@n at unlimited if there are none, or if they do not agree."""
     found = {suite.primary for suite in suites.values()}
     only = found.pop() if len(found) == 1 else None

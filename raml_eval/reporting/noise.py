@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from raml_eval.comparison.noise import CHANGE, MEAN, SERIES, NoiseRow, noise_frame
+from raml_eval.comparison.notes import too_high_note
+from raml_eval.comparison.seeds import seed_notes
 from raml_eval.reporting.footnotes import find_footnotes
 from raml_eval.reporting.listing import Listing, check_format, render_listing
 from raml_eval.reporting.raw import RAW, render_raw
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.report import drawn_by
-from raml_eval.tables import build_frame, parse_measure, step_of
+from raml_eval.tables import build_frame, parse_measure, run_labels, step_of
 from raml_eval.tables.redraw import is_too_high
 from raml_eval.types import StoredRun
 
@@ -44,9 +47,9 @@ def _lead(run: StoredRun) -> str:
 def _tables(rows: Sequence[NoiseRow], several: bool) -> Iterator[Table]:
     """One table for each kind of row that there is."""
     for kind, title, columns in (
-        (MEAN, "What each mean's standard error is made of, and what it would be; in points or tokens", MEANS),
-        (CHANGE, "Change to the checkpoint before, its noise with these questions fixed, and the ratio of the two", CHANGES),
         (SERIES, "All checkpoints: the range of their means, the scatter of one, and the ratio of the two", WHOLE),
+        (CHANGE, "Change to the checkpoint before, its noise with these questions fixed, and the ratio of the two", CHANGES),
+        (MEAN, "What each mean's standard error is made of, and what it would be; in points or tokens", MEANS),
     ):
         of = [row for row in rows if row.kind == kind]
         if of:
@@ -79,35 +82,36 @@ def _plain(value: float, form: str) -> str:
 LABELS: tuple[Column, ...] = (
     ("task", _task_label),
     ("budget", lambda row: row.budget),
-    ("metric", lambda row: row.metric.removesuffix("_mean").replace("_tokens", " tokens")),
+    ("metric", lambda row: row.metric.removesuffix("_tokens_mean") if row.metric.endswith("_tokens_mean") else row.metric),
 )
 MEANS: tuple[Column, ...] = (
     ("value", lambda row: _number(row, row.value)),
     ("SE", lambda row: _number(row, row.standard_error, 2)),
-    ("questions", lambda row: _plain(row.questions_share, ".0%")),
-    ("redrawing", lambda row: _plain(row.redraw_share, ".0%")),
+    ("from Q", lambda row: _plain(row.questions_share, ".0%")),
+    ("from n", lambda row: _plain(row.redraw_share, ".0%")),
     ("4n", lambda row: _number(row, row.error_4_samples, 2)),
     ("4Q", lambda row: _number(row, row.error_4_questions, 2)),
 )
 CHANGES: tuple[Column, ...] = (
     ("change", lambda row: _number(row, row.value, signed=True)),
-    ("redraw noise", lambda row: _number(row, row.redraw_error, 2)),
+    ("redraw", lambda row: _number(row, row.redraw_error, 2)),
     ("ratio", lambda row: _plain(row.signal_to_noise, ".1f")),
     ("SE", lambda row: _number(row, row.standard_error, 2)),
-    ("redrawing", lambda row: _plain(row.redraw_share, ".0%")),
+    ("from n", lambda row: _plain(row.redraw_share, ".0%")),
 )
 WHOLE: tuple[Column, ...] = (
     ("signal", lambda row: _number(row, row.value)),
     ("noise", lambda row: _number(row, row.step_noise, 2)),
     ("ratio", lambda row: _plain(row.signal_to_noise, ".1f")),
-    ("redraw noise", lambda row: _number(row, row.redraw_error, 2)),
+    ("redraw", lambda row: _number(row, row.redraw_error, 2)),
 )
 
 
 def _explain(rows: Sequence[NoiseRow]) -> Iterator[str]:
     yield (
-        "questions and redrawing are their shares of the squared standard error (SE), which comes from both; 4n and 4Q are the "
-        "SE at four times the samples, or the questions. n/a: the samples cannot tell (n = 1, or n at most k), or none varies."
+        "from Q and from n are the shares of the squared standard error (SE) that come from the questions and from redrawing "
+        "their samples; 4n and 4Q are the SE at four times the samples, or the questions. n/a: the samples cannot tell (n = 1, "
+        "or n at most k), or none varies."
     )
     if any(row.standard_error == 0 for row in rows):
         yield (
@@ -115,7 +119,7 @@ def _explain(rows: Sequence[NoiseRow]) -> Iterator[str]:
             "not of width 0."
         )
     if any(row.kind == CHANGE for row in rows):
-        yield "redraw noise is the standard error with these questions fixed: how much the number would change if drawn again."
+        yield "redraw is the standard error with these questions fixed: how much the number would change if drawn again."
     if any(row.kind == SERIES for row in rows):
         yield (
             "signal is the greatest mean less the least. noise is how much a checkpoint's mean scatters, from the changes "
@@ -128,7 +132,8 @@ def _caveats(rows: Sequence[NoiseRow], runs: Sequence[StoredRun]) -> Iterator[st
     n = min(run.n_samples for run in runs)
     high = [name for name in dict.fromkeys(row.metric for row in rows) if is_too_high(n, parse_measure(name))]
     if high:
-        yield (
-            f"{', '.join(high)}: the part from redrawing is by the jackknife, which is too high, because n = {n} is less than "
-            "twice k (maj@k: at any n); so less comes from redrawing than is shown."
-        )
+        yield too_high_note(high, n)
+    if any(row.kind == CHANGE for row in rows):
+        labels = run_labels(runs)
+        for before, after in pairwise(range(len(runs))):
+            yield from (f"{labels[after]} - {labels[before]}: {note}" for note in seed_notes(runs[before], runs[after]))
