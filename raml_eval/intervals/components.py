@@ -147,7 +147,7 @@ def split_noise(parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseSp
     whole. A negative part from redrawing is 0 in the same way. Raises MetricError without a part or a question, and for
     lengths that differ.
 
-    Example: split_noise([Part(np.zeros(2), np.array([0.5, 1.0]), ["a", "b"])], [np.zeros(2)]).standard_error == 0.25
+    Example: round(split_noise([Part(np.zeros(2), np.array([0.5, 1.0]), ["a", "b"])], [np.zeros(2)]).standard_error, 9) == 0.25
     """
     if not parts or not all(len(part.clusters) for part in parts):
         raise MetricError("noise is split over the questions of at least one task; met none. Leave the task out.")

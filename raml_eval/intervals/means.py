@@ -23,7 +23,7 @@ from raml_eval.intervals.gaffke import gaffke_ends, gaffke_p_value
 from raml_eval.types import Interval
 
 T_INTERVAL = "clustered t-interval"
-SKEWED_T = "clustered t-interval, corrected for skewness"
+SKEWED_T = "skewness-corrected clustered t-interval"
 T_INTERVALS = (T_INTERVAL, SKEWED_T)
 GAFFKE = "Gaffke interval"
 MOVER = "MOVER over fixed tasks"
