@@ -123,7 +123,7 @@ def test_one_sample_does_not_tell_its_noise_which_may_be_assumed() -> None:
 def test_a_greedy_run_is_refused_whatever_is_assumed(n_samples: int) -> None:
     run = make_run(by_row(lambda row: 1), n_samples=n_samples, temperature=0.0)
     for assume in (None, "beta:2,2"):
-        with pytest.raises(MetricError, match="is greedy: .* temperature above 0"):
+        with pytest.raises(MetricError, match=r"is greedy: .* temperature above 0"):
             plan_comparison([], base=run, assume=assume)
 
 

@@ -140,7 +140,9 @@ def plan_comparison_of(n_questions: int, names: tuple[str, ...], n: int, success
 
 
 @pytest.mark.parametrize(("n_questions", "names"), [(30, ("a",)), (134, ("a",)), (30, FOUR)])
-def test_near_a_bound_the_detectable_difference_is_found_with_the_planned_power(n_questions: int, names: tuple[str, ...]) -> None:
+def test_near_a_bound_the_detectable_difference_is_found_with_the_planned_power(
+    n_questions: int, names: tuple[str, ...]
+) -> None:
     """Simulated apart from the plan. A t-test's detectable difference is found in 38 to 67 % here."""
     (row,) = rows_of(near(n_questions, names), Wanted(), "primary")
     assert row.simulated
