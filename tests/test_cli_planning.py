@@ -72,9 +72,14 @@ def test_noise_of_a_run_and_between_checkpoints(checkpoints: list[Path], tmp_pat
     changes = [row for row in rows if row["kind"] == "change"]
     assert {(row["against"], row["run"]) for row in changes} == {("run3", "run20")}  # in the order of the steps, not the words
     assert {row["metric"] for row in rows} == {"avg@n", "unfinished_rate"}
+    one = cli("noise", checkpoints[0], "--task", "pocket_sort", "--metric", "avg@n", "--budget", "16", "--format", "json")
+    assert [(row["task"], row["budget"]) for row in json.loads(one.stdout)["rows"]] == [("pocket_sort", "16")]
 
 
 def test_what_noise_cannot_use_is_told_in_one_line(checkpoints: list[Path], tmp_path: Path) -> None:
     fails(cli("noise", checkpoints[0], checkpoints[0]), "both have step 20")
     fails(cli("noise", checkpoints[0], "--metric", "avg"), "there is no metric 'avg'")
+    fails(cli("noise", checkpoints[0], "--budget", "17"), "no budget in the runs '17'")
+    fails(cli("noise", checkpoints[0], "--budget", "16", "--all"), "--budget 16 and --all are both given")
+    fails(cli("noise", checkpoints[0], "--task", "pocket_sor"), "Did you mean pocket_sort")
     fails(cli("noise", checkpoints[0], "--out", tmp_path / "noise.tex"), "no format 'latex'")

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from raml_eval.comparison.noise import (
+    Chosen,
     NoiseRow,
+    choose_places,
     default_measures,
     noise_between,
     noise_frame,
@@ -19,7 +21,7 @@ from raml_eval.comparison.noise import (
     sort_by_step,
     step_noise,
 )
-from raml_eval.errors import InputError, MetricError
+from raml_eval.errors import ConfigError, InputError, MetricError
 from raml_eval.intervals import mean_interval
 from raml_eval.tables import build_frame, parse_measure
 from raml_eval.types import StoredRun
@@ -141,6 +143,43 @@ def test_runs_that_were_made_differently_are_refused_unless_it_is_allowed() -> N
     with pytest.raises(MetricError, match="answer_tokens"):
         noise_between([one, two], [AVERAGE])
     assert noise_between([one, two], [AVERAGE], ["answer_tokens"])
+
+
+def test_only_what_is_chosen_has_rows() -> None:
+    run = make_run(by_row(lambda row: row % 5), tasks=TWO)
+    assert choose_places([run], [], []) == Chosen(budgets=("64",))  # the largest, for want of a suite
+    assert choose_places([run], [], [], everything=True) == Chosen()
+    suites = {"mine": {"tasks": ["pocket_sort"], "primary": {"metric": "avg@n", "budget": 16}}}
+    declaring = replace(run, manifest={**run.manifest, "suites": suites})
+    assert choose_places([declaring], [], []).budgets == ("16",)
+    chosen = choose_places([run], ["pocket_sort", "pocket_chain"], ["16"])
+    rows = noise_of_run(run, [AVERAGE], chosen=chosen)
+    assert [(row.task, row.budget) for row in rows] == [("pocket_chain", "16"), ("pocket_sort", "16")]
+    for tasks, budgets in (([], ["32"]), (["pocket"], [])):
+        with pytest.raises(ConfigError, match=r"in the runs '(32|pocket)'"):
+            choose_places([run], tasks, budgets)
+    with pytest.raises(InputError, match="share no budget"):
+        choose_places([run, make_run(by_row(lambda row: 1), budgets=(8,))], [], [])
+
+
+def test_a_split_that_a_shared_seed_spoils_is_not_shown() -> None:
+    def drawn(step: int, seed: int, weights: str, hits: Callable[[int], int]) -> StoredRun:
+        run = checkpoint(step, hits, protocol={"sampling": {"seed": seed}})
+        return replace(run, manifest={**run.manifest, "model": {**run.manifest["model"], "fingerprint": weights}})
+
+    def change(*runs: StoredRun) -> NoiseRow:
+        return only(noise_between(runs, [AVERAGE]), kind="change", task="pocket_chain")
+
+    base = drawn(1, 5, "a", lambda row: 2)
+    alike = change(base, drawn(2, 5, "b", lambda row: 2 + (row == 0)))  # far more alike than independent draws
+    assert math.isnan(alike.redraw_share)
+    assert alike.redraw_error > alike.standard_error
+    assert change(base, drawn(2, 6, "b", lambda row: 2 + (row == 0))).redraw_share == 1.0  # by chance
+    apart = change(base, drawn(2, 5, "b", lambda row: row % 5))
+    assert 0 < apart.redraw_share < 1
+    same = change(base, drawn(2, 5, "a", lambda row: row % 5))
+    assert math.isnan(same.redraw_share)
+    assert math.isnan(same.redraw_error)
 
 
 def test_runs_that_share_nothing_are_refused() -> None:

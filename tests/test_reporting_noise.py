@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -38,9 +39,30 @@ def test_a_terminal_shows_shares_in_points_and_tokens_as_they_are() -> None:
 def test_checkpoints_have_their_steps_changes_and_a_series() -> None:
     text = render_noise(ALL, RUNS, "markdown")
     assert "checkpoint at step 100" in text
-    assert "step200 - step100" in text
+    assert "| 100 to 200 |" in text
     assert "arXiv:2508.13144" in text
-    assert text.count("\n**") == 3  # a table for each kind
+    assert text.count("\n**") == 3  # a table for each kind, that of all checkpoints first
+    assert text.index("All checkpoints") < text.index("Change to the checkpoint before") < text.index("What each mean's")
+
+
+def test_long_names_do_not_split_a_table() -> None:
+    runs = [replace(run, name=f"a-rather-long-name-of-a-training-{run.name}") for run in RUNS]
+    rows = [row for run in runs for row in noise_of_run(run, MEASURES)] + noise_between(runs, MEASURES)
+    lines = render_noise(rows, runs).splitlines()
+    heads = [line for line in lines if " budget " in line and " metric " in line]
+    assert len(heads) == 3
+    assert heads[2].split() == ["step", "task", "budget", "metric", "value", "SE", "from", "Q", "from", "n", "4n", "4Q"]
+    assert max(map(len, lines[2:])) <= 100  # the title may be longer
+
+
+def test_what_a_shared_seed_means_is_noted() -> None:
+    seeded = [
+        replace(run, manifest={**run.manifest, "protocol": {**run.manifest["protocol"], "sampling": {"seed": 7}}})
+        for run in RUNS
+    ]
+    text = " ".join(render_noise(noise_between(seeded, MEASURES), seeded).split())
+    assert "step100 - step0: both runs were drawn with seed 7, so their samples are coupled" in text
+    assert "coupled" not in render_noise(ALL, RUNS)
 
 
 def test_csv_and_json_hold_the_rows_themselves() -> None:

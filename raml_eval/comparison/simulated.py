@@ -130,7 +130,7 @@ class Simulation:
         return found / DRAWS
 
     def detectable(self, power: float, start: float) -> float:
-        """The least true difference that is found with this power, to two points of it; NaN if none is.
+        """The least true difference that is found with about this power; NaN if none is.
 
         start is a first guess. The power is taken to rise as a normal distribution does between two differences.
         """

@@ -35,7 +35,7 @@ def render_noise(rows: Sequence[NoiseRow], runs: Sequence[StoredRun], format: st
         return render_raw(runs, noise_frame(rows), found, format).rstrip("\n")
     names = " and ".join(dict.fromkeys(run.name for run in runs))
     notes = (*_explain(rows), *_caveats(rows, runs), *(note.text for note in found))
-    listing = Listing(f"Noise of {names}", tuple(map(_lead, runs)), tuple(_tables(rows, len(runs) > 1)), (), notes)
+    listing = Listing(f"Noise of {names}", tuple(map(_lead, runs)), tuple(_tables(rows, runs)), (), notes)
     return render_listing(listing, format)
 
 
@@ -44,8 +44,14 @@ def _lead(run: StoredRun) -> str:
     return drawn_by(run) + ("" if step is None else f"; checkpoint at step {step:,}")
 
 
-def _tables(rows: Sequence[NoiseRow], several: bool) -> Iterator[Table]:
-    """One table for each kind of row that there is."""
+def _tables(rows: Sequence[NoiseRow], runs: Sequence[StoredRun]) -> Iterator[Table]:
+    """One table for each kind of row that there is. Several runs are told apart by their steps, which are short."""
+    steps = {label: f"{step_of(run):,}" for run, label in zip(runs, run_labels(runs), strict=True) if step_of(run) is not None}
+
+    def at_step(row: NoiseRow) -> str:
+        before, after = steps.get(row.against, row.against), steps.get(row.run, row.run)
+        return f"{before} to {after}" if row.against else after
+
     for kind, title, columns in (
         (SERIES, "All checkpoints: the range of their means, the scatter of one, and the ratio of the two", WHOLE),
         (CHANGE, "Change to the checkpoint before, its noise with these questions fixed, and the ratio of the two", CHANGES),
@@ -53,14 +59,10 @@ def _tables(rows: Sequence[NoiseRow], several: bool) -> Iterator[Table]:
     ):
         of = [row for row in rows if row.kind == kind]
         if of:
-            labels = [*LABELS] if kind == SERIES or not several else [("run", _run_label), *LABELS]
+            labels = [*LABELS] if kind == SERIES or len(runs) == 1 else [("step", at_step), *LABELS]
             header = tuple(Cell(name) for name, _ in (*labels, *columns))
             cells = tuple(tuple(Cell(write(row)) for _, write in (*labels, *columns)) for row in of)
             yield Table(title, header, cells, len(labels))
-
-
-def _run_label(row: NoiseRow) -> str:
-    return f"{row.run} - {row.against}" if row.against else row.run
 
 
 def _task_label(row: NoiseRow) -> str:
@@ -113,6 +115,8 @@ def _explain(rows: Sequence[NoiseRow]) -> Iterator[str]:
         "their samples; 4n and 4Q are the SE at four times the samples, or the questions. n/a: the samples cannot tell (n = 1, "
         "or n at most k), or none varies."
     )
+    if any(row.metric.endswith("_tokens_mean") for row in rows):
+        yield "thinking and answer are the tokens of a sample's thinking and answer."
     if any(row.standard_error == 0 for row in rows):
         yield (
             "An SE of 0 says only that all questions have the same value. The interval that `raml-eval report` gives there is "
