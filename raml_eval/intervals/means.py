@@ -123,9 +123,9 @@ def macro_mean(intervals: Sequence[Interval | PairedDifference], correlations: F
     and Zhang 2009, Computational Statistics and Data Analysis 53). Without correlations the tasks are independent. Where a
     task has Gaffke's interval and an end is the nearer of its two, as towards a bound, the product of both distances replaces
     its square: it is z^2 times the estimated variance for the score limits of a Poisson count, and the square alone is too
-    short for several tasks near a bound. An end is never beyond the mean of the tasks' ends. So tasks with different methods can be combined, the
-    ends stay within the bounds, and no width is 0. If a task lacks its value or an end, the mean's ends are NaN too. Raises
-    MetricError without a task.
+    short for several tasks near a bound. An end is never beyond the mean of the tasks' ends. So tasks with different methods
+    can be combined, the ends stay within the bounds, and no width is 0. If a task lacks its value or an end, the mean's ends
+    are NaN too. Raises MetricError without a task.
 
     Example: macro_mean([Interval(0.2, 0.1, 0.3), Interval(0.4, 0.2, 0.6)]).method == "MOVER over fixed tasks"
     """
