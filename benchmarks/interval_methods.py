@@ -85,11 +85,13 @@ def macro(tasks: Sequence[Many]) -> Many:
     value = np.mean([task.value for task in tasks], axis=0)
     below = np.stack([task.value - task.low for task in tasks])
     above = np.stack([task.high - task.value for task in tasks])
+    by_t = np.stack([task.by_t for task in tasks])
     low, high = (
-        np.minimum(np.sqrt(np.maximum(np.sum(own * np.maximum(own, other), axis=0), 0)), own.sum(axis=0)) / len(tasks)
+        np.minimum(np.sqrt(np.maximum(np.sum(own * np.where(by_t, own, np.maximum(own, other)), axis=0), 0)), own.sum(axis=0))
+        / len(tasks)
         for own, other in ((below, above), (above, below))
     )
-    return Many(value, value - low, value + high, np.all([task.by_t for task in tasks], axis=0))
+    return Many(value, value - low, value + high, by_t.all(axis=0))
 
 
 def pooled(parts: Sequence[tuple[Array, Array, Array]], alone: Sequence[Many]) -> Many:

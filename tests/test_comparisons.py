@@ -187,7 +187,7 @@ def test_macro_mean_of_score_limits_adds_the_estimated_variances() -> None:
     """For Poisson counts x with score limits (x - low)(high - x) = z^2 x, so the nearer end is the root of z^2 (9 + 16)."""
     z, counts = 1.96, (9, 16)
     ends = [np.roots([1, -(2 * x + z**2), x**2]) for x in counts]
-    macro = macro_mean([Interval(x, float(min(end)), float(max(end))) for x, end in zip(counts, ends, strict=True)])
+    macro = macro_mean([Interval(x, float(min(end)), float(max(end)), GAFFKE) for x, end in zip(counts, ends, strict=True)])
     assert macro.value - macro.low == pytest.approx(z * 5 / 2)
     assert macro.high - macro.value == pytest.approx(
         math.hypot(*(max(end) - x for x, end in zip(counts, ends, strict=True))) / 2

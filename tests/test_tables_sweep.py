@@ -256,7 +256,7 @@ def test_points_are_votes_and_the_front_is_what_none_beats(run: StoredRun, frame
 def test_a_macro_mean_is_that_of_the_tasks(frame: Any) -> None:
     for metric, budget in (("avg@n", "16"), ("step", "64"), ("starvation", "16"), ("overthinking_share", "unlimited")):
         tasks = [find(frame, metric, budget, task=task) for task in TASKS]
-        expected = macro_mean([Interval(row.value, row.low, row.high) for row in tasks])
+        expected = macro_mean([Interval(row.value, row.low, row.high, row.method) for row in tasks])
         same(find(frame, metric, budget, task="macro"), expected)
     assert not ((frame["task"] == "macro") & (frame["metric"] == "forced_samples")).any()
 
