@@ -159,4 +159,10 @@ def test_a_run_of_one_chance_or_none_has_the_ends_of_the_distributions() -> None
     alike = [QuestionCounts("t", str(row), str(row), 4, 2) for row in range(9)]
     assert sum(success_of(alike, Measure("avg@n")) or ()) > 1e5  # all the same chance
     sure = [QuestionCounts("t", str(row), str(row), 4, 4 * (row % 2)) for row in range(9)]
-    assert success_of(sure, Measure("avg@n")) is None
+    a, b = success_of(sure, Measure("avg@n")) or (0, 0)
+    assert a + b < 0.1  # nearly every chance is 0 or 1
+    assert a / (a + b) == pytest.approx(4 / 9, abs=0.01)
+    wrong = [QuestionCounts("t", str(row), str(row), 4, 0) for row in range(9)]
+    a, b = success_of(wrong, Measure("avg@n")) or (0, 0)
+    assert 0 < a / (a + b) < 0.05
+    assert success_of([QuestionCounts("t", "1", "1", 1, 1)], Measure("avg@n")) is None

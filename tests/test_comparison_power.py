@@ -14,7 +14,8 @@ from raml_eval.errors import ConfigError
 from raml_eval.intervals import Part, pooled_difference
 from raml_eval.tables import Measure
 from raml_eval.tables.redraw import assumed_redraw
-from raml_eval.types import Domain
+from raml_eval.types import Domain, Status
+from tests.factory import make_run
 
 FOUR = ("a", "b", "c", "d")
 
@@ -168,6 +169,21 @@ def test_numbers_that_only_a_t_test_gives_are_left_out_near_a_bound() -> None:
     unknown = replace(near(12).tasks[0], success=None)  # maj@k, cell_accuracy
     (told,) = rows_of(replace(near(12), tasks=(unknown,)), Wanted(0.05), "alone")
     assert (told.near_bound, told.simulated) == (True, False)
+
+
+def test_a_task_without_noise_does_not_make_a_mean_promise_much() -> None:
+    """All wrong in one task, and one sample right in the other: a t-test would find 10 points in 100 %, and 3 in 80 %."""
+    run = make_run(
+        lambda task, row, index, budget: Status.CORRECT if (task, row, index) == ("b", 0, 0) else Status.INCORRECT,
+        n_questions=20,
+        tasks={"a": "in_domain", "b": "in_domain"},
+        budgets=(64,),
+    )
+    rows = power_rows(plan_comparison([], base=run), Wanted(0.1))
+    (mean,) = [row for row in rows if row.role == "primary"]
+    assert mean.simulated
+    assert mean.power < 0.9
+    assert mean.detectable > 0.06  # a t-test: 0.03
 
 
 def test_a_shipped_suite_can_be_planned() -> None:

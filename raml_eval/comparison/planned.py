@@ -41,7 +41,7 @@ class PlannedTask:
     """One task of a comparison: the global cluster of each question, and what redrawing adds to its value in one run, (Q,).
 
     success is the distribution of the chance that a sample counts (is correct, or is one of a rate's) over the questions:
-    assumed, or that of the run; None if the metric does not follow from it, or if no question tells more than 0 or 1.
+    assumed, or that of the run; None if the metric does not follow from it.
     """
 
     name: str
@@ -201,18 +201,19 @@ def plan_from_run(
 def success_of(counts: Sequence[QuestionCounts], measure: Measure) -> Beta | None:
     """The Beta distribution whose mean and mean of p (1-p) are those that the samples show without bias.
 
-    None if the measure does not follow from a chance, if n < 2, and if no question has both kinds of samples.
+    If no question has both kinds of samples, half a sample of each kind is added to all, and most chances lie next to 0 or 1.
+    None if the measure does not follow from a chance, and if n < 2.
     """
     if not follows_from_chance(measure) or min(q.n for q in counts) < 2:
         return None
     n, c = np.array([q.n for q in counts]), counted_samples(counts, measure)
     mean, within = float(np.mean(c / n)), float(np.mean(c * (n - c) / (n * (n - 1))))
     if within == 0:
-        return None
+        mean = (float(c.sum()) + 0.5) / (float(n.sum()) + 1)
     share = within / (mean * (1 - mean))  # (a + b) / (a + b + 1); chance can bring it to 1 or above
     total = share / (1 - share) if share < 1 else math.inf
-    total = min(total, 0.99 * _MOST_BETA)
-    return max(mean * total, _LEAST_BETA), max((1 - mean) * total, _LEAST_BETA)
+    total = min(max(total, _LEAST_BETA), _MOST_BETA)
+    return mean * total, (1 - mean) * total
 
 
 def is_greedy(run: StoredRun) -> bool:

@@ -17,7 +17,7 @@ from raml_eval.tables.measures import value_table
 DRAWS = 300  # simulated comparisons: the power's own standard error is then at most 3 points
 # A t-test describes the plan if each task has this many clusters' worth of value on either side, this many clusters whose
 # values differ between two runs of the same model, and this many clusters. With fewer, compare often takes Gaffke's interval,
-# and the t-test's power was 10 to 40 points too high.
+# and of the differences that a t-test plans to find in 80 %, 0 to 68 % were found.
 WORTH, DIFFERING, CLUSTERS = 10, 20, 20
 _CLOSE = 0.02  # of the wanted power: near enough for a detectable difference
 _STEPS = 5
