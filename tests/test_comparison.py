@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from raml_eval.comparison import Comparison, Verdict, compare_runs
+from raml_eval.comparison import Comparison, Verdict, compare_runs, judge_runs
 from raml_eval.comparison.endpoints import check_whole_level
 from raml_eval.errors import ConfigError, MetricError
+from raml_eval.gate_file import GateFile
 from raml_eval.intervals import Part, paired_difference, pooled_difference
 from raml_eval.tables import Measure, parse_measure
 from raml_eval.types import Budget, Domain, Status, StoredRun
@@ -56,6 +57,17 @@ def test_tokens_are_not_primary_whoever_declares_them(name: str) -> None:
     with pytest.raises(ConfigError, match="margin in tokens"):
         compare_runs(BASE, with_suite(WORSE, metric=name, budget=64))
     assert compare_runs(BASE, WORSE, metric="unfinished_rate").primary.measure.bounds == (0, 1)
+
+
+def test_a_gate_has_no_primary_tokens_and_no_cells_without_parts() -> None:
+    def judged(cell: dict[str, Any], **more: Any) -> None:
+        judge_runs(BASE, WORSE, GateFile.model_validate({"name": "release", "cells": [cell], **more}))
+
+    with pytest.raises(ConfigError, match="cannot be the primary metric"):
+        judged({"domain": "in_domain"}, primary={"metric": "answer_tokens_mean"})
+    with pytest.raises(MetricError, match="cell_accuracy is not known for 32 of 32 questions"):
+        judged({"domain": "in_domain", "metric": "cell_accuracy", "test": "equivalence"})
+    judged({"domain": "in_domain", "metric": "answer_tokens_mean", "margin": 5})
 
 
 def test_a_level_that_no_comparison_can_hold_is_refused() -> None:

@@ -140,7 +140,7 @@ def plan_comparison_of(n_questions: int, names: tuple[str, ...], n: int, success
     return Planned(tuple(tasks), Measure("avg@n"), "unlimited", n, 1, "made up")
 
 
-@pytest.mark.parametrize(("n_questions", "names"), [(30, ("a",)), (134, ("a",)), (30, FOUR)])
+@pytest.mark.parametrize(("n_questions", "names"), [(30, ("a",)), (134, ("a",)), (30, ("a", "b"))])
 def test_near_a_bound_the_detectable_difference_is_found_with_the_planned_power(
     n_questions: int, names: tuple[str, ...]
 ) -> None:
