@@ -104,8 +104,23 @@ def test_every_outcome_is_explained() -> None:
     assert told["b"].endswith("it is worse, wanted above -2 points")
     assert told["c"].endswith("it differs by more than the margin, wanted within 2 points")
     assert re.search(r"if there is no difference, it takes about 1,7\d\d questions in place of 400", told["d"])
-    assert "the opposite holds at the cell's own level, but not after the correction" in told["e"]
+    assert "it is worse at 95 %, but not after the correction for the tier's other cells" in told["e"]
     assert "so nothing is known, and that never passes" in told["f"]
+
+
+def test_flips_are_named_where_samples_are_counted() -> None:
+    """The flips are those of avg@n: a cell of another metric that failed is not explained by them."""
+    assert any("flips name" in line for line in advice(judge_gate([cell(-0.1)])))
+    assert not any("flips name" in line for line in advice(judge_gate([cell(-0.1, measure=parse_measure("pass@8"))])))
+
+
+def test_what_cannot_pass_is_told_without_more_questions() -> None:
+    many = [cell(0.0, scope=f"more{i}") for i in range(19)]
+    told = explain(judge_gate([cell(-0.0125, margin=0.001, inconclusive="warn"), *many]).cells[0])
+    assert "`inconclusive: warn` lets nothing through that cannot pass" in told
+    assert "it takes" not in told
+    short = explain(judge_gate([cell(0.02, test="superiority", bar=0.05)]).cells[0])
+    assert short.endswith("a difference as large as that is excluded, wanted above 5 points")
 
 
 def test_a_passed_gate_needs_nothing_and_names_its_warnings() -> None:

@@ -25,19 +25,10 @@ def decide_by(base: StoredRun, gate: GateFile) -> Decide:
             return Decision(False, str(error))
         blocking = result.tier("blocking")
         passed = all(cell.outcome is Outcome.PASSED for cell in blocking)
-        excluded = [cell for cell in blocking if cannot_pass(cell)]
+        excluded = [cell for cell in blocking if cell.cannot_pass]
         return Decision(passed or bool(excluded), _words(result, excluded), _entry(result), result.exit_code)
 
     return decide
-
-
-def cannot_pass(cell: JudgedCell) -> bool:
-    """True if the cell's interval excludes that it passes. A cell may fail without: worse than the base, within the margin."""
-    rule, found = cell.rule, cell.found
-    low, high = (-found.high, -found.low) if rule.lower_is_better else (found.low, found.high)
-    if rule.test == "superiority":
-        return high < rule.bar
-    return high < -rule.margin or (rule.test == "equivalence" and low > rule.margin)
 
 
 def _words(result: GateResult, excluded: Sequence[JudgedCell]) -> str:

@@ -44,7 +44,7 @@ def advice(gate: GateResult, advisory: bool = True) -> list[str]:
     """A sentence for every cell that did not pass, and what to do; empty if all passed. advisory cells can be left out."""
     open_ = [c for c in gate.cells if c.outcome is not Outcome.PASSED and (advisory or c.rule.tier == "blocking")]
     lines = [f"{explain(cell)}." for cell in open_ if cell.rule.tier == "blocking"]
-    lines += [FLIPS] if gate.outcome is Outcome.FAILED else []
+    lines += [FLIPS] if any(c.outcome is Outcome.FAILED and c.rule.measure.name == "avg@n" for c in open_) else []
     if any(cell.outcome is Outcome.INCONCLUSIVE and not cell.unknown for cell in open_):
         lines.append(NO_SIGN)
     return lines + [f"Advisory: {explain(cell)}." for cell in open_ if cell.rule.tier == "advisory"]
@@ -58,14 +58,26 @@ def explain(cell: JudgedCell) -> str:
     if cell.outcome is Outcome.PASSED:
         return f"{start}, wanted {wanted(cell.rule)}"
     if cell.outcome is Outcome.FAILED:
-        shown = "it differs by more than the margin" if cell.rule.test == "equivalence" else "it is worse"
-        return f"{start}; {shown}, wanted {wanted(cell.rule)}"
+        return f"{start}; {opposite(cell)}, wanted {wanted(cell.rule)}"
     alone = (
-        "; the opposite holds at the cell's own level, but not after the correction for the whole gate"
+        f"; {opposite(cell)} at {_level(cell.level)}, but not after the correction for the tier's other cells"
         if cell.worse_alone
         else ""
     )
+    if cell.cannot_pass:  # no number of questions is told: the interval says that it would not help
+        stays = f", and `inconclusive: {cell.rule.inconclusive}` lets nothing through that cannot pass"
+        lenient = cell.rule.tier == "blocking" and cell.rule.inconclusive != "fail"
+        return f"{start}, wanted {wanted(cell.rule)}{alone}{stays if lenient else ''}"
     return f"{start}, wanted {wanted(cell.rule)}{alone}; {needs(cell)}"
+
+
+def opposite(cell: JudgedCell) -> str:
+    """What is shown of a cell that failed, or that is worse alone."""
+    if cell.rule.test == "equivalence":
+        return "it differs by more than the margin"
+    if cell.rule.test == "superiority" and not _is_worse(cell):
+        return "a difference as large as that is excluded"
+    return "it is worse"
 
 
 def wanted(rule: Rule) -> str:
@@ -108,9 +120,11 @@ def outcome_word(cell: JudgedCell) -> str:
     """The outcome, and for an inconclusive blocking cell what that means for the gate."""
     if cell.outcome is Outcome.INCONCLUSIVE and cell.rule.tier == "blocking":
         return _INCONCLUSIVE["fail" if cell.blocks else cell.rule.inconclusive]
-    low, high = cell.found.low, cell.found.high
-    worse = low > 0 if cell.rule.lower_is_better else high < 0
-    return "passed, though worse" if worse and cell.outcome is Outcome.PASSED else str(cell.outcome)
+    return "passed, though worse" if _is_worse(cell) and cell.outcome is Outcome.PASSED else str(cell.outcome)
+
+
+def _is_worse(cell: JudgedCell) -> bool:
+    return cell.found.low > 0 if cell.rule.lower_is_better else cell.found.high < 0
 
 
 def gate_section(gate: GateResult) -> Section:
