@@ -152,12 +152,21 @@ class JudgedCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncompared:
+    """An advisory rule that could not be judged on these runs, and why. It has no outcome, and changes none."""
+
+    rule: Rule
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class GateResult:
     """The outcome of every cell, and of the whole gate. level is the one at which false alarms of a tier are held."""
 
     name: str
     level: float
     cells: tuple[JudgedCell, ...]
+    uncompared: tuple[Uncompared, ...] = ()
 
     def tier(self, tier: Tier) -> tuple[JudgedCell, ...]:
         """The cells of one tier."""
@@ -203,7 +212,9 @@ class GateResult:
             }
             for cell in self.cells
         ]
-        return {"gate": self.name, "outcome": str(self.outcome), "level": self.level, "cells": cells}
+        told = [{"cell": one.rule.name, "why": one.why} for one in self.uncompared]
+        more = {"not_compared": told} if told else {}
+        return {"gate": self.name, "outcome": str(self.outcome), "level": self.level, "cells": cells, **more}
 
     @property
     def decided(self) -> bool:
