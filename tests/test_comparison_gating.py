@@ -182,6 +182,12 @@ def test_a_reason_is_told_once_for_all_its_cells() -> None:
     assert "; and 2 more): run base" in text
 
 
+def test_a_suite_that_the_run_stored_and_the_catalogue_knows_is_offered_once() -> None:
+    new = replace(NEW, manifest={**NEW.manifest, "suites": {"pocket": {"tasks": list(TASKS), "primary": None}}})
+    with pytest.raises(MetricError, match=r"Did you mean pocket\?"):
+        judge_runs(BASE, new, gate({"suite": "pokket"}))
+
+
 @pytest.mark.parametrize("cell", [{"domain": "in_domain"}, {"task": "*"}, {"suite": "both"}, {"task": "pocket_logic"}])
 def test_a_task_that_one_run_lost_is_no_pass(cell: dict[str, Any]) -> None:
     fewer = draw("new", tasks={task: domain for task, domain in TASKS.items() if task != "pocket_logic"})

@@ -62,13 +62,16 @@ def gate_of(done: Compared) -> GateResult:
 def test_the_gate_comes_first_and_fits_a_terminal() -> None:
     text = DONE.render("terminal")
     lines = text.splitlines()
-    assert lines[2] == "Gate release: failed (blocking cells: 1 failed, 2 inconclusive)."
+    assert lines[0] == "Gate release: failed (blocking cells: 1 failed, 2 inconclusive)"
     assert text.index("Blocking cells") < text.index("Advisory cells") < text.index("Primary endpoints")
     assert max(map(len, lines)) <= 100
     told = " ".join(text.split())
     assert "in-domain mean, avg@n at 64: failed, -12.5 [" in told
     assert "Inconclusive is no sign that the runs are alike" in told
     assert "passed" not in told.replace("have passed", "")
+    assert "new against base. Below is the comparison" in told
+    assert told.index("new against base. Below") < told.index("Verdict: ")
+    assert DONE.render("markdown").startswith("# Gate release: failed (blocking cells: 1 failed, 2 inconclusive)\n")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +173,45 @@ def test_junit_has_a_case_for_each_cell(done: Compared) -> None:
     assert len({(case.get("classname"), case.get("name")) for case in root.iter("testcase")}) == 3 + advisory
 
 
+def test_a_case_keeps_its_name_while_its_margin_changes() -> None:
+    def names(*cells: CellValues) -> list[str]:
+        root = ElementTree.fromstring(render_junit(judge_gate(cells, "release"), "base", "new"))
+        return [str(case.get("name")) for case in root.iter("testcase")]
+
+    assert names(cell(0.0, margin=0.02)) == names(cell(0.0, margin=0.05)) == ["sums, avg@n at unlimited: non-inferiority"]
+    both = names(cell(0.0, margin=0.02), cell(0.0, margin=0.05), cell(0.0, test="equivalence"))
+    assert both[1:] == [f"{both[0]} (2)", "sums, avg@n at unlimited: equivalence"]
+
+
+def test_junit_tells_every_caveat_once() -> None:
+    root = ElementTree.fromstring(DONE.render("junit"))
+    blocking, advisory = (str(suite.findtext("system-out")) for suite in root)
+    for note in json.loads(DONE.render("json"))["notes"]:
+        assert f"Note: {note}" in blocking
+        assert note not in advisory
+    assert blocking.startswith(f"{gate_of(DONE).headline}.\nin-domain mean, avg@n at 64: failed")
+    assert {line.partition(":")[0] for line in advisory.splitlines()} == {"Advisory"}
+
+
+def test_a_cell_that_was_not_compared_is_shown_everywhere_and_blocks_nothing() -> None:
+    done = compared(TASKS, cells=[{"domain": "in_domain", "margin": 40}, {"task": "gone", "tier": "advisory"}])
+    why = "gone, avg@n at 64: not compared, because neither run has it"
+    assert gate_of(done).exit_code == 0
+    for form in ("terminal", "markdown", "junit"):
+        assert f"Advisory: {why}." in " ".join(done.render(form).split())
+    assert re.search(r"\| gone +\| avg@<!-- -->n at 64 +\| advisory +\| not compared", done.render("comment"))
+    assert "Advisory cells that were not compared" in done.render("markdown")
+    values = json.loads(done.render("json"))
+    assert schema_errors(values, SCHEMA, SCHEMA) == []
+    (told,) = values["gate"]["not_compared"]
+    assert (told["scope"], told["tier"], told["why"]) == ("gone", "advisory", "neither run has it")
+    root = ElementTree.fromstring(done.render("junit"))
+    assert [(suite.get("tests"), suite.get("failures"), suite.get("skipped")) for suite in root] == [
+        ("1", "0", "0"),
+        ("1", "0", "1"),
+    ]
+
+
 def test_junit_holds_any_name() -> None:
     text = render_junit(judge_gate([cell(-0.1, scope=HOSTILE)], "release"), HOSTILE, HOSTILE)
     root = ElementTree.fromstring(text)
@@ -264,6 +306,15 @@ def test_an_ending_names_a_form() -> None:
     assert list(plan_files(runs, gated=False)) == [runs / "comparison.md", runs / "comparison.json"]
     assert plan_files(Path("a.svg"), gated=True) == {Path("a.svg"): "badge"}
     assert plan_files(Path("a.txt"), gated=True, format="comment") == {Path("a.txt"): "comment"}
+    assert plan_files(runs, gated=False, format="json") == {runs / "comparison.json": "json"}
+    assert plan_files(runs, gated=True, format="badge") == {runs / "badge.svg": "badge"}
+    assert plan_files(Path("/dev/stdout"), gated=False, format="json") == {Path("/dev/stdout"): "json"}
+    with pytest.raises(
+        ConfigError, match=r"--out out is a folder, and none of its files is latex; wanted --format markdown, json"
+    ):
+        plan_files(runs, gated=False, format="latex")
+    with pytest.raises(ConfigError, match="format junit shows the outcome of a gate"):
+        plan_files(runs, gated=False, format="junit")
     with pytest.raises(ConfigError, match=r"ends in '.pdf'; wanted a folder, or one of .md"):
         plan_files(Path("a.pdf"), gated=True)
     with pytest.raises(ConfigError, match="format junit shows the outcome of a gate, and there is none"):

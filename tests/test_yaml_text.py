@@ -18,9 +18,9 @@ def test_equal_keys_in_different_places_are_read(text: str, content: object) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\na: 2", "the key 'a' occurs twice"),
+        ("a: 1\na: 2", "^line 2, column 1: the key 'a' occurs twice$"),
         ("x: {b: 1, c: 2, b: 3}", "the key 'b' occurs twice"),
-        ("a: [", "expected the node content"),
+        ("a:\n  b: [", "^line 2, column 7: expected the node content"),
         ("a: !!python/object/apply:os.system [true]", "could not determine a constructor"),
     ],
 )
