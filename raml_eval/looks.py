@@ -278,8 +278,8 @@ def _check_record(record: Any, where: str) -> None:
         wrong.append("base.name")
     if wrong:
         raise StoreError(
-            f"the record of the looks in {where} (manifest.json, {KEY}) cannot be read: {', '.join(wrong[:_SHOWN])} is missing or "
-            f"of another type. Restore manifest.json from a copy."
+            f"the record of the looks in {where} (manifest.json, {KEY}) cannot be read: {', '.join(wrong[:_SHOWN])} is missing "
+            f"or of another type. Restore manifest.json from a copy."
         )
 
 
@@ -300,16 +300,16 @@ def check_looks(run: StoredRun, gated: bool) -> None:
     if record["stopped_at"] is None:
         place = f"between looks {len(looks)} and {len(looks) + 1}" if looks else "before look 1"
         raise MetricError(
-            f"run {run.name} is {place} of {n_looks} (--until-decided), where a comparison would be one more look. Finish it with "
-            f"its own command."
+            f"run {run.name} is {place} of {n_looks} (--until-decided), where a comparison would be one more look. Finish it "
+            f"with its own command."
         )
     if gated and looks:
         last = looks[-1]
         how = "decided" if last["decided"] else "not decided"
         raise MetricError(
-            f"run {run.name} was drawn until its gate was decided (--until-decided): look {last['look']} of {n_looks} ended it, "
-            f"{how}, {last['words']}. Another gate would be one more look. The outcome is in manifest.json; for another gate, "
-            f"draw the run whole: the same command without --until-decided."
+            f"run {run.name} was drawn until its gate was decided (--until-decided): look {last['look']} of {n_looks} "
+            f"ended it, {how}, {last['words']}. Another gate would be one more look. The outcome is in manifest.json; for "
+            f"another gate, draw the run whole: the same command without --until-decided."
         )
 
 

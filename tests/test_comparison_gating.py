@@ -137,7 +137,7 @@ def test_questions_that_one_run_lacks_are_refused_unless_a_limit_explains_them(s
         return [str(one.outcome) for one in judge_runs(*runs, gate({"task": "pocket_chain"})).cells]
 
     lost = draw("few", n_questions=30)
-    with pytest.raises(MetricError, match="the runs share 30 questions of pocket_chain, of [34]0 in .* and no --limit"):
+    with pytest.raises(MetricError, match=r"the runs share 30 questions of pocket_chain, of [34]0 in .* and no --limit"):
         judge(lost)
     assert judge(draw("few", n_questions=30, limit=30)) == ["inconclusive"]
     other = {key: question for key, question in draw("few", limit=30).questions.items() if not key[1].startswith("7-")}

@@ -138,7 +138,7 @@ def test_a_course_goes_on_only_as_it_began() -> None:
     stored = {KEY: json.loads(json.dumps(first.record)), "plan": PLAN.fields()}
     assert course_of(stored).record == first.record
     for change in ({"n_looks": 5}, {"hits": 3}):
-        with pytest.raises(StoreError, match="begun to decide something else .*(there and|changed)"):
+        with pytest.raises(StoreError, match=r"begun to decide something else .*(there and|changed)"):
             course_of(stored, **change)
     with pytest.raises(StoreError, match="budgets"):
         course_of({**stored, "plan": {**PLAN.fields(), "budgets": [16]}})

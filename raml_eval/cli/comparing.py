@@ -107,8 +107,8 @@ def _check_flags(gate: Path, **flags: float | None) -> None:
     for name, value in flags.items():
         if value is not None:
             raise ConfigError(
-                f"--{name} {value:g} would change no cell of the gate, which has its own {name}s. Change them in {gate}, or leave "
-                f"--{name} out."
+                f"--{name} {value:g} would change no cell of the gate, which has its own {name}s. Change them in {gate}, or "
+                f"leave --{name} out."
             )
 
 

@@ -84,7 +84,7 @@ class Rule:
         return high < -self.margin or (self.test == "equivalence" and low > self.margin)
 
     def refuted(self, found: PairedDifference) -> bool:
-        """True if the interval shows the opposite: worse, below the bar of a superiority, beyond the margin of an equivalence."""
+        """True if the interval shows the opposite: worse, below a superiority's bar, beyond an equivalence's margin."""
         if self.test != "non_inferiority":
             return self.excludes_pass(found)
         return self._oriented(found)[1] < 0 and not self.passes(found)

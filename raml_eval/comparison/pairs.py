@@ -91,8 +91,9 @@ class Pairs:
 def pair_runs(base: StoredRun, new: StoredRun, planned: bool = False) -> Pairs:
     """The two runs on the questions and budgets that they share.
 
-    planned is true for a new run that is not drawn yet, and holds the base's samples in place of its own. Raises MetricError if they share none, if a question's content differs, if planned samples are missing, or if more than
-    1 % of a cell's samples timed out.
+    planned is true for a new run that is not drawn yet, and holds the base's samples in place of its own. Raises MetricError
+    if they share none, if a question's content differs, if planned samples are missing, or if more than 1 % of a cell's
+    samples timed out.
     """
     before, after = count_run(base), count_run(new, allow_partial=planned)
     _check_content(base, new)

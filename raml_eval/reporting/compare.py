@@ -42,8 +42,9 @@ def render_comparison(
 ) -> str:
     """The comparison of the two runs as text. format is terminal, markdown, latex or json (docs/comparing.md).
 
-    Every caveat of both runs is carried. title takes the place of the verdict's. extra are lines under the title, and first are sections before all others, such as a
-    gate's. A terminal shows single tasks at the other budgets only if full is set. Raises ConfigError for another format.
+    Every caveat of both runs is carried. title takes the place of the verdict's. extra are lines under the title, and first are
+    sections before all others, such as a gate's. A terminal shows single tasks at the other budgets only if full is set.
+    Raises ConfigError for another format.
     """
     if format not in COMPARISON_FORMATS:
         near = near_names(format, COMPARISON_FORMATS)

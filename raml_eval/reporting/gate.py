@@ -21,7 +21,7 @@ LEAD = (
 )
 WIDER = (
     "Below is the comparison, in which nothing decides the gate. Its tests share one error rate, so its intervals are taken at "
-    "higher levels than a cell's, and are wider."
+    "higher levels than the gate's {level}, and are wider."
 )
 NO_SIGN = (
     "Inconclusive is no sign that the runs are alike: too little was drawn to tell. Draw more questions or more samples of "
@@ -41,7 +41,7 @@ def render_gated(
     if format == "json":
         values = {**comparison_values(comparison), "notes": all_notes(comparison, base, new), "gate": gate_values(gate)}
         return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    lines = [*advice(gate), f"{comparison.new} against {comparison.base}. {WIDER}"]
+    lines = [*advice(gate), f"{comparison.new} against {comparison.base}. {WIDER.format(level=_level(gate.level))}"]
     first = [gate_section(gate)]
     return render_comparison(comparison, base, new, format, extra=lines, first=first, full=full, title=gate.headline)
 

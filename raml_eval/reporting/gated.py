@@ -111,8 +111,8 @@ def plan_files(out: Path, gated: bool, format: str | None = None) -> dict[Path, 
         if not chosen:
             check_format(str(format), gated)
             raise ConfigError(
-                f"--out {out} is a folder, and none of its files is {format}; wanted --format {', '.join(named.values())}, or the "
-                f"name of a file. Name a file, with its ending."
+                f"--out {out} is a folder, and none of its files is {format}; wanted {', '.join(named.values())}. Name a "
+                f"file, with its ending."
             )
         return chosen
     if format is None and out.suffix not in ENDINGS:
