@@ -40,5 +40,5 @@ def kind_of(content: Any) -> str:
 def _reason(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
-        return " ".join(str(error).split())
+        return " ".join(str(error).replace('in "<unicode string>", position', "at position").split())
     return f"line {mark.line + 1}, column {mark.column + 1}: {' '.join(problem.split())}"
