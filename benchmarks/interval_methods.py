@@ -23,6 +23,7 @@ LEVEL = 0.95
 ENOUGH = 6  # clusters that carry what the t-interval is given for
 SOME = 3  # and those of a part of a pooled difference
 WORTH = 5  # clusters' worth of value on either side of a mean
+SKEWED = 0.05  # above it, the t-interval is corrected for skewness
 SAME = 1e-12
 
 # The nodes of Gaffke's integral as in raml_eval.intervals.gaffke, but coarser: an end moves by less than 1e-4.
@@ -84,24 +85,25 @@ def macro(tasks: Sequence[Many]) -> Many:
     value = np.mean([task.value for task in tasks], axis=0)
     below = np.stack([task.value - task.low for task in tasks])
     above = np.stack([task.high - task.value for task in tasks])
+    by_t = np.stack([task.by_t for task in tasks])
     low, high = (
-        np.minimum(np.sqrt(np.maximum(np.sum(own * np.maximum(own, other), axis=0), 0)), own.sum(axis=0)) / len(tasks)
+        np.minimum(np.sqrt(np.maximum(np.sum(own * np.where(by_t, own, np.maximum(own, other)), axis=0), 0)), own.sum(axis=0))
+        / len(tasks)
         for own, other in ((below, above), (above, below))
     )
-    return Many(value, value - low, value + high, np.all([task.by_t for task in tasks], axis=0))
+    return Many(value, value - low, value + high, by_t.all(axis=0))
 
 
 def pooled(parts: Sequence[tuple[Array, Array, Array]], alone: Sequence[Many]) -> Many:
     """pooled_difference of each run. A part is base, new and sizes, without shared clusters; alone is their own."""
     found = macro(alone)
-    variances = np.stack([standard_errors(new - base, sizes) for base, new, sizes in parts]) ** 2 / len(parts) ** 2
-    freedoms = np.array([[len(sizes) - 1] for _, _, sizes in parts])
+    pulled = [pulls(new - base, sizes) / len(parts) for base, new, sizes in parts]
+    variances = np.stack([(one**2).sum(axis=1) for one in pulled])
+    freedoms = np.array([[freedom_of(sizes)] for _, _, sizes in parts])
     by_t = np.all([one.by_t for one in alone], axis=0) | _carried(parts, variances)
-    variance = variances.sum(axis=0)
-    freedom = variance**2 / np.maximum((variances**2 / freedoms).sum(axis=0), 1e-300)
-    half = student.ppf((1 + LEVEL) / 2, np.maximum(freedom, 1)) * np.sqrt(variance)
-    low = np.where(by_t, np.maximum(found.value - half, -1), found.low)
-    return Many(found.value, low, np.where(by_t, np.minimum(found.value + half, 1), found.high), by_t)
+    freedom = variances.sum(axis=0) ** 2 / np.maximum((variances**2 / freedoms).sum(axis=0), 1e-300)
+    low, high = t_ends(found.value, np.concatenate(pulled, axis=1), np.maximum(freedom, 1), BOTH)
+    return Many(found.value, np.where(by_t, low, found.low), np.where(by_t, high, found.high), by_t)
 
 
 def _carried(parts: Sequence[tuple[Array, Array, Array]], variances: Array) -> NDArray[np.bool_]:
@@ -110,17 +112,34 @@ def _carried(parts: Sequence[tuple[Array, Array, Array]], variances: Array) -> N
     return some & np.all(np.sqrt(variances) > SAME, axis=0) & (carriers(np.concatenate(differences, axis=1)) >= ENOUGH)
 
 
-def standard_errors(sums: Array, sizes: Array) -> Array:
-    n_clusters = len(sizes)
-    residuals = sums - sums.sum(axis=1, keepdims=True) / sizes.sum() * sizes
-    return np.asarray(np.sqrt(n_clusters / (n_clusters - 1) * (residuals**2).sum(axis=1)) / sizes.sum())
+def pulls(sums: Array, sizes: Array) -> Array:
+    """What each cluster adds to the mean of each run, (R, G), with CR2's correction."""
+    total = sizes.sum()
+    residuals = sums - sums.sum(axis=1, keepdims=True) / total * sizes
+    return np.asarray(residuals / total / np.sqrt(1 - sizes / total))
+
+
+def freedom_of(sizes: Array) -> float:
+    return float(np.round((sizes**2).sum() ** 2 / (sizes**4).sum(), 9)) - 1
+
+
+def t_ends(mean: Array, pulled: Array, freedom: Array | float, bounds: Bounds) -> tuple[Array, Array]:
+    """The ends of the t-interval of each run, corrected for skewness where there is much."""
+    errors = np.sqrt((pulled**2).sum(axis=1))
+    skewness = ((pulled / np.maximum(errors, 1e-300)[:, None]) ** 3).sum(axis=1)
+    quantile = student.ppf((1 + LEVEL) / 2, freedom) * np.ones(len(mean))
+    some = np.where(np.abs(skewness) > SKEWED, skewness, 1.0)
+    below, above = (
+        np.where(np.abs(skewness) > SKEWED, 3 / some * (np.cbrt(1 + some * (q - some / 6)) - 1), q)
+        for q in (quantile, -quantile)
+    )
+    return np.maximum(mean - below * errors, bounds[0]), np.minimum(mean - above * errors, bounds[1])
 
 
 def intervals(sums: Array, sizes: Array, bounds: Bounds, enough: NDArray[np.bool_]) -> Many:
-    value, errors = sums.sum(axis=1) / sizes.sum(), standard_errors(sums, sizes)
-    by_t = enough & (errors > SAME * (bounds[1] - bounds[0]))
-    half = student.ppf((1 + LEVEL) / 2, len(sizes) - 1) * errors
-    low, high = np.maximum(value - half, bounds[0]), np.minimum(value + half, bounds[1])
+    value, pulled = sums.sum(axis=1) / sizes.sum(), pulls(sums, sizes)
+    by_t = enough & (np.sqrt((pulled**2).sum(axis=1)) > SAME * (bounds[1] - bounds[0]))
+    low, high = t_ends(value, pulled, freedom_of(sizes), bounds)
     if not by_t.all():
         rows, back = _distinct(sums[~by_t], sizes)
         low[~by_t] = _gaffke_end(rows, sizes, bounds[0], (1 - LEVEL) / 2)[back]
@@ -139,8 +158,8 @@ def _distinct(sums: Array, sizes: Array) -> tuple[Array, NDArray[np.intp]]:
 
 def _gaffke_end(sums: Array, sizes: Array, atom: float, chance: float) -> Array:
     """The quantile of each run's weighted mean at chance, by regula falsi (Illinois) on the normal scale."""
-    sums = np.column_stack([sums, np.full(len(sums), atom * sizes.mean())])
-    sizes = np.append(sizes, sizes.mean())
+    sums = np.column_stack([sums, np.full(len(sums), atom * sizes.max())])
+    sizes = np.append(sizes, sizes.max())
     low, high = (sums / sizes).min(axis=1), (sums / sizes).max(axis=1)
     middle = sums.sum(axis=1) / sizes.sum()
     spread = np.sqrt(((sums - middle[:, None] * sizes) ** 2).sum(axis=1)) / sizes.sum()

@@ -56,8 +56,21 @@ def test_the_same_run_again_is_inconclusive_with_what_could_have_been_seen() -> 
     assert cell.detectable > found.margin
     assert cell.needed_questions is not None
     assert cell.needed_questions > cell.n_questions
-    # At the margin, never at the observed difference of 0.
-    assert cell.needed_questions == pytest.approx(32 * (cell.detectable / 0.02) ** 2, abs=1)
+    # At the margin, never at the observed difference of 0. Gaffke's interval shortens in proportion to the questions.
+    assert cell.needed_questions == pytest.approx(32 * cell.detectable / 0.02, abs=1)
+    assert cell.needed_samples is None
+
+
+def test_what_the_margin_needs_is_what_decides_there() -> None:
+    """The same differences on as many questions as are needed have the margin as their detectable difference."""
+    small = {
+        n: [make_run(by_row(lambda row, m=m: (row * m) % 5), name="r", n_questions=n, budgets=(64,)) for m in (1, 3)]
+        for n in (40, 1200)
+    }
+    needed = compare_runs(*small[40], margin=0.05).family("primary")[0]
+    assert needed.needed_questions is not None
+    many = compare_runs(*small[1200], margin=0.05).family("primary")[0]
+    assert many.detectable * (1200 / needed.needed_questions) ** 0.5 == pytest.approx(0.05, rel=0.08)
 
 
 def test_many_questions_without_a_difference_are_equivalent() -> None:

@@ -10,8 +10,10 @@ from scipy import stats
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals import Part, macro_mean, paired_difference, pooled_difference
-from raml_eval.intervals.means import MOVER
-from raml_eval.intervals.pooled import POOLED_T
+from raml_eval.intervals.means import MOVER, SKEWED_T, T_INTERVAL
+from raml_eval.intervals.pooled import POOLED
+
+POOLED_T = f"{T_INTERVAL}{POOLED}"
 
 
 def draw(seed: int, n: int, prefix: str, per_cluster: int = 1, drop: float = 0.0) -> Part:
@@ -115,7 +117,9 @@ def changed(prefix: str, n: int, moved: int) -> Part:
     return Part(base, new, [f"{prefix}{row}" for row in range(n)])
 
 
-@pytest.mark.parametrize(("moved", "method"), [((3, 3), POOLED_T), ((3, 2), MOVER), ((9, 2), MOVER), ((6, 6), POOLED_T)])
+@pytest.mark.parametrize(
+    ("moved", "method"), [((3, 3), f"{SKEWED_T}{POOLED}"), ((3, 2), MOVER), ((9, 2), MOVER), ((6, 6), POOLED_T)]
+)
 def test_tasks_help_each_other_if_some_clusters_carry_each(moved: tuple[int, int], method: str) -> None:
     parts = [changed(str(index), 60, count) for index, count in enumerate(moved)]
     assert pooled_difference(parts, tested=False).method == method

@@ -26,6 +26,9 @@ SPLIT = NoiseSplit(0.0, 0.02, 1e-4, 3e-4, 100, 100, 99.0)
 def test_power_is_that_of_the_noncentral_t(difference: float, error: float, freedom: int, level: float) -> None:
     critical, shift = stats.t.ppf((1 + level) / 2, freedom), difference / error
     wanted = 1 - stats.nct.cdf(critical, freedom, shift) + np.nan_to_num(stats.nct.cdf(-critical, freedom, shift))
+    if np.isnan(wanted):  # far out scipy gives no number, where the power is 1
+        assert shift > critical + 20
+        wanted = 1.0
     assert power_at(difference, error, freedom, level) == pytest.approx(wanted, abs=1e-9)
     assert power_at(-difference, error, freedom, level) == power_at(difference, error, freedom, level)
 

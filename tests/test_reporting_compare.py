@@ -14,8 +14,8 @@ from raml_eval.reporting.compare import render_comparison
 from raml_eval.types import StoredRun
 from tests.factory import by_row, make_run
 
-BASE = make_run(by_row(lambda row: row % 4), name="base", n_questions=24)
-WORSE = make_run(by_row(lambda row: max(row % 4 - 1, 0)), name="worse", n_questions=24)
+BASE = make_run(by_row(lambda row: row % 4), name="base", n_questions=32)
+WORSE = make_run(by_row(lambda row: max(row % 4 - 1, 0)), name="worse", n_questions=32)
 SAME = replace(BASE, name="same")
 
 
@@ -53,11 +53,11 @@ def test_one_cluster_says_that_there_is_no_interval() -> None:
 
 
 def test_every_caveat_of_both_runs_is_carried() -> None:
-    made_up = make_run(by_row(lambda row: row % 4), name="new", n_questions=24, synthetic={"pocket_sort": 5})
+    made_up = make_run(by_row(lambda row: row % 4), name="new", n_questions=32, synthetic={"pocket_sort": 5})
     for form in ("terminal", "markdown", "latex", "json"):
         text = " ".join(show(BASE, made_up, form).split())
         assert "the fake backend made these answers up" in text
-        assert "5 of 24 questions are synthetic" in text.replace("\\_", "_")
+        assert "5 of 32 questions are synthetic" in text.replace("\\_", "_")
 
 
 def test_json_has_every_number_and_null_for_none() -> None:

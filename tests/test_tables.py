@@ -98,7 +98,7 @@ def test_macro_means_fix_the_tasks_and_keep_the_domains_apart() -> None:
     frame = build_frame([make_run(outcome, tasks=tasks)])  # type: ignore[arg-type]
     of = {t: pick(frame, task=t, budget="16", metric="avg@n") for t in "abc"}
     mean = pick(frame, task="macro", domain="in_domain", budget="16", metric="avg@n")
-    expected = macro_mean([Interval(of[t].value, of[t].low, of[t].high) for t in "ab"])
+    expected = macro_mean([Interval(of[t].value, of[t].low, of[t].high, of[t].method) for t in "ab"])
     assert (mean.value, mean.low, mean.high) == (expected.value, expected.low, expected.high)
     assert mean.value == pytest.approx(((0.1 + 0.9 * 0.25) + (0.1 + 0.9 * 0.75)) / 2)
     assert mean.n_questions == 20

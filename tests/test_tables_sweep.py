@@ -15,6 +15,7 @@ import pytest
 from raml_eval.allocation import linearised_ratio
 from raml_eval.errors import MetricError
 from raml_eval.intervals import holm, macro_mean, mean_interval, paired_difference
+from raml_eval.intervals.means import SKEWED_T
 from raml_eval.metrics import maj_at_k
 from raml_eval.tables import SWEEP_COLUMNS, build_sweep, has_sweep
 from raml_eval.tables.escape import DEPTHS
@@ -163,7 +164,7 @@ def test_a_gain_per_token_has_the_interval_of_a_ratio() -> None:
     row = find(build_sweep([run]), "gain_per_1000_tokens", "16")
     same(row, mean_interval(1000 * linearised_ratio(gain, spent), [str(r) for r in range(24)], bounds=None))
     assert row.value == pytest.approx(1000 * gain.mean() / spent.mean())
-    assert row.method == "clustered t-interval of the linearised ratio"
+    assert row.method == f"{SKEWED_T} of the linearised ratio"
     few = find(build_sweep([cut_run(by_row_right, lengths, n_questions=5)]), "gain_per_1000_tokens", "16")
     assert (few.method, math.isnan(few.low)) == ("no interval: fewer than ten clusters have any", True)
 
@@ -255,7 +256,7 @@ def test_points_are_votes_and_the_front_is_what_none_beats(run: StoredRun, frame
 def test_a_macro_mean_is_that_of_the_tasks(frame: Any) -> None:
     for metric, budget in (("avg@n", "16"), ("step", "64"), ("starvation", "16"), ("overthinking_share", "unlimited")):
         tasks = [find(frame, metric, budget, task=task) for task in TASKS]
-        expected = macro_mean([Interval(row.value, row.low, row.high) for row in tasks])
+        expected = macro_mean([Interval(row.value, row.low, row.high, row.method) for row in tasks])
         same(find(frame, metric, budget, task="macro"), expected)
     assert not ((frame["task"] == "macro") & (frame["metric"] == "forced_samples")).any()
 

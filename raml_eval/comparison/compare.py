@@ -18,6 +18,7 @@ from raml_eval.comparison.endpoints import (
     list_targets,
 )
 from raml_eval.comparison.flips import find_flips
+from raml_eval.comparison.needed import half_width, needed_questions, needed_samples
 from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
@@ -34,6 +35,7 @@ from raml_eval.comparison.verdicts import (
     split_alpha,
 )
 from raml_eval.intervals import NoiseSplit, PairedDifference, Part, pooled_difference, split_noise
+from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.tables import Measure, budget_label, parse_measure
 from raml_eval.types import StoredRun
 
@@ -126,7 +128,6 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
     target = one.target
     found = pooled_difference(one.parts, level, target.measure.bounds, tested=False)
     verdict = judge(found.low, found.high, margin, target.measure.lower_is_better)
-    half = max(found.high - found.value, found.value - found.low)
     cell = ComparedCell(
         family=target.family,
         scope=target.scope,
@@ -146,29 +147,19 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
         n_questions=found.n_questions,
         verdict=verdict,
         within_margin=lies_within(found.low, found.high, margin),
-        detectable=detectable(half, level),
+        detectable=detectable(half_width(found), level),
         noise=one.noise,
     )
-    if verdict is not Verdict.INCONCLUSIVE or math.isnan(half):
+    if verdict is not Verdict.INCONCLUSIVE or math.isnan(cell.detectable):
         return cell
-    less = (margin / cell.detectable) ** 2  # what must remain of the variance
+    # More samples make the variance of a t-interval smaller, and do nothing for the few questions that carry another one.
+    by_samples = one.noise is not None and T_INTERVAL in found.method
+    less = (margin / cell.detectable) ** 2
     return replace(
         cell,
-        needed_questions=math.ceil(found.n_questions / less),
-        needed_samples=needed_samples(one.noise, one.n_samples, less) if one.noise else None,
+        needed_questions=needed_questions(found, one.noise, margin, level),
+        needed_samples=needed_samples(one.noise, one.n_samples, less) if by_samples and one.noise else None,
     )
-
-
-def needed_samples(noise: NoiseSplit, n: int, less: float) -> float | None:
-    """The samples per question at which this share of the variance remains, the questions staying as they are.
-
-    Infinite if the questions' own part is more than that; None if the parts are not known, or there is no variance.
-    """
-    total = noise.from_questions + noise.from_redraw
-    if not total > 0:
-        return None
-    left = less * total - noise.from_questions
-    return math.ceil(n * noise.from_redraw / left) if left > 0 else math.inf
 
 
 def _list_others(pairs: Pairs, targets: Sequence[Target], level: float) -> list[Listed]:

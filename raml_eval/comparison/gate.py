@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from raml_eval.comparison.compare import needed_samples
+from raml_eval.comparison.needed import needed_samples
 from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
 from raml_eval.errors import ConfigError
 from raml_eval.exits import ExitCode

@@ -32,11 +32,36 @@ class Clustered:
         return float(self.sums.sum() / self.sizes.sum())
 
     @property
+    def pulls(self) -> FloatArray:
+        """What each cluster adds to the mean beyond an average one, (G,), corrected for what it takes part in the mean itself.
+
+        The correction is that of CR2, 1 / sqrt(1 - size / all questions): Bell and McCaffrey 2002, Survey Methodology 28. For
+        clusters of equal size it is the usual factor sqrt(G / (G - 1)).
+        """
+        total = self.sizes.sum()
+        if self.n_clusters < 2:
+            return np.zeros(self.n_clusters)
+        return np.asarray((self.sums - self.sizes * self.mean) / total / np.sqrt(1 - self.sizes / total))
+
+    @property
     def standard_error(self) -> float:
-        """The cluster-robust standard error, with the finite-cluster factor G / (G - 1)."""
-        residuals = self.sums - self.sizes * self.mean
-        n_clusters = self.n_clusters
-        return float(np.sqrt(n_clusters / (n_clusters - 1) * np.sum(residuals**2)) / self.sizes.sum())
+        """The cluster-robust standard error, the root of the summed squares of the pulls."""
+        return float(np.sqrt(np.sum(self.pulls**2)))
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom: G - 1 for clusters of equal size, fewer if some are larger, which then weigh more.
+
+        G is replaced by the number of clusters that carry the sizes (carriers), which is Satterthwaite's if the questions of a
+        cluster go together.
+        """
+        return carriers(self.sizes) - 1
+
+
+def skewness_of(pulls: FloatArray) -> float:
+    """The third moment of a mean's error in standard errors, which is skewness / sqrt(G) for clusters of equal size."""
+    spread = float(np.sqrt(np.sum(pulls**2)))
+    return float(np.sum((pulls / spread) ** 3)) if spread > 0 else 0.0
 
 
 def carriers(amounts: FloatArray) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import FloatArray, check_lengths
-from raml_eval.intervals.pooled import Part, covariances_of, groups_of
+from raml_eval.intervals.pooled import Part, covariances_of, freedoms_of, groups_of
 
 IntArray = NDArray[np.int64]
 
@@ -147,7 +147,7 @@ def split_noise(parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseSp
     whole. A negative part from redrawing is 0 in the same way. Raises MetricError without a part or a question, and for
     lengths that differ.
 
-    Example: split_noise([Part(np.zeros(2), np.array([0.5, 1.0]), ["a", "b"])], [np.zeros(2)]).standard_error == 0.25
+    Example: round(split_noise([Part(np.zeros(2), np.array([0.5, 1.0]), ["a", "b"])], [np.zeros(2)]).standard_error, 9) == 0.25
     """
     if not parts or not all(len(part.clusters) for part in parts):
         raise MetricError("noise is split over the questions of at least one task; met none. Leave the task out.")
@@ -167,14 +167,14 @@ def split_noise(parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseSp
         from_redraw=drawn,
         n_questions=sum(len(part.clusters) for part in parts),
         n_clusters=len({name for part in parts for name in part.clusters}),
-        freedom=_freedom(parts, between, n_clusters),
+        freedom=_freedom(parts, between),
     )
 
 
-def _freedom(parts: Sequence[Part], between: FloatArray, n_clusters: Sequence[int]) -> float:
+def _freedom(parts: Sequence[Part], between: FloatArray) -> float:
     """Welch and Satterthwaite's degrees of freedom over groups of parts that share no cluster; the sum without variance."""
-    groups = groups_of(parts)
+    groups, alone = groups_of(parts), freedoms_of(parts)
     variances = [float(between[np.ix_(group, group)].sum()) for group in groups]
-    freedoms = [min(n_clusters[row] for row in group) - 1 for group in groups]
+    freedoms = [min(alone[row] for row in group) for group in groups]
     spread = math.fsum(v**2 / df for v, df in zip(variances, freedoms, strict=True) if df)
     return math.fsum(variances) ** 2 / spread if spread > 0 else float(sum(freedoms))

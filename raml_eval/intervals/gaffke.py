@@ -1,9 +1,10 @@
 """Gaffke's interval for the mean of bounded values, clustered. It is valid at the bounds, and never of width 0.
 
 An end is a quantile of the mean under random weights, Dirichlet(1, ..., 1) over the clusters and one extra cluster at the
-bound. For one-question clusters and values of 0 and 1, the ends are those of Clopper and Pearson, and the p-value for a
-difference is that of the exact McNemar test. For other values, the coverage is a conjecture that no simulation has refuted.
-Source: Gaffke 2005, Mathematical Methods of Statistics 14; Learned-Miller and Thomas 2019, arXiv:1905.06208.
+bound, as large as the largest. For one-question clusters and values of 0 and 1, the ends are those of Clopper and Pearson,
+and the p-value for a difference is that of the exact McNemar test. For other values, the coverage is a conjecture that no
+simulation has refuted. Source: Gaffke 2005, Mathematical Methods of Statistics 14; Learned-Miller and Thomas 2019,
+arXiv:1905.06208.
 """
 
 from __future__ import annotations
@@ -47,8 +48,12 @@ def _end(sample: Clustered, atom: float, chance: float) -> float:
 
 
 def _with_atom(sample: Clustered, atom: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The distinct (sum, size) pairs and their counts, including an extra cluster of average size at the bound."""
-    size = sample.sizes.mean()
+    """The distinct (sum, size) pairs and their counts, including an extra cluster of the greatest size at the bound.
+
+    The cluster that was not drawn may be as large as any. An extra one of average size is outweighed by a few large ones: with
+    3 clusters of 20 questions and 40 of one, the interval then covers 79 %.
+    """
+    size = sample.sizes.max()
     pairs = np.column_stack([np.append(sample.sums, atom * size), np.append(sample.sizes, size)])
     distinct, counts = np.unique(pairs, axis=0, return_counts=True)
     return distinct[:, 0], distinct[:, 1], counts.astype(np.float64)

@@ -9,10 +9,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raml_eval.errors import MetricError
-from raml_eval.intervals.clusters import SAME, Bounds, FloatArray, carriers
-from raml_eval.intervals.means import ENOUGH, MOVER, T_INTERVAL, PairedDifference, macro_mean, paired_difference
+from raml_eval.intervals.clusters import SAME, Bounds, FloatArray, carriers, skewness_of
+from raml_eval.intervals.means import (
+    ENOUGH,
+    MOVER,
+    SKEWED,
+    SKEWED_T,
+    T_INTERVAL,
+    T_INTERVALS,
+    PairedDifference,
+    macro_mean,
+    paired_difference,
+    t_ends,
+    t_p_value,
+)
 
-POOLED_T = "clustered t-interval, pooled over fixed tasks"
+POOLED = ", pooled over fixed tasks"
 _SOME = 3  # clusters that carry a part's difference, at least, for the pooled t-interval
 _SMALLEST_P = 1e-5  # Gaffke's ends are computed to about 1e-7, so a smaller p is not told apart
 
@@ -36,14 +48,16 @@ def pooled_difference(
     """The mean over the parts of their mean differences new - base, with interval and p-value. The tasks are fixed.
 
     If each part alone would get a t-interval, or if at least three clusters carry each part's difference and six the pooled
-    one, the variance is the sum over all clusters of the square of what the cluster adds to the pooled mean, with the factor
-    G / (G - 1) of each part; a cluster adds what its questions in all parts add, so shared questions are not counted as
-    independent. The degrees of freedom are Welch and Satterthwaite's over groups of parts that share no cluster, each group
-    with G - 1 of its smallest part. So two parts without a shared cluster get Welch's t. Otherwise the distances of the
-    parts' ends are combined by MOVER with the parts' correlations (Zou 2007, Psychological Methods 12), where a negative
-    correlation counts as 0. One part gets paired_difference. The ends and p are NaN if a part has none. A p by MOVER is at
-    least 1e-5; it costs many intervals, and is NaN if tested is False. Raises MetricError without a part, and as
+    one, the variance is the sum over all clusters of the square of what the cluster adds to the pooled mean; a cluster adds
+    what its questions in all parts add, so shared questions are not counted as independent. The degrees of freedom are Welch
+    and Satterthwaite's over groups of parts that share no cluster, each group with the fewest of its parts. So two parts
+    without a shared cluster get Welch's t, which is corrected for skewness if there is much (means.t_ends). Otherwise the
+    distances of the parts' ends are combined by MOVER with the parts' correlations (Zou 2007, Psychological Methods 12), where
+    a negative correlation counts as 0. One part gets paired_difference. The ends and p are NaN if a part has none. A p by MOVER
+    is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises MetricError without a part, and as
     paired_difference does.
+
+
 
     Example: pooled_difference([Part(np.zeros(2), np.ones(2), ["a", "b"])]).value == 1.0
     """
@@ -64,9 +78,9 @@ def pooled_difference(
     )
     if any(math.isnan(one.low) for one in alone):
         return pooled
-    covariances, groups = covariances_of(parts), groups_of(parts)
-    if all(one.method == T_INTERVAL for one in alone) or (bounds and _carried(parts, covariances)):
-        return _pooled_t(pooled, covariances, groups, [one.n_clusters for one in alone], level, bounds)
+    covariances = covariances_of(parts)
+    if all(one.method in T_INTERVALS for one in alone) or (bounds and _carried(parts, covariances)):
+        return _pooled_t(pooled, parts, level, bounds)
     return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
 
@@ -77,29 +91,33 @@ def covariances_of(parts: Sequence[Part]) -> FloatArray:
 
 
 def pulls_of(parts: Sequence[Part]) -> FloatArray:
-    """What each cluster adds to each part's mean beyond an average one, (T, G), with the factor of few clusters.
+    """What each cluster adds to each part's mean beyond an average one, (T, G), with CR2's correction (Clustered.pulls).
 
     The clusters stand in the order in which the parts name them.
     """
-    pulls = _pulls(parts, centred=True)
-    for row, part in enumerate(parts):
-        n_clusters = len(set(part.clusters))
-        pulls[row] *= math.sqrt(n_clusters / max(1, n_clusters - 1))
-    return pulls
+    sums, sizes = _by_cluster(parts)
+    totals = sizes.sum(axis=1, keepdims=True)
+    residuals = sums - sizes * (sums.sum(axis=1, keepdims=True) / totals)
+    return np.asarray(residuals / totals / np.sqrt(np.maximum(1 - sizes / totals, 1 / totals)))
 
 
-def _pulls(parts: Sequence[Part], centred: bool) -> FloatArray:
-    """What each cluster adds to each part's mean, (T, G); if centred, beyond an average one."""
+def freedoms_of(parts: Sequence[Part]) -> list[float]:
+    """The degrees of freedom of each part alone (Clustered.freedom)."""
+    return [carriers(sizes) - 1 for sizes in _by_cluster(parts)[1]]
+
+
+def _by_cluster(parts: Sequence[Part]) -> tuple[FloatArray, FloatArray]:
+    """The sums of the differences and the numbers of questions of each cluster in each part, (T, G) each."""
     place: dict[str, int] = {}
     for part in parts:
         for name in part.clusters:
             place.setdefault(name, len(place))
-    pulls = np.zeros((len(parts), len(place)))
+    sums, sizes = np.zeros((len(parts), len(place))), np.zeros((len(parts), len(place)))
     for row, part in enumerate(parts):
         columns = np.array([place[name] for name in part.clusters], dtype=np.int64)
-        differences = np.asarray(part.new, dtype=np.float64) - np.asarray(part.base, dtype=np.float64)
-        np.add.at(pulls[row], columns, (differences - (differences.mean() if centred else 0.0)) / len(columns))
-    return pulls
+        np.add.at(sums[row], columns, np.asarray(part.new, dtype=np.float64) - np.asarray(part.base, dtype=np.float64))
+        np.add.at(sizes[row], columns, 1.0)
+    return sums, sizes
 
 
 def _carried(parts: Sequence[Part], covariances: FloatArray) -> bool:
@@ -107,7 +125,8 @@ def _carried(parts: Sequence[Part], covariances: FloatArray) -> bool:
 
     The parts help each other, so fewer are needed in each. Three keep out a part where all that could change was not drawn.
     """
-    pulls = _pulls(parts, centred=False)
+    sums, sizes = _by_cluster(parts)
+    pulls = sums / sizes.sum(axis=1, keepdims=True)
     varies = bool(np.all(np.sqrt(np.diag(covariances)) > SAME))
     return varies and min(map(carriers, pulls)) >= _SOME and carriers(pulls.sum(axis=0)) >= ENOUGH
 
@@ -127,29 +146,21 @@ def groups_of(parts: Sequence[Part]) -> list[list[int]]:
     return [members for members, _ in groups]
 
 
-def _pooled_t(
-    pooled: PairedDifference,
-    covariances: FloatArray,
-    groups: Sequence[Sequence[int]],
-    n_clusters: Sequence[int],
-    level: float,
-    bounds: Bounds,
-) -> PairedDifference:
-    from scipy.stats import t
-
-    variances = [float(covariances[np.ix_(group, group)].sum()) / len(n_clusters) ** 2 for group in groups]
-    freedoms = [min(n_clusters[row] for row in group) - 1 for group in groups]
-    variance = math.fsum(variances)
-    freedom = variance**2 / math.fsum(v**2 / df for v, df in zip(variances, freedoms, strict=True))
-    error = math.sqrt(variance)
-    half = float(t.ppf((1 + level) / 2, freedom)) * error
-    low, high = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else (-math.inf, math.inf)
+def _pooled_t(pooled: PairedDifference, parts: Sequence[Part], level: float, bounds: Bounds) -> PairedDifference:
+    pulls, freedoms = pulls_of(parts), freedoms_of(parts)
+    groups = groups_of(parts)
+    variances = [float(np.sum(pulls[group].sum(axis=0) ** 2)) for group in groups]
+    spread = math.fsum(v**2 / min(freedoms[row] for row in group) for v, group in zip(variances, groups, strict=True))
+    freedom, together = math.fsum(variances) ** 2 / spread, pulls.sum(axis=0) / len(parts)
+    span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
+    low, high = t_ends(pooled.value, together, freedom, level, span)
+    skewed = abs(skewness_of(together)) > SKEWED
     return replace(
         pooled,
-        low=max(pooled.value - half, low),
-        high=min(pooled.value + half, high),
-        p_value=float(2 * t.sf(abs(pooled.value) / error, freedom)),
-        method=POOLED_T,
+        low=low,
+        high=high,
+        p_value=t_p_value(pooled.value, together, freedom),
+        method=f"{SKEWED_T if skewed else T_INTERVAL}{POOLED}",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from raml_eval.comparison import FAMILIES, ComparedCell, Comparison, Curve, Flip, Listed, Verdict
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.intervals import PairedDifference
+from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.reporting.comparison_json import comparison_values
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, percent, render
@@ -23,7 +24,9 @@ FLIPS_SHOWN = 10
 KS_SHOWN = 8
 NAMES = {"primary": "Primary endpoints", "tasks": "Tasks", "budgets": "Budgets", "metrics": "Other metrics"}
 LEADS = {
-    "primary": "The mean over each domain's tasks, which count alike and are fixed. These decide the verdict.",
+    "primary": "The mean over each domain's tasks, which count alike and are fixed. These decide the verdict. A difference "
+    "has the interval that its verdict is read from, at the level that the correction for the number of tests leaves; alone "
+    "is its interval as if nothing else were tested.",
     "tasks": "Each task at the primary budget and metric.",
     "budgets": "The means at the other budgets.",
     "metrics": "The means by other metrics, at the primary budget.",
@@ -56,7 +59,7 @@ def render_comparison(
     report = Report(
         title=title or f"{comparison.new} against {comparison.base}: {comparison.verdict}",
         lead=(*extra, *summary_lines(comparison), drawn_by(base), drawn_by(new)),
-        sections=(*first, *_sections(comparison, (step_of(base), step_of(new)), full or format != "terminal")),
+        sections=(*first, *_sections(comparison, (step_of(base), step_of(new)), format == "terminal", full)),
         curve=(),
         notes=tuple(notes),
     )
@@ -70,10 +73,11 @@ def all_notes(comparison: Comparison, base: StoredRun, new: StoredRun) -> list[s
 
 
 def summary_lines(comparison: Comparison) -> list[str]:
-    """The verdict in one sentence for each primary endpoint, every task that is worse alone, and how it was decided."""
+    """The verdict in one sentence for each primary endpoint, everything else that is worse, and how it was decided."""
     lines = [f"Verdict: {comparison.verdict}."]
     lines += [_sentence(cell, comparison) for cell in comparison.family("primary")]
-    lines += [f"Worse alone: {_told(cell)}." for cell in comparison.family("tasks") if cell.verdict is Verdict.WORSE]
+    for family in FAMILIES:
+        lines += [f"{_told(cell, placed=True)}." for cell in comparison.family(family) if cell.verdict is Verdict.WORSE]
     return [*lines, _rule(comparison)]
 
 
@@ -84,9 +88,10 @@ def _sentence(cell: ComparedCell, comparison: Comparison) -> str:
         return f"{_told(cell)}: there is no interval ({cell.alone.method})."
     margin = f"{100 * comparison.margin:g}"
     needed = f"; a difference of {margin} points takes {_needs(cell)}"
+    few = "" if T_INTERVAL in cell.alone.method else " (few clusters carry the difference, so the interval is Gaffke's)"
     return (
         f"{_told(cell)}: this is no sign that the runs are alike. Four of five such comparisons would find a difference of "
-        f"{100 * cell.detectable:.1f} points{needed if cell.needed_questions else ''}."
+        f"{100 * cell.detectable:.1f} points{few}{needed if cell.needed_questions else ''}."
     )
 
 
@@ -100,8 +105,9 @@ def _needs(cell: ComparedCell) -> str:
     return f"{questions}, or about {cell.needed_samples:,.0f} samples of each"
 
 
-def _told(cell: ComparedCell) -> str:
-    return f"{cell.scope} {_word(cell)}, {_difference(cell.difference, cell.low, cell.high)} points"
+def _told(cell: ComparedCell, placed: bool = False) -> str:
+    place = f" ({cell.metric} at {cell.budget})" if placed else ""
+    return f"{cell.scope}{place} {_word(cell)}, {_difference(cell.difference, cell.low, cell.high)} points"
 
 
 def _word(cell: ComparedCell) -> str:
@@ -122,13 +128,13 @@ def _rule(comparison: Comparison) -> str:
     )
 
 
-def _sections(comparison: Comparison, steps: tuple[int | None, int | None], full: bool) -> Iterator[Section]:
+def _sections(comparison: Comparison, steps: tuple[int | None, int | None], short: bool, full: bool) -> Iterator[Section]:
     for family in ("primary", *FAMILIES):
         cells = comparison.family(family)
         if cells:
-            yield Section(NAMES[family], LEADS[family], (_cell_table(cells),))
+            yield Section(NAMES[family], LEADS[family], (_cell_table(cells, comparison.level, short),))
     yield Section("Noise", f"{NOISE_LEAD}{_steps(steps)}", (_noise_table(comparison, None not in steps),))
-    listed = [one for one in comparison.listed if full or one.budget == str(comparison.primary.budget)]
+    listed = [one for one in comparison.listed if full or not short or one.budget == str(comparison.primary.budget)]
     if listed:
         yield Section("Shown, not tested", LISTED_LEAD, tuple(_listed_tables(listed, comparison.level)))
     for curve in comparison.curves:
@@ -136,30 +142,37 @@ def _sections(comparison: Comparison, steps: tuple[int | None, int | None], full
     yield Section("Flips", _flips_lead(comparison), (_flip_table(comparison),) if comparison.flips else ())
 
 
-def _cell_table(cells: Sequence[ComparedCell]) -> Table:
-    levels = sorted({round(100 * cell.level, 2) for cell in cells})
-    told = f"{levels[0]:g}" if len(levels) == 1 else f"{levels[0]:g} to {levels[-1]:g}"
-    head = ("what", "budget", "metric", "base", "new", "difference", "p adj.", "n", "verdict")
-    rows = tuple(
-        tuple(
-            map(
-                Cell,
-                (
-                    cell.scope,
-                    cell.budget,
-                    cell.metric,
-                    percent(cell.base),
-                    percent(cell.new),
-                    _difference(cell.difference, cell.low, cell.high),
-                    _chance(cell.p_adjusted),
-                    str(cell.n_questions),
-                    _word(cell),
-                ),
-            )
-        )
-        for cell in cells
-    )
-    return Table(f"In percent, and points [{told} % interval]", tuple(map(Cell, head)), rows, 3)
+def _cell_table(cells: Sequence[ComparedCell], whole: float, short: bool) -> Table:
+    """A row for each cell. What all of them share, the budget, the metric or the number of questions, stands in the title."""
+    labels = {"what": [cell.scope for cell in cells], "budget": [cell.budget for cell in cells]}
+    labels["metric"] = [cell.metric for cell in cells]
+    sizes = [cell.n_questions for cell in cells]
+    shared = {name: set(texts) for name, texts in labels.items() if name != "what" and len(set(texts)) == 1}
+    told = [cells[0].metric] if "metric" in shared else []
+    told += [f"budget {cells[0].budget}"] if "budget" in shared else []
+    told += [count_noun(sizes[0], "question")] if len(set(sizes)) == 1 else []
+    columns = {name: texts for name, texts in labels.items() if name not in shared}
+    n_labels = len(columns)
+    columns |= {
+        "verdict": [_word(cell) for cell in cells],
+        "base": [percent(cell.base) for cell in cells],
+        "new": [percent(cell.new) for cell in cells],
+        "difference": [_difference(cell.difference, cell.low, cell.high) for cell in cells],
+        "at level": [f"{100 * cell.level:.4g} %" for cell in cells],
+        f"alone, {100 * whole:g} %": [_ends(cell.alone) for cell in cells],
+        "p adj.": [_chance(cell.p_adjusted) for cell in cells],
+    }
+    columns |= {} if len(set(sizes)) == 1 else {"n": [str(size) for size in sizes]}
+    levels = sorted({f"{100 * cell.level:.4g}" for cell in cells}, key=float)
+    if short:
+        del columns["at level"]
+        told.append(f"intervals at {' to '.join(dict.fromkeys((levels[0], levels[-1])))} %")
+    rows = tuple(tuple(map(Cell, row)) for row in zip(*columns.values(), strict=True))
+    return Table(", ".join([*told, "in percent and points"]), tuple(map(Cell, columns)), rows, n_labels)
+
+
+def _ends(found: PairedDifference) -> str:
+    return "n/a" if math.isnan(found.low) else f"[{100 * found.low:z.1f}, {100 * found.high:z.1f}]"
 
 
 def _chance(p: float) -> str:
