@@ -139,6 +139,8 @@ def test_questions_that_one_run_lacks_are_refused_unless_a_limit_explains_them(s
     lost = draw("few", n_questions=30)
     with pytest.raises(MetricError, match=r"the runs share 30 questions of pocket_chain, of [34]0 in .* and no --limit"):
         judge(lost)
+    with pytest.raises(MetricError, match=r"the runs share 30 questions of pocket_chain"):
+        judge(draw("few", n_questions=30, limit=35))  # as of a run that stopped before its limit
     assert judge(draw("few", n_questions=30, limit=30)) == ["inconclusive"]
     other = {key: question for key, question in draw("few", limit=30).questions.items() if not key[1].startswith("7-")}
     extra = {(task, "99-aaaaaa"): replace(BASE.questions[task, "7-aaaaaa"], id="99-aaaaaa") for task in TASKS}

@@ -294,7 +294,7 @@ def _lacking(pairs: Pairs, task: str) -> str:
     asked = [{one for owner, one in run.questions if owner == task} for run in (pairs.base, pairs.new)]
     small, large = sorted(zip(asked, (pairs.base, pairs.new), strict=True), key=lambda pair: len(pair[0]))
     limit = small[1].manifest.get("plan", {}).get("limit")
-    if small[0] == large[0] or (small[0] < large[0] and limit is not None):
+    if small[0] == large[0] or (small[0] < large[0] and limit == len(small[0])):
         return ""
     return (
         f"the runs share {count_noun(len(small[0] & large[0]), 'question')} of {task}, of {len(asked[0])} in {pairs.base.name} "

@@ -64,7 +64,8 @@ def _entry(result: GateResult) -> dict[str, object]:
         }
         for cell in result.cells
     ]
-    return {"outcome": str(result.outcome), "cells": cells}
+    told = [{"cell": one.rule.name, "why": one.why} for one in result.uncompared]
+    return {"outcome": str(result.outcome), "cells": cells, **({"not_compared": told} if told else {})}
 
 
 def check_gated(base: StoredRun, run: StoredRun, gate: GateFile) -> None:
