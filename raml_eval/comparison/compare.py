@@ -13,6 +13,7 @@ from raml_eval.comparison.curve import pass_curves
 from raml_eval.comparison.endpoints import (
     FAMILIES,
     Target,
+    check_whole_level,
     choose_primary,
     default_metrics,
     list_targets,
@@ -36,6 +37,7 @@ from raml_eval.comparison.verdicts import (
 )
 from raml_eval.intervals import NoiseSplit, PairedDifference, Part, pooled_difference, split_noise
 from raml_eval.intervals.means import T_INTERVAL
+from raml_eval.looks import check_looks
 from raml_eval.tables import Measure, budget_label, parse_measure
 from raml_eval.types import StoredRun
 
@@ -70,11 +72,15 @@ def compare_runs(
 
     metric and budget name the primary ones; if they are None, the suite's, otherwise avg@n at unlimited. margin is a share.
     allow_different names protocol keys that may differ. Raises MetricError if the runs cannot be compared (nothing shared,
-    other content, missing samples, timeouts, n < k, protocols that differ), ConfigError for an unknown metric or margin.
+    other content, missing samples, timeouts, n < k, protocols that differ, a run between looks), ConfigError for an unknown
+    metric, or a margin or level that is none.
 
     Example: compare_runs(load_run("runs/base"), load_run("runs/new"), metric="pass@8").verdict
     """
     check_margin(margin)
+    check_whole_level(level)
+    for run in (base, new):
+        check_looks(run, gated=False)
     pairs = pair_runs(base, new)
     differing = check_protocols(base, new, pairs.tasks(), allow_different)
     primary = choose_primary(pairs, metric, budget)

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from raml_eval.comparison.needed import needed_samples
+from raml_eval.comparison.needed import half_width, needed_questions, needed_samples
 from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
 from raml_eval.errors import ConfigError
 from raml_eval.exits import ExitCode
 from raml_eval.gate_file import Inconclusive, Test, Tier
 from raml_eval.intervals import PairedDifference, Part, pooled_difference, split_noise
 from raml_eval.intervals.clusters import FloatArray
+from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.tables import Measure
 
 _AVERAGE = Measure("avg@n")
@@ -309,8 +310,7 @@ def _difference(cell: CellValues, level: float) -> PairedDifference:
 def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: float, refuted: bool) -> JudgedCell:
     rule = cell.rule
     outcome = Outcome.PASSED if rule.passes(found) else Outcome.FAILED if refuted else Outcome.INCONCLUSIVE
-    half = max(found.high - found.value, found.value - found.low)
-    questions, samples = _needed(cell, found, half, level) if outcome is Outcome.INCONCLUSIVE else (None, None)
+    questions, samples = _needed(cell, found, level) if outcome is Outcome.INCONCLUSIVE else (None, None)
     return JudgedCell(
         rule=rule,
         base=float(np.mean([np.mean(part.base) for part in cell.parts])),
@@ -319,7 +319,7 @@ def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: 
         level=level,
         holm_level=holm_level,
         outcome=outcome,
-        detectable=detectable(half, level),
+        detectable=detectable(half_width(found), level),
         needed_questions=questions,
         needed_samples=samples,
     )
@@ -346,13 +346,16 @@ def amount(rule: Rule, size: float) -> str:
     return f"{shown:g} {noun if shown == 1 else f'{noun}s'}"
 
 
-def _needed(cell: CellValues, found: PairedDifference, half: float, level: float) -> tuple[int | None, float | None]:
-    """The questions, or the samples of each, with which four of five comparisons would pass, if needed_for holds."""
-    if math.isnan(half):
-        return None, None
+def _needed(cell: CellValues, found: PairedDifference, level: float) -> tuple[int | None, float | None]:
+    """The questions, or the samples of each, with which four of five comparisons would pass, if needed_for holds.
+
+    None if there are enough already. Samples are counted for t-intervals alone, as comparison.compare does.
+    """
     power = (1 + POWER) / 2 if cell.rule.test == "equivalence" else POWER  # two ends, each of which may miss
-    less = (cell.rule.margin / detectable(half, level, power)) ** 2  # what must remain of the variance
-    if less >= 1:
+    margin = cell.rule.margin
+    noise = split_noise(cell.parts, cell.redraws) if cell.redraws else None
+    questions = needed_questions(found, noise, margin, level, power)
+    if questions is None or questions <= found.n_questions:
         return None, None
-    samples = needed_samples(split_noise(cell.parts, cell.redraws), cell.n_samples, less) if cell.redraws else None
-    return math.ceil(found.n_questions / less), samples
+    less = (margin / detectable(half_width(found), level, power)) ** 2  # what must remain of the variance
+    return questions, needed_samples(noise, cell.n_samples, less) if noise and T_INTERVAL in found.method else None
