@@ -70,7 +70,7 @@ def near_names(wanted: str, known: Iterable[str]) -> str:
 
     Example: near_names("math50", ["math500", "gsm8k"]) == " Did you mean math500?"
     """
-    close = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(wanted, list(dict.fromkeys(known)), n=3, cutoff=0.5)
     return f" Did you mean {', '.join(close)}?" if close else ""
 
 

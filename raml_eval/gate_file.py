@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.types import Budget, Domain
-from raml_eval.yaml_text import read_yaml
+from raml_eval.yaml_text import kind_of, read_yaml
 
 EVERY_TASK = "*"
 Test = Literal["non_inferiority", "superiority", "equivalence"]
@@ -22,6 +22,12 @@ Direction = Literal["higher", "lower"]
 _SCOPES = ("suite", "domain", "task")
 _MAX_NAME = 60
 _NO_CELLS = "it has no cells, so it would let everything pass; wanted at least one, such as {domain: in_domain}"
+
+
+def _is_plain(name: str) -> bool:
+    # A comment is found again by its name, inside <!-- -->, where "--" and ">" would end the marker.
+    plain = name.isprintable() and not any(word in name for word in ("--", "<", ">"))
+    return plain and name.strip() == name and 0 < len(name) <= _MAX_NAME
 
 
 def _one_budget(value: Any) -> Budget | None:
@@ -42,7 +48,7 @@ def _listed(value: Any) -> Any:
 
 OneBudget = Annotated[Budget | None, BeforeValidator(_one_budget)]
 Margin = Annotated[float, Field(gt=0, strict=True)]
-Level = Annotated[float, Field(ge=0.5, lt=1, strict=True)]
+Level = Annotated[float, Field(ge=0.5, le=0.9999, strict=True)]
 Samples = Annotated[int, Field(ge=1, strict=True)]
 
 
@@ -81,7 +87,8 @@ class GateCell(_Part):
     def _names_one_scope(self) -> Self:
         given = [key for key in _SCOPES if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(f"{' and '.join(given) or 'nothing'} is named; wanted exactly one of {', '.join(_SCOPES)}")
+            named = f"{' and '.join(given)} are named" if given else "nothing is named"
+            raise ValueError(f"{named}; wanted exactly one of {', '.join(_SCOPES)}")
         return self
 
 
@@ -102,17 +109,28 @@ class GateFile(_Part):
             raise ValueError(_NO_CELLS)
         if all(cell.tier == "advisory" for cell in self.cells):
             raise ValueError("every cell is advisory, so this gate could never fail; wanted a cell with tier: blocking")
-        dumped = [cell.model_dump_json() for cell in self.cells]
-        for number, one in enumerate(dumped, 1):
-            if one in dumped[: number - 1]:
-                raise ValueError(f"cells {dumped.index(one) + 1} and {number} are the same; remove one of them")
+        meant = [self._meant(cell) for cell in self.cells]
+        for number, one in enumerate(meant, 1):
+            if one in meant[: number - 1]:
+                raise ValueError(f"cells {meant.index(one) + 1} and {number} are the same; remove one of them")
         return self
+
+    def _meant(self, cell: GateCell) -> GateCell:
+        """The cell with what holds where it says nothing, so that a rule is known again however it is written."""
+        lacks_margin = cell.margin is None and cell.test != "superiority"  # which exceeds 0 without one, and not the gate's
+        return cell.model_copy(
+            update={
+                "budget": self.primary.budget if cell.budget is None else cell.budget,
+                "metric": cell.metric or self.primary.metric,
+                "margin": self.margin if lacks_margin else cell.margin,
+                "level": cell.level or self.level,
+                "min_samples": cell.min_samples or self.min_samples or 1,
+            }
+        )
 
     @model_validator(mode="after")
     def _has_a_plain_name(self) -> Self:
-        # A comment is found again by its name, inside <!-- -->, where "--" and ">" would end the marker.
-        plain = self.name.isprintable() and not any(word in self.name for word in ("--", "<", ">"))
-        if not (plain and self.name.strip() == self.name and 0 < len(self.name) <= _MAX_NAME):
+        if not _is_plain(self.name):
             raise ValueError(
                 f"name is {self.name!r:.80}; wanted 1 to {_MAX_NAME} printable characters without --, < and >, such as release"
             )
@@ -124,24 +142,35 @@ class GateFile(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
-def load_gate(path: Path) -> GateFile:
+def load_gate(path: str | Path) -> GateFile:
     """The gate of a YAML file. Its name is the file's stem if the file gives none.
 
     Raises ConfigError, with everything that is wrong in one line, if the file cannot be read or is no gate. Names of tasks,
     suites and metrics are checked when the gate is applied.
     """
+    path = Path(path)
     try:
         content = read_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the gate {path}: {error.strerror}. Name a YAML file with cells.") from error
     except ValueError as error:
-        raise ConfigError(f"the gate {path} is not YAML: {error}. Correct it there.") from error
+        raise ConfigError(f"the gate {path} cannot be read as YAML: {error}. Correct it there.") from error
     if not isinstance(content, dict):
         raise ConfigError(
-            f"the gate {path} holds {type(content).__name__}, wanted keys and values. The least is "
-            f"`cells: [{{domain: in_domain}}]`."
+            f"the gate {path} holds {kind_of(content)}, wanted keys and values. The least is `cells: [{{domain: in_domain}}]`."
         )
     return build_gate(content, path.stem, f"the gate {path}")
+
+
+def find_name(path: str | Path) -> str:
+    """The name of a gate whose file may be broken: the one in the file, otherwise the file's stem, otherwise gate."""
+    path = Path(path)
+    try:
+        content = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    named = content.get("name") if isinstance(content, dict) else None
+    return next((one for one in (named, path.stem) if isinstance(one, str) and _is_plain(one)), "gate")
 
 
 def build_gate(content: Mapping[str, Any], name: str = "gate", where: str = "the gate") -> GateFile:
@@ -154,7 +183,16 @@ def build_gate(content: Mapping[str, Any], name: str = "gate", where: str = "the
     except ValidationError as error:
         problems = "; ".join(dict.fromkeys(_problem(detail) for detail in error.errors()))
         stop = "" if problems.endswith("?") else "."
-        raise ConfigError(f"{where}: {problems}{stop} docs/comparing.md lists every key.") from None
+        raise ConfigError(f"{where}: {problems}{stop}{_keys(error.errors())}") from None
+
+
+def _keys(details: Sequence[Any]) -> str:
+    """The keys that there are, of every part in which one is not known."""
+    unknown = [detail["loc"][0] if len(detail["loc"]) > 1 else "" for detail in details if detail["type"] == "extra_forbidden"]
+    parts: Mapping[str, tuple[str, type[BaseModel]]] = {
+        "": ("a gate", GateFile), "primary": ("primary", GatePrimary), "cells": ("a cell", GateCell)
+    }  # fmt: skip
+    return "".join(f" Keys of {parts[one][0]}: {', '.join(parts[one][1].model_fields)}." for one in dict.fromkeys(unknown))
 
 
 def _problem(detail: Any) -> str:

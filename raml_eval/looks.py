@@ -9,14 +9,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from raml_eval.batches import LOOKS, Batch, order_batches, order_digest
-from raml_eval.errors import ConfigError, StoreError
+from raml_eval.errors import ConfigError, MetricError, StoreError
 from raml_eval.intervals import look_levels
+from raml_eval.manifest import flatten
 from raml_eval.plan import Plan
 from raml_eval.tables import global_clusters, missing_samples
 from raml_eval.tables.counted import planned_records
 from raml_eval.types import Question, QuestionKey, StoredRun, TaskDescription
 
 KEY = "sequential"  # in the manifest
+_SHOWN = 3  # changed rules that an error names
+# What every record has, and of what type. Only these are read without asking whether they are there.
+_FIELDS: Mapping[str, Any] = {
+    "base": Mapping, "fractions": list, "n_questions_planned": int, "looks": list, "stopped_at": int | None, "drawn_on": bool,
+}  # fmt: skip
+_LOOK_FIELDS: Mapping[str, Any] = {"look": int, "n_questions": int, "words": str, "decided": bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,11 @@ class Decide(Protocol):
 class Until:
     """A run is drawn until decide has decided, in at most n_looks looks. gate is the digest of what decide applies.
 
-    decide must depend on nothing but the base, the gate, the run and the look: looks are repeated on a resume. check is given
-    the run before a session draws anything, perhaps without a sample, and raises InputError or MetricError if it could never
-    be compared with the base.
+    decide must depend on nothing but the base, the gate, the run and the look: looks are repeated on a resume. check_plan is
+    given the run before the engine starts, with its plan and protocol and the samples of the base; check is given the run
+    before a session draws anything, perhaps without a sample. Both raise InputError or MetricError if it could never be
+    decided against the base. rules are what decide applies, as plain values, and name says where they were read: both are for
+    messages.
     """
 
     base: StoredRun
@@ -74,6 +83,9 @@ class Until:
     n_looks: int = LOOKS
     level: float = 0.95
     check: Callable[[StoredRun], None] | None = None
+    check_plan: Callable[[StoredRun], None] | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +133,7 @@ def open_course(
     record: dict[str, Any] = {
         "base": {"name": until.base.name, "digest": base_digest(until.base, plan, questions)},
         "gate": until.gate,
+        "rules": _plain(until.rules),
         "seed": seed,
         "order": order_digest(batches),
         "asked_looks": until.n_looks,
@@ -133,7 +146,7 @@ def open_course(
     }
     if stored is None:
         return Course(until, batches, record)
-    _check_same(stored, record, plan)
+    _check_same(stored, record, plan, until.name)
     return Course(until, batches, stored[KEY])
 
 
@@ -175,7 +188,7 @@ def base_digest(base: StoredRun, plan: Plan, questions: Collection[QuestionKey])
     return hashlib.sha256("\n".join(verdicts).encode()).hexdigest()[:16]
 
 
-def _check_same(stored: Mapping[str, Any], record: Mapping[str, Any], plan: Plan) -> None:
+def _check_same(stored: Mapping[str, Any], record: Mapping[str, Any], plan: Plan, gate: str) -> None:
     """Raises StoreError, naming each difference, unless the stored run is drawn in this very order until this is decided."""
     before = stored.get(KEY)
     if before is None:
@@ -183,6 +196,7 @@ def _check_same(stored: Mapping[str, Any], record: Mapping[str, Any], plan: Plan
             "the run directory was begun without --until-decided, so its looks were not counted. Leave the option out to "
             "finish it and use `raml-eval compare`, or choose another --out."
         )
+    _check_record(before, "the run directory")
     if before["drawn_on"]:
         raise StoreError(
             "the run directory was begun with --until-decided and then drawn on without it, so looks no longer hold. Leave the "
@@ -191,8 +205,6 @@ def _check_same(stored: Mapping[str, Any], record: Mapping[str, Any], plan: Plan
     was = {**before, **before["base"], **stored["plan"]}
     now = {**record, **record["base"], **plan.fields()}
     words = {
-        "digest": "verdicts of the base (--until-decided)",
-        "gate": "--gate",
         "asked_looks": "--looks",
         "seed": "--seed",
         "level": "level",
@@ -200,14 +212,31 @@ def _check_same(stored: Mapping[str, Any], record: Mapping[str, Any], plan: Plan
         "budgets": "budgets",
         "samples": "samples",
         "limit": "--limit",
-        "order": "order of the questions",
     }
-    differing = [f"{told}: {was[key]} there and {now[key]} here" for key, told in words.items() if was[key] != now[key]]
+    digests = {"digest": "verdicts of the base (--until-decided)", "order": "order of the questions"}
+    differing = [f"{told} changed" for key, told in digests.items() if was.get(key) != now[key]]
+    differing += [
+        f"{told}: {was.get(key)} there and {now[key]} here" for key, told in words.items() if was.get(key) != now[key]
+    ]
+    if was.get("gate") != now["gate"]:
+        differing.append(f"--gate {gate}: {_changed_rules(before.get('rules') or {}, record['rules'])}")
     if differing:
         raise StoreError(
-            f"the run directory is drawn until another thing is decided ({'; '.join(differing)}), and looks at changed "
-            f"questions, rules or bases do not hold together. Ask for what it was begun with, or choose another --out."
+            f"the run directory was begun to decide something else ({'; '.join(differing)}), and looks at changed questions, "
+            f"rules or bases do not hold together. Ask for what it was begun with, or choose another --out."
         )
+
+
+def _changed_rules(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The rules that differ, by key; for runs that did not store their rules, only that they do."""
+    old, new = (
+        flatten({**one, "cells": {str(number): cell for number, cell in enumerate(one.get("cells", ()), 1)}})
+        for one in (there, here)
+    )
+    differing = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)] if there and here else []
+    told = "; ".join(f"{key} {old.get(key)} there and {new.get(key)} here" for key in differing[:_SHOWN])
+    more = f"; and {len(differing) - _SHOWN} more" if len(differing) > _SHOWN else ""
+    return f"{told}{more}" if told else "its rules have changed"
 
 
 def restrict_run(run: StoredRun, keys: Collection[QuestionKey]) -> StoredRun:
@@ -225,6 +254,63 @@ def restrict_run(run: StoredRun, keys: Collection[QuestionKey]) -> StoredRun:
         classes={key: group for key, group in run.classes.items() if key in kept},
         n_errors=0,
     )
+
+
+def read_looks(run: StoredRun) -> Mapping[str, Any] | None:
+    """The record of the run's looks; None if it was drawn whole. Raises StoreError if the record cannot be read."""
+    record: Mapping[str, Any] | None = run.manifest.get(KEY)
+    if record is not None:
+        _check_record(record, str(run.directory))
+    return record
+
+
+def _check_record(record: Any, where: str) -> None:
+    """Raises StoreError unless the record has what is read of it."""
+    wrong = [key for key, kind in _FIELDS.items() if not isinstance(record.get(key, ...), kind)] if _is_map(record) else [KEY]
+    looks = [] if wrong else record["looks"]
+    wrong += [
+        f"looks[{place}].{key}"
+        for place, look in enumerate(looks)
+        for key, kind in _LOOK_FIELDS.items()
+        if not _is_map(look) or not isinstance(look.get(key), kind)
+    ]
+    if not wrong and not isinstance(record["base"].get("name"), str):
+        wrong.append("base.name")
+    if wrong:
+        raise StoreError(
+            f"the record of the looks in {where} (manifest.json, {KEY}) cannot be read: {', '.join(wrong[:_SHOWN])} is missing "
+            f"or of another type. Restore manifest.json from a copy."
+        )
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def check_looks(run: StoredRun, gated: bool) -> None:
+    """Raises MetricError if judging the run would be one more look at a run that is drawn until a look decides.
+
+    That is so for every comparison of a run between its looks, and, with gated, for a gate on a run that a look has ended: its
+    gate was decided then. A run that was drawn on is whole, and looks no longer hold. Raises StoreError as read_looks does.
+    """
+    record = read_looks(run)
+    if record is None or record["drawn_on"]:
+        return
+    looks, n_looks = record["looks"], len(record["fractions"])
+    if record["stopped_at"] is None:
+        place = f"between looks {len(looks)} and {len(looks) + 1}" if looks else "before look 1"
+        raise MetricError(
+            f"run {run.name} is {place} of {n_looks} (--until-decided), where a comparison would be one more look. Finish it "
+            f"with its own command."
+        )
+    if gated and looks:
+        last = looks[-1]
+        how = "decided" if last["decided"] else "not decided"
+        raise MetricError(
+            f"run {run.name} was drawn until its gate was decided (--until-decided): look {last['look']} of {n_looks} "
+            f"ended it, {how}, {last['words']}. Another gate would be one more look. The outcome is in manifest.json; for "
+            f"another gate, draw the run whole: the same command without --until-decided."
+        )
 
 
 def note_look(record: dict[str, Any], look: Look, decision: Decision) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from raml_eval.answer_classes import form_classes
 from raml_eval.batches import LOOKS, Batch
-from raml_eval.comparison import check_gate
+from raml_eval.comparison import check_gate, check_planned
 from raml_eval.comparison.looking import check_gated, decide_by
 from raml_eval.gate_file import load_gate
 from raml_eval.inputs import Inputs
-from raml_eval.looks import KEY, Course, Decision, Until, note_look, open_course, restrict_run
-from raml_eval.manifest import prompt_digests
+from raml_eval.looks import KEY, Course, Decision, Until, check_looks, note_look, open_course, restrict_run
+from raml_eval.manifest import prompt_digests, suite_entry
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress
 from raml_eval.runner import Drawing, run_all
@@ -28,8 +28,12 @@ TRIES = 2  # at the samples of a batch, in one session
 
 
 def open_until(base: Path, gate: Path, n_looks: int | None = None) -> Until:
-    """What a run is drawn for: until the gate's file has decided against the base. Raises InputError if one cannot be read."""
+    """What a run is drawn for: until the gate's file has decided against the base.
+
+    Raises InputError if one cannot be read, MetricError if the base itself is between two looks.
+    """
     run, rules = read_run(base, drawn=False), load_gate(gate)
+    check_looks(run, gated=False)
     check_gate(rules)
     return Until(
         base=run,
@@ -38,13 +42,43 @@ def open_until(base: Path, gate: Path, n_looks: int | None = None) -> Until:
         n_looks=LOOKS if n_looks is None else n_looks,
         level=rules.level,
         check=lambda new: check_gated(run, new, rules),
+        check_plan=lambda planned: check_planned(run, planned, rules),
+        rules=rules.model_dump(mode="json"),
+        name=str(gate),
     )
 
 
 def start_course(until: Until, plan: Plan, loaded: Inputs, seed: int, stored: Mapping[str, Any] | None) -> Course:
-    """The batches and looks of the run. Raises InputError if the base or the stored run does not allow them."""
+    """The batches and looks of the run.
+
+    Raises InputError if the base or the stored run does not allow them, MetricError if nothing could ever be decided.
+    """
     tasks = {name: task.description for name, task in loaded.tasks.items()}
-    return open_course(until, plan, loaded.questions, tasks, seed, stored)
+    course = open_course(until, plan, loaded.questions, tasks, seed, stored)
+    if until.check_plan:
+        until.check_plan(_planned_run(until.base, plan, loaded))
+    return course
+
+
+def _planned_run(base: StoredRun, plan: Plan, loaded: Inputs) -> StoredRun:
+    """The new run with its plan and its protocol, but for the engine, which is not open, and with the base's samples."""
+    run = restrict_run(replace(base, manifest={"tasks": {}}), loaded.questions)
+    manifest = {
+        "plan": plan.fields(),
+        "protocol": loaded.protocol,
+        "config": {"sampling": loaded.protocol["sampling"]},
+        "suites": {name: suite_entry(suite) for name, suite in loaded.suites.items()},
+    }
+    return replace(
+        run,
+        directory=Path("NEW"),
+        name="NEW (planned)",
+        manifest=manifest,
+        tasks={name: loaded.tasks[name].description for name in plan.tasks},
+        questions=loaded.questions,
+        budgets=plan.budgets,
+        n_samples=plan.samples,
+    )
 
 
 def drawn_inputs(loaded: Inputs, course: Course) -> Inputs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import os
 import shutil
 import sys
@@ -224,6 +225,41 @@ def test_an_equal_run_is_inconclusive(word: str, code: int, first: tuple[Runner,
     assert [title for _, title, _ in played.annotations] == (
         ["raml-eval: inconclusive, where that blocks (exit code 3)"] if code else []
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "evaluation-0123456"),
+        ({"name": "it's 7: {x}"}, "it's 7: {x}"),
+        ({"name": "7"}, "7"),
+        ({"config": "own.yaml"}, "mine"),
+        ({"config": "other.yaml"}, "evaluation-0123456"),
+    ],
+)
+def test_a_run_is_named_so_that_tables_tell_it_apart(given: dict[str, str], name: str, tmp_path: Path) -> None:
+    made = runner(tmp_path)
+    made.env["GITHUB_SHA"] = "0123456789abcdef"
+    (made.workspace / "own.yaml").write_text("name: mine\n")
+    (made.workspace / "other.yaml").write_text("samples: 2\n")
+    played = made.play(ACTION, {**SMALL, "tasks": "pocket_chain", "limit": "1", **given})
+    assert not played.failed, [step.log for step in played.steps]
+    assert json.loads((made.workspace / "evaluation/run/manifest.json").read_text())["name"] == name
+
+
+@needs_gate
+@pytest.mark.parametrize(("word", "code"), [("fail", 3), ("warn", 0)])
+def test_a_run_until_its_gate_is_decided(word: str, code: int, first: tuple[Runner, Played], tmp_path: Path) -> None:
+    made = with_baseline(first, tmp_path, GATE.replace("fail", word))
+    args = SMALL["args"] + "\n--seed=1\n--until-decided=artifact/run\n--gate=gate.yaml\n--looks=1"
+    played = made.play(ACTION, {**SMALL, "args": args})
+    assert (played.code, played.outputs["exit-code"]) == (code, str(code)), [step.log for step in played.steps]
+    assert played.step("Report").outcome == "success"
+    assert (made.workspace / "evaluation/report.md").read_text() in played.summary
+    titles = [title for _, title, _ in played.annotations]
+    assert titles == (["raml-eval: inconclusive, where that blocks (exit code 3)"] if code else [])
+    assert ("judged while the run was drawn" in played.summary) == (not code)
+    assert "nothing was compared" not in played.summary
 
 
 @needs_gate

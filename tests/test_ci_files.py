@@ -18,6 +18,9 @@ from urllib.parse import parse_qsl
 import pytest
 import yaml
 
+from raml_eval.comparison import check_gate
+from raml_eval.exits import COMMANDS
+from raml_eval.gate_file import build_gate, load_gate
 from tests.expressions import PIECE, STATUS, evaluate, fill, names_in, tokens_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -340,3 +343,20 @@ def test_the_job_on_gitlab_ends_with_the_code_that_counts(
     assert (tmp_path / "said").read_text().split() == said
     assert job["allow_failure"] == {"exit_codes": 3}
     assert (tmp_path / "baseline/evaluation/run/manifest.json").exists() is ("compare" in said)
+
+
+def test_the_gate_that_the_example_needs_is_there() -> None:
+    gate = load_gate(ROOT / "examples" / "ci" / "gate.yaml")
+    check_gate(gate)
+    assert gate.name == "release"
+    assert "examples/ci/gate.yaml gate.yaml" in PAGE
+    (step,) = [step for step in JOBS["evaluate"]["steps"] if OURS in step.get("uses", "")]
+    assert step["with"]["gate"] == "gate.yaml"
+    commented = (ROOT / "examples" / "ci" / "gate.yaml").read_text(encoding="utf-8").replace("  # - {", "  - {")
+    assert len(build_gate(yaml.safe_load(commented)).cells) == 3
+
+
+def test_the_page_knows_every_code_of_both_commands() -> None:
+    rows = set(re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE, re.M))
+    for command in ("run", "compare"):
+        assert {code for code, of in rows if of == command} >= {str(int(code)) for code in COMMANDS[command]} - {"0"}

@@ -35,18 +35,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("new", "gate", "code", "said"),
     [
-        ("better", "release", 0, "Gate release: passed (blocking cells: 1 passed)."),
-        ("worse", "release", 1, "Gate release: failed (blocking cells: 1 failed)."),
-        ("some", "release", 3, "Gate release: inconclusive (blocking cells: 1 inconclusive)."),
-        ("some", "lenient", 0, "Gate lenient: passed (blocking cells: 1 inconclusive)."),
-        ("worse", "lenient", 1, "Gate lenient: failed (blocking cells: 1 failed)."),
-        ("worse", "advice", 0, "Gate advice: passed (blocking cells: 1 passed)."),
+        ("better", "release", 0, "Gate release: passed (blocking cells: 1 passed)"),
+        ("worse", "release", 1, "Gate release: failed (blocking cells: 1 failed)"),
+        ("some", "release", 3, "Gate release: inconclusive (blocking cells: 1 inconclusive)"),
+        ("some", "lenient", 0, "Gate lenient: passed (blocking cells: 1 inconclusive)"),
+        ("worse", "lenient", 1, "Gate lenient: failed (blocking cells: 1 failed)"),
+        ("worse", "advice", 0, "Gate advice: passed (blocking cells: 1 passed)"),
     ],
 )
 def test_the_gate_alone_decides_the_exit_code(runs: Path, new: str, gate: str, code: int, said: str) -> None:
     done = cli("compare", runs / "base", runs / new, "--gate", runs / f"{gate}.yaml")
     assert done.returncode == code, done.stderr
-    assert done.stdout.splitlines()[2] == said
+    assert done.stdout.splitlines()[0] == said
     if code == 0 and new != "better":
         assert "inconclusive" in done.stdout or "worse" in done.stdout
 
@@ -120,9 +120,63 @@ def test_the_summary_of_a_step_grows(runs: Path, tmp_path: Path, monkeypatch: py
     assert text.count("# Gate release: not comparable") == 1
 
 
+def test_flags_that_change_no_cell_are_refused_with_a_gate(runs: Path, tmp_path: Path) -> None:
+    words = ["compare", runs / "base", runs / "worse", "--gate", runs / "release.yaml", "--out", tmp_path / "gate"]
+    fails(
+        cli(*words, "--margin", "7"), "--margin 7 would change no cell of the gate, which has its own margins. Change them in"
+    )
+    fails(cli(*words, "--level", "0.9"), "--level 0.9 would change no cell of the gate, which has its own levels")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_flags_add_to_the_gate(runs: Path) -> None:
-    done = cli("compare", runs / "base", runs / "worse", "--gate", runs / "release.yaml", "--metric", "pass@2", "--margin", "7")
+    done = cli("compare", runs / "base", runs / "worse", "--gate", runs / "release.yaml", "--metric", "pass@2")
     text = " ".join(done.stdout.split())
     assert "in-domain mean, pass@2 at 8: failed" in text
     assert "wanted above -2 points" in text
-    assert "Primary: pass@2 at 8 (--metric pass@2), paired; margin 7 points" in text
+    assert "Primary: pass@2 at 8 (--metric pass@2), paired; margin 2 points" in text
+
+
+def test_a_broken_gate_takes_the_place_of_an_older_outcome(runs: Path, tmp_path: Path) -> None:
+    out, gate = tmp_path / "gate", tmp_path / "nightly.yaml"
+    gate.write_text("name: release\n" + GATE)
+    words = ["compare", runs / "base", runs / "better", "--gate", gate, "--out", out]
+    assert cli(*words).returncode == 0
+    assert "passed" in (out / "badge.json").read_text()
+    for broken, said, name in (("name: release\ncells: []", "it has no cells", "release"), ("cells: [", "as YAML", "nightly")):
+        gate.write_text(broken)
+        fails(cli(*words), said)
+        assert len(list(out.iterdir())) == 6
+        for path in out.iterdir():
+            text = path.read_text()
+            assert "not comparable" in text, path
+            assert "passed" not in text, path
+        assert (out / "comment.md").read_text().startswith(f"<!-- raml-eval gate: {name} -->")
+
+
+@pytest.mark.parametrize("new", ["worse", "some", "other"])
+def test_a_summary_that_cannot_be_written_changes_no_outcome(
+    runs: Path, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["compare", runs / "base", runs / new, "--gate", runs / "release.yaml", "--out", tmp_path / "gate"]
+    before = cli(*words)
+    wanted = {path.name: path.read_text() for path in (tmp_path / "gate").iterdir()}
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    after = cli(*words)
+    assert (after.returncode, after.stdout) == (before.returncode, before.stdout)
+    assert {path.name: path.read_text() for path in (tmp_path / "gate").iterdir()} == wanted
+    warning = f"warning: the summary was not added to, because GITHUB_STEP_SUMMARY ({tmp_path}) cannot be written: "
+    assert after.stderr.startswith(warning)
+    assert "--out" not in after.stderr
+
+
+def test_a_format_for_a_folder_is_its_one_file(runs: Path, tmp_path: Path) -> None:
+    done = cli("compare", runs / "base", runs / "better", "--format", "json", "--out", tmp_path / "new")
+    assert done.returncode == 0
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["comparison.json"]
+
+
+def test_an_empty_gate_is_refused(runs: Path) -> None:
+    done = cli("compare", runs / "base", runs / "better", "--gate", "")
+    assert done.returncode == 2
+    assert "it is empty. Name a path" in done.stderr

@@ -24,8 +24,8 @@ CASES = [
     (+0.050, "passed", "passed", "passed", "failed"),
     (+0.025, "passed", "passed", "inconclusive", "inconclusive"),
     (+0.012, "passed", "passed", "inconclusive", "inconclusive"),
-    (+0.005, "passed", "inconclusive", "inconclusive", "passed"),
-    (+0.000, "passed", "inconclusive", "inconclusive", "passed"),
+    (+0.005, "passed", "inconclusive", "failed", "passed"),
+    (+0.000, "passed", "inconclusive", "failed", "passed"),
     (-0.0099, "passed", "failed", "failed", "passed"),
     (-0.012, "failed", "failed", "failed", "inconclusive"),
     (-0.025, "failed", "failed", "failed", "inconclusive"),
@@ -132,6 +132,24 @@ def test_worse_alone_is_not_failed_among_many() -> None:
     assert among.cells[0].holm_level == pytest.approx(0.995)
     advisory = judge_gate([borderline, *(cell(0.0, 0.1, scope=str(i), tier="advisory") for i in range(9))])
     assert advisory.cells[0].outcome == "failed"  # tiers are corrected apart
+
+
+@pytest.mark.parametrize("inconclusive", ["warn", "pass"])
+def test_what_cannot_pass_is_not_let_through(inconclusive: str) -> None:
+    """Wholly below -margin at the cell's level, and not after Holm's correction: inconclusive, and no leave to pass."""
+    many = [cell(0.0, scope=str(i)) for i in range(19)]
+    found = judge_gate([cell(-0.0125, margin=0.002, inconclusive=inconclusive), *many])
+    assert (found.cells[0].outcome, found.cells[0].cannot_pass, found.cells[0].blocks) == ("inconclusive", True, True)
+    assert (found.outcome, found.exit_code) == ("inconclusive", 3)
+    reaching = judge_gate([cell(-0.0105, margin=0.002, inconclusive=inconclusive), *many])  # its interval ends at -0.0007
+    assert (reaching.cells[0].outcome, reaching.cells[0].cannot_pass, reaching.exit_code) == ("inconclusive", False, 0)
+
+
+@pytest.mark.parametrize(("mean", "outcome"), [(0.02, "failed"), (0.045, "inconclusive"), (0.07, "passed"), (-0.02, "failed")])
+@pytest.mark.parametrize("lower", [False, True])
+def test_superiority_is_refuted_below_its_bar(mean: float, outcome: str, lower: bool) -> None:
+    rule: dict[str, Any] = {"test": "superiority", "bar": 0.05, "lower_is_better": lower}
+    assert judge_gate([cell(-mean if lower else mean, **rule)]).cells[0].outcome == outcome
 
 
 def test_a_stricter_level_of_a_cell_holds_both_ways() -> None:

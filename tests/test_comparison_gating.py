@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.comparison import check_gate, compare_gated, judge_runs
+from raml_eval.comparison import check_gate, check_planned, compare_gated, judge_runs
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.gate_file import GateFile, build_gate
 from raml_eval.intervals import Part, pooled_difference
@@ -95,17 +95,99 @@ def test_margin_level_direction_and_bar() -> None:
 )
 def test_what_was_not_compared_is_refused(cell: dict[str, Any], message: str) -> None:
     with pytest.raises(MetricError) as met:
-        judge_runs(BASE, NEW, gate({"task": "pocket_sort"}, {**cell, "tier": "advisory"}))
-    assert "gate release cannot be judged, because 1 cell of 2 cannot be compared" in str(met.value)
+        judge_runs(BASE, NEW, gate({"task": "pocket_sort"}, cell))
+    assert "gate release cannot be judged, because 1 blocking cell of 2 cannot be compared" in str(met.value)
     assert message.replace("cell 1", "cell 2") in str(met.value)
     assert "\n" not in str(met.value)
+    with pytest.raises(MetricError) as planned:
+        check_planned(BASE, replace(NEW, records=BASE.records), gate({"task": "pocket_sort"}, cell))
+    assert str(planned.value) == str(met.value)
+
+
+@pytest.mark.parametrize("cell", [{"task": "gone"}, {"task": "pocket_sort", "budget": 128}, {"task": "*", "min_samples": 8}])
+def test_an_advisory_cell_that_cannot_be_judged_is_shown_and_changes_nothing(cell: dict[str, Any]) -> None:
+    alone = judge_runs(BASE, NEW, gate({"task": "pocket_sort"}))
+    both = judge_runs(BASE, NEW, gate({"task": "pocket_sort"}, {**cell, "tier": "advisory"}))
+    assert (both.cells, both.outcome, both.exit_code) == (alone.cells, alone.outcome, alone.exit_code)
+    assert len(both.uncompared) == (3 if cell["task"] == "*" else 1)
+    assert all(one.why and one.rule.tier == "advisory" for one in both.uncompared)
+    assert both.entry()["not_compared"][0]["why"] == both.uncompared[0].why
+
+
+def test_a_plan_that_can_be_judged_is_not_refused() -> None:
+    """The planned run is not drawn: it may have fewer questions than the base, and more samples than are there."""
+    kept = {key: question for key, question in BASE.questions.items() if int(key[1].partition("-")[0]) < 30}
+    planned = replace(BASE, name="to be drawn", questions=kept, n_samples=8, budgets=(64,))
+    check_planned(BASE, planned, gate({"task": "*", "metric": "pass@4"}, {"domain": "in_domain", "min_samples": 4}))
+    with pytest.raises(MetricError, match="run to be drawn has no samples at 16"):
+        check_planned(BASE, planned, gate({"task": "*", "budget": 16}))
+    with pytest.raises(MetricError, match="run base has n = 4, wanted at least 8"):
+        check_planned(BASE, planned, gate({"task": "*", "min_samples": 8}))
+    with pytest.raises(MetricError, match="needs 8 samples per question; run base has 4"):
+        check_planned(BASE, planned, gate({"task": "*", "metric": "pass@8"}))
+    warm = replace(planned, manifest={**planned.manifest, "protocol": {"sampling": {"temperature": 0.6}}})
+    with pytest.raises(MetricError, match=r"`allow_different: \[sampling.temperature\]` in the gate's file"):
+        check_planned(BASE, warm, gate({"task": "*"}))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_questions_that_one_run_lacks_are_refused_unless_a_limit_explains_them(swapped: bool) -> None:
+    def judge(small: StoredRun) -> list[str]:
+        runs = (small, BASE) if swapped else (BASE, small)
+        return [str(one.outcome) for one in judge_runs(*runs, gate({"task": "pocket_chain"})).cells]
+
+    lost = draw("few", n_questions=30)
+    with pytest.raises(MetricError, match=r"the runs share 30 questions of pocket_chain, of [34]0 in .* and no --limit"):
+        judge(lost)
+    with pytest.raises(MetricError, match=r"the runs share 30 questions of pocket_chain"):
+        judge(draw("few", n_questions=30, limit=35))  # as of a run that stopped before its limit
+    assert judge(draw("few", n_questions=30, limit=30)) == ["inconclusive"]
+    other = {key: question for key, question in draw("few", limit=30).questions.items() if not key[1].startswith("7-")}
+    extra = {(task, "99-aaaaaa"): replace(BASE.questions[task, "7-aaaaaa"], id="99-aaaaaa") for task in TASKS}
+    beside = draw("few", limit=30)
+    records = tuple(
+        replace(r, key=replace(r.key, question_id="99-aaaaaa")) if r.key.question_id == "7-aaaaaa" else r
+        for r in beside.records
+    )
+    with pytest.raises(MetricError, match="the runs share 39 questions of pocket_chain, of 40 in"):
+        judge(replace(beside, questions={**other, **extra}, records=records))
+
+
+def test_a_look_is_taken_at_some_of_the_questions() -> None:
+    """While a run is drawn, the base has more questions, and the run is between its looks."""
+    few = draw("new", n_questions=30)
+    record = {
+        "base": {"name": "base"}, "fractions": [0.75, 1.0], "n_questions_planned": 120, "looks": [], "stopped_at": None,
+        "drawn_on": False,
+    }  # fmt: skip
+    few = replace(few, manifest={**few.manifest, "sequential": record})
+    assert judge_runs(BASE, few, gate({"task": "pocket_chain"}), level=0.99).cells
+    with pytest.raises(MetricError, match="run new is before look 1 of 2"):
+        judge_runs(BASE, few, gate({"task": "pocket_chain"}))
+    with pytest.raises(MetricError, match="run new is before look 1 of 2"):
+        compare_gated(few, BASE, gate({"task": "pocket_chain"}))
 
 
 def test_every_cell_that_cannot_be_judged_is_named() -> None:
     rules = gate({"task": "pocket_sort"}, {"task": "gone"}, {"suite": "none"}, min_samples=6)
-    with pytest.raises(MetricError, match="3 cells of 3") as met:
+    with pytest.raises(MetricError, match="3 blocking cells of 3") as met:
         judge_runs(BASE, NEW, rules)
     assert all(f"cell {number} (" in str(met.value) for number in (1, 2, 3))
+
+
+def test_a_reason_is_told_once_for_all_its_cells() -> None:
+    with pytest.raises(MetricError) as met:
+        judge_runs(BASE, NEW, gate({"task": "*"}, {"domain": "in_domain"}, {"task": "pocket_sort", "margin": 3}, min_samples=6))
+    text = str(met.value)
+    assert text.count("run base has n = 4, wanted at least 6; run new has n = 4") == 1
+    assert "cells 1, 2, 3 (pocket_chain, avg@n at 64; " in text
+    assert "; and 2 more): run base" in text
+
+
+def test_a_suite_that_the_run_stored_and_the_catalogue_knows_is_offered_once() -> None:
+    new = replace(NEW, manifest={**NEW.manifest, "suites": {"pocket": {"tasks": list(TASKS), "primary": None}}})
+    with pytest.raises(MetricError, match=r"Did you mean pocket\?"):
+        judge_runs(BASE, new, gate({"suite": "pokket"}))
 
 
 @pytest.mark.parametrize("cell", [{"domain": "in_domain"}, {"task": "*"}, {"suite": "both"}, {"task": "pocket_logic"}])

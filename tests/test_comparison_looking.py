@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from raml_eval.comparison import Outcome, judge_gate
-from raml_eval.comparison.looking import cannot_pass, decide_by
+from raml_eval.comparison.looking import decide_by
 from raml_eval.errors import MetricError
 from raml_eval.gate_file import build_gate
 from raml_eval.looks import Look
@@ -38,7 +38,7 @@ GATE: dict[str, Any] = {"margin": 10, "cells": [{"domain": "in_domain", "metric"
 def test_a_cell_cannot_pass_if_its_interval_says_so(mean: float, rule: dict[str, Any], excluded: bool) -> None:
     """The interval is mean +- 0.0098, the margin 0.05."""
     (judged,) = judge_gate([cell(mean, margin=0.05, **rule)]).cells
-    assert cannot_pass(judged) is excluded
+    assert judged.cannot_pass is excluded
     assert not (excluded and judged.outcome is Outcome.PASSED)
 
 

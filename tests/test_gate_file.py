@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from raml_eval.errors import ConfigError
-from raml_eval.gate_file import GateCell, GateFile, build_gate, load_gate
+from raml_eval.gate_file import GateCell, GateFile, build_gate, find_name, load_gate
 from raml_eval.yaml_text import read_yaml
 
 WHOLE = """
@@ -49,7 +49,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
 def test_what_is_not_given_has_its_default(tmp_path: Path) -> None:
     path = tmp_path / "nightly.yaml"
     path.write_text("cells: [{domain: cross_domain}]")
-    gate = load_gate(path)
+    gate = load_gate(str(path))
     cell = gate.cells[0]
     assert (gate.name, gate.margin, gate.level, gate.min_samples, gate.allow_different) == ("nightly", 2, 0.95, None, ())
     assert (cell.test, cell.tier, cell.inconclusive, cell.direction) == ("non_inferiority", "blocking", "fail", None)
@@ -68,7 +68,7 @@ def test_a_changed_rule_changes_the_digest() -> None:
         ({"cells": {"task": "x"}}, "cells is {'task': 'x'}; wanted a list"),
         ({"cells": ["x"]}, "cell 1: 'x' is no mapping; wanted keys such as suite"),
         ({"cells": [{}]}, "cell 1: nothing is named; wanted exactly one of suite, domain, task"),
-        ({"cells": [{"task": "x", "suite": "y"}]}, "cell 1: suite and task is named"),
+        ({"cells": [{"task": "x", "suite": "y"}]}, "cell 1: suite and task are named; wanted exactly one"),
         ({"cells": [{"task": "x"}, {"task": "y", "mergin": 2}]}, "cell 2: unknown key 'mergin'. Did you mean margin"),
         ({**LEAST, "levl": 0.9}, "unknown key 'levl'. Did you mean level"),
         ({**LEAST, "primary": {"budgit": 1}}, "primary: unknown key 'budgit'. Did you mean budget?"),
@@ -82,7 +82,13 @@ def test_a_changed_rule_changes_the_digest() -> None:
         ({**LEAST, "margin": 100}, "margin is 100: input should be less than 100"),
         ({**LEAST, "margin": True}, "margin is True"),
         ({**LEAST, "margin": "2"}, "margin is '2'"),
-        ({**LEAST, "level": 95}, "level is 95: input should be less than 1"),
+        ({**LEAST, "level": 95}, "level is 95: input should be less than or equal to 0.9999"),
+        ({**LEAST, "level": 0.99995}, "level is 0.99995: input should be less than or equal to 0.9999"),
+        ({**LEAST, "level": 0.4}, "level is 0.4: input should be greater than or equal to 0.5"),
+        ({"cells": [{"task": "x", "level": 0.99995}]}, "cell 1: level is 0.99995"),
+        ({"cells": [{"task": "x"}, {"task": "x", "margin": 2, "level": 0.95}]}, "cells 1 and 2 are the same"),
+        ({"cells": [{"task": "x", "margin": 60}, {"task": "x", "margin": 60.0}]}, "cells 1 and 2 are the same"),
+        ({"cells": [{"task": "x", "budget": 64}, {"task": "x"}], "primary": {"budget": "64"}}, "cells 1 and 2 are the same"),
         ({**LEAST, "level": float("nan")}, "level is nan"),
         ({**LEAST, "min_samples": 0}, "min_samples is 0"),
         ({**LEAST, "name": "a --> b"}, "name is 'a --> b'; wanted 1 to 60 printable characters"),
@@ -94,16 +100,42 @@ def test_what_is_wrong_is_said_in_one_line(content: dict[str, Any], message: str
         build_gate(content)
     assert message in str(met.value)
     assert "\n" not in str(met.value)
-    assert str(met.value).endswith("docs/comparing.md lists every key.")
+    assert ".md" not in str(met.value)  # which is not there for whoever has installed the package
+
+
+def test_equal_cells_of_different_meaning_are_kept() -> None:
+    """A superiority cell without a margin must exceed 0, and not the gate's margin."""
+    assert len(build_gate({"cells": [{"task": "x", "test": "superiority", "margin": m} for m in (None, 2)]}).cells) == 2
+
+
+def test_an_unknown_key_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ConfigError) as met:
+        build_gate({**LEAST, "cells": [{"task": "x", "mergin": 2}]})
+    assert str(met.value).endswith(f"Keys of a cell: {', '.join(GateCell.model_fields)}.")
+    with pytest.raises(ConfigError, match=r"Keys of primary: metric, budget\. Keys of a gate: name, margin, "):
+        build_gate({**LEAST, "levl": 0.9, "primary": {"budgit": 1}})
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("name: release\ncells: [{}]", "release"), ("name: [", "nightly"), ("name: 'a --> b'", "nightly"), ("name: 3", "nightly")],
+)
+def test_a_broken_gate_still_has_a_name(text: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "nightly.yaml"
+    path.write_text(text)
+    assert find_name(path) == find_name(str(path)) == name
+    assert find_name(tmp_path / "none.yaml") == "none"
+    assert find_name(tmp_path / "a--b.yaml") == "gate"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cells: [", "is not YAML"),
-        ("cells: [{task: x}]\ncells: []", "the key 'cells' occurs twice"),
-        ("- task: x", "holds list, wanted keys and values"),
-        ("", "holds NoneType"),
+        ("cells: [", "cannot be read as YAML: line 1, column 9: expected the node content"),
+        ("cells: [{task: x}]\ncells: []", "cannot be read as YAML: line 2, column 1: the key 'cells' occurs twice"),
+        ("- task: x", "holds a list, wanted keys and values"),
+        ("release", "holds a text, wanted keys and values"),
+        ("", "holds nothing, wanted keys and values"),
     ],
 )
 def test_a_file_that_is_no_gate_is_refused(text: str, message: str, tmp_path: Path) -> None:

@@ -11,9 +11,22 @@ from typing import Any
 
 import pytest
 
-from raml_eval.errors import ConfigError, InputError, StoreError
+from raml_eval.errors import ConfigError, InputError, MetricError, StoreError
 from raml_eval.intervals import look_levels
-from raml_eval.looks import KEY, Course, Decision, Look, Until, base_digest, check_base, note_look, open_course, restrict_run
+from raml_eval.looks import (
+    KEY,
+    Course,
+    Decision,
+    Look,
+    Until,
+    base_digest,
+    check_base,
+    check_looks,
+    note_look,
+    open_course,
+    read_looks,
+    restrict_run,
+)
 from raml_eval.plan import Plan
 from raml_eval.reporting.board import read_board
 from raml_eval.reporting.entries import make_entry
@@ -125,12 +138,32 @@ def test_a_course_goes_on_only_as_it_began() -> None:
     stored = {KEY: json.loads(json.dumps(first.record)), "plan": PLAN.fields()}
     assert course_of(stored).record == first.record
     for change in ({"n_looks": 5}, {"hits": 3}):
-        with pytest.raises(StoreError, match="there and"):
+        with pytest.raises(StoreError, match=r"begun to decide something else .*(there and|changed)"):
             course_of(stored, **change)
     with pytest.raises(StoreError, match="budgets"):
         course_of({**stored, "plan": {**PLAN.fields(), "budgets": [16]}})
     with pytest.raises(StoreError, match="begun without"):
         course_of({"plan": PLAN.fields()})
+
+
+def test_changed_rules_are_named_by_their_keys() -> None:
+    run = run_of()
+
+    def course(stored: Mapping[str, Any] | None, gate: str, rules: Mapping[str, Any]) -> Course:
+        until = Until(run, gate, decide, 4, rules=rules, name="gate.yaml")
+        return open_course(until, PLAN, run.questions, run.tasks, 0, stored)
+
+    rules = {"margin": 2.0, "cells": [{"task": "a", "level": None}]}
+    stored = {KEY: json.loads(json.dumps(course(None, "f00d", rules).record)), "plan": PLAN.fields()}
+    changed = {"margin": 3.0, "cells": [{"task": "a", "level": 0.9}, {"task": "b"}]}
+    with pytest.raises(StoreError) as met:
+        course(stored, "beef", changed)
+    assert "--gate gate.yaml: margin 2.0 there and 3.0 here; cells.1.level None there and 0.9 here" in str(met.value)
+    assert "f00d" not in str(met.value)
+    del stored[KEY]["rules"]  # as earlier versions stored it
+    with pytest.raises(StoreError, match=r"--gate gate.yaml: its rules have changed"):
+        course(stored, "beef", changed)
+    assert course(stored, "f00d", rules).record == stored[KEY]
 
 
 def noted(n_looks: int, decided: bool, **change: Any) -> StoredRun:
@@ -163,6 +196,54 @@ def test_a_table_says_how_far_a_run_was_looked_at(run: StoredRun, said: list[str
 def test_a_table_says_nothing_where_nobody_looked() -> None:
     assert look_notes(run_of()) == []
     assert look_notes(noted(0, False, drawn_on=True)) == []
+
+
+def test_a_run_between_looks_is_compared_with_nothing() -> None:
+    for run, place in ((noted(2, False), "between looks 2 and 3 of 4"), (noted(0, False), "before look 1 of 4")):
+        for gated in (False, True):
+            with pytest.raises(MetricError, match=f"run mine is {place} .* one more look. Finish it with its own command"):
+                check_looks(run, gated)
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (noted(2, True, stopped_at=2), "look 2 of 4 ended it, decided, within the margin. Another gate"),
+        (noted(4, False, stopped_at=4), "look 4 of 4 ended it, not decided, within the margin. Another gate"),
+    ],
+)
+def test_a_run_that_a_look_ended_has_had_its_gate(run: StoredRun, said: str) -> None:
+    check_looks(run, gated=False)
+    with pytest.raises(MetricError, match=said):
+        check_looks(run, gated=True)
+
+
+def test_a_whole_run_is_free() -> None:
+    for run in (run_of(), noted(2, True, stopped_at=2, drawn_on=True), noted(0, False, drawn_on=True)):
+        check_looks(run, gated=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"fractions": None}, "fractions"),
+        ({"stopped_at": "2"}, "stopped_at"),
+        ({"base": {}}, "base.name"),
+        ({"looks": [{"look": 1}]}, r"looks\[0\].n_questions"),
+        ({"looks": [1]}, r"looks\[0\].look"),
+    ],
+)
+def test_a_spoilt_record_is_one_line(change: dict[str, Any], key: str) -> None:
+    run = noted(1, True, stopped_at=1)
+    spoilt = replace(run, manifest={**run.manifest, KEY: {**run.manifest[KEY], **change}})
+    for ask in (look_notes, read_looks, lambda run: check_looks(run, gated=True)):
+        with pytest.raises(StoreError, match=rf"manifest.json, sequential\) cannot be read: {key}"):
+            ask(spoilt)
+    with pytest.raises(StoreError, match="cannot be read: sequential is missing or of another type"):
+        read_looks(replace(run, manifest={KEY: [1]}))
+    stored = {KEY: dict(spoilt.manifest[KEY]), "plan": PLAN.fields()}
+    with pytest.raises(StoreError, match="cannot be read"):
+        course_of(stored)
 
 
 BOARD = """

@@ -62,13 +62,17 @@ def gate_of(done: Compared) -> GateResult:
 def test_the_gate_comes_first_and_fits_a_terminal() -> None:
     text = DONE.render("terminal")
     lines = text.splitlines()
-    assert lines[2] == "Gate release: failed (blocking cells: 1 failed, 2 inconclusive)."
+    assert lines[0] == "Gate release: failed (blocking cells: 1 failed, 2 inconclusive)"
     assert text.index("Blocking cells") < text.index("Advisory cells") < text.index("Primary endpoints")
     assert max(map(len, lines)) <= 100
     told = " ".join(text.split())
     assert "in-domain mean, avg@n at 64: failed, -12.5 [" in told
     assert "Inconclusive is no sign that the runs are alike" in told
     assert "passed" not in told.replace("have passed", "")
+    assert "new against base. Below is the comparison" in told
+    assert "at higher levels than the gate's 95 %, and are wider" in told
+    assert told.index("new against base. Below") < told.index("Verdict: ")
+    assert DONE.render("markdown").startswith("# Gate release: failed (blocking cells: 1 failed, 2 inconclusive)\n")
 
 
 @pytest.mark.parametrize(
@@ -104,8 +108,23 @@ def test_every_outcome_is_explained() -> None:
     assert told["b"].endswith("it is worse, wanted above -2 points")
     assert told["c"].endswith("it differs by more than the margin, wanted within 2 points")
     assert re.search(r"if there is no difference, it takes about 1,7\d\d questions in place of 400", told["d"])
-    assert "the opposite holds at the cell's own level, but not after the correction" in told["e"]
+    assert "it is worse at 95 %, but not after the correction for the tier's other cells" in told["e"]
     assert "so nothing is known, and that never passes" in told["f"]
+
+
+def test_flips_are_named_where_samples_are_counted() -> None:
+    """The flips are those of avg@n: a cell of another metric that failed is not explained by them."""
+    assert any("flips name" in line for line in advice(judge_gate([cell(-0.1)])))
+    assert not any("flips name" in line for line in advice(judge_gate([cell(-0.1, measure=parse_measure("pass@8"))])))
+
+
+def test_what_cannot_pass_is_told_without_more_questions() -> None:
+    many = [cell(0.0, scope=f"more{i}") for i in range(19)]
+    told = explain(judge_gate([cell(-0.0125, margin=0.001, inconclusive="warn"), *many]).cells[0])
+    assert "`inconclusive: warn` lets nothing through that cannot pass" in told
+    assert "it takes" not in told
+    short = explain(judge_gate([cell(0.02, test="superiority", bar=0.05)]).cells[0])
+    assert short.endswith("a difference as large as that is excluded, wanted above 5 points")
 
 
 def test_a_passed_gate_needs_nothing_and_names_its_warnings() -> None:
@@ -153,6 +172,45 @@ def test_junit_has_a_case_for_each_cell(done: Compared) -> None:
     assert kinds == ["failed", "inconclusive"]  # tokens without variance are unknown, which blocks though it may only warn
     assert (root.get("tests"), root.get("failures"), root.get("skipped")) == (str(3 + advisory), "2", str(advisory))
     assert len({(case.get("classname"), case.get("name")) for case in root.iter("testcase")}) == 3 + advisory
+
+
+def test_a_case_keeps_its_name_while_its_margin_changes() -> None:
+    def names(*cells: CellValues) -> list[str]:
+        root = ElementTree.fromstring(render_junit(judge_gate(cells, "release"), "base", "new"))
+        return [str(case.get("name")) for case in root.iter("testcase")]
+
+    assert names(cell(0.0, margin=0.02)) == names(cell(0.0, margin=0.05)) == ["sums, avg@n at unlimited: non-inferiority"]
+    both = names(cell(0.0, margin=0.02), cell(0.0, margin=0.05), cell(0.0, test="equivalence"))
+    assert both[1:] == [f"{both[0]} (2)", "sums, avg@n at unlimited: equivalence"]
+
+
+def test_junit_tells_every_caveat_once() -> None:
+    root = ElementTree.fromstring(DONE.render("junit"))
+    blocking, advisory = (str(suite.findtext("system-out")) for suite in root)
+    for note in json.loads(DONE.render("json"))["notes"]:
+        assert f"Note: {note}" in blocking
+        assert note not in advisory
+    assert blocking.startswith(f"{gate_of(DONE).headline}.\nin-domain mean, avg@n at 64: failed")
+    assert {line.partition(":")[0] for line in advisory.splitlines()} == {"Advisory"}
+
+
+def test_a_cell_that_was_not_compared_is_shown_everywhere_and_blocks_nothing() -> None:
+    done = compared(TASKS, cells=[{"domain": "in_domain", "margin": 40}, {"task": "gone", "tier": "advisory"}])
+    why = "gone, avg@n at 64: not compared, because neither run has it"
+    assert gate_of(done).exit_code == 0
+    for form in ("terminal", "markdown", "junit"):
+        assert f"Advisory: {why}." in " ".join(done.render(form).split())
+    assert re.search(r"\| gone +\| avg@n at 64 +\| advisory +\| +not compared", done.render("comment").replace("<!-- -->", ""))
+    assert "Advisory cells that were not compared" in done.render("markdown")
+    values = json.loads(done.render("json"))
+    assert schema_errors(values, SCHEMA, SCHEMA) == []
+    (told,) = values["gate"]["not_compared"]
+    assert (told["scope"], told["tier"], told["why"]) == ("gone", "advisory", "neither run has it")
+    root = ElementTree.fromstring(done.render("junit"))
+    assert [(suite.get("tests"), suite.get("failures"), suite.get("skipped")) for suite in root] == [
+        ("1", "0", "0"),
+        ("1", "0", "1"),
+    ]
 
 
 def test_junit_holds_any_name() -> None:
@@ -249,6 +307,13 @@ def test_an_ending_names_a_form() -> None:
     assert list(plan_files(runs, gated=False)) == [runs / "comparison.md", runs / "comparison.json"]
     assert plan_files(Path("a.svg"), gated=True) == {Path("a.svg"): "badge"}
     assert plan_files(Path("a.txt"), gated=True, format="comment") == {Path("a.txt"): "comment"}
+    assert plan_files(runs, gated=False, format="json") == {runs / "comparison.json": "json"}
+    assert plan_files(runs, gated=True, format="badge") == {runs / "badge.svg": "badge"}
+    assert plan_files(Path("/dev/stdout"), gated=False, format="json") == {Path("/dev/stdout"): "json"}
+    with pytest.raises(ConfigError, match=r"--out out is a folder, and none of its files is latex; wanted markdown, json"):
+        plan_files(runs, gated=False, format="latex")
+    with pytest.raises(ConfigError, match="format junit shows the outcome of a gate"):
+        plan_files(runs, gated=False, format="junit")
     with pytest.raises(ConfigError, match=r"ends in '.pdf'; wanted a folder, or one of .md"):
         plan_files(Path("a.pdf"), gated=True)
     with pytest.raises(ConfigError, match="format junit shows the outcome of a gate, and there is none"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,8 +22,10 @@ import pytest
 import raml_eval
 from raml_eval.backends import open_backend
 from raml_eval.backends.fake import FakeBackend
+from raml_eval.comparison import compare_gated, compare_runs
 from raml_eval.config import build_config, flags_layer
 from raml_eval.errors import ConfigError, GenerationError, MetricError, StoreError
+from raml_eval.gate_file import load_gate
 from raml_eval.intervals import Part, pooled_difference
 from raml_eval.looks import Decide, Decision, Look, Until
 from raml_eval.progress import Progress
@@ -33,6 +36,7 @@ from raml_eval.session import run_session
 from raml_eval.store import read_run
 from raml_eval.tables import build_frame, global_clusters, missing_samples
 from raml_eval.types import Completion, Finish, QuestionKey, SampleRecord, SamplingParams, Status, StoredRun
+from raml_eval.until import open_until
 from tests import scripted
 
 FEW: dict[str, Any] = {
@@ -114,6 +118,52 @@ def test_without_a_decision_everything_is_drawn_as_in_any_run(tmp_path: Path, ba
     assert run == read_run(tmp_path / "until")
 
 
+async def no_engine(*_: Any, **__: Any) -> Any:
+    raise AssertionError("the engine was started")
+
+
+@pytest.mark.parametrize(
+    ("cell", "settings", "said"),
+    [
+        ({"task": "pocket_logic"}, {}, "neither run has it"),
+        ({"suite": "pocket"}, {}, "lacks pocket_chain_long"),
+        ({"task": "*", "budget": 64}, {}, "has no samples at 64"),
+        ({"task": "*", "budget": 16, "metric": "pass@4"}, {"samples": 4}, "needs 4 samples per question; run .* has 2"),
+        (
+            {"task": "*", "budget": 16, "metric": "pass@2"},
+            {"samples": 1},
+            "needs 2 samples per question; run NEW .planned. has 1",
+        ),
+        ({"task": "*", "budget": 16, "min_samples": 3}, {}, "n = 2, wanted at least 3"),
+        ({"task": "*", "budget": 16, "metric": "pass@2"}, {"temperature": 0}, "made differently in 1 key.*allow_different"),
+    ],
+)
+def test_a_gate_that_no_look_could_judge_is_refused_before_the_engine_starts(
+    cell: dict[str, Any], settings: dict[str, Any], said: str, tmp_path: Path, base: StoredRun
+) -> None:
+    (tmp_path / "gate.yaml").write_text(json.dumps({"cells": [cell]}))
+    until = open_until(base.directory, tmp_path / "gate.yaml", LOOKS)
+    with pytest.raises((MetricError, ConfigError), match=said):
+        run_until(tmp_path / "run", until, opener=no_engine, **settings)
+    assert not (tmp_path / "run" / "samples.jsonl").exists()
+
+
+def test_a_gate_that_looks_can_judge_is_drawn(tmp_path: Path, base: StoredRun, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also if an advisory cell cannot be judged. Each look tells the difference with its interval."""
+    cells = [{"domain": "in_domain", "budget": 16, "metric": "pass@2", "margin": 99}, {"task": "gone", "tier": "advisory"}]
+    (tmp_path / "gate.yaml").write_text(json.dumps({"cells": cells}))
+    until = open_until(base.directory, tmp_path / "gate.yaml", LOOKS)
+    run = run_until(tmp_path / "run", until)
+    last = run.manifest["sequential"]["looks"][-1]
+    assert last["decided"]
+    assert re.search(r"gate gate passed: pocket_chain|in-domain mean, pass@2 at 16: [+-]\d.* \[.*\] points at 9", last["words"])
+    with pytest.raises(MetricError, match="was drawn until its gate was decided"):
+        compare_gated(base, run, load_gate(tmp_path / "gate.yaml"))
+    assert compare_runs(base, run).verdict
+    with pytest.raises(ConfigError, match="lacks question"):  # a base that a look ended has not every question
+        run_until(tmp_path / "next", replace(until, base=run))
+
+
 def test_a_look_is_shown_whole_batches_and_nothing_else(tmp_path: Path, base: StoredRun) -> None:
     decide = At(0)
     run_until(tmp_path, until_of(base, decide))
@@ -189,7 +239,7 @@ def weaker(run: StoredRun) -> StoredRun:
 @pytest.mark.parametrize(
     ("until", "settings", "said"),
     [
-        ({"gate": "beef"}, {}, "--gate: f00d there and beef here"),
+        ({"gate": "beef"}, {}, "--gate .*: its rules have changed"),
         ({"n_looks": 5}, {}, "--looks: 4 there and 5 here"),
         ({"level": 0.9}, {}, r"level: 0.95 there and 0.9 here"),
         ({"base": None}, {}, r"verdicts of the base \(--until-decided\)"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from raml_eval.yaml_text import read_yaml
+from raml_eval.yaml_text import kind_of, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -18,9 +20,10 @@ def test_equal_keys_in_different_places_are_read(text: str, content: object) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\na: 2", "the key 'a' occurs twice"),
+        ("a: 1\na: 2", "^line 2, column 1: the key 'a' occurs twice$"),
+        ("a: \x00", "^unacceptable character #x0000: special characters are not allowed at position 3$"),
         ("x: {b: 1, c: 2, b: 3}", "the key 'b' occurs twice"),
-        ("a: [", "expected the node content"),
+        ("a:\n  b: [", "^line 2, column 7: expected the node content"),
         ("a: !!python/object/apply:os.system [true]", "could not determine a constructor"),
     ],
 )
@@ -28,3 +31,8 @@ def test_what_cannot_be_meant_is_refused_in_one_line(text: str, said: str) -> No
     with pytest.raises(ValueError, match=said) as caught:
         read_yaml(text)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_mapping_is_told_in_words() -> None:
+    words = ["nothing", "a list", "a text", "true or false", "a number", "a number", "a value"]
+    assert [kind_of(one) for one in (None, [], "x", True, 1, 0.5, date(2026, 1, 1))] == words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,9 +39,14 @@ def compare(
         ),
     ] = None,
     margin: Annotated[
-        Number, typer.Option(help="Differences within this many points are equivalent; the gate's or 2 if not given.")
+        Number,
+        typer.Option(
+            help="Differences within this many points are equivalent; 2 if not given. A gate has its own in its file."
+        ),
     ] = None,
-    level: Annotated[Number, typer.Option(help="Level of the whole comparison; the gate's or 0.95 if not given.")] = None,
+    level: Annotated[
+        Number, typer.Option(help="Level of the whole comparison; 0.95 if not given. A gate has its own in its file.")
+    ] = None,
     allow_different: Annotated[
         Texts, typer.Option(metavar="<key>", help="A protocol key that may differ, such as sampling.top_p; repeatable.")
     ] = None,
@@ -55,7 +61,7 @@ def compare(
         Places,
         place_option(
             "File to write, by its ending: .md, .txt, .tex, .json, with a gate .xml (JUnit) and .svg (badge); or a folder for "
-            "all of them. Repeatable; standard output if not given."
+            "all of them, with --format for one. Repeatable; standard output if not given."
         ),
     ] = None,
     plot: Annotated[Place, place_option("Folder that the figures are drawn into, as PNG and SVG.", "<folder>")] = None,
@@ -63,21 +69,24 @@ def compare(
 ) -> None:
     """Is NEW better than BASE? Paired on shared questions. Exit code 1 if it is worse, or if the gate failed."""
     from raml_eval.errors import ConfigError, RamlError
-    from raml_eval.gate_file import load_gate
+    from raml_eval.gate_file import find_name, load_gate
     from raml_eval.reporting.gated import Refused, check_format, plan_files
 
-    rules = None if gate is None else load_gate(gate)
+    if gate is not None:
+        _check_flags(gate, margin=margin, level=level)
     if format is not None and len(out or []) > 1:
         raise ConfigError(f"--format {format} is for one output, and there are {len(out or [])}. Name each by its ending.")
-    shown = check_format(format or "terminal", rules is not None)
+    shown = check_format(format or "terminal", gate is not None)
     outs = [one for one in out or [] if not is_summary(one)]  # that is added to without being asked
-    files = {path: kind for one in outs for path, kind in plan_files(one, rules is not None, format).items()}
+    files = {path: kind for one in outs for path, kind in plan_files(one, gate is not None, format).items()}
     settings = {"metric": metric, "budget": budget, "margin": margin, "level": level, "allow_different": allow_different}
     try:
-        done = _compare(base, new, rules, settings, full)
+        done = _compare(base, new, None if gate is None else load_gate(gate), settings, full)
     except RamlError as error:
-        if rules is not None:
-            _write(Refused(rules.name, str(error)), files)
+        if gate is not None:  # also if its file is broken: an older outcome must not be taken for this one
+            refused = Refused(find_name(gate), str(error))
+            _write(refused, files)
+            _summarize(refused)
         raise
     written = _write(done, files)
     if not files:
@@ -86,8 +95,21 @@ def compare(
         print(f"{done.gate.headline}." if done.gate else f"Verdict: {done.comparison.verdict}.")
     for path in [*written, *_draw(done.comparison, plot)]:
         print(path)
+    _summarize(done)
     worse = ExitCode.WORSE if done.comparison.regressed else ExitCode.DONE
     raise typer.Exit(worse if done.gate is None else done.gate.exit_code)
+
+
+def _check_flags(gate: Path, **flags: float | None) -> None:
+    """Raises ConfigError for what only the comparison would obey, while the gate's cells go by their file."""
+    from raml_eval.errors import ConfigError
+
+    for name, value in flags.items():
+        if value is not None:
+            raise ConfigError(
+                f"--{name} {value:g} would change no cell of the gate, which has its own {name}s. Change them in {gate}, or "
+                f"leave --{name} out."
+            )
 
 
 def _compare(base: Path, new: Path, gate: GateFile | None, settings: Mapping[str, Any], full: bool) -> Compared:
@@ -111,6 +133,11 @@ def _draw(comparison: Comparison, folder: Path | None) -> Iterable[Path]:
 
 
 def _write(done: Compared | Refused, files: Mapping[Path, str]) -> Iterable[Path]:
-    """Every file is written. The summary of a step of GitHub Actions is added to."""
-    append_summary(done.render("markdown"))
+    """Every file is written."""
     return [write_text(path, done.render(kind)) for path, kind in files.items()]
+
+
+def _summarize(done: Compared | Refused) -> None:
+    """The summary of a step of GitHub Actions is added to, last; if it cannot be, that is said and changes no exit code."""
+    if problem := append_summary(done.render("markdown")):
+        print(f"warning: {problem}", file=sys.stderr)

@@ -100,11 +100,22 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def append_summary(text: str) -> None:
-    """The summary of a GitHub step ends with the Markdown; nothing happens outside of such a step."""
+def append_summary(text: str) -> str:
+    """The summary of a GitHub step ends with the Markdown; nothing happens outside of such a step.
+
+    The answer says why it could not be written, and is empty if it was: what a command is for does not depend on it.
+    """
+    from raml_eval.errors import ConfigError
+
     named = os.environ.get("GITHUB_STEP_SUMMARY")
-    if named:
-        write_text(Path(named), text)
+    try:
+        if named:
+            write_text(Path(named), text)
+    except ConfigError as error:
+        cause = error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) else error
+        return f"the summary was not added to, because GITHUB_STEP_SUMMARY ({named}) cannot be written: {reason}."
+    return ""
 
 
 def is_summary(path: Path | None) -> bool:

@@ -76,12 +76,18 @@ class Rule:
                 return low > self.bar
         return -self.margin < low and high < self.margin
 
-    def refuted(self, found: PairedDifference) -> bool:
-        """True if the interval shows the opposite: worse, or for equivalence a difference beyond the margin."""
+    def excludes_pass(self, found: PairedDifference) -> bool:
+        """True if the interval excludes that the rule holds. It may be refuted without: worse, but within the margin."""
         low, high = self._oriented(found)
-        if self.test == "equivalence":
-            return low > self.margin or high < -self.margin
-        return high < 0 and not self.passes(found)
+        if self.test == "superiority":
+            return high < self.bar
+        return high < -self.margin or (self.test == "equivalence" and low > self.margin)
+
+    def refuted(self, found: PairedDifference) -> bool:
+        """True if the interval shows the opposite: worse, below a superiority's bar, beyond an equivalence's margin."""
+        if self.test != "non_inferiority":
+            return self.excludes_pass(found)
+        return self._oriented(found)[1] < 0 and not self.passes(found)
 
     def _oriented(self, found: PairedDifference) -> tuple[float, float]:
         return (-found.high, -found.low) if self.lower_is_better else (found.low, found.high)
@@ -129,15 +135,28 @@ class JudgedCell:
 
     @property
     def blocks(self) -> bool:
-        """True if this cell alone keeps the gate from passing. What is unknown is never let through."""
+        """True if this cell alone keeps the gate from passing. What is unknown, or cannot pass, is never let through."""
         if self.rule.tier == "advisory" or self.outcome is Outcome.PASSED:
             return False
-        return self.outcome is Outcome.FAILED or self.rule.inconclusive == "fail" or self.unknown
+        return self.outcome is Outcome.FAILED or self.rule.inconclusive == "fail" or self.unknown or self.cannot_pass
+
+    @property
+    def cannot_pass(self) -> bool:
+        """True if the interval excludes that the cell passes, whatever the correction for the tier's other cells leaves."""
+        return self.rule.excludes_pass(self.found)
 
     @property
     def worse_alone(self) -> bool:
         """True if the opposite is shown at the cell's own level, but not after the correction for the tier's other cells."""
         return self.outcome is Outcome.INCONCLUSIVE and self.rule.refuted(self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncompared:
+    """An advisory rule that could not be judged on these runs, and why. It has no outcome, and changes none."""
+
+    rule: Rule
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +166,7 @@ class GateResult:
     name: str
     level: float
     cells: tuple[JudgedCell, ...]
+    uncompared: tuple[Uncompared, ...] = ()
 
     def tier(self, tier: Tier) -> tuple[JudgedCell, ...]:
         """The cells of one tier."""
@@ -192,7 +212,9 @@ class GateResult:
             }
             for cell in self.cells
         ]
-        return {"gate": self.name, "outcome": str(self.outcome), "level": self.level, "cells": cells}
+        told = [{"cell": one.rule.name, "why": one.why} for one in self.uncompared]
+        more = {"not_compared": told} if told else {}
+        return {"gate": self.name, "outcome": str(self.outcome), "level": self.level, "cells": cells, **more}
 
     @property
     def decided(self) -> bool:

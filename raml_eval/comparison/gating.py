@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import Comparison
 from raml_eval.comparison.endpoints import MEANS, PrimaryEndpoint, choose_primary
-from raml_eval.comparison.gate import CellValues, GateResult, Level, Rule, judge_gate
+from raml_eval.comparison.gate import CellValues, GateResult, Level, Rule, Uncompared, judge_gate
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.gate_file import EVERY_TASK, GateCell, GateFile
+from raml_eval.looks import check_looks
 from raml_eval.tables import Measure, budget_label, parse_measure, suites_of
 from raml_eval.types import Budget, StoredRun
 from raml_eval.wording import count_noun
+
+_SHOWN = 3  # cells of one reason that an error names
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,33 @@ def judge_runs(
     allow_different: Sequence[str] = (),
     level: Level | None = None,
 ) -> GateResult:
-    """The outcome of every cell of the gate. level is judge_gate's.
+    """The outcome of every cell of the gate. level is judge_gate's; it is given for a look at a run that is still drawn.
 
-    Raises MetricError, which names every such cell, if a cell's tasks or budget are not in both runs, or it has too few
-    samples: what was not compared is no pass. Raises MetricError as pair_runs and check_protocols do, ConfigError for an
-    unknown metric or a margin that does not fit it.
+    Raises MetricError, which names every such cell, if a blocking cell's tasks or budget are not in both runs, if one run has
+    questions of them that the other lacks, or if it has too few samples: what was not compared is no pass. At a look, the
+    base has more questions. Raises MetricError as pair_runs, check_protocols and check_looks do, ConfigError for an unknown
+    metric or a margin that does not fit it.
     """
     check_gate(gate)
+    if level is None:
+        check_looks(base, gated=False)
+        check_looks(new, gated=True)
     pairs = pair_runs(base, new)
     check_protocols(base, new, pairs.tasks(), (*gate.allow_different, *allow_different))
     primary = choose_primary(pairs, **_named_primary(gate, metric, budget))
-    return judge_gate(collect_cells(gate, pairs, primary), gate.name, gate.level, level)
+    cells, uncompared = collect_cells(gate, pairs, primary, whole=level is None)
+    return replace(judge_gate(cells, gate.name, gate.level, level), uncompared=tuple(uncompared))
+
+
+def check_planned(base: StoredRun, planned: StoredRun, gate: GateFile) -> None:
+    """Raises as judge_runs, without an answer: planned has a new run's plan and protocol, and the base's samples.
+
+    So a gate that these two could never be judged by is refused before a sample is drawn.
+    """
+    check_gate(gate)
+    pairs = pair_runs(base, planned, planned=True)
+    check_protocols(base, planned, pairs.tasks(), gate.allow_different, in_gate=True)
+    collect_cells(gate, pairs, choose_primary(pairs, **_named_primary(gate, None, None)), whole=False)
 
 
 def check_gate(gate: GateFile) -> None:
@@ -99,26 +118,49 @@ def check_gate(gate: GateFile) -> None:
             _margin(gate, f"cell {number}", cell, _measure(gate, f"cell {number}", cell.metric))
 
 
-def collect_cells(gate: GateFile, pairs: Pairs, primary: PrimaryEndpoint) -> list[CellValues]:
-    """The values of each cell, in the order of the file; "*" gives a cell for each task of the base run.
+def collect_cells(
+    gate: GateFile, pairs: Pairs, primary: PrimaryEndpoint, whole: bool = True
+) -> tuple[list[CellValues], list[Uncompared]]:
+    """The values of each cell, in the order of the file, and the advisory cells that have none, with the reason.
 
-    Raises MetricError with every cell that cannot be judged.
+    "*" gives a cell for each task of the base run. whole is true if both runs must have the same questions. Raises MetricError
+    with every blocking cell that cannot be judged.
     """
-    found, refused = [], []
+    found: list[CellValues] = []
+    uncompared: list[Uncompared] = []
+    refused: list[tuple[Asked, str]] = []
     for number, cell in enumerate(gate.cells, 1):
         for asked in _ask(gate, number, cell, pairs, primary):
-            problems, values = _collect(asked, pairs)
-            if values is None:
-                refused.append(_stopped(f"{asked.label} ({asked.rule.name}): {'; '.join(problems)}"))
-            else:
+            problems, values = _collect(asked, pairs, whole)
+            if values is not None:
                 found.append(values)
+            elif asked.rule.tier == "advisory":
+                uncompared.append(Uncompared(asked.rule, "; ".join(problems)))
+            else:
+                refused.append((asked, "; ".join(problems)))
     if refused:
+        n_blocking = len(refused) + sum(values.rule.tier == "blocking" for values in found)
         raise MetricError(
-            f"gate {gate.name} cannot be judged, because {count_noun(len(refused), 'cell')} of {len(found) + len(refused)} "
-            f"cannot be compared, and what was not compared is no pass: {' '.join(refused)} Draw what is missing, or change "
+            f"gate {gate.name} cannot be judged, because {count_noun(len(refused), 'blocking cell')} of {n_blocking} cannot be "
+            f"compared, and what was not compared is no pass: {' '.join(_by_reason(refused))} Draw what is missing, or change "
             f"the gate."
         )
-    return found
+    return found, uncompared
+
+
+def _by_reason(refused: Sequence[tuple[Asked, str]]) -> list[str]:
+    """A sentence for each reason, with the cells that have it."""
+    reasons: dict[str, list[Asked]] = {}
+    for asked, why in refused:
+        reasons.setdefault(why, []).append(asked)
+    told = []
+    for why, members in reasons.items():
+        numbers = list(dict.fromkeys(asked.label.removeprefix("cell ") for asked in members))
+        names = "; ".join(asked.rule.name for asked in members[:_SHOWN])
+        more = f"; and {len(members) - _SHOWN} more" if len(members) > _SHOWN else ""
+        label = f"{'cell' if len(numbers) == 1 else 'cells'} {', '.join(numbers)}"
+        told.append(_stopped(f"{label} ({names}{more}): {why}"))
+    return told
 
 
 def _stopped(text: str) -> str:
@@ -218,7 +260,7 @@ def _suite_tasks(run: StoredRun, name: str) -> tuple[tuple[str, ...], list[str]]
     return tuple(suites.get(name, ())), [*stored, *suites]
 
 
-def _collect(asked: Asked, pairs: Pairs) -> tuple[list[str], CellValues | None]:
+def _collect(asked: Asked, pairs: Pairs, whole: bool) -> tuple[list[str], CellValues | None]:
     """Every reason why the cell cannot be judged, or its values."""
     problems = list(asked.problems)
     rule = asked.rule
@@ -237,9 +279,24 @@ def _collect(asked: Asked, pairs: Pairs) -> tuple[list[str], CellValues | None]:
     apart = [task for task in rule.tasks if (task, asked.budget) not in pairs.cells]
     if apart:
         return [f"the runs share no question of {', '.join(apart)} at {rule.budget}"], None
+    if whole and (lacking := list(filter(None, (_lacking(pairs, task) for task in rule.tasks)))):
+        return lacking, None
     try:
         parts = [pairs.part(task, asked.budget, rule.measure) for task in rule.tasks]
     except MetricError as error:
         return [str(error).rstrip(".")], None
     redraws = [pairs.redraw(task, asked.budget, rule.measure) for task in rule.tasks]
     return [], CellValues(rule, parts, redraws, pairs.n_samples)
+
+
+def _lacking(pairs: Pairs, task: str) -> str:
+    """What to say of a task with questions that only one run has; empty if there are none, or a --limit explains them."""
+    asked = [{one for owner, one in run.questions if owner == task} for run in (pairs.base, pairs.new)]
+    small, large = sorted(zip(asked, (pairs.base, pairs.new), strict=True), key=lambda pair: len(pair[0]))
+    limit = small[1].manifest.get("plan", {}).get("limit")
+    if small[0] == large[0] or (small[0] < large[0] and limit == len(small[0])):
+        return ""
+    return (
+        f"the runs share {count_noun(len(small[0] & large[0]), 'question')} of {task}, of {len(asked[0])} in {pairs.base.name} "
+        f"and {len(asked[1])} in {pairs.new.name}, and no --limit of the smaller one explains that"
+    )

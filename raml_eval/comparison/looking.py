@@ -12,6 +12,8 @@ from raml_eval.gate_file import GateFile
 from raml_eval.looks import Decide, Decision, Look
 from raml_eval.types import StoredRun
 
+SHOWN = 3  # cells that a line about a look names
+
 
 def decide_by(base: StoredRun, gate: GateFile) -> Decide:
     """What decides a look: the gate, each cell at the look's level for its own."""
@@ -25,25 +27,29 @@ def decide_by(base: StoredRun, gate: GateFile) -> Decide:
             return Decision(False, str(error))
         blocking = result.tier("blocking")
         passed = all(cell.outcome is Outcome.PASSED for cell in blocking)
-        excluded = [cell for cell in blocking if cannot_pass(cell)]
+        excluded = [cell for cell in blocking if cell.cannot_pass]
         return Decision(passed or bool(excluded), _words(result, excluded), _entry(result), result.exit_code)
 
     return decide
 
 
-def cannot_pass(cell: JudgedCell) -> bool:
-    """True if the cell's interval excludes that it passes. A cell may fail without: worse than the base, within the margin."""
-    rule, found = cell.rule, cell.found
-    low, high = (-found.high, -found.low) if rule.lower_is_better else (found.low, found.high)
-    if rule.test == "superiority":
-        return high < rule.bar
-    return high < -rule.margin or (rule.test == "equivalence" and low > rule.margin)
-
-
 def _words(result: GateResult, excluded: Sequence[JudgedCell]) -> str:
-    named = excluded or [cell for cell in result.tier("blocking") if cell.outcome is not Outcome.PASSED]
-    cells = ", ".join(cell.rule.name for cell in named[:3])
-    return f"gate {result.name} {result.outcome}" + (f": {cells}" if cells else "")
+    """The outcome, with the differences of the cells that it comes from: those that cannot pass, or have not, or all."""
+    blocking = result.tier("blocking")
+    named = excluded or [cell for cell in blocking if cell.outcome is not Outcome.PASSED] or blocking
+    cells = "; ".join(map(_told, named[:SHOWN])) + (f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
+    return f"gate {result.name} {result.outcome}: {cells}"
+
+
+def _told(cell: JudgedCell) -> str:
+    """The cell's difference with its interval, in points or tokens.
+
+    For example: in-domain mean, avg@n at 64: -1.2 [-4.1, 1.7] points at 99.84 %
+    """
+    found, scale = cell.found, 1 if cell.rule.in_tokens else 100
+    ends = "no interval" if cell.unknown else f"[{scale * found.low:z.1f}, {scale * found.high:z.1f}]"
+    unit = "tokens" if cell.rule.in_tokens else "points"
+    return f"{cell.rule.name}: {scale * found.value:+z.1f} {ends} {unit} at {round(100 * cell.level, 2):g} %"
 
 
 def _entry(result: GateResult) -> dict[str, object]:
@@ -58,9 +64,10 @@ def _entry(result: GateResult) -> dict[str, object]:
         }
         for cell in result.cells
     ]
-    return {"outcome": str(result.outcome), "cells": cells}
+    told = [{"cell": one.rule.name, "why": one.why} for one in result.uncompared]
+    return {"outcome": str(result.outcome), "cells": cells, **({"not_compared": told} if told else {})}
 
 
 def check_gated(base: StoredRun, run: StoredRun, gate: GateFile) -> None:
     """Raises MetricError if the protocols differ in what the gate does not allow."""
-    check_protocols(base, run, list(run.tasks), gate.allow_different)
+    check_protocols(base, run, list(run.tasks), gate.allow_different, in_gate=True)

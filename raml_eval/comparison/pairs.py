@@ -90,13 +90,14 @@ class Pairs:
         return measure.k is None or not (measure.k > self.n_samples or repeats_draws(self.base) or repeats_draws(self.new))
 
 
-def pair_runs(base: StoredRun, new: StoredRun) -> Pairs:
+def pair_runs(base: StoredRun, new: StoredRun, planned: bool = False) -> Pairs:
     """The two runs on the questions and budgets that they share.
 
-    Raises MetricError if they share none, if a question's content differs, if planned samples are missing, or if more than
-    1 % of a cell's samples timed out.
+    planned is true for a new run that is not drawn yet, and holds the base's samples in place of its own. Raises MetricError
+    if they share none, if a question's content differs, if planned samples are missing, or if more than 1 % of a cell's
+    samples timed out.
     """
-    before, after = count_run(base), count_run(new)
+    before, after = count_run(base), count_run(new, allow_partial=planned)
     _check_content(base, new)
     cells = _shared(before, after)
     if not cells:

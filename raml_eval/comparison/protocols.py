@@ -53,12 +53,13 @@ def protocol_differences(base: StoredRun, new: StoredRun, tasks: Collection[str]
 
 
 def check_protocols(
-    base: StoredRun, new: StoredRun, tasks: Collection[str], allowed: Sequence[str] = ()
+    base: StoredRun, new: StoredRun, tasks: Collection[str], allowed: Sequence[str] = (), in_gate: bool = False
 ) -> list[ProtocolDifference]:
     """The differences that are allowed by name. A name allows its key, and every key below it: "sampling", "sampling.top_p".
 
     A key that only one run stores is no reason to refuse, because runs of different versions store different keys; it is
-    returned with the others. Raises MetricError with every other difference.
+    returned with the others. Raises MetricError with every other difference; in_gate is true if only the file of a gate can
+    allow it.
     """
     found = protocol_differences(base, new, tasks)
     refused = [one for one in found if one.known and not any(_covers(name, one.key) for name in allowed)]
@@ -68,7 +69,10 @@ def check_protocols(
     keys = [one.key for one in refused]
     unused = [name for name in allowed if not any(_covers(name, one.key) for one in found)]
     near = near_names(unused[0], keys) if unused else ""
-    advice = " ".join(f"--allow-different {key}" for key in _shortest(keys))
+    names = _shortest(keys)
+    advice = " ".join(f"--allow-different {key}" for key in names)
+    if in_gate:
+        advice = f"`allow_different: [{', '.join(names)}]` in the gate's file"
     graders = " `raml-eval regrade` grades both runs with one grader." if GRADER in keys else ""
     raise MetricError(
         f"runs {base.name} and {new.name} were made differently in {count_noun(len(refused), 'key')}, so a difference could "

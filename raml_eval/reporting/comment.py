@@ -26,7 +26,7 @@ def render_comment(comparison: Comparison, gate: GateResult, base: StoredRun, ne
     """
     told = [f"- {mute(escape_markdown(line))}" for line in advice(gate, advisory=False)]
     told = told or ["Every blocking cell passed, so there is nothing to do."]
-    table = mute(FORMATS["markdown"].table(compact_table([*gate.tier("blocking"), *gate.tier("advisory")])))
+    table = mute(FORMATS["markdown"].table(compact_table(gate)))
     short = [
         marker(gate.name),
         f"### {mute(escape_markdown(gate.headline))}",

@@ -41,11 +41,13 @@ def render_comparison(
     extra: Sequence[str] = (),
     first: Sequence[Section] = (),
     full: bool = False,
+    title: str = "",
 ) -> str:
     """The comparison of the two runs as text. format is terminal, markdown, latex or json (docs/comparing.md).
 
-    Every caveat of both runs is carried. extra are lines under the title, and first are sections before all others, such as a
-    gate's. A terminal shows single tasks at the other budgets only if full is set. Raises ConfigError for another format.
+    Every caveat of both runs is carried. title takes the place of the verdict's. extra are lines under the title, and first are
+    sections before all others, such as a gate's. A terminal shows single tasks at the other budgets only if full is set.
+    Raises ConfigError for another format.
     """
     if format not in COMPARISON_FORMATS:
         near = near_names(format, COMPARISON_FORMATS)
@@ -55,7 +57,7 @@ def render_comparison(
         values = {**comparison_values(comparison), "notes": notes}
         return json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     report = Report(
-        title=f"{comparison.new} against {comparison.base}: {comparison.verdict}",
+        title=title or f"{comparison.new} against {comparison.base}: {comparison.verdict}",
         lead=(*extra, *summary_lines(comparison), drawn_by(base), drawn_by(new)),
         sections=(*first, *_sections(comparison, (step_of(base), step_of(new)), format == "terminal", full)),
         curve=(),

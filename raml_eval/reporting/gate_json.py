@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from raml_eval.comparison import GateResult, JudgedCell, needed_for
+from raml_eval.comparison import GateResult, JudgedCell, Uncompared, needed_for
 from raml_eval.reporting.comparison_json import plain
 
 
@@ -18,10 +18,25 @@ def gate_values(gate: GateResult) -> dict[str, Any]:
             "decided": gate.decided,
             "level": gate.level,
             "cells": [judged_values(cell) for cell in gate.cells],
+            "not_compared": [uncompared_values(one) for one in gate.uncompared],
         }
     )
     assert isinstance(found, dict)
     return found
+
+
+def uncompared_values(one: Uncompared) -> dict[str, Any]:
+    """An advisory cell that could not be judged: what it asked for, and why there is no answer."""
+    rule = one.rule
+    return {
+        "scope": rule.scope,
+        "tasks": rule.tasks,
+        "budget": rule.budget,
+        "metric": rule.measure.name,
+        "test": rule.test,
+        "tier": rule.tier,
+        "why": one.why,
+    }
 
 
 def judged_values(cell: JudgedCell) -> dict[str, Any]:

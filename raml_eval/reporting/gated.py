@@ -12,7 +12,7 @@ from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting import refused
 from raml_eval.reporting.badge import render_badge, render_badge_json
 from raml_eval.reporting.comment import render_comment
-from raml_eval.reporting.compare import COMPARISON_FORMATS, render_comparison
+from raml_eval.reporting.compare import COMPARISON_FORMATS, all_notes, render_comparison
 from raml_eval.reporting.gate import render_gated
 from raml_eval.reporting.junit import render_junit
 from raml_eval.types import StoredRun
@@ -54,7 +54,7 @@ class Compared:
             return render_comparison(comparison, base, new, format, full=self.full)
         match format:
             case "junit":
-                return render_junit(gate, comparison.base, comparison.new)
+                return render_junit(gate, comparison.base, comparison.new, all_notes(comparison, base, new))
             case "badge":
                 return render_badge(gate)
             case "badge-json":
@@ -101,11 +101,20 @@ def check_format(format: str, gated: bool) -> str:
 def plan_files(out: Path, gated: bool, format: str | None = None) -> dict[Path, str]:
     """The files that --out asks for, each with its format: by its ending, or several in a folder.
 
-    A name without an ending, and an existing folder, is a folder. format replaces what the ending says. Raises ConfigError for
-    an ending that is not known, and for one that shows a gate if there is none.
+    A name without an ending that is no file yet, and an existing folder, is a folder. format replaces what the ending says;
+    a folder then gets the one file of that format. Raises ConfigError for an ending that is not known, for a format that no
+    file of a folder has, and for one that shows a gate if there is none.
     """
-    if format is None and (out.is_dir() or not out.suffix):
-        return {out / name: one for name, one in FOLDER.items() if gated or one in COMPARISON_FORMATS}
+    if out.is_dir() or not (out.suffix or (out.exists() and format)):
+        named = {out / name: one for name, one in FOLDER.items() if gated or one in COMPARISON_FORMATS}
+        chosen = {path: one for path, one in named.items() if format in (None, one)}
+        if not chosen:
+            check_format(str(format), gated)
+            raise ConfigError(
+                f"--out {out} is a folder, and none of its files is {format}; wanted {', '.join(named.values())}. Name a "
+                f"file, with its ending."
+            )
+        return chosen
     if format is None and out.suffix not in ENDINGS:
         raise ConfigError(
             f"--out {out} ends in {out.suffix!r}; wanted a folder, or one of {', '.join(ENDINGS)}. Rename it, or name its "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from raml_eval.looks import read_looks
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -14,14 +15,14 @@ UNADJUSTED = "the intervals here do not allow for the looks; those that decided 
 
 
 def stopped_early(run: StoredRun) -> bool:
-    """True if the run's questions are those up to a look that was not the last."""
-    told = run.manifest.get("sequential")
+    """True if the run's questions are those up to a look that was not the last, whether or not that look ended it."""
+    told = read_looks(run)
     return told is not None and not told["drawn_on"] and told["stopped_at"] != len(told["fractions"])
 
 
 def look_notes(run: StoredRun) -> list[str]:
     """What must be said of every number of the run; empty if it was drawn whole."""
-    told = run.manifest.get("sequential")
+    told = read_looks(run)
     if not told:
         return []
     looks, n_looks, total = told["looks"], len(told["fractions"]), told["n_questions_planned"]

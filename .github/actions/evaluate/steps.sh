@@ -72,10 +72,21 @@ install_package() {
   printf '%s\n' "$folder/path" >>"$GITHUB_PATH"
 }
 
+# choose_name: NAME is what tables call the run; empty if the config says. Every run would be "run" otherwise.
+choose_name() {
+  NAME=$INPUT_NAME
+  [[ -z $NAME ]] || return 0
+  if [[ -n $INPUT_CONFIG ]] && grep -q '^name:' -- "$INPUT_CONFIG" 2>/dev/null; then return 0; fi
+  NAME=$(basename -- "$INPUT_OUT" | LC_ALL=C tr -c 'A-Za-z0-9._\n-' _ | tr -d '\n')
+  NAME=$NAME${GITHUB_SHA:+-${GITHUB_SHA:0:7}}
+}
+
 # The same command continues a run, so that a second attempt draws only the samples that failed in the first.
 draw_samples() {
-  local code=0 words
+  local code=0 words quote="'"
   words=("--out=$INPUT_OUT/run")
+  choose_name
+  [[ -z $NAME ]] || words+=("--set=name=$quote${NAME//$quote/$quote$quote}$quote") # as YAML, in which 7 were a number
   [[ -z $INPUT_CONFIG ]] || words+=("--config=$INPUT_CONFIG")
   [[ -z $INPUT_MODEL ]] || words+=("--model=$INPUT_MODEL")
   [[ -z $INPUT_BACKEND ]] || words+=("--backend=$INPUT_BACKEND")
@@ -96,6 +107,9 @@ draw_samples() {
   set_output exit-code "$code"
   case $code in
     0) ;;
+    1) annotate error "raml-eval: the gate failed (exit code 1)" "A look of --until-decided came to that. The log of this step has the looks." ;;
+    3) annotate error "raml-eval: inconclusive, where that blocks (exit code 3)" \
+      "Everything is drawn, and --until-decided has not decided. The log of this step has the looks." ;;
     4) annotate error "raml-eval: samples are owed (exit code 4)" \
       "Samples failed in two attempts. What was drawn is stored in $INPUT_OUT/run: keep it, find out why requests fail, and run the job again on it." ;;
     *) annotate error "raml-eval: the run failed (exit code $code)" "The log of this step says why; docs/exit-codes.md explains the codes." ;;
@@ -156,6 +170,10 @@ compare_runs() {
 }
 
 say_uncompared() {
+  if [[ $'\n'$INPUT_ARGS == *$'\n'--until-decided=* ]]; then
+    printf 'The gate was judged while the run was drawn (--until-decided); nothing else was compared.\n\n' >>"$GITHUB_STEP_SUMMARY"
+    return 0
+  fi
   printf 'There is no baseline, so nothing was compared.\n\n' >>"$GITHUB_STEP_SUMMARY"
   [[ -z $INPUT_GATE ]] || annotate warning "raml-eval: no baseline" "There is no baseline, so the gate $INPUT_GATE was not applied."
 }
