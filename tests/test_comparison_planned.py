@@ -162,6 +162,9 @@ def test_a_run_of_one_chance_or_none_has_the_ends_of_the_distributions() -> None
     a, b = success_of(sure, Measure("avg@n")) or (0, 0)
     assert a + b < 0.1  # nearly every chance is 0 or 1
     assert a / (a + b) == pytest.approx(4 / 9, abs=0.01)
+    rare = [QuestionCounts("t", str(row), str(row), 8, 8 * (row == 0)) for row in range(500)]
+    a, b = success_of(rare, Measure("avg@n")) or (0, 0)
+    assert (a, a / (a + b)) == (pytest.approx(0.01), pytest.approx(1 / 500, rel=0.1))
     wrong = [QuestionCounts("t", str(row), str(row), 4, 0) for row in range(9)]
     a, b = success_of(wrong, Measure("avg@n")) or (0, 0)
     assert 0 < a / (a + b) < 0.05

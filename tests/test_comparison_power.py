@@ -163,6 +163,9 @@ def test_numbers_that_only_a_t_test_gives_are_left_out_near_a_bound() -> None:
     (few,) = rows_of(near(30), Wanted(0.05), "alone")
     assert (few.near_bound, few.simulated, few.samples_needed) == (True, True, None)
     assert few.questions_needed is not None  # with so many, no bound is near
+    (over,) = rows_of(plan_comparison_of(400, ("a",), 8, (2.0, 2.0)), Wanted(0.3), "alone")
+    assert (over.near_bound, over.power > 0.99) == (False, True)
+    assert (over.questions_needed, over.samples_needed) == (None, 1)  # about ten questions: no t-test; all with one sample: one
     (many,) = rows_of(plan_comparison_of(134, ("a",), 8, (2.0, 2.0)), Wanted(0.05), "alone")
     assert (many.near_bound, many.simulated) == (False, False)
     assert many.samples_needed is not None

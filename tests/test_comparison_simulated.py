@@ -59,6 +59,14 @@ def test_where_no_t_test_describes_a_plan(success: tuple[float, float], n: int, 
     assert is_near_bound(task(n_questions), outcomes_of(success, n, parse_measure("avg@n"))) == near
 
 
+@pytest.mark.parametrize("other", [0.01, 1.0, 100.0, 1e6])
+def test_extreme_distributions_have_outcomes(other: float) -> None:
+    for success in ((0.01, other), (other, 0.01), (other, 1e6)):
+        outcomes = outcomes_of(success, 4, parse_measure("avg@n"))
+        assert outcomes.mean == pytest.approx(success[0] / sum(success), abs=0.01)
+        assert 0 <= outcomes.differing <= 1
+
+
 def test_clusters_count_and_not_questions() -> None:
     outcomes = outcomes_of((2.0, 2.0), 8, parse_measure("avg@n"))
     assert is_near_bound(task(60, per_cluster=4), outcomes)

@@ -202,6 +202,7 @@ def success_of(counts: Sequence[QuestionCounts], measure: Measure) -> Beta | Non
     """The Beta distribution whose mean and mean of p (1-p) are those that the samples show without bias.
 
     If no question has both kinds of samples, half a sample of each kind is added to all, and most chances lie next to 0 or 1.
+    Neither parameter is below 0.01, for which E[p (1-p)] is raised if need be.
     None if the measure does not follow from a chance, and if n < 2.
     """
     if not follows_from_chance(measure) or min(q.n for q in counts) < 2:
@@ -212,7 +213,7 @@ def success_of(counts: Sequence[QuestionCounts], measure: Measure) -> Beta | Non
         mean = (float(c.sum()) + 0.5) / (float(n.sum()) + 1)
     share = within / (mean * (1 - mean))  # (a + b) / (a + b + 1); chance can bring it to 1 or above
     total = share / (1 - share) if share < 1 else math.inf
-    total = min(max(total, _LEAST_BETA), _MOST_BETA)
+    total = min(max(total, _LEAST_BETA / min(mean, 1 - mean)), _MOST_BETA)  # the mean stays, if next to a bound too
     return mean * total, (1 - mean) * total
 
 

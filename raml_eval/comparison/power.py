@@ -31,9 +31,9 @@ class PowerRow:
     describes. power is that at the wanted difference. samples_needed is infinite if no n is enough with these questions.
 
     simulated is true where values lie near a bound or clusters are few (simulated.is_near_bound): detectable and power are
-    then from simulated comparisons, questions_needed is None unless so many questions are no longer near a bound, and
-    samples_needed is None unless it is infinite. If near_bound is true without simulated, the metric could not be simulated,
-    and the t-test's numbers are too good.
+    then from simulated comparisons. If near_bound is true without simulated, the metric could not be simulated, and the
+    t-test's numbers are too good. questions_needed and samples_needed are a t-test's, and None where so many would still be
+    too few for one.
     """
 
     scope: str
@@ -85,6 +85,7 @@ def families_of(planned: Planned) -> list[str]:
     return [family for family, is_there in present.items() if is_there]
 
 
+_MOST = 256  # samples: with more, no more questions differ to speak of
 Chances = tuple[float, float]  # detectable difference, power at the wanted one
 
 
@@ -95,7 +96,7 @@ class _Rows:
     planned: Planned
     wanted: Wanted
     known: dict[object, Chances] = field(default_factory=dict)
-    outcomes: dict[Beta, Outcomes] = field(default_factory=dict)
+    outcomes: dict[tuple[Beta, int], Outcomes] = field(default_factory=dict)
 
     def row(self, tasks: Sequence[PlannedTask], scope: str, role: str, among: int, alpha: float) -> PowerRow:
         """One test of the mean over these tasks at the error rate alpha."""
@@ -117,17 +118,23 @@ class _Rows:
             if silent
             else samples_needed(split, self.planned.n_samples, wanted.difference, level, wanted.power),
         )
-        return self.near_bound(row, tasks) if not silent and any(map(self.is_near, tasks)) else row
+        if silent:
+            return row
+        row = self.without_near(row, tasks)
+        return self.near_bound(row, tasks) if any(self.is_near(task, self.planned.n_samples) for task in tasks) else row
+
+    def without_near(self, row: PowerRow, tasks: Sequence[PlannedTask]) -> PowerRow:
+        """The row without the numbers of questions and samples that are themselves too few for a t-test."""
+        n, needed, samples = self.planned.n_samples, row.questions_needed, row.samples_needed
+        if needed is not None and any(self.is_near(_resized(task, needed / row.n_questions), n) for task in tasks):
+            needed = None
+        if samples is not None and samples < math.inf and any(self.is_near(task, min(int(samples), _MOST)) for task in tasks):
+            samples = None
+        return replace(row, questions_needed=needed, samples_needed=samples)
 
     def near_bound(self, row: PowerRow, tasks: Sequence[PlannedTask]) -> PowerRow:
-        """The row with simulated numbers, and without those that only a t-test would give."""
-        row = replace(
-            row,
-            near_bound=True,
-            questions_needed=row.questions_needed if self.is_away(row, tasks) else None,
-            samples_needed=row.samples_needed if row.samples_needed == math.inf else None,
-        )
-        outcomes = [self.outcomes_of(task) for task in tasks]
+        """The row with simulated numbers; that of a t-test, with near_bound set, if the metric cannot be simulated."""
+        row, outcomes = replace(row, near_bound=True), [self.outcomes_of(task, self.planned.n_samples) for task in tasks]
         if None in outcomes:
             return row
         alike = (row.alpha, *((task.success, tuple(of.tolist())) for task, of in zip(tasks, places_of(tasks), strict=True)))
@@ -137,27 +144,22 @@ class _Rows:
         detectable, power = self.known[alike]
         return replace(row, simulated=True, detectable=detectable, power=power)
 
-    def is_near(self, task: PlannedTask) -> bool:
-        return is_near_bound(task, self.outcomes_of(task))
+    def is_near(self, task: PlannedTask, n: int) -> bool:
+        """True if no t-test describes a comparison of this task by n samples."""
+        return is_near_bound(task, self.outcomes_of(task, n))
 
-    def is_away(self, row: PowerRow, tasks: Sequence[PlannedTask]) -> bool:
-        """True if the test is no longer near a bound with the questions that it needs."""
-        if row.questions_needed is None:
-            return False
-        times = math.floor(row.questions_needed / row.n_questions)
-        return times > 1 and not any(self.is_near(_grown(task, times)) for task in tasks)
-
-    def outcomes_of(self, task: PlannedTask) -> Outcomes | None:
-        if task.success is None:
+    def outcomes_of(self, task: PlannedTask, n: int) -> Outcomes | None:
+        """What the task's questions may come to by n samples; None if the metric does not follow from a chance."""
+        if task.success is None or n < (self.planned.measure.k or 1):
             return None
-        if task.success not in self.outcomes:
-            self.outcomes[task.success] = outcomes_of(task.success, self.planned.n_samples, self.planned.measure)
-        return self.outcomes[task.success]
+        if (task.success, n) not in self.outcomes:
+            self.outcomes[task.success, n] = outcomes_of(task.success, n, self.planned.measure)
+        return self.outcomes[task.success, n]
 
 
-def _grown(task: PlannedTask, times: int) -> PlannedTask:
+def _resized(task: PlannedTask, times: float) -> PlannedTask:
     """The task with this many times its clusters, up to as many as the rule for bounds can ask for."""
-    wanted = min(times * len(set(task.clusters)), 100_000)
+    wanted = min(math.ceil(times * len(set(task.clusters))), 100_000)
     return replace(task, clusters=tuple(map(str, range(wanted))))
 
 

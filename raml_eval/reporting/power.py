@@ -94,7 +94,7 @@ def power_notes(rows: Sequence[PowerRow], planned: Planned, wanted: Wanted) -> I
         )
     yield (
         "alpha is the error rate of a test, Q its questions. needs Q is the number of questions at this n, over several tasks "
-        "their sum; or n is the n with these questions."
+        "their sum; or n is the n with these questions. Both are n/a where so many are too few for a t-test."
     )
     if any(row.samples_needed == math.inf for row in rows):
         yield "none: no n is enough with these questions, only the number of questions beside it is."
@@ -120,8 +120,7 @@ def _near_note(rows: Sequence[PowerRow], planned: Planned) -> str:
         )
     return (
         f"{where} So the marked numbers are from {DRAWS} simulated comparisons each, which differ towards the middle; the "
-        "power is good to about 3 points. needs Q is n/a there if so many questions are still too few for a t-test, and so is "
-        "or n."
+        "power is good to about 3 points."
     )
 
 
