@@ -23,6 +23,7 @@ from raml_eval.comparison.needed import half_width, needed_questions, needed_sam
 from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
+from raml_eval.comparison.seeds import untie
 from raml_eval.comparison.verdicts import (
     MARGIN,
     PRIMARY_SHARE,
@@ -104,7 +105,8 @@ def compare_runs(
 
 def _test(pairs: Pairs, target: Target, level: float) -> Tested:
     parts = tuple(pairs.part(task, target.budget, target.measure) for task in target.tasks)
-    noise = split_noise(parts, [pairs.redraw(task, target.budget, target.measure) for task in target.tasks])
+    redraws = [pairs.redraw(task, target.budget, target.measure) for task in target.tasks]
+    noise = untie(split_noise(parts, redraws), redraws, pairs.base, pairs.new)
     return Tested(target, parts, pooled_difference(parts, level, target.measure.bounds), pairs.n_samples, noise)
 
 

@@ -208,4 +208,4 @@ def _invert(margin: Callable[[float], float]) -> float:
         return _SMALLEST_P
     if margin(most) <= 0:
         return 1.0
-    return float(math.exp(brentq(margin, least, most, xtol=1e-9)))
+    return float(math.exp(brentq(margin, least, most, xtol=1e-6)))
