@@ -217,6 +217,11 @@ def test_a_declared_budget_that_was_not_drawn_is_replaced_by_the_largest_and_sai
         compare_runs(BASE, WORSE, budget="128")
 
 
+def test_a_hint_is_not_the_largest_budget() -> None:
+    base, new = (make_run(by_row(lambda row: row % 4), name=name, budgets=(16, 64, "effort:high")) for name in ("b", "n"))
+    assert compare_runs(base, new).primary.budget == 64
+
+
 def test_suites_that_disagree_leave_the_default() -> None:
     suites = {
         name: {"tasks": ["pocket_chain"], "primary": {"metric": m, "budget": "16"}}

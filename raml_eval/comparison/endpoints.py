@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from raml_eval.budgets import is_cap
 from raml_eval.comparison.notes import redraw_notes
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import ConfigError, MetricError, near_names
@@ -46,7 +47,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
     """The primary metric and budget: those that the caller names, otherwise the suite's, otherwise avg@n at unlimited.
 
     The suites are those that the new run was asked for; if they disagree, the default holds. If the declared budget was not
-    drawn by both runs, the largest budget of both takes its place, which the notes say. So nothing depends on a result.
+    drawn by both runs, the largest cap of both takes its place, which the notes say. So nothing depends on a result.
     Raises ConfigError for an unknown metric and for tokens, MetricError if both runs lack the named budget.
     """
     declared, suites = _declared(pairs.new)
@@ -60,7 +61,8 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
             f"{', '.join(shared)}."
         )
     asked = budget or declared[1]
-    chosen = asked if asked in shared else max(shared, key=budget_order)
+    caps = [label for label, one in shared.items() if is_cap(one)] or list(shared)
+    chosen = asked if asked in shared else max(caps, key=budget_order)
     notes = (
         ()
         if chosen == asked
