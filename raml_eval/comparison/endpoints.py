@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from raml_eval.budgets import is_cap
+from raml_eval.budgets import in_tokens
 from raml_eval.comparison.notes import redraw_notes
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import ConfigError, MetricError, near_names
@@ -61,7 +61,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
             f"{', '.join(shared)}."
         )
     asked = budget or declared[1]
-    caps = [label for label, one in shared.items() if is_cap(one)] or list(shared)
+    caps = [label for label, one in shared.items() if in_tokens(one)] or list(shared)
     chosen = asked if asked in shared else max(caps, key=budget_order)
     notes = (
         ()
