@@ -62,10 +62,14 @@ def away(sums: Array, sizes: Array) -> NDArray[np.bool_]:
     return np.minimum(carriers(sums), carriers(sizes - sums)) >= ENOUGH
 
 
-def has_worth(sums: Array, sizes: Array) -> NDArray[np.bool_]:
-    """Whether enough clusters' worth of value lie on either side of each run's mean."""
+def worth_of(sums: Array, sizes: Array) -> Array:
+    """How many clusters' worth of value lie on the side of each run's mean that has less."""
     mean = sums.sum(axis=1) / sizes.sum()
-    return len(sizes) * np.minimum(mean, 1 - mean) >= WORTH
+    return len(sizes) * np.minimum(mean, 1 - mean)
+
+
+def has_worth(sums: Array, sizes: Array) -> NDArray[np.bool_]:
+    return worth_of(sums, sizes) >= WORTH
 
 
 def means(sums: Array, sizes: Array) -> Many:
@@ -109,7 +113,9 @@ def pooled(parts: Sequence[tuple[Array, Array, Array]], alone: Sequence[Many]) -
 def _carried(parts: Sequence[tuple[Array, Array, Array]], variances: Array) -> NDArray[np.bool_]:
     differences = [(new - base) / sizes.sum() for base, new, sizes in parts]
     some = np.min([carriers(one) for one in differences], axis=0) >= SOME
-    return some & np.all(np.sqrt(variances) > SAME, axis=0) & (carriers(np.concatenate(differences, axis=1)) >= ENOUGH)
+    worth = np.sum([np.minimum(worth_of(base, sizes), worth_of(new, sizes)) for base, new, sizes in parts], axis=0)
+    carried = carriers(np.concatenate(differences, axis=1)) >= ENOUGH
+    return some & np.all(np.sqrt(variances) > SAME, axis=0) & carried & (worth >= 2 * WORTH)
 
 
 def pulls(sums: Array, sizes: Array) -> Array:

@@ -41,7 +41,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "every sample is stored; --until-decided: the gate passed; --dry-run: all loads, renders and fits",
             ExitCode.WORSE: "--until-decided: the gate failed",
             ExitCode.UNUSABLE: "a setting, task, model, base, gate or directory cannot be used, or the directory not written",
-            ExitCode.INCONCLUSIVE: "--until-decided: all is drawn and the gate is not decided, where that blocks",
+            ExitCode.INCONCLUSIVE: "--until-decided: the gate is inconclusive, where that blocks: all is drawn, or a cell "
+            "cannot pass any more",
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",
         },
         "report": {

@@ -297,7 +297,7 @@ def test_unknown_metrics_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("margin", [0.0, -0.01, 1.0])
 def test_a_margin_must_be_one(margin: float) -> None:
-    with pytest.raises(ConfigError, match="points is none; wanted more than 0"):
+    with pytest.raises(ConfigError, match="points is out of range; wanted more than 0"):
         compare_runs(BASE, WORSE, margin=margin)
 
 

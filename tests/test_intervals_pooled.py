@@ -109,11 +109,12 @@ def test_the_p_value_is_the_inversion_of_the_interval(seed: int, n_tasks: int, l
     assert (found.p_value < 1 - level) == (found.low > 0 or found.high < 0)
 
 
-def changed(prefix: str, n: int, moved: int) -> Part:
-    """A task of n questions, all right; of the new run, every second of the first `moved` is wrong, the others were before."""
-    base, new = np.ones(n), np.ones(n)
-    base[:moved:2] = 0
-    new[1:moved:2] = 0
+def changed(prefix: str, n: int, moved: int, right: float = 0.5) -> Part:
+    """A task of n questions: of the first `moved`, every second one turns wrong and the others right; the rest stay."""
+    base = np.r_[np.zeros(moved), np.arange(n - moved) < right * (n - moved)].astype(float)
+    new = base.copy()
+    base[:moved:2] = 1
+    new[1:moved:2] = 1
     return Part(base, new, [f"{prefix}{row}" for row in range(n)])
 
 
@@ -123,6 +124,12 @@ def changed(prefix: str, n: int, moved: int) -> Part:
 def test_tasks_help_each_other_if_some_clusters_carry_each(moved: tuple[int, int], method: str) -> None:
     parts = [changed(str(index), 60, count) for index, count in enumerate(moved)]
     assert pooled_difference(parts, tested=False).method == method
+
+
+def test_tasks_without_the_worth_of_two_do_not_help_each_other() -> None:
+    assert POOLED in pooled_difference([changed(str(index), 60, 3) for index in range(2)], tested=False).method
+    hopeless = [changed(str(index), 60, 3, right=0.0) for index in range(2)]
+    assert pooled_difference(hopeless, tested=False).method == MOVER
 
 
 def test_a_task_that_changes_by_the_same_everywhere_keeps_its_width() -> None:

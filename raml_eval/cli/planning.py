@@ -60,7 +60,10 @@ def noise(
     runs: Annotated[list[Path], typer.Argument(help="One run, or the runs of several checkpoints whose steps are known.")],
     metric: Annotated[
         Texts,
-        typer.Option(help="Metric; avg@n, those of the runs' k, and thinking tokens if not given. Repeatable, or by comma."),
+        typer.Option(
+            metavar="<metric>",
+            help="Metric; avg@n, those of the runs' k, and thinking tokens if not given. Repeatable, or by comma.",
+        ),
     ] = None,
     task: Annotated[Texts, typer.Option(metavar="<task>", help="Task; all, and their means, if not given. Repeatable.")] = None,
     budget: Annotated[

@@ -19,7 +19,7 @@ from raml_eval.comparison.endpoints import (
     list_targets,
 )
 from raml_eval.comparison.flips import find_flips
-from raml_eval.comparison.needed import half_width, needed_questions, needed_samples
+from raml_eval.comparison.needed import half_width, needed
 from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
@@ -37,7 +37,6 @@ from raml_eval.comparison.verdicts import (
     split_alpha,
 )
 from raml_eval.intervals import NoiseSplit, PairedDifference, Part, pooled_difference, split_noise
-from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.looks import check_looks
 from raml_eval.tables import Measure, budget_label, parse_measure
 from raml_eval.types import StoredRun
@@ -74,7 +73,7 @@ def compare_runs(
     metric and budget name the primary ones; if they are None, the suite's, otherwise avg@n at unlimited. margin is a share.
     allow_different names protocol keys that may differ. Raises MetricError if the runs cannot be compared (nothing shared,
     other content, missing samples, timeouts, n < k, protocols that differ, a run between looks), ConfigError for an unknown
-    metric, or a margin or level that is none.
+    metric, or a margin or level out of range.
 
     Example: compare_runs(load_run("runs/base"), load_run("runs/new"), metric="pass@8").verdict
     """
@@ -160,14 +159,8 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
     )
     if verdict is not Verdict.INCONCLUSIVE or math.isnan(cell.detectable):
         return cell
-    # More samples make the variance of a t-interval smaller, and do nothing for the few questions that carry another one.
-    by_samples = one.noise is not None and T_INTERVAL in found.method
-    less = (margin / cell.detectable) ** 2
-    return replace(
-        cell,
-        needed_questions=needed_questions(found, one.noise, margin, level),
-        needed_samples=needed_samples(one.noise, one.n_samples, less) if by_samples and one.noise else None,
-    )
+    questions, samples = needed(found, one.noise, one.n_samples, margin, level)
+    return replace(cell, needed_questions=questions, needed_samples=samples)
 
 
 def _list_others(pairs: Pairs, targets: Sequence[Target], level: float) -> list[Listed]:
@@ -193,5 +186,5 @@ def _list_one(pairs: Pairs, scope: str, tasks: Sequence[str], budget: int | str,
     base, new = (
         float(np.mean([side.mean() for side in sides])) for sides in zip(*((p.base, p.new) for p in parts), strict=True)
     )
-    found = pooled_difference(parts, level, measure.bounds)
+    found = pooled_difference(parts, level, measure.bounds, tested=False)
     return Listed(scope, budget_label(budget), measure.name, base, new, found)

@@ -62,7 +62,7 @@ class Listed:
 class Curve:
     """The difference of pass@k over k for the tasks of one domain, with a band that holds at all k together.
 
-    crossing names the k between which the difference changes its sign; certain is true if the band excludes 0 on both
+    crossing names the k between which the difference last changes its sign; certain is true if the band excludes 0 on both
     sides of it, with opposite signs.
     """
 

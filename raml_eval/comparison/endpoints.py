@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from raml_eval.budgets import in_tokens
 from raml_eval.comparison.notes import redraw_notes
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import ConfigError, MetricError, near_names
-from raml_eval.tables import DOMAINS, Measure, budget_label, budget_order, parse_measure, suites_of
+from raml_eval.tables import DOMAINS, Measure, budget_label, largest_budget, parse_measure, suites_of
 from raml_eval.types import Budget, Domain, StoredRun
 
 Family = Literal["primary", "tasks", "budgets", "metrics"]
@@ -47,7 +46,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
     """The primary metric and budget: those that the caller names, otherwise the suite's, otherwise avg@n at unlimited.
 
     The suites are those that the new run was asked for; if they disagree, the default holds. If the declared budget was not
-    drawn by both runs, the largest cap of both takes its place, which the notes say. So nothing depends on a result.
+    drawn by both runs, the largest cap in tokens of both takes its place, which the notes say. So nothing depends on a result.
     Raises ConfigError for an unknown metric and for tokens, MetricError if both runs lack the named budget.
     """
     declared, suites = _declared(pairs.new)
@@ -61,8 +60,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
             f"{', '.join(shared)}."
         )
     asked = budget or declared[1]
-    caps = [label for label, one in shared.items() if in_tokens(one)] or list(shared)
-    chosen = asked if asked in shared else max(caps, key=budget_order)
+    chosen = asked if asked in shared else budget_label(largest_budget(shared.values()))
     notes = (
         ()
         if chosen == asked

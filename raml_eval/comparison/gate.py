@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from raml_eval.comparison.needed import half_width, needed_questions, needed_samples
+from raml_eval.comparison.needed import half_width, needed
 from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
 from raml_eval.errors import ConfigError
 from raml_eval.exits import ExitCode
 from raml_eval.gate_file import Inconclusive, Test, Tier
 from raml_eval.intervals import PairedDifference, Part, pooled_difference, split_noise
 from raml_eval.intervals.clusters import FloatArray
-from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.tables import Measure
 
 _AVERAGE = Measure("avg@n")
@@ -219,9 +218,9 @@ class GateResult:
 
     @property
     def decided(self) -> bool:
-        """True if no blocking cell's further samples can matter: one has failed, or all have passed."""
-        outcomes = [cell.outcome for cell in self.tier("blocking")]
-        return Outcome.FAILED in outcomes or set(outcomes) == {Outcome.PASSED}
+        """True if every blocking cell has passed, or one cannot pass any more."""
+        blocking = self.tier("blocking")
+        return all(cell.outcome is Outcome.PASSED for cell in blocking) or any(cell.cannot_pass for cell in blocking)
 
     @property
     def warned(self) -> tuple[JudgedCell, ...]:
@@ -347,15 +346,7 @@ def amount(rule: Rule, size: float) -> str:
 
 
 def _needed(cell: CellValues, found: PairedDifference, level: float) -> tuple[int | None, float | None]:
-    """The questions, or the samples of each, with which four of five comparisons would pass, if needed_for holds.
-
-    None if there are enough already. Samples are counted for t-intervals alone, as comparison.compare does.
-    """
+    """The questions, or the samples of each, with which four of five comparisons would pass, if needed_for holds."""
     power = (1 + POWER) / 2 if cell.rule.test == "equivalence" else POWER  # two ends, each of which may miss
-    margin = cell.rule.margin
     noise = split_noise(cell.parts, cell.redraws) if cell.redraws else None
-    questions = needed_questions(found, noise, margin, level, power)
-    if questions is None or questions <= found.n_questions:
-        return None, None
-    less = (margin / detectable(half_width(found), level, power)) ** 2  # what must remain of the variance
-    return questions, needed_samples(noise, cell.n_samples, less) if noise and T_INTERVAL in found.method else None
+    return needed(found, noise, cell.n_samples, cell.rule.margin, level, power)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from raml_eval.comparison.gate import GateResult, JudgedCell, Outcome
 from raml_eval.comparison.gating import judge_runs
 from raml_eval.comparison.protocols import check_protocols
@@ -25,18 +23,16 @@ def decide_by(base: StoredRun, gate: GateFile) -> Decide:
             if look.number == look.n_looks:
                 raise
             return Decision(False, str(error))
-        blocking = result.tier("blocking")
-        passed = all(cell.outcome is Outcome.PASSED for cell in blocking)
-        excluded = [cell for cell in blocking if cell.cannot_pass]
-        return Decision(passed or bool(excluded), _words(result, excluded), _entry(result), result.exit_code)
+        return Decision(result.decided, _words(result), result.entry(), result.exit_code)
 
     return decide
 
 
-def _words(result: GateResult, excluded: Sequence[JudgedCell]) -> str:
+def _words(result: GateResult) -> str:
     """The outcome, with the differences of the cells that it comes from: those that cannot pass, or have not, or all."""
-    blocking = result.tier("blocking")
-    named = excluded or [cell for cell in blocking if cell.outcome is not Outcome.PASSED] or blocking
+    blocking = list(result.tier("blocking"))
+    named = [cell for cell in blocking if cell.cannot_pass]
+    named = named or [cell for cell in blocking if cell.outcome is not Outcome.PASSED] or blocking
     cells = "; ".join(map(_told, named[:SHOWN])) + (f"; and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
     return f"gate {result.name} {result.outcome}: {cells}"
 
@@ -50,22 +46,6 @@ def _told(cell: JudgedCell) -> str:
     ends = "no interval" if cell.unknown else f"[{scale * found.low:z.1f}, {scale * found.high:z.1f}]"
     unit = "tokens" if cell.rule.in_tokens else "points"
     return f"{cell.rule.name}: {scale * found.value:+z.1f} {ends} {unit} at {round(100 * cell.level, 2):g} %"
-
-
-def _entry(result: GateResult) -> dict[str, object]:
-    cells = [
-        {
-            "cell": cell.rule.name,
-            "difference": cell.found.value,
-            "low": cell.found.low,
-            "high": cell.found.high,
-            "level": cell.level,
-            "outcome": str(cell.outcome),
-        }
-        for cell in result.cells
-    ]
-    told = [{"cell": one.rule.name, "why": one.why} for one in result.uncompared]
-    return {"outcome": str(result.outcome), "cells": cells, **({"not_compared": told} if told else {})}
 
 
 def check_gated(base: StoredRun, run: StoredRun, gate: GateFile) -> None:

@@ -9,13 +9,30 @@ from raml_eval.intervals import NoiseSplit, PairedDifference
 from raml_eval.intervals.means import T_INTERVAL
 
 
+def needed(
+    found: PairedDifference, noise: NoiseSplit | None, n: int, margin: float, level: float, power: float = POWER
+) -> tuple[int | None, float | None]:
+    """The questions, or in their place the samples of each, with which a difference of the margin would be found.
+
+    None if there are enough already, or if it cannot be told. More samples make the variance of a t-interval smaller, and do
+    little for another one, so they are counted for t-intervals alone; infinite if no number of them is enough.
+    """
+    questions = needed_questions(found, noise, margin, level, power)
+    if questions is None or questions <= found.n_questions:
+        return None, None
+    if noise is None or T_INTERVAL not in found.method:
+        return questions, None
+    less = (margin / detectable(half_width(found), level, power)) ** 2  # what must remain of the variance
+    return questions, needed_samples(noise, n, less)
+
+
 def needed_questions(
     found: PairedDifference, noise: NoiseSplit | None, margin: float, level: float, power: float = POWER
 ) -> int | None:
     """The questions with which a true difference of the margin would be found with this power; None without an interval.
 
-    A t-interval shortens with the root of the number of questions. Gaffke's, where few clusters carry the difference,
-    shortens in proportion to the number at first, and never beyond what the standard error allows.
+    A t-interval shortens with the root of the number of questions. Gaffke's, near a bound or where few clusters carry the
+    difference, shortens in proportion to the number at first, and never beyond what the standard error allows.
     """
     half = half_width(found)
     if math.isnan(half):

@@ -27,6 +27,7 @@ from raml_eval.tables import (
     budget_order,
     count_run,
     global_clusters,
+    largest_budget,
     question_values,
     redraw_variances,
     repeats_draws,
@@ -125,7 +126,7 @@ EVERYTHING = Chosen()
 
 
 def choose_places(runs: Sequence[StoredRun], tasks: Sequence[str], budgets: Sequence[str], everything: bool = False) -> Chosen:
-    """What is asked for; without budgets, the primary one of the last run's suites, or the largest that all runs have.
+    """What is asked for; without budgets, the primary one of the last run's suites, or the largest cap that all runs have.
 
     Raises ConfigError for a task or a budget that not all runs have, InputError if they share no budget.
     """
@@ -139,7 +140,8 @@ def choose_places(runs: Sequence[StoredRun], tasks: Sequence[str], budgets: Sequ
     if everything:
         return Chosen(named)
     declared = budget_label(declared_primary(suites_of(runs[-1])).budget)
-    return Chosen(named, (declared if declared in labels else max(labels, key=budget_order),))
+    largest = largest_budget(budget for budget in runs[0].budgets if budget_label(budget) in labels)
+    return Chosen(named, (declared if declared in labels else budget_label(largest),))
 
 
 def noise_of_run(

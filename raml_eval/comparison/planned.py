@@ -17,9 +17,9 @@ from raml_eval.errors import ConfigError, MetricError, choose_names
 from raml_eval.tables import (
     Measure,
     budget_label,
-    budget_order,
     count_run,
     global_clusters,
+    largest_budget,
     question_values,
     redraw_variances,
     suites_of,
@@ -271,11 +271,11 @@ def _shipped_clusters(catalogue: Catalogue, tasks: Mapping[str, TaskDescription]
 
 
 def choose_budget(run: StoredRun, asked: str | None, declared: Budget) -> Budget:
-    """The run's budget of that label; without one, the declared budget if the run has it, otherwise its largest.
+    """The run's budget of that label; without one, the declared budget if the run has it, otherwise its largest cap in tokens.
 
     Raises ConfigError if the run does not have the budget that is asked for.
     """
     labels = {budget_label(budget): budget for budget in run.budgets}
     if asked is not None:
         return labels[choose_names("budget in the run", [asked], labels)[0]]
-    return labels.get(budget_label(declared), labels[max(labels, key=budget_order)])
+    return labels.get(budget_label(declared), largest_budget(run.budgets))

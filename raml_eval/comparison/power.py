@@ -14,7 +14,7 @@ from raml_eval.comparison.planned import Beta, Planned, PlannedTask, Wanted, che
 from raml_eval.comparison.simulated import Outcomes, Simulation, is_near_bound, outcomes_of, places_of
 from raml_eval.comparison.verdicts import PRIMARY_SHARE, split_alpha
 from raml_eval.intervals import NoiseSplit, Part
-from raml_eval.intervals.pooled import groups_of
+from raml_eval.intervals.pooled import freedoms_of, groups_of
 from raml_eval.intervals.power import detectable_difference, power_at, questions_needed, samples_needed
 from raml_eval.tables import DOMAINS
 from raml_eval.types import Domain
@@ -186,8 +186,8 @@ def planned_noise(tasks: Sequence[PlannedTask], spread: float) -> NoiseSplit:
 def _freedom(tasks: Sequence[PlannedTask], drawn: Sequence[float], spread: float) -> float:
     """Welch and Satterthwaite's degrees of freedom over groups of tasks that share no cluster, as a comparison takes them."""
     zeros = [np.zeros(len(task.clusters)) for task in tasks]
-    groups = groups_of([Part(zero, zero, task.clusters) for zero, task in zip(zeros, tasks, strict=True)])
-    pairs = list(_variances(groups, tasks, drawn, spread))
+    parts = [Part(zero, zero, task.clusters) for zero, task in zip(zeros, tasks, strict=True)]
+    pairs = list(_variances(groups_of(parts), freedoms_of(parts), tasks, drawn, spread))
     total = math.fsum(variance for variance, _ in pairs)
     if total == 0:
         return float(sum(df for _, df in pairs))
@@ -195,13 +195,17 @@ def _freedom(tasks: Sequence[PlannedTask], drawn: Sequence[float], spread: float
 
 
 def _variances(
-    groups: Sequence[Sequence[int]], tasks: Sequence[PlannedTask], drawn: Sequence[float], spread: float
-) -> Iterator[tuple[float, int]]:
-    """The variance of each group of tasks, and the degrees of freedom of its smallest task."""
+    groups: Sequence[Sequence[int]],
+    freedoms: Sequence[float],
+    tasks: Sequence[PlannedTask],
+    drawn: Sequence[float],
+    spread: float,
+) -> Iterator[tuple[float, float]]:
+    """The variance of each group of tasks, and the fewest degrees of freedom of its tasks."""
     for group in groups:
         between = spread**2 * _squared_shares([tasks[row] for row in group], len(tasks))
-        freedom = min(len(set(tasks[row].clusters)) for row in group) - 1
-        yield between + math.fsum(drawn[row] for row in group), max(1, freedom)
+        freedom = min(freedoms[row] for row in group)
+        yield between + math.fsum(drawn[row] for row in group), max(1.0, freedom)
 
 
 def _squared_shares(tasks: Sequence[PlannedTask], n_tasks: int) -> float:

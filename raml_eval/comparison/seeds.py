@@ -43,7 +43,7 @@ def seed_notes(base: StoredRun, new: StoredRun) -> Iterator[str]:
 def untie(noise: NoiseSplit, redraws: Sequence[NDArray[np.float64]], base: StoredRun, new: StoredRun) -> NoiseSplit:
     """The split with unknown parts (NaN), if the runs share their seed and the redraw part is not to be had.
 
-    That is if redrawing, taken as independent, would be more than the whole variance, and if both drew the same model.
+    That is if redrawing, taken as independent, would be more than the whole variance, or if both drew the same model.
     redraws are those that split_noise was given. Runs with seeds of their own keep their split, whatever it is.
     """
     if shared_seed(base, new) is None:

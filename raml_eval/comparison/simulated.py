@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from raml_eval.comparison.planned import Beta, PlannedTask
 from raml_eval.intervals import Part, pooled_difference
+from raml_eval.intervals.clusters import carriers
 from raml_eval.tables import Measure
 from raml_eval.tables.measures import value_table
 
@@ -86,13 +87,15 @@ def _quantiles(success: Beta) -> FloatArray:
 
 
 def is_near_bound(task: PlannedTask, outcomes: Outcomes | None) -> bool:
-    """True if no t-test describes a comparison of this task: too little value on one side, or too few clusters.
+    """True if no t-test describes a comparison of this task: too little value on one side, or too few clusters, or too few
+    that differ.
 
     Without outcomes, only the clusters are counted.
     """
     n_clusters = len(set(task.clusters))
-    if n_clusters < CLUSTERS or outcomes is None:
-        return n_clusters < CLUSTERS
+    effective = carriers(np.unique(task.clusters, return_counts=True)[1].astype(np.float64))  # large ones weigh more
+    if effective < CLUSTERS or outcomes is None:
+        return effective < CLUSTERS
     worth = n_clusters * min(outcomes.mean, 1 - outcomes.mean)
     return worth < WORTH or n_clusters * outcomes.differing < DIFFERING
 

@@ -114,5 +114,5 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
 def check_margin(margin: Any) -> float:
     """The margin as a share. Raises ConfigError unless it lies between 0 and 1."""
     if not 0 < margin < 1:
-        raise ConfigError(f"margin {100 * margin:g} points is none; wanted more than 0 and less than 100, such as 2.")
+        raise ConfigError(f"margin {100 * margin:g} points is out of range; wanted more than 0 and less than 100, such as 2.")
     return float(margin)

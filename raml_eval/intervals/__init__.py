@@ -1,8 +1,9 @@
 """Intervals for means over questions: clustered, valid near the bounds, and never of width 0.
 
 There are two methods for a mean, and the result names the one used. The t-interval with clustered standard errors (Miller
-2024, arXiv:2411.00640) is used if the mean is away from its bounds. Near a bound, or without variance, it is far too short,
-and Gaffke's interval is used instead. benchmarks/interval_coverage.py measures the coverage of both.
+2024, arXiv:2411.00640) is used if enough value lies on either side of the mean and enough clusters carry it (means.WORTH,
+means.ENOUGH), and is corrected for skewness where there is much. Near a bound, or without variance, Gaffke's interval is used
+instead. benchmarks/interval_coverage.py measures the coverage of both.
 """
 
 from raml_eval.intervals.bands import simultaneous_band

@@ -91,7 +91,8 @@ class NoiseSplit:
     """The variance of a mean or of a mean difference, in two parts. The parts sum to the square of standard_error.
 
     from_questions would remain if every question had endless samples; from_redraw would remain if the same questions were
-    asked again. from_redraw is NaN if it cannot be estimated (n = 1, or n = k), and both are NaN for fewer than two clusters.
+    asked again. from_redraw is NaN if it cannot be estimated (n = 1, or n <= k), and from_questions is NaN then, and for
+    fewer than two clusters.
     freedom are the degrees of freedom of the standard error: clusters minus 1, Welch and Satterthwaite's for several tasks.
     """
 

@@ -47,7 +47,8 @@ SKEWED = 0.05
 class PairedDifference:
     """The mean difference new - base over the same questions, with its interval and two-sided p-value.
 
-    The ends and p_value are NaN if they cannot be given. method names the interval; the test is its inversion.
+    The ends and p_value are NaN if they cannot be given, and p_value also if it was not asked for. method names the
+    interval; the test is its inversion.
     """
 
     value: float
@@ -72,13 +73,12 @@ def mean_interval(
     is NaN without values. Raises MetricError for NaN among the values, values out of bounds, or lengths that differ.
 
 
-
     Example: mean_interval([0.0, 0.5, 1.0], ["q1", "q2", "q3"]).value == 0.5
     """
     sample = sum_by_cluster(values, clusters, bounds)
     if not sample.n_clusters:
         return Interval(math.nan, math.nan, math.nan, "no interval: no values")
-    method = _method(sample, bounds, _away(sample, bounds) and _worth(sample, bounds) >= WORTH)
+    method = _method(sample, bounds, _away(sample, bounds) and worth_of(sample, bounds) >= WORTH)
     return Interval(sample.mean, *_ends(sample, method, level, bounds), method)
 
 
@@ -93,7 +93,7 @@ def paired_difference(
 
     bounds are those of the values, so a difference lies within their span. Gaffke's interval replaces the t-interval if all
     clusters differ by the same amount, if fewer than six carry the difference (carriers in raml_eval.intervals.clusters;
-    more than five are enough if as many carry both runs' means), or if fewer than five clusters' worth of value lie on one
+    more than five are enough if at least six carry both runs' means), or if fewer than five clusters' worth of value lie on one
     side of a run's mean. Equal runs on G questions get
     +-(1 - (a/2)^(1/G)) of the span, a = 1 - level, which is what G questions could have failed to show, and p = 1. Without
     bounds, equal differences have no interval: NaN. The ends and p are NaN for one cluster. Raises MetricError for NaN,
@@ -108,7 +108,7 @@ def paired_difference(
     span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
     carried = carriers(sample.sums)
     enough = carried >= ENOUGH or (carried > ENOUGH - 1 and _away(base_sample, bounds) and _away(new_sample, bounds))
-    worth = min(_worth(base_sample, bounds), _worth(new_sample, bounds))
+    worth = min(worth_of(base_sample, bounds), worth_of(new_sample, bounds))
     method = _method(sample, span, enough and worth >= WORTH)
     low, high = _ends(sample, method, level, span)
     p_value = _p_value(sample, method, span)
@@ -175,7 +175,7 @@ def _away(sample: Clustered, bounds: Bounds) -> bool:
     return min(carriers(sample.sums - low * sample.sizes), carriers(high * sample.sizes - sample.sums)) >= ENOUGH
 
 
-def _worth(sample: Clustered, bounds: Bounds) -> float:
+def worth_of(sample: Clustered, bounds: Bounds) -> float:
     """How many whole clusters' worth of value lie on the side of the mean that has less; infinite without bounds."""
     if not bounds:
         return math.inf

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raml_eval.errors import MetricError
-from raml_eval.intervals.clusters import SAME, Bounds, FloatArray, carriers, skewness_of
+from raml_eval.intervals.clusters import SAME, Bounds, FloatArray, carriers, skewness_of, sum_by_cluster
 from raml_eval.intervals.means import (
     ENOUGH,
     MOVER,
@@ -17,11 +17,13 @@ from raml_eval.intervals.means import (
     SKEWED_T,
     T_INTERVAL,
     T_INTERVALS,
+    WORTH,
     PairedDifference,
     macro_mean,
     paired_difference,
     t_ends,
     t_p_value,
+    worth_of,
 )
 
 POOLED = ", pooled over fixed tasks"
@@ -48,16 +50,14 @@ def pooled_difference(
     """The mean over the parts of their mean differences new - base, with interval and p-value. The tasks are fixed.
 
     If each part alone would get a t-interval, or if at least three clusters carry each part's difference and six the pooled
-    one, the variance is the sum over all clusters of the square of what the cluster adds to the pooled mean; a cluster adds
-    what its questions in all parts add, so shared questions are not counted as independent. The degrees of freedom are Welch
-    and Satterthwaite's over groups of parts that share no cluster, each group with the fewest of its parts. So two parts
-    without a shared cluster get Welch's t, which is corrected for skewness if there is much (means.t_ends). Otherwise the
-    distances of the parts' ends are combined by MOVER with the parts' correlations (Zou 2007, Psychological Methods 12), where
-    a negative correlation counts as 0. One part gets paired_difference. The ends and p are NaN if a part has none. A p by MOVER
-    is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises MetricError without a part, and as
-    paired_difference does.
-
-
+    one, with the worth of two parts in all of them, the variance is the sum over all clusters of the square of what the cluster
+    adds to the pooled mean; a cluster adds what its questions in all parts add, so shared questions are not counted as
+    independent. The degrees of freedom are Welch and Satterthwaite's over groups of parts that share no cluster, each group
+    with the fewest of its parts. So two parts without a shared cluster get Welch's t, which is corrected for skewness if there
+    is much (means.t_ends). Otherwise the parts are combined as in macro_mean, with the correlations that their shared clusters
+    cause (Zou 2007, Psychological Methods 12), where a negative one counts as 0. One part gets paired_difference. The ends and
+    p are NaN if a part has none. A p by MOVER is at least 1e-5; it costs many intervals, and is NaN if tested is False. Raises
+    MetricError without a part, and as paired_difference does.
 
     Example: pooled_difference([Part(np.zeros(2), np.ones(2), ["a", "b"])]).value == 1.0
     """
@@ -79,7 +79,7 @@ def pooled_difference(
     if any(math.isnan(one.low) for one in alone):
         return pooled
     covariances = covariances_of(parts)
-    if all(one.method in T_INTERVALS for one in alone) or (bounds and _carried(parts, covariances)):
+    if all(one.method in T_INTERVALS for one in alone) or (bounds and _carried(parts, covariances, bounds)):
         return _pooled_t(pooled, parts, level, bounds)
     return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
@@ -120,11 +120,18 @@ def _by_cluster(parts: Sequence[Part]) -> tuple[FloatArray, FloatArray]:
     return sums, sizes
 
 
-def _carried(parts: Sequence[Part], covariances: FloatArray) -> bool:
+def _carried(parts: Sequence[Part], covariances: FloatArray, bounds: tuple[float, float]) -> bool:
     """Whether enough clusters carry the pooled difference, and some the difference of each part, which varies too.
 
     The parts help each other, so fewer are needed in each. Three keep out a part where all that could change was not drawn.
+    All parts together must have the worth that two have at least.
     """
+    worth = math.fsum(
+        min(worth_of(sum_by_cluster(values, part.clusters, bounds), bounds) for values in (part.base, part.new))
+        for part in parts
+    )
+    if worth < 2 * WORTH:
+        return False
     sums, sizes = _by_cluster(parts)
     pulls = sums / sizes.sum(axis=1, keepdims=True)
     varies = bool(np.all(np.sqrt(np.diag(covariances)) > SAME))

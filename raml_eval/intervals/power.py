@@ -111,7 +111,7 @@ def check_difference(difference: float) -> None:
 
 
 def _least(enough: Callable[[int], bool], start: int) -> int | None:
-    """The least number from start on that is enough; None above a milliard. enough must stay true once it is."""
+    """The least number from start on that is enough; None above 10^9. enough must stay true once it is."""
     low, high = start - 1, start
     while not enough(high):
         low, high = high, 2 * high

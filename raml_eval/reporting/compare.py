@@ -88,7 +88,7 @@ def _sentence(cell: ComparedCell, comparison: Comparison) -> str:
         return f"{_told(cell)}: there is no interval ({cell.alone.method})."
     margin = f"{100 * comparison.margin:g}"
     needed = f"; a difference of {margin} points takes {_needs(cell)}"
-    few = "" if T_INTERVAL in cell.alone.method else " (few clusters carry the difference, so the interval is Gaffke's)"
+    few = "" if T_INTERVAL in cell.alone.method else " (too near 0 or 100 %, or too few questions change, for a t-interval)"
     return (
         f"{_told(cell)}: this is no sign that the runs are alike. Four of five such comparisons would find a difference of "
         f"{100 * cell.detectable:.1f} points{few}{needed if cell.needed_questions else ''}."

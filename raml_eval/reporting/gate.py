@@ -52,7 +52,7 @@ def advice(gate: GateResult, advisory: bool = True) -> list[str]:
     lines = [f"{explain(cell)}." for cell in open_ if cell.rule.tier == "blocking"]
     failed = [cell for cell in gate.tier("blocking") if cell.outcome is Outcome.FAILED]
     lines += [FLIPS] if any(cell.rule.measure.name == "avg@n" for cell in failed) else []
-    if any(cell.outcome is Outcome.INCONCLUSIVE and not cell.unknown for cell in open_):
+    if any(cell.outcome is Outcome.INCONCLUSIVE and not (cell.unknown or cell.cannot_pass) for cell in open_):
         lines.append(NO_SIGN)
     return lines + (advisory_lines(gate) if advisory else [])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from raml_eval.budgets import budget_rank, parse_label
+from raml_eval.budgets import budget_rank, in_tokens, parse_label
 from raml_eval.counts import count_by_question
 from raml_eval.errors import InputError, MetricError
 from raml_eval.store import read_suite
@@ -38,6 +38,16 @@ def budget_order(label: str) -> tuple[float | str, ...]:
     Example: sorted(["unlimited", "64", "off"], key=budget_order) == ["off", "64", "unlimited"]
     """
     return budget_rank(parse_label(label))
+
+
+def largest_budget(budgets: Iterable[Budget]) -> Budget:
+    """The largest cap in tokens among the budgets; without one, the last in the order of the tables.
+
+    Example: largest_budget([64, 16, "effort:high"]) == 64
+    """
+    every = list(budgets)
+    caps = [budget for budget in every if in_tokens(budget)] or every
+    return max(caps, key=lambda budget: budget_order(budget_label(budget)))
 
 
 def describe_engine(run: StoredRun) -> str:

@@ -15,7 +15,7 @@ from raml_eval.types import Interval
 
 NO_MEAN = ("forced_samples", "left_out", "long_answer")
 COUNT = "no interval: a count"
-ENOUGH = 10  # clusters that must differ before a ratio gets an interval: the rule of intervals.paired_difference
+ENOUGH = 10  # clusters with a numerator other than 0, before a ratio gets an interval
 
 
 class Place(NamedTuple):

@@ -109,7 +109,7 @@ draw_samples() {
     0) ;;
     1) annotate error "raml-eval: the gate failed (exit code 1)" "A look of --until-decided came to that. The log of this step has the looks." ;;
     3) annotate error "raml-eval: inconclusive, where that blocks (exit code 3)" \
-      "Everything is drawn, and --until-decided has not decided. The log of this step has the looks." ;;
+      "The gate of --until-decided is inconclusive, which blocks. The log of this step has the looks." ;;
     4) annotate error "raml-eval: samples are owed (exit code 4)" \
       "Samples failed in two attempts. What was drawn is stored in $INPUT_OUT/run: keep it, find out why requests fail, and run the job again on it." ;;
     *) annotate error "raml-eval: the run failed (exit code $code)" "The log of this step says why; docs/exit-codes.md explains the codes." ;;
