@@ -35,7 +35,6 @@ def order_batches(clusters: Mapping[QuestionKey, str], n_looks: int = LOOKS, see
     ends = [FIRST + (1 - FIRST) * step / steps for step in range(n_looks - 1)] + [1.0]
     place = _places(clusters, seed)
     batches: list[Batch] = []
-    waiting: dict[QuestionKey, None] = {}
     begun: set[str] = set()
     for end in ends:
         begun |= {cluster for cluster, at in place.items() if at <= end}

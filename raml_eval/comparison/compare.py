@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from raml_eval.comparison.compared import ComparedCell, Comparison, Listed
 from raml_eval.comparison.curve import pass_curves
 from raml_eval.comparison.endpoints import (
@@ -36,7 +34,7 @@ from raml_eval.comparison.verdicts import (
     overall,
     split_alpha,
 )
-from raml_eval.intervals import NoiseSplit, PairedDifference, Part, pooled_difference, split_noise
+from raml_eval.intervals import NoiseSplit, PairedDifference, Part, pooled_difference, side_means, split_noise
 from raml_eval.looks import check_looks
 from raml_eval.tables import Measure, budget_label, parse_measure
 from raml_eval.types import StoredRun
@@ -135,6 +133,7 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
     target = one.target
     found = pooled_difference(one.parts, level, target.measure.bounds, tested=False)
     verdict = judge(found.low, found.high, margin, target.measure.lower_is_better)
+    base, new = side_means(one.parts)
     cell = ComparedCell(
         family=target.family,
         scope=target.scope,
@@ -142,8 +141,8 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
         tasks=target.tasks,
         budget=budget_label(target.budget),
         metric=target.measure.name,
-        base=float(np.mean([part.base.mean() for part in one.parts])),
-        new=float(np.mean([part.new.mean() for part in one.parts])),
+        base=base,
+        new=new,
         difference=found.value,
         low=found.low,
         high=found.high,
@@ -183,8 +182,6 @@ def _known(pairs: Pairs, tasks: Sequence[str], budget: int | str, measure: Measu
 
 def _list_one(pairs: Pairs, scope: str, tasks: Sequence[str], budget: int | str, measure: Measure, level: float) -> Listed:
     parts = [pairs.part(task, budget, measure) for task in tasks]
-    base, new = (
-        float(np.mean([side.mean() for side in sides])) for sides in zip(*((p.base, p.new) for p in parts), strict=True)
-    )
+    base, new = side_means(parts)
     found = pooled_difference(parts, level, measure.bounds, tested=False)
     return Listed(scope, budget_label(budget), measure.name, base, new, found)

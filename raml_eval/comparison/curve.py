@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
-
 from raml_eval.comparison.compared import Curve
 from raml_eval.comparison.pairs import Pairs
-from raml_eval.intervals import PairedDifference, simultaneous_band
+from raml_eval.intervals import PairedDifference, side_means, simultaneous_band
 from raml_eval.tables import DOMAINS, Measure, budget_label
 from raml_eval.types import Budget, Domain
 
@@ -39,12 +37,13 @@ def _curve(pairs: Pairs, domain: Domain, tasks: Sequence[str], budget: Budget, l
     parts = [[pairs.part(task, budget, Measure("pass@k", k)) for task in tasks] for k in ks]
     band = simultaneous_band(parts, level)
     crossing, certain = find_crossing(ks, band)
+    means = [side_means(of_k) for of_k in parts]
     return Curve(
         domain=domain,
         budget=budget_label(budget),
         ks=ks,
-        base=tuple(float(np.mean([part.base.mean() for part in of_k])) for of_k in parts),
-        new=tuple(float(np.mean([part.new.mean() for part in of_k])) for of_k in parts),
+        base=tuple(base for base, _ in means),
+        new=tuple(new for _, new in means),
         difference=tuple(one.value for one in band),
         low=tuple(one.low for one in band),
         high=tuple(one.high for one in band),

@@ -10,7 +10,7 @@ from raml_eval.comparison.notes import redraw_notes
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.tables import DOMAINS, Measure, budget_label, largest_budget, parse_measure, suites_of
-from raml_eval.types import Budget, Domain, StoredRun
+from raml_eval.types import Budget, Domain, Primary, Suite
 
 Family = Literal["primary", "tasks", "budgets", "metrics"]
 FAMILIES: tuple[Family, ...] = ("tasks", "budgets", "metrics")
@@ -49,7 +49,7 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
     drawn by both runs, the largest cap in tokens of both takes its place, which the notes say. So nothing depends on a result.
     Raises ConfigError for an unknown metric and for tokens, MetricError if both runs lack the named budget.
     """
-    declared, suites = _declared(pairs.new)
+    declared, suites = declared_primary(suites_of(pairs.new))
     source = f"suite {' and '.join(suites)}" if suites else "the default"
     if metric or budget:
         source = " and ".join(f"--{name} {value}" for name, value in (("metric", metric), ("budget", budget)) if value)
@@ -59,14 +59,14 @@ def choose_primary(pairs: Pairs, metric: str | None = None, budget: str | None =
             f"runs {pairs.base.name} and {pairs.new.name} share no budget {budget}.{near_names(budget, shared)} They share "
             f"{', '.join(shared)}."
         )
-    asked = budget or declared[1]
+    asked = budget or budget_label(declared.budget)
     chosen = asked if asked in shared else budget_label(largest_budget(shared.values()))
     notes = (
         ()
         if chosen == asked
         else (f"the primary budget is {chosen}, the largest of both runs, because {asked} is not in both",)
     )
-    measure = primary_measure(metric or declared[0])
+    measure = primary_measure(metric or declared.metric)
     return PrimaryEndpoint(measure, shared[chosen], source, (*notes, *redraw_notes(pairs, measure)), asked)
 
 
@@ -92,14 +92,11 @@ def check_whole_level(level: float) -> float:
     return level
 
 
-def _declared(run: StoredRun) -> tuple[tuple[str, str], list[str]]:
-    """The metric and budget that the run's suites declare, and the suites; the default and no suite if there are none."""
-    suites = suites_of(run)
+def declared_primary(suites: Mapping[str, Suite]) -> tuple[Primary, list[str]]:
+    """What the suites declare as primary, and their names; avg@n at unlimited and no name if none does or they disagree."""
     found = {suite.primary for suite in suites.values()}
-    primary = found.pop() if len(found) == 1 else None
-    if primary is None:
-        return (DEFAULT_METRIC, DEFAULT_BUDGET), []
-    return (primary.metric, budget_label(primary.budget)), list(suites)
+    only = found.pop() if len(found) == 1 else None
+    return (only, list(suites)) if only else (Primary(DEFAULT_METRIC, DEFAULT_BUDGET), [])
 
 
 def default_metrics(pairs: Pairs) -> tuple[Measure, ...]:

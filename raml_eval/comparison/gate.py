@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
 from raml_eval.comparison.needed import half_width, needed
 from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
 from raml_eval.errors import ConfigError
 from raml_eval.exits import ExitCode
 from raml_eval.gate_file import Inconclusive, Test, Tier
-from raml_eval.intervals import PairedDifference, Part, pooled_difference, split_noise
+from raml_eval.intervals import PairedDifference, Part, pooled_difference, side_means, split_noise
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.tables import Measure
 
@@ -310,10 +308,11 @@ def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: 
     rule = cell.rule
     outcome = Outcome.PASSED if rule.passes(found) else Outcome.FAILED if refuted else Outcome.INCONCLUSIVE
     questions, samples = _needed(cell, found, level) if outcome is Outcome.INCONCLUSIVE else (None, None)
+    base, new = side_means(cell.parts)
     return JudgedCell(
         rule=rule,
-        base=float(np.mean([np.mean(part.base) for part in cell.parts])),
-        new=float(np.mean([np.mean(part.new) for part in cell.parts])),
+        base=base,
+        new=new,
         found=found,
         level=level,
         holm_level=holm_level,

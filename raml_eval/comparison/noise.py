@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from raml_eval.comparison.endpoints import declared_primary
 from raml_eval.comparison.pairs import pair_runs
-from raml_eval.comparison.planned import declared_primary
 from raml_eval.comparison.protocols import check_protocols
 from raml_eval.comparison.seeds import draw_the_same, untie
 from raml_eval.errors import InputError, MetricError, choose_names
@@ -139,7 +139,7 @@ def choose_places(runs: Sequence[StoredRun], tasks: Sequence[str], budgets: Sequ
         return Chosen(named, tuple(choose_names("budget in the runs", budgets, labels)))
     if everything:
         return Chosen(named)
-    declared = budget_label(declared_primary(suites_of(runs[-1])).budget)
+    declared = budget_label(declared_primary(suites_of(runs[-1]))[0].budget)
     largest = largest_budget(budget for budget in runs[0].budgets if budget_label(budget) in labels)
     return Chosen(named, (declared if declared in labels else budget_label(largest),))
 

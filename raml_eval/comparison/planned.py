@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.budgets import parse_label
-from raml_eval.comparison.endpoints import DEFAULT_BUDGET, DEFAULT_METRIC, check_whole_level, primary_measure
+from raml_eval.comparison.endpoints import check_whole_level, declared_primary, primary_measure
 from raml_eval.comparison.verdicts import MARGIN, POWER
 from raml_eval.errors import ConfigError, MetricError, choose_names
 from raml_eval.tables import (
@@ -28,7 +28,7 @@ from raml_eval.tables.measures import counted_samples, follows_from_chance
 from raml_eval.tables.redraw import assumed_redraw
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.tasks.load import load_task
-from raml_eval.types import Budget, Domain, Primary, Question, QuestionCounts, QuestionKey, StoredRun, Suite, TaskDescription
+from raml_eval.types import Budget, Domain, Question, QuestionCounts, QuestionKey, StoredRun, TaskDescription
 
 Beta = tuple[float, float]
 DEFAULT_SAMPLES = 8
@@ -143,7 +143,7 @@ def plan_comparison(
     beta = None if assume is None else parse_beta(assume)
     catalogue = load_catalogue(task_path)
     suites = catalogue.suites_among(names) if names or base is None else suites_of(base)
-    declared = declared_primary(suites)
+    declared, _ = declared_primary(suites)
     measure = primary_measure(metric or declared.metric)
     if base is not None:
         if n_questions is not None:
@@ -157,13 +157,6 @@ def plan_comparison(
         raise ConfigError("no noise is given to plan with. Name a stored run with --base, or assume one: --assume beta:2,2.")
     at = parse_label(budget) if budget is not None else declared.budget
     return plan_from_tasks(catalogue, names, measure, at, n or DEFAULT_SAMPLES, beta, n_questions)
-
-
-def declared_primary(suites: Mapping[str, Suite]) -> Primary:
-    """The primary endpoint of the suites; avg@n at unlimited if there are none, or if they do not agree."""
-    found = {suite.primary for suite in suites.values()}
-    only = found.pop() if len(found) == 1 else None
-    return only or Primary(DEFAULT_METRIC, DEFAULT_BUDGET)
 
 
 def plan_from_run(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from raml_eval.errors import ConfigError
+from raml_eval.intervals import holm
 
 PRIMARY_SHARE = 0.8  # of the level: 0.04 of 0.05 for the primary endpoints, the rest for the families
 POWER = 0.8
@@ -75,15 +76,15 @@ def holm_shares(p_values: Sequence[float], alpha: float, whole: float | None = N
 
     Example: [round(share.level, 4) for share in holm_shares([0.01, 0.2], 0.05)] == [0.975, 0.95]
     """
-    tested = sorted((p, index) for index, p in enumerate(p_values) if not math.isnan(p))
-    shares = {}
-    least, greatest, going = alpha / max(1, len(tested)), 0.0, True
-    for rank, (p, index) in enumerate(tested):
-        left = len(tested) - rank
-        least = alpha / left if going else least
-        greatest = max(greatest, min(1.0, left * p * (whole or alpha) / alpha))
-        going = going and p <= least
-        shares[index] = Share(1 - least, greatest)
+    tested = [index for index, p in enumerate(p_values) if not math.isnan(p)]
+    scale = (whole or alpha) / alpha
+    adjusted = {i: min(1.0, scale * p) for i, p in zip(tested, holm([p_values[i] for i in tested]), strict=True)}
+    shares, level = {}, 1 - alpha / max(1, len(tested))
+    going = True
+    for rank, index in enumerate(sorted(tested, key=lambda index: p_values[index])):
+        level = 1 - alpha / (len(tested) - rank) if going else level
+        going = going and p_values[index] <= 1 - level
+        shares[index] = Share(level, adjusted[index])
     return [shares.get(index, Share(1 - alpha / max(1, len(tested)), math.nan)) for index in range(len(p_values))]
 
 

@@ -18,7 +18,7 @@ from raml_eval.intervals.means import (
     mean_interval,
     paired_difference,
 )
-from raml_eval.intervals.pooled import Part, pooled_difference
+from raml_eval.intervals.pooled import Part, pooled_difference, side_means
 from raml_eval.intervals.sequential import look_levels
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "pooled_difference",
+    "side_means",
     "simultaneous_band",
     "split_noise",
 ]

@@ -44,6 +44,11 @@ class Part:
     clusters: Sequence[str]
 
 
+def side_means(parts: Sequence[Part]) -> tuple[float, float]:
+    """The mean over the parts of base, and of new."""
+    return float(np.mean([np.mean(part.base) for part in parts])), float(np.mean([np.mean(part.new) for part in parts]))
+
+
 def pooled_difference(
     parts: Sequence[Part], level: float = 0.95, bounds: Bounds = (0.0, 1.0), *, tested: bool = True
 ) -> PairedDifference:
