@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from raml_eval.comparison import Comparison, PrimaryEndpoint, Verdict
 from raml_eval.comparison.compare import Tested, judge_all
-from raml_eval.comparison.endpoints import MEANS, Target
+from raml_eval.comparison.endpoints import Target
 from raml_eval.comparison.verdicts import overall
 from raml_eval.intervals import Part, holm, pooled_difference
 from raml_eval.metrics import mg_pass_at_k, pass_at_k
 from raml_eval.reporting.compare import summary_lines
-from raml_eval.tables import Measure
+from raml_eval.tables import DOMAIN_MEANS, Measure
 
 N = 8
 COUNTS = np.arange(N + 1)
@@ -81,7 +81,7 @@ def test_targets(drawn: dict[str, tuple[Counts, Counts, list[str]]], domains: di
                 Part(TABLES[measure][base[budget]], TABLES[measure][new[budget]], names)
                 for base, new, names in (drawn[task] for task in members)
             )
-            scope = members[0] if len(members) == 1 else MEANS[domain]
+            scope = members[0] if len(members) == 1 else DOMAIN_MEANS[domain]
             target = Target(family, scope, domain, members, BUDGETS[budget], measure)
             tested.append(Tested(target, parts, pooled_difference(parts)))
     return tested

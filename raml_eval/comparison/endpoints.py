@@ -9,14 +9,13 @@ from typing import Literal
 from raml_eval.comparison.notes import redraw_notes
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.errors import ConfigError, MetricError, near_names
-from raml_eval.tables import DOMAINS, Measure, budget_label, largest_budget, parse_measure, suites_of
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, Measure, budget_label, largest_budget, parse_measure, suites_of
 from raml_eval.types import Budget, Domain, Primary, Suite
 
 Family = Literal["primary", "tasks", "budgets", "metrics"]
 FAMILIES: tuple[Family, ...] = ("tasks", "budgets", "metrics")
 LEVELS = (0.5, 0.9999)  # the least and the greatest level of a whole comparison
 DEFAULT_METRIC, DEFAULT_BUDGET = "avg@n", "unlimited"
-MEANS: Mapping[Domain, str] = {"in_domain": "in-domain mean", "cross_domain": "cross-domain mean"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +128,6 @@ def _means(pairs: Pairs, family: Family, budget: Budget, measure: Measure) -> li
     found = []
     for domain in DOMAINS:
         if tasks := tuple(pairs.tasks(domain, budget)):
-            scope = tasks[0] if len(tasks) == 1 else MEANS[domain]
+            scope = tasks[0] if len(tasks) == 1 else DOMAIN_MEANS[domain]
             found.append(Target(family, scope, domain, tasks, budget, measure))
     return found

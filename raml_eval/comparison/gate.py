@@ -17,8 +17,8 @@ from raml_eval.gate_file import Inconclusive, Test, Tier
 from raml_eval.intervals import PairedDifference, Part, pooled_difference, side_means, split_noise
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.tables import Measure
+from raml_eval.tables.measures import AVERAGE
 
-_AVERAGE = Measure("avg@n")
 Level = float | Callable[[float], float]
 
 
@@ -40,7 +40,7 @@ class Rule:
     """
 
     scope: str
-    measure: Measure = _AVERAGE
+    measure: Measure = AVERAGE
     budget: str = "unlimited"
     tasks: tuple[str, ...] = ()
     test: Test = "non_inferiority"

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from raml_eval.comparison.compare import compare_runs
 from raml_eval.comparison.compared import Comparison
-from raml_eval.comparison.endpoints import MEANS, PrimaryEndpoint, choose_primary
+from raml_eval.comparison.endpoints import PrimaryEndpoint, choose_primary
 from raml_eval.comparison.gate import CellValues, GateResult, Level, Rule, Uncompared, judge_gate
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.gate_file import EVERY_TASK, GateCell, GateFile
 from raml_eval.looks import check_looks
-from raml_eval.tables import Measure, budget_label, parse_measure, suites_of
+from raml_eval.tables import DOMAIN_MEANS, Measure, budget_label, parse_measure, suites_of
 from raml_eval.types import Budget, StoredRun
 from raml_eval.wording import count_noun
 
@@ -242,7 +242,7 @@ def _scopes(cell: GateCell, pairs: Pairs) -> list[tuple[str, tuple[str, ...], tu
                 task for run in (pairs.base, pairs.new) for task, about in run.tasks.items() if about.domain == cell.domain
             )
         )
-        return [(MEANS[cell.domain], tasks, () if tasks else ("neither run has a task of this domain",))]
+        return [(DOMAIN_MEANS[cell.domain], tasks, () if tasks else ("neither run has a task of this domain",))]
     name = str(cell.suite)
     members, suites = _suite_tasks(pairs.new, name)
     unknown = () if members else (f"there is no suite {name!r}.{near_names(name, suites)}".rstrip("."),)

@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from raml_eval.comparison.endpoints import declared_primary
 from raml_eval.comparison.pairs import pair_runs
@@ -17,7 +16,8 @@ from raml_eval.comparison.protocols import check_protocols
 from raml_eval.comparison.seeds import draw_the_same, untie
 from raml_eval.errors import InputError, MetricError, choose_names
 from raml_eval.intervals import Part, split_noise
-from raml_eval.intervals.clusters import SAME
+from raml_eval.intervals.clusters import SAME, FloatArray
+from raml_eval.intervals.components import drawn_variance
 from raml_eval.tables import (
     DOMAINS,
     MACRO,
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 MEAN, CHANGE, SERIES = "mean", "change", "series"
 TIMES = 4.0  # more samples, or more questions, that a row tells the standard error of
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +318,7 @@ def _series(counted: Sequence[_Counted], place: _Place, found: Sequence[Values])
 
 def _redraw_error(redraws: Sequence[FloatArray]) -> float:
     """The standard error of the mean over tasks with the questions fixed: of the draws alone, whatever the total is."""
-    variance = math.fsum(float(np.sum(redraw)) / len(redraw) ** 2 for redraw in redraws) / len(redraws) ** 2
+    variance = drawn_variance(redraws)
     return math.sqrt(max(variance, 0.0)) if variance == variance else math.nan
 
 

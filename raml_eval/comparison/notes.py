@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.comparison.protocols import ProtocolDifference
 from raml_eval.comparison.seeds import seed_notes
-from raml_eval.tables import DOMAINS, Measure, budget_label
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, Measure, budget_label
 from raml_eval.tables.redraw import is_too_high
 from raml_eval.wording import count_noun
 
@@ -60,8 +60,7 @@ def _other_means(pairs: Pairs) -> list[str]:
         every = dict.fromkeys(t for run in (pairs.base, pairs.new) for t, about in run.tasks.items() if about.domain == domain)
         missing = [task for task in every if task not in shared]
         if shared and missing:
-            name = domain.replace("_", "-")
-            notes.append(f"the {name} mean is that of {', '.join(shared)}, without {', '.join(missing)}")
+            notes.append(f"the {DOMAIN_MEANS[domain]} is that of {', '.join(shared)}, without {', '.join(missing)}")
     return notes
 
 

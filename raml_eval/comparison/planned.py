@@ -19,6 +19,7 @@ from raml_eval.tables import (
     budget_label,
     count_run,
     global_clusters,
+    is_greedy,
     largest_budget,
     question_values,
     redraw_variances,
@@ -208,11 +209,6 @@ def success_of(counts: Sequence[QuestionCounts], measure: Measure) -> Beta | Non
     total = share / (1 - share) if share < 1 else math.inf
     total = min(max(total, _LEAST_BETA / min(mean, 1 - mean)), _MOST_BETA)  # the mean stays, if next to a bound too
     return mean * total, (1 - mean) * total
-
-
-def is_greedy(run: StoredRun) -> bool:
-    """True if the run was drawn at temperature 0."""
-    return bool(run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0)
 
 
 def _untold(run: StoredRun, task: str, counts: Sequence[QuestionCounts], measure: Measure) -> str:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from raml_eval.comparison.endpoints import MEANS
 from raml_eval.comparison.planned import Beta, Planned, PlannedTask, Wanted, check_wanted
 from raml_eval.comparison.simulated import Outcomes, Simulation, is_near_bound, outcomes_of, places_of
 from raml_eval.comparison.verdicts import PRIMARY_SHARE, split_alpha
 from raml_eval.intervals import NoiseSplit, Part
-from raml_eval.intervals.pooled import freedoms_of, groups_of
+from raml_eval.intervals.pooled import freedoms_of, groups_of, welch_freedom
 from raml_eval.intervals.power import detectable_difference, power_at, questions_needed, samples_needed
-from raml_eval.tables import DOMAINS
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS
 from raml_eval.types import Domain
 
 ALONE, FAMILY, PRIMARY = "alone", "family", "primary"
@@ -58,19 +57,19 @@ def power_rows(planned: Planned, wanted: Wanted) -> list[PowerRow]:
     Raises ConfigError for a difference, spread, level or power outside their ranges.
     """
     check_wanted(wanted)
-    alpha, _row = 1 - wanted.level, _Rows(planned, wanted).row
+    alpha, row_of = 1 - wanted.level, _Rows(planned, wanted).row
     groups = {domain: [task for task in planned.tasks if task.domain == domain] for domain in DOMAINS}
     means = {domain: tasks for domain, tasks in groups.items() if tasks}
     families = families_of(planned)
-    rows = [_row([task], task.name, ALONE, 1, alpha) for task in planned.tasks]
+    rows = [row_of([task], task.name, ALONE, 1, alpha) for task in planned.tasks]
     several = [task for tasks in means.values() if len(tasks) > 1 for task in tasks]
     if several:
         each = split_alpha(alpha, families, False)["tasks"] / len(several)
-        rows += [_row([task], task.name, FAMILY, len(several), each) for task in several]
+        rows += [row_of([task], task.name, FAMILY, len(several), each) for task in several]
     first = alpha * (PRIMARY_SHARE if families else 1.0) / len(means)
     for domain, tasks in means.items():
-        scope = tasks[0].name if len(tasks) == 1 else MEANS[domain]
-        rows.append(_row(tasks, scope, PRIMARY, len(means), first))
+        scope = tasks[0].name if len(tasks) == 1 else DOMAIN_MEANS[domain]
+        rows.append(row_of(tasks, scope, PRIMARY, len(means), first))
     return rows
 
 
@@ -188,10 +187,7 @@ def _freedom(tasks: Sequence[PlannedTask], drawn: Sequence[float], spread: float
     zeros = [np.zeros(len(task.clusters)) for task in tasks]
     parts = [Part(zero, zero, task.clusters) for zero, task in zip(zeros, tasks, strict=True)]
     pairs = list(_variances(groups_of(parts), freedoms_of(parts), tasks, drawn, spread))
-    total = math.fsum(variance for variance, _ in pairs)
-    if total == 0:
-        return float(sum(df for _, df in pairs))
-    return total**2 / math.fsum(variance**2 / df for variance, df in pairs)
+    return welch_freedom([variance for variance, _ in pairs], [df for _, df in pairs])
 
 
 def _variances(

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from raml_eval.intervals import NoiseSplit
+from raml_eval.intervals.clusters import FloatArray
+from raml_eval.intervals.components import drawn_variance
 from raml_eval.types import StoredRun
 
 COUPLED = (
@@ -40,7 +39,7 @@ def seed_notes(base: StoredRun, new: StoredRun) -> Iterator[str]:
         yield (SAME if draw_the_same(base, new) else COUPLED).format(seed=seed)
 
 
-def untie(noise: NoiseSplit, redraws: Sequence[NDArray[np.float64]], base: StoredRun, new: StoredRun) -> NoiseSplit:
+def untie(noise: NoiseSplit, redraws: Sequence[FloatArray], base: StoredRun, new: StoredRun) -> NoiseSplit:
     """The split with unknown parts (NaN), if the runs share their seed and the redraw part is not to be had.
 
     That is if redrawing, taken as independent, would be more than the whole variance, or if both drew the same model.
@@ -48,7 +47,6 @@ def untie(noise: NoiseSplit, redraws: Sequence[NDArray[np.float64]], base: Store
     """
     if shared_seed(base, new) is None:
         return noise
-    drawn = math.fsum(float(np.sum(redraw)) / len(redraw) ** 2 for redraw in redraws) / len(redraws) ** 2
-    if drawn <= noise.standard_error**2 and not draw_the_same(base, new):
+    if drawn_variance(redraws) <= noise.standard_error**2 and not draw_the_same(base, new):
         return noise
     return replace(noise, from_questions=math.nan, from_redraw=math.nan)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from raml_eval.comparison.planned import Beta, PlannedTask
 from raml_eval.intervals import Part, pooled_difference
-from raml_eval.intervals.clusters import carriers
+from raml_eval.intervals.clusters import FloatArray, carriers
 from raml_eval.tables import Measure
 from raml_eval.tables.measures import value_table
 
@@ -23,7 +23,6 @@ WORTH, DIFFERING, CLUSTERS = 10, 20, 20
 _CLOSE = 0.02  # of the wanted power: near enough for a detectable difference
 _STEPS = 5
 _CHANCES = np.linspace(0, 1, 1001)
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

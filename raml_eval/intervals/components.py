@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from raml_eval.errors import MetricError
 from raml_eval.intervals.clusters import FloatArray, check_lengths
-from raml_eval.intervals.pooled import Part, covariances_of, freedoms_of, groups_of
+from raml_eval.intervals.pooled import Part, covariances_of, freedoms_of, groups_of, welch_freedom
 
 IntArray = NDArray[np.int64]
 
@@ -92,8 +92,8 @@ class NoiseSplit:
 
     from_questions would remain if every question had endless samples; from_redraw would remain if the same questions were
     asked again. from_redraw is NaN if it cannot be estimated (n = 1, or n <= k), and from_questions is NaN then, and for
-    fewer than two clusters.
-    freedom are the degrees of freedom of the standard error: clusters minus 1, Welch and Satterthwaite's for several tasks.
+    fewer than two clusters. freedom are the degrees of freedom of the standard error: clusters minus 1, Welch and
+    Satterthwaite's for several tasks.
     """
 
     value: float
@@ -159,7 +159,7 @@ def split_noise(parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseSp
     n_clusters = [len(set(part.clusters)) for part in parts]
     between = covariances_of(parts)
     total = float(between.sum()) / len(parts) ** 2 if min(n_clusters) > 1 else math.nan
-    drawn = math.fsum(float(np.sum(redraw)) / len(redraw) ** 2 for redraw in redraws) / len(parts) ** 2
+    drawn = drawn_variance(redraws)
     drawn = drawn if math.isnan(total) or math.isnan(drawn) else min(max(drawn, 0.0), total)
     return NoiseSplit(
         value=math.fsum(means) / len(means),
@@ -172,10 +172,13 @@ def split_noise(parts: Sequence[Part], redraws: Sequence[FloatArray]) -> NoiseSp
     )
 
 
+def drawn_variance(redraws: Sequence[FloatArray]) -> float:
+    """The variance of the mean over parts with these questions fixed; (Q,) a part: that of each question over redrawing."""
+    return math.fsum(float(np.sum(redraw)) / len(redraw) ** 2 for redraw in redraws) / len(redraws) ** 2
+
+
 def _freedom(parts: Sequence[Part], between: FloatArray) -> float:
     """Welch and Satterthwaite's degrees of freedom over groups of parts that share no cluster; the sum without variance."""
     groups, alone = groups_of(parts), freedoms_of(parts)
     variances = [float(between[np.ix_(group, group)].sum()) for group in groups]
-    freedoms = [min(alone[row] for row in group) for group in groups]
-    spread = math.fsum(v**2 / df for v, df in zip(variances, freedoms, strict=True) if df)
-    return math.fsum(variances) ** 2 / spread if spread > 0 else float(sum(freedoms))
+    return welch_freedom(variances, [min(alone[row] for row in group) for group in groups])

@@ -83,9 +83,10 @@ def pooled_difference(
     )
     if any(math.isnan(one.low) for one in alone):
         return pooled
-    covariances = covariances_of(parts)
+    pulls = pulls_of(parts)
+    covariances = pulls @ pulls.T
     if all(one.method in T_INTERVALS for one in alone) or (bounds and _carried(parts, covariances, bounds)):
-        return _pooled_t(pooled, parts, level, bounds)
+        return _pooled_t(pooled, parts, pulls, level, bounds)
     return _pooled_mover(pooled, parts, alone, _correlations(covariances, parts), bounds, tested)
 
 
@@ -109,6 +110,15 @@ def pulls_of(parts: Sequence[Part]) -> FloatArray:
 def freedoms_of(parts: Sequence[Part]) -> list[float]:
     """The degrees of freedom of each part alone (Clustered.freedom)."""
     return [carriers(sizes) - 1 for sizes in _by_cluster(parts)[1]]
+
+
+def welch_freedom(variances: Sequence[float], freedoms: Sequence[float]) -> float:
+    """Welch and Satterthwaite's degrees of freedom of a sum of independent variances; the sum of them all without variance.
+
+    A variance without degrees of freedom adds nothing to what the sum is divided by.
+    """
+    spread = math.fsum(v**2 / df for v, df in zip(variances, freedoms, strict=True) if df)
+    return math.fsum(variances) ** 2 / spread if spread > 0 else float(sum(freedoms))
 
 
 def _by_cluster(parts: Sequence[Part]) -> tuple[FloatArray, FloatArray]:
@@ -158,12 +168,13 @@ def groups_of(parts: Sequence[Part]) -> list[list[int]]:
     return [members for members, _ in groups]
 
 
-def _pooled_t(pooled: PairedDifference, parts: Sequence[Part], level: float, bounds: Bounds) -> PairedDifference:
-    pulls, freedoms = pulls_of(parts), freedoms_of(parts)
-    groups = groups_of(parts)
+def _pooled_t(
+    pooled: PairedDifference, parts: Sequence[Part], pulls: FloatArray, level: float, bounds: Bounds
+) -> PairedDifference:
+    groups, freedoms = groups_of(parts), freedoms_of(parts)
     variances = [float(np.sum(pulls[group].sum(axis=0) ** 2)) for group in groups]
-    spread = math.fsum(v**2 / min(freedoms[row] for row in group) for v, group in zip(variances, groups, strict=True))
-    freedom, together = math.fsum(variances) ** 2 / spread, pulls.sum(axis=0) / len(parts)
+    freedom = welch_freedom(variances, [min(freedoms[row] for row in group) for group in groups])
+    together = pulls.sum(axis=0) / len(parts)
     span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
     low, high = t_ends(pooled.value, together, freedom, level, span)
     skewed = abs(skewness_of(together)) > SKEWED

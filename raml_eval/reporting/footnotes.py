@@ -13,6 +13,7 @@ from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.looked import look_notes
 from raml_eval.reporting.render import percent
 from raml_eval.tables import (
+    DOMAIN_MEANS,
     DOMAINS,
     MACRO,
     STABILITY,
@@ -69,7 +70,7 @@ def _other_tasks(runs: Sequence[StoredRun]) -> list[Footnote]:
         for label, names in zip(run_labels(runs), of_runs, strict=True):
             if names and set(names) != set(every):
                 without = _list_some([name for name in every if name not in names])
-                text = f"{label}: the {domain.replace('_', '-')} mean is that of {_list_some(names)}, without {without}"
+                text = f"{label}: the {DOMAIN_MEANS[domain]} is that of {_list_some(names)}, without {without}"
                 found.append(Footnote(text, frozenset({(label, None, None)})))
     return found
 

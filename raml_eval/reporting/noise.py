@@ -14,7 +14,7 @@ from raml_eval.reporting.listing import Listing, check_format, render_listing
 from raml_eval.reporting.raw import RAW, render_raw
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.report import drawn_by
-from raml_eval.tables import build_frame, parse_measure, run_labels, step_of
+from raml_eval.tables import DOMAIN_MEANS, MACRO, build_frame, parse_measure, run_labels, step_of
 from raml_eval.tables.redraw import is_too_high
 from raml_eval.types import StoredRun
 
@@ -66,7 +66,7 @@ def _tables(rows: Sequence[NoiseRow], runs: Sequence[StoredRun]) -> Iterator[Tab
 
 
 def _task_label(row: NoiseRow) -> str:
-    return f"{row.domain.replace('_', '-')} mean" if row.task == "macro" else row.task
+    return DOMAIN_MEANS[row.domain] if row.task == MACRO else row.task
 
 
 def _number(row: NoiseRow, value: float, digits: int = 1, signed: bool = False) -> str:

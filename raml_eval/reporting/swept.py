@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from raml_eval.reporting.numbers import Numbers
 from raml_eval.reporting.render import Cell, percent
-from raml_eval.reporting.sections import TITLES
-from raml_eval.tables import DOMAINS, MACRO, Row, frame_rows
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, Row, frame_rows
 from raml_eval.tables.measures import APART, not_given
 from raml_eval.types import Domain
 
@@ -29,7 +28,7 @@ class Line(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.task if self.task != MACRO else f"{TITLES[self.domain].lower()} mean"
+        return self.task if self.task != MACRO else DOMAIN_MEANS[self.domain]
 
 
 class What(NamedTuple):

@@ -8,6 +8,7 @@ from raml_eval.tables.counted import (
     count_run,
     describe_engine,
     draws_apart,
+    is_greedy,
     largest_budget,
     missing_samples,
     n_planned,
@@ -17,7 +18,19 @@ from raml_eval.tables.counted import (
     suites_of,
 )
 from raml_eval.tables.escape import EscapeRate, escape_rates
-from raml_eval.tables.frame import COLUMNS, DOMAINS, MACRO, Row, Run, as_run, build_frame, frame_rows, load_run, pair_counts
+from raml_eval.tables.frame import (
+    COLUMNS,
+    DOMAIN_MEANS,
+    DOMAINS,
+    MACRO,
+    Row,
+    Run,
+    as_run,
+    build_frame,
+    frame_rows,
+    load_run,
+    pair_counts,
+)
 from raml_eval.tables.measures import STABILITY, TAUS, Measure, parse_measure, question_values
 from raml_eval.tables.redraw import redraw_variances
 from raml_eval.tables.sweep import SWEEP_COLUMNS, build_sweep, has_sweep
@@ -25,6 +38,7 @@ from raml_eval.tables.sweep import SWEEP_COLUMNS, build_sweep, has_sweep
 __all__ = [
     "COLUMNS",
     "DOMAINS",
+    "DOMAIN_MEANS",
     "MACRO",
     "STABILITY",
     "SWEEP_COLUMNS",
@@ -46,6 +60,7 @@ __all__ = [
     "frame_rows",
     "global_clusters",
     "has_sweep",
+    "is_greedy",
     "largest_budget",
     "load_run",
     "missing_samples",

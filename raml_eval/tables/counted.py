@@ -57,10 +57,14 @@ def describe_engine(run: StoredRun) -> str:
     return " ".join(str(part) for part in parts if part and part != "none") or "unknown"  # the fake has no dtype and device
 
 
+def is_greedy(run: StoredRun) -> bool:
+    """True if the run was drawn at temperature 0."""
+    return bool(run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0)
+
+
 def repeats_draws(run: StoredRun) -> bool:
     """True if a question's samples repeat one another: several draws at temperature 0."""
-    greedy = run.manifest.get("config", {}).get("sampling", {}).get("temperature") == 0
-    return bool(greedy and run.n_samples > 1)
+    return is_greedy(run) and run.n_samples > 1
 
 
 def draws_apart(run: StoredRun) -> bool:

@@ -41,6 +41,7 @@ COLUMNS = (
     *("n_questions", "n_samples", "engine", "method"),
 )
 DOMAINS: tuple[Domain, ...] = ("in_domain", "cross_domain")
+DOMAIN_MEANS: Mapping[Domain, str] = {"in_domain": "in-domain mean", "cross_domain": "cross-domain mean"}
 MACRO = "macro"
 GAIN = Measure("gain", bounds=(-1.0, 1.0))
 CHANCE = Measure("chance")

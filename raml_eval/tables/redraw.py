@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.errors import MetricError
+from raml_eval.intervals.clusters import FloatArray
 from raml_eval.intervals.components import grouped_jackknife, jackknife_variance, mean_variance, share_variance, subset_variance
 from raml_eval.metrics import maj_at_k
 from raml_eval.tables.measures import Measure, count_value, follows_from_chance, rate_counts, value_table
 from raml_eval.types import QuestionCounts
 
-FloatArray = NDArray[np.float64]
 _GRID = 4000  # quantiles of the assumed distribution; the variances are then exact to four digits
 _MOST = 4_000_000  # chances at a time: 32 MB
 
