@@ -15,7 +15,8 @@ Message = Mapping[str, str]  # {"role": ..., "content": ...}
 
 Budget = int | str  # thinking tokens, "unlimited", "off" or a word of raml_eval.budgets
 Domain = Literal["in_domain", "cross_domain"]
-GraderKind = Literal["math", "choice", "exact", "label", "bracket", "grid", "code"]
+Redistribute = Literal["yes", "no", "non_commercial"]
+GraderKind = Literal["math", "choice", "exact", "label", "bracket", "grid", "code", "task_rule"]
 
 
 class Status(StrEnum):
@@ -82,7 +83,8 @@ class Question:
     id is the row's index and six hex digits of the row's SHA-256, so that changed data never matches old samples. cluster
     names what several questions share (a story, a puzzle). stratum is the category that --limit covers in proportion. stop
     holds the task's own stop strings, which apply to the answer only. options are the texts of a choice, in order, or the
-    labels that an answer must be one of. tests is what a grader runs if the target alone is not enough (JSON text).
+    labels that an answer must be one of. tests is what a grader runs if the target alone is not enough (JSON text). date is
+    the day or month on which the question became public (2025-02-15 or 2025-02), empty if the task does not say.
     """
 
     task: str
@@ -97,6 +99,7 @@ class Question:
     stop: tuple[str, ...] = ()
     synthetic: bool = False
     tests: str = ""
+    date: str = ""
 
     @property
     def gold(self) -> str:
@@ -258,7 +261,8 @@ class TaskDescription:
 
     chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that list
     the task. dataset, config, split and revision name the data on its hub. digest is the SHA-256 of the task's YAML with
-    everything it includes.
+    everything it includes. family names the tasks that share clusters: in two tasks of one family, questions with the same
+    cluster are not independent (translations, perturbed pairs). redistribute says whether the rows may be passed on.
     """
 
     name: str
@@ -275,6 +279,8 @@ class TaskDescription:
     digest: str
     chance: float | None = None
     suites: tuple[str, ...] = ()
+    family: str = ""
+    redistribute: Redistribute | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,3 +80,12 @@ def test_gains_over_shared_questions_are_pooled_over_their_clusters() -> None:
     asked = {key: replace(q, messages=({"role": "user", "content": q.id},)) for key, q in new.questions.items()}
     frame = build_frame([replace(new, questions=asked)], base=base).query("metric == 'gain'").set_index("task")
     assert frame.high["macro"] - frame.low["macro"] == pytest.approx(frame.high["a"] - frame.low["a"])
+
+
+def test_tasks_of_one_family_share_the_clusters_that_they_name_alike() -> None:
+    english = make_question("whole", 3, "aaaaaa", cluster="problem 3")
+    chinese = make_question("other", 3, "bbbbbb", cluster="problem 3")
+    family = {name: replace(task, family="olympiad") for name, task in TASKS.items()}
+    questions = {(q.task, q.id): q for q in (english, chinese)}
+    assert len(set(global_clusters(questions, TASKS).values())) == 2
+    assert len(set(global_clusters(questions, family).values())) == 1

@@ -199,6 +199,7 @@ def question_line(question: Question) -> Line:
         "stop": list(question.stop),
         "synthetic": question.synthetic,
         "tests": question.tests,
+        "date": question.date,
         "messages": [dict(message) for message in question.messages],
     }
 
@@ -218,14 +219,16 @@ def read_question(line: Mapping[str, Any]) -> Question:
         stop=tuple(line["stop"]),
         synthetic=bool(line["synthetic"]),
         tests=line.get("tests", ""),
+        date=line.get("date", ""),
     )
 
 
 def read_task(entry: Mapping[str, Any]) -> TaskDescription:
-    """The task description of a manifest's entry."""
+    """The task description of a manifest's entry. Raises KeyError for a field that is missing; older runs lack the newest."""
     fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
     fields["suites"] = tuple
-    return TaskDescription(**{name: read(entry[name]) for name, read in fields.items()})
+    newest = {"family": "", "redistribute": ""}
+    return TaskDescription(**{name: read((newest | dict(entry))[name]) for name, read in fields.items()})
 
 
 def read_suite(entry: Mapping[str, Any]) -> Suite:

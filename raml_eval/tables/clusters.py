@@ -15,9 +15,10 @@ from raml_eval.types import Question, QuestionKey, TaskDescription
 def global_clusters(questions: Mapping[QuestionKey, Question], tasks: Mapping[str, TaskDescription]) -> dict[QuestionKey, str]:
     """The cluster of each question, named so that questions of all tasks with the same name are not independent.
 
-    A task's own clusters stay together. Two clusters are joined if they hold the same messages, or, in two tasks, the same
-    row of the same data set (math500_l5 is a part of math500). A row is known by the digits of its hash in the question's
-    id, which must be unique in both tasks.
+    A task's own clusters stay together, and so do those of the same name in tasks of one family (translations, perturbed
+    pairs). Two clusters are joined if they hold the same messages, or, in two tasks, the same row of the same data set
+    (math500_l5 is a part of math500). A row is known by the digits of its hash in the question's id, which must be unique in
+    both tasks.
     """
     parent: dict[str, str] = {}
 
@@ -33,15 +34,15 @@ def global_clusters(questions: Mapping[QuestionKey, Question], tasks: Mapping[st
         if rows[key[0], _row(key[1])] == 1:
             told.append(f"row {tasks[key[0]].dataset} {_row(key[1])}")
         for shared in filter(None, told):
-            parent[root(shared)] = root(_own(key[0], question))
+            parent[root(shared)] = root(_own(tasks[key[0]], question))
     first: dict[str, str] = {}  # a cluster is named after its first question, which reads better than a whole prompt
     for (task, _), question in questions.items():
-        first.setdefault(root(_own(task, question)), f"{task}/{question.cluster}")
-    return {key: first[root(_own(key[0], question))] for key, question in questions.items()}
+        first.setdefault(root(_own(tasks[task], question)), f"{task}/{question.cluster}")
+    return {key: first[root(_own(tasks[key[0]], question))] for key, question in questions.items()}
 
 
-def _own(task: str, question: Question) -> str:
-    return f"cluster {task} {question.cluster}"
+def _own(task: TaskDescription, question: Question) -> str:
+    return f"cluster family {task.family} {question.cluster}" if task.family else f"cluster {task.name} {question.cluster}"
 
 
 def _row(question_id: str) -> str:

@@ -9,7 +9,15 @@ from typing import Any
 
 import raml_eval
 from raml_eval.errors import TaskError, near_names
-from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, primary_of, raml_of, split_of
+from raml_eval.tasks.rules import (
+    find_suite_problems,
+    find_task_problems,
+    members_of,
+    primary_of,
+    raml_of,
+    redistribute_of,
+    split_of,
+)
 from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
 from raml_eval.types import Primary, Suite, TaskDescription
 
@@ -160,6 +168,8 @@ def describe_task(file: TaskFile) -> TaskDescription:
         version=str(config["metadata"]["version"]),
         digest=file.digest,
         chance=None if chance is None else float(chance),
+        family=str(raml.get("family", "")),
+        redistribute=redistribute_of(raml) or "",
     )
 
 

@@ -15,7 +15,7 @@ from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
-from raml_eval.tasks.rules import raml_of
+from raml_eval.tasks.rules import fixed_date, raml_of
 from raml_eval.tasks.task_file import TaskFile
 from raml_eval.types import LoadedTask, Message, Question, TaskDescription
 
@@ -147,6 +147,7 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
         stop=_stop(file.config),
         synthetic=is_synthetic(source.row),
         tests=tests,
+        date=_date(raml, doc, where),
     )
 
 
@@ -209,6 +210,17 @@ def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:
     if column not in doc:
         raise TaskError(f"{where}: there is no column {column!r}. metadata.raml.{field} must name one of {', '.join(doc)}.")
     return str(doc[column])
+
+
+def _date(raml: Mapping[str, Any], doc: Row, where: str) -> str:
+    """The day or month that metadata.raml.date states for all questions, or that its column holds."""
+    stated = str(raml.get("date", ""))
+    if not stated or fixed_date(stated):
+        return stated
+    found = _column(raml, "date", doc, where)[:10]  # a time of day after the day, as in LiveCodeBench, says nothing here
+    if not fixed_date(found):
+        raise TaskError(f"{where}: the column {stated} holds {found!r}; wanted a date such as 2025-02-15 or 2025-02.")
+    return found
 
 
 def _stop(config: Mapping[str, Any]) -> tuple[str, ...]:

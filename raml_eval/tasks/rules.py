@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -9,10 +11,10 @@ from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.metric_names import EXAMPLES, split_metric
 from raml_eval.tasks.task_file import TaskFile
-from raml_eval.types import Budget, Domain, GraderKind, Primary
+from raml_eval.types import Budget, Domain, GraderKind, Primary, Redistribute
 
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
-OPTIONAL_FIELDS = ("chance", "cluster", "stratum", "options", "tests")
+OPTIONAL_FIELDS = ("chance", "cluster", "family", "stratum", "date", "options", "tests", "redistribute")
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 SUITE_FIELDS = ("primary",)
 PRIMARY_FIELDS = ("metric", "budget")
@@ -179,14 +181,15 @@ def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[
         problems.append(f"metadata.raml.chance is {chance!r}; it must be a number from 0 up to, not including, 1.")
     problems += [
         f"metadata.raml.{name} is {raml[name]!r}; it must name a column."
-        for name in ("cluster", "stratum")
-        if raml.get(name) is not None and not isinstance(raml[name], str)
+        for name in ("cluster", "stratum", "date")
+        if raml.get(name) is not None and not isinstance(raml[name], str) and not (name == "date" and is_day(raml[name]))
     ]
+    problems += _catalogue_problems(raml)
     if raml.get("grader") == "label" and not raml.get("options"):
         problems.append("metadata.raml.options is missing: list the labels that an answer is one of, or name their column.")
     if raml.get("tests") is not None and not isinstance(raml["tests"], str):
         problems.append(f"metadata.raml.tests is {raml['tests']!r}; it must name a column, or a function by !function.")
-    if raml.get("grader") == "code" and raml.get("tests") is None:
+    if raml.get("grader") in ("code", "task_rule") and raml.get("tests") is None:
         problems.append("metadata.raml.tests is missing: name the column or the !function that gives the tests to run.")
     if "options" in raml and not isinstance(raml["options"], (str, list)):
         problems.append(f"metadata.raml.options is {raml['options']!r}; it must name a column or list the option texts.")
@@ -199,3 +202,33 @@ def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[
             f"metadata.raml.revision is {raml['revision']!r}, but dataset_kwargs.revision fetches {fetched!r}; make them equal."
         )
     return problems
+
+
+def _catalogue_problems(raml: Mapping[str, Any]) -> list[str]:
+    problems = []
+    family = raml.get("family")
+    if family is not None and not (isinstance(family, str) and raml.get("cluster")):
+        problems.append(
+            f"metadata.raml.family is {family!r}; it must be a name, and needs a cluster, which the tasks of one family share."
+        )
+    if "redistribute" in raml and redistribute_of(raml) is None:
+        wanted = ", ".join(get_args(Redistribute))
+        problems.append(f"metadata.raml.redistribute is {raml['redistribute']!r}; it must be one of {wanted}.")
+    return problems
+
+
+def redistribute_of(raml: Mapping[str, Any]) -> Redistribute | None:
+    """Whether the rows may be passed on; None if that is not said, or in no known word. YAML reads a bare yes as true."""
+    words: Mapping[Any, Redistribute] = {True: "yes", False: "no", "yes": "yes", "no": "no", "non_commercial": "non_commercial"}
+    said = raml.get("redistribute")
+    return words.get(said) if isinstance(said, str | bool) else None
+
+
+def is_day(value: Any) -> bool:
+    """True for what YAML makes of a bare 2025-02-15."""
+    return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+
+
+def fixed_date(date: str) -> bool:
+    """True for a day or a month, 2025-02-15 or 2025-02, which holds for every question; another text names a column."""
+    return re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", date) is not None
