@@ -13,8 +13,8 @@ from raml_eval import prompts
 from raml_eval.budgets import OFF, prompt_of
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
-from raml_eval.errors import ConfigError, ModelError, TaskError
-from raml_eval.grading import KINDS
+from raml_eval.errors import ConfigError, ModelError
+from raml_eval.golds import check_golds
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
 from raml_eval.protocols import ChatTokenizer
@@ -121,7 +121,7 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
     """
     tasks = {name: load_task(catalogue, name) for name in plan.tasks}
     questions = choose_questions(tasks, plan.limit, model)
-    check_golds(questions)
+    check_golds(questions.values())
     for note in stop_notes(tasks, questions):
         print(f"note: {note}", file=sys.stderr)
     rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
@@ -223,15 +223,6 @@ def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: 
             stop = tuple(word for word in question.stop if word.strip("\r\n") or model.settings.plain)
             chosen[name, question.id] = replace(question, stop=stop) if stop != question.stop else question
     return chosen
-
-
-def check_golds(questions: Mapping[QuestionKey, Question]) -> None:
-    """Raises TaskError, naming the question, if no answer could ever match a gold under the question's kind of grading."""
-    for (task, question_id), question in questions.items():
-        try:
-            KINDS[question.grader].check_gold(question.gold, question.options)
-        except TaskError as error:
-            raise TaskError(f"task {task}, question {question_id}: {error}") from None
 
 
 def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, Question]) -> list[str]:

@@ -65,7 +65,7 @@ def test_the_programming_task_of_the_page_passes_the_check_and_runs(tmp_path: Pa
 
 
 def test_every_grader_has_its_row() -> None:
-    assert {*ROWS, "code"} == set(get_args(GraderKind))
+    assert {*ROWS, "code", "task_rule"} == set(get_args(GraderKind))
 
 
 @pytest.mark.parametrize("grader", sorted(ROWS))

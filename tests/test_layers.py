@@ -17,8 +17,8 @@ LAYERS = [
         "intervals", "progress",
     ],
     [
-        "answer_classes", "comparison", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade", "runner",
-        "sampling", "session", "tables", "until",
+        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade",
+        "runner", "sampling", "session", "tables", "until",
     ],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -226,3 +226,20 @@ def test_a_name_in_two_files_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="does not exist"):
         load_catalogue([tmp_path / "nowhere"])
+
+
+def test_a_tag_is_a_suite_and_a_group_may_list_it(tmp_path: Path) -> None:
+    write_task(tmp_path, "one", TASK.replace("task: mine", "task: one\ntag: [sums, all_mine]"))
+    write_task(tmp_path, "two", TASK.replace("task: mine", "task: two\ntag: sums"))
+    write_task(tmp_path, "suite", "group: both\ntask: [sums, gsm8k]\nmetadata: {version: 1}\n")
+    catalogue = load_catalogue([tmp_path])
+    assert catalogue.suites["both"] == ("one", "two", "gsm8k")
+    assert catalogue.expand(["sums", "all_mine"]) == ["one", "two"]
+
+
+def test_a_bare_yes_or_no_of_redistribute_and_a_bare_day_are_read(tmp_path: Path) -> None:
+    for name, said in (("a", "yes"), ("b", "no"), ("c", "non_commercial"), ("d", "'no'")):
+        more = f"licence: MIT, redistribute: {said}, date: 2025-02-15"
+        write_task(tmp_path, name, TASK.replace("task: mine", f"task: {name}").replace("licence: MIT", more))
+    tasks = load_catalogue([tmp_path]).tasks
+    assert [tasks[name].redistribute for name in "abcd"] == ["yes", "no", "non_commercial", "no"]

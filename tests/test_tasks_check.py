@@ -57,6 +57,15 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         (TASK + "process_docs: !function pick\n", "there is no module pick"),
         (TASK + "process_docs: !function nowhere_at_all.pick\n", "there is no module nowhere_at_all"),
         (LOCAL + "dataset_kwargs: {data_files: {test: rows.jsonl}}\n", "the data file rows.jsonl is not beside the YAML"),
+        (TASK.replace("until: []", "until: 5"), "generation_kwargs.until is 5; it must be a list of texts"),
+        (TASK.replace("until: []", "until: [5]"), "generation_kwargs.until is [5]; it must be a list of texts"),
+        (TASK.replace("{until: []}", "3"), "generation_kwargs is 3; it must be a mapping"),
+        (TASK.replace("doc_to_target: answer", "doc_to_target: 0"), "doc_to_target is the number 0"),
+        (TASK.replace("task: mine", "task: macro"), "its name is 'macro', which tables give to the mean"),
+        (TASK.replace("task: mine", "task: my task"), "a name has no space, comma or slash"),
+        (TASK.replace("licence: MIT", "licence: MIT, family: f"), "family is 'f'; it must be a name, and needs a cluster"),
+        (TASK.replace("licence: MIT", "licence: MIT, redistribute: maybe"), "redistribute is 'maybe'; it must be one of yes"),
+        (TASK.replace("licence: MIT", "licence: MIT, date: 3"), "date is 3; it must name a column"),
         ("group: g\ntask: [gsm8]\n", "lists gsm8, which is not a task. Did you mean gsm8k"),
         ("group: g\ntask: []\n", "task is missing or empty"),
         ("group: g\ntask: [gsm8k]\nrepeat: 3\n", "repeat would change every member"),
@@ -67,6 +76,24 @@ def test_problems(tmp_path: Path, text: str, words: str) -> None:
     write_task(tmp_path, "broken", text)
     found = [problem.message for problem in check_tasks([tmp_path])]
     assert any(words in message for message in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (TASK.replace("in_domain", "indomain"), 10),
+        (TASK.replace("licence: MIT, ", ""), 10),
+        (TASK.replace("until: []", "until: 5"), 7),
+        (TASK + "process_docs: !function raml_eval.tasks.docs.level_6\n", 11),
+        (TASK + "doc_to_txt: question\n", 11),
+        ("group: g\ntask:\n  - gsm8k\n  - gsm8\n", 4),
+        ("dataset_path: x\n", None),
+    ],
+)
+def test_the_line_of_a_problem(tmp_path: Path, text: str, line: int | None) -> None:
+    write_task(tmp_path, "broken", text)
+    (problem,) = check_tasks([tmp_path])[:1]
+    assert problem.line == line, problem
 
 
 def test_functions_beside_the_yaml_are_found_and_not_run(tmp_path: Path) -> None:

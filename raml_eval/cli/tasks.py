@@ -28,6 +28,8 @@ def tasks_list(task_path: TaskPaths = None) -> None:
     print()
     for name, members in sorted(catalogue.suites.items()):
         print(f"{name:<{width}}  suite: {', '.join(members)}")
+    for name, reason in sorted(catalogue.unusable.items()):
+        print(f"not usable: {name}: {reason}", file=sys.stderr)
 
 
 @app.command("show")
@@ -49,16 +51,34 @@ def tasks_show(name: str, task_path: TaskPaths = None) -> None:
 Paths = Annotated[Places, typer.Argument(help="Files or folders; the shipped tasks if none is given.")]
 
 
+Data = Annotated[
+    bool | None,
+    typer.Option(
+        "--data/--no-data",
+        help="Load the rows from the hub too, and grade every gold against itself; or load no rows. By default, only rows "
+        "beside the YAML are loaded.",
+    ),
+]
+
+
 @app.command("check")
-def tasks_check(paths: Paths = None) -> None:
-    """Validate task YAML, and files that lm-eval would skip."""
+def tasks_check(paths: Paths = None, data: Data = None) -> None:
+    """Validate task YAML, files that lm-eval would skip, and golds that no answer would match."""
     from raml_eval.tasks.catalogue import tasks_dir
     from raml_eval.tasks.check import check_tasks, find_task_files
 
     roots = paths or [tasks_dir()]
     problems = check_tasks(roots)
+    loaded = n_golds = 0
+    if data is not False:
+        from raml_eval.golds import check_rows
+
+        for task in check_rows(roots, hub=data is True):
+            problems += task.problems
+            loaded, n_golds = loaded + 1, n_golds + task.n_questions
     for problem in problems:
-        print(f"{problem.path}: {problem.message}", file=sys.stderr)
+        print(problem, file=sys.stderr)
     if problems:
         raise typer.Exit(ExitCode.UNUSABLE)
-    print(f"{count_noun(len(find_task_files(roots)), 'task file')}, no problems")
+    graded = f", {count_noun(loaded, 'task')} loaded with {count_noun(n_golds, 'gold')}" if loaded else ""
+    print(f"{count_noun(len(find_task_files(roots)), 'task file')}{graded}, no problems")

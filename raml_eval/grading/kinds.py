@@ -11,14 +11,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from raml_eval.errors import ConfigError, TaskError, near_names
-from raml_eval.grading.bracket.equal import equal_bracket, read_gold, same_bracket
+from raml_eval.grading.bracket.equal import equal_bracket, read_gold, same_bracket, write_bracket
 from raml_eval.grading.bracket.extract import extract_bracket
 from raml_eval.grading.choice.extract import extract_choice, required_letter
 from raml_eval.grading.code.grader import read_tests
 from raml_eval.grading.code.program import extract_code, normalize_program
 from raml_eval.grading.exact import extract_exact, normalize_exact
 from raml_eval.grading.extraction import Extraction, drop_thinking
-from raml_eval.grading.grid.extract import count_cells, extract_grid, read_gold_cells, same_grid
+from raml_eval.grading.grid.extract import count_cells, extract_grid, read_gold_cells, same_grid, write_grid
 from raml_eval.grading.label.extract import extract_label, required_label
 from raml_eval.grading.math.equal import quick_math, spelling_and_number
 from raml_eval.grading.math.extract import extract_math
@@ -46,7 +46,8 @@ class Kind:
     have no right answer. spell gives what equal answers share, and whether two answers that differ in it surely differ.
     no_answer_score is the score of a sample without an answer. runs_programs: an answer is a program, which is right if it
     passes the tests that are its gold (code/grader.py); compare and same are then about its text. gold_is_text: the gold
-    may stand in an answer as it is. gold_answers_in_box: the gold in a box is a right answer (audit grades it so).
+    may stand in an answer as it is. write_gold gives a completion that answers with the gold, which must grade as right
+    (golds.py, audit); None if the gold holds no answer.
     """
 
     read: Callable[[str, Options], Extraction]
@@ -58,7 +59,11 @@ class Kind:
     no_answer_score: float | None = None
     runs_programs: bool = False
     gold_is_text: bool = True
-    gold_answers_in_box: bool = False
+    write_gold: Callable[[str, Options], str] | None = None
+
+
+def _in_box(gold: str, options: Options) -> str:
+    return rf"\boxed{{{gold}}}"
 
 
 def _compare_grid(gold: str, answer: str, options: Options) -> Decision:
@@ -101,7 +106,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             read=lambda text, options: extract_math(text),
             compare=lambda gold, answer, options: _decision(quick_math(gold, answer)),
             same=_same_math,
-            gold_answers_in_box=True,
+            write_gold=_in_box,
             spell=spelling_and_number,
         ),
         "choice": Kind(
@@ -109,19 +114,20 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             compare=lambda gold, answer, options: Decision(required_letter(gold, options) == answer, "letter"),
             same=lambda left, right: Decision(left == right, "letter"),
             check_gold=_check_letter,
-            gold_answers_in_box=True,
+            write_gold=_in_box,
         ),
         "exact": Kind(
             read=lambda text, options: extract_exact(text),
             compare=lambda gold, answer, options: _same_exact(gold, answer),
             same=_same_exact,
-            gold_answers_in_box=True,
+            write_gold=_in_box,
         ),
         "label": Kind(
             read=extract_label,
             compare=lambda gold, answer, options: Decision(required_label(gold, options) == answer, "label"),
             same=lambda left, right: Decision(left == right, "label"),
             check_gold=required_label,
+            write_gold=lambda gold, options: _in_box(required_label(gold, options), options),
         ),
         "bracket": Kind(
             read=lambda text, options: extract_bracket(text),
@@ -129,12 +135,14 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             same=lambda left, right: _decision(same_bracket(left, right)),
             check_gold=lambda gold, options: read_gold(gold),
             symbolic_gold=lambda gold: read_gold(gold).answers[0],
+            write_gold=lambda gold, options: write_bracket(gold),
         ),
         "grid": Kind(
             read=lambda text, options: extract_grid(text),
             compare=_compare_grid,
             same=lambda left, right: Decision(same_grid(left, right), "cells"),
             check_gold=lambda gold, options: read_gold_cells(gold),
+            write_gold=lambda gold, options: write_grid(gold),
             no_answer_score=0.0,  # no cell is right
             gold_is_text=False,
         ),

@@ -155,7 +155,7 @@ def suspect_votes(own: Mapping[Budget, Vote], others: Sequence[Vote]) -> Iterato
 def suspect_golds(questions: Iterable[tuple[Question, SampleRecord]], pool: GradingPool) -> Iterator[Suspect]:
     """The golds that no grader can read, each with a sample of its question."""
     for question, record in questions:
-        if not KINDS[question.grader].gold_answers_in_box or not question.target.strip():
+        if KINDS[question.grader].write_gold is None or not question.target.strip():
             continue
         problem = _problem_of(question, pool)
         if problem:
@@ -163,10 +163,12 @@ def suspect_golds(questions: Iterable[tuple[Question, SampleRecord]], pool: Grad
 
 
 def _problem_of(question: Question, pool: GradingPool) -> str:
-    gold = question.target
+    gold, write_gold = question.target, KINDS[question.grader].write_gold
+    assert write_gold is not None
     try:
-        if not pool.grade_blocking(question.gold, rf"\boxed{{{gold}}}", question.grader, question.options).correct:
-            return "the gold itself, in a box, is not graded correct"
+        answer = write_gold(question.gold, question.options)
+        if not pool.grade_blocking(question.gold, answer, question.grader, question.options).correct:
+            return "an answer that gives the gold itself is not graded correct"
         if question.grader != "math" or not _is_expression(gold) or KINDS["math"].compare(gold, "0", ()) is not None:
             return ""
         # A grader finds equal texts equal without reading them. With a zero added, it has to read the gold.

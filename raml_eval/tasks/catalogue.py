@@ -17,6 +17,7 @@ from raml_eval.tasks.rules import (
     raml_of,
     redistribute_of,
     split_of,
+    tags_of,
 )
 from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
 from raml_eval.types import Primary, Suite, TaskDescription
@@ -89,8 +90,12 @@ def load_catalogue(extra_paths: Sequence[Path] = ()) -> Catalogue:
             catalogue.unusable[path.stem] = str(error)
             continue
         _add(catalogue, groups, file)
+    tags = _tags_of(catalogue)
     for name in groups:
-        _add_suite(catalogue, groups, name)
+        _add_suite(catalogue, groups, tags, name)
+    for name, tagged in tags.items():
+        if name not in groups and name not in catalogue.tasks and name not in catalogue.unusable:
+            catalogue.suites[name] = tagged
     for suite, members in catalogue.suites.items():
         for name in members:
             task = catalogue.tasks[name]
@@ -120,8 +125,17 @@ def _add(catalogue: Catalogue, groups: dict[str, TaskFile], file: TaskFile) -> N
         catalogue.files[name] = file
 
 
-def _add_suite(catalogue: Catalogue, groups: Mapping[str, TaskFile], name: str) -> None:
-    members, missing = _flatten(name, catalogue, groups, ())
+def _tags_of(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """The tasks of each tag. As in lm-eval, a tag can be asked for as a suite, and a group can list it."""
+    tags: dict[str, list[str]] = {}
+    for name, file in catalogue.files.items():
+        for tag in tags_of(file.config):
+            tags.setdefault(tag, []).append(name)
+    return {tag: tuple(names) for tag, names in tags.items()}
+
+
+def _add_suite(catalogue: Catalogue, groups: Mapping[str, TaskFile], tags: Mapping[str, tuple[str, ...]], name: str) -> None:
+    members, missing = _flatten(name, catalogue, groups, tags, ())
     if missing:
         near = near_names(missing[0], [*catalogue.tasks, *groups])
         why = catalogue.unusable.get(missing[0], f"there is no such task.{near}")
@@ -134,17 +148,23 @@ def _add_suite(catalogue: Catalogue, groups: Mapping[str, TaskFile], name: str) 
 
 
 def _flatten(
-    name: str, catalogue: Catalogue, groups: Mapping[str, TaskFile], above: tuple[str, ...]
+    name: str,
+    catalogue: Catalogue,
+    groups: Mapping[str, TaskFile],
+    tags: Mapping[str, tuple[str, ...]],
+    above: tuple[str, ...],
 ) -> tuple[list[str], list[str]]:
     members: dict[str, None] = {}
     missing: list[str] = []
     for member in members_of(groups[name].config):
         if member in groups and member not in (*above, name):
-            inner, inner_missing = _flatten(member, catalogue, groups, (*above, name))
+            inner, inner_missing = _flatten(member, catalogue, groups, tags, (*above, name))
             members |= dict.fromkeys(inner)
             missing += inner_missing
         elif member in catalogue.tasks:
             members[member] = None
+        elif member in tags:
+            members |= dict.fromkeys(tags[member])
         else:
             missing.append(member)
     return list(members), missing

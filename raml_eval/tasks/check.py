@@ -6,7 +6,9 @@ lm-eval itself skips files that it cannot read, and finds an unknown key only wh
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,19 +16,22 @@ from typing import Any
 
 from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
-from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of
+from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, tags_of
 from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths, read_task_file
+
+MOST_NEAR = 3  # members of one group for which near names are looked up
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to correct in one file."""
+    """One thing to correct in one file. line is where, None if it is the whole file or something that is missing."""
 
     path: Path
     message: str
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}{f':{self.line}' if self.line else ''}: {self.message}"
 
 
 def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
@@ -49,11 +54,26 @@ def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
             files.append(read_task_file(path))
         except TaskError as error:
             problems.append(Problem(path, str(error).removeprefix(f"{path} ")))
+    _names_defined.cache_clear()
     known = _known_keys()
-    members = {file.name for file in files} | _shipped_names()
+    members = {name for file in files for name in (file.name, *tags_of(file.config))} | _shipped_names()
     for file in files:
-        problems += [Problem(file.path, message) for message in _file_problems(file, known, members)]
+        found_here = list(_file_problems(file, known, members))
+        lines = file.path.read_text(encoding="utf-8").split("\n") if found_here else []
+        problems += [Problem(file.path, message, _line_of(message, lines)) for message in found_here]
     return problems + list(_twice(files))
+
+
+def _line_of(message: str, lines: Sequence[str]) -> int | None:
+    """The line that a message is about: the one with the key, its parent's, or the one with the function that it names."""
+    subject = message.removeprefix("lists ").removeprefix("!function ").partition(" ")[0].rstrip(":,")
+    names = [subject, *reversed(subject.split("."))]
+    for name in dict.fromkeys(names):
+        key = re.compile(rf"(?:^|[\s{{,\-\"']){re.escape(name)}(?:$|[\s:}},\"'\]])")
+        for number, line in enumerate(lines, 1):
+            if key.search(line.partition(" #")[0]):
+                return number
+    return None
 
 
 def find_task_files(roots: Iterable[Path]) -> list[Path]:
@@ -84,9 +104,9 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
         yield "has neither a task: nor a group: key, so lm-eval skips it silently. Without .yaml it may be included."
     elif file.is_suite:
         yield from find_suite_problems(file)
-        for member in members_of(file.config):
-            if isinstance(member, str) and member not in members:
-                yield f"lists {member}, which is not a task.{near_names(member, members)}"
+        strange = [member for member in members_of(file.config) if isinstance(member, str) and member not in members]
+        for number, member in enumerate(strange):  # with thousands of names, looking for near ones takes long
+            yield f"lists {member}, which is not a task.{near_names(member, members) if number < MOST_NEAR else ''}"
     elif not isinstance(file.config.get("task"), str):
         yield f"task is {file.config.get('task')!r}; it must be a name."
     else:
@@ -96,8 +116,15 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
                 yield f"{key} is not a key of an lm-eval task; our own go under metadata.raml.{near_names(key, known)}"
         yield from _data_problems(file)
         yield from _function_problems(file.config)
-        if "until" not in (file.config.get("generation_kwargs") or {}):
+        arguments = file.config.get("generation_kwargs") or {}
+        if isinstance(arguments, Mapping) and "until" not in arguments:
             yield "generation_kwargs.until is missing, so stock lm-eval stops at the first blank line; write until: []."
+
+
+def has_local_rows(file: TaskFile) -> bool:
+    """True if the task's rows lie in files beside its YAML."""
+    loader = file.config.get("custom_dataset")
+    return isinstance(loader, FunctionName) and loader == "raml_eval.tasks.docs.load_jsonl"
 
 
 def _data_problems(file: TaskFile) -> Iterator[str]:
@@ -137,15 +164,21 @@ def _missing_function(name: FunctionName) -> str:
     if source.suffix != ".py":
         return ""
     try:
-        body = ast.parse(source.read_bytes()).body
+        defined = _names_defined(source)
     except SyntaxError as error:
         return f"!function {name}: {source} is not valid Python, line {error.lineno}."
+    return "" if function in defined else f"!function {name}: {source} defines no {function}.{near_names(function, defined)}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _names_defined(source: Path) -> frozenset[str]:
+    """The names that a module defines or imports at its top level. Raises SyntaxError."""
+    body = ast.parse(source.read_bytes()).body
     defined = {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     names = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
     defined |= {target.id for target in names if isinstance(target, ast.Name)}
     imported = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    defined |= {alias.asname or alias.name for node in imported for alias in node.names}
-    return "" if function in defined else f"!function {name}: {source} defines no {function}.{near_names(function, defined)}"
+    return frozenset(defined | {alias.asname or alias.name for node in imported for alias in node.names})
 
 
 def _twice(files: Sequence[TaskFile]) -> Iterator[Problem]:

@@ -27,8 +27,22 @@ def load_jsonl(config_source: str = "", data_files: Mapping[str, str] | None = N
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of the file. Raises ValueError, with the line, for one that is no JSON object, and for a file without rows."""
     lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would also split at U+2028 inside a string
-    return [json.loads(line) for line in lines if line.strip()]
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}, is not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}, line {number}, holds {type(row).__name__}, wanted a JSON object with the columns")
+        rows.append(row)
+    if not rows:
+        raise ValueError(f"{path} holds no rows, wanted one JSON object a line")
+    return rows
 
 
 def level_5(dataset: Any) -> Any:

@@ -14,10 +14,11 @@ from typing import Any
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
+from raml_eval.tasks.render import Unusable, check_columns, read_target, render_messages
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import fixed_date, raml_of
 from raml_eval.tasks.task_file import TaskFile
-from raml_eval.types import LoadedTask, Message, Question, TaskDescription
+from raml_eval.types import LoadedTask, Question, TaskDescription
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own row filter
 FEWSHOT_SEED = 1234  # lm-eval's own
@@ -39,6 +40,7 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
     file, description = catalogue.files[name], catalogue.tasks[name]
     with quiet_libraries():
         task = _build(file, description)
+        check_columns(task, name)
         sources = _read_sources(task, file, description)
         questions = tuple(_question(task, file, description, source) for source in sources)
         commit = commit_of(task.dataset[description.split])
@@ -71,6 +73,11 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
     try:
         tasks = TaskManager(include_path=[file.path.parent], include_defaults=False)
         task = tasks.load([{"group": "_", "task": [member]}])["tasks"][name]
+    except IndexError as error:
+        raise TaskError(
+            f"task {name} ({file.path}): lm-eval finds no first question: there are no rows, or process_docs leaves out "
+            "all. Correct the task."
+        ) from error
     except Exception as error:
         raise _failed(file, "when lm-eval builds it", error) from error
     task.set_fewshot_seed(FEWSHOT_SEED)
@@ -83,6 +90,11 @@ def _check_revision(description: TaskDescription, fetched: Mapping[str, Any]) ->
         raise TaskError(
             f"task {description.name} reads the split {description.split}, but {description.dataset} has "
             f"{', '.join(map(str, fetched))}. Correct test_split, or check that the data set is the one meant."
+        )
+    if not len(fetched[description.split]):
+        raise TaskError(
+            f"task {description.name} reads the split {description.split} of {description.dataset}, which holds no rows. "
+            "Correct test_split, or check that the data set is the one meant."
         )
     commit = commit_of(fetched[description.split])
     if commit and re.fullmatch(r"[0-9a-f]{40}", description.revision) and commit != description.revision:
@@ -115,6 +127,14 @@ def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> li
 
 def _failed(file: TaskFile, what: str, error: Exception) -> TaskError:
     """A TaskError about the task: its own functions may raise anything, and whatever they raise is the task's fault."""
+    missing: BaseException | None = error
+    while missing is not None and not isinstance(missing, ModuleNotFoundError):
+        missing = missing.__cause__ or missing.__context__
+    if missing is not None:
+        return TaskError(
+            f"task {file.name} ({file.path}), {what}: it needs the module {missing.name}, which is neither installed nor "
+            "beside the YAML. Install the package that has it."
+        )
     return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. Correct the task.")
 
 
@@ -123,14 +143,12 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
     id_ = question_id(source.index, source.row)
     where = f"task {description.name}, question {id_}"
     try:
-        messages = _render_messages(task, doc)
-        target = _read_target(task, doc)
+        messages = render_messages(task, doc)
+        target = read_target(task, doc)
+    except Unusable as error:
+        raise TaskError(f"{where}: {error} Correct the row or the task, or leave the row out in process_docs.") from None
     except Exception as error:
         raise _failed(file, f"question {id_}", error) from error
-    if not str(messages[-1]["content"]).strip():
-        raise TaskError(f"{where}: doc_to_text gives an empty prompt. Correct it or leave the row out in process_docs.")
-    if not target.strip():
-        raise TaskError(f"{where}: doc_to_target gives no target. Correct it or leave the row out in process_docs.")
     tests = _read_tests(task, doc, where)
     named = description.grader in ("choice", "label")
     options = _options(raml.get("options", "options"), doc, where) if named else ()
@@ -149,29 +167,6 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
         tests=tests,
         date=_date(raml, doc, where),
     )
-
-
-def _render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
-    """The chat as lm-eval renders it. An identity function in place of the chat template leaves the templating to us."""
-    messages = task.fewshot_context(
-        doc,
-        num_fewshot=task.config.num_fewshot or 0,
-        apply_chat_template=True,
-        fewshot_as_multiturn=True,
-        chat_template=lambda messages, add_generation_prompt=True: messages,
-    )
-    return tuple(dict(message) for message in messages)
-
-
-def _read_target(task: Any, doc: Row) -> str:
-    target = task.doc_to_target(doc)
-    if isinstance(target, int) and task.config.doc_to_choice is not None:
-        target = task.doc_to_choice(doc)[target]
-    if isinstance(target, list):
-        if len(target) != 1:
-            raise ValueError(f"doc_to_target gives {len(target)} targets, wanted one per question")
-        target = target[0]
-    return str(target)
 
 
 def _read_tests(task: Any, doc: Row, where: str) -> str:

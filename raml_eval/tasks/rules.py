@@ -18,6 +18,7 @@ OPTIONAL_FIELDS = ("chance", "cluster", "family", "stratum", "date", "options", 
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 SUITE_FIELDS = ("primary",)
 PRIMARY_FIELDS = ("metric", "budget")
+RESERVED_NAMES = ("macro",)
 # These merge all answers to a question into one. Here every sample is graded, and maj@k is a metric.
 LIST_FILTERS = ("majority_vote", "take_first_k")
 
@@ -53,7 +54,34 @@ def find_task_problems(file: TaskFile) -> list[str]:
             problems.append("dataset_path is missing: name a data set on the hub, or a loader as custom_dataset.")
         if not split_of(config):
             problems.append("test_split is missing: name the split that holds the questions.")
-    return problems + _metadata_problems(config)
+    return problems + _name_problems(file.name) + _generation_problems(config) + _metadata_problems(config)
+
+
+def _name_problems(name: str) -> list[str]:
+    if name in RESERVED_NAMES:
+        return [f"its name is {name!r}, which tables give to the mean over tasks; choose another."]
+    if not name.strip() or re.search(r"[\s,/]", name):
+        return [f"its name is {name!r}; a name has no space, comma or slash, so that commands and files can hold it."]
+    return []
+
+
+def _generation_problems(config: Mapping[str, Any]) -> list[str]:
+    problems = []
+    target = config.get("doc_to_target")
+    if isinstance(target, int | float) and config.get("doc_to_choice") is None:
+        problems.append(
+            f"doc_to_target is the number {target}, which would be the target of every question; name a column, or write a "
+            "template."
+        )
+    arguments = config.get("generation_kwargs")
+    until = arguments.get("until") if isinstance(arguments, Mapping) else None
+    if arguments is not None and not isinstance(arguments, Mapping):
+        problems.append(f"generation_kwargs is {arguments!r}; it must be a mapping such as {{until: []}}.")
+    elif until is not None and not (
+        isinstance(until, str) or (isinstance(until, list) and all(isinstance(text, str) and text for text in until))
+    ):
+        problems.append(f"generation_kwargs.until is {until!r}; it must be a list of texts, and may be empty.")
+    return problems
 
 
 def find_suite_problems(file: TaskFile) -> list[str]:
@@ -130,6 +158,15 @@ def members_of(config: Mapping[str, Any]) -> list[Any]:
     """
     members = config.get("task") or []
     return members if isinstance(members, list) else [members]
+
+
+def tags_of(config: Mapping[str, Any]) -> list[str]:
+    """The tags of a task. A single one may be written without a list.
+
+    Example: tags_of({"task": "gsm8k", "tag": "math"}) == ["math"]
+    """
+    tags = config.get("tag") or []
+    return [str(tag) for tag in (tags if isinstance(tags, list) else [tags])]
 
 
 def split_of(config: Mapping[str, Any]) -> str:

@@ -45,6 +45,15 @@ def read_gold(gold: str) -> Gold:
     return found
 
 
+def write_bracket(gold: str) -> str:
+    """An answer that gives the gold: the first of its alternatives, or all its parts where they count in any order.
+
+    Example: write_bracket("[[A]] or [[B]]") == "[[A]]"
+    """
+    found = read_gold(gold)
+    return f"[[{', '.join(found.answers) if found.any_order else found.answers[0]}]]"
+
+
 def _read_json(gold: str) -> Gold | None:
     if not gold.lstrip().startswith('{"answers"'):
         return None

@@ -195,6 +195,11 @@ def read_gold_cells(gold: str) -> tuple[tuple[int, str, str], ...]:
     return tuple(cells)
 
 
+def write_grid(gold: str) -> str:
+    """The gold as the JSON text that puzzles ask for, {"House 1": {"Pet": "cat"}}. Check it with read_gold_cells first."""
+    return _write(_read_value(json.loads(gold)))
+
+
 def _compared(answer: str) -> Grid:
     """The grid that an answer as extract_grid writes it holds, spelled as cells are compared, without empty houses."""
     grid = _read_value(json.loads(answer))

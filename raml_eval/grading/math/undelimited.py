@@ -85,24 +85,27 @@ def find_runs(text: str) -> Iterator[Run]:
         if parts:
             start, end = parts[0].start, parts[-1].end
             plain, glued = _is_plain(text, parts), start > 0 and text[start - 1].isalnum()
-            yield Run(start, end, plain, text[end : end + 1] not in _GOES_ON and (plain or not glued))
+            # An exclamation mark behind a formula may be a factorial: "2^{25} \cdot 26!".
+            goes_on = text[end : end + 1] in _GOES_ON or (not plain and text[end : end + 1] == "!")
+            yield Run(start, end, plain, not goes_on and (plain or not glued))
         position = max(position + 1, parts[-1].end if parts else 0)
 
 
 def _read_run(text: str, position: int) -> list[_Part]:
     """The tokens from a position on, up to a word, a blank that separates two formulas, or a bracket that nothing opened."""
     parts: list[_Part] = []
-    depth, blank = 0, False
+    depth, groups, blank = 0, 0, False
     while (match := _token().match(text, position)) is not None:
         kind = str(match.lastgroup)
         part = _Part(kind, match.start(), match.end())
         if (not parts and kind in _NO_START) or (not depth and kind in ("closing", "comma")):
             break
-        if len(parts) >= MOST_TOKENS or depth > DEEPEST or (blank and not _joins(text, parts[-1], part)):
+        if len(parts) >= MOST_TOKENS or depth > DEEPEST or (blank and groups < 1 and not _joins(text, parts[-1], part)):
             break
         if kind in _BETWEEN and _is_between([before.kind for before in parts[-2:]], kind):
             break
         depth += (kind == "opening") - (kind == "closing")
+        groups += {"{": 1, "}": -1}.get(text[part.start : part.end], 0)
         parts.append(part)
         position = part.end
         blanks = _BLANKS.match(text, position) if depth else _BLANKS_IN_LINE.match(text, position)
@@ -122,6 +125,8 @@ def _joins(text: str, left: _Part, right: _Part) -> bool:
     """Whether a blank between two tokens stands inside one formula."""
     if left.kind in _JOINS or right.kind in _BETWEEN | {"closing"}:
         return True
+    if text[right.start] == "{" or (right.kind == "letter" and text[right.end : right.end + 1] in ("^", "_")):
+        return True  # \frac{a} {b}; 100 p^2, where p is no unit
     if right.kind == "letter" and text[right.start : right.end] in _ARTICLES:
         return False
     return left.kind in _BRIDGES or right.kind in _BRIDGES

@@ -1,0 +1,107 @@
+"""What a task makes of one row: the messages that ask it, and the target. A null is refused, never written as a word.
+
+The task is lm-eval's, and so are the rules for columns, templates and functions, with one exception: a target that a template
+gives is its text. lm-eval reads one in brackets as a Python list, of which [5] leaves 5.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from raml_eval.errors import TaskError, near_names
+from raml_eval.tasks.rows import Row
+from raml_eval.types import Message
+
+_NULL = re.compile(r"\b(?:None|nan|NaN)\b")
+_SHOWN = 80
+
+
+class Unusable(Exception):
+    """A row that gives no prompt, or no target that an answer could match. The text is a sentence about the row."""
+
+
+def check_columns(task: Any, name: str) -> None:
+    """Raises TaskError if doc_to_text or doc_to_target is a text that names no column and is no template.
+
+    lm-eval takes such a text for every question's prompt or target, so that a misspelled column becomes the target.
+    """
+    for field in ("doc_to_text", "doc_to_target"):
+        text = getattr(task.config, field)
+        if isinstance(text, str) and text not in task.features and "{{" not in text and "{%" not in text:
+            columns = sorted(set(task.features))
+            raise TaskError(
+                f"task {name}: {field} is {text[:_SHOWN]!r}, which is neither a column nor a template, so every question would "
+                f"have it.{near_names(text, columns)} The columns are {', '.join(columns)}; a template is {{{{question}}}}."
+            )
+
+
+def render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
+    """The chat as lm-eval renders it, before any chat template. Unusable if it ends empty or writes a null as a word."""
+    text = _without_null(lambda row: task.doc_to_text(row), doc, "doc_to_text")
+    if not isinstance(text, str):
+        raise Unusable(f"doc_to_text gives {text!r:.{_SHOWN}}; wanted a text.")
+    messages = task.fewshot_context(
+        doc,
+        num_fewshot=task.config.num_fewshot or 0,
+        apply_chat_template=True,
+        fewshot_as_multiturn=True,
+        chat_template=lambda messages, add_generation_prompt=True: messages,  # so that the templating is left to us
+    )
+    if not str(messages[-1]["content"]).strip():
+        raise Unusable("doc_to_text gives an empty prompt.")
+    return tuple(dict(message) for message in messages)
+
+
+def read_target(task: Any, doc: Row) -> str:
+    """The one text or number that doc_to_target gives, as text. Unusable for several, for none, and for a null."""
+    target = _without_null(lambda row: _target_of(task, row), doc, "doc_to_target")
+    if isinstance(target, list) and len(target) == 1:
+        target = target[0]
+    if isinstance(target, list):
+        raise Unusable(f"doc_to_target gives {len(target)} targets, wanted one per question.")
+    if not isinstance(target, str | int | float) or (isinstance(target, float) and math.isnan(target)):
+        kind = "no value" if target is None else f"a {type(target).__name__}"
+        raise Unusable(f"doc_to_target gives {kind} ({target!r:.{_SHOWN}}); wanted a text or a number.")
+    if not str(target).strip():
+        raise Unusable("doc_to_target gives no target.")
+    return str(target)
+
+
+def _target_of(task: Any, doc: Row) -> Any:
+    from lm_eval.utils import apply_template
+
+    template = task.config.doc_to_target
+    if isinstance(template, str) and template not in task.features:
+        target: Any = apply_template(template, doc)
+        if task.config.doc_to_choice is not None and target.isdigit():
+            target = int(target)
+    else:
+        target = task.doc_to_target(doc)
+    if isinstance(target, int) and task.config.doc_to_choice is not None:
+        target = task.doc_to_choice(doc)[target]
+    return target
+
+
+def _without_null(render: Callable[[Row], Any], doc: Row, field: str) -> Any:
+    """What render makes of the row. Unusable if it writes a null of the row as a word.
+
+    To tell such a word from one that belongs to the text, the row is rendered again with empty texts for its nulls: then
+    nothing but some of these words is gone.
+    """
+    value = render(doc)
+    nulls = [column for column, content in doc.items() if content is None or content != content]
+    if not nulls or not isinstance(value, str) or _NULL.search(value) is None:
+        return value
+    filled: Mapping[str, Any] = {**doc, **dict.fromkeys(nulls, "")}
+    try:
+        other = render(filled)
+    except Exception:  # the row's own functions may need the null
+        return value
+    without = "(?:None|nan|NaN)?".join(map(re.escape, _NULL.split(value)))
+    if isinstance(other, str) and other != value and re.fullmatch(without, other):
+        printed = ", ".join(repr(column) for column in nulls)
+        raise Unusable(f"{field} writes a null as a word, in {value[-_SHOWN:]!r}; the row has none in {printed}.")
+    return value

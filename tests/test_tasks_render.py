@@ -1,0 +1,101 @@
+"""What a YAML makes of a row: faults that would become a wrong gold or prompt are refused, and by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.errors import TaskError
+from raml_eval.tasks.catalogue import load_catalogue
+from raml_eval.tasks.load import load_task
+from tests.test_tasks_catalogue import write_task
+from tests.test_tasks_foreign import LOCAL
+
+ROW: dict[str, Any] = {"question": "What is 2+3?", "answer": "5"}
+FUNCTIONS = """
+def pair(row): return row["answer"], row["question"]
+def nothing(row): return None
+def shout(row): return f"{row['question']}!"
+def needs_none(row): return "None of these" if row["hint"] is None else row["hint"].strip()
+def only(rows): return rows.select([])
+"""
+
+
+def target_of(folder: Path, text: str, *rows: dict[str, Any]) -> str:
+    """The target of the first question of a task with these rows."""
+    write_task(folder, "mine", text)
+    (folder / "own.py").write_text(FUNCTIONS, encoding="utf-8")
+    (folder / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows or (ROW,)), encoding="utf-8")
+    return load_task(load_catalogue([folder]), "mine").questions[0].target
+
+
+def with_target(target: str) -> str:
+    return LOCAL.replace("doc_to_target: answer", f"doc_to_target: {target}")
+
+
+def with_text(text: str) -> str:
+    return LOCAL.replace("doc_to_text: question", f"doc_to_text: {text}")
+
+
+@pytest.mark.parametrize("gold", ["[5]", "[[3, 5, 8]]", "[1, 2]", "5", " 5 ", "007", "[Ann]", "{'a': 1}", "None of them"])
+@pytest.mark.parametrize("target", ["answer", "'{{answer}}'"])
+def test_a_gold_is_its_own_text_by_column_and_by_template(tmp_path: Path, gold: str, target: str) -> None:
+    assert target_of(tmp_path, with_target(target), ROW | {"answer": gold}) == gold
+
+
+@pytest.mark.parametrize(("gold", "target"), [(5, "5"), (4.5, "4.5"), (True, "True"), (["5"], "5")])
+def test_a_gold_that_is_no_text(tmp_path: Path, gold: Any, target: str) -> None:
+    assert target_of(tmp_path, LOCAL, ROW | {"answer": gold}) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "words"),
+    [
+        (with_target("anwser"), [ROW], "doc_to_target is 'anwser', which is neither a column nor a template.*mean answer"),
+        (with_text("qestion"), [ROW], "doc_to_text is 'qestion', which is neither a column nor a template.*mean question"),
+        (LOCAL, [{"question": "What is 2+3?"}], "doc_to_target is 'answer', which is neither a column nor a template"),
+        (with_target("'{{anwser}}'"), [ROW], "'anwser' is undefined"),
+        (with_target("!function own.pair"), [ROW], "doc_to_target gives a tuple"),
+        (with_target("!function own.nothing"), [ROW], "doc_to_target gives no value"),
+        (LOCAL, [ROW, ROW | {"answer": None}], "question 1-.*doc_to_target gives no value"),
+        (with_target("'{{answer}}'"), [ROW, ROW | {"answer": None}], "doc_to_target writes a null as a word.*'answer'"),
+        (with_text("'Say: {{question}}'"), [ROW, ROW | {"question": None}], "doc_to_text writes a null as a word"),
+        (with_text("!function own.shout"), [ROW, ROW | {"question": None}], "doc_to_text writes a null as a word"),
+        (LOCAL, [ROW, ROW | {"question": None}], "doc_to_text gives None; wanted a text"),
+        (LOCAL, [ROW, ROW | {"question": ""}], "doc_to_text gives an empty prompt"),
+        (LOCAL, [ROW, ROW | {"answer": " "}], "doc_to_target gives no target"),
+        (LOCAL, [ROW | {"answer": ["1", "2"]}], "doc_to_target gives 2 targets, wanted one"),
+        (LOCAL + "process_docs: !function own.only\n", [ROW], "lm-eval finds no first question"),
+        (with_target("!function no_such_package.f"), [ROW], "needs the module no_such_package, which is neither installed nor"),
+    ],
+)
+def test_rows_that_would_become_a_wrong_gold_or_prompt(
+    tmp_path: Path, text: str, rows: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(TaskError, match=words):
+        target_of(tmp_path, text, *rows)
+
+
+def test_a_null_that_nothing_writes_is_no_fault(tmp_path: Path) -> None:
+    rows = [ROW | {"hint": "h"}, ROW | {"hint": None}]
+    assert target_of(tmp_path, LOCAL, *rows) == "5"
+    assert target_of(tmp_path, with_text("!function own.needs_none"), rows[1], rows[0]) == "5"
+    assert target_of(tmp_path, with_text("'{{question}} None of them?{{hint or 1}}'"), rows[1], rows[0]) == "5"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('{"question": "q", "answer": "1"}\n{"question": "q", \n', "rows.jsonl, line 2, is not JSON"),
+        ('\n\n["q", "1"]\n', "rows.jsonl, line 3, holds list, wanted a JSON object"),
+        ("\n", "rows.jsonl holds no rows"),
+    ],
+)
+def test_a_broken_file_of_rows_names_its_line(tmp_path: Path, lines: str, words: str) -> None:
+    write_task(tmp_path, "mine", LOCAL)
+    (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
+    with pytest.raises(TaskError, match=words):
+        load_task(load_catalogue([tmp_path]), "mine")
