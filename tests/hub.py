@@ -144,9 +144,16 @@ class Hub(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, repositories: Mapping[str, Mapping[str, bytes]], fail_first: int = 0, fail_with: int = 503) -> None:
+    def __init__(
+        self,
+        repositories: Mapping[str, Mapping[str, bytes]],
+        fail_first: int = 0,
+        fail_with: int = 503,
+        retry_after: str | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.repositories, self.fail_first, self.fail_with = repositories, fail_first, fail_with
+        self.retry_after = retry_after
         self.seen: Counter[str] = Counter()
         self.failed = 0
         self.gated: set[str] = set()
@@ -171,7 +178,8 @@ class _Answer(BaseHTTPRequestHandler):
         self.server.seen[f"{self.command} {path}"] += 1
         if path != "/" and self.server.seen[f"{self.command} {path}"] <= self.server.fail_first:
             self.server.failed += 1
-            return self._reply(self.server.fail_with, b"{}")
+            asked = self.server.retry_after
+            return self._reply(self.server.fail_with, b"{}", {"Retry-After": asked} if asked else None)
         api = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?(?:/.*)?", path)
         file = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         name = (api or file or [None, ""])[1]
@@ -216,9 +224,9 @@ def _oid(content: bytes) -> str:
 
 
 @contextmanager
-def serve(fail_first: int = 0, fail_with: int = 503) -> Iterator[Hub]:
+def serve(fail_first: int = 0, fail_with: int = 503, retry_after: str | None = None) -> Iterator[Hub]:
     """A hub that serves the generated rows until the block ends."""
-    hub = Hub(generated_repositories(), fail_first, fail_with)
+    hub = Hub(generated_repositories(), fail_first, fail_with, retry_after)
     threading.Thread(target=hub.serve_forever, daemon=True).start()
     try:
         yield hub

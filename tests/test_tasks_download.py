@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import email.utils
 import importlib
 import re
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from raml_eval.tasks.download import _Failure, _find_failure, can_reach
+from raml_eval.tasks.hub_client import asked_pause
 from tests.hub import Hub, load_in_new_process, serve
 
 
@@ -75,6 +82,58 @@ def _caught(raised: Exception, inner: Exception) -> _Failure:
             raise raised from None
     except Exception as error:
         return _find_failure(error)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [("7", 7.0), ("soon", 0.0), ("", 0.0), ("-3", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
+def test_the_pause_that_a_hub_asks_for(asked: str, seconds: float) -> None:
+    assert asked_pause(asked) == seconds
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=60)
+    assert 55 < asked_pause(email.utils.format_datetime(later)) <= 60
+
+
+def test_a_hub_that_is_down_is_given_up_on_in_seconds(tmp_path: Path) -> None:
+    with serve(fail_first=10**6, fail_with=503) as down:
+        message, seconds = load_in_new_process(["aime24"], down.url, tmp_path / "home")["aime24"]
+    assert "failed 5 times, with status 503 from" in message
+    assert seconds < 30  # about 9 on an idle machine
+
+
+def test_a_hub_that_never_answers_is_given_up_on_in_seconds(tmp_path: Path) -> None:
+    with silent_hub() as url:
+        message, seconds = load_in_new_process(["aime24"], url, tmp_path / "home")["aime24"]
+    assert "failed 2 times, with ReadTimeout" in message
+    assert seconds < 30  # about 22: the client waits 10 s for an answer
+
+
+def test_a_hub_that_asks_for_a_long_pause_is_not_waited_for(tmp_path: Path) -> None:
+    with serve(fail_first=10**6, fail_with=429, retry_after="600") as busy:
+        message, seconds = load_in_new_process(["aime24"], busy.url, tmp_path / "home")["aime24"]
+    assert f"{busy.url} asks to wait 600 s (status 429 from" in message
+    assert seconds < 15
+
+
+@contextmanager
+def silent_hub() -> Iterator[str]:
+    """A hub that answers the first request, for its root, and then takes requests without answering them."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve_all() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+                    if len(taken) == 1:
+                        taken[0].recv(65536)
+                        taken[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=serve_all, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+    for connection in taken:
+        connection.close()
 
 
 def test_no_network_is_one_clear_error_within_seconds(dead_url: str, tmp_path: Path) -> None:

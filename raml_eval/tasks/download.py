@@ -6,23 +6,26 @@ huggingface_hub and datasets read HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE when t
 from __future__ import annotations
 
 import logging
+import random
 import re
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from raml_eval.errors import TaskError
+from raml_eval.tasks.hub_client import HubFailure, asked_pause, impatient_client, is_passing
+from raml_eval.wording import count_noun
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 30.0  # that the hub may ask for
+PATIENCE_S = 10.0  # from the first failure of a request on, beyond the pauses that the hub asks for
 PROBE_S = 3.0
 _LOCAL_BUILDERS = {"json", "csv", "parquet", "arrow", "text"}
 _NOISY = ("lm_eval", "lm-eval", "datasets", "huggingface_hub", "httpx", "httpx2", "fsspec", "filelock")
@@ -37,8 +40,8 @@ def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mappin
     because datasets no longer runs any.
 
     Temporary failures (status 408, 429 and 5xx, broken connections) are retried until one request has failed ATTEMPTS
-    times, with doubling pauses or with those that the hub asks for. Without a network, the cache is used. Raises TaskError
-    if neither gives the rows.
+    times, or for PATIENCE_S, with pauses that double, less a random part, or that the hub asks for. If it asks for more than
+    LONGEST_PAUSE_S, the fetch ends at once. Without a network, the cache is used. Raises TaskError if neither gives the rows.
     """
     from huggingface_hub import constants
 
@@ -99,21 +102,46 @@ def _fetch(
 ) -> Any:
     import datasets
 
-    failures: Counter[str] = Counter()  # counted by URL, because a load makes a dozen requests and each try gets further
+    failures = _Failures(attempts)
     while True:
         try:
-            if "data_files" in arguments and dataset not in _LOCAL_BUILDERS:
-                return _load_files(dataset, arguments)
-            return datasets.load_dataset(path=dataset, name=config, **arguments)
+            with impatient_client():
+                if "data_files" in arguments and dataset not in _LOCAL_BUILDERS:
+                    return _load_files(dataset, arguments)
+                return datasets.load_dataset(path=dataset, name=config, **arguments)
         except Exception as error:  # each client library has its own root exception
             failure = _find_failure(error)
-            failures[failure.url] += 1
-            tried = failures[failure.url]
-            if not failure.passing or tried == attempts:
-                raise TaskError(_explain(task, dataset, error, failure, tried, without_hub)) from error
-            pause = min(max(FIRST_PAUSE_S * 2 ** (tried - 1), failure.asked_pause_s), LONGEST_PAUSE_S)
+            pause = failures.pause_after(failure)
+            if pause is None:
+                raise TaskError(_explain(task, dataset, error, failure, failures.tried(failure), without_hub)) from error
+            tried = failures.tried(failure)
             log.warning("%s: %s, failure %d of %d; again in %.1f s", dataset, failure.text, tried, attempts, pause)
             time.sleep(pause)
+
+
+class _Failures:
+    """The failures of one fetch, counted by URL: a load makes a dozen requests, and each try gets further."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._times: dict[str, list[float]] = {}
+        self._asked_s = 0.0
+
+    def tried(self, failure: _Failure) -> int:
+        """How often this request has failed."""
+        return len(self._times[failure.url])
+
+    def pause_after(self, failure: _Failure) -> float | None:
+        """The seconds to wait before the next try; None if there must be none."""
+        times = self._times.setdefault(failure.url, [])
+        times.append(time.monotonic())
+        if not failure.passing or len(times) >= self._attempts or failure.asked_pause_s > LONGEST_PAUSE_S:
+            return None
+        own: float = FIRST_PAUSE_S * 2 ** (len(times) - 1) * random.uniform(0.5, 1.0)  # so that jobs do not come back together
+        if times[-1] + own - times[0] - self._asked_s > PATIENCE_S:
+            return None
+        self._asked_s += max(0.0, failure.asked_pause_s - own)
+        return max(own, failure.asked_pause_s)
 
 
 def _load_files(dataset: str, arguments: Mapping[str, Any]) -> Any:
@@ -145,12 +173,13 @@ class _Failure:
 def _find_failure(error: BaseException) -> _Failure:
     failure = _Failure(_line(error), False)
     for cause in _causes(error):
+        if isinstance(cause, HubFailure):
+            return _Failure(str(cause), True, cause.url, cause.asked_pause_s)
         response = getattr(cause, "response", None)
         if response is not None:
-            status, asked = response.status_code, response.headers.get("Retry-After", "")
-            passing = status in (408, 429) or status >= 500
-            url = str(response.url)
-            return _Failure(f"status {status} from {url}", passing, url, float(asked) if asked.isdigit() else 0.0)
+            status, url = response.status_code, str(response.url)
+            asked = asked_pause(response.headers.get("Retry-After", ""))
+            return _Failure(f"status {status} from {url}", is_passing(status), url, asked)
         kinds = {kind.__name__ for kind in type(cause).__mro__}
         broken = isinstance(cause, (ConnectionError, TimeoutError)) or "TransportError" in kinds  # httpx's root
         # After a failed request, datasets looks into its cache, and then reports only that the cache lacks the data.
@@ -195,8 +224,15 @@ def _explain(task: str, dataset: str, error: BaseException, failure: _Failure, t
             f"{what}, but {constants.ENDPOINT} does not give it: {_line(error)} "
             "Check the id and HF_ENDPOINT; a private data set needs HF_TOKEN."
         )
+    if failure.asked_pause_s > LONGEST_PAUSE_S:
+        return (
+            f"{what}, but {constants.ENDPOINT} asks to wait {failure.asked_pause_s:.0f} s ({failure.text}), and at most "
+            f"{LONGEST_PAUSE_S:.0f} s are waited. Try again after that time, {instead}."
+        )
     if failure.passing:
-        return f"{what}, but {constants.ENDPOINT} failed {tried} times, with {failure.text}. Try later, {instead}."
+        return (
+            f"{what}, but {constants.ENDPOINT} failed {count_noun(tried, 'time')}, with {failure.text}. Try later, {instead}."
+        )
     return f"{what}, but it cannot be loaded from {constants.ENDPOINT!r}: {failure.text}"
 
 
