@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.window import is_date
 from raml_eval.yaml_text import read_yaml
 
 
@@ -37,6 +38,13 @@ def _budgets(value: Any) -> Any:
 
 def _names(value: Any) -> Any:
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+
+
+def _date(value: Any) -> Any:
+    text = str(value)  # YAML reads a bare 2025-06-15 as a date
+    if text and not is_date(text):
+        raise ValueError(f"it is {text!r}; wanted a day or a month, such as 2025-06-15 or 2025-06")
+    return text
 
 
 def _place(value: Any) -> Any:
@@ -104,7 +112,8 @@ class RunConfig(_Section):
 
     With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
     prints. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
-    selects a seeded subset of each task. If concurrency is None, the backend's default is used.
+    selects a seeded subset of each task. after and before keep the questions whose dates lie between them. If concurrency is
+    None, the backend's default is used.
     """
 
     model: str
@@ -116,6 +125,8 @@ class RunConfig(_Section):
     samples: int = Field(1, ge=1)
     k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)] = ()
     limit: int | None = Field(None, ge=1)
+    after: Annotated[str, BeforeValidator(_date)] = ""
+    before: Annotated[str, BeforeValidator(_date)] = ""
     seed: int = Field(0, ge=0)
     thinking: ThinkingSection = ThinkingSection()
     answer_tokens: int = Field(2048, ge=1)

@@ -13,7 +13,7 @@ from raml_eval import prompts
 from raml_eval.budgets import OFF, prompt_of
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
-from raml_eval.errors import ConfigError, ModelError
+from raml_eval.errors import ConfigError, ModelError, TaskError
 from raml_eval.golds import check_golds
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
@@ -23,6 +23,7 @@ from raml_eval.tasks.load import load_task
 from raml_eval.thinking import ThinkingPolicy
 from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format, is_mark, known_formats
 from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, Suite, TokenIds
+from raml_eval.window import Window
 
 # Delimiters of models for which no format ships; an answer that holds one was thought, too.
 _OTHER_MARKS = ("<thinking>", "</thinking>", "<Thought>", "</Thought>")
@@ -119,7 +120,8 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
 
     Raises TaskError if a task or its data cannot be used, ModelError if the chat template cannot ask a question.
     """
-    tasks = {name: load_task(catalogue, name) for name in plan.tasks}
+    window = Window(config.after, config.before)
+    tasks = {name: keep_dates(load_task(catalogue, name), window) for name in plan.tasks}
     questions = choose_questions(tasks, plan.limit, model)
     check_golds(questions.values())
     for note in stop_notes(tasks, questions):
@@ -209,6 +211,24 @@ def _prompt_date(config: RunConfig, tokenizer: ChatTokenizer, stored: str | None
     if config.prompt_date is not None or config.prompt == "plain" or not prompts.prints_date(tokenizer):
         return config.prompt_date
     return datetime.date.fromisoformat(stored) if stored else datetime.datetime.now(datetime.UTC).date()
+
+
+def keep_dates(task: LoadedTask, window: Window) -> LoadedTask:
+    """The task with those of its questions whose date lies in the window. TaskError if they have none, or if none does."""
+    if not window:
+        return task
+    name = task.description.name
+    undated = sum(not question.date for question in task.questions)
+    if undated:
+        raise TaskError(
+            f"task {name}: the questions {window} are asked for, but {undated} of its {len(task.questions)} questions have no "
+            "date. Leave the task out, or give it a metadata.raml.date."
+        )
+    kept = tuple(question for question in task.questions if window.holds(question.date))
+    if not kept:
+        dates = sorted({question.date for question in task.questions})
+        raise TaskError(f"task {name} has no question {window}; its dates are {dates[0]} to {dates[-1]}. Leave the task out.")
+    return replace(task, questions=kept)
 
 
 def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:

@@ -146,6 +146,8 @@ def build_protocol(
             for name, task in tasks.items()
         },
     }
+    if config.after or config.before:
+        protocol["window"] = {"after": config.after, "before": config.before}
     return dict(json.loads(json.dumps(protocol)))  # as it is read back: tuples are lists
 
 

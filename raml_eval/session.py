@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ from raml_eval.answer_classes import form_classes, with_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.budgets import THINKING, share_of
 from raml_eval.config import RunConfig
-from raml_eval.errors import ConfigError, StoreError
+from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Inputs, Model, build_policy, check_budgets, load_inputs, load_model
@@ -49,9 +49,10 @@ from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
-from raml_eval.tasks.catalogue import load_catalogue
+from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
+from raml_eval.window import Window, is_date
 from raml_eval.wording import count_noun
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
@@ -70,7 +71,7 @@ async def run_session(
     """
     out = _check_config(config)
     catalogue = load_catalogue(config.task_path)
-    tasks = tuple(catalogue.expand(config.tasks))
+    tasks = _dated_tasks(catalogue, catalogue.expand(config.tasks), Window(config.after, config.before))
     watch = Stopwatch()
     with closing(RunDirectory(out)) as directory:
         with watch("tokenizer"):
@@ -99,6 +100,18 @@ async def run_session(
             return await _draw(drawing, watch, quiet, course)
         finally:
             await backend.aclose()
+
+
+def _dated_tasks(catalogue: Catalogue, names: Sequence[str], window: Window) -> tuple[str, ...]:
+    """The tasks without those whose one date lies outside the window; a note names these. TaskError if none is left."""
+    outside = [name for name in names if window and is_date(date := catalogue.tasks[name].date) and not window.holds(date)]
+    kept = tuple(name for name in names if name not in outside)
+    if not kept:
+        dates = ", ".join(f"{name} {catalogue.tasks[name].date}" for name in outside)
+        raise TaskError(f"no task has questions {window}: {dates}. Choose other tasks or another date.")
+    if outside:
+        _note(f"left out, since their questions are not {window}: {', '.join(outside)}")
+    return kept
 
 
 def _check_config(config: RunConfig) -> Path:

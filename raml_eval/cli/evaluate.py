@@ -63,6 +63,8 @@ def run(
     ] = None,
     seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
     limit: Annotated[Count, typer.Option(help="At most this many questions per task, a nested subset.")] = None,
+    after: Annotated[Text, typer.Option(help="Only questions from this day or month on, such as 2025-06.")] = None,
+    before: Annotated[Text, typer.Option(help="Only questions from before this day or month.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma; n if not given.")] = None,
     concurrency: Annotated[Count, typer.Option(help="Samples in flight.")] = None,
     allow_unsafe_code: Annotated[

@@ -189,6 +189,7 @@ def describe_task(file: TaskFile) -> TaskDescription:
         digest=file.digest,
         chance=None if chance is None else float(chance),
         family=str(raml.get("family", "")),
+        date=str(raml.get("date", "")),
         redistribute=redistribute_of(raml) or "",
     )
 

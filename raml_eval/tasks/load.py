@@ -16,9 +16,10 @@ from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
 from raml_eval.tasks.render import Unusable, check_columns, read_target, render_messages
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
-from raml_eval.tasks.rules import fixed_date, raml_of
+from raml_eval.tasks.rules import raml_of
 from raml_eval.tasks.task_file import TaskFile
 from raml_eval.types import LoadedTask, Question, TaskDescription
+from raml_eval.window import is_date
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own row filter
 FEWSHOT_SEED = 1234  # lm-eval's own
@@ -210,10 +211,10 @@ def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:
 def _date(raml: Mapping[str, Any], doc: Row, where: str) -> str:
     """The day or month that metadata.raml.date states for all questions, or that its column holds."""
     stated = str(raml.get("date", ""))
-    if not stated or fixed_date(stated):
+    if not stated or is_date(stated):
         return stated
     found = _column(raml, "date", doc, where)[:10]  # a time of day after the day, as in LiveCodeBench, says nothing here
-    if not fixed_date(found):
+    if not is_date(found):
         raise TaskError(f"{where}: the column {stated} holds {found!r}; wanted a date such as 2025-02-15 or 2025-02.")
     return found
 

@@ -264,8 +264,3 @@ def redistribute_of(raml: Mapping[str, Any]) -> Redistribute | None:
 def is_day(value: Any) -> bool:
     """True for what YAML makes of a bare 2025-02-15."""
     return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
-
-
-def fixed_date(date: str) -> bool:
-    """True for a day or a month, 2025-02-15 or 2025-02, which holds for every question; another text names a column."""
-    return re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", date) is not None
