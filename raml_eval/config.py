@@ -122,6 +122,7 @@ class RunConfig(_Section):
     backend_args: dict[str, Any] = {}
     tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
     task_path: tuple[Path, ...] = ()
+    data_dir: Path | None = None
     samples: int = Field(1, ge=1)
     k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)] = ()
     limit: int | None = Field(None, ge=1)

@@ -100,12 +100,12 @@ class CheckedTask(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def check_rows(paths: Sequence[Path], hub: bool) -> Iterator[CheckedTask]:
+def check_rows(paths: Sequence[Path], hub: bool, data_dir: Path | None = None) -> Iterator[CheckedTask]:
     """Each task of these YAML files with its rows loaded and its golds graded. Files that `tasks check` refuses are left out.
 
     Without hub, only tasks whose rows lie beside their YAML are loaded. Functions that the files name are run.
     """
-    catalogue = load_catalogue(paths)
+    catalogue = load_catalogue(paths, data_dir)
     wanted = {path.expanduser().resolve() for path in find_task_files(paths)}
     for name, file in catalogue.files.items():
         if file.path in wanted and (hub or has_local_rows(file)):

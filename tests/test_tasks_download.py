@@ -7,6 +7,7 @@ import datetime
 import email.utils
 import importlib
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from typing import Any
 
 import pytest
 
+from raml_eval.errors import TaskError
+from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.download import _Failure, _find_failure, can_reach
 from raml_eval.tasks.hub_client import asked_pause
-from tests.hub import Hub, load_in_new_process, serve
+from raml_eval.tasks.load import load_task
+from tests.hub import Hub, generated_repositories, load_in_new_process, serve
 
 
 @pytest.fixture
@@ -154,6 +158,33 @@ def test_a_cached_data_set_needs_no_hub(hub: Hub, dead_url: str, tmp_path: Path)
     for name in tasks:
         assert online[name] == unreachable[name] == offline[name]
     assert offline["gsm8k"][0].startswith("task gsm8k needs the data set openai/gsm8k, but HF_HUB_OFFLINE is set and")
+
+
+def write_mirror(folder: Path) -> Path:
+    """The data sets of the hub with generated rows, as files."""
+    for name, files in generated_repositories().items():
+        for path, content in files.items():
+            target = folder / name / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    return folder
+
+
+def test_a_folder_of_data_sets_in_place_of_a_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = ["math500_l5", "gpqa_diamond", "livecodebench"]
+    online = load_in_new_process(tasks, hub.url, tmp_path / "home")
+    mirror = write_mirror(tmp_path / "mirror")
+    catalogue = load_catalogue(data_dir=mirror)
+    for name in tasks:
+        local = load_task(catalogue, name)
+        assert (local.questions, local.content_hash) == (online[name].questions, online[name].content_hash)
+        assert local.commit is None
+    shutil.rmtree(mirror / "Idavidrein")
+    with pytest.raises(TaskError, match=r"the data folder .*mirror has no Idavidrein/gpqa in it"):
+        load_task(catalogue, "gpqa_diamond")
+    (mirror / "HuggingFaceH4/MATH-500/test.jsonl").write_text("{", encoding="utf-8")
+    with pytest.raises(TaskError, match=r"the data set HuggingFaceH4/MATH-500 cannot be read from"):
+        load_task(catalogue, "math500_l5")
 
 
 def test_gated_and_missing_data_sets(tmp_path: Path) -> None:

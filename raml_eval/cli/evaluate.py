@@ -25,6 +25,9 @@ def run(
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
     task_path: Annotated[Places, place_option("Folder with more tasks; its Python is run.", "<folder>")] = None,
+    data_dir: Annotated[
+        Place, place_option("Folder with the data sets, OWNER/NAME each, in place of a hub.", "<folder>")
+    ] = None,
     samples: Annotated[Count, typer.Option(help="Draws per question, n; 1 if not given.")] = None,
     thinking_budget: Annotated[
         Text,

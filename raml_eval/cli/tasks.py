@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Places, place_option
+from raml_eval.cli.options import Place, Places, place_option
 from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun
 
@@ -61,9 +61,12 @@ Data = Annotated[
 ]
 
 
+DataDir = Annotated[Place, place_option("Folder with the data sets, OWNER/NAME each, in place of a hub.", "<folder>")]
+
+
 @app.command("check")
-def tasks_check(paths: Paths = None, data: Data = None) -> None:
-    """Validate task YAML, files that lm-eval would skip, and golds that no answer would match."""
+def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None) -> None:
+    """Check task YAML, and the golds of rows beside it."""
     from raml_eval.tasks.catalogue import tasks_dir
     from raml_eval.tasks.check import check_tasks, find_task_files
 
@@ -73,7 +76,7 @@ def tasks_check(paths: Paths = None, data: Data = None) -> None:
     if data is not False:
         from raml_eval.golds import check_rows
 
-        for task in check_rows(roots, hub=data is True):
+        for task in check_rows(roots, hub=data is True or data_dir is not None, data_dir=data_dir):
             problems += task.problems
             loaded, n_golds = loaded + 1, n_golds + task.n_questions
     for problem in problems:

@@ -29,7 +29,7 @@ class Catalogue:
 
     suites maps a name to its tasks, with nested groups flattened, and primary to the primary endpoint that it declares, if it
     declares one. files holds the YAML of each task. unusable maps each name that a YAML file declares but that cannot be run
-    to the reason.
+    to the reason. data_dir is a folder with data sets that is read in place of a hub.
     """
 
     tasks: dict[str, TaskDescription] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Catalogue:
     files: dict[str, TaskFile] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     primary: dict[str, Primary] = field(default_factory=dict)
+    data_dir: Path | None = None
 
     def expand(self, names: Iterable[str]) -> list[str]:
         """The task names behind these task and suite names, in order, each once. TaskError for a name that cannot be used.
@@ -73,14 +74,16 @@ def tasks_dir() -> Path:
     raise TaskError(f"the tasks that ship with raml_eval are not in {package / '_tasks'}. Install the package again.")
 
 
-def load_catalogue(extra_paths: Sequence[Path] = ()) -> Catalogue:
+def load_catalogue(extra_paths: Sequence[Path] = (), data_dir: Path | None = None) -> Catalogue:
     """The tasks that ship with the package and those in these folders or files. No data and no code is loaded.
+
+    data_dir is where tasks of the catalogue then find their data sets, in place of a hub.
 
     If two files declare the same name, neither is used: a score must never appear under the name of another task.
 
     Example: "gsm8k" in load_catalogue().tasks
     """
-    catalogue = Catalogue()
+    catalogue = Catalogue(data_dir=data_dir)
     groups: dict[str, TaskFile] = {}
     paths = [path for root in (tasks_dir(), *extra_paths) for path in iterate_yaml_paths(Path(root))]
     for path in dict.fromkeys(path.expanduser().resolve() for path in paths):

@@ -9,13 +9,17 @@ import logging
 import random
 import re
 import ssl
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import TaskError
@@ -30,6 +34,7 @@ PROBE_S = 3.0
 _LOCAL_BUILDERS = {"json", "csv", "parquet", "arrow", "text"}
 _NOISY = ("lm_eval", "lm-eval", "datasets", "huggingface_hub", "httpx", "httpx2", "fsspec", "filelock")
 
+_mirror: ContextVar[Path | None] = ContextVar("mirror", default=None)
 log = logging.getLogger(__name__)
 
 
@@ -45,6 +50,8 @@ def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mappin
     """
     from huggingface_hub import constants
 
+    if (mirror := _mirror.get()) is not None and dataset not in _LOCAL_BUILDERS:
+        return _fetch_from(mirror, task, dataset, config, arguments)
     if dataset in _LOCAL_BUILDERS and ("data_files" in arguments or "data_dir" in arguments):
         return _fetch(task, dataset, config, arguments)
     if constants.HF_HUB_OFFLINE:
@@ -53,6 +60,46 @@ def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mappin
         return _fetch(task, dataset, config, arguments, attempts=ATTEMPTS)
     with _offline():
         return _fetch(task, dataset, config, arguments, without_hub=f"{constants.ENDPOINT} cannot be reached")
+
+
+@contextmanager
+def local_mirror(folder: Path | None) -> Iterator[None]:
+    """Inside, hub ids are read from the folder, in which OWNER/NAME holds the files of the data set; None: from the hub."""
+    token = _mirror.set(folder)
+    try:
+        yield
+    finally:
+        _mirror.reset(token)
+
+
+def _fetch_from(mirror: Path, task: str, dataset: str, config: str | None, arguments: Mapping[str, Any]) -> Any:
+    """The data set from a folder with its files as on the hub. A revision is not looked at: a folder has only one.
+
+    It is read anew each time: the cache of datasets takes two folders whose last names agree for one, whatever they hold.
+    """
+    import datasets
+
+    folder = mirror / dataset
+    if not folder.is_dir():
+        raise TaskError(
+            f"task {task} needs the data set {dataset}, and the data folder {mirror} has no {dataset} in it. Put the files of "
+            "the data set there, as on its hub, or leave --data-dir out."
+        )
+    wanted = {name: value for name, value in arguments.items() if name != "revision"}
+    try:
+        if "data_files" in wanted:
+            return _load_files(wanted["data_files"], lambda name: str(folder / name))
+        with tempfile.TemporaryDirectory() as cache:
+            return datasets.load_dataset(path=str(folder), name=config, cache_dir=cache, keep_in_memory=True, **wanted)
+    except Exception as error:
+        raise TaskError(f"task {task}: the data set {dataset} cannot be read from {folder}: {_line(error)}") from error
+
+
+def cache_folder() -> Path:
+    """The folder in which the hub's client libraries keep their caches."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HOME)
 
 
 def commit_of(rows: Any) -> str | None:
@@ -101,13 +148,16 @@ def _fetch(
     task: str, dataset: str, config: str | None, arguments: Mapping[str, Any], attempts: int = 1, without_hub: str = ""
 ) -> Any:
     import datasets
+    from huggingface_hub import hf_hub_download
 
     failures = _Failures(attempts)
     while True:
         try:
             with impatient_client():
                 if "data_files" in arguments and dataset not in _LOCAL_BUILDERS:
-                    return _load_files(dataset, arguments)
+                    revision = arguments.get("revision")
+                    get = partial(hf_hub_download, dataset, repo_type="dataset", revision=revision)
+                    return _load_files(arguments["data_files"], get)
                 return datasets.load_dataset(path=dataset, name=config, **arguments)
         except Exception as error:  # each client library has its own root exception
             failure = _find_failure(error)
@@ -144,15 +194,13 @@ class _Failures:
         return max(own, failure.asked_pause_s)
 
 
-def _load_files(dataset: str, arguments: Mapping[str, Any]) -> Any:
+def _load_files(data_files: Mapping[str, str | list[str]], get: Callable[[str], str]) -> Any:
+    """The rows of these files by split. get gives the path of a file that is here."""
     import datasets
-    from huggingface_hub import hf_hub_download
 
     files: dict[str, list[str]] = {}
-    for split, names in arguments["data_files"].items():
-        for name in [names] if isinstance(names, str) else names:
-            path = hf_hub_download(dataset, name, repo_type="dataset", revision=arguments.get("revision"))
-            files.setdefault(split, []).append(path)
+    for split, names in data_files.items():
+        files[split] = [get(name) for name in ([names] if isinstance(names, str) else names)]
     suffix = {path.rpartition(".")[2] for paths in files.values() for path in paths}.pop()
     loaded = datasets.load_dataset(suffix.removesuffix("l") if suffix == "jsonl" else suffix, data_files=files)
     for split, rows in loaded.items():

@@ -13,7 +13,8 @@ from typing import Any
 
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
-from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
+from raml_eval.tasks.download import cache_folder, commit_of, fetch_dataset, local_mirror, quiet_libraries
+from raml_eval.tasks.known_rows import check_known_rows
 from raml_eval.tasks.render import Unusable, check_columns, read_target, render_messages
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import raml_of
@@ -39,16 +40,21 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
     if name not in catalogue.tasks:
         raise TaskError(f"{name} is a suite. Expand it first, and load its tasks one by one.")
     file, description = catalogue.files[name], catalogue.tasks[name]
-    with quiet_libraries():
+    with quiet_libraries(), local_mirror(catalogue.data_dir):
         task = _build(file, description)
         check_columns(task, name)
-        sources = _read_sources(task, file, description)
+        published = task.dataset[description.split]
+        rows, commit = published.to_list(), commit_of(published)
+        sources = _read_sources(task, file, description, rows)
         questions = tuple(_question(task, file, description, source) for source in sources)
-        commit = commit_of(task.dataset[description.split])
     ids = {question.id for question in questions}
     if len(ids) != len(questions):
         raise TaskError(f"task {name} gives {len(questions)} questions from {len(ids)} rows. Make one question per row.")
-    return LoadedTask(description, questions, content_hash(source.row for source in sources), commit)
+    digest = content_hash(source.row for source in sources)
+    if commit:
+        all_kept = [source.index for source in sources] == list(range(len(rows)))
+        check_known_rows(description, commit, digest if all_kept else content_hash(rows), cache_folder())
+    return LoadedTask(description, questions, digest, commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +111,13 @@ def _check_revision(description: TaskDescription, fetched: Mapping[str, Any]) ->
         )
 
 
-def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> list[_Source]:
-    """The rows that the task keeps, in the task's order.
+def _read_sources(task: Any, file: TaskFile, description: TaskDescription, rows: Sequence[Row]) -> list[_Source]:
+    """Those of the published rows that the task keeps, in the task's order.
 
     A task whose process_docs replaces all columns loses ROW_COLUMN; its documents are then counted and hashed instead of
     rows.
     """
     published = task.dataset[description.split]
-    rows = published.to_list()
     task.dataset[description.split] = published.add_column(ROW_COLUMN, list(range(len(rows))))
     try:
         kept = task.eval_docs
