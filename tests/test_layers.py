@@ -19,7 +19,7 @@ LAYERS = [
     ],
     [
         "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade",
-        "runner", "sampling", "session", "tables", "until",
+        "runner", "sampling", "session", "stock", "tables", "until",
     ],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -1,4 +1,4 @@
-"""A user's own tasks in lm-eval's format, with their own rows; and our tasks under stock lm-eval."""
+"""A user's own tasks in lm-eval's format, with their own rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from raml_eval.errors import TaskError
-from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
+from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.types import LoadedTask
 from tests.test_tasks_catalogue import TASK, write_task
@@ -116,28 +116,3 @@ def test_rows_that_do_not_fit(tmp_path: Path, old: str, new: str, words: str) ->
 def test_a_suite_is_not_a_task() -> None:
     with pytest.raises(TaskError, match="pocket is a suite"):
         load_task(load_catalogue(), "pocket")
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "score"),
-    [
-        ("pocket_chain", "69 is \\boxed{69}.", 1),
-        ("pocket_chain", "perhaps \\boxed{68}</think>\\boxed{69}", 1),
-        ("pocket_chain", "perhaps \\boxed{69}</think>It is 69.", 0),
-        ("pocket_chain", "\\boxed{68}, no, \\boxed{69}", 1),
-        ("pocket_chain", "\\boxed{\\$069}", 1),
-        ("pocket_chain", "69", 0),
-        ("pocket_sort", "\\boxed{59, 66, 75, 87}", 1),
-        ("pocket_sort", "\\boxed{66, 59, 75, 87}", 0),
-    ],
-)
-def test_stock_lm_eval_scores_our_tasks(name: str, answer: str, score: int) -> None:
-    from lm_eval.api.instance import Instance
-    from lm_eval.tasks import TaskManager
-
-    task = TaskManager(include_path=[tasks_dir()], include_defaults=False).load([name])["tasks"][name]
-    doc = task.eval_docs[0]
-    (filters,) = task._filters
-    instance = Instance("generate_until", doc, ("", {}), 0, (name, 0, 1), resps=[answer])
-    filters.apply([instance])
-    assert task.process_results(doc, [instance.filtered_resps[filters.name]]) == {"exact_match": score}
