@@ -91,6 +91,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
         },
         "tasks list": {ExitCode.DONE: "the tasks are printed", ExitCode.UNUSABLE: "a --task-path cannot be used"},
         "tasks show": {ExitCode.DONE: "the task is printed", ExitCode.UNUSABLE: "no such task"},
+        "tasks new": {ExitCode.DONE: "the files are written", ExitCode.UNUSABLE: "no such grader, or the folder is there"},
+        "tasks preview": {ExitCode.DONE: "the questions are printed", ExitCode.UNUSABLE: "the task or the model is unusable"},
         "tasks check": {ExitCode.DONE: "no problems", ExitCode.UNUSABLE: "at least one problem, each in one line"},
         "formats list": {ExitCode.DONE: "the formats are printed"},
         "formats show": {ExitCode.DONE: "the format is printed", ExitCode.UNUSABLE: "no such format"},

@@ -6,6 +6,7 @@ for every harness that has one number only; the statuses are raml_eval's.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -60,3 +61,5 @@ def label(*labels: str) -> Scorer:
 
 
 yes_no = label("yes", "no")
+true_false_uncertain = label("true", "false", "uncertain")
+code = graded("code", lambda doc: json.dumps(doc["tests"]) if isinstance(doc["tests"], Mapping) else str(doc["tests"]))

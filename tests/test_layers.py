@@ -18,8 +18,8 @@ LAYERS = [
         "intervals", "progress",
     ],
     [
-        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade",
-        "runner", "sampling", "session", "stock", "tables", "until",
+        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "looks", "native_budgets",
+        "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
     ],
     ["api", "importing", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Place, Places, place_option
+from raml_eval.cli.options import Place, Places, Text, place_option
 from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun
 
@@ -85,3 +86,39 @@ def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None
         raise typer.Exit(ExitCode.UNUSABLE)
     graded = f", {count_noun(loaded, 'task')} loaded with {count_noun(n_golds, 'gold')}" if loaded else ""
     print(f"{count_noun(len(find_task_files(roots)), 'task file')}{graded}, no problems")
+
+
+@app.command("new")
+def tasks_new(
+    name: Annotated[str, typer.Argument(help="The name of the task, and of the folder that is written.")],
+    grader: Annotated[str, typer.Option(help="math, exact, choice, label, bracket, grid or code.")] = "math",
+    dataset: Annotated[Text, typer.Option(help="Hub id of the rows; without it, rows are written to be replaced.")] = None,
+    config: Annotated[Text, typer.Option(help="Configuration of the data set.")] = None,
+    split: Annotated[str, typer.Option(help="Split that holds the questions.")] = "test",
+    domain: Annotated[str, typer.Option(help="in_domain or cross_domain: the mean that the task counts in.")] = "cross_domain",
+    folder: Annotated[Place, place_option("Folder to write into; the current one if not given.", "<folder>")] = None,
+) -> None:
+    """Write the files of a new task."""
+    from raml_eval.tasks.scaffold import write_task
+
+    parent = folder or Path()
+    for path in write_task(parent, name, grader, dataset, config, split, domain):
+        print(path)
+    place = parent / name
+    print(f"Next: fill in the lines with TODO, then\n  raml-eval tasks check {place}", end="")
+    print(f"\n  raml-eval tasks preview {name} --task-path {place}")
+
+
+@app.command("preview")
+def tasks_preview(
+    name: str,
+    limit: Annotated[int, typer.Option(help="Number of questions to show.")] = 3,
+    model: Annotated[str, typer.Option(help="Checkpoint folder or hub id whose chat template renders them.")] = "pocket",
+    task_path: TaskPaths = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show prompts as a model sees them, golds, and how they are graded."""
+    from raml_eval.preview import preview_task
+
+    for line in preview_task(name, limit, model, tuple(task_path or ()), data_dir):
+        print(line)

@@ -54,10 +54,11 @@ def find_task_problems(file: TaskFile) -> list[str]:
             problems.append("dataset_path is missing: name a data set on the hub, or a loader as custom_dataset.")
         if not split_of(config):
             problems.append("test_split is missing: name the split that holds the questions.")
-    return problems + _name_problems(file.name) + _generation_problems(config) + _metadata_problems(config)
+    return problems + name_problems(file.name) + _generation_problems(config) + _metadata_problems(config)
 
 
-def _name_problems(name: str) -> list[str]:
+def name_problems(name: str) -> list[str]:
+    """Why a task cannot have this name, as a sentence; empty if it can."""
     if name in RESERVED_NAMES:
         return [f"its name is {name!r}, which tables give to the mean over tasks; choose another."]
     if not name.strip() or re.search(r"[\s,/]", name):
