@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from raml_eval.errors import ModelError, near_names
+from raml_eval.plugins import FORMATS, broken_plugin, load_plugins
 from raml_eval.yaml_text import read_yaml
-
-ENTRY_POINTS = "raml_eval.thinking_formats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +214,12 @@ def known_formats() -> Mapping[str, ThinkingFormat]:
 
 def _of_packages() -> Iterator[ThinkingFormat]:
     """The formats that other packages declare: a record, a ThinkingFormat, or a function that returns either."""
-    for entry in metadata.entry_points(group=ENTRY_POINTS):
+    for name, loaded in load_plugins(FORMATS):
         try:
-            loaded = entry.load()
             record = loaded() if callable(loaded) else loaded
         except Exception as error:
-            raise ModelError(
-                f"the thinking format {entry.name} of the entry point {entry.value} cannot be loaded ({error!r}). Correct or "
-                f"uninstall that package."
-            ) from error
-        yield record if isinstance(record, ThinkingFormat) else parse_format(record, f"entry point {entry.name}")
+            raise broken_plugin(FORMATS, name, error) from error
+        yield record if isinstance(record, ThinkingFormat) else parse_format(record, f"entry point {name}")
 
 
 def find_format(wanted: str | Mapping[str, Any]) -> ThinkingFormat:

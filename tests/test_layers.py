@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "concurrency", "budgets", "metric_names", "parent_watch", "sandbox", "window", "wording",
+        "concurrency", "budgets", "metric_names", "parent_watch", "plugins", "sandbox", "window", "wording",
         "yaml_text",
     ],
     [

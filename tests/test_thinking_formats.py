@@ -155,7 +155,12 @@ SHOW = "from raml_eval.thinking_formats import known_formats as k; print([f.clos
 
 
 @pytest.mark.parametrize(
-    ("target", "printed"), [("RECORD", "['</p>']"), ("build", "['</p>']"), ("missing", "the entry point my_formats:missing")]
+    ("target", "printed"),
+    [
+        ("RECORD", "['</p>']"),
+        ("build", "['</p>']"),
+        ("missing", "the entry point mine of raml_eval.thinking_formats cannot be used"),
+    ],
 )
 def test_the_entry_point_of_an_installed_package(tmp_path: Path, target: str, printed: str) -> None:
     (tmp_path / "my_formats.py").write_text(PACKAGE, encoding="utf-8")

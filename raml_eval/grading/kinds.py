@@ -5,7 +5,8 @@ docs/grading.md says how to add a kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from raml_eval.grading.label.extract import extract_label, required_label
 from raml_eval.grading.math.equal import quick_math, spelling_and_number
 from raml_eval.grading.math.extract import extract_math
 from raml_eval.grading.text import clean
+from raml_eval.plugins import GRADERS, broken_plugin, load_plugins
 from raml_eval.types import Grade, Status
 
 Options = Sequence[str]
@@ -100,7 +102,7 @@ def _same_program(left: str, right: str) -> Decision:
     return Decision(normalize_program(left) == normalize_program(right), "program text")
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+_SHIPPED: Mapping[str, Kind] = MappingProxyType(
     {
         "math": Kind(
             read=lambda text, options: extract_math(text),
@@ -156,6 +158,35 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
     }
 )
+
+
+@functools.cache
+def _of_packages() -> Mapping[str, Kind]:
+    """The kinds that other packages declare. A kind that ships is never replaced."""
+    kinds = {}
+    for name, kind in load_plugins(GRADERS):
+        if not isinstance(kind, Kind):
+            raise broken_plugin(GRADERS, name, f"it is a {type(kind).__name__}, wanted a raml_eval.grading.kinds.Kind")
+        if name in _SHIPPED:
+            raise broken_plugin(GRADERS, name, "a grader that ships has this name")
+        kinds[name] = kind
+    return kinds
+
+
+class _Kinds(Mapping[str, Kind]):
+    """The kinds that ship, then those of packages, which are imported when first needed: they import this module themselves."""
+
+    def __getitem__(self, name: str) -> Kind:
+        return _SHIPPED[name] if name in _SHIPPED else _of_packages()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_SHIPPED, *_of_packages()))
+
+    def __len__(self) -> int:
+        return len(_SHIPPED) + len(_of_packages())
+
+
+KINDS: Mapping[str, Kind] = _Kinds()
 
 
 def kind_of(name: str) -> Kind:

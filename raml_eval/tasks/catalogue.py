@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import raml_eval
 from raml_eval.errors import TaskError, near_names
+from raml_eval.plugins import TASKS, broken_plugin, load_plugins
 from raml_eval.tasks.rules import (
     find_suite_problems,
     find_task_problems,
@@ -74,6 +75,17 @@ def tasks_dir() -> Path:
     raise TaskError(f"the tasks that ship with raml_eval are not in {package / '_tasks'}. Install the package again.")
 
 
+def _plugin_folders() -> Iterator[Path]:
+    """The folders with tasks that installed packages declare. A package is imported for this, its tasks' code is not."""
+    for name, found in load_plugins(TASKS):
+        place = found() if callable(found) else found
+        folders = getattr(place, "__path__", None) or [place]
+        for folder in folders:
+            if not Path(folder).is_dir():
+                raise broken_plugin(TASKS, name, f"{folder} is no folder")
+            yield Path(folder)
+
+
 def load_catalogue(extra_paths: Sequence[Path] = (), data_dir: Path | None = None) -> Catalogue:
     """The tasks that ship with the package and those in these folders or files. No data and no code is loaded.
 
@@ -85,7 +97,7 @@ def load_catalogue(extra_paths: Sequence[Path] = (), data_dir: Path | None = Non
     """
     catalogue = Catalogue(data_dir=data_dir)
     groups: dict[str, TaskFile] = {}
-    paths = [path for root in (tasks_dir(), *extra_paths) for path in iterate_yaml_paths(Path(root))]
+    paths = [path for root in (tasks_dir(), *_plugin_folders(), *extra_paths) for path in iterate_yaml_paths(Path(root))]
     for path in dict.fromkeys(path.expanduser().resolve() for path in paths):
         try:
             file = read_task_file(path)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.metric_names import EXAMPLES, split_metric
+from raml_eval.plugins import GRADERS, plugin_names
 from raml_eval.tasks.task_file import TaskFile
 from raml_eval.types import Budget, Domain, GraderKind, Primary, Redistribute
 
@@ -206,7 +207,7 @@ def _metadata_problems(config: Mapping[str, Any]) -> list[str]:
         problems.append("metadata.version is missing: start with version: 1 and raise it with every change of a score.")
     problems += [
         f"metadata.raml.{name} is {raml[name]!r}; it must be one of {', '.join(wanted)}."
-        for name, wanted in (("domain", get_args(Domain)), ("grader", get_args(GraderKind)))
+        for name, wanted in (("domain", get_args(Domain)), ("grader", (*get_args(GraderKind), *plugin_names(GRADERS))))
         if raml.get(name) is not None and raml[name] not in wanted
     ]
     return problems + _value_problems(config, raml)
