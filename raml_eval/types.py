@@ -262,7 +262,8 @@ class TaskDescription:
     chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that list
     the task. dataset, config, split and revision name the data on its hub. digest is the SHA-256 of the task's YAML with
     everything it includes. family names the tasks that share clusters: in two tasks of one family, questions with the same
-    cluster are not independent (translations, perturbed pairs). date is the day or month on which
+    cluster are not independent (translations, perturbed pairs). perturbs is the task of whose questions its own are changed
+    versions. date is the day or month on which
     its questions became public, or the column that holds it. redistribute says whether the rows may be passed on.
     """
 
@@ -281,6 +282,7 @@ class TaskDescription:
     chance: float | None = None
     suites: tuple[str, ...] = ()
     family: str = ""
+    perturbs: str = ""
     date: str = ""
     redistribute: Redistribute | Literal[""] = ""
 

@@ -24,14 +24,24 @@ def report(
     ] = None,
     out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
     base: Annotated[Place, place_option("Run directory that gains are measured against.")] = None,
+    contamination: Annotated[
+        Place, place_option("Run directory of a reference model: adds a table of changed, new and procedural questions.")
+    ] = None,
+    cutoff: Annotated[Text, typer.Option(help="Day or month from which that table counts questions as new.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma.")] = None,
     plot: Annotated[Place, place_option("Also draw accuracy over budget into this PNG or SVG.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
     """Tables of one or several runs, from stored samples."""
     from raml_eval.errors import ConfigError
-    from raml_eval.reporting.report import render_report
+    from raml_eval.reporting.report import Contamination, render_report
     from raml_eval.tables import build_frame, load_run
+    from raml_eval.window import is_date
+
+    if cutoff is not None and contamination is None:
+        raise ConfigError(f"--cutoff {cutoff} has no effect without --contamination RUN. Add that, or leave it out.")
+    if cutoff is not None and not is_date(cutoff):
+        raise ConfigError(f"--cutoff is {cutoff!r}; wanted a day or a month, such as 2025-06-15 or 2025-06.")
 
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
@@ -39,7 +49,10 @@ def report(
     loaded = [load_run(path) for path in runs]
     base_run = load_run(base) if base else None
     ks = read_numbers(k)
-    text = render_report(loaded, template=template, format=chosen, k=ks, base=base_run, allow_partial=allow_partial)
+    signs = Contamination(load_run(contamination), cutoff or "") if contamination else None
+    text = render_report(
+        loaded, template=template, format=chosen, k=ks, base=base_run, allow_partial=allow_partial, contamination=signs
+    )
     if out is None:
         print(text)
     else:

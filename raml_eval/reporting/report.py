@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.contamination import contamination_section
 from raml_eval.reporting.footnotes import find_footnotes
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.raw import RAW, render_raw
@@ -33,6 +34,14 @@ class Report:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Contamination:
+    """What the table of contamination is asked for: the reference run, and the date from which questions are fresh."""
+
+    reference: StoredRun
+    cutoff: str = ""
+
+
 def render_report(
     runs: Sequence[StoredRun],
     template: str = "default",
@@ -40,6 +49,7 @@ def render_report(
     k: Sequence[int] | None = None,
     base: StoredRun | None = None,
     allow_partial: bool = False,
+    contamination: Contamination | None = None,
 ) -> str:
     """The report as text. format is terminal, markdown, latex, csv or json.
 
@@ -53,6 +63,8 @@ def render_report(
     if format not in known:
         raise ConfigError(f"there is no report format {format!r}.{near_names(format, known)} Known: {', '.join(known)}.")
     raw = format in RAW and template == "default"
+    if raw and contamination is not None:
+        raise ConfigError(f"the table of contamination has no form as {format}. Ask for {', '.join(FORMATS)}.")
     file = "" if raw else find_template(template, format)
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
     if base is not None and any(run.directory != base.directory for run in runs) and not (frame["metric"] == "gain").any():
@@ -61,7 +73,11 @@ def render_report(
         )
     if raw:
         return render_raw(runs, frame, find_footnotes(runs, frame), format)
-    return render(file, format, report=build_report(runs, frame, base, short=format == "terminal"))
+    report = build_report(runs, frame, base, short=format == "terminal")
+    if contamination is not None:
+        section = contamination_section(runs, contamination.reference, contamination.cutoff)
+        report = replace(report, sections=(*report.sections, section))
+    return render(file, format, report=report)
 
 
 def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun | None = None, short: bool = False) -> Report:

@@ -227,7 +227,7 @@ def read_task(entry: Mapping[str, Any]) -> TaskDescription:
     """The task description of a manifest's entry. Raises KeyError for a field that is missing; older runs lack the newest."""
     fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
     fields["suites"] = tuple
-    newest = {"family": "", "date": "", "redistribute": ""}
+    newest = {"family": "", "perturbs": "", "date": "", "redistribute": ""}
     return TaskDescription(**{name: read((newest | dict(entry))[name]) for name, read in fields.items()})
 
 

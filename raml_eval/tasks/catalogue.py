@@ -204,6 +204,7 @@ def describe_task(file: TaskFile) -> TaskDescription:
         digest=file.digest,
         chance=None if chance is None else float(chance),
         family=str(raml.get("family", "")),
+        perturbs=str(raml.get("perturbs", "")),
         date=str(raml.get("date", "")),
         redistribute=redistribute_of(raml) or "",
     )

@@ -15,7 +15,7 @@ from raml_eval.tasks.task_file import TaskFile
 from raml_eval.types import Budget, Domain, GraderKind, Primary, Redistribute
 
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
-OPTIONAL_FIELDS = ("chance", "cluster", "family", "stratum", "date", "options", "tests", "redistribute")
+OPTIONAL_FIELDS = ("chance", "cluster", "family", "perturbs", "stratum", "date", "options", "tests", "redistribute")
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 SUITE_FIELDS = ("primary",)
 PRIMARY_FIELDS = ("metric", "budget")
@@ -250,6 +250,9 @@ def _catalogue_problems(raml: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"metadata.raml.family is {family!r}; it must be a name, and needs a cluster, which the tasks of one family share."
         )
+    perturbs = raml.get("perturbs")
+    if perturbs is not None and not (isinstance(perturbs, str) and family):
+        problems.append(f"metadata.raml.perturbs is {perturbs!r}; it must name the original task, which has the same family.")
     if "redistribute" in raml and redistribute_of(raml) is None:
         wanted = ", ".join(get_args(Redistribute))
         problems.append(f"metadata.raml.redistribute is {raml['redistribute']!r}; it must be one of {wanted}.")

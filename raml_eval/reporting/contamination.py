@@ -1,0 +1,45 @@
+"""The report's table of signs that a model has seen a benchmark, labelled as what it is: descriptive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from raml_eval.comparison.contamination import Contrast, find_contrasts
+from raml_eval.reporting.render import Cell, Table, percent
+from raml_eval.reporting.sections import Section
+from raml_eval.types import Interval, StoredRun
+
+_LEAD = (
+    "Descriptive, no test: a model that remembers questions scores lower where they were changed, are new or were made for the "
+    "run, but such questions may also be harder for reasons of their own. Perturbed questions are paired with their originals; "
+    "the last column takes out what holds for {reference} too (a difference in differences)."
+)
+
+
+def contamination_section(runs: Sequence[StoredRun], reference: StoredRun, cutoff: str = "") -> Section:
+    """The contrasts of each run against the reference. Raises MetricError if a run allows none."""
+    header = ("model", "of", "budget", "new less old", "questions", "difference (points)", f"less that of {reference.name}")
+    rows = [
+        tuple(map(Cell, _row(run.name, contrast)))
+        for run in runs
+        if run.directory != reference.directory
+        for contrast in find_contrasts(run, reference, cutoff)
+    ]
+    title = "Scores on changed, new and procedural questions"
+    table = Table(title, tuple(map(Cell, header)), tuple(rows), n_labels=4)
+    return Section("Contamination", _LEAD.format(reference=reference.name), (table,))
+
+
+def _row(name: str, contrast: Contrast) -> tuple[str, ...]:
+    counts = f"{contrast.n_new}" if contrast.n_new == contrast.n_old else f"{contrast.n_new}, {contrast.n_old}"
+    sides = f"{contrast.new} less {contrast.old}"
+    return name, contrast.scope, contrast.budget, sides, counts, _points(contrast.own), _points(contrast.against)
+
+
+def _points(interval: Interval) -> str:
+    if math.isnan(interval.value):
+        return ""
+    if math.isnan(interval.low):
+        return percent(interval.value, signed=True)
+    return percent(interval.value, interval.low, interval.high, signed=True)
