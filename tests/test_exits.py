@@ -94,6 +94,13 @@ def test_done(finished: Path) -> None:
         assert done.returncode == ExitCode.DONE, done.stderr
 
 
+def test_a_task_that_was_cancelled_twice_was_interrupted() -> None:
+    """asyncio.run then raises CancelledError, which is no bug."""
+    code = "import asyncio, raml_eval.tasks.catalogue as c\ndef cut(*a): raise asyncio.CancelledError\nc.load_catalogue = cut"
+    done = raml_eval("tasks", "list", before=code)
+    assert (done.returncode, one_line(done.stderr)) == (ExitCode.INTERRUPTED, "interrupted")
+
+
 def test_worse(pair: tuple[Path, Path]) -> None:
     assert raml_eval("compare", *pair).returncode == ExitCode.WORSE
     assert raml_eval("compare", *reversed(pair)).returncode == ExitCode.DONE

@@ -49,9 +49,19 @@ def stopping(note: str) -> Iterator[None]:
     """If SIGINT or SIGTERM ends the work inside, the line that the command ends with says the note."""
     try:
         yield
-    except KeyboardInterrupt as error:
-        error.add_note(note)
+    except BaseException as error:
+        if _is_interrupt(error):
+            error.add_note(note)
         raise
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """True for what SIGINT and SIGTERM raise.
+
+    asyncio.run raises CancelledError in place of KeyboardInterrupt if the task was cancelled twice, as a group of tasks does it
+    whose members end while they are interrupted.
+    """
+    return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError"
 
 
 def _invoke(app: typer.Typer) -> int:
@@ -69,7 +79,7 @@ def _explain(error: BaseException, termination: _Termination) -> int:
     """The exit code that says how the error ended the command; what it means is printed."""
     from raml_eval.errors import GaveUp, RamlError
 
-    if termination.arrived or isinstance(error, KeyboardInterrupt):
+    if termination.arrived or _is_interrupt(error):
         word = "terminated" if termination.arrived else "interrupted"
         _say("\n" + "; ".join((word, *getattr(error, "__notes__", ()))))
         return ExitCode.TERMINATED if termination.arrived else ExitCode.INTERRUPTED
