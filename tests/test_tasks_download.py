@@ -20,7 +20,7 @@ import pytest
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.download import _Failure, _find_failure, can_reach
-from raml_eval.tasks.hub_client import asked_pause
+from raml_eval.tasks.hub_client import Patience, asked_pause, is_passing
 from raml_eval.tasks.load import load_task
 from tests.hub import Hub, generated_repositories, load_in_new_process, serve
 
@@ -49,23 +49,32 @@ def client_library() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "passing", "pause"),
-    [
-        (503, {}, True, 0.0),
-        (500, {}, True, 0.0),
-        (429, {"Retry-After": "7"}, True, 7.0),
-        (408, {"Retry-After": "soon"}, True, 0.0),
-        (404, {}, False, 0.0),
-        (401, {}, False, 0.0),
-    ],
+    ("status", "passing"), [(503, True), (500, True), (429, True), (408, True), (404, False), (401, False), (200, False)]
 )
-def test_which_answers_are_worth_another_try(status: int, headers: dict[str, str], passing: bool, pause: float) -> None:
-    from huggingface_hub.errors import HfHubHTTPError
+def test_which_answers_are_worth_another_try(status: int, passing: bool) -> None:
+    assert is_passing(status) is passing
 
-    httpx = client_library()
-    response = httpx.Response(status, headers=headers, request=httpx.Request("GET", "http://hub/file"))
-    failure = _caught(RuntimeError("load failed"), HfHubHTTPError("failed", response=response))
-    assert (failure.passing, failure.asked_pause_s, failure.url) == (passing, pause, "http://hub/file")
+
+def test_patience_ends_after_five_tries_or_a_long_pause() -> None:
+    patience = Patience()
+    pauses = [patience.pause_after("busy") for _ in range(5)]
+    assert all(0.25 * 2**i <= pause <= 0.5 * 2**i for i, pause in enumerate(pauses[:4]))
+    assert pauses[4] is None
+    assert patience.tried == 5
+    assert Patience().pause_after("busy", 7.0) == 7.0
+    assert Patience().pause_after("busy", 31.0) is None
+    assert Patience(attempts=1).pause_after("busy") is None
+
+
+def test_patience_ends_after_ten_seconds_beyond_the_pauses_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("raml_eval.tasks.hub_client.time.monotonic", lambda: now[0])
+    slow, asked = Patience(), Patience()
+    assert slow.pause_after("timed out") is not None
+    assert asked.pause_after("busy", 20.0) == 20.0
+    now[0] += 20.5
+    assert slow.pause_after("timed out") is None
+    assert asked.pause_after("busy", 20.0) == 20.0
 
 
 def test_broken_connections_are_worth_another_try_and_other_errors_are_not() -> None:
@@ -109,7 +118,7 @@ def test_a_hub_that_never_answers_is_given_up_on_in_seconds(tmp_path: Path) -> N
     with silent_hub() as url:
         message, seconds = load_in_new_process(["aime24"], url, tmp_path / "home")["aime24"]
     assert "failed 2 times, with ReadTimeout" in message
-    assert seconds < 30  # about 22: the client waits 10 s for an answer
+    assert seconds < 60  # 22 on an idle machine: the client waits 10 s for an answer
 
 
 def test_a_hub_that_asks_for_a_long_pause_is_not_waited_for(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ huggingface_hub and datasets read HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE when t
 from __future__ import annotations
 
 import logging
-import random
 import re
 import ssl
 import tempfile
@@ -23,19 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import TaskError
-from raml_eval.tasks.hub_client import HubFailure, asked_pause, impatient_client, is_passing
+from raml_eval.tasks.hub_client import ATTEMPTS, LONGEST_PAUSE_S, HubFailure, Patience, patient_client
 from raml_eval.wording import count_noun
 
-ATTEMPTS = 5
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0  # that the hub may ask for
-PATIENCE_S = 10.0  # from the first failure of a request on, beyond the pauses that the hub asks for
 PROBE_S = 3.0
 _LOCAL_BUILDERS = {"json", "csv", "parquet", "arrow", "text"}
 _NOISY = ("lm_eval", "lm-eval", "datasets", "huggingface_hub", "httpx", "httpx2", "fsspec", "filelock")
 
 _mirror: ContextVar[Path | None] = ContextVar("mirror", default=None)
-log = logging.getLogger(__name__)
 
 
 def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mapping[str, Any]) -> Any:
@@ -44,9 +38,9 @@ def fetch_dataset(task: str, dataset: str, config: str | None, arguments: Mappin
     If arguments name data_files of a hub id, these files are read directly. A loading script in the data set is not run,
     because datasets no longer runs any.
 
-    Temporary failures (status 408, 429 and 5xx, broken connections) are retried until one request has failed ATTEMPTS
-    times, or for PATIENCE_S, with pauses that double, less a random part, or that the hub asks for. If it asks for more than
-    LONGEST_PAUSE_S, the fetch ends at once. Without a network, the cache is used. Raises TaskError if neither gives the rows.
+    A request that fails in a way that may pass is tried again (hub_client), and so is the load if a connection breaks while a
+    file is read; what is complete by then is not fetched again. If the hub asks for a pause of more than LONGEST_PAUSE_S, the
+    fetch ends at once. Without a network, the cache is used. Raises TaskError if neither gives the rows.
     """
     from huggingface_hub import constants
 
@@ -150,10 +144,10 @@ def _fetch(
     import datasets
     from huggingface_hub import hf_hub_download
 
-    failures = _Failures(attempts)
+    patience = Patience(attempts)
     while True:
         try:
-            with impatient_client():
+            with patient_client():
                 if "data_files" in arguments and dataset not in _LOCAL_BUILDERS:
                     revision = arguments.get("revision")
                     get = partial(hf_hub_download, dataset, repo_type="dataset", revision=revision)
@@ -161,37 +155,11 @@ def _fetch(
                 return datasets.load_dataset(path=dataset, name=config, **arguments)
         except Exception as error:  # each client library has its own root exception
             failure = _find_failure(error)
-            pause = failures.pause_after(failure)
+            pause = patience.pause_after(f"{dataset}: {failure.text}") if failure.passing else None
             if pause is None:
-                raise TaskError(_explain(task, dataset, error, failure, failures.tried(failure), without_hub)) from error
-            tried = failures.tried(failure)
-            log.warning("%s: %s, failure %d of %d; again in %.1f s", dataset, failure.text, tried, attempts, pause)
+                tried = failure.tried or (patience.tried if failure.passing else 0)
+                raise TaskError(_explain(task, dataset, error, failure, tried, without_hub)) from error
             time.sleep(pause)
-
-
-class _Failures:
-    """The failures of one fetch, counted by URL: a load makes a dozen requests, and each try gets further."""
-
-    def __init__(self, attempts: int) -> None:
-        self._attempts = attempts
-        self._times: dict[str, list[float]] = {}
-        self._asked_s = 0.0
-
-    def tried(self, failure: _Failure) -> int:
-        """How often this request has failed."""
-        return len(self._times[failure.url])
-
-    def pause_after(self, failure: _Failure) -> float | None:
-        """The seconds to wait before the next try; None if there must be none."""
-        times = self._times.setdefault(failure.url, [])
-        times.append(time.monotonic())
-        if not failure.passing or len(times) >= self._attempts or failure.asked_pause_s > LONGEST_PAUSE_S:
-            return None
-        own: float = FIRST_PAUSE_S * 2 ** (len(times) - 1) * random.uniform(0.5, 1.0)  # so that jobs do not come back together
-        if times[-1] + own - times[0] - self._asked_s > PATIENCE_S:
-            return None
-        self._asked_s += max(0.0, failure.asked_pause_s - own)
-        return max(own, failure.asked_pause_s)
 
 
 def _load_files(data_files: Mapping[str, str | list[str]], get: Callable[[str], str]) -> Any:
@@ -210,37 +178,31 @@ def _load_files(data_files: Mapping[str, str | list[str]], get: Callable[[str], 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """One failed try. passing is true if a retry may help; asked_pause_s is the pause that the hub's Retry-After asks for."""
+    """Why a load failed. passing is true if another load may help: a connection that broke while a file was read.
+
+    tried counts the tries of a request that was given up on, and asked_pause_s is the pause that its Retry-After asked for.
+    """
 
     text: str
-    passing: bool
-    url: str = ""
+    passing: bool = False
+    tried: int = 0
     asked_pause_s: float = 0.0
 
 
 def _find_failure(error: BaseException) -> _Failure:
-    failure = _Failure(_line(error), False)
+    failure = _Failure(_line(error))
     for cause in _causes(error):
         if isinstance(cause, HubFailure):
-            return _Failure(str(cause), True, cause.url, cause.asked_pause_s)
+            return _Failure(str(cause), tried=cause.tried, asked_pause_s=cause.asked_pause_s)
         response = getattr(cause, "response", None)
         if response is not None:
-            status, url = response.status_code, str(response.url)
-            asked = asked_pause(response.headers.get("Retry-After", ""))
-            return _Failure(f"status {status} from {url}", is_passing(status), url, asked)
+            return _Failure(f"status {response.status_code} from {response.url}")
         kinds = {kind.__name__ for kind in type(cause).__mro__}
         broken = isinstance(cause, (ConnectionError, TimeoutError)) or "TransportError" in kinds  # httpx's root
         # After a failed request, datasets looks into its cache, and then reports only that the cache lacks the data.
         if (broken and "UnsupportedProtocol" not in kinds) or "Couldn't find cache for" in str(cause):
-            failure = _Failure(_line(cause), True, _url_of(cause))
+            failure = _Failure(_line(cause), passing=True)
     return failure
-
-
-def _url_of(error: BaseException) -> str:
-    try:
-        return str(error.request.url)  # type: ignore[attr-defined]
-    except (AttributeError, RuntimeError):  # httpx raises RuntimeError if it knows no request
-        return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -277,7 +239,7 @@ def _explain(task: str, dataset: str, error: BaseException, failure: _Failure, t
             f"{what}, but {constants.ENDPOINT} asks to wait {failure.asked_pause_s:.0f} s ({failure.text}), and at most "
             f"{LONGEST_PAUSE_S:.0f} s are waited. Try again after that time, {instead}."
         )
-    if failure.passing:
+    if tried:
         return (
             f"{what}, but {constants.ENDPOINT} failed {count_noun(tried, 'time')}, with {failure.text}. Try later, {instead}."
         )
