@@ -71,6 +71,8 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
     try:
         tasks = TaskManager(include_path=[file.path.parent], include_defaults=False)
         task = tasks.load([{"group": "_", "task": [member]}])["tasks"][name]
+    except TaskError:  # from a loader of ours, which says what to do
+        raise
     except Exception as error:
         raise _failed(file, "when lm-eval builds it", error) from error
     task.set_fewshot_seed(FEWSHOT_SEED)
