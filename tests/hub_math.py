@@ -9,7 +9,7 @@ Tables = dict[str, list[tuple[str, str, str, Rows]]]  # id -> (config, split, pa
 
 CONTESTS = ("aime_2026", "hmmt_feb_2025", "hmmt_nov_2025", "hmmt_feb_2026", "brumo_2025", "cmimc_2025", "smt_2025")
 LEVELS = ("top", "high", "medium", "low")
-LANGUAGES = "ar bn de en es fr id it ja ko ms pt ru sw te th vi zh".split()
+LANGUAGES = ["ar", "bn", "de", "en", "es", "fr", "id", "it", "ja", "ko", "ms", "pt", "ru", "sw", "te", "th", "vi", "zh"]
 
 
 def contest(name: str) -> Rows:
@@ -134,7 +134,9 @@ def tables() -> Tables:
         "Hwilner/imo-answerbench": [(c, "train", f"{c}.parquet", IMO) for c in ("default", "v2")],
         "Kaffaljidhmah2/MATH-Perturb": [("default", kind, f"{kind}.jsonl", perturb(kind)) for kind in ("simple", "hard")],
         "RUC-AIBOX/OlymMATH": [
-            (f"{lang}-{hard}", "test", f"{lang}-{hard}.jsonl", olym(lang, hard)) for lang in ("en", "zh") for hard in ("easy", "hard")
+            (f"{lang}-{hard}", "test", f"{lang}-{hard}.jsonl", olym(lang, hard))
+            for lang in ("en", "zh")
+            for hard in ("easy", "hard")
         ],
         "Qwen/PolyMath": [(lang, lv, f"{lang}/{lv}.parquet", poly(lang, lv)) for lang in LANGUAGES for lv in LEVELS],
         "opencompass/LiveMathBench": [

@@ -13,6 +13,7 @@ from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.rules import primary_of
 from raml_eval.tasks.task_file import FunctionName
 from raml_eval.types import Primary, Suite
+from tests.hub_math import LANGUAGES
 
 TASK = """
 task: mine
@@ -27,7 +28,7 @@ metadata:
 """
 
 HUB_TASKS = ["aime24", "math500", "math500_l5", "gsm8k", "gpqa_diamond", "mmlu_pro", "arc_challenge"]
-POLYMATH_TASKS = [f"polymath_{name}" for name in "ar bn de en es fr id it ja ko ms pt ru sw te th vi zh".split()]
+POLYMATH_TASKS = [f"polymath_{name}" for name in LANGUAGES]
 MATH_TASKS = [
     *("aime25", "aime26", "amc23", "amo_bench", "beyond_aime", "brumo25", "cmimc25", "gsm8k_platinum", "hmmt_feb25"),
     *("hmmt_feb26", "hmmt_nov25", "imo_answerbench", "imo_answerbench_v1", "livemathbench_cn", "livemathbench_en"),

@@ -33,5 +33,5 @@ def test_a_missing_split_is_named() -> None:
 def test_parts_of_two_commits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     commits = iter(("a" * 40, "b" * 40))
     monkeypatch.setattr(joined, "commit_of", lambda rows: next(commits))
-    with pytest.raises(TaskError, match="from several commits: A a+, B b+"):
+    with pytest.raises(TaskError, match=r"from several commits: A a+, B b+"):
         load_joined("made/up", {"A": "one/test", "B": "two/test"}, "part", "tasks/mine.yaml")

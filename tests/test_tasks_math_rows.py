@@ -9,7 +9,15 @@ from raml_eval.tasks.math_rows import in_words, problem_key, unboxed_answer
 
 @pytest.mark.parametrize(
     "gold",
-    ["n is prime", "odd $n$", "$4k$ for every $k$", "All powers of 2", "np.arcsin(10/13)", "直线和圆相切", "$f(x)=c$ where $c>0$"],
+    [
+        "n is prime",
+        "odd $n$",
+        "$4k$ for every $k$",
+        "All powers of 2",
+        "np.arcsin(10/13)",
+        "直线和圆相切",
+        "$f(x)=c$ where $c>0$",
+    ],
 )
 def test_words(gold: str) -> None:
     assert in_words(gold)

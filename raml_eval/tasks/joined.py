@@ -36,5 +36,7 @@ def load_joined(
         joined.append(fetched[split].add_column(column, [name] * len(fetched[split])))
     if len(set(commits.values())) > 1:
         told = ", ".join(f"{name} {commit}" for name, commit in commits.items())
-        raise TaskError(f"task {task}: the parts of {dataset} are from several commits: {told}. Load it again, or clear the cache.")
+        raise TaskError(
+            f"task {task}: the parts of {dataset} are from several commits: {told}. Load it again, or clear the cache."
+        )
     return DatasetDict({"test": concatenate_datasets(joined)})

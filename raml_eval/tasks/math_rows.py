@@ -101,9 +101,7 @@ def imo_answerbench(dataset: Any) -> Any:
 
 def olympiadbench(dataset: Any) -> Any:
     """The rows of OlympiadBench that can be checked: not those with a gold in words or a malformed one."""
-    return _keep(
-        dataset, lambda row: int(row["id"]) not in OLYMPIADBENCH_MALFORMED and not in_words(olympiadbench_answer(row))
-    )
+    return _keep(dataset, lambda row: int(row["id"]) not in OLYMPIADBENCH_MALFORMED and not in_words(olympiadbench_answer(row)))
 
 
 def olympiadbench_answer(doc: Row) -> str:
