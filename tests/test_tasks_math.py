@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from raml_eval.grading import grade
+from raml_eval.tasks.catalogue import tasks_dir
 from raml_eval.types import LoadedTask, Status
-from tests.hub import Hub, load_in_new_process
+from tests.hub import Hub, load_in_new_process, serve
 from tests.test_tasks_catalogue import MATH_TASKS, POLYMATH_TASKS
 
 
@@ -77,3 +82,31 @@ def test_targets(loaded: dict[str, Any]) -> None:
     assert loaded["olympiadbench"].questions[1].target == "$1$,$9$"
     for answer, status in ((r"\boxed{9, 1}", Status.CORRECT), (r"\boxed{9}", Status.INCORRECT)):
         assert grade("$1$,$9$", answer).status is status
+
+
+def test_joined_parts_survive_a_failing_hub_and_load_again_without_one(tmp_path: Path) -> None:
+    names = ["livemathbench_hard", "polymath_te"]
+    with serve(fail_first=1) as failing:
+        first = load_in_new_process(names, failing.url, tmp_path / "home")
+        assert failing.failed > 0
+        again = load_in_new_process(names, failing.url, tmp_path / "home", HF_HUB_OFFLINE="1")
+    for name in names:
+        assert isinstance(first[name], LoadedTask), first[name]
+        assert again[name] == first[name]
+
+
+def test_an_absent_data_set_is_named_by_a_joined_task(tmp_path: Path) -> None:
+    with serve() as running:
+        del running.repositories["Qwen/PolyMath"]  # type: ignore[attr-defined]
+        message, _ = load_in_new_process(["polymath_te"], running.url, tmp_path / "home")["polymath_te"]
+    assert message.startswith("task polymath_te needs the data set Qwen/PolyMath, but http://127.0.0.1:")
+
+
+def test_stock_lm_eval_runs_joined_tasks(hub: Hub, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lm_eval", "--model", "dummy", "--include_path", str(tasks_dir()), "--limit", "2"]
+    command += ["--tasks", "livemathbench_cn,polymath_te,olympiadbench"]
+    environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if "exact_match" in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["livemathbench_cn", "olympiadbench", "polymath_te"]
