@@ -85,7 +85,7 @@ def test_targets(loaded: dict[str, Any]) -> None:
 
 
 def test_joined_parts_survive_a_failing_hub_and_load_again_without_one(tmp_path: Path) -> None:
-    names = ["livemathbench_hard", "polymath_te"]
+    names = ["livemathbench_hard"]
     with serve(fail_first=1) as failing:
         first = load_in_new_process(names, failing.url, tmp_path / "home")
         assert failing.failed > 0
