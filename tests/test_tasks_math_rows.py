@@ -16,6 +16,7 @@ from raml_eval.tasks.math_rows import in_words, problem_key, unboxed_answer
         "All powers of 2",
         "np.arcsin(10/13)",
         "直线和圆相切",
+        "$T(p)=0 if p=0, p+1 otherwise$",
         "$f(x)=c$ where $c>0$",
     ],
 )

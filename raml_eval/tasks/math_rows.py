@@ -47,6 +47,8 @@ def in_words(gold: str) -> bool:
     """
     if re.fullmatch(r"\s*[^\W\d_]+\s*", gold, re.ASCII):
         return False
+    if re.search(r"\b(?:if|otherwise|where)\b", gold):  # in a formula too
+        return True
     plain = re.sub(r"\$[^$]*\$", " ", gold) if gold.count("$") > 1 else gold
     plain = re.sub(r"\\(?:begin|end)\{\w+\}(?:\{[clr|]+\})?|_\{[^{}]*(?:\{[^{}]*\})?[^{}]*\}|\\[a-zA-Z]+", " ", plain)
     words = {word.lower() for word in re.findall(r"[a-zA-Z]*[a-z][a-zA-Z]*", plain) if len(word) > 2}
