@@ -13,6 +13,7 @@ from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.rules import primary_of
 from raml_eval.tasks.task_file import FunctionName
 from raml_eval.types import Primary, Suite
+from tests.hub_math import LANGUAGES
 
 TASK = """
 task: mine
@@ -27,6 +28,14 @@ metadata:
 """
 
 HUB_TASKS = ["aime24", "math500", "math500_l5", "gsm8k", "gpqa_diamond", "mmlu_pro", "arc_challenge"]
+POLYMATH_TASKS = [f"polymath_{name}" for name in LANGUAGES]
+MATH_TASKS = [
+    *("aime25", "aime26", "amc23", "amo_bench", "beyond_aime", "brumo25", "cmimc25", "gsm8k_platinum", "hmmt_feb25"),
+    *("hmmt_feb26", "hmmt_nov25", "imo_answerbench", "imo_answerbench_v1", "livemathbench_cn", "livemathbench_en"),
+    *("livemathbench_hard", "livemathbench_hard_cn", "livemathbench_hard_en", "math_perturb_hard", "math_perturb_simple"),
+    *("minerva_math_272", "olymmath_en_easy", "olymmath_en_hard", "olymmath_zh_easy", "olymmath_zh_hard"),
+    *("olympiadbench", "smt25", *POLYMATH_TASKS),
+]
 CODE_TASKS = ["humaneval", "humaneval_plus", "mbpp", "mbpp_plus", "livecodebench"]
 POCKET_TASKS = ["pocket_chain", "pocket_chain_long", "pocket_sort", "pocket_logic"]
 
@@ -40,11 +49,12 @@ def write_task(folder: Path, name: str, text: str) -> Path:
 
 def test_every_shipped_task_and_suite_is_usable() -> None:
     catalogue = load_catalogue()
-    assert sorted(catalogue.tasks) == sorted(HUB_TASKS + CODE_TASKS + POCKET_TASKS)
+    assert sorted(catalogue.tasks) == sorted(HUB_TASKS + MATH_TASKS + CODE_TASKS + POCKET_TASKS)
     assert catalogue.unusable == {}
     assert catalogue.suites["math"] == ("aime24", "math500_l5", "gsm8k")
     assert catalogue.suites["pocket"] == tuple(POCKET_TASKS)
     assert catalogue.suites["code"] == tuple(CODE_TASKS)
+    assert catalogue.suites["polymath"] == tuple(POLYMATH_TASKS)
     assert catalogue.suites["raml_cross_domain"] == ("gpqa_diamond", "livecodebench")
 
 
@@ -55,6 +65,12 @@ def test_every_shipped_task_and_suite_is_usable() -> None:
         ("math500", "in_domain", "math", "HuggingFaceH4/MATH-500", None, "test"),
         ("math500_l5", "in_domain", "math", "HuggingFaceH4/MATH-500", None, "test"),
         ("gsm8k", "in_domain", "math", "openai/gsm8k", "main", "test"),
+        ("aime26", "in_domain", "math", "MathArena/aime_2026", None, "train"),
+        ("imo_answerbench", "in_domain", "math", "Hwilner/imo-answerbench", "v2", "train"),
+        ("livemathbench_hard", "in_domain", "math", "opencompass/LiveMathBench", None, "test"),
+        ("math_perturb_hard", "in_domain", "math", "Kaffaljidhmah2/MATH-Perturb", None, "hard"),
+        ("olymmath_zh_easy", "in_domain", "math", "RUC-AIBOX/OlymMATH", "zh-easy", "test"),
+        ("polymath_sw", "in_domain", "math", "Qwen/PolyMath", None, "test"),
         ("gpqa_diamond", "cross_domain", "choice", "Idavidrein/gpqa", "gpqa_diamond", "train"),
         ("mmlu_pro", "cross_domain", "choice", "TIGER-Lab/MMLU-Pro", None, "test"),
         ("arc_challenge", "cross_domain", "choice", "allenai/ai2_arc", "ARC-Challenge", "test"),

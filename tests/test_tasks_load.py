@@ -81,7 +81,8 @@ def test_ids_count_rows_as_published(loaded: dict[str, LoadedTask]) -> None:
     assert hard.items() <= every.items()
     assert [question.id.split("-")[0] for question in loaded["math500_l5"].questions] == ["4", "9"]
     assert loaded["math500"].content_hash != loaded["math500_l5"].content_hash
-    assert all(question.cluster == question.id for question in loaded["math500"].questions)
+    assert all(question.cluster == question.id for question in loaded["gsm8k"].questions)
+    assert all(question.cluster == question.doc["unique_id"] for question in loaded["math500"].questions)
 
 
 def test_commit_is_the_hubs_and_nothing_is_logged(loaded: dict[str, Any], hub: Hub) -> None:

@@ -86,10 +86,14 @@ def arc_options(dataset: Any) -> Any:
     return dataset.add_column("target", targets)
 
 
+def problem_of(doc: Mapping[str, Any]) -> Any:
+    """The problem of a row, from the first of the columns that the published data sets use for it."""
+    return next(doc[column] for column in ("problem", "question", "Problem", "prompt") if column in doc)
+
+
 def math_prompt(doc: Mapping[str, Any]) -> str:
     """The problem, and the instruction to put the answer into a box."""
-    problem = doc["problem"] if "problem" in doc else doc["question"]
-    return f"{problem}\n\nPlease reason step by step, and put your final answer within \\boxed{{}}."
+    return f"{problem_of(doc)}\n\nPlease reason step by step, and put your final answer within \\boxed{{}}."
 
 
 def choice_prompt(doc: Mapping[str, Any]) -> str:

@@ -85,6 +85,8 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
             f"task {name} ({file.path}): lm-eval finds no first question: there are no rows, or process_docs leaves out "
             "all. Correct the task."
         ) from error
+    except TaskError:  # from a loader of ours, which says what to do
+        raise
     except Exception as error:
         raise _failed(file, "when lm-eval builds it", error) from error
     task.set_fewshot_seed(FEWSHOT_SEED)
