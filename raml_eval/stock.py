@@ -12,7 +12,7 @@ from typing import Any
 
 from raml_eval.grading import grade
 from raml_eval.tasks import code as programs
-from raml_eval.tasks import docs
+from raml_eval.tasks import docs, math_rows
 from raml_eval.types import GraderKind
 
 Doc = Mapping[str, Any]
@@ -47,6 +47,9 @@ exact = graded("exact")
 bracket = graded("bracket")
 grid = graded("grid")
 choice = graded("choice", options=lambda doc: [str(option) for option in doc["options"]])
+olympiadbench = graded("math", math_rows.olympiadbench_answer)
+unboxed = graded("math", math_rows.unboxed_answer)
+imo_answerbench = graded("math", lambda doc: str(doc["Short Answer"]))
 gsm8k = graded("math", docs.gsm8k_answer)
 pocket_logic = graded("choice", options=lambda doc: ("T", "F"))
 humaneval = graded("code", programs.humaneval_tests)

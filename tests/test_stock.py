@@ -39,7 +39,8 @@ def stock_task(name: str, mirror: Path) -> Any:
             rows = fetch_dataset(name, file.config["dataset_path"], file.config.get("dataset_name"), arguments)
         member["custom_dataset"] = lambda **_: rows
     manager = TaskManager(include_path=[tasks_dir()], include_defaults=False)
-    return manager.load([{"group": "_", "task": [member]}])["tasks"][name]
+    with local_mirror(mirror):
+        return manager.load([{"group": "_", "task": [member]}])["tasks"][name]
 
 
 def stock_score(task: Any, doc: Any, completion: str) -> float:
