@@ -29,16 +29,14 @@ COUNTS = {  # task -> the questions that it keeps
     "math500_l5": 134,
     "math_perturb_hard": 279,
     "math_perturb_simple": 278,
-    "minerva_math_272": 271,
+    "minerva_math_272": 270,
     "olymmath_en_easy": 100,
     "olymmath_en_hard": 100,
     "olymmath_zh_easy": 100,
     "olymmath_zh_hard": 100,
     "olympiadbench": 672,
-    **dict.fromkeys(POLYMATH_TASKS, 496),
+    **dict.fromkeys(POLYMATH_TASKS, 492),
 }
-# The last number stands in a side condition or a modulus, which the grader does not compare.
-CONDITIONS = {"polymath": ("top-10", "top-69")}
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +66,15 @@ def test_every_gold_is_right_and_a_near_miss_wrong(loaded: dict[str, Any], name:
         bare = re.sub(r"(?<!\\)\$", "", question.target).strip()
         for answer in (question.target, bare.replace(r"\frac", r"\dfrac")):
             assert grade(question.target, rf"It is \boxed{{{answer}}}.").status is Status.CORRECT, question.target
-        if question.cluster not in CONDITIONS.get(name.partition("_")[0], ()):
-            missed = grade(question.target, rf"It is \boxed{{{near_miss(question.target)}}}.")
-            assert missed.status in (Status.INCORRECT, Status.TIMEOUT), question.target  # one equation of motion times out
+        missed = grade(question.target, rf"It is \boxed{{{near_miss(question.target)}}}.")
+        assert missed.status in (Status.INCORRECT, Status.TIMEOUT), question.target  # one equation of motion times out
 
 
 def test_strata(loaded: dict[str, Any]) -> None:
     parts = Counter(question.stratum for question in loaded["livemathbench_en"].questions)
     assert parts == {"AMC": 46, "CCEE": 36, "CNMO": 18, "WLPMC": 10}
     levels = Counter(question.stratum for question in loaded["polymath_th"].questions)
-    assert levels == {"low": 125, "medium": 124, "high": 125, "top": 122}
+    assert levels == {"low": 125, "medium": 123, "high": 125, "top": 119}
 
 
 def test_the_hard_part_is_a_part_of_the_four(loaded: dict[str, Any]) -> None:
