@@ -40,7 +40,7 @@ def write_task(folder: Path, name: str, text: str) -> Path:
 
 def test_every_shipped_task_and_suite_is_usable() -> None:
     catalogue = load_catalogue()
-    assert sorted(catalogue.tasks) == sorted(HUB_TASKS + CODE_TASKS + POCKET_TASKS)
+    assert sorted(name for name in catalogue.tasks if ":" not in name) == sorted(HUB_TASKS + CODE_TASKS + POCKET_TASKS)
     assert catalogue.unusable == {}
     assert catalogue.suites["math"] == ("aime24", "math500_l5", "gsm8k")
     assert catalogue.suites["pocket"] == tuple(POCKET_TASKS)
