@@ -88,7 +88,7 @@ async def run_session(
             holds = f"{out} already holds every sample it was asked for; the engine was not started"
             _note(told_end(course, out) if course else holds)
             return _finish(config, directory, wanted)
-        if _asks_programs(loaded.questions):
+        if _needs_sandbox(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
         with watch("engine"):
             checkpoint = loaded.model.checkpoint
@@ -345,7 +345,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
         directory.add_questions(drawing.questions.values())
     done = len(directory.done)
     entry = start_session(GRADER_VERSION, done, directory.torn)
-    if _asks_programs(drawing.questions):
+    if _needs_sandbox(drawing.questions):
         entry["sandbox"] = pool.code.open()
     entry = directory.begin_session(entry)
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
@@ -363,9 +363,9 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
 
 
-def _asks_programs(questions: Mapping[QuestionKey, Question]) -> bool:
-    """True if any answer is a program, which only a sandbox may run."""
-    return any(KINDS[question.grader].runs_programs for question in questions.values())
+def _needs_sandbox(questions: Mapping[QuestionKey, Question]) -> bool:
+    """True if any answer is a program, or is scored by a verifier, which only a sandbox may run."""
+    return any(KINDS[question.grader].needs_sandbox for question in questions.values())
 
 
 def _note(text: str) -> None:

@@ -23,6 +23,7 @@ from raml_eval.grading.grid.extract import count_cells, extract_grid, read_gold_
 from raml_eval.grading.label.extract import extract_label, required_label
 from raml_eval.grading.math.equal import quick_math, spelling_and_number
 from raml_eval.grading.math.extract import extract_math
+from raml_eval.grading.rule.read import NO_ANSWER_SCORE, extract_ruled, normalize_ruled, read_rule
 from raml_eval.grading.text import clean
 from raml_eval.plugins import GRADERS, broken_plugin, load_plugins
 from raml_eval.types import Grade, Status
@@ -47,9 +48,10 @@ class Kind:
     symbolic_gold(gold) with the answer in a process that can be killed. check_gold raises TaskError for a gold that can
     have no right answer. spell gives what equal answers share, and whether two answers that differ in it surely differ.
     no_answer_score is the score of a sample without an answer. runs_programs: an answer is a program, which is right if it
-    passes the tests that are its gold (code/grader.py); compare and same are then about its text. gold_is_text: the gold
-    may stand in an answer as it is. write_gold gives a completion that answers with the gold, which must grade as right
-    (golds.py, audit); None if the gold holds no answer.
+    passes the tests that are its gold (code/grader.py); compare and same are then about its text. runs_rules: a verifier
+    scores an answer, and the gold says which (rule/grader.py); compare is then never asked. gold_is_text: the gold may stand
+    in an answer as it is. write_gold gives a completion that answers with the gold, which must grade as right (golds.py,
+    audit); None if the gold holds no answer.
     """
 
     read: Callable[[str, Options], Extraction]
@@ -60,8 +62,14 @@ class Kind:
     spell: Callable[[str], tuple[object, bool]] = lambda answer: (answer, False)
     no_answer_score: float | None = None
     runs_programs: bool = False
+    runs_rules: bool = False
     gold_is_text: bool = True
     write_gold: Callable[[str, Options], str] | None = None
+
+    @property
+    def needs_sandbox(self) -> bool:
+        """Whether an answer, or what scores it, runs in a sandbox."""
+        return self.runs_programs or self.runs_rules
 
 
 def _in_box(gold: str, options: Options) -> str:
@@ -96,6 +104,14 @@ def _same_math(left: str, right: str) -> Decision | None:
 
 def _same_exact(left: str, right: str) -> Decision:
     return Decision(normalize_exact(left) == normalize_exact(right), "exact text")
+
+
+def _same_ruled(left: str, right: str) -> Decision:
+    return Decision(normalize_ruled(left) == normalize_ruled(right), "exact text")
+
+
+def _compare_ruled(gold: str, answer: str, options: Options) -> Decision:
+    raise AssertionError("only a sandbox scores by rules")
 
 
 def _same_program(left: str, right: str) -> Decision:
@@ -156,6 +172,16 @@ _SHIPPED: Mapping[str, Kind] = MappingProxyType(
             runs_programs=True,
             gold_is_text=False,
         ),
+        "task_rule": Kind(
+            read=lambda text, options: extract_ruled(text),
+            compare=_compare_ruled,
+            same=_same_ruled,
+            check_gold=lambda gold, options: read_rule(gold),
+            spell=lambda answer: (normalize_ruled(answer), True),
+            no_answer_score=NO_ANSWER_SCORE,
+            runs_rules=True,
+            gold_is_text=False,
+        ),
     }
 )
 
@@ -202,7 +228,7 @@ def extract_answer(text: str, kind: str, options: Options = ()) -> Extraction:
     Example: extract_answer("So the answer is (C).", "choice", ["1", "2", "3"]).answer is "C".
     """
     chosen = kind_of(kind)
-    return chosen.read(text if chosen.runs_programs else clean(text), options)
+    return chosen.read(text if chosen.needs_sandbox else clean(text), options)
 
 
 def read_completion(completion: str, kind: str, options: Options = ()) -> Extraction | None:

@@ -20,6 +20,7 @@ from raml_eval.grading.code.grader import CodeGrader
 from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.kinds import KINDS, Decision, grade_decided, grade_unread, kind_of, read_completion
 from raml_eval.grading.math.spelling import simplify_latex
+from raml_eval.grading.rule.grader import RuleGrader
 from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
@@ -114,7 +115,7 @@ class GradingPool:
     What spelling and exact numbers decide is decided in the caller; only sympy runs in workers, which start when
     first needed. Equal (gold, answer) pairs are compared once. timeout_s is seconds per comparison, counted from when a
     ready worker has it. workers: processes; by default half the usable cores, from 1 to 4. code grades programs, as many
-    at once as there are usable cores.
+    at once as there are usable cores. rules grades by verifiers, in as many processes as workers.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class GradingPool:
         self._closed = False
         self._pid = os.getpid()
         self.code = CodeGrader(usable, test_timeout_s, allow_unsafe_code)
+        self.rules = RuleGrader(self.workers, timeout_s, allow_unsafe_code)
 
     async def grade(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """The verdict on a finished answer text, thinking removed.
@@ -140,8 +142,8 @@ class GradingPool:
         Status TIMEOUT if the comparison was stopped at its limit. Raises ConfigError (unknown kind), TaskError (a
         gold that can have no right answer), and RamlError if two workers in a row died: an error is not an answer.
         """
-        if kind_of(kind).runs_programs:
-            return await asyncio.wrap_future(self.code.grade(gold, answer_text))
+        if (sandboxed := self._in_sandbox(gold, answer_text, kind)) is not None:
+            return await asyncio.wrap_future(sandboxed)
         found = read_completion(answer_text, kind, options)
         return await self._verdict(gold, found, kind, options)
 
@@ -154,8 +156,8 @@ class GradingPool:
         if finish is None:
             return Grade(Status.UNFINISHED, None, detail="the thinking never closed")
         cut_off, kind = finish is Finish.LENGTH, question.grader
-        if KINDS[kind].runs_programs:
-            return await asyncio.wrap_future(self.code.grade(question.gold, answer, cut_off=cut_off))
+        if (sandboxed := self._in_sandbox(question.gold, answer, kind, cut_off)) is not None:
+            return await asyncio.wrap_future(sandboxed)
         found = read_completion(answer, kind, question.options)
         if cut_off and not (found is not None and found.closed):
             whole = answer[: max(answer.rfind("\n"), answer.rfind(". ")) + 1]
@@ -166,8 +168,8 @@ class GradingPool:
 
     def grade_blocking(self, gold: str, answer_text: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:
         """As grade, for callers without an event loop; blocks the calling thread."""
-        if kind_of(kind).runs_programs:
-            return self.code.grade(gold, answer_text).result()
+        if (sandboxed := self._in_sandbox(gold, answer_text, kind)) is not None:
+            return sandboxed.result()
         found = read_completion(answer_text, kind, options)
         if found is None or found.answer is None:
             return grade_unread(found, kind)
@@ -190,11 +192,18 @@ class GradingPool:
             self._closed = True
             alive = list(self._alive)
         self.code.close()
+        self.rules.close()
         for worker in alive:
             worker.process.kill()  # wakes the thread that waits for it
         self._threads.shutdown(wait=True)  # what is queued finds the pool closed
         for worker in alive:
             worker.kill()
+
+    def _in_sandbox(self, gold: str, answer: str, kind: str, cut_off: bool = False) -> Future[Grade] | None:
+        """The verdict to come of a kind that needs a sandbox; None for any other kind."""
+        if kind_of(kind).runs_programs:
+            return self.code.grade(gold, answer, cut_off=cut_off)
+        return self.rules.grade(gold, answer, cut_off=cut_off) if kind_of(kind).runs_rules else None
 
     async def _verdict(self, gold: str, found: Extraction | None, kind: str, options: Sequence[str]) -> Grade:
         if found is None or found.answer is None:

@@ -13,8 +13,8 @@ from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.rules import raml_of
 from raml_eval.types import Budget, GraderKind, TaskDescription
 
-# Kinds that run programs are left out: they need the tests of each question, which no log holds.
-GRADABLE = tuple(name for name, kind in KINDS.items() if not kind.runs_programs)
+# Kinds that need a sandbox are left out: they need the tests of each question, which no log holds.
+GRADABLE = tuple(name for name, kind in KINDS.items() if not kind.needs_sandbox)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def collect_candidates(run: StoredRun, tasks: Container[str]) -> Counter[Asked]:
     candidates: Counter[Asked] = Counter()
     for record in run.records:
         key = (record.key.task, record.key.question_id)
-        if key[0] in tasks and key in run.questions and not KINDS[run.questions[key].grader].runs_programs:
+        if key[0] in tasks and key in run.questions and not KINDS[run.questions[key].grader].needs_sandbox:
             text = candidate_of(record)
             candidates.update([(*key, text)] if text is not None else ())
     return candidates

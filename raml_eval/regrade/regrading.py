@@ -70,7 +70,7 @@ def regrade_run(
             run = read_run(directory, drawn=False)
         chosen = choose_names("task", tasks, run.tasks)
         records = [record for record in run.records if record.key.task in chosen]
-        if any(KINDS[run.tasks[name].grader].runs_programs for name in chosen):
+        if any(KINDS[run.tasks[name].grader].needs_sandbox for name in chosen):
             open_sandbox(allow_unsafe_code)
         limit_s = timeout_s or run.manifest["config"].get("grading", {}).get("timeout_s") or TIMEOUT_S
         with Crew(workers or usable_cores(), limit_s, allow_unsafe_code) as crew:

@@ -297,7 +297,7 @@ def _judged(run: StoredRun, label: str, own: Rows) -> list[Found]:
 def _unsafe(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if all(session.get("sandbox") != "none" for session in run.manifest.get("sessions", ())):
         return []
-    tasks = [name for name, task in run.tasks.items() if KINDS[task.grader].runs_programs]
+    tasks = [name for name, task in run.tasks.items() if KINDS[task.grader].needs_sandbox]
     text = "programs ran without a sandbox (--allow-unsafe-code), where they may have touched the harness and its numbers"
     return [(text, frozenset((label, task, None) for task in tasks))]
 

@@ -20,10 +20,13 @@ FOLDERS = ("/tmp", "/dev/shm")  # the only folders that a program can write to
 FOLDER_BYTES = 64 << 20
 
 
-def sandbox_command(bwrap: str, filter_fd: int, environment: Mapping[str, str]) -> list[str]:
-    """The words to put before a command to run it in a sandbox. filter_fd holds the filter of system calls."""
+def sandbox_command(bwrap: str, filter_fd: int, environment: Mapping[str, str], binds: Mapping[str, str]) -> list[str]:
+    """The words to put before a command to run it in a sandbox. filter_fd holds the filter of system calls.
+
+    binds maps folders to where they are inside, read-only, beside those that every sandbox has.
+    """
     variables = [word for name, value in environment.items() for word in ("--setenv", name, value)]
-    return [bwrap, *_isolation(), "--clearenv", *variables, *_mounts(), "--seccomp", str(filter_fd), "--"]
+    return [bwrap, *_isolation(), "--clearenv", *variables, *_mounts(tuple(binds.items())), "--seccomp", str(filter_fd), "--"]
 
 
 def _isolation() -> list[str]:
@@ -44,13 +47,14 @@ def _isolation() -> list[str]:
 
 
 @functools.cache
-def _mounts() -> list[str]:
+def _mounts(more: tuple[tuple[str, str], ...]) -> list[str]:
     """Options for an empty file system with Python and its libraries, read-only, and two small writable folders in memory."""
     binds = [(folder, folder) for folder in ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")]
     own = (interpreter(), f"{sys.base_prefix}/lib", f"{sys.base_prefix}/lib64")
     binds += [(path, path) for path in own if path not in ("/usr/lib", "/usr/lib64")]
     binds.append((str(INSIDE), f"{HARNESS}/raml_eval/sandbox/inside"))
     binds += [(str(package), f"{HARNESS}/packages/{package.name}") for package in numpy_folders()]
+    binds += more
     mounts: list[str] = []
     for folder in dict.fromkeys(str(above) for _, path in binds for above in reversed(Path(path).parents)):
         mounts += ["--perms", "0755", "--dir", folder]  # otherwise the folders above a mount have mode 0700

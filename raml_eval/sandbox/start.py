@@ -15,9 +15,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from raml_eval.errors import RamlError
@@ -127,13 +128,24 @@ class Sandbox:
             yield Trial(tester, program, reading, errors)
 
     def spawn(
-        self, role: str, sockets: Mapping[str, socket.socket], folder: str, errors: IO[bytes] | int, cpu_s: int = 0
+        self,
+        role: str,
+        sockets: Mapping[str, socket.socket],
+        folder: str,
+        errors: IO[bytes] | int,
+        cpu_s: int = 0,
+        binds: Mapping[str, str] = MappingProxyType({}),
+        packages: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
-        """The first process of a new sandbox, in that role and with these sockets. folder is used only without a sandbox."""
+        """The first process of a new sandbox, in that role and with these sockets. folder is used only without a sandbox.
+
+        binds maps more folders to where they are inside, read-only; packages are folders inside from which it may import.
+        """
         fds = {name: end.fileno() for name, end in sockets.items()}
-        harness, work = (HARNESS, folder) if self.bwrap else _unboxed(folder)
+        harness, work = (HARNESS, folder) if self.bwrap else _unboxed(folder, binds)
         settings = {
             **fds,
+            "packages": list(packages),
             "alone": bool(self.bwrap),
             "uid": other_user() if self.bwrap else None,
             "folders": list(FOLDERS) if self.bwrap else [work],
@@ -148,7 +160,7 @@ class Sandbox:
         }
         python = [interpreter(), "-P", "-s", "-S", "-c", _START.format(role=role), harness, json.dumps(settings)]
         with _seccomp_pipe(bool(self.bwrap)) as filter_fds:
-            command = [*sandbox_command(self.bwrap, filter_fds[0], _ENVIRONMENT), *python] if self.bwrap else python
+            command = [*sandbox_command(self.bwrap, filter_fds[0], _ENVIRONMENT, binds), *python] if self.bwrap else python
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -196,11 +208,12 @@ def _filter() -> bytes:
     return build_filter()
 
 
-def _unboxed(folder: str) -> tuple[str, str]:
+def _unboxed(folder: str, binds: Mapping[str, str]) -> tuple[str, str]:
     """Two folders below the given one: where Python finds what a sandbox would show it, and an empty one to work in."""
     harness, work = Path(folder, "harness"), Path(folder, "work")
     work.mkdir()
-    for link, source in ((harness / "raml_eval" / "sandbox" / "inside", INSIDE), *_packages(harness)):
+    more = [(harness / Path(inside).relative_to(HARNESS), Path(source)) for source, inside in binds.items()]
+    for link, source in ((harness / "raml_eval" / "sandbox" / "inside", INSIDE), *_packages(harness), *more):
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(source)
     return str(harness), str(work)

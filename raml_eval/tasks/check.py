@@ -17,6 +17,7 @@ from typing import Any
 from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, tags_of
+from raml_eval.tasks.sources import is_source_name, read_source_task
 from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths, read_task_file
 
 MOST_NEAR = 3  # members of one group for which near names are looked up
@@ -104,7 +105,10 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
         yield "has neither a task: nor a group: key, so lm-eval skips it silently. Without .yaml it may be included."
     elif file.is_suite:
         yield from find_suite_problems(file)
-        strange = [member for member in members_of(file.config) if isinstance(member, str) and member not in members]
+        named = [member for member in members_of(file.config) if isinstance(member, str)]
+        for member in filter(is_source_name, named):
+            yield from _source_problems(member)
+        strange = [member for member in named if member not in members and not is_source_name(member)]
         for number, member in enumerate(strange):  # with thousands of names, looking for near ones takes long
             yield f"lists {member}, which is not a task.{near_names(member, members) if number < MOST_NEAR else ''}"
     elif not isinstance(file.config.get("task"), str):
@@ -119,6 +123,13 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
         arguments = file.config.get("generation_kwargs") or {}
         if isinstance(arguments, Mapping) and "until" not in arguments:
             yield "generation_kwargs.until is missing, so stock lm-eval stops at the first blank line; write until: []."
+
+
+def _source_problems(member: str) -> Iterator[str]:
+    try:
+        read_source_task(member)
+    except TaskError as error:
+        yield f"lists {member}, and {error}"
 
 
 def has_local_rows(file: TaskFile) -> bool:

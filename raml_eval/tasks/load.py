@@ -5,6 +5,7 @@ lm-eval serves as the task format only: its engine, filters, metrics and cache a
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -36,9 +37,10 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
 
     Example: load_task(load_catalogue(), "pocket_chain").questions[0].target
     """
-    catalogue.expand([name])
-    if name not in catalogue.tasks:
+    expanded = catalogue.expand([name])
+    if name in catalogue.suites:
         raise TaskError(f"{name} is a suite. Expand it first, and load its tasks one by one.")
+    (name,) = expanded  # a source's task has one name for all orders of its parameters
     file, description = catalogue.files[name], catalogue.tasks[name]
     with quiet_libraries(), local_mirror(catalogue.data_dir):
         task = _build(file, description)
@@ -75,11 +77,15 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
         fetched = fetch_dataset(name, str(config["dataset_path"]), config.get("dataset_name"), arguments)
         _check_revision(description, fetched)
         member["custom_dataset"] = lambda **_: fetched
-    from lm_eval.tasks import TaskManager  # a slow import: after the fetch, so that a missing network is reported first
+    from lm_eval.api.task import ConfigurableTask  # slow imports: after the fetch, so that a missing network is reported first
+    from lm_eval.tasks import TaskManager
 
     try:
-        tasks = TaskManager(include_path=[file.path.parent], include_defaults=False)
-        task = tasks.load([{"group": "_", "task": [member]}])["tasks"][name]
+        if file.made:
+            task = ConfigurableTask(config=copy.deepcopy({**config, **member}))
+        else:
+            manager = TaskManager(include_path=[file.path.parent], include_defaults=False)
+            task = manager.load([{"group": "_", "task": [member]}])["tasks"][name]
     except IndexError as error:
         raise TaskError(
             f"task {name} ({file.path}): lm-eval finds no first question: there are no rows, or process_docs leaves out "

@@ -13,8 +13,6 @@ import importlib
 import json
 import os
 import re
-import resource
-import signal
 import sys
 import time
 import types
@@ -22,11 +20,10 @@ from _sitebuiltins import Quitter
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from raml_eval.sandbox.inside.children import Settings, confine, sweep, wipe
 from raml_eval.sandbox.inside.plain import read_message, write_message
-from raml_eval.sandbox.inside.privileges import give_up, hide_from_tracers, reap_orphans
+from raml_eval.sandbox.inside.privileges import hide_from_tracers, reap_orphans
 from raml_eval.sandbox.inside.serve import serve
-
-Settings = Mapping[str, Any]
 
 
 def main(settings_text: str) -> None:
@@ -69,7 +66,7 @@ def _run_script(order: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     ended["error"] = _last_line(_read_back(files[2], 1 << 16))
     for file in files:
         os.close(file)
-    _wipe(settings)
+    wipe(settings)
     return ended
 
 
@@ -95,7 +92,7 @@ def _run_child(
     if keep is not None:
         os.close(keep)  # so that the tester sees the end of the socket as soon as the program is gone
     _, status, usage = os.wait4(child, 0)
-    _sweep(child, settings)
+    sweep(child, settings)
     return {
         "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
@@ -109,18 +106,7 @@ def _enter(work: Callable[[], None], files: list[int], settings: Settings, cpu_s
     for number, file in enumerate([*files, *kept]):
         os.dup2(file, number, inheritable=number < 3)
     os.closerange(3 + len(kept), 1024)
-    limits = settings["limits"]
-    give_up(settings["uid"])
-    for kind, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, limits["memory_bytes"]),
-        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
-        (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
-    ):
-        with contextlib.suppress(ValueError, OSError):  # a lower limit may be in force already
-            resource.setrlimit(kind, (value, value))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+    confine(settings, cpu_s)
     work()
 
 
@@ -157,51 +143,6 @@ def _conclude(work: Callable[[], None]) -> NoReturn:
     except BaseException:
         code = code or 120
     os._exit(code & 0xFF)
-
-
-def _sweep(child: int, settings: Settings) -> None:
-    """No process of the test is left."""
-    if settings["alone"]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child, signal.SIGKILL)
-        while left := _own_children():
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for pid in left:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
-
-
-def _own_children() -> list[int]:
-    try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            return [int(pid) for pid in file.read().split()]
-    except OSError:
-        return []
-
-
-def _wipe(settings: Settings) -> None:
-    """The files of one test are gone before the next."""
-    folders = settings["folders"]
-    if not any(map(os.listdir, folders)):
-        return
-    cleaner = os.fork()
-    if cleaner == 0:
-        with contextlib.suppress(BaseException):
-            give_up(settings["uid"])
-            import shutil
-
-            for path in [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)]:
-                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
-        os._exit(0)
-    os.waitpid(cleaner, 0)
 
 
 def _anonymous_file(settings: Settings) -> int:
