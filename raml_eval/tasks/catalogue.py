@@ -18,6 +18,7 @@ from raml_eval.tasks.rules import (
     redistribute_of,
     split_of,
 )
+from raml_eval.tasks.sources import is_source_name, read_source_task
 from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
 from raml_eval.types import Primary, Suite, TaskDescription
 
@@ -43,7 +44,8 @@ class Catalogue:
         Example: load_catalogue().expand(["pocket_chain", "pocket_chain"]) == ["pocket_chain"]
         """
         tasks: dict[str, None] = {}
-        for name in names:
+        for asked in names:
+            name = self._read_source(asked) if is_source_name(asked) and asked not in self.tasks else asked
             if name in self.unusable:
                 raise TaskError(f"task {name} cannot be run: {self.unusable[name]}")
             if name not in self.tasks and name not in self.suites:
@@ -54,6 +56,16 @@ class Catalogue:
                 )
             tasks |= dict.fromkeys(self.suites.get(name, (name,)))
         return list(tasks)
+
+    def _read_source(self, name: str) -> str:
+        """The canonical name of the task that a source makes of this one; the task is then among the tasks."""
+        file = read_source_task(name)
+        if file.name not in self.tasks:
+            if problems := find_task_problems(file):
+                raise TaskError(f"task {name} cannot be run: {' '.join(problems)}")
+            self.tasks[file.name] = describe_task(file)
+            self.files[file.name] = file
+        return file.name
 
     def suites_among(self, names: Iterable[str]) -> dict[str, Suite]:
         """Those of the names that are suites, with their tasks and primary endpoints.
@@ -145,6 +157,12 @@ def _flatten(
             missing += inner_missing
         elif member in catalogue.tasks:
             members[member] = None
+        elif is_source_name(member):
+            try:
+                members |= dict.fromkeys(catalogue.expand([member]))
+            except TaskError as error:
+                catalogue.unusable.setdefault(member, str(error))
+                missing.append(member)
         else:
             missing.append(member)
     return list(members), missing
@@ -174,9 +192,11 @@ def describe_task(file: TaskFile) -> TaskDescription:
 
 
 def _dataset_of(file: TaskFile, config: Mapping[str, Any]) -> str:
-    """The hub id, or the folder and file name of a task whose rows are in a file beside its YAML."""
+    """The hub id, or the folder and file name of a task whose rows are in a file beside its YAML; the source of a made one."""
     if config.get("dataset_path"):
         return str(config["dataset_path"])
+    if file.made:
+        return str(raml_of(config)["source"])
     data_files = (config.get("dataset_kwargs") or {}).get("data_files") or {}
     name = data_files.get(split_of(config)) if isinstance(data_files, Mapping) else data_files
     return f"{file.path.parent.name}/{name or file.path.name}"

@@ -15,6 +15,7 @@ from typing import Any
 from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of
+from raml_eval.tasks.sources import is_source_name, read_source_task
 from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths, read_task_file
 
 
@@ -85,7 +86,9 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
     elif file.is_suite:
         yield from find_suite_problems(file)
         for member in members_of(file.config):
-            if isinstance(member, str) and member not in members:
+            if isinstance(member, str) and is_source_name(member):
+                yield from _source_problems(member)
+            elif isinstance(member, str) and member not in members:
                 yield f"lists {member}, which is not a task.{near_names(member, members)}"
     elif not isinstance(file.config.get("task"), str):
         yield f"task is {file.config.get('task')!r}; it must be a name."
@@ -98,6 +101,13 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
         yield from _function_problems(file.config)
         if "until" not in (file.config.get("generation_kwargs") or {}):
             yield "generation_kwargs.until is missing, so stock lm-eval stops at the first blank line; write until: []."
+
+
+def _source_problems(member: str) -> Iterator[str]:
+    try:
+        read_source_task(member)
+    except TaskError as error:
+        yield f"lists {member}, and {error}"
 
 
 def _data_problems(file: TaskFile) -> Iterator[str]:

@@ -5,6 +5,7 @@ lm-eval serves as the task format only: its engine, filters, metrics and cache a
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -66,11 +67,17 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
         fetched = fetch_dataset(name, str(config["dataset_path"]), config.get("dataset_name"), arguments)
         _check_revision(description, fetched)
         member["custom_dataset"] = lambda **_: fetched
-    from lm_eval.tasks import TaskManager  # a slow import: after the fetch, so that a missing network is reported first
+    from lm_eval.api.task import ConfigurableTask  # slow imports: after the fetch, so that a missing network is reported first
+    from lm_eval.tasks import TaskManager
 
     try:
-        tasks = TaskManager(include_path=[file.path.parent], include_defaults=False)
-        task = tasks.load([{"group": "_", "task": [member]}])["tasks"][name]
+        if file.made:
+            task = ConfigurableTask(config=copy.deepcopy({**config, **member}))
+        else:
+            manager = TaskManager(include_path=[file.path.parent], include_defaults=False)
+            task = manager.load([{"group": "_", "task": [member]}])["tasks"][name]
+    except TaskError:
+        raise
     except Exception as error:
         raise _failed(file, "when lm-eval builds it", error) from error
     task.set_fewshot_seed(FEWSHOT_SEED)

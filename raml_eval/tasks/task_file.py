@@ -29,11 +29,16 @@ class FunctionName(str):
 
 @dataclass(frozen=True, slots=True)
 class TaskFile:
-    """A YAML file merged with everything it includes. digest is the SHA-256 of its bytes and those of the included files."""
+    """A YAML file merged with everything it includes. digest is the SHA-256 of its bytes and those of the included files.
+
+    made: no file holds the task; a source made its keys, and functions stand in them as themselves. path is then the module
+    of the source.
+    """
 
     path: Path
     config: Mapping[str, Any]
     digest: str
+    made: bool = False
 
     @property
     def is_suite(self) -> bool:

@@ -19,10 +19,11 @@ from typing import Any
 
 EVALUATING = frozenset({"binary_matrix", "n_queens", "spiral_matrix", "string_insertion"})
 PARSING = frozenset({"countdown", "intermediate_integration", "polynomial_multiplication", "puzzle24", "simple_integration"})
-FUNCTIONS = frozenset(
+_FUNCTIONS = (
     "sin cos tan cot sec csc asin acos atan acot asec acsc sinh cosh tanh coth sech csch asinh acosh atanh acoth exp log ln "
-    "sqrt cbrt Abs sign floor ceiling factorial Rational erf erfi erfc Si Ci Ei li gamma".split()
+    "sqrt cbrt Abs sign floor ceiling factorial Rational erf erfi erfc Si Ci Ei li gamma"
 )
+FUNCTIONS = frozenset(_FUNCTIONS.split())
 _TOKEN = re.compile(r"\s*(?:((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z]\w*)|(\*\*|//|[-+*/^%!(),]))", re.ASCII)
 _BEFORE_BRACKET = frozenset(["", "(", ",", "+", "-", "*", "/", "**", "//", "^", "%"])
 
