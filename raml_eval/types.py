@@ -262,7 +262,8 @@ class TaskDescription:
     chance is the accuracy of guessing (0.25 for four options), None if guessing is hopeless. suites are the groups that list
     the task. dataset, config, split and revision name the data on its hub. digest is the SHA-256 of the task's YAML with
     everything it includes. family names the tasks that share clusters: in two tasks of one family, questions with the same
-    cluster are not independent (translations, perturbed pairs). redistribute says whether the rows may be passed on.
+    cluster are not independent (translations, perturbed pairs). redistribute says whether the rows may be passed on. overrides
+    says, in sentences, what a run does in another way than the task's YAML states.
     """
 
     name: str
@@ -281,6 +282,7 @@ class TaskDescription:
     suites: tuple[str, ...] = ()
     family: str = ""
     redistribute: Redistribute | Literal[""] = ""
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

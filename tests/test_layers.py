@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "concurrency", "budgets", "metric_names", "parent_watch", "sandbox", "wording", "yaml_text",
+        "concurrency", "budgets", "metric_names", "parent_watch", "progress", "sandbox", "wording", "yaml_text",
     ],
     [
         "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
-        "intervals", "progress",
+        "intervals",
     ],
     [
         "answer_classes", "comparison", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade", "runner",

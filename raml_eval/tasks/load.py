@@ -5,19 +5,23 @@ lm-eval serves as the task format only: its engine, filters, metrics and cache a
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.download import commit_of, fetch_dataset, quiet_libraries
+from raml_eval.tasks.packages import advice_for
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import fixed_date, raml_of
-from raml_eval.tasks.task_file import TaskFile
+from raml_eval.tasks.task_file import TaskFile, TaskTests
+from raml_eval.tasks.upstream import resolve_functions
 from raml_eval.types import LoadedTask, Message, Question, TaskDescription
 
 ROW_COLUMN = "raml_row"  # carries a row's index in the published split through the task's own row filter
@@ -72,7 +76,7 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
 
     try:
         if file.made:
-            task = ConfigurableTask(config=copy.deepcopy({**config, **member}))
+            task = ConfigurableTask(config=resolve_functions(copy.deepcopy({**config, **member})))
         else:
             manager = TaskManager(include_path=[file.path.parent], include_defaults=False)
             task = manager.load([{"group": "_", "task": [member]}])["tasks"][name]
@@ -109,7 +113,8 @@ def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> li
     rows = published.to_list()
     task.dataset[description.split] = published.add_column(ROW_COLUMN, list(range(len(rows))))
     try:
-        kept = task.eval_docs
+        with _same_rows_each_time():
+            kept = task.eval_docs
         docs = kept.to_list() if hasattr(kept, "to_list") else [dict(doc) for doc in kept]
     except Exception as error:
         raise _failed(file, "process_docs", error) from error
@@ -120,9 +125,25 @@ def _read_sources(task: Any, file: TaskFile, description: TaskDescription) -> li
     return sources
 
 
+@contextlib.contextmanager
+def _same_rows_each_time() -> Iterator[None]:
+    """A task that shuffles with the global generator (lm-eval's gpqa) gets one order, and none that an earlier process stored."""
+    import datasets
+
+    state, cached = random.getstate(), datasets.is_caching_enabled()
+    random.seed(FEWSHOT_SEED)
+    datasets.disable_caching()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        if cached:
+            datasets.enable_caching()
+
+
 def _failed(file: TaskFile, what: str, error: Exception) -> TaskError:
     """A TaskError about the task: its own functions may raise anything, and whatever they raise is the task's fault."""
-    return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. Correct the task.")
+    return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. {advice_for(error)}")
 
 
 def _question(task: Any, file: TaskFile, description: TaskDescription, source: _Source) -> Question:
@@ -131,12 +152,12 @@ def _question(task: Any, file: TaskFile, description: TaskDescription, source: _
     where = f"task {description.name}, question {id_}"
     try:
         messages = _render_messages(task, doc)
-        target = _read_target(task, doc)
+        target = _read_target(task, doc, several=description.grader == "task_rule")
     except Exception as error:
         raise _failed(file, f"question {id_}", error) from error
     if not str(messages[-1]["content"]).strip():
         raise TaskError(f"{where}: doc_to_text gives an empty prompt. Correct it or leave the row out in process_docs.")
-    if not target.strip():
+    if not target.strip() and description.grader != "task_rule":
         raise TaskError(f"{where}: doc_to_target gives no target. Correct it or leave the row out in process_docs.")
     tests = _read_tests(task, doc, where)
     named = description.grader in ("choice", "label")
@@ -170,11 +191,14 @@ def _render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
     return tuple(dict(message) for message in messages)
 
 
-def _read_target(task: Any, doc: Row) -> str:
+def _read_target(task: Any, doc: Row, several: bool) -> str:
+    """The target as text; several: where a rule decides, it is for people only, and may be any number of texts."""
     target = task.doc_to_target(doc)
     if isinstance(target, int) and task.config.doc_to_choice is not None:
         target = task.doc_to_choice(doc)[target]
-    if isinstance(target, list):
+    if isinstance(target, list | tuple):
+        if several:
+            return " | ".join(map(str, target))
         if len(target) != 1:
             raise ValueError(f"doc_to_target gives {len(target)} targets, wanted one per question")
         target = target[0]
@@ -187,7 +211,7 @@ def _read_tests(task: Any, doc: Row, where: str) -> str:
     if source is None:
         return ""
     try:
-        tests = source(doc) if callable(source) else doc[source]
+        tests = source.read(task, doc) if isinstance(source, TaskTests) else source(doc) if callable(source) else doc[source]
     except Exception as error:
         raise TaskError(
             f"{where}: its tests cannot be read: {type(error).__name__}: {error}. Correct the row or the task."
