@@ -5,6 +5,7 @@ Nothing here imports lm_eval: the YAML is read, and what cannot be used is refus
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import TaskError, near_names
+from raml_eval.sandbox.rules.lm_eval import without_downloads
 from raml_eval.tasks.task_file import FunctionName, TaskFile, read_task_file
 from raml_eval.tasks.upstream_index import Index, package_folder, upstream_index
 from raml_eval.tasks.upstream_refusals import Primary, alternatives_to, find_primary, refusal_of
@@ -23,6 +25,11 @@ MATH = ("aime", "asdiv", "gsm", "gsm8k", "hendrycks_math", "hrm8k", "leaderboard
 # Settings of lm-eval that a run's own take the place of.
 _REPLACED = ("do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_tokens", "max_new_tokens", "num_beams")
 _DROPPED_KEYS = ("tag", "group", "task_list", "task_alias", "repeats")
+
+
+@functools.cache
+def _mentions_nltk(folder: Path) -> bool:
+    return any(b"nltk" in path.read_bytes() for path in folder.glob("*.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +159,8 @@ def resolve_functions(value: Any) -> Any:
     from lm_eval.tasks._yaml_loader import _import_func_in_yml
 
     if isinstance(value, FunctionName):
+        if _mentions_nltk(value.folder):  # importing nltk takes a second
+            without_downloads()
         return _import_func_in_yml(str(value), Path(value.folder))
     if isinstance(value, Mapping):
         return {key: resolve_functions(inner) for key, inner in value.items()}
