@@ -20,7 +20,7 @@ LAYERS = [
         "answer_classes", "comparison", "inputs", "inspection", "judge", "looks", "native_budgets", "regrade", "runner",
         "sampling", "session", "tables", "until",
     ],
-    ["api", "importing", "reporting"],
+    ["api", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
