@@ -25,6 +25,7 @@ from raml_eval.inputs import Model, build_policy, is_stop_mark, load_model
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend
 from raml_eval.sampling import with_sampling
+from raml_eval.session import CONCURRENCY
 from raml_eval.tasks.rows import question_id
 from raml_eval.thinking import (
     NO_THINKING,
@@ -162,7 +163,7 @@ class RamlLM(LM):  # type: ignore[misc]
                 answers[place] = await self._answer(key, question, policy)
                 progress.advance(1)
 
-        await run_workers(work, self.config.concurrency)
+        await run_workers(work, self.config.concurrency or CONCURRENCY.get(self.config.backend, 64))
         return answers
 
     async def _answer(self, key: SampleKey, question: Question, policy: ThinkingPolicy) -> str:
