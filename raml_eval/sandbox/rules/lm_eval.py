@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,7 @@ def evaluate(tests: Mapping[str, Any], answer: str) -> dict[tuple[str, str], Any
     doc = tests["doc"]
     task = _task(tests)
     task.multiple_target = tests.get("multiple_target", 0)
+    seed_graders()
     values: dict[tuple[str, str], Any] = {}
     for pipeline in task._filters:
         instance = Instance("generate_until", doc, ("", {}), 0, (tests["task"], 0, 1), resps=[answer])
@@ -60,6 +63,13 @@ def evaluate(tests: Mapping[str, Any], answer: str) -> dict[tuple[str, str], Any
         reported = task.process_results(doc, [instance.filtered_resps[pipeline.name]])
         values |= {(pipeline.name, str(metric)): value for metric, value in reported.items()}
     return values
+
+
+def seed_graders() -> None:
+    """What graders draw from is seeded: ifeval detects languages by langdetect, whose verdict on a short text is else a draw."""
+    random.seed(0)
+    if "langdetect" in sys.modules:
+        sys.modules["langdetect"].DetectorFactory.seed = 0
 
 
 def as_share(value: Any) -> float | None:
