@@ -13,6 +13,7 @@ import raml_eval
 from raml_eval.grading import grade
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.check import check_tasks
+from raml_eval.tasks.procedural import REFUSED
 from raml_eval.types import GraderKind, Primary, Status
 from tests.sandboxes import needs_sandbox
 
@@ -65,7 +66,12 @@ def test_the_programming_task_of_the_page_passes_the_check_and_runs(tmp_path: Pa
 
 
 def test_every_grader_has_its_row() -> None:
-    assert {*ROWS, "code"} == set(get_args(GraderKind))
+    assert {*ROWS, "code", "task_rule"} == set(get_args(GraderKind))
+
+
+def test_the_page_lists_every_generator_that_is_refused() -> None:
+    listed = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| (.*) \|$", PAGE.partition("## Procedural tasks")[2], re.M)
+    assert {name: reason for names, reason in listed for name in re.findall(r"\w+", names)} == REFUSED
 
 
 @pytest.mark.parametrize("grader", sorted(ROWS))

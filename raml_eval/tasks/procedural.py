@@ -62,6 +62,7 @@ REFUSED: Mapping[str, str] = {
     "composite": "it mixes other generators, whose settings do not fit into a name; name them one by one",
     "game_of_life_halting": "its verifier accepts any answer that is not empty",
     "graph_color": _NO_ANSWER,
+    "intermediate_integration": "sympy leaves some integrals unsolved, and the answers of such rows are the integral itself",
     "propositional_logic": _NO_ANSWER,
     "puzzle24": "its verifier accepts any four numbers in range that make 24, whatever numbers the question gives",
     "rearc": _TUPLES,

@@ -117,10 +117,8 @@ class RuleGrader:
             self._closed = True
             alive = list(self._alive)
         for process in alive:
-            process.process.kill()  # wakes the thread that waits for it
+            process.end()  # wakes the thread that waits for it
         self._threads.shutdown(wait=True, cancel_futures=True)
-        for process in alive:
-            process.end()
 
 
 def _extract(completion: str, read: str, cut_off: bool) -> Extraction | Grade:

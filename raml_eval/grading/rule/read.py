@@ -11,7 +11,7 @@ from typing import Any
 from raml_eval.errors import TaskError
 from raml_eval.grading.exact import extract_exact, normalize_exact
 from raml_eval.grading.extraction import Extraction
-from raml_eval.grading.text import clean
+from raml_eval.grading.text import LOOKED_AT, clean
 
 READ = ("answer", "whole")
 NO_ANSWER_SCORE = 0.0  # of a text that gives nothing to score
@@ -51,7 +51,7 @@ def extract_ruled(text: str, read: str = "answer") -> Extraction:
     if read == "whole":
         whole = text.strip()
         return Extraction(whole or None, "whole text" if whole else "nothing found", concluded=True)
-    tags = _TAG.findall(text)
+    tags = _TAG.findall(text[-LOOKED_AT:])
     if tags and tags[-1].strip():
         return Extraction(tags[-1].strip(), "answer tag", closed=True)
     return extract_exact(clean(text))

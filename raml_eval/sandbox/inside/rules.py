@@ -25,7 +25,7 @@ from raml_eval.sandbox.inside.plain import read_message, write_message
 from raml_eval.sandbox.inside.privileges import hide_from_tracers, reap_orphans
 
 LONGEST_VERDICT = 10_000  # bytes
-MOST_PROCESSES = 8
+OF_OWN_USER, OF_SHARED_USER = 1, 3  # processes and threads: a verifier starts none
 
 
 def main(settings_text: str) -> None:
@@ -91,7 +91,8 @@ def _score(module: ModuleType, tests: Mapping[str, Any], answer: str, verdict: i
             os.dup2(nowhere, number)
         os.dup2(kept, 3)
         os.closerange(4, 1024)
-        confine(settings, cpu_s, MOST_PROCESSES if settings["alone"] else None)
+        most = OF_OWN_USER if settings["uid"] is not None else OF_SHARED_USER
+        confine(settings, cpu_s, most if settings["alone"] else None)
         try:
             share, detail = module.score(tests, answer)
             said: dict[str, Any] = {"score": float(share), "detail": " ".join(str(detail).split())[:300]}

@@ -24,7 +24,9 @@ _FUNCTIONS = (
     "sqrt cbrt Abs sign floor ceiling factorial Rational erf erfi erfc Si Ci Ei li gamma"
 )
 FUNCTIONS = frozenset(_FUNCTIONS.split())
-_TOKEN = re.compile(r"\s*(?:((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z]\w*)|(\*\*|//|[-+*/^%!(),]))", re.ASCII)
+_TOKEN = re.compile(
+    r"\s*(?:((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|([A-Za-z]\w*)|(\*\*|//|[-+*/^%!(),]))", re.ASCII
+)
 _BEFORE_BRACKET = frozenset(["", "(", ",", "+", "-", "*", "/", "**", "//", "^", "%"])
 
 
