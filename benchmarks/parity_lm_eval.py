@@ -3,9 +3,9 @@
     HF_ENDPOINT=http://127.0.0.1:PORT python benchmarks/parity_lm_eval.py
 
 lm-eval builds each task on its data set and scores with its own filters and process_results; the rule scores with a task that
-it builds from the stored row alone. Every (filter, metric) value must be equal. The completions are made by rule: right and wrong
-answers in many formats, cut texts, empty texts. Needs the extras math and ifeval of lm-eval; a task that cannot be built is
-named and left out.
+it builds from the stored row alone. Every (filter, metric) value must be equal. The completions are made by rule: right and
+wrong answers in many formats, cut texts, empty texts. Needs the extras math and ifeval of lm-eval; a task that cannot be built
+is named and left out. About five minutes.
 """
 
 from __future__ import annotations

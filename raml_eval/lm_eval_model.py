@@ -41,7 +41,9 @@ from raml_eval.types import Budget, Question, SampleKey, SamplingParams, Thinkin
 
 NAMES = {"pretrained": "model", "budget": "thinking_budget"}
 # What lm-eval itself decides, or what the model has no use for.
-NOT_TAKEN = frozenset({"tasks", "task_path", "samples", "limit", "out", "k", "capped_by", "allow_unsafe_code", "grading", "name"})
+NOT_TAKEN = frozenset(
+    {"tasks", "task_path", "samples", "limit", "out", "k", "capped_by", "allow_unsafe_code", "grading", "name"}
+)
 _REPLACED = ("do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_tokens")
 
 open_models: list[RamlLM] = []
@@ -198,8 +200,10 @@ def read_settings(settings: Mapping[str, Any]) -> RunConfig:
     known = sorted({*FLAGS, *NAMES} - NOT_TAKEN)
     for name in flags:
         if name not in FLAGS or name in NOT_TAKEN:
-            raise ConfigError(f"the model raml takes no {name!r} in --model_args.{near_names(name, known)} It takes pretrained, budget "
-                              "and the flags of `raml-eval run` for the engine, the sampling and the thinking.")
+            raise ConfigError(
+                f"the model raml takes no {name!r} in --model_args.{near_names(name, known)} It takes pretrained, budget "
+                "and the flags of `raml-eval run` for the engine, the sampling and the thinking."
+            )
     if "model" not in flags:
         raise ConfigError("the model raml needs pretrained=CHECKPOINT in --model_args.")
     return build_config([flags_layer(**flags), {"tasks": ["lm-eval"]}])
@@ -229,5 +233,5 @@ def run_lm_eval(arguments: Sequence[str]) -> None:
         cli_evaluate()
     finally:
         sys.argv = before
-        for model in list(open_models):
+        for model in open_models:
             model.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from raml_eval.tasks.upstream import expand, plain_row, read_task
 from raml_eval.tasks.upstream_index import Entry, build_index, cache_path, find_names, package_folder
 from raml_eval.tasks.upstream_refusals import find_primary, refusal_of
 from tests.hub import load_in_new_process, serve
+from tests.test_tasks_catalogue import write_task
+from tests.test_tasks_foreign import LOCAL, ROWS
 
 PARITY = Path(__file__).resolve().parents[1] / "benchmarks" / "parity_lm_eval.py"
 
@@ -112,7 +115,10 @@ def test_names_are_found_by_a_word() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("gpqa_diamond_zeroshot", r"output_type is multiple_choice.* Use gpqa_diamond \(this package's own\) or lm_eval:gpqa_diam"),
+        (
+            "gpqa_diamond_zeroshot",
+            r"output_type is multiple_choice.* Use gpqa_diamond \(this package's own\) or lm_eval:gpqa_diam",
+        ),
         ("mmlu_abstract_algebra", r"Use lm_eval:mmlu_abstract_algebra_generative"),
         ("wikitext", "output_type is loglikelihood_rolling"),
         ("mmmu_val_art", "images or sound"),
@@ -209,14 +215,13 @@ def test_rows_are_fetched_asked_and_stored_with_their_tests(tmp_path: Path) -> N
 def test_a_missing_package_is_named_with_what_brings_it() -> None:
     missing = ModuleNotFoundError("No module named 'langdetect'", name="langdetect")
     assert advice_for(missing).endswith("pip install 'lm-eval[ifeval]'.")
-    try:
-        try:
-            raise ModuleNotFoundError("No module named 'antlr4'", name="antlr4")
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError("several are required") from error
-    except ModuleNotFoundError as error:
-        assert "antlr4-python3-runtime==4.11: pip install 'lm-eval[math]'" in advice_for(error)
-    assert advice_for(ModuleNotFoundError(name="sklearn.metrics")) == "Install what it imports: pip install 'scikit-learn>=0.24.1'."
+    chained = ModuleNotFoundError("several are required")
+    chained.__cause__ = ModuleNotFoundError("No module named 'antlr4'", name="antlr4")
+    assert "antlr4-python3-runtime==4.11: pip install 'lm-eval[math]'" in advice_for(chained)
+    assert (
+        advice_for(ModuleNotFoundError(name="sklearn.metrics"))
+        == "Install what it imports: pip install 'scikit-learn>=0.24.1'."
+    )
     assert advice_for(ModuleNotFoundError(name="nowhere")) == "Install what it imports: pip install 'nowhere'."
     assert "another version" in advice_for(AssertionError("`antlr4-python3-runtime==4.11` is required")).lower()
     assert "nltk.downloader punkt_tab" in advice_for(LookupError("Resource: >>> nltk.download('punkt_tab')"))
@@ -242,14 +247,8 @@ def test_the_rule_agrees_with_lm_eval(tmp_path: Path, real_hub_url: str) -> None
     assert int(compared) >= 6 * 40
 
 
-
 def test_loading_one_task_does_not_depend_on_the_global_generator(tmp_path: Path) -> None:
-    """lm-eval's gpqa shuffles its options with the global generator; the rows here are ordered by a task of the same kind."""
-    import random
-
-    from tests.test_tasks_foreign import LOCAL, ROWS
-    from tests.test_tasks_catalogue import write_task
-
+    """lm-eval's gpqa shuffles its options with it; a stored result of the shuffle is not used either."""
     code = "import random\ndef mix(rows):\n    return rows.map(lambda row: {'answer': random.randrange(10**6)})\n"
     (tmp_path / "own.py").write_text(code, encoding="utf-8")
     write_task(tmp_path, "mine", LOCAL + "process_docs: !function own.mix\n")

@@ -144,7 +144,7 @@ def _templates_compiled_once() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _same_rows_each_time() -> Iterator[None]:
-    """A task that shuffles with the global generator (lm-eval's gpqa) gets one order, and none that an earlier process stored."""
+    """A task that shuffles with the global generator (lm-eval's gpqa) gets one order, and none that another process stored."""
     import datasets
 
     state, cached = random.getstate(), datasets.is_caching_enabled()

@@ -23,7 +23,9 @@ MEANS = ("mean", "nanmean", None)  # None: the metric's own, which is the mean f
 # "Final Answer: The final answer is ... I hope it is correct." of its examples.
 PRIMARY_METRICS = {"minerva_math": "math_verify"}
 _GENERATIVE = ("_generative", "_gen", "_generate_until", "_cot_zeroshot", "_cot", "_zeroshot_cot", "_chat", "_instruct")
-_ENDINGS = re.compile(r"(_zeroshot|_n_shot|_mc\d?|_multiple_choice|_0shot|_fewshot|_self_consistency|_chat|_instruct|_llama|_\d+)+$")
+_ENDINGS = re.compile(
+    r"(_zeroshot|_n_shot|_mc\d?|_multiple_choice|_0shot|_fewshot|_self_consistency|_chat|_instruct|_llama|_\d+)+$"
+)
 _MOST_CANDIDATES = 24
 
 
@@ -43,9 +45,10 @@ def find_primary(name: str, config: Mapping[str, Any]) -> Primary:
     """
     metrics = _metrics(config)
     chosen = next((metric for start, metric in PRIMARY_METRICS.items() if name.startswith(start)), None)
-    metric = chosen if chosen in map(_metric_name, metrics) else _metric_name(metrics[0])
+    named = [_metric_name(metric) for metric in metrics]
+    metric = chosen if chosen is not None and chosen in named else named[0]
     pipelines = [str(pipeline["name"]) for pipeline in config.get("filter_list") or []] or ["none"]
-    return Primary(next((one for one in pipelines if "flexible" in one), pipelines[0]), str(metric))
+    return Primary(next((one for one in pipelines if "flexible" in one), pipelines[0]), metric)
 
 
 def refusal_of(config: Mapping[str, Any]) -> str:
@@ -59,7 +62,7 @@ def _reasons(config: Mapping[str, Any]) -> Iterator[str]:
         return
     output_type = config.get("output_type", "generate_until")
     if output_type != "generate_until":
-        yield f"its output_type is {output_type}, which scores given continuations by their likelihood, and nothing is generated"
+        yield f"its output_type is {output_type}, which scores given continuations by likelihood, and nothing is generated"
     if config.get("doc_to_image") or config.get("doc_to_audio"):
         yield "it asks about images or sound, and only text is supported"
     if config.get("unsafe_code"):

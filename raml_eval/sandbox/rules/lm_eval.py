@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# These say that the task or its installation is at fault. Whatever else its functions raise is about the answer.
-_TASK_ERRORS = (ImportError, NameError, AttributeError, OSError, KeyError)
 _built: dict[str, Any] = {}  # the tasks of this process by the paths of their YAML
 
 
@@ -31,10 +29,11 @@ def score(tests: Mapping[str, Any], answer: str) -> tuple[float, str]:
     primary pair), and multiple_target (how many targets lm-eval found in the data set's first row). Raises ValueError for a
     primary value that is no number in [0, 1].
     """
+    prepare(tests)
     try:
         values = evaluate(tests, answer)
     except Exception as error:
-        if isinstance(error, _TASK_ERRORS) or type(error) is LookupError:  # nltk raises a bare one for data it lacks
+        if _blames_task(error):
             raise
         return 0.0, f"lm-eval's process_results failed on the answer with {type(error).__name__}: {error}"
     pair = tests["filter"], tests["metric"]
@@ -65,8 +64,15 @@ def evaluate(tests: Mapping[str, Any], answer: str) -> dict[tuple[str, str], Any
     return values
 
 
+def _blames_task(error: Exception) -> bool:
+    """Whether the task, its row or its installation is at fault; whatever else its functions raise is about the answer."""
+    if type(error) is LookupError or type(error).__module__.startswith("jinja2"):  # nltk raises a bare one for data it lacks
+        return True
+    return isinstance(error, ImportError | NameError | AttributeError | OSError | KeyError)
+
+
 def seed_graders() -> None:
-    """What graders draw from is seeded: ifeval detects languages by langdetect, whose verdict on a short text is else a draw."""
+    """What graders draw from is seeded: for ifeval, langdetect names the language of a text, which is a draw on short ones."""
     random.seed(0)
     if "langdetect" in sys.modules:
         sys.modules["langdetect"].DetectorFactory.seed = 0
@@ -111,8 +117,8 @@ def _build(path: str, name: str, rows: _OneDoc) -> Any:
 
     without_downloads()
     config = load_yaml(Path(lm_eval.__file__).parent / path)
-    unused = ("dataset_path", "dataset_name", "dataset_kwargs", "process_docs", "training_split", "validation_split", "tag")
-    unused += ("fewshot_split", "fewshot_config", "num_fewshot", "task_list", "group")
+    unused = {"dataset_path", "dataset_name", "dataset_kwargs", "process_docs", "training_split", "validation_split", "tag"}
+    unused |= {"fewshot_split", "fewshot_config", "num_fewshot", "task_list", "group"}
     kept = {key: value for key, value in config.items() if key not in unused}
     return ConfigurableTask(config={**kept, "task": name, "test_split": "test", "custom_dataset": lambda **_: {"test": rows}})
 
