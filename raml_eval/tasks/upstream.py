@@ -98,8 +98,8 @@ def _members(name: str, index: Index, above: tuple[str, ...]) -> Iterator[str]:
         return
     if entry.changes:
         raise TaskError(
-            f"{PREFIX}{name} cannot be used: this group alters its members ({', '.join(entry.changes)}), so they are other "
-            f"tasks than their names say. Name the members that you mean: {', '.join(PREFIX + one for one in entry.members[:5])}."
+            f"{PREFIX}{name} cannot be used: this group alters its members ({', '.join(entry.changes)}), so they are "
+            f"other tasks than their names say. Name the members that you mean: {', '.join(PREFIX + one for one in entry.members[:5])}."
         )
     for member in entry.members:
         if member not in (*above, name):
