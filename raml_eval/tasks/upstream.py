@@ -97,9 +97,10 @@ def _members(name: str, index: Index, above: tuple[str, ...]) -> Iterator[str]:
         yield name
         return
     if entry.changes:
+        some = ", ".join(PREFIX + one for one in entry.members[:5])
         raise TaskError(
-            f"{PREFIX}{name} cannot be used: this group alters its members ({', '.join(entry.changes)}), so they are "
-            f"other tasks than their names say. Name the members that you mean: {', '.join(PREFIX + one for one in entry.members[:5])}."
+            f"{PREFIX}{name} cannot be used: this group alters its members ({', '.join(entry.changes)}), so they are other "
+            f"tasks than their names say. Name the members that you mean: {some}."
         )
     for member in entry.members:
         if member not in (*above, name):
