@@ -44,7 +44,7 @@ def hostile_answers(outside: Path, port: int) -> list[str]:
 @needs_sandbox
 @pytest.mark.parametrize("generator", EVALUATED)
 def test_an_answer_is_never_run(generator: str, tmp_path: Path) -> None:
-    row = rows(generator)[0]
+    row = rows(generator, 1)[0]
     with socket.create_server(("127.0.0.1", 0)) as server, nothing_left():
         server.settimeout(0.01)
         grader = RuleGrader(1, 10.0)

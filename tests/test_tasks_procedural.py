@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ def test_the_table_of_generators_is_the_package_s() -> None:
         ("chain_sum?allow_negation=1", "the parameter allow_negation is '1'"),
         ("chain_sum?max_terms=1", "max_terms must be >= min_terms"),
         ("calendar_arithmetic?tasks=x", "Correct the parameters"),
+        ("jugs?num_jugs=4&seed=6&size=1", """own answer '["No solution"]' is not right by its verifier"""),
     ],
 )
 def test_settings_are_those_of_the_generator(given: str, says: str) -> None:
@@ -170,13 +172,12 @@ def check_own_answers(name: str, size: int) -> None:
     """Every row's own answer is right, and one with another letter or digit is wrong."""
     wanted = dict(read_task(name.partition(":")[2]).config["dataset_kwargs"]["wanted"])
     found = generate({**wanted, "size": size})
-    grader = RuleGrader(2, 30.0)
-    own = [grader.grade(row["tests"], f"I see.\n<answer>{row['answer']}</answer>") for row in found]
     misses = [near_miss(name, row["answer"]) for row in found]
-    near = [grader.grade(row["tests"], f"<answer>{miss}</answer>") for row, miss in zip(found, misses, strict=True)]
-    assert [row["answer"] for row, verdict in zip(found, own, strict=True) if not verdict.result().correct] == []
-    assert [miss for miss, verdict in zip(misses, near, strict=True) if verdict.result().correct] == []
-    grader.close()
+    with closing(RuleGrader(2, 30.0)) as grader:
+        own = [grader.grade(row["tests"], f"I see.\n<answer>{row['answer']}</answer>") for row in found]
+        near = [grader.grade(row["tests"], f"<answer>{miss}</answer>") for row, miss in zip(found, misses, strict=True)]
+        assert [row["answer"] for row, verdict in zip(found, own, strict=True) if not verdict.result().correct] == []
+        assert [miss for miss, verdict in zip(misses, near, strict=True) if verdict.result().correct] == []
 
 
 @needs_gym

@@ -25,9 +25,10 @@ def grade(gold: str, completion: str, kind: str = "math", options: Sequence[str]
 
     kind is one of KINDS; options are the texts of a choice, in order, or the labels that an answer is one of. The gold of
     code is the JSON text of its tests (docs/code-tasks.md); the program runs in bubblewrap, and each test may take 10
-    seconds. A thinking up to the last </think> is dropped first; one that is never closed is Status.UNFINISHED and not
-    graded. The first comparison that needs sympy starts one worker process, which ends with this one. Raises ConfigError for
-    an unknown kind and for code where no sandbox works, TaskError for a gold that can have no right answer (no option, no
+    seconds. The gold of task_rule is the JSON object that names the rule (docs/grading.md), which runs there too. A thinking
+    up to the last </think> is dropped first; one that is never closed is Status.UNFINISHED and not graded. The first
+    comparison that needs sympy starts one worker process, which ends with this one. Raises ConfigError for an unknown kind
+    and where code or a rule is to run and no sandbox works, TaskError for a gold that can have no right answer (no option, no
     label, no tests), RamlError where a worker or a sandbox cannot run.
     """
     for name, text in (("gold", gold), ("completion", completion)):

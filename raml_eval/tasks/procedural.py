@@ -52,17 +52,19 @@ IN_DOMAIN = ("algebra", "arithmetic", "geometry")
 CATEGORY_OF = {name: category for category, names in CATEGORIES.items() for name in names.split()}
 
 _NO_ANSWER = "its rows state no answer of their own, so nothing shows that its verifier accepts a right one"
+_NO_REPEAT = "its rows differ from one generation to the next under the same seed"
 _TUPLES = "its verifier compares tuples, which do not survive being stored as JSON, and would reject every answer"
 REFUSED: Mapping[str, str] = {
     "ab": "the answer to some of its rows is the empty text, which no completion can be read to give",
     "acre": "its rows depend on how many are generated, so a larger size is another task",
     "arc_agi": _TUPLES,
     "boxnet": _NO_ANSWER,
-    "codeio": "its rows differ from one generation to the next under the same seed",
+    "codeio": _NO_REPEAT,
     "composite": "it mixes other generators, whose settings do not fit into a name; name them one by one",
     "game_of_life_halting": "its verifier accepts any answer that is not empty",
     "graph_color": _NO_ANSWER,
     "intermediate_integration": "sympy leaves some integrals unsolved, and the answers of such rows are the integral itself",
+    "list_functions": _NO_REPEAT,
     "propositional_logic": _NO_ANSWER,
     "puzzle24": "its verifier accepts any four numbers in range that make 24, whatever numbers the question gives",
     "rearc": _TUPLES,

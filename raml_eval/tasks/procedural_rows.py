@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from raml_eval.errors import near_names
-from raml_eval.sandbox.rules.reasoning_gym import make_config
+from raml_eval.sandbox.rules.reasoning_gym import make_config, prepare, score
 
 INSTALL = "Install it: pip install 'raml-eval[procedural]'."
 
@@ -61,8 +61,14 @@ def _row(generator: str, settings: Mapping[str, Any], entry: Mapping[str, Any]) 
     entry = json.loads(json.dumps(entry, default=str))
     question, answer = str(entry["question"]), str(entry["answer"])
     if not answer.strip():
-        raise Refused(f"row {entry['metadata'].get('source_index')} has the empty answer; wanted one that can be written")
+        raise Refused("the answer to a row is the empty text, which no completion can be read to give. Change the settings.")
     tests = {"rule": "reasoning_gym", "read": "answer", "generator": generator, "config": settings, "entry": entry}
+    prepare(tests)
+    share, detail = score(tests, answer)
+    if share != 1:
+        raise Refused(
+            f"the generator's own answer {answer[:60]!r} is not right by its verifier ({detail}). Change the settings."
+        )
     digest = hashlib.sha256(question.encode()).hexdigest()[:16]
     return {"question": question, "answer": answer, "tests": json.dumps(tests), "cluster": digest}
 
