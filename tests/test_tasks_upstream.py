@@ -226,6 +226,7 @@ def test_a_missing_package_is_named_with_what_brings_it() -> None:
     assert "another version" in advice_for(AssertionError("`antlr4-python3-runtime==4.11` is required")).lower()
     assert "nltk.downloader punkt_tab" in advice_for(LookupError("Resource: >>> nltk.download('punkt_tab')"))
     assert advice_for(KeyError("question")) == "Correct the task."
+    assert "use another task" in advice_for(KeyError("question"), foreign=True)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("langdetect") is not None, reason="langdetect is installed")

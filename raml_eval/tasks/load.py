@@ -160,7 +160,7 @@ def _same_rows_each_time() -> Iterator[None]:
 
 def _failed(file: TaskFile, what: str, error: Exception) -> TaskError:
     """A TaskError about the task: its own functions may raise anything, and whatever they raise is the task's fault."""
-    return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. {advice_for(error)}")
+    return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. {advice_for(error, file.made)}")
 
 
 def _question(task: Any, file: TaskFile, description: TaskDescription, source: _Source) -> Question:

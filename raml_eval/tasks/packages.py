@@ -18,8 +18,10 @@ PACKAGES = {
 NO_EXTRAS = ("dev", "tasks")  # collections of the others
 
 
-def advice_for(error: BaseException) -> str:
+def advice_for(error: BaseException, foreign: bool = False) -> str:
     """A sentence that says what to do about an error of a task: what to install if a package is missing or too new.
+
+    foreign: the task came with an installed package, so that the user cannot correct it.
 
     Example: advice_for(ModuleNotFoundError(name="langdetect")) ends with "pip install 'lm-eval[ifeval]'."
     """
@@ -31,7 +33,7 @@ def advice_for(error: BaseException) -> str:
         if type(one) is LookupError and "nltk" in str(one):
             found = re.search(r"nltk\.download\('([\w.-]+)'\)", str(one))
             return f"Fetch the data of nltk: python -m nltk.downloader {found[1] if found else 'punkt_tab'}."
-    return "Correct the task."
+    return "It came with an installed package, so use another task or release of it." if foreign else "Correct the task."
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
