@@ -9,7 +9,7 @@ PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_optio
 
 
 def lm_eval(context: typer.Context) -> None:
-    """Run lm-eval's own command line; --model raml draws with a thinking budget (docs/tasks.md)."""
+    """Run lm-eval's own command line with --model raml."""
     from raml_eval.lm_eval_model import run_lm_eval
 
     run_lm_eval(context.args)
