@@ -40,9 +40,10 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
 
     Example: load_task(load_catalogue(), "pocket_chain").questions[0].target
     """
-    catalogue.expand([name])
-    if name not in catalogue.tasks:
+    expanded = catalogue.expand([name])
+    if name in catalogue.suites:
         raise TaskError(f"{name} is a suite. Expand it first, and load its tasks one by one.")
+    (name,) = expanded  # a source's task has one name for all orders of its parameters
     file, description = catalogue.files[name], catalogue.tasks[name]
     with quiet_libraries():
         task = _build(file, description)
