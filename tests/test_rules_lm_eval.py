@@ -126,3 +126,14 @@ def test_in_the_sandbox(pool: GradingPool, tests: dict[str, Any], answer: str, s
 def test_a_fault_of_the_tests_is_told_and_not_graded(pool: GradingPool) -> None:
     with pytest.raises(TaskError, match="no acc under the filter flexible-extract"):
         pool.grade_blocking(json.dumps({**GSM8K, "metric": "acc"}), "18", "task_rule")
+
+
+def test_nltk_looks_beside_the_packages_and_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    nltk = pytest.importorskip("nltk")
+    monkeypatch.setattr(nltk, "download", nltk.download)
+    monkeypatch.setattr(nltk.data, "path", [])
+    rule.without_downloads()
+    rule.without_downloads()
+    assert nltk.download("punkt_tab") is False
+    assert [path for path in nltk.data.path if path.endswith("site-packages/nltk_data")] != []
+    assert len(nltk.data.path) == len(set(nltk.data.path))

@@ -79,6 +79,15 @@ def test_the_index_is_built_once_and_a_broken_one_anew(capsys: pytest.CaptureFix
     assert [one for one in path.parent.iterdir() if one != path] == []
 
 
+def test_two_processes_may_build_it_at_once(tmp_path: Path) -> None:
+    program = "from raml_eval.tasks.upstream_index import upstream_index as build; print(len(build(quiet=True)))"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert len({one.communicate()[0] for one in both}) == 1
+    assert [path.suffix for path in (tmp_path / "raml-eval").iterdir()] == [".json"]
+
+
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -124,8 +124,12 @@ def _build(path: str, name: str, rows: _OneDoc) -> Any:
 
 
 def without_downloads() -> None:
-    """nltk downloads nothing from now on in this process; some of lm-eval's modules would, when they are imported."""
+    """nltk downloads nothing from now on in this process; some of lm-eval's modules would, when they are imported.
+
+    It looks for its data beside the installed packages, too, because a sandbox sees no other folder.
+    """
     with contextlib.suppress(ImportError):
         import nltk
 
         nltk.download = lambda *_, **__: False
+        nltk.data.path += [folder for entry in sys.path if (folder := f"{entry}/nltk_data") not in nltk.data.path]
