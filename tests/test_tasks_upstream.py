@@ -116,6 +116,20 @@ def test_neither_the_index_nor_a_task_imports_lm_eval() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_the_list_of_lm_evals_tasks_is_quick() -> None:
+    upstream_index.upstream_index(quiet=True)
+    command = [sys.executable, "-m", "raml_eval", "tasks", "list"]
+    started = time.monotonic()
+    done = subprocess.run([*command, "gsm8k_cot", "--upstream"], capture_output=True, text=True, check=True)
+    assert time.monotonic() - started < 2
+    assert "lm_eval:gsm8k_cot_zeroshot generate_until" in " ".join(done.stdout.split())
+    assert done.stderr == ""
+    unknown = subprocess.run([*command, "gsm8kk", "--upstream"], capture_output=True, text=True, check=False)
+    assert "no task of lm-eval has 'gsm8kk' in its name. Did you mean gsm8k, " in unknown.stderr
+    own = subprocess.run([*command, "pocket_ch"], capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in own.stdout.splitlines() if line] == ["pocket_chain", "pocket_chain_long"]
+
+
 def test_names_are_found_by_a_word() -> None:
     index = {"b_Gsm": Entry("task", ""), "a_gsm": Entry("task", ""), "c": Entry("task", "")}
     assert [name for name, _ in find_names(index, "gsm")] == ["a_gsm", "b_Gsm"]

@@ -132,4 +132,4 @@ def without_downloads() -> None:
         import nltk
 
         nltk.download = lambda *_, **__: False
-        nltk.data.path += [folder for entry in sys.path if (folder := f"{entry}/nltk_data") not in nltk.data.path]
+        nltk.data.path[:] = dict.fromkeys([*nltk.data.path, *(f"{entry}/nltk_data" for entry in sys.path)])
