@@ -6,6 +6,7 @@ import compileall
 import contextlib
 import functools
 import json
+import re
 import select
 import socket
 import sys
@@ -121,6 +122,13 @@ def package_folders() -> list[Path]:
 def _advice(reason: str) -> str:
     if "reasoning_gym" in reason and "ModuleNotFound" in reason:
         return "Install it: pip install 'raml-eval[procedural]'."
+    if "nltk.download" in reason:
+        data = re.search(r"nltk\.download\('([\w.-]+)'\)", reason)
+        folder = next(iter(package_folders()), Path("SITE-PACKAGES")) / "nltk_data"
+        return (
+            f"Fetch the data to where the sandbox sees it, and run again: python -m nltk.downloader -d {folder} "
+            f"{data[1] if data else 'punkt_tab'}."
+        )
     return "Correct the task's metadata.raml.tests, or install what the rule imports."
 
 
