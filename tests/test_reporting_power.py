@@ -26,8 +26,8 @@ def test_a_terminal_shows_a_row_for_each_test() -> None:
     assert "The spread is 0" in text
     lines = [line.split() for line in text.splitlines()]
     (mean,) = [line for line in lines if line[:2] == ["in-domain", "mean"]]
-    assert mean[2:8] == ["1", "of", "2", "primary", "0.02", "100"]
-    assert mean[8] == "2.24"  # points: the root of 2 * 0.025 / 100
+    assert mean[2:8] == ["1", "of", "2", "primary", "0.02", "150"]
+    assert mean[8] == "1.83"  # points: the root of 2 * 0.025 / 150
     assert sum("or n" in line for line in text.splitlines() if line.startswith("test ")) == 1  # one table
     assert max(map(len, text.splitlines())) <= 100
 

@@ -18,24 +18,26 @@ COMMIT = "a" * 40
 
 
 def test_other_rows_of_one_commit_are_refused(tmp_path: Path) -> None:
-    check_known_rows(TASK, COMMIT, "1" * 64, tmp_path)
-    check_known_rows(TASK, COMMIT, "1" * 64, tmp_path)
+    check_known_rows(TASK, {}, COMMIT, "1" * 64, tmp_path)
+    check_known_rows(TASK, {}, COMMIT, "1" * 64, tmp_path)
     with pytest.raises(TaskError, match=r"at commit a{40} have the digest 222222222222, and had 111111111111"):
-        check_known_rows(TASK, COMMIT, "2" * 64, tmp_path)
+        check_known_rows(TASK, {}, COMMIT, "2" * 64, tmp_path)
 
 
-def test_other_commits_configurations_and_splits_are_apart(tmp_path: Path) -> None:
-    check_known_rows(TASK, COMMIT, "1" * 64, tmp_path)
-    check_known_rows(TASK, "b" * 40, "2" * 64, tmp_path)
-    check_known_rows(replace(TASK, config="other"), COMMIT, "2" * 64, tmp_path)
-    check_known_rows(replace(TASK, split="train"), COMMIT, "2" * 64, tmp_path)
-    assert len(json.loads((tmp_path / FILE_NAME).read_text())) == 4
+def test_other_commits_configurations_splits_and_files_are_apart(tmp_path: Path) -> None:
+    check_known_rows(TASK, {}, COMMIT, "1" * 64, tmp_path)
+    check_known_rows(TASK, {}, "b" * 40, "2" * 64, tmp_path)
+    check_known_rows(replace(TASK, config="other"), {}, COMMIT, "2" * 64, tmp_path)
+    check_known_rows(replace(TASK, split="train"), {}, COMMIT, "2" * 64, tmp_path)
+    check_known_rows(TASK, {"data_files": {"test": "a.jsonl"}}, COMMIT, "2" * 64, tmp_path)
+    check_known_rows(TASK, {"data_files": {"test": "b.jsonl"}}, COMMIT, "3" * 64, tmp_path)
+    assert len(json.loads((tmp_path / FILE_NAME).read_text())) == 6
 
 
 @pytest.mark.parametrize("damaged", ["", "[1]", "{"])
 def test_a_damaged_note_is_written_anew(tmp_path: Path, damaged: str) -> None:
     (tmp_path / FILE_NAME).write_text(damaged)
-    check_known_rows(TASK, COMMIT, "1" * 64, tmp_path)
+    check_known_rows(TASK, {}, COMMIT, "1" * 64, tmp_path)
     assert list(json.loads((tmp_path / FILE_NAME).read_text()).values()) == ["1" * 64]
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import TaskError
-from raml_eval.tasks.hub_client import ATTEMPTS, LONGEST_PAUSE_S, HubFailure, Patience, patient_client
+from raml_eval.tasks.hub_client import ATTEMPTS, LONGEST_PAUSE_S, HubFailure, Patience, asked_pause, is_passing, patient_client
 from raml_eval.wording import count_noun
 
 PROBE_S = 3.0
@@ -155,7 +155,8 @@ def _fetch(
                 return datasets.load_dataset(path=dataset, name=config, **arguments)
         except Exception as error:  # each client library has its own root exception
             failure = _find_failure(error)
-            pause = patience.pause_after(f"{dataset}: {failure.text}") if failure.passing else None
+            told = f"{dataset}: {failure.text}"
+            pause = patience.pause_after(told, failure.asked_pause_s) if failure.passing else None
             if pause is None:
                 tried = failure.tried or (patience.tried if failure.passing else 0)
                 raise TaskError(_explain(task, dataset, error, failure, tried, without_hub)) from error
@@ -196,7 +197,9 @@ def _find_failure(error: BaseException) -> _Failure:
             return _Failure(str(cause), tried=cause.tried, asked_pause_s=cause.asked_pause_s)
         response = getattr(cause, "response", None)
         if response is not None:
-            return _Failure(f"status {response.status_code} from {response.url}")
+            text = f"status {response.status_code} from {response.url}"  # of another host, to which the hub has redirected
+            pause = asked_pause(response.headers.get("Retry-After", ""))
+            return _Failure(text, passing=is_passing(response.status_code), asked_pause_s=pause)
         kinds = {kind.__name__ for kind in type(cause).__mro__}
         broken = isinstance(cause, (ConnectionError, TimeoutError)) or "TransportError" in kinds  # httpx's root
         # After a failed request, datasets looks into its cache, and then reports only that the cache lacks the data.

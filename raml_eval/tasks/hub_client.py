@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5
@@ -64,25 +65,30 @@ class Patience:
 @contextmanager
 def patient_client() -> Iterator[None]:
     """Inside, each request of huggingface_hub is retried with Patience, and raises HubFailure if that does not help."""
-    from huggingface_hub import set_client_factory
+    from huggingface_hub import constants, set_client_factory
     from huggingface_hub.utils import _http
 
     usual = _http._GLOBAL_CLIENT_FACTORY
-    set_client_factory(lambda: _patient(usual()))
+    set_client_factory(lambda: _patient(usual(), urlsplit(constants.ENDPOINT).netloc))
     try:
         yield
     finally:
         set_client_factory(usual)
 
 
-def _patient(client: Any) -> Any:
-    """A client with the settings of the given one that retries."""
+def _patient(client: Any, host: str) -> Any:
+    """A client with the settings of the given one that retries requests to the host.
+
+    datasets asks other hosts for what it can do without, and takes a failure for an answer.
+    """
     kind = type(client)
     library = importlib.import_module(kind.__module__.split(".")[0])  # httpx or its successor
     broken = (library.TimeoutException, library.NetworkError, library.RemoteProtocolError)
 
     class Patient(kind):  # type: ignore[misc, valid-type]
         def send(self, request: Any, **options: Any) -> Any:
+            if request.url.netloc.decode() != host:
+                return super().send(request, **options)
             patience = Patience()
             while True:
                 cause, asked = None, 0.0

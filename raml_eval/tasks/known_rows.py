@@ -9,7 +9,9 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from raml_eval.errors import TaskError
 from raml_eval.types import TaskDescription
@@ -17,14 +19,16 @@ from raml_eval.types import TaskDescription
 FILE_NAME = "raml_eval_rows.json"
 
 
-def check_known_rows(task: TaskDescription, commit: str, digest: str, folder: Path) -> None:
+def check_known_rows(task: TaskDescription, arguments: Mapping[str, Any], commit: str, digest: str, folder: Path) -> None:
     """The digest of the split's rows is noted in the folder. Raises TaskError if this commit gave other rows before.
 
-    If the folder cannot be written to, nothing is noted.
+    arguments are the task's dataset_kwargs, which choose files or parts of the data set. If the folder cannot be written to,
+    nothing is noted.
     """
     path = folder / FILE_NAME
     known = _read(path)
-    key = "/".join((task.dataset, commit, task.config or "", task.split))
+    chosen = json.dumps(arguments, sort_keys=True, default=str) if arguments else ""
+    key = "/".join((task.dataset, commit, task.config or "", task.split, chosen))
     if known.get(key, digest) != digest:
         raise TaskError(
             f"task {task.name}: the rows of {task.dataset} at commit {commit} have the digest {digest[:12]}, and had "

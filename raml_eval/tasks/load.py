@@ -63,7 +63,8 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
     digest = content_hash(source.row for source in sources)
     if commit:
         all_kept = [source.index for source in sources] == list(range(len(rows)))
-        check_known_rows(description, commit, digest if all_kept else content_hash(rows), cache_folder())
+        chosen = file.config.get("dataset_kwargs") or {}
+        check_known_rows(description, chosen, commit, digest if all_kept else content_hash(rows), cache_folder())
     return LoadedTask(description, questions, digest, commit)
 
 
