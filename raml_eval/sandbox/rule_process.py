@@ -79,7 +79,7 @@ class RuleProcess:
             raise RuleProcessDied(self._last_words()) from None
         reply = self._receive(limit_s + GRACE_S)
         if "broken" in reply:
-            raise TaskError(f"the rule {json.loads(tests)['rule']} cannot score: {reply['broken']}. {_advice(reply['broken'])}")
+            raise TaskError(f"the rule {json.loads(tests)['rule']} cannot score: {reply['broken']}. {_advice(reply['broken'])}".rstrip())
         if "died" in reply:
             raise RuleProcessDied(reply["died"])
         if "timeout" in reply:
@@ -121,6 +121,8 @@ def package_folders() -> list[Path]:
 def _advice(reason: str) -> str:
     if "reasoning_gym" in reason and "ModuleNotFound" in reason:
         return "Install it: pip install 'raml-eval[procedural]'."
+    if " Run: " in reason:  # the rule itself says what to do
+        return ""
     return "Correct the task's metadata.raml.tests, or install what the rule imports."
 
 

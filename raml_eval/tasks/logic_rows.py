@@ -87,13 +87,14 @@ def zebralogic_prompt(doc: Row) -> str:
 
 
 def zebralogic_mc(dataset: Any) -> Any:
-    """ZebraLogic's questions about one cell, with the columns options and target: the letter of the option that is the answer.
+    """ZebraLogic's questions about one cell, with the columns options, target (a letter) and puzzle_key.
 
     Raises TaskError for a row whose answer is not one of its choices.
     """
     options = [[str(choice) for choice in row["choices"]] for row in dataset]
     dataset = dataset.add_column("options", options)
-    return dataset.add_column("target", [_letter(row, str(row["answer"])) for row in dataset])
+    dataset = dataset.add_column("target", [_letter(row, str(row["answer"])) for row in dataset])
+    return dataset.add_column("puzzle_key", [_key(text) for text in dataset["puzzle"]])
 
 
 def _letter(row: Row, answer: str) -> str:
