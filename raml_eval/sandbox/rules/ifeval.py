@@ -40,8 +40,7 @@ def load_checkers(registry: str, data: Sequence[str], install: str) -> Mapping[s
     if registry not in sys.modules:
         try:
             _find_data(data)
-            _bare_packages(registry)
-            with _no_download():
+            with _no_download(), _bare_packages(registry):
                 importlib.import_module(registry)
         except ImportError as error:
             raise LookupError(f"{error.name or error} is not installed. Run: {install}") from None
@@ -79,19 +78,25 @@ def _no_download() -> Iterator[None]:
         nltk.download = download
 
 
-def _bare_packages(module: str) -> None:
-    """The packages above the module are there without their own code, which would load a whole harness, and write to disk."""
+@contextlib.contextmanager
+def _bare_packages(module: str) -> Iterator[None]:
+    """Inside, the packages above the module have none of their own code, which would load a whole harness and write to disk."""
     parts = module.split(".")
     top = importlib.util.find_spec(parts[0])
     if top is None or not top.submodule_search_locations:
         raise ModuleNotFoundError(f"No module named {parts[0]!r}", name=parts[0])
     folder = Path(next(iter(top.submodule_search_locations)))
-    for depth in range(1, len(parts)):
-        name = ".".join(parts[:depth])
-        if name not in sys.modules:
-            package = ModuleType(name)
-            package.__path__ = [str(folder.joinpath(*parts[1:depth]))]
-            sys.modules[name] = package
+    names = [".".join(parts[:depth]) for depth in range(1, len(parts))]
+    bare = [name for name in names if name not in sys.modules]
+    for name in bare:
+        package = ModuleType(name)
+        package.__path__ = [str(folder.joinpath(*name.split(".")[1:]))]
+        sys.modules[name] = package
+    try:
+        yield
+    finally:
+        for name in bare:
+            del sys.modules[name]
 
 
 def share_followed(checkers: Mapping[str, Any], tests: Mapping[str, Any], answer: str) -> tuple[float, str]:
