@@ -142,7 +142,12 @@ def musr_prompt(doc: Row) -> str:
 
 
 def logiqa2(dataset: Any) -> Any:
-    """LogiQA 2.0 with the columns target (a letter) and passage (a key that the questions about one text share)."""
+    """LogiQA 2.0 with the columns target (a letter) and passage (a key that the questions about one text share).
+
+    Rows whose right option is listed twice are left out: another letter would be right too.
+    """
+    rows = enumerate(dataset)
+    dataset = dataset.select([i for i, row in rows if row["options"].count(row["options"][int(row["answer"])]) == 1])
     dataset = dataset.add_column("target", [LETTERS[int(answer)] for answer in dataset["answer"]])
     return dataset.add_column("passage", [_key(text) for text in dataset["text"]])
 
