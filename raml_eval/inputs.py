@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,8 @@ from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format
 from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, Suite, TokenIds
 from raml_eval.window import Window
 
+# What no prose holds: a token of a chat template, or capitals in square brackets.
+_STOP_MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z][A-Z_]+\]|(<\|[^<>|\s]+\|>\w*)+")
 # Delimiters of models for which no format ships; an answer that holds one was thought, too.
 _OTHER_MARKS = ("<thinking>", "</thinking>", "<Thought>", "</Thought>")
 
@@ -116,7 +119,7 @@ class Inputs:
 
 
 def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Plan) -> Inputs:
-    """Every planned question as prompt ids. A note on stderr names each changed stop string.
+    """Every planned question as prompt ids. Notes on stderr say what is done in another way than a task states.
 
     Raises TaskError if a task or its data cannot be used, ModelError if the chat template cannot ask a question.
     """
@@ -124,8 +127,10 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
     tasks = {name: keep_dates(load_task(catalogue, name), window) for name in plan.tasks}
     questions = choose_questions(tasks, plan.limit, model)
     check_golds(questions.values())
-    for note in stop_notes(tasks, questions):
-        print(f"note: {note}", file=sys.stderr)
+    tasks = {name: with_overrides(task, questions) for name, task in tasks.items()}
+    for name, task in tasks.items():
+        for override in task.description.overrides:
+            print(f"note: {name}: {override}", file=sys.stderr)
     rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
     protocol = build_protocol(
         config,
@@ -234,25 +239,44 @@ def keep_dates(task: LoadedTask, window: Window) -> LoadedTask:
 def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
     """The questions that the run asks, by task and id, in the order of the tasks.
 
-    Under a chat template, a task's stop strings that consist only of line breaks are dropped. They end a completion of plain
-    text, and would end a chat's answer after its first paragraph.
+    Under a chat template, only a task's stop strings that are marks are kept (is_stop_mark).
     """
     chosen: dict[QuestionKey, Question] = {}
     for name, task in tasks.items():
         for question in select_questions(task.questions, limit):
-            stop = tuple(word for word in question.stop if word.strip("\r\n") or model.settings.plain)
+            stop = tuple(word for word in question.stop if model.settings.plain or is_stop_mark(word))
             chosen[name, question.id] = replace(question, stop=stop) if stop != question.stop else question
     return chosen
 
 
-def stop_notes(tasks: Mapping[str, LoadedTask], questions: Mapping[QuestionKey, Question]) -> list[str]:
-    """A line for the user about each task whose stop strings were changed."""
-    kept = {task: question.stop for (task, _), question in questions.items()}
-    return [
-        f"{name}: stop strings {sorted(set(task.questions[0].stop) - set(kept[name]))!r} are dropped under a chat template"
-        for name, task in tasks.items()
-        if task.questions and name in kept and task.questions[0].stop != kept[name]
-    ]
+def is_stop_mark(word: str) -> bool:
+    """Whether a stop string is a mark that no prose holds, such as </s>, <|im_end|> or [DONE].
+
+    All others (line breaks, a full stop, Q, Question:) end the one more example that a completion of plain text would begin. A
+    chat model ends its turn by itself, and its answer may hold any of them in its first sentence.
+
+    Example: is_stop_mark("<|im_end|>") and not is_stop_mark("Q:")
+    """
+    return _STOP_MARK.fullmatch(word.strip()) is not None
+
+
+def with_overrides(task: LoadedTask, questions: Mapping[QuestionKey, Question]) -> LoadedTask:
+    """The task whose description says, too, which of its stop strings the planned questions do without."""
+    note = stop_note(task, questions)
+    described = replace(task.description, overrides=(*task.description.overrides, *([note] if note else ())))
+    return replace(task, description=described)
+
+
+def stop_note(task: LoadedTask, questions: Mapping[QuestionKey, Question]) -> str:
+    """Which of the task's stop strings are dropped and which are kept; empty if none is dropped."""
+    name = task.description.name
+    kept = next((question.stop for (of, _), question in questions.items() if of == name), None)
+    stated = task.questions[0].stop if task.questions else ()
+    if kept is None or kept == stated:
+        return ""
+    dropped = ", ".join(repr(word) for word in stated if word not in kept)
+    left = f"; {', '.join(map(repr, kept))} still end it" if kept else ""
+    return f"the stop strings {dropped} are dropped under a chat template, where they would cut an answer short{left}"
 
 
 def build_policy(config: RunConfig, model: Model, context: int) -> ThinkingPolicy:

@@ -9,7 +9,7 @@ from raml_eval.budgets import prompt_of
 from raml_eval.config import RunConfig
 from raml_eval.golds import find_bad_golds
 from raml_eval.grading import KINDS, grade
-from raml_eval.inputs import choose_questions, load_model, stop_notes
+from raml_eval.inputs import choose_questions, load_model, with_overrides
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.types import Question
@@ -30,7 +30,7 @@ def preview_task(name: str, limit: int, model: str, task_path: tuple[Path, ...],
         questions = choose_questions({task_name: task}, limit, loaded)
         count = count_noun(len(task.questions), "question")
         yield f"{task_name}: {count}, grader {task.description.grader}, {task.description.dataset}"
-        yield from (f"note: {note}" for note in stop_notes({task_name: task}, questions))
+        yield from (f"note: {note}" for note in with_overrides(task, questions).description.overrides)
         (budget,) = loaded.choose_budgets(("unlimited",))
         for question in questions.values():
             ids = loaded.render(question, [budget])[prompt_of(budget)]

@@ -263,8 +263,8 @@ class TaskDescription:
     the task. dataset, config, split and revision name the data on its hub. digest is the SHA-256 of the task's YAML with
     everything it includes. family names the tasks that share clusters: in two tasks of one family, questions with the same
     cluster are not independent (translations, perturbed pairs). perturbs is the task of whose questions its own are changed
-    versions. date is the day or month on which
-    its questions became public, or the column that holds it. redistribute says whether the rows may be passed on.
+    versions. date is the day or month on which its questions became public, or the column that holds it. redistribute says
+    whether the rows may be passed on. overrides says, in sentences, what a run does in another way than the task's YAML states.
     """
 
     name: str
@@ -285,6 +285,7 @@ class TaskDescription:
     perturbs: str = ""
     date: str = ""
     redistribute: Redistribute | Literal[""] = ""
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

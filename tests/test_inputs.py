@@ -53,9 +53,11 @@ def test_the_budgets_that_a_format_cannot_have(name: str, budget: Budget, said: 
         replace(MODEL, format=find_format(name)).choose_budgets([budget])
 
 
-@pytest.mark.parametrize(("prompt", "stop"), [("chat", ("Q:",)), ("plain", ("\n\n", "Q:"))])
-def test_line_breaks_end_an_answer_only_in_plain_text(prompt: str, stop: tuple[str, ...]) -> None:
-    question = Question("t", "0-a", "0-a", {}, ({"role": "user", "content": "?"},), "1", "math", stop=("\n\n", "Q:"))
+@pytest.mark.parametrize(("prompt", "stop"), [("chat", ("</s>",)), ("plain", ("\n\n", "Q:", ".", "</s>"))])
+def test_only_marks_end_an_answer_under_a_chat_template(prompt: str, stop: tuple[str, ...]) -> None:
+    question = Question(
+        "t", "0-a", "0-a", {}, ({"role": "user", "content": "?"},), "1", "math", stop=("\n\n", "Q:", ".", "</s>")
+    )
     task = LoadedTask(describe_task("t", "in_domain"), (question,), "hash")
     model: Model = load_model(configure(prompt=prompt))
     assert choose_questions({"t": task}, None, model)["t", "0-a"].stop == stop

@@ -10,18 +10,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "concurrency", "budgets", "metric_names", "parent_watch", "plugins", "sandbox", "window", "wording",
+        "concurrency", "budgets", "metric_names", "parent_watch", "plugins", "progress", "sandbox", "window", "wording",
         "yaml_text",
     ],
     [
         "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
-        "intervals", "progress",
+        "intervals",
     ],
     [
         "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "looks", "native_budgets",
         "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
     ],
-    ["api", "importing", "reporting"],
+    ["api", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -18,19 +18,41 @@ TaskPaths = Annotated[Places, place_option("Folder with more tasks.", "<folder>"
 
 
 @app.command("list")
-def tasks_list(task_path: TaskPaths = None) -> None:
+def tasks_list(
+    word: Annotated[Text, typer.Argument(help="Only names that hold this word.")] = None,
+    task_path: TaskPaths = None,
+    upstream: Annotated[bool, typer.Option("--upstream", help="The tasks of lm-eval instead, as lm_eval:NAME.")] = False,
+) -> None:
     """Every task and suite, without loading data."""
     from raml_eval.tasks.catalogue import load_catalogue
 
+    if upstream:
+        _list_upstream(word or "")
+        return
     catalogue = load_catalogue(task_path or ())
     width = max(map(len, [*catalogue.tasks, *catalogue.suites]))
-    for name, task in sorted(catalogue.tasks.items()):
+    for name, task in sorted((name, task) for name, task in catalogue.tasks.items() if (word or "") in name):
         print(f"{name:<{width}}  {task.domain:<12}  {task.grader:<7}  {task.dataset}")
     print()
     for name, members in sorted(catalogue.suites.items()):
-        print(f"{name:<{width}}  suite: {', '.join(members)}")
+        if (word or "") in name:
+            print(f"{name:<{width}}  suite: {', '.join(members)}")
     for name, reason in sorted(catalogue.unusable.items()):
         print(f"not usable: {name}: {reason}", file=sys.stderr)
+
+
+def _list_upstream(word: str) -> None:
+    from raml_eval.errors import TaskError, near_names
+    from raml_eval.tasks.upstream_index import find_names, upstream_index
+
+    index = upstream_index()
+    found = list(find_names(index, word))
+    if not found:
+        raise TaskError(f"no task of lm-eval has {word!r} in its name.{near_names(word, index)}")
+    width = max(len(name) for name, _ in found) + len("lm_eval:")
+    for name, entry in found:
+        about = entry.output_type or f"{entry.kind}: {', '.join(entry.members[:6])}{', ...' if len(entry.members) > 6 else ''}"
+        print(f"{f'lm_eval:{name}':<{width}}  {'in Python code' if entry.kind == 'python' else about}")
 
 
 @app.command("show")

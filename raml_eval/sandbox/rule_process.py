@@ -6,6 +6,7 @@ import compileall
 import contextlib
 import functools
 import json
+import re
 import select
 import socket
 import sys
@@ -123,6 +124,13 @@ def _advice(reason: str) -> str:
         return "Install it: pip install 'raml-eval[procedural]'."
     if " Run: " in reason:  # the rule itself says what to do
         return ""
+    if "nltk.download" in reason:
+        data = re.search(r"nltk\.download\('([\w.-]+)'\)", reason)
+        folder = next(iter(package_folders()), Path("SITE-PACKAGES")) / "nltk_data"
+        return (
+            f"Fetch the data to where the sandbox sees it, and run again: python -m nltk.downloader -d {folder} "
+            f"{data[1] if data else 'punkt_tab'}."
+        )
     return "Correct the task's metadata.raml.tests, or install what the rule imports."
 
 

@@ -226,8 +226,8 @@ def read_question(line: Mapping[str, Any]) -> Question:
 def read_task(entry: Mapping[str, Any]) -> TaskDescription:
     """The task description of a manifest's entry. Raises KeyError for a field that is missing; older runs lack the newest."""
     fields: dict[str, Callable[[Any], Any]] = dict.fromkeys(TaskDescription.__dataclass_fields__, lambda v: v)
-    fields["suites"] = tuple
-    newest = {"family": "", "perturbs": "", "date": "", "redistribute": ""}
+    fields["suites"] = fields["overrides"] = tuple
+    newest = {"family": "", "perturbs": "", "date": "", "redistribute": "", "overrides": ()}
     return TaskDescription(**{name: read((newest | dict(entry))[name]) for name, read in fields.items()})
 
 

@@ -20,7 +20,7 @@ from raml_eval.tasks.rules import (
     split_of,
     tags_of,
 )
-from raml_eval.tasks.sources import is_source_name, read_source_task
+from raml_eval.tasks.sources import is_source_name, read_source_task, source_members
 from raml_eval.tasks.task_file import TaskFile, iterate_yaml_paths, read_task_file
 from raml_eval.types import Primary, Suite, TaskDescription
 
@@ -47,7 +47,7 @@ class Catalogue:
         Example: load_catalogue().expand(["pocket_chain", "pocket_chain"]) == ["pocket_chain"]
         """
         tasks: dict[str, None] = {}
-        for asked in names:
+        for asked in source_members(names):
             name = self._read_source(asked) if is_source_name(asked) and asked not in self.tasks else asked
             if name in self.unusable:
                 raise TaskError(f"task {name} cannot be run: {self.unusable[name]}")
@@ -225,6 +225,7 @@ def describe_task(file: TaskFile) -> TaskDescription:
         perturbs=str(raml.get("perturbs", "")),
         date=str(raml.get("date", "")),
         redistribute=redistribute_of(raml) or "",
+        overrides=tuple(raml.get("overrides", ())),
     )
 
 

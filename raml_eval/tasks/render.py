@@ -55,8 +55,14 @@ def render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
     return tuple(dict(message) for message in messages)
 
 
-def read_target(task: Any, doc: Row) -> str:
-    """The one text or number that doc_to_target gives, as text. Unusable for several, for none, and for a null."""
+def read_target(task: Any, doc: Row, shown_only: bool = False) -> str:
+    """The one text or number that doc_to_target gives, as text. Unusable for several, for none, and for a null.
+
+    shown_only: a rule decides what is right, so the target is for people, and may be any number of texts, or none.
+    """
+    if shown_only:
+        target = task.doc_to_target(doc)
+        return " | ".join(map(str, target)) if isinstance(target, list | tuple) else str(target)
     target = _without_null(lambda row: _target_of(task, row), doc, "doc_to_target")
     if isinstance(target, list) and len(target) == 1:
         target = target[0]

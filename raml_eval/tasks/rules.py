@@ -11,11 +11,12 @@ from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.metric_names import EXAMPLES, split_metric
 from raml_eval.plugins import GRADERS, plugin_names
-from raml_eval.tasks.task_file import TaskFile
+from raml_eval.tasks.task_file import TaskFile, TaskTests
 from raml_eval.types import Budget, Domain, GraderKind, Primary, Redistribute
 
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
 OPTIONAL_FIELDS = ("chance", "cluster", "family", "perturbs", "stratum", "date", "options", "tests", "redistribute")
+MADE_FIELDS = ("overrides",)  # those that a source may state beside them
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 SUITE_FIELDS = ("primary",)
 PRIMARY_FIELDS = ("metric", "budget")
@@ -55,7 +56,12 @@ def find_task_problems(file: TaskFile) -> list[str]:
             problems.append("dataset_path is missing: name a data set on the hub, or a loader as custom_dataset.")
         if not split_of(config):
             problems.append("test_split is missing: name the split that holds the questions.")
-    return problems + name_problems(file.name) + _generation_problems(config) + _metadata_problems(config)
+    return (
+        problems
+        + name_problems(file.name)
+        + _generation_problems(config)
+        + _metadata_problems(config, MADE_FIELDS if file.made else ())
+    )
 
 
 def name_problems(name: str) -> list[str]:
@@ -191,13 +197,13 @@ def _filter_names(config: Mapping[str, Any]) -> set[str]:
     return {str(step.get("function")) for step in steps if isinstance(step, Mapping)}
 
 
-def _metadata_problems(config: Mapping[str, Any]) -> list[str]:
+def _metadata_problems(config: Mapping[str, Any], more: tuple[str, ...]) -> list[str]:
     raml = raml_of(config)
     if not raml:
         wanted = ", ".join(REQUIRED_FIELDS)
         return [f"metadata.raml is missing: add metadata: {{version: 1, raml: {{...}}}} with the fields {wanted}."]
     problems = [f"metadata.raml.{name} is missing." for name in REQUIRED_FIELDS if raml.get(name) in (None, "")]
-    known = REQUIRED_FIELDS + OPTIONAL_FIELDS
+    known = REQUIRED_FIELDS + OPTIONAL_FIELDS + more
     problems += [
         f"metadata.raml.{name} is not a field; the fields are {', '.join(known)}." + near_names(str(name), known)
         for name in raml
@@ -226,7 +232,7 @@ def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[
     problems += _catalogue_problems(raml)
     if raml.get("grader") == "label" and not raml.get("options"):
         problems.append("metadata.raml.options is missing: list the labels that an answer is one of, or name their column.")
-    if raml.get("tests") is not None and not isinstance(raml["tests"], str):
+    if raml.get("tests") is not None and not isinstance(raml["tests"], str | TaskTests):
         problems.append(f"metadata.raml.tests is {raml['tests']!r}; it must name a column, or a function by !function.")
     if raml.get("grader") in ("code", "task_rule") and raml.get("tests") is None:
         problems.append("metadata.raml.tests is missing: name the column or the !function that gives the tests to run.")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.task_file import TaskFile
 
 # prefix -> the function that makes the task, imported when it is first asked for
-SOURCES: Mapping[str, str] = MappingProxyType({"reasoning_gym": "raml_eval.tasks.procedural:read_task"})
+SOURCES: Mapping[str, str] = MappingProxyType(
+    {"reasoning_gym": "raml_eval.tasks.procedural:read_task", "lm_eval": "raml_eval.tasks.upstream:read_task"}
+)
+# prefix -> the function that lists the tasks behind a name, where a source has names of several tasks
+GROUPS: Mapping[str, str] = MappingProxyType({"lm_eval": "raml_eval.tasks.upstream:expand"})
 
 
 def is_source_name(name: str) -> bool:
@@ -27,6 +32,21 @@ def read_source_task(name: str) -> TaskFile:
     if prefix not in SOURCES:
         known = ", ".join(f"{one}:NAME" for one in SOURCES)
         raise TaskError(f"there is no source of tasks {prefix!r}.{near_names(prefix, SOURCES)} The sources are {known}.")
-    module, _, function = SOURCES[prefix].partition(":")
-    read: Callable[[str], TaskFile] = getattr(importlib.import_module(module), function)
+    read: Callable[[str], TaskFile] = _import(SOURCES[prefix])
     return read(rest)
+
+
+def source_members(names: Iterable[str]) -> Iterator[str]:
+    """The names with each group of a source replaced by its tasks. Raises TaskError for a group that cannot be used."""
+    for name in names:
+        prefix, _, rest = name.partition(":")
+        if prefix in GROUPS and rest:
+            expand: Callable[[str], list[str]] = _import(GROUPS[prefix])
+            yield from (f"{prefix}:{one}" for one in expand(rest))
+        else:
+            yield name
+
+
+def _import(place: str) -> Any:
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 
@@ -25,6 +25,14 @@ class FunctionName(str):
 
     __slots__ = ("folder",)
     folder: Path
+
+
+@runtime_checkable
+class TaskTests(Protocol):
+    """What a source may put under metadata.raml.tests: it reads a question's tests with lm-eval's task at hand."""
+
+    def read(self, task: Any, doc: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The tests of one row. Whatever it raises is reported as the row's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +69,24 @@ def iterate_yaml_paths(root: Path) -> Iterator[Path]:
         raise TaskError(f"the task path {root} does not exist. Name a folder with lm-eval task YAMLs, or one such file.")
 
 
-def read_task_file(path: Path) -> TaskFile:
+def read_task_file(path: Path, strict: bool = True) -> TaskFile:
     """The file as a TaskFile. Includes are merged as in lm-eval: later includes win, and the file's own keys win over all.
 
     Raises TaskError, with the line if there is one, for a file that is not a YAML mapping or includes a file that is
-    missing.
+    missing. strict: a key that occurs twice in a mapping is an error, and not the last one's as in lm-eval.
     """
     digest = hashlib.sha256()
-    config = _read_merged(path.expanduser().resolve(), set(), digest)
+    config = _read_merged(path.expanduser().resolve(), set(), digest, strict)
     return TaskFile(path, config, digest.hexdigest())
 
 
-def _read_merged(path: Path, seen: set[Path], digest: Any) -> dict[str, Any]:
+def _read_merged(path: Path, seen: set[Path], digest: Any, strict: bool) -> dict[str, Any]:
     if path in seen:
         raise TaskError(f"{path} is included twice. lm-eval allows each file once; remove one of the include lines.")
     seen.add(path)
     try:
         content = path.read_bytes()
-        config = yaml.load(content, Loader=_loader(path.parent))
+        config = yaml.load(content, Loader=_loader(path.parent, strict))
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror}. Correct the include line or the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -89,18 +97,18 @@ def _read_merged(path: Path, seen: set[Path], digest: Any) -> dict[str, Any]:
     includes = config.pop("include", [])
     merged: dict[str, Any] = {}
     for included in includes if isinstance(includes, list) else [includes]:
-        inherited = _read_merged((path.parent / str(included)).resolve(), seen, digest)
+        inherited = _read_merged((path.parent / str(included)).resolve(), seen, digest, strict)
         inherited.pop("task_list", None)
         merged |= inherited
     return merged | config
 
 
-def _loader(folder: Path) -> Any:
+def _loader(folder: Path, strict: bool) -> Any:
     class Loader(_SafeLoader):  # type: ignore[misc]
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
             names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             twice = sorted({name for name in names if names.count(name) > 1 and name != "<<"})
-            if twice:
+            if twice and strict:
                 raise yaml.YAMLError(f"the key {twice[0]} occurs twice in one mapping, line {node.start_mark.line + 1}")
             mapping: dict[Any, Any] = super().construct_mapping(node, deep)
             return mapping
