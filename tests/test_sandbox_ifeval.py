@@ -10,7 +10,7 @@ import pytest
 from raml_eval import grade
 from raml_eval.sandbox.rules import ifbench, ifeval
 from raml_eval.types import Status
-from tests.instructions import as_gold, needs_ifbench, needs_ifeval, asked
+from tests.instructions import as_gold, asked, needs_ifbench, needs_ifeval
 from tests.sandboxes import needs_sandbox
 
 HINDI = "यह एक छोटा सा वाक्य है और यह हिंदी में लिखा गया है।"
@@ -63,7 +63,10 @@ IFBENCH: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 def pairs(rule: str, table: list[tuple[str, dict[str, Any], str, str]]) -> list[Any]:
-    return [pytest.param({"rule": rule, "prompt": "p", "instructions": [{"id": a, "kwargs": b}]}, c, d, id=a) for a, b, c, d in table]
+    return [
+        pytest.param({"rule": rule, "prompt": "p", "instructions": [{"id": a, "kwargs": b}]}, c, d, id=a)
+        for a, b, c, d in table
+    ]
 
 
 def test_the_table_has_every_instruction_of_ifeval() -> None:
@@ -130,5 +133,5 @@ def test_loading_the_checkers_leaves_no_bare_package_behind() -> None:
 def test_what_is_missing_is_named_with_the_command_that_installs_it() -> None:
     with pytest.raises(LookupError, match=r"no_such_data is missing.*Run: python -c .*nltk\.download\('no_such_data'"):
         ifeval.load_checkers("lm_eval.no_such", ["corpora/no_such_data"], "pip install x")
-    with pytest.raises(LookupError, match="no_such_package is not installed. Run: pip install x"):
+    with pytest.raises(LookupError, match=r"no_such_package is not installed\. Run: pip install x"):
         ifeval.load_checkers("no_such_package.registry", [], "pip install x")

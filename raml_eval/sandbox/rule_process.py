@@ -80,7 +80,9 @@ class RuleProcess:
             raise RuleProcessDied(self._last_words()) from None
         reply = self._receive(limit_s + GRACE_S)
         if "broken" in reply:
-            raise TaskError(f"the rule {json.loads(tests)['rule']} cannot score: {reply['broken']}. {_advice(reply['broken'])}".rstrip())
+            raise TaskError(
+                f"the rule {json.loads(tests)['rule']} cannot score: {reply['broken']}. {_advice(reply['broken'])}".rstrip()
+            )
         if "died" in reply:
             raise RuleProcessDied(reply["died"])
         if "timeout" in reply:

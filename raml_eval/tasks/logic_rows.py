@@ -22,9 +22,7 @@ BLANK = "___"  # what stands in every cell of the public version of ZebraLogic
 FOLIO_LABELS = {"true": "true", "false": "false", "uncertain": "uncertain", "unknown": "uncertain"}
 
 
-def load_kor_bench(
-    dataset: str, category: str, config_source: str = "", revision: str | None = None, **_metadata: Any
-) -> Any:
+def load_kor_bench(dataset: str, category: str, config_source: str = "", revision: str | None = None, **_metadata: Any) -> Any:
     """The samples of one category of KOR-Bench as the split test, with the columns rule_title, rule and rule_key.
 
     A sample names its rule by rule_id, and CATEGORY/rule.jsonl holds the rules by idx. lm-eval calls this with the task's
@@ -78,7 +76,7 @@ def zebralogic_grid(dataset: Any) -> Any:
 def zebralogic_prompt(doc: Row) -> str:
     """The puzzle, and the JSON object to answer with: one key per house, and in it one key for each other column."""
     solution = doc["solution"]
-    cells = {column: BLANK for column in list(solution["header"])[1:]}
+    cells = dict.fromkeys(list(solution["header"])[1:], BLANK)
     wanted = {f"House {number}": cells for number in range(1, len(solution["rows"]) + 1)}
     return (
         f"{doc['puzzle']}\n\nPlease reason step by step. Then give the solution as a JSON object of exactly this form, with every "
