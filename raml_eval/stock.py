@@ -12,7 +12,7 @@ from typing import Any
 
 from raml_eval.grading import grade
 from raml_eval.tasks import code as programs
-from raml_eval.tasks import docs, math_rows
+from raml_eval.tasks import docs, instruction_rows, math_rows
 from raml_eval.types import GraderKind
 
 Doc = Mapping[str, Any]
@@ -56,6 +56,8 @@ humaneval = graded("code", programs.humaneval_tests)
 mbpp = graded("code", programs.mbpp_tests)
 mbpp_plus = graded("code", programs.mbpp_plus_tests)
 livecodebench = graded("code", programs.livecodebench_tests)
+ifeval = graded("task_rule", lambda doc: json.dumps(instruction_rows.ifeval_tests(doc)))
+ifbench = graded("task_rule", lambda doc: json.dumps(instruction_rows.ifbench_tests(doc)))
 
 
 def label(*labels: str) -> Scorer:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests import hub_code, hub_math
+from tests import hub_code, hub_cross_b, hub_math
 
 Rows = list[dict[str, Any]]
 
@@ -128,7 +128,7 @@ def generated_repositories() -> dict[str, dict[str, bytes]]:
             ("script", "test", "code_generation_lite.py", b"raise SystemExit\n"),  # datasets refuses a data set with this
         ],
     }
-    for name, parts in hub_math.tables().items():
+    for name, parts in {**hub_math.tables(), **hub_cross_b.tables()}.items():
         write = {path: _parquet if path.endswith(".parquet") else _jsonl for _, _, path, _ in parts}
         tables[name] = [(config, split, path, write[path](rows)) for config, split, path, rows in parts]
     return {name: {"README.md": _card(files), **{f[2]: f[3] for f in files}} for name, files in tables.items()}

@@ -37,6 +37,12 @@ MATH_TASKS = [
     *("minerva_math_272", "olymmath_en_easy", "olymmath_en_hard", "olymmath_zh_easy", "olymmath_zh_hard"),
     *("olympiadbench", "smt25", *POLYMATH_TASKS),
 ]
+KOR_BENCH_TASKS = [f"kor_bench_{name}" for name in ("cipher", "counterfactual", "logic", "operation", "puzzle")]
+MUSR_TASKS = [f"musr_{name}" for name in ("murder_mysteries", "object_placements", "team_allocation")]
+CROSS_B_TASKS = [
+    *("folio", "ifbench", "ifeval", "logiqa2", "strategyqa", "zebralogic_grid", "zebralogic_mc"),
+    *(*KOR_BENCH_TASKS, *MUSR_TASKS),
+]
 CODE_TASKS = ["humaneval", "humaneval_plus", "mbpp", "mbpp_plus", "livecodebench"]
 POCKET_TASKS = ["pocket_chain", "pocket_chain_long", "pocket_sort", "pocket_logic"]
 
@@ -51,11 +57,13 @@ def write_task(folder: Path, name: str, text: str) -> Path:
 def test_every_shipped_task_and_suite_is_usable() -> None:
     catalogue = load_catalogue()
     shipped = sorted(name for name in catalogue.tasks if not is_source_name(name))
-    assert shipped == sorted(HUB_TASKS + MATH_TASKS + CODE_TASKS + POCKET_TASKS)
+    assert shipped == sorted(HUB_TASKS + MATH_TASKS + CROSS_B_TASKS + CODE_TASKS + POCKET_TASKS)
     assert catalogue.unusable == {}
     assert catalogue.suites["math"] == ("aime24", "math500_l5", "gsm8k")
     assert catalogue.suites["pocket"] == tuple(POCKET_TASKS)
     assert catalogue.suites["code"] == tuple(CODE_TASKS)
+    assert catalogue.suites["kor_bench"] == tuple(KOR_BENCH_TASKS)
+    assert catalogue.suites["musr"] == tuple(MUSR_TASKS)
     assert catalogue.suites["polymath"] == tuple(POLYMATH_TASKS)
     assert catalogue.suites["raml_cross_domain"] == ("gpqa_diamond", "livecodebench")
 
@@ -72,6 +80,14 @@ def test_every_shipped_task_and_suite_is_usable() -> None:
         ("livemathbench_hard", "in_domain", "math", "opencompass/LiveMathBench", None, "test"),
         ("math_perturb_hard", "in_domain", "math", "Kaffaljidhmah2/MATH-Perturb", None, "hard"),
         ("olymmath_zh_easy", "in_domain", "math", "RUC-AIBOX/OlymMATH", "zh-easy", "test"),
+        ("kor_bench_cipher", "cross_domain", "bracket", "m-a-p/KOR-Bench", None, "test"),
+        ("zebralogic_grid", "cross_domain", "grid", "WildEval/ZebraLogic", "grid_mode", "test"),
+        ("zebralogic_mc", "cross_domain", "choice", "WildEval/ZebraLogic", "mc_mode", "test"),
+        ("musr_team_allocation", "cross_domain", "choice", "TAUR-Lab/MuSR", None, "team_allocation"),
+        ("strategyqa", "cross_domain", "label", "wics/strategy-qa", "strategyQA", "test"),
+        ("folio", "cross_domain", "label", "yale-nlp/FOLIO", None, "validation"),
+        ("logiqa2", "cross_domain", "choice", "baber/logiqa2", "logiqa2", "test"),
+        ("ifeval", "cross_domain", "task_rule", "google/IFEval", None, "train"),
         ("polymath_sw", "in_domain", "math", "Qwen/PolyMath", None, "test"),
         ("gpqa_diamond", "cross_domain", "choice", "Idavidrein/gpqa", "gpqa_diamond", "train"),
         ("mmlu_pro", "cross_domain", "choice", "TIGER-Lab/MMLU-Pro", None, "test"),

@@ -80,7 +80,9 @@ class RuleProcess:
             raise RuleProcessDied(self._last_words()) from None
         reply = self._receive(limit_s + GRACE_S)
         if "broken" in reply:
-            raise TaskError(f"the rule {json.loads(tests)['rule']} cannot score: {reply['broken']}. {_advice(reply['broken'])}")
+            raise TaskError(
+                f"the rule {json.loads(tests)['rule']} cannot score: {reply['broken']}. {_advice(reply['broken'])}".rstrip()
+            )
         if "died" in reply:
             raise RuleProcessDied(reply["died"])
         if "timeout" in reply:
@@ -122,6 +124,8 @@ def package_folders() -> list[Path]:
 def _advice(reason: str) -> str:
     if "reasoning_gym" in reason and "ModuleNotFound" in reason:
         return "Install it: pip install 'raml-eval[procedural]'."
+    if " Run: " in reason:  # the rule itself says what to do
+        return ""
     if "nltk.download" in reason:
         data = re.search(r"nltk\.download\('([\w.-]+)'\)", reason)
         folder = next(iter(package_folders()), Path("SITE-PACKAGES")) / "nltk_data"
