@@ -67,4 +67,9 @@ def label(*labels: str) -> Scorer:
 
 yes_no = label("yes", "no")
 true_false_uncertain = label("true", "false", "uncertain")
+true_false = label("True", "False")
+valid_invalid = label("valid", "invalid")
+supergpqa = graded(
+    "choice", lambda doc: str(doc["answer_letter"]), options=lambda doc: [str(option) for option in doc["options"]]
+)
 code = graded("code", lambda doc: json.dumps(doc["tests"]) if isinstance(doc["tests"], Mapping) else str(doc["tests"]))

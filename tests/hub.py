@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests import hub_code, hub_cross_b, hub_math
+from tests import hub_code, hub_cross_a, hub_cross_b, hub_math
 
 Rows = list[dict[str, Any]]
 
@@ -115,7 +115,10 @@ def generated_repositories() -> dict[str, dict[str, bytes]]:
             ("main", "train", "main/train.parquet", _parquet(GSM8K[:3])),
             ("main", "test", "main/test.parquet", _parquet(GSM8K)),
         ],
-        "Idavidrein/gpqa": [("gpqa_diamond", "train", "gpqa_diamond.csv", _csv(GPQA))],
+        "Idavidrein/gpqa": [
+            ("gpqa_diamond", "train", "gpqa_diamond.csv", _csv(GPQA)),
+            ("gpqa_main", "train", "gpqa_main.csv", _csv(hub_cross_a.GPQA_MAIN)),
+        ],
         "TIGER-Lab/MMLU-Pro": [("default", "test", "data/test.parquet", _parquet(MMLU_PRO))],
         "allenai/ai2_arc": [("ARC-Challenge", "test", "ARC-Challenge/test.parquet", _parquet(ARC))],
         "openai/openai_humaneval": [("openai_humaneval", "test", "test.parquet", _parquet(hub_code.HUMANEVAL))],
@@ -125,10 +128,11 @@ def generated_repositories() -> dict[str, dict[str, bytes]]:
         "livecodebench/code_generation_lite": [
             ("default", "test", "test4.jsonl", _jsonl(hub_code.LIVECODEBENCH[:2])),
             ("default", "test", "test5.jsonl", _jsonl(hub_code.LIVECODEBENCH[2:])),
+            ("default", "test", "test6.jsonl", _jsonl(hub_cross_a.LAST)),
             ("script", "test", "code_generation_lite.py", b"raise SystemExit\n"),  # datasets refuses a data set with this
         ],
     }
-    for name, parts in {**hub_math.tables(), **hub_cross_b.tables()}.items():
+    for name, parts in {**hub_math.tables(), **hub_cross_a.tables(), **hub_cross_b.tables()}.items():
         write = {path: _parquet if path.endswith(".parquet") else _jsonl for _, _, path, _ in parts}
         tables[name] = [(config, split, path, write[path](rows)) for config, split, path, rows in parts]
     return {name: {"README.md": _card(files), **{f[2]: f[3] for f in files}} for name, files in tables.items()}

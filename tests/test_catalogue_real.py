@@ -78,7 +78,8 @@ def reworded(question: Question) -> Mapping[str, str]:
     if kind == "label":
         return {"said": f"So the answer is {gold}.", "marked": f"Therefore: **{gold}**"}
     if kind == "exact":
-        return {"boxed": f"We end with \\boxed{{{gold}}}.", "tagged": f"<answer>{gold}</answer>"}
+        boxed = {} if "{" in gold or "}" in gold else {"boxed": f"We end with \\boxed{{{gold}}}."}
+        return {**boxed, "tagged": f"<answer>{gold}</answer>"}
     return {}
 
 
@@ -116,7 +117,7 @@ def near_miss(question: Question) -> str:
     if kind == "bracket":
         inside = gold.removeprefix("[[").removesuffix("]]")
         return f"[[{inside[:-1]}, 99991}}]]" if inside.endswith("}") else f"[[{inside} and more]]"
-    return f"\\boxed{{{gold} and more}}"
+    return f"<answer>{gold} and more</answer>"
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -14,6 +14,7 @@ from raml_eval.tasks.rules import primary_of
 from raml_eval.tasks.sources import is_source_name
 from raml_eval.tasks.task_file import FunctionName
 from raml_eval.types import Primary, Suite
+from tests import hub_cross_a
 from tests.hub_math import LANGUAGES
 
 TASK = """
@@ -39,6 +40,10 @@ MATH_TASKS = [
 ]
 KOR_BENCH_TASKS = [f"kor_bench_{name}" for name in ("cipher", "counterfactual", "logic", "operation", "puzzle")]
 MUSR_TASKS = [f"musr_{name}" for name in ("murder_mysteries", "object_placements", "team_allocation")]
+CROSS_A_TASKS = [
+    *("bbeh", "gpqa_main", "livecodebench_v6", "supergpqa"),
+    *(f"bbh_{name}" for name in (*hub_cross_a.OPTIONS, *hub_cross_a.LABELS, *hub_cross_a.NUMBERS, *hub_cross_a.TEXTS)),
+]
 CROSS_B_TASKS = [
     *("folio", "ifbench", "ifeval", "logiqa2", "strategyqa", "zebralogic_grid", "zebralogic_mc"),
     *(*KOR_BENCH_TASKS, *MUSR_TASKS),
@@ -57,7 +62,7 @@ def write_task(folder: Path, name: str, text: str) -> Path:
 def test_every_shipped_task_and_suite_is_usable() -> None:
     catalogue = load_catalogue()
     shipped = sorted(name for name in catalogue.tasks if not is_source_name(name))
-    assert shipped == sorted(HUB_TASKS + MATH_TASKS + CROSS_B_TASKS + CODE_TASKS + POCKET_TASKS)
+    assert shipped == sorted(HUB_TASKS + MATH_TASKS + CROSS_A_TASKS + CROSS_B_TASKS + CODE_TASKS + POCKET_TASKS)
     assert catalogue.unusable == {}
     assert catalogue.suites["math"] == ("aime24", "math500_l5", "gsm8k")
     assert catalogue.suites["pocket"] == tuple(POCKET_TASKS)
@@ -110,7 +115,7 @@ def test_description(name: str, domain: str, grader: str, dataset: str, config: 
 
 
 def test_a_task_knows_its_suites() -> None:
-    assert load_catalogue().tasks["aime24"].suites == ("math", "raml_in_domain")
+    assert load_catalogue().tasks["aime24"].suites == ("math", "raml", "raml_in_domain")
 
 
 def test_expand_keeps_the_order_and_drops_doubles() -> None:

@@ -14,7 +14,6 @@ from raml_eval.tasks.sources import is_source_name
 HEADINGS = ["What it asks", "Source", "Licence", "Size", "Metric", "Known pitfalls", "A row"]
 # Folders without one. A folder that gets a README must be struck off.
 WITHOUT = {
-    *("arc_challenge", "gpqa_diamond", "humaneval", "humaneval_plus", "livecodebench", "mbpp", "mbpp_plus", "mmlu_pro"),
     *("pocket_chain", "pocket_chain_long", "pocket_logic", "pocket_sort"),
 }
 FOLDERS = sorted({path.parent for path in tasks_dir().glob("*/*.yaml")} - {tasks_dir() / "suites"})

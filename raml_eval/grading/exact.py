@@ -16,7 +16,7 @@ from raml_eval.grading.text import TRAILING, drop_text_commands, lower, plain_un
 LONGEST = 200  # characters of an answer that no delimiter marks
 
 _FENCED = re.compile(r"\s{0,8}```[a-z]{0,12}\n([^`]{1,2000})\n[ \t]*```")
-_PLACEHOLDER = re.compile(r"\W*")
+_PLACEHOLDER = re.compile(r"\s*|(?=.*[.…_])[\W_]*", re.DOTALL)  # "...", "[___]", but no brackets and signs of their own
 _SURE = ("answer tag", "JSON")
 
 

@@ -6,6 +6,7 @@ docs/grading.md says how to add a kind.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -76,6 +77,13 @@ def _in_box(gold: str, options: Options) -> str:
     return rf"\boxed{{{gold}}}"
 
 
+def _in_box_or_tags(gold: str, options: Options) -> str:
+    """The gold in a box, or between tags if its braces would end the box too early or never."""
+    depths = list(itertools.accumulate((char == "{") - (char == "}") for char in gold))
+    balanced = not depths or (min(depths) >= 0 and depths[-1] == 0)
+    return _in_box(gold, options) if balanced else f"<answer>{gold}</answer>"
+
+
 def _compare_grid(gold: str, answer: str, options: Options) -> Decision:
     right, cells = count_cells(gold, answer)
     return Decision(right == cells, f"{right} of {cells} cells", right / cells)
@@ -138,7 +146,7 @@ _SHIPPED: Mapping[str, Kind] = MappingProxyType(
             read=lambda text, options: extract_exact(text),
             compare=lambda gold, answer, options: _same_exact(gold, answer),
             same=_same_exact,
-            write_gold=_in_box,
+            write_gold=_in_box_or_tags,
         ),
         "label": Kind(
             read=extract_label,
