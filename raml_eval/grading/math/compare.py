@@ -13,6 +13,7 @@ from raml_eval.grading.math.forms import (
     EMPTY,
     Alternatives,
     Equation,
+    Family,
     Form,
     Interval,
     Joined,
@@ -77,10 +78,11 @@ def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bo
 
 
 def _expand(form: Form) -> Form:
-    r"""Turns a value with one \pm into the list of its two values; any other form stays as it is."""
+    r"""Turns a value with one \pm into the list of its two values, each with its unit; any other form stays as it is."""
     if isinstance(form, Value) and len(_PLUS_MINUS.findall(form.text)) == 1 and r"\mp" not in form.text:
         before, after = (part.strip() for part in _PLUS_MINUS.split(form.text))
-        return Many("", (Value(f"{before}+{after}" if before else after), Value(f"{before}-{after}")))
+        signed = (f"{before}+{after}" if before else after, f"{before}-{after}")
+        return Many("", tuple(Value(text, form.unit) for text in signed))
     if isinstance(form, Named) and isinstance(form.value, Value) and r"\pm" in form.value.text:
         return Named(form.name, _expand(form.value))
     return form
@@ -90,6 +92,15 @@ def _alternatives(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     golds = gold.forms if isinstance(gold, Alternatives) else (gold,)
     answers = answer.forms if isinstance(answer, Alternatives) else (answer,)
     return _any([compare(g, a, leaf) for g in golds for a in answers])
+
+
+def _families(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """The conditions must be the same if both sides give one; the question mostly says what its letters are."""
+    forms = [side.form if isinstance(side, Family) else side for side in (gold, answer)]
+    same = compare(forms[0], forms[1], leaf)
+    if isinstance(gold, Family) and isinstance(answer, Family):
+        return all_of([same, compare(gold.condition, answer.condition, leaf)])
+    return same
 
 
 def _options(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -260,7 +271,7 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         gold, answer = (Many(many.brackets, tuple(in_order_of_names(many.items))) for many in (gold, answer))
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
-    left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))
+    left, right = _without_names(gold.items, answer.items)
     if gold.ordered or answer.ordered:  # one of them is bare: (3,4) for 3,4
         return {gold.brackets, answer.brackets} == {"()", ""} and _in_order(left, right, leaf)
     if any(len({name.partition("_")[0] for name in of}) > 1 for of in names):  # x=3, y=4 says which is which
@@ -268,8 +279,16 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     return _in_any_order(left, right, leaf)
 
 
+def _without_names(gold: Sequence[Form], answer: Sequence[Form]) -> list[Sequence[Form]]:
+    """The items of two lists without their names. Beside an equation they keep them, since 5+f(x)=x+1 is not f(x)=x+1."""
+    if any(isinstance(item, Equation) for item in (*gold, *answer)):
+        return [gold, answer]
+    return [[item.value if isinstance(item, Named) else item for item in items] for items in (gold, answer)]
+
+
 # The rules in order of precedence: the first one whose kind either form has compares them.
 _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
+    (Family, _families),
     (Alternatives, _alternatives),
     (Option, _options),
     (Word, _words),

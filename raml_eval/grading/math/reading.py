@@ -10,6 +10,7 @@ import re
 from raml_eval.grading.math.forms import (
     CLOSING,
     OPENING,
+    Family,
     Form,
     Interval,
     Joined,
@@ -39,7 +40,11 @@ _OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
-_FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
+_FAMILY = re.compile(r"(.+?),? ?\\where (.+)", re.DOTALL)
+_BUILDER = re.compile(r"\\\{(.+)\\\}", re.DOTALL)
+_CONDITION = re.compile(r"[<>=]|\\(?:in|le|ge|ne|equiv|text)(?![a-zA-Z])")
+_COUNTING = re.compile(r"(?<![a-zA-Z\\])([a-z])(?=\\in(?![a-zA-Z]))")
+_POSITIVE = re.compile(r"\\mathbb\{[ZN]\}[_^](?:\{(?:\+|>0|\*)\}|\+|\*)|\\mathbb\{[ZN]_\+\}")
 _CJK_LEAD = re.compile(rf"^([{CJK}：:]+) ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(rf"^\\text\{{ ?([{CJK}：:\s]+)\}}(?=.)")
 _CJK_UNIT = re.compile(rf"(?<=[a-zA-Z])\\text\{{ ?([{CJK}]+) ?\}}$")
@@ -60,8 +65,8 @@ def read_form(text: str, depth: int = 0) -> Form:
     introduced = PHRASES["introduced value"].match(text)
     if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
         text = text[introduced.end() :] or text
-    if (family := _FAMILY.fullmatch(text)) is not None:
-        text = re.sub(rf"(?<![a-zA-Z\\]){family[2]}(?![a-zA-Z])", "k", family[1].strip(" ,"))
+    if depth <= 8 and (family := _split_condition(text)) is not None:
+        return Family(read_form(family[0], depth + 1), read_form(family[1], depth + 1))
     if depth > 8 or not text:
         return Value(text)
     return (
@@ -74,6 +79,30 @@ def read_form(text: str, depth: int = 0) -> Form:
         or _read_ratio(text)
         or _read_value(text)
     )
+
+
+def _split_condition(text: str) -> tuple[str, str] | None:
+    r"""Splits a family 2\pi n, n \in \mathbb{Z}, or a set \{2\pi n : n \in \mathbb{Z}\}, into its form and its condition.
+
+    The letter that counts is called k. None for any other text, and for \{x : x > 2\}, which is an interval.
+    """
+    if (family := _FAMILY.fullmatch(text)) is not None:
+        form, condition = family[1].strip(" ,"), family[2].strip()
+        condition = condition.removesuffix(")") if condition.count("(") < condition.count(")") else condition
+    elif (builder := _BUILDER.fullmatch(text)) is not None and _closes_at_end(text):
+        inner = re.sub(r"\\mid(?![a-zA-Z])", ":", builder[1])
+        inner = inner.replace("|", ":") if inner.count("|") == 1 else inner
+        form, *behind = split_top(inner, ":")
+        form, condition = form.strip(), ":".join(behind).strip()
+        if len(form) < 2 or _CONDITION.search(condition) is None or form.endswith(r"\in\mathbb{R}"):
+            return None
+    else:
+        return None
+    counting = _COUNTING.search(condition)
+    if counting is not None and not re.search(r"(?<![a-zA-Z\\])k(?![a-zA-Z])", form + condition):
+        letter = re.compile(rf"(?<![a-zA-Z\\]){counting[1]}(?![a-zA-Z])")
+        form, condition = letter.sub("k", form), letter.sub("k", condition)
+    return form, _POSITIVE.sub(r"\\mathbb{N}", condition)
 
 
 def _read_option(text: str, depth: int) -> Form | None:

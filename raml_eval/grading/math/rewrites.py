@@ -120,12 +120,22 @@ REWRITES: tuple[Rewrite, ...] = (
     # what is said about a counting letter, and texts
     Rewrite(
         (
-            r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?[ZN]\}?"
-            r"(?:[_^]\{?[+*\d]*\}?)?.*$"
+            r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?([ZN])\}?"
+            r"((?:(?!\\\}).)*)$"
         ),
-        r" \\integer{\1}",
-        {r"2\pi k, k\in\mathbb{Z}": r"2\pi k\integer{k}"},
+        r" \\where \1\\in \\mathbb{\2}\3",
+        {r"2\pi k, k\in\mathbb{Z}": r"2\pi k\where k\in\mathbb{Z}"},
         r"\in",
+    ),
+    Rewrite(
+        r"\\text\s*\{\s*,?\s*(?:for|where)\b[^{}]*\}((?:(?!\\\}).)*?(?:[<>=]|\\(?:le|ge|ne|in)q?(?![a-zA-Z])).*)$",
+        r" \\where \1",
+        {r"2\pi n\text{ for all integers }n\ge 2": r"2\pi n\where n\ge 2"},
+    ),
+    Rewrite(
+        r"\\text\s*\{\s*,?\s*(?:for|where)\b([^{}]*[<>=][^{}]*)\}$",
+        r" \\where \1",
+        {r"2\pi n\text{ for n > 2}": r"2\pi n\where n>2"},
     ),
     Rewrite(
         r"\\text\s*\{\s*,?\s*(?:for (?:all|any|every|some|each)|where|for)\b.*$",
