@@ -25,7 +25,15 @@ from raml_eval.grading.math.forms import (
     Value,
     Word,
 )
-from raml_eval.grading.math.names import in_groups, in_order_of_names, parameter_of, rename, rename_parameter, same_name
+from raml_eval.grading.math.names import (
+    in_groups,
+    in_order_of_names,
+    is_name,
+    parameter_of,
+    rename,
+    rename_parameter,
+    same_name,
+)
 from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, equal_ratios
 from raml_eval.grading.math.relations import ASKED
 from raml_eval.grading.math.rewrites import TEXT
@@ -35,6 +43,7 @@ from raml_eval.grading.math.words import same_time, says, word_of
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 _CALLED = re.compile(r"[A-Zfghpquv](?:_\w|_\{\w+\})?\([-\d,.]+\)")
 _LETTER = re.compile(r"\\[a-zA-Z]+|[a-zA-Z](?:_\w|_\{\w+\})?")
+_SUM = re.compile(r"[-+]?[\d.]+[-+](.+)|(.+)[-+][\d.]+")
 LONGEST_LIST = 60  # items that are matched in any order
 _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
 
@@ -150,9 +159,12 @@ def _states_result(sides: Sequence[str], leaf: Leaf) -> bool:
     r"""Whether the last side is the value of what the others write out; 2x+4=30 and -x=5 rather say what x is.
 
     What is asked for may have several letters, as a+b, be a function of one, as \sin A, or be a sum over one. A side
-    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten.
+    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten, unless the other
+    is a name and a number, as in 5+f(x)=x+1.
     """
     letters = [_unknowns(side) for side in sides]
+    if letters[-1] and (sum_ := _SUM.fullmatch(sides[-2])) is not None and is_name(sum_[1] or sum_[2]):
+        return bool(leaf(sides[-2], sides[-1]))
     if not letters[-2] or letters[-1] or len(set().union(*letters)) != 1:
         return True
     return any(ASKED.search(side) or leaf(side, sides[-1]) for side in sides[:-1])
@@ -191,9 +203,18 @@ def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if "(" in gold.name and "(" in answer.name:
         return False  # f(x) and f'(x), or functions of another letter
     a, b = gold.value, answer.value
+    if _is_named(a, answer.name) and _is_named(b, gold.name):
+        return True  # MR=MC and MC=MR
     if isinstance(a, Value) and isinstance(b, Value) and _has_letters(a.text + b.text):
         return leaf(_equation_text(gold), _equation_text(answer))
     return False
+
+
+def _is_named(form: Form, name: str) -> bool:
+    """Whether a form is this name and nothing else; names of four letters and more are read as words."""
+    if isinstance(form, Word):
+        return form.text == name.casefold()
+    return isinstance(form, Value) and form.unit is None and same_name(form.text, name)
 
 
 def _has_letters(text: str) -> bool:

@@ -35,6 +35,7 @@ from raml_eval.grading.text import CJK
 _WORD = re.compile(
     r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
 )
+_PRODUCTS = re.compile(r"[a-z](?: ?[a-z])?(?:-[a-z](?: ?[a-z])?)+")  # k x-a, kx-a
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?", re.IGNORECASE)
 _OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
@@ -121,7 +122,7 @@ def _read_option(text: str, depth: int) -> Form | None:
 def _read_word(text: str) -> Form | None:
     if _ALL_REALS.fullmatch(text) or PHRASES["all reals"].fullmatch(text):
         return Interval("", "()", Value(r"-\infty"), Value(r"\infty"))
-    whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*", text)
+    whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*(?: ?[a-z])?", text)  # \text{odd }n
     content = " ".join(re.sub(TEXT, r" \1 ", text).split()) if whole else text
     if (time := _TIME.fullmatch(content)) is not None:
         return Word(f"{int(time[1])}:{time[2] or '00'} {time[3].lower()}m", True)
@@ -132,7 +133,7 @@ def _read_word(text: str) -> Form | None:
         return Value(content)
     if not _WORD.fullmatch(content):
         return None
-    unmarked = not whole and content.isascii() and (len(content) < 4 or "\\" in content)
+    unmarked = not whole and content.isascii() and (len(content) < 4 or "\\" in content or _PRODUCTS.fullmatch(content))
     if unmarked and content.casefold() not in PHRASES.word_set("yes_no"):  # a product of letters
         return None
     return Word(plain_words(content), bool(whole))

@@ -152,6 +152,7 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"5\;x": "5 x", r"x\quad y": "x  y", r"x\hspace{1em}y": "x y", "x~y": "x y", "x  y": "x y"},
     ),
     Rewrite(r"\\(?:textbf|textit|textrm|textsf|textnormal|mbox|hbox|emph)\s*\{", r"\\text{", {r"5\textrm{ cm}": r"5\text{cm}"}),
+    Rewrite(r"\\mathbb\s*([A-Z])(?![a-zA-Z])", r"\\mathbb{\1}", {r"\mathbb Z": r"\mathbb{Z}"}),
     # fractions and binomials
     Rewrite(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", {r"\dfrac{1}{2}": r"\frac{1}{2}"}),
     Rewrite(r"\\[dt]binom(?![a-zA-Z])", r"\\binom", {r"\dbinom{5}{2}": r"\binom{5}{2}"}),

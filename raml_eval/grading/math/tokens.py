@@ -26,6 +26,27 @@ _TOKEN = re.compile(
 )
 
 
+_APPLIED = re.compile(
+    rf"\\d?dot ?\{{?(?:\\(?:{_NAMES.replace(' ', '|')})|[a-zA-Z])\}}?(?:\([a-z]\))?"
+    rf"|(?:\\(?:{_NAMES.replace(' ', '|')})|(?<![a-zA-Z\\])[a-zA-Z])'*(?:{_INDEX})?\([a-z]\)"
+)
+_UNBRACED = re.compile(r"[{} ]")
+
+
+def name_functions(left: str, right: str) -> tuple[str, str]:
+    r"""Two formulas with a letter for each function of one letter, f(t), and each derivative by time, \dot x.
+
+    The functions are independent of one another, so the formulas are equal for all of them if they are for all letters. The
+    texts stay as they are unless both have the same functions; k(t) may also be a product.
+    """
+    found = [sorted({_UNBRACED.sub("", name) for name in _APPLIED.findall(text)}) for text in (left, right)]
+    if found[0] != found[1] or not 0 < len(found[0]) < 10:
+        return left, right
+    letters = {name: f"{{y_{{u{number}}}}}" for number, name in enumerate(found[0])}
+    named = [_APPLIED.sub(lambda match: letters[_UNBRACED.sub("", match[0])], text) for text in (left, right)]
+    return named[0], named[1]
+
+
 @functools.lru_cache(maxsize=8192)
 def tokenize(text: str) -> Tokens | None:
     """The tokens of a formula as (kind, text); None if a part of it is no token, or if there are more than 300."""
