@@ -159,11 +159,11 @@ def _states_result(sides: Sequence[str], leaf: Leaf) -> bool:
     r"""Whether the last side is the value of what the others write out; 2x+4=30 and -x=5 rather say what x is.
 
     What is asked for may have several letters, as a+b, be a function of one, as \sin A, or be a sum over one. A side
-    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten, unless the other
-    is a name and a number, as in 5+f(x)=x+1.
+    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten. A name and a
+    number, as in 5+f(x)=x+1, are never asked for.
     """
     letters = [_unknowns(side) for side in sides]
-    if letters[-1] and (sum_ := _SUM.fullmatch(sides[-2])) is not None and is_name(sum_[1] or sum_[2]):
+    if (sum_ := _SUM.fullmatch(sides[-2])) is not None and is_name(sum_[1] or sum_[2]):
         return bool(leaf(sides[-2], sides[-1]))
     if not letters[-2] or letters[-1] or len(set().union(*letters)) != 1:
         return True

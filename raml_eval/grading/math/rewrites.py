@@ -224,9 +224,9 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(r"\^\s*\(([^()]*)\)", r"^{\1}", {"2^(n+1)": "2^{n+1}"}, "^"),
     Rewrite(r"\^\s*\{\s*([^{}]*?)\s*\}", r"^{\1}", {r"\sin^{ 2 }30^\circ": r"\sin^{2}(\frac{30\pi}{180})"}, "^"),
     Rewrite(r"\*|\\ast(?![a-zA-Z])", r"\\cdot ", {"2*x": r"2\cdot x", r"2\ast x": r"2\cdot x"}),
-    Rewrite(r"<=|=<|\\leq(?:slant|q)?(?![a-zA-Z])", r"\\le ", {"x<=2": r"x\le 2", "x=<2": r"x\le 2", r"x\leq 2": r"x\le  2"}),
-    Rewrite(r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])", r"\\ge ", {"x>=2": r"x\ge 2", "x=>2": r"x\ge 2", r"x\geq 2": r"x\ge  2"}),
-    Rewrite(r"\\neq(?![a-zA-Z])|!=|\\not\s*=", r"\\ne ", {r"x\neq 2": r"x\ne  2", "x!=2": r"x\ne 2", r"x\not=2": r"x\ne 2"}),
+    Rewrite(r"<=|=<|\\leq(?:slant|q)?(?![a-zA-Z])\s*", r"\\le ", {"x<=2": r"x\le 2", "x=<2": r"x\le 2", r"x\leq 2": r"x\le 2"}),
+    Rewrite(r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])\s*", r"\\ge ", {"x>=2": r"x\ge 2", "x=>2": r"x\ge 2", r"x\geq 2": r"x\ge 2"}),
+    Rewrite(r"\\neq(?![a-zA-Z])\s*|!=|\\not\s*=", r"\\ne ", {r"x\neq 2": r"x\ne 2", "x!=2": r"x\ne 2", r"x\not=2": r"x\ne 2"}),
     Rewrite(r"\\gt(?![a-zA-Z])", ">", {r"x\gt 2": "x>2"}),
     Rewrite(r"\\lt(?![a-zA-Z])", "<", {r"x\lt 2": "x<2"}),
     # ordinals and degrees

@@ -15,6 +15,7 @@ ANY_BASE = r"\log"  # without an index; the base is a letter of its own
 _REALS = ("1.3719", "-0.7431", "2.2361", "-1.618", "17.283", "-23.461", "1234.567")
 _POSITIVE = ("0.618", "2.7459", "0.2679", "5.1962")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
+_STEPS = tuple(f"{0.31 + 0.47 * step:.2f}" for step in range(40))  # where a value is rounded to whole numbers
 _COUNTING = frozenset("nmkijNMK")
 _contexts = threading.local()
 _INDEX = r"_(?:\{\w{1,8}\}|\w)"
@@ -102,7 +103,8 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     )
     whole = set(letters) if all_whole else set().union(*map(_alternating, sides))
     mp = context()
-    for values in (_WHOLE,) if all_whole else (_POSITIVE, _REALS):
+    more = (_STEPS,) if texts & {r"\lfloor", r"\lceil"} else ()
+    for values in (_WHOLE,) if all_whole else (_POSITIVE, _REALS, *more):
         for shift in range(len(values)):
             # Each letter has its own offset, so that x+y differs from 2x.
             point = {
