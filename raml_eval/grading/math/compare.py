@@ -43,7 +43,8 @@ from raml_eval.grading.math.words import same_time, says, word_of
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 _CALLED = re.compile(r"[A-Zfghpquv](?:_\w|_\{\w+\})?\([-\d,.]+\)")
 _LETTER = re.compile(r"\\[a-zA-Z]+|[a-zA-Z](?:_\w|_\{\w+\})?")
-_SUM = re.compile(r"[-+]?[\d.]+[-+](.+)|(.+)[-+][\d.]+")
+_SUM = re.compile(r"[-+]?[\d.]+(?:[-+]|\\cdot )?(.+)|(.+)[-+][\d.]+")
+_TUPLE = re.compile(r"\([^()]*,[^()]*\)")
 LONGEST_LIST = 60  # items that are matched in any order
 _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
 
@@ -160,10 +161,11 @@ def _states_result(sides: Sequence[str], leaf: Leaf) -> bool:
 
     What is asked for may have several letters, as a+b, be a function of one, as \sin A, or be a sum over one. A side
     without letters shows that a value was put in, and a letter in the last side that the whole is rewritten. A name and a
-    number, as in 5+f(x)=x+1, are never asked for.
+    number, as in 5+f(x)=x+1 or 2f(x)=4x, or a tuple such as (2a,b), are never asked for.
     """
     letters = [_unknowns(side) for side in sides]
-    if (sum_ := _SUM.fullmatch(sides[-2])) is not None and is_name(sum_[1] or sum_[2]):
+    sum_ = _SUM.fullmatch(sides[-2])
+    if _TUPLE.fullmatch(sides[-2]) or (sum_ is not None and is_name(sum_[1] or sum_[2])):
         return bool(leaf(sides[-2], sides[-1]))
     if not letters[-2] or letters[-1] or len(set().union(*letters)) != 1:
         return True
@@ -301,8 +303,12 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _without_names(gold: Sequence[Form], answer: Sequence[Form]) -> list[Sequence[Form]]:
-    """The items of two lists without their names. Beside an equation they keep them, since 5+f(x)=x+1 is not f(x)=x+1."""
-    if any(isinstance(item, Equation) for item in (*gold, *answer)):
+    """The items of two lists without their names, which roots and points may do without.
+
+    Beside an equation they keep them, since 5+f(x)=x+1 is not f(x)=x+1, and so do values of different functions: f(2x)=x.
+    """
+    functions = [{item.name for item in items if isinstance(item, Named) and "(" in item.name} for items in (gold, answer)]
+    if any(isinstance(item, Equation) for item in (*gold, *answer)) or (all(functions) and functions[0] != functions[1]):
         return [gold, answer]
     return [[item.value if isinstance(item, Named) else item for item in items] for items in (gold, answer)]
 
