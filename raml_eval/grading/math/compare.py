@@ -13,6 +13,7 @@ from raml_eval.grading.math.forms import (
     EMPTY,
     Alternatives,
     Equation,
+    Family,
     Form,
     Interval,
     Joined,
@@ -24,7 +25,15 @@ from raml_eval.grading.math.forms import (
     Value,
     Word,
 )
-from raml_eval.grading.math.names import in_groups, in_order_of_names, parameter_of, rename, rename_parameter, same_name
+from raml_eval.grading.math.names import (
+    in_groups,
+    in_order_of_names,
+    is_name,
+    parameter_of,
+    rename,
+    rename_parameter,
+    same_name,
+)
 from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, equal_ratios
 from raml_eval.grading.math.relations import ASKED
 from raml_eval.grading.math.rewrites import TEXT
@@ -34,6 +43,8 @@ from raml_eval.grading.math.words import same_time, says, word_of
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 _CALLED = re.compile(r"[A-Zfghpquv](?:_\w|_\{\w+\})?\([-\d,.]+\)")
 _LETTER = re.compile(r"\\[a-zA-Z]+|[a-zA-Z](?:_\w|_\{\w+\})?")
+_SUM = re.compile(r"[-+]?[\d.]+(?:[-+]|\\cdot )?(.+)|(.+)[-+][\d.]+")
+_TUPLE = re.compile(r"\([^()]*,[^()]*\)")
 LONGEST_LIST = 60  # items that are matched in any order
 _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
 
@@ -77,10 +88,11 @@ def _in_any_order(left: Sequence[Form], right: Sequence[Form], leaf: Leaf) -> bo
 
 
 def _expand(form: Form) -> Form:
-    r"""Turns a value with one \pm into the list of its two values; any other form stays as it is."""
+    r"""Turns a value with one \pm into the list of its two values, each with its unit; any other form stays as it is."""
     if isinstance(form, Value) and len(_PLUS_MINUS.findall(form.text)) == 1 and r"\mp" not in form.text:
         before, after = (part.strip() for part in _PLUS_MINUS.split(form.text))
-        return Many("", (Value(f"{before}+{after}" if before else after), Value(f"{before}-{after}")))
+        signed = (f"{before}+{after}" if before else after, f"{before}-{after}")
+        return Many("", tuple(Value(text, form.unit) for text in signed))
     if isinstance(form, Named) and isinstance(form.value, Value) and r"\pm" in form.value.text:
         return Named(form.name, _expand(form.value))
     return form
@@ -90,6 +102,15 @@ def _alternatives(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     golds = gold.forms if isinstance(gold, Alternatives) else (gold,)
     answers = answer.forms if isinstance(answer, Alternatives) else (answer,)
     return _any([compare(g, a, leaf) for g in golds for a in answers])
+
+
+def _families(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
+    """The conditions must be the same if both sides give one; the question mostly says what its letters are."""
+    forms = [side.form if isinstance(side, Family) else side for side in (gold, answer)]
+    same = compare(forms[0], forms[1], leaf)
+    if isinstance(gold, Family) and isinstance(answer, Family):
+        return all_of([same, compare(gold.condition, answer.condition, leaf)])
+    return same
 
 
 def _options(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
@@ -139,9 +160,13 @@ def _states_result(sides: Sequence[str], leaf: Leaf) -> bool:
     r"""Whether the last side is the value of what the others write out; 2x+4=30 and -x=5 rather say what x is.
 
     What is asked for may have several letters, as a+b, be a function of one, as \sin A, or be a sum over one. A side
-    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten.
+    without letters shows that a value was put in, and a letter in the last side that the whole is rewritten. A name and a
+    number, as in 5+f(x)=x+1 or 2f(x)=4x, or a tuple such as (2a,b), are never asked for.
     """
     letters = [_unknowns(side) for side in sides]
+    sum_ = _SUM.fullmatch(sides[-2])
+    if _TUPLE.fullmatch(sides[-2]) or (sum_ is not None and is_name(sum_[1] or sum_[2])):
+        return bool(leaf(sides[-2], sides[-1]))
     if not letters[-2] or letters[-1] or len(set().union(*letters)) != 1:
         return True
     return any(ASKED.search(side) or leaf(side, sides[-1]) for side in sides[:-1])
@@ -180,9 +205,18 @@ def _named(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if "(" in gold.name and "(" in answer.name:
         return False  # f(x) and f'(x), or functions of another letter
     a, b = gold.value, answer.value
+    if _is_named(a, answer.name) and _is_named(b, gold.name):
+        return True  # MR=MC and MC=MR
     if isinstance(a, Value) and isinstance(b, Value) and _has_letters(a.text + b.text):
         return leaf(_equation_text(gold), _equation_text(answer))
     return False
+
+
+def _is_named(form: Form, name: str) -> bool:
+    """Whether a form is this name and nothing else; names of four letters and more are read as words."""
+    if isinstance(form, Word):
+        return form.text == name.casefold()
+    return isinstance(form, Value) and form.unit is None and same_name(form.text, name)
 
 
 def _has_letters(text: str) -> bool:
@@ -260,7 +294,7 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
         gold, answer = (Many(many.brackets, tuple(in_order_of_names(many.items))) for many in (gold, answer))
     if gold.ordered and answer.ordered:
         return gold.brackets == answer.brackets and _in_order(gold.items, answer.items, leaf)
-    left, right = ([item.value if isinstance(item, Named) else item for item in many.items] for many in (gold, answer))
+    left, right = _without_names(gold.items, answer.items)
     if gold.ordered or answer.ordered:  # one of them is bare: (3,4) for 3,4
         return {gold.brackets, answer.brackets} == {"()", ""} and _in_order(left, right, leaf)
     if any(len({name.partition("_")[0] for name in of}) > 1 for of in names):  # x=3, y=4 says which is which
@@ -268,8 +302,20 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     return _in_any_order(left, right, leaf)
 
 
+def _without_names(gold: Sequence[Form], answer: Sequence[Form]) -> list[Sequence[Form]]:
+    """The items of two lists without their names, which roots and points may do without.
+
+    Beside an equation they keep them, since 5+f(x)=x+1 is not f(x)=x+1, and so do values of different functions: f(2x)=x.
+    """
+    functions = [{item.name for item in items if isinstance(item, Named) and "(" in item.name} for items in (gold, answer)]
+    if any(isinstance(item, Equation) for item in (*gold, *answer)) or (all(functions) and functions[0] != functions[1]):
+        return [gold, answer]
+    return [[item.value if isinstance(item, Named) else item for item in items] for items in (gold, answer)]
+
+
 # The rules in order of precedence: the first one whose kind either form has compares them.
 _RULES: tuple[tuple[type, Callable[[Form, Form, Leaf], bool | None]], ...] = (
+    (Family, _families),
     (Alternatives, _alternatives),
     (Option, _options),
     (Word, _words),

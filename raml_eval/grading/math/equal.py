@@ -16,6 +16,7 @@ from raml_eval.grading.math.names import same_name
 from raml_eval.grading.math.numbers import decimals_of, is_rounding, read_based, read_fraction, read_number, same_decimals
 from raml_eval.grading.math.reading import read_form
 from raml_eval.grading.math.spelling import simplify_latex, too_large
+from raml_eval.grading.math.tokens import name_functions
 from raml_eval.grading.math.units import PERCENT
 from raml_eval.grading.math.value import rounds_to, same_equation, same_value
 from raml_eval.grading.statements.table import PHRASES
@@ -103,6 +104,7 @@ def quick_leaf(left: str, right: str) -> bool | None:
             rounded = rounds_to(formula, decimal, decimals)
             if rounded is not None:
                 return rounded
+    left, right = name_functions(left, right)
     if "=" in left + right:
         return same_equation(left, right) if "=" in left and "=" in right else None
     return same_value(_plain(left), _plain(right))

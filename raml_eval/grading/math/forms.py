@@ -97,7 +97,15 @@ class Alternatives:
     forms: tuple[Form, ...]
 
 
-Form: TypeAlias = Union[Value, Word, Many, Interval, Joined, Named, Equation, Ratio, Matrix, Option, Alternatives]  # noqa: UP007  recursive
+@dataclass(frozen=True, slots=True)
+class Family:
+    r"""A form and the condition on its letters: 2\pi k with k \in \mathbb{Z}, or a set \{2\pi k : k \in \mathbb{Z}\}."""
+
+    form: Form
+    condition: Form
+
+
+Form: TypeAlias = Union[Value, Word, Many, Interval, Joined, Named, Equation, Ratio, Matrix, Option, Alternatives, Family]  # noqa: UP007  recursive
 
 EMPTY = r"\emptyset"
 

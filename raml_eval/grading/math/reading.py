@@ -10,6 +10,7 @@ import re
 from raml_eval.grading.math.forms import (
     CLOSING,
     OPENING,
+    Family,
     Form,
     Interval,
     Joined,
@@ -34,12 +35,19 @@ from raml_eval.grading.text import CJK
 _WORD = re.compile(
     r"\(?[^\W\d_]+\)?\.?(?:[ '\-:]+(?:[^\W\d_]+\.?|\d{1,4}))*(?: ?[ap]\.?m\.?)?|\d{1,2}:\d\d ?[ap]\.?m\.?", re.IGNORECASE
 )
+_PRODUCTS = re.compile(r"[a-z](?: ?[a-z])?(?:-[a-z](?: ?[a-z])?)+")  # k x-a, kx-a
 _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?", re.IGNORECASE)
-_OPTION = re.compile(r"(?:\\text\{ ?)?\(([A-P])\)[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL)
+_OPTION = re.compile(
+    r"(?:\\text\{ ?)?\(([A-P])\)(?!\}?[ ~:]*[+*/^])[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL
+)
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
-_FAMILY = re.compile(r"(.+?),? ?\\integer\{([a-z])\}", re.DOTALL)  # k in Z, however the letter is called
+_FAMILY = re.compile(r"(.+?),? ?\\where (.+)", re.DOTALL)
+_BUILDER = re.compile(r"\\\{(.+)\\\}", re.DOTALL)
+_CONDITION = re.compile(r"[<>=]|\\(?:in|le|ge|ne|equiv|text)(?![a-zA-Z])")
+_COUNTING = re.compile(r"(?<![a-zA-Z\\])([a-z])(?=\\in(?![a-zA-Z]))")
+_POSITIVE = re.compile(r"\\mathbb\{[ZN]\}[_^](?:\{(?:\+|>0|\*)\}|\+|\*)|\\mathbb\{[ZN]_\+\}")
 _CJK_LEAD = re.compile(rf"^([{CJK}：:]+) ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(rf"^\\text\{{ ?([{CJK}：:\s]+)\}}(?=.)")
 _CJK_UNIT = re.compile(rf"(?<=[a-zA-Z])\\text\{{ ?([{CJK}]+) ?\}}$")
@@ -60,8 +68,8 @@ def read_form(text: str, depth: int = 0) -> Form:
     introduced = PHRASES["introduced value"].match(text)
     if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
         text = text[introduced.end() :] or text
-    if (family := _FAMILY.fullmatch(text)) is not None:
-        text = re.sub(rf"(?<![a-zA-Z\\]){family[2]}(?![a-zA-Z])", "k", family[1].strip(" ,"))
+    if depth <= 8 and (family := _split_condition(text)) is not None:
+        return Family(read_form(family[0], depth + 1), read_form(family[1], depth + 1))
     if depth > 8 or not text:
         return Value(text)
     return (
@@ -74,6 +82,30 @@ def read_form(text: str, depth: int = 0) -> Form:
         or _read_ratio(text)
         or _read_value(text)
     )
+
+
+def _split_condition(text: str) -> tuple[str, str] | None:
+    r"""Splits a family 2\pi n, n \in \mathbb{Z}, or a set \{2\pi n : n \in \mathbb{Z}\}, into its form and its condition.
+
+    The letter that counts is called k. None for any other text, and for \{x : x > 2\}, which is an interval.
+    """
+    if (family := _FAMILY.fullmatch(text)) is not None:
+        form, condition = family[1].strip(" ,"), family[2].strip()
+        condition = condition.removesuffix(")") if condition.count("(") < condition.count(")") else condition
+    elif (builder := _BUILDER.fullmatch(text)) is not None and _closes_at_end(text):
+        inner = re.sub(r"\\mid(?![a-zA-Z])", ":", builder[1])
+        inner = inner.replace("|", ":") if inner.count("|") == 1 else inner
+        form, *behind = split_top(inner, ":")
+        form, condition = form.strip(), ":".join(behind).strip()
+        if len(form) < 2 or _CONDITION.search(condition) is None or form.endswith(r"\in\mathbb{R}"):
+            return None
+    else:
+        return None
+    counting = _COUNTING.search(condition)
+    if counting is not None and not re.search(r"(?<![a-zA-Z\\])k(?![a-zA-Z])", form + condition):
+        letter = re.compile(rf"(?<![a-zA-Z\\]){counting[1]}(?![a-zA-Z])")
+        form, condition = letter.sub("k", form), letter.sub("k", condition)
+    return form, _POSITIVE.sub(r"\\mathbb{N}", condition)
 
 
 def _read_option(text: str, depth: int) -> Form | None:
@@ -92,7 +124,7 @@ def _read_option(text: str, depth: int) -> Form | None:
 def _read_word(text: str) -> Form | None:
     if _ALL_REALS.fullmatch(text) or PHRASES["all reals"].fullmatch(text):
         return Interval("", "()", Value(r"-\infty"), Value(r"\infty"))
-    whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*", text)
+    whole = re.fullmatch(rf"{TEXT}(?: ?{TEXT})*(?: ?[a-z])?", text)  # \text{odd }n
     content = " ".join(re.sub(TEXT, r" \1 ", text).split()) if whole else text
     if (time := _TIME.fullmatch(content)) is not None:
         return Word(f"{int(time[1])}:{time[2] or '00'} {time[3].lower()}m", True)
@@ -103,7 +135,7 @@ def _read_word(text: str) -> Form | None:
         return Value(content)
     if not _WORD.fullmatch(content):
         return None
-    unmarked = not whole and content.isascii() and (len(content) < 4 or "\\" in content)
+    unmarked = not whole and content.isascii() and (len(content) < 4 or "\\" in content or _PRODUCTS.fullmatch(content))
     if unmarked and content.casefold() not in PHRASES.word_set("yes_no"):  # a product of letters
         return None
     return Word(plain_words(content), bool(whole))

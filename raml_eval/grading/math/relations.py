@@ -9,6 +9,7 @@ from raml_eval.grading.math.forms import Alternatives, Equation, Form, Interval,
 from raml_eval.grading.math.names import is_name, name_all, names_in_parentheses, same_name
 from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.math.tokens import GREEK
+from raml_eval.grading.statements.table import PHRASES
 
 Read = Callable[[str], Form]  # reads a part
 
@@ -42,6 +43,9 @@ def read_relation(text: str, read: Read) -> Form | None:
         gap = read(unequal[2])
         low, high = Value(r"-\infty"), Value(r"\infty")
         return Joined((Interval(unequal[1], "()", low, gap), Interval(unequal[1], "()", gap, high)))
+    if PHRASES["piece of"].search(text):  # a function by cases, in which = and the commas belong to the conditions
+        name, _, pieces = text.partition("=")
+        return Named(name.strip(), Value(pieces.strip())) if is_name(name.strip()) else Value(text)
     sides = [side.strip() for side in split_top(text, "=")]
     if len(sides) < 2 or not all(sides):
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from raml_eval.grading.math.tokens import GREEK
 from raml_eval.grading.math.undelimited import mark_formulas
 from raml_eval.grading.statements.delimited import BOLD, DISPLAY, FORMULA, content_of
 from raml_eval.grading.statements.table import PHRASES
@@ -18,6 +19,8 @@ _ASIDE = re.compile(r"(?<!\\)\([^()]{0,80}\)(?=[\s.]*$)")
 _PART_OF_MORE = re.compile(r"[+×·÷/]\s*$|[\w)](?:\*|\s\*\s)$|[\w)\]][-−]$")
 # An equation that is still to be solved: 2x + 4 = 30, x/2 = 15, but not x = 15.
 _TO_SOLVE = re.compile(r"(?![a-zA-Z]\s*=)[-−]?\d*(?:\.\d+)?\s*[a-z]\s*(?:/\s*\d+)?\s*(?:[-+−]\s*[\d.]+)?\s*=\s*[-−]?[\d.,]+")
+_RELATION = re.compile(r"[=<>≤≥≠∈]|\\(?:leq?|geq?|neq?|in|equiv)(?![a-zA-Z])")
+_VARIABLE = re.compile(r"[a-df-z](?:_\{?\w\}?)?")  # a capital may be a point or an option
 _INTRODUCTION = re.compile(r"^[^\d=,，]{1,80}[,，]")
 
 
@@ -80,9 +83,9 @@ def _read_formula(sentence: str) -> str | None:
     if DISPLAY.fullmatch(matches[-1][0]) and matches[-1].end() >= len(closing):
         return content_of(matches[-1]).strip(" .")
     rest = FORMULA.sub(" \0 ", sentence)
-    if PHRASES["value"].search(rest):
-        return None
     between = rest.split("\0")
+    if PHRASES["value"].search(rest) or _only_remarks(between[-2], content_of(matches[-1])):
+        return None
     first = len(matches) - 1
     while first and PHRASES["between values"].fullmatch(between[first]):
         first -= 1
@@ -91,14 +94,26 @@ def _read_formula(sentence: str) -> str | None:
     return ", ".join(content_of(match).strip(" .") for match in matches[first:])
 
 
+def _only_remarks(before: str, formula: str) -> bool:
+    """Whether a formula is a condition (for $n > 1$), or a lone variable that nothing states, as in odd $n$."""
+    if _RELATION.search(formula) is not None:
+        return PHRASES["condition behind"].search(before) is not None
+    words = before.split()
+    variable = _VARIABLE.fullmatch(formula) is not None or formula in GREEK
+    return variable and not (words and PHRASES["leads on"].search(words[-1]))
+
+
 def _read_number(sentence: str) -> str | None:
+    """The one number that a sentence names. One inside a formula is only a part of it, and a lone one is read there."""
+    formulas = list(FORMULA.finditer(sentence))
     matches = list(PHRASES["value"].finditer(sentence))
     numbers = [match[0] for match in matches]
     if len(numbers) == 1:
         before = sentence[: matches[0].start()]
         given = PHRASES["first word"].match(sentence) and PHRASES["of whole"].search(before)  # Seven of the 30 pupils
         part = _PART_OF_MORE.search(before) or PHRASES["begins more"].match(sentence, matches[0].end())
-        return None if given or part else numbers[0].strip()
+        inside = any(match.start() < matches[0].start() < match.end() for match in formulas)
+        return None if given or part or inside else numbers[0].strip()
     if (listed := PHRASES["listed"].search(sentence)) is not None:
         return (listed["named"] or listed["values"]).strip()
     stated = list(PHRASES["stated"].finditer(sentence))
@@ -106,7 +121,7 @@ def _read_number(sentence: str) -> str | None:
         return stated[0]["value"].strip()
     sum_ = _INTRODUCTION.sub("", sentence.rpartition(":")[2])
     behind = [match[0] for match in PHRASES["value"].finditer(sum_.rpartition("=")[2])]
-    one_line = "=" in sum_ and PHRASES["several"].search(sum_) is None
+    one_line = not formulas and "=" in sum_ and PHRASES["several"].search(sum_) is None
     return behind[0].strip() if one_line and len(behind) == 1 else None
 
 

@@ -120,12 +120,22 @@ REWRITES: tuple[Rewrite, ...] = (
     # what is said about a counting letter, and texts
     Rewrite(
         (
-            r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?[ZN]\}?"
-            r"(?:[_^]\{?[+*\d]*\}?)?.*$"
+            r",?\s*(?:\\text\s*\{[^{}]*\}|for|where)?\s*\(?(?<![a-zA-Z])([kntm])\s*\\in\s*\\(?:mathbb|mathbf)\s*\{?([ZN])\}?"
+            r"((?:(?!\\\}).)*)$"
         ),
-        r" \\integer{\1}",
-        {r"2\pi k, k\in\mathbb{Z}": r"2\pi k\integer{k}"},
+        r" \\where \1\\in \\mathbb{\2}\3",
+        {r"2\pi k, k\in\mathbb{Z}": r"2\pi k\where k\in\mathbb{Z}"},
         r"\in",
+    ),
+    Rewrite(
+        r"\\text\s*\{\s*,?\s*(?:for|where)\b[^{}]*\}((?:(?!\\\}).)*?(?:[<>=]|\\(?:le|ge|ne|in)q?(?![a-zA-Z])).*)$",
+        r" \\where \1",
+        {r"2\pi n\text{ for all integers }n\ge 2": r"2\pi n\where n\ge 2"},
+    ),
+    Rewrite(
+        r"\\text\s*\{\s*,?\s*(?:for|where)\b([^{}]*[<>=][^{}]*)\}$",
+        r" \\where \1",
+        {r"2\pi n\text{ for n > 2}": r"2\pi n\where n>2"},
     ),
     Rewrite(
         r"\\text\s*\{\s*,?\s*(?:for (?:all|any|every|some|each)|where|for)\b.*$",
@@ -142,6 +152,7 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"5\;x": "5 x", r"x\quad y": "x  y", r"x\hspace{1em}y": "x y", "x~y": "x y", "x  y": "x y"},
     ),
     Rewrite(r"\\(?:textbf|textit|textrm|textsf|textnormal|mbox|hbox|emph)\s*\{", r"\\text{", {r"5\textrm{ cm}": r"5\text{cm}"}),
+    Rewrite(r"\\mathbb\s*([A-Z])(?![a-zA-Z])", r"\\mathbb{\1}", {r"\mathbb Z": r"\mathbb{Z}"}),
     # fractions and binomials
     Rewrite(r"\\[dtc]frac(?![a-zA-Z])", r"\\frac", {r"\dfrac{1}{2}": r"\frac{1}{2}"}),
     Rewrite(r"\\[dt]binom(?![a-zA-Z])", r"\\binom", {r"\dbinom{5}{2}": r"\binom{5}{2}"}),
@@ -213,9 +224,9 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(r"\^\s*\(([^()]*)\)", r"^{\1}", {"2^(n+1)": "2^{n+1}"}, "^"),
     Rewrite(r"\^\s*\{\s*([^{}]*?)\s*\}", r"^{\1}", {r"\sin^{ 2 }30^\circ": r"\sin^{2}(\frac{30\pi}{180})"}, "^"),
     Rewrite(r"\*|\\ast(?![a-zA-Z])", r"\\cdot ", {"2*x": r"2\cdot x", r"2\ast x": r"2\cdot x"}),
-    Rewrite(r"<=|=<|\\leq(?:slant|q)?(?![a-zA-Z])", r"\\le ", {"x<=2": r"x\le 2", "x=<2": r"x\le 2", r"x\leq 2": r"x\le  2"}),
-    Rewrite(r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])", r"\\ge ", {"x>=2": r"x\ge 2", "x=>2": r"x\ge 2", r"x\geq 2": r"x\ge  2"}),
-    Rewrite(r"\\neq(?![a-zA-Z])|!=|\\not\s*=", r"\\ne ", {r"x\neq 2": r"x\ne  2", "x!=2": r"x\ne 2", r"x\not=2": r"x\ne 2"}),
+    Rewrite(r"<=|=<|\\leq(?:slant|q)?(?![a-zA-Z])\s*", r"\\le ", {"x<=2": r"x\le 2", "x=<2": r"x\le 2", r"x\leq 2": r"x\le 2"}),
+    Rewrite(r">=|=>|\\geq(?:slant|q)?(?![a-zA-Z])\s*", r"\\ge ", {"x>=2": r"x\ge 2", "x=>2": r"x\ge 2", r"x\geq 2": r"x\ge 2"}),
+    Rewrite(r"\\neq(?![a-zA-Z])\s*|!=|\\not\s*=", r"\\ne ", {r"x\neq 2": r"x\ne 2", "x!=2": r"x\ne 2", r"x\not=2": r"x\ne 2"}),
     Rewrite(r"\\gt(?![a-zA-Z])", ">", {r"x\gt 2": "x>2"}),
     Rewrite(r"\\lt(?![a-zA-Z])", "<", {r"x\lt 2": "x<2"}),
     # ordinals and degrees

@@ -15,6 +15,7 @@ ANY_BASE = r"\log"  # without an index; the base is a letter of its own
 _REALS = ("1.3719", "-0.7431", "2.2361", "-1.618", "17.283", "-23.461", "1234.567")
 _POSITIVE = ("0.618", "2.7459", "0.2679", "5.1962")
 _WHOLE = (7, 4, 9, 5, 11, 6, 8, 10, 13, 3, 12, 14, 57, 101, 1002)
+_STEPS = tuple(f"{0.31 + 0.47 * step:.2f}" for step in range(40))  # where a value is rounded to whole numbers
 _COUNTING = frozenset("nmkijNMK")
 _contexts = threading.local()
 _INDEX = r"_(?:\{\w{1,8}\}|\w)"
@@ -24,6 +25,27 @@ _TOKEN = re.compile(
     rf"(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<symbol>\\vec\{{[a-zA-Z]\}}|[a-zA-Z]'*(?:{_INDEX})?'*|"
     rf"\\(?:{_NAMES.replace(' ', '|')}){_INDEX})|(?P<command>\\[a-zA-Z]+)|(?P<sign>[-+/^!(){{}}|\[\]_,])| +"
 )
+
+
+_APPLIED = re.compile(
+    rf"\\d?dot ?\{{?(?:\\(?:{_NAMES.replace(' ', '|')})|[a-zA-Z])\}}?(?:\([a-z]\))?"
+    rf"|(?:\\(?:{_NAMES.replace(' ', '|')})|(?<![a-zA-Z\\])[a-zA-Z])'*(?:{_INDEX})?\([a-z]\)"
+)
+_UNBRACED = re.compile(r"[{} ]")
+
+
+def name_functions(left: str, right: str) -> tuple[str, str]:
+    r"""Two formulas with a letter for each function of one letter, f(t), and each derivative by time, \dot x.
+
+    The functions are independent of one another, so the formulas are equal for all of them if they are for all letters. The
+    texts stay as they are unless both have the same functions; k(t) may also be a product.
+    """
+    found = [sorted({_UNBRACED.sub("", name) for name in _APPLIED.findall(text)}) for text in (left, right)]
+    if found[0] != found[1] or not 0 < len(found[0]) < 10:
+        return left, right
+    letters = {name: f"{{y_{{u{number}}}}}" for number, name in enumerate(found[0])}
+    named = [_APPLIED.sub(lambda match: letters[_UNBRACED.sub("", match[0])], text) for text in (left, right)]
+    return named[0], named[1]
 
 
 @functools.lru_cache(maxsize=8192)
@@ -81,7 +103,8 @@ def points(*sides: Tokens) -> Iterator[dict[str, Any]]:
     )
     whole = set(letters) if all_whole else set().union(*map(_alternating, sides))
     mp = context()
-    for values in (_WHOLE,) if all_whole else (_POSITIVE, _REALS):
+    more = (_STEPS,) if texts & {r"\lfloor", r"\lceil"} else ()
+    for values in (_WHOLE,) if all_whole else (_POSITIVE, _REALS, *more):
         for shift in range(len(values)):
             # Each letter has its own offset, so that x+y differs from 2x.
             point = {

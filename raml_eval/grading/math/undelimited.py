@@ -45,6 +45,8 @@ _NUMBER_BEFORE = re.compile(r"\d[ \t\xa0]$")
 _BLANKS = re.compile(r"\s{1,40}")
 _BLANKS_IN_LINE = re.compile(r"[ \t\xa0]{1,10}")
 LONGEST_WHOLE = 500  # characters of a text that is one formula
+_FACTOR = re.compile(r"[a-z]\([^()=]{1,20}\)(?!\s*[=<>])")  # (1-e^{-t}) u(t), but (0,1) f(x)=3 begins another formula
+_LABEL = re.compile(r"\([a-z]\)$")
 _GOES_ON = ("{", "\\", "^", "_")
 _ARTICLES = frozenset("aAI")
 
@@ -127,6 +129,8 @@ def _joins(text: str, left: _Part, right: _Part) -> bool:
         return True
     if text[right.start] == "{" or (right.kind == "letter" and text[right.end : right.end + 1] in ("^", "_")):
         return True  # \frac{a} {b}; 100 p^2, where p is no unit
+    if left.kind in ("number", "closing") and _FACTOR.match(text, right.start) is not None:
+        return _LABEL.search(text, max(0, left.end - 3), left.end) is None
     if right.kind == "letter" and text[right.start : right.end] in _ARTICLES:
         return False
     return left.kind in _BRIDGES or right.kind in _BRIDGES
