@@ -37,8 +37,8 @@ def _tests(doc: Row, rule: str) -> dict[str, Any]:
     names, arguments = list(doc["instruction_id_list"]), list(doc["kwargs"])
     if not names or len(names) != len(arguments):
         raise TaskError(
-            f"the row {doc['key']} has {len(names)} instructions and {len(arguments)} sets of arguments; wanted one for each, and "
-            "at least one instruction. Correct the row."
+            f"the row {doc['key']} has {len(names)} instructions and {len(arguments)} sets of arguments; wanted one for each, "
+            "and at least one instruction. Correct the row."
         )
     instructions = [
         {"id": name, "kwargs": {key: value for key, value in (given or {}).items() if value is not None}}

@@ -65,8 +65,8 @@ def zebralogic_grid(dataset: Any) -> Any:
     for row in dataset:
         if any(BLANK in str(cell) for cells in row["solution"]["rows"] for cell in cells):
             raise TaskError(
-                f'the solution of the puzzle {row["id"]} is blanked out ("{BLANK}"), as in the public version of ZebraLogic, so '
-                "no answer can be graded. Ask the authors for allenai/ZebraLogicBench-private, set HF_TOKEN, and name that "
+                f'the solution of the puzzle {row["id"]} is blanked out ("{BLANK}"), as in the public version of ZebraLogic, '
+                "so no answer can be graded. Ask the authors for allenai/ZebraLogicBench-private, set HF_TOKEN, and name that "
                 "data set in a copy of this task."
             )
     solutions = [{"header": list(row["solution"]["header"]), "rows": list(row["solution"]["rows"])} for row in dataset]
@@ -79,8 +79,8 @@ def zebralogic_prompt(doc: Row) -> str:
     cells = dict.fromkeys(list(solution["header"])[1:], BLANK)
     wanted = {f"House {number}": cells for number in range(1, len(solution["rows"]) + 1)}
     return (
-        f"{doc['puzzle']}\n\nPlease reason step by step. Then give the solution as a JSON object of exactly this form, with every "
-        f"{BLANK} filled in:\n\n```json\n{json.dumps(wanted, indent=2)}\n```"
+        f"{doc['puzzle']}\n\nPlease reason step by step. Then give the solution as a JSON object of exactly this form, with "
+        f"every {BLANK} filled in:\n\n```json\n{json.dumps(wanted, indent=2)}\n```"
     )
 
 

@@ -68,7 +68,7 @@ def _find_data(names: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _no_download() -> Iterator[None]:
-    """Inside, nltk fetches nothing: a module of checkers asks for data when it is imported, also for some that it never reads."""
+    """Inside, nltk fetches nothing: a module of checkers asks for data when it is imported, some of which it never reads."""
     import nltk
 
     download, nltk.download = nltk.download, lambda *names, **options: False
