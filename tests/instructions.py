@@ -1,4 +1,4 @@
-"""What tests of the rules ifeval and ifbench share: whether the checkers and their data are installed, and questions."""
+"""What tests of the rules ifeval and ifbench share: whether checkers and data are installed, and questions for them."""
 
 from __future__ import annotations
 
