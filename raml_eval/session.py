@@ -29,6 +29,7 @@ from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
+from raml_eval.grading.rule.grader import try_rules
 from raml_eval.inputs import Inputs, Model, build_policy, check_budgets, load_inputs, load_model
 from raml_eval.looks import KEY, Course, Until
 from raml_eval.manifest import (
@@ -90,6 +91,10 @@ async def run_session(
             return _finish(config, directory, wanted)
         if _needs_sandbox(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
+            ruled = {
+                task: question.gold for (task, _), question in loaded.questions.items() if KINDS[question.grader].runs_rules
+            }
+            await asyncio.to_thread(try_rules, ruled.values(), config.grading.allow_unsafe_code)
         with watch("engine"):
             checkpoint = loaded.model.checkpoint
             args = _engine_args(config, model)

@@ -14,7 +14,7 @@ import pytest
 from raml_eval.errors import ConfigError, RamlError, TaskError
 from raml_eval.grading.kinds import KINDS
 from raml_eval.grading.pool import GradingPool
-from raml_eval.grading.rule.grader import RuleGrader
+from raml_eval.grading.rule.grader import RuleGrader, try_rules
 from raml_eval.grading.rule.read import extract_ruled, read_rule
 from raml_eval.sandbox import trial
 from raml_eval.sandbox.start import no_sandbox
@@ -198,3 +198,12 @@ def test_the_pool_grades_by_rules_and_votes_by_spelling() -> None:
         pool.grade_blocking(gold, r"\boxed{1}", "task_rule")
     assert pool.classes_blocking(["A → B", "a → b", "A → C"], "task_rule") == {"A → B": 0, "a → b": 0, "A → C": 1}
     pool.close()
+
+
+@needs_sandbox
+def test_what_a_rule_lacks_is_known_from_one_trial(rules: Path) -> None:
+    (rules / "lacking.py").write_text("import no_such_package\n")
+    try_rules([GOLD, GOLD], rules=rules)
+    lacking = json.dumps(json.loads(GOLD) | {"rule": "lacking"})
+    with pytest.raises(TaskError, match="no_such_package"):
+        try_rules([GOLD, lacking], rules=rules)

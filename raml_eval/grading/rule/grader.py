@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from raml_eval.grading.rule.read import NO_ANSWER_SCORE, extract_ruled, read_rul
 from raml_eval.sandbox.rule_process import RULES, RuleProcess, RuleProcessDied, Scored
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.types import Grade, Status
+
+_TRIAL_S = 120.0  # of one trial: loading a rule's packages takes seconds, and many on a busy machine
 
 
 class RuleGrader:
@@ -119,6 +122,19 @@ class RuleGrader:
         for process in alive:
             process.end()  # wakes the thread that waits for it
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def try_rules(golds: Iterable[str], allow_unsafe_code: bool = False, rules: Path = RULES) -> None:
+    """Each of these tests has scored an answer, so that what a rule lacks is known before a run starts its engine.
+
+    Raises RamlError or TaskError, as grading would: a package or its data is missing, or the rule cannot read the tests.
+    """
+    grader = RuleGrader(1, _TRIAL_S, allow_unsafe_code, rules)
+    try:
+        for gold in golds:
+            grader._score(gold, "0").result()
+    finally:
+        grader.close()
 
 
 def _extract(completion: str, read: str, cut_off: bool) -> Extraction | Grade:
