@@ -14,6 +14,7 @@ from raml_eval.tasks.rules import primary_of
 from raml_eval.tasks.sources import is_source_name
 from raml_eval.tasks.task_file import FunctionName
 from raml_eval.types import Primary, Suite
+from raml_eval.window import is_date
 from tests import hub_cross_a
 from tests.hub_math import LANGUAGES
 
@@ -115,7 +116,7 @@ def test_description(name: str, domain: str, grader: str, dataset: str, config: 
 
 
 def test_a_task_knows_its_suites() -> None:
-    assert load_catalogue().tasks["aime24"].suites == ("math", "raml", "raml_in_domain")
+    assert load_catalogue().tasks["aime24"].suites == ("math", "raml", "raml_extended", "raml_in_domain")
 
 
 def test_expand_keeps_the_order_and_drops_doubles() -> None:
@@ -194,7 +195,7 @@ def test_a_suite_declares_a_primary_endpoint(tmp_path: Path, declared: str, want
 @pytest.mark.parametrize(
     ("raml", "said"),
     [
-        ("{primry: 1}", "primry is not a field of a suite; the field is primary. Did you mean primary"),
+        ("{primry: 1}", "primry is not a field of a suite; the fields are about, primary. Did you mean primary"),
         ("{primary: avg@n}", "primary is 'avg@n'; it must be {metric"),
         ("{primary: }", "primary is None; it must be {metric"),
         ("{primary: {metric: avg@n}}", "primary is metric; it must be {metric"),
@@ -283,3 +284,24 @@ def test_a_bare_yes_or_no_of_redistribute_and_a_bare_day_are_read(tmp_path: Path
         write_task(tmp_path, name, TASK.replace("task: mine", f"task: {name}").replace("licence: MIT", more))
     tasks = load_catalogue([tmp_path]).tasks
     assert [tasks[name].redistribute for name in "abcd"] == ["yes", "no", "non_commercial", "no"]
+
+
+def test_a_suite_may_say_what_it_is(tmp_path: Path) -> None:
+    assert "1.4 million tokens" in load_catalogue().about["quick"]
+    write_task(tmp_path, "suite", "group: mine\ntask: gsm8k\nmetadata: {version: 1, raml: {about: 3}}\n")
+    assert "metadata.raml.about is 3; it must be a text" in load_catalogue([tmp_path]).unusable["mine"]
+
+
+def test_the_suites_of_the_paper_hold_both_domains() -> None:
+    catalogue = load_catalogue()
+    assert catalogue.suites["raml"] == (*catalogue.suites["raml_in_domain"], *catalogue.suites["raml_cross_domain"])
+    assert set(catalogue.suites["raml"]) < set(catalogue.suites["raml_extended"])
+    for name, domain in (("raml_in_domain", "in_domain"), ("raml_cross_domain", "cross_domain")):
+        assert {catalogue.tasks[task].domain for task in catalogue.suites[name]} == {domain}
+
+
+def test_fresh_tasks_have_dates() -> None:
+    catalogue = load_catalogue()
+    dates = [catalogue.tasks[name].date for name in catalogue.suites["fresh"]]
+    assert dates == sorted(dates)
+    assert all(map(is_date, dates))

@@ -63,6 +63,8 @@ def tasks_show(name: str, task_path: TaskPaths = None) -> None:
     from raml_eval.tasks.catalogue import load_catalogue
 
     catalogue = load_catalogue(task_path or ())
+    if catalogue.about.get(name):
+        print(f"{name}: {catalogue.about[name]}\n")
     for task in catalogue.expand([name]):
         for key, value in asdict(catalogue.tasks[task]).items():
             if value in (None, "", ()):

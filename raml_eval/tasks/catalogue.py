@@ -30,8 +30,9 @@ class Catalogue:
     """All tasks and suites that can be asked for by name.
 
     suites maps a name to its tasks, with nested groups flattened, and primary to the primary endpoint that it declares, if it
-    declares one. files holds the YAML of each task. unusable maps each name that a YAML file declares but that cannot be run
-    to the reason. data_dir is a folder with data sets that is read in place of a hub.
+    declares one. about is what a suite says of itself, if it does. files holds the YAML of each task. unusable maps each name
+    that a YAML file declares but that cannot be run to the reason. data_dir is a folder with data sets that is read in place
+    of a hub.
     """
 
     tasks: dict[str, TaskDescription] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Catalogue:
     files: dict[str, TaskFile] = field(default_factory=dict)
     unusable: dict[str, str] = field(default_factory=dict)
     primary: dict[str, Primary] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
     data_dir: Path | None = None
 
     def expand(self, names: Iterable[str]) -> list[str]:
@@ -169,6 +171,7 @@ def _add_suite(catalogue: Catalogue, groups: Mapping[str, TaskFile], tags: Mappi
         catalogue.unusable[name] = f"{groups[name].path} lists {missing[0]}, and {why}"
     else:
         catalogue.suites[name] = tuple(members)
+        catalogue.about[name] = str(raml_of(groups[name].config).get("about", ""))
         primary = primary_of(groups[name].config)
         if primary is not None:
             catalogue.primary[name] = primary

@@ -18,7 +18,7 @@ REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "re
 OPTIONAL_FIELDS = ("chance", "cluster", "family", "perturbs", "stratum", "date", "options", "tests", "redistribute")
 MADE_FIELDS = ("overrides",)  # those that a source may state beside them
 SUITE_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
-SUITE_FIELDS = ("primary",)
+SUITE_FIELDS = ("about", "primary")
 PRIMARY_FIELDS = ("metric", "budget")
 RESERVED_NAMES = ("macro",)
 # These merge all answers to a question into one. Here every sample is graded, and maj@k is a metric.
@@ -126,10 +126,13 @@ def primary_of(config: Mapping[str, Any]) -> Primary | None:
 
 def _primary_problems(raml: Mapping[str, Any]) -> list[str]:
     problems = [
-        f"metadata.raml.{name} is not a field of a suite; the field is primary." + near_names(str(name), SUITE_FIELDS)
+        f"metadata.raml.{name} is not a field of a suite; the fields are {', '.join(SUITE_FIELDS)}."
+        + near_names(str(name), SUITE_FIELDS)
         for name in raml
         if name not in SUITE_FIELDS
     ]
+    if not isinstance(raml.get("about", ""), str):
+        problems.append(f"metadata.raml.about is {raml['about']!r}; it must be a text.")
     if "primary" not in raml:
         return problems
     declared = raml["primary"]
