@@ -43,7 +43,7 @@ def _names(value: Any) -> Any:
 def _date(value: Any) -> Any:
     text = str(value)  # YAML reads a bare 2025-06-15 as a date
     if text and not is_date(text):
-        raise ValueError(f"it is {text!r}; wanted a day or a month, such as 2025-06-15 or 2025-06")
+        raise ValueError("wanted a day or a month, such as 2025-06-15 or 2025-06")
     return text
 
 
