@@ -65,8 +65,8 @@ def test_a_gate_has_no_primary_tokens_and_no_cells_without_parts() -> None:
 
     with pytest.raises(ConfigError, match="cannot be the primary metric"):
         judged({"domain": "in_domain"}, primary={"metric": "answer_tokens_mean"})
-    with pytest.raises(MetricError, match="cell_accuracy is not known for 32 of 32 questions"):
-        judged({"domain": "in_domain", "metric": "cell_accuracy", "test": "equivalence"})
+    with pytest.raises(MetricError, match="partial_score is not known for 32 of 32 questions"):
+        judged({"domain": "in_domain", "metric": "partial_score", "test": "equivalence"})
     judged({"domain": "in_domain", "metric": "answer_tokens_mean", "margin": 5})
 
 
@@ -78,8 +78,8 @@ def test_a_level_that_no_comparison_can_hold_is_refused() -> None:
 
 
 def test_cells_are_not_compared_on_tasks_without_parts() -> None:
-    with pytest.raises(MetricError, match="cell_accuracy is not known for 32 of 32 questions of pocket_chain"):
-        compare_runs(BASE, WORSE, metric="cell_accuracy")
+    with pytest.raises(MetricError, match="partial_score is not known for 32 of 32 questions of pocket_chain"):
+        compare_runs(BASE, WORSE, metric="partial_score")
 
 
 def test_the_same_run_again_is_inconclusive_with_what_could_have_been_seen() -> None:

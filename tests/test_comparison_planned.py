@@ -99,7 +99,7 @@ def test_tasks_that_ship_their_rows_need_no_number_of_questions() -> None:
         ([], {"base": RUN, "metric": "pass@4", "n": 2}, MetricError, "needs 4 samples per question; met 2"),
         (["pocket_sort"], {"assume": "beta:2,2", "metric": "maj@3"}, MetricError, "Give a stored run"),
         ([], {"base": RUN, "metric": "thinking_tokens_mean"}, ConfigError, "cannot be the primary metric"),
-        ([], {"base": RUN, "metric": "cell_accuracy"}, MetricError, "not known for 20 of 20 questions of pocket_chain"),
+        ([], {"base": RUN, "metric": "partial_score"}, MetricError, "not known for 20 of 20 questions of pocket_chain"),
         (["pocket"], {"assume": "beta:2,2", "n": 0}, ConfigError, "--samples 0 cannot be planned; wanted a whole number"),
         (["pocket"], {"assume": "beta:2,2", "n": 1_000_000}, ConfigError, "--samples 1000000 .* from 1 to 10,000"),
         (["pocket"], {"assume": "beta:2,2", "n_questions": 0}, ConfigError, "^--questions 0 cannot"),

@@ -169,7 +169,7 @@ def test_numbers_that_only_a_t_test_gives_are_left_out_near_a_bound() -> None:
     (many,) = rows_of(plan_comparison_of(134, ("a",), 8, (2.0, 2.0)), Wanted(0.05), "alone")
     assert (many.near_bound, many.simulated) == (False, False)
     assert many.samples_needed is not None
-    unknown = replace(near(12).tasks[0], success=None)  # maj@k, cell_accuracy
+    unknown = replace(near(12).tasks[0], success=None)  # maj@k, partial_score
     (told,) = rows_of(replace(near(12), tasks=(unknown,)), Wanted(0.05), "alone")
     assert (told.near_bound, told.simulated) == (True, False)
 

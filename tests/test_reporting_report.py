@@ -61,9 +61,9 @@ def test_cells_are_shown_where_a_task_has_them() -> None:
     records = tuple(replace(r, grade=replace(r.grade, score=0.75)) if r.key.task == "pocket_sort" else r for r in RUN.records)
     for form in ("markdown", "terminal"):
         text = render_report([replace(RUN, records=records)], format=form)
-        assert "cells right" in text
+        assert "partial score" in text
         assert "75" in text
-        assert "cells right" not in render_report([RUN], format=form)
+        assert "partial score" not in render_report([RUN], format=form)
 
 
 def test_json_rows_are_the_tidy_frame_with_null_for_what_is_not_there() -> None:

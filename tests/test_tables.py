@@ -13,7 +13,7 @@ import pytest
 
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.tables import COLUMNS, build_frame, count_run, frame_rows, question_values, redraw_variances
-from raml_eval.tables.measures import CELLS, estimate
+from raml_eval.tables.measures import PARTIAL, estimate
 from raml_eval.types import Budget, Imported, Interval, Status, StoredRun
 from tests.factory import by_row, make_run
 
@@ -149,28 +149,28 @@ def scored(run: StoredRun, task: str, share: Callable[[int, int], float | None])
     return replace(run, records=records)
 
 
-def test_cell_accuracy_is_the_mean_over_samples_then_questions_of_the_tasks_that_have_parts() -> None:
+def test_partial_score_is_the_mean_over_samples_then_questions_of_the_tasks_that_have_parts() -> None:
     run = scored(
         make_run(by_row(lambda row: 0), per_cluster=2), "pocket_sort", lambda row, index: None if index == 3 else row / 10
     )
     frame = build_frame([run])
-    row = pick(frame, task="pocket_sort", budget="64", metric="cell_accuracy")
+    row = pick(frame, task="pocket_sort", budget="64", metric="partial_score")
     expected = mean_interval([3 * r / 40 for r in range(10)], [f"c{r // 2}" for r in range(10)])
     assert (row.value, row.low, row.high) == pytest.approx((expected.value, expected.low, expected.high))
     assert row.n_questions == 10
-    macro = pick(frame, task="macro", domain="cross_domain", budget="64", metric="cell_accuracy")
+    macro = pick(frame, task="macro", domain="cross_domain", budget="64", metric="partial_score")
     assert macro.value == pytest.approx(row.value)
-    assert len(frame[frame["metric"] == "cell_accuracy"]) == 4  # one task and its macro mean, at two budgets
+    assert len(frame[frame["metric"] == "partial_score"]) == 4  # one task and its macro mean, at two budgets
 
 
-def test_cell_accuracy_is_no_value_where_answers_have_no_parts_and_0_where_none_was_graded() -> None:
+def test_partial_score_is_no_value_where_answers_have_no_parts_and_0_where_none_was_graded() -> None:
     run = scored(make_run(by_row(lambda row: 0)), "pocket_sort", lambda row, index: 0.5 if row else None)
     cells = count_run(run)
-    assert np.isnan(question_values(cells["pocket_chain", 64], CELLS)).all()
-    assert np.isnan(redraw_variances(cells["pocket_chain", 64], CELLS)).all()
-    assert question_values(cells["pocket_sort", 64], CELLS).tolist() == [0.0] + [0.5] * 9
-    assert redraw_variances(cells["pocket_sort", 64], CELLS).tolist() == [0.0] * 10
-    interval, covered = estimate(cells["pocket_chain", 64], CELLS, 0.95)
+    assert np.isnan(question_values(cells["pocket_chain", 64], PARTIAL)).all()
+    assert np.isnan(redraw_variances(cells["pocket_chain", 64], PARTIAL)).all()
+    assert question_values(cells["pocket_sort", 64], PARTIAL).tolist() == [0.0] + [0.5] * 9
+    assert redraw_variances(cells["pocket_sort", 64], PARTIAL).tolist() == [0.0] * 10
+    interval, covered = estimate(cells["pocket_chain", 64], PARTIAL, 0.95)
     assert (interval.method, covered) == ("not given: the answers have no parts", 0)
 
 
@@ -178,7 +178,7 @@ def test_a_macro_mean_of_cells_needs_every_task_of_its_domain() -> None:
     tasks = {"a": "cross_domain", "b": "cross_domain"}
     run = scored(make_run(by_row(lambda row: 0), tasks=tasks), "a", lambda row, index: 0.5)  # type: ignore[arg-type]
     frame = build_frame([run])
-    assert set(frame[frame["metric"] == "cell_accuracy"]["task"]) == {"a"}
+    assert set(frame[frame["metric"] == "partial_score"]["task"]) == {"a"}
 
 
 def test_timeouts_bring_best_and_worst_accuracy() -> None:

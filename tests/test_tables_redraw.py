@@ -36,7 +36,7 @@ def count(answers: Sequence[int]) -> QuestionCounts:
     )
 
 
-@pytest.mark.parametrize("name", [*WITH_K, "avg@n", "no_answer_rate", "thinking_tokens_mean", "cell_accuracy"])
+@pytest.mark.parametrize("name", [*WITH_K, "avg@n", "no_answer_rate", "thinking_tokens_mean", "partial_score"])
 @given(answers=st.lists(st.integers(SILENT, 2), min_size=2, max_size=7))
 def test_every_sample_is_left_out_once(name: str, answers: list[int]) -> None:
     measure, n = parse_measure(name), len(answers)
@@ -99,7 +99,7 @@ def test_an_assumed_pass_at_k_is_that_of_all_outcomes() -> None:
     assert assumed_redraw(4, Measure("pass@k", 2), 1, 1) == pytest.approx(total, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["maj@3", "cell_accuracy", "thinking_tokens_mean", "leak_rate"])
+@pytest.mark.parametrize("name", ["maj@3", "partial_score", "thinking_tokens_mean", "leak_rate"])
 def test_what_does_not_follow_from_a_chance_is_refused(name: str) -> None:
     with pytest.raises(MetricError, match="Give a stored run"):
         assumed_redraw(8, parse_measure(name), 2, 2)

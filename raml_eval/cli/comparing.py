@@ -28,7 +28,7 @@ def compare(
     metric: Annotated[
         Text,
         typer.Option(
-            help="The primary metric: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, cell_accuracy, or a "
+            help="The primary metric: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, partial_score, or a "
             "rate such as unfinished_rate; the gate's or the suite's if not given, otherwise avg@n."
         ),
     ] = None,

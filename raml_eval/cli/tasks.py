@@ -141,7 +141,7 @@ def tasks_preview(
     task_path: TaskPaths = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show prompts as a model sees them, golds, and how they are graded."""
+    """Show prompts as a model sees them, and golds."""
     from raml_eval.preview import preview_task
 
     for line in preview_task(name, limit, model, tuple(task_path or ()), data_dir):

@@ -128,8 +128,8 @@ def _stability_columns(numbers: Numbers) -> list[tuple[str, tuple[str, int | Non
 
 def _stability(numbers: Numbers, tasks: Sequence[str], domain: Domain) -> Table:
     columns = _stability_columns(numbers)
-    if any(key.metric == "cell_accuracy" and key.task in tasks for key in numbers.rows):
-        columns.insert(0, ("cells right", ("cell_accuracy", None, None)))
+    if any(key.metric == "partial_score" and key.task in tasks for key in numbers.rows):
+        columns.insert(0, ("partial score", ("partial_score", None, None)))
     digits = 0 if numbers.short else 1
     rows = tuple(
         (*labels, *(numbers.share(Key(run, task, domain, budget, *what), digits=digits) for _, what in columns))

@@ -93,7 +93,7 @@ def build_frame(
     budget is "off", a number of tokens or "unlimited". n_questions counts the questions that a number covers, n_samples the
     samples planned for each. The task "macro" is the mean over a domain's tasks, which are fixed, not sampled. If k is None,
     the run's own k is used, or its n. With base, "gain" is avg@n minus that of base, paired on the questions that both have.
-    A task whose answers have parts, such as the cells of a grid, has a row cell_accuracy: the mean over a question's samples
+    A task whose answers have parts, such as the cells of a grid, has a row partial_score: the mean over a question's samples
     of the share that is right, then over questions. A number that cannot be given is NaN, and method says why.
 
     Raises MetricError for missing samples without allow_partial and for k < 1, InputError if a run is given twice.

@@ -48,7 +48,7 @@ class Measure:
 AVERAGE = Measure("avg@n")
 APART = "each budget is a draw of its own, not a cut of one trajectory (capped_by engine)"
 UNCOUNTED = "the samples' tokens are not all counted"
-CELLS = Measure("cell_accuracy")
+PARTIAL = Measure("partial_score")
 _MEANS = tuple(Measure(f"{kind}_mean", bounds=None) for kind in TOKENS)
 _TIMEOUT_BOUNDS = ("accuracy_worst", "accuracy_best")
 _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
@@ -63,12 +63,12 @@ _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
 
 
 def parse_measure(name: str) -> Measure:
-    """The measure of that name: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, cell_accuracy, a rate
+    """The measure of that name: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, partial_score, a rate
     such as unfinished_rate, thinking_tokens_mean or answer_tokens_mean.
 
     Raises ConfigError for another name. Example: parse_measure("g_pass@8:0.5").k == 8
     """
-    plain = {m.name: m for m in (AVERAGE, CELLS, *(Measure(rate) for rate in _RATES if rate not in _TIMEOUT_BOUNDS), *_MEANS)}
+    plain = {m.name: m for m in (AVERAGE, PARTIAL, *(Measure(rate) for rate in _RATES if rate not in _TIMEOUT_BOUNDS), *_MEANS)}
     if name in plain:
         return plain[name]
     found = split_metric(name)
@@ -85,9 +85,9 @@ def parse_measure(name: str) -> Measure:
 def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:
     """Every mean over questions that a frame has, in order. mG-Pass@k starts at k = 2, because its sum is empty at k = 1.
 
-    cells is true if the task's answers have parts; the mean share of right parts is cell_accuracy.
+    cells is true if the task's answers have parts; the mean share of right parts is partial_score.
     """
-    measures = [AVERAGE, CELLS] if cells else [AVERAGE]
+    measures = [AVERAGE, PARTIAL] if cells else [AVERAGE]
     for k in ks:
         measures.append(Measure("pass@k", k))
         measures += [Measure("g_pass@k", k, tau) for tau in TAUS]
@@ -100,12 +100,12 @@ def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list
 def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArray[np.float64]:
     """The measure of each question, (Q,).
 
-    NaN for a question with fewer than k samples or an unknown token count, and for cell_accuracy where a task's answers have
+    NaN for a question with fewer than k samples or an unknown token count, and for partial_score where a task's answers have
     no parts.
     """
     n = np.array([q.n for q in counts], dtype=np.int64)
     match measure.metric:
-        case "cell_accuracy":
+        case "partial_score":
             return np.array([np.mean(q.scores) if q.scores else math.nan for q in counts])
         case "maj@k":
             return np.array([maj_at_k(q.classes, q.n, measure.k or 1) for q in counts])
@@ -187,7 +187,7 @@ def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -
 
 
 def _reason(measure: Measure) -> str:
-    if measure.metric == "cell_accuracy":
+    if measure.metric == "partial_score":
         return "the answers have no parts"
     return f"needs {measure.k} samples per question" if measure.k else UNCOUNTED
 

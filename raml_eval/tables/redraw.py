@@ -22,7 +22,7 @@ _MOST = 4_000_000  # chances at a time: 32 MB
 def redraw_variances(counts: Sequence[QuestionCounts], measure: Measure) -> FloatArray:
     """The variance of each question's value over redrawing its n samples, (Q,), in the order of question_values.
 
-    avg@n and rates: c (n-c) / (n^2 (n-1)). Token means and cell_accuracy: s^2 / n. pass@k, G-Pass@k and mG-Pass@k: without
+    avg@n and rates: c (n-c) / (n^2 (n-1)). Token means and partial_score: s^2 / n. pass@k, G-Pass@k and mG-Pass@k: without
     bias if n >= 2k (subset_variance; a single question's may be negative), and for k < n < 2k by the delete-one jackknife,
     which is too high. maj@k: the jackknife for every n > k. NaN where the samples cannot tell: n = 1, n <= k, an unknown token
     count, or answers without parts; never 0.
@@ -31,7 +31,7 @@ def redraw_variances(counts: Sequence[QuestionCounts], measure: Measure) -> Floa
     match measure.metric:
         case "maj@k":
             return np.array([_vote_variance(q, measure.k or 1) for q in counts])
-        case "cell_accuracy":
+        case "partial_score":
             return np.array([mean_variance(q.scores) for q in counts])
         case "thinking_tokens_mean" | "answer_tokens_mean" as metric:
             return np.array([mean_variance(getattr(q, metric.removesuffix("_mean"))) for q in counts])
