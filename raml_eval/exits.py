@@ -89,6 +89,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",
             ExitCode.UNUSABLE: "the log cannot be read or imported, or --out exists or cannot be written",
         },
+        "lm-eval": {
+            ExitCode.DONE: "lm-eval has printed its table",
+            ExitCode.UNUSABLE: "an argument, a task or a model cannot be used",
+        },
         "tasks list": {ExitCode.DONE: "the tasks are printed", ExitCode.UNUSABLE: "a --task-path cannot be used"},
         "tasks show": {ExitCode.DONE: "the task is printed", ExitCode.UNUSABLE: "no such task"},
         "tasks new": {ExitCode.DONE: "the files are written", ExitCode.UNUSABLE: "no such grader, or the folder is there"},
