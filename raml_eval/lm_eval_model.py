@@ -20,7 +20,7 @@ from raml_eval.backends import open_backend
 from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
 from raml_eval.concurrency import run_workers
 from raml_eval.config import FLAGS, RunConfig, build_config, flags_layer
-from raml_eval.errors import ConfigError, TaskError, near_names
+from raml_eval.errors import ConfigError, RamlError, TaskError, near_names
 from raml_eval.inputs import Model, build_policy, is_stop_mark, load_model
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend
@@ -221,7 +221,10 @@ def _stops(settings: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def run_lm_eval(arguments: Sequence[str]) -> None:
-    """Stock lm-eval's command line has run with these arguments, in which `--model raml` is this module's model."""
+    """Stock lm-eval's command line has run with these arguments, in which `--model raml` is this module's model.
+
+    Raises ConfigError for what lm-eval itself refuses or fails at, such as an unknown task.
+    """
     import lm_eval.models  # noqa: F401  (registers lm-eval's own models, which must come first)
     from lm_eval.__main__ import cli_evaluate
     from lm_eval.api.registry import model_registry
@@ -231,6 +234,11 @@ def run_lm_eval(arguments: Sequence[str]) -> None:
     before, sys.argv = sys.argv, ["lm-eval", *arguments]
     try:
         cli_evaluate()
+    except RamlError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise ConfigError(f"lm-eval stopped: {type(error).__name__}: {said}. Its own lines above say more.") from error
     finally:
         sys.argv = before
         for model in open_models:

@@ -12,7 +12,7 @@ import pytest
 
 from raml_eval import evaluate
 from raml_eval.errors import ConfigError, TaskError
-from raml_eval.lm_eval_model import RamlLM, open_models, read_settings
+from raml_eval.lm_eval_model import RamlLM, open_models, read_settings, run_lm_eval
 from raml_eval.tasks.catalogue import tasks_dir
 from raml_eval.types import Status
 
@@ -112,3 +112,8 @@ def test_settings_that_do_not_fit(settings: dict[str, Any], words: str) -> None:
 def test_one_budget_at_a_time() -> None:
     with pytest.raises(ConfigError, match="draws at one budget, and 2 are asked for"):
         RamlLM(pretrained="pocket", backend="fake", budget="8,16")
+
+
+def test_what_lm_eval_refuses_is_no_bug_of_ours() -> None:
+    with pytest.raises(ConfigError, match="lm-eval stopped: ValueError: Tasks not found: nosuch"):
+        run_lm_eval(["run", "--model", "dummy", "--tasks", "nosuch"])
