@@ -58,6 +58,21 @@ def test_a_differing_key_is_refused_or_allowed_by_name_and_noted(changed: dict[s
         assert told in note
 
 
+def test_another_yaml_with_the_same_questions_is_no_difference() -> None:
+    """The digest of the questions holds all that a run takes from a YAML, which holds more, such as licences."""
+    base, new = (
+        run(name, tasks={"pocket_chain": {"version": "1", "yaml": yaml, "questions": "q"}})
+        for name, yaml in (("base", "aa"), ("new", "bb"))
+    )
+    assert not [note for note in compare_runs(base, new).notes if "the protocols differ" in note]
+    other = run("new", tasks={"pocket_chain": {"version": "1", "yaml": "bb", "questions": "r"}})
+    with pytest.raises(MetricError, match=r"made differently in 1 key.*tasks\.pocket_chain\.questions"):
+        compare_runs(base, other)
+    older = run("base", tasks={"pocket_chain": {"version": "1", "yaml": "aa"}})
+    with pytest.raises(MetricError, match=r"made differently in 1 key.*tasks\.pocket_chain\.yaml"):
+        compare_runs(older, new)
+
+
 def test_a_name_allows_only_what_it_names() -> None:
     new = run("new", sampling={"temperature": 0.6, "top_p": 1.0, "seed": 0})
     with pytest.raises(MetricError, match=r"made differently in 1 key.*sampling\.temperature 1\.0, then 0\.6"):

@@ -176,4 +176,4 @@ def test_what_lm_eval_writes_of_our_task_has_our_ids_and_grader(tmp_path: Path) 
     assert [s.question_id for s in read_back] == [q.id for q in ours[:5]]
     assert [s.targets for s in read_back] == [(q.target,) for q in ours[:5]]
     assert {(s.task.grader, s.task.domain, s.model) for s in read_back} == {("math", "in_domain", "demo/constant")}
-    assert [s.verdict for s in read_back] == [{"exact_match,boxed": float(q.target == "69")} for q in ours[:5]]
+    assert [s.verdict for s in read_back] == [{"exact_match": float(q.target == "69")} for q in ours[:5]]

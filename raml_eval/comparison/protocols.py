@@ -33,15 +33,19 @@ class ProtocolDifference:
 def protocol_differences(base: StoredRun, new: StoredRun, tasks: Collection[str]) -> list[ProtocolDifference]:
     """Every key in which the protocols differ, for the compared tasks, and "grader" if other graders gave the verdicts.
 
-    The model and the seed are left out: they are what a comparison is about. A key that only one run stores (another
-    version wrote the other) is listed with known = False.
+    The model and the seed are left out: they are what a comparison is about. So is a task's YAML where both runs store the
+    digest of the questions that were made of it: it holds all that a run takes from a task, and the YAML holds more, such as
+    licences and what stock lm-eval does. A key that only one run stores (another version wrote the other) is listed with
+    known = False.
     """
     old, now = (flatten(run.manifest.get("protocol", {})) for run in (base, new))
+    told = {f"tasks.{task}.yaml" for task in tasks if all(f"tasks.{task}.questions" in side for side in (old, now))}
     compared = tuple(f"tasks.{task}." for task in tasks)
     found = [
         ProtocolDifference(key, old.get(key), now.get(key), key in old and key in now)
         for key in sorted(old.keys() | now.keys())
         if old.get(key) != now.get(key)
+        and key not in told
         and not key.startswith(_EXPECTED)
         and (not key.startswith("tasks.") or key.startswith(compared))
     ]
