@@ -102,7 +102,7 @@ def test_options_from_a_column(tmp_path: Path) -> None:
         (
             "doc_to_target: answer",
             "doc_to_target: answer\nprocess_docs: !function own.fail",
-            "needs the module own, which is neither installed nor",
+            "Put own.py beside the YAML if it is the task's own. Install what it imports: pip install 'own'",
         ),
         ("doc_to_text: question", "doc_to_text: question\nraml: 1", "unexpected keyword argument 'raml'"),
         ("rows.jsonl", "gone.jsonl", "when lm-eval builds it: FileNotFoundError"),

@@ -69,7 +69,11 @@ def test_a_gold_that_is_no_text(tmp_path: Path, gold: Any, target: str) -> None:
         (LOCAL, [ROW, ROW | {"answer": " "}], "doc_to_target gives no target"),
         (LOCAL, [ROW | {"answer": ["1", "2"]}], "doc_to_target gives 2 targets, wanted one"),
         (LOCAL + "process_docs: !function own.only\n", [ROW], "lm-eval finds no first question"),
-        (with_target("!function no_such_package.f"), [ROW], "needs the module no_such_package, which is neither installed nor"),
+        (
+            with_target("!function no_such_package.f"),
+            [ROW],
+            "Put no_such_package.py beside the YAML if it is .* pip install 'no_such_package'",
+        ),
     ],
 )
 def test_rows_that_would_become_a_wrong_gold_or_prompt(

@@ -27,7 +27,9 @@ def advice_for(error: BaseException, foreign: bool = False) -> str:
     """
     for one in _causes(error):
         if isinstance(one, ModuleNotFoundError) and one.name:
-            return _install(one.name.partition(".")[0])
+            top = one.name.partition(".")[0]
+            named = not foreign and f"Cannot import module '{one.name}'" in str(error)  # by a !function of the YAML itself
+            return (f"Put {top}.py beside the YAML if it is the task's own. " if named else "") + _install(top)
         if isinstance(one, AssertionError) and "antlr4" in str(one):
             return f"Another version of antlr4-python3-runtime is installed. {_install('antlr4')}"
         if type(one) is LookupError and "nltk" in str(one):
