@@ -66,11 +66,15 @@ class GaveUp(GenerationError):
 
 
 def near_names(wanted: str, known: Iterable[str]) -> str:
-    """The text ' Did you mean a, b?' with the known names that resemble the wanted one; empty if there are none.
+    """The text ' Did you mean a, b?' with the known names that resemble the wanted one, whatever their case; empty for none.
 
     Example: near_names("math50", ["math500", "gsm8k"]) == " Did you mean math500?"
     """
-    close = difflib.get_close_matches(wanted, list(dict.fromkeys(known)), n=3, cutoff=0.5)
+    by_lower: dict[str, list[str]] = {}
+    for name in dict.fromkeys(known):
+        by_lower.setdefault(name.lower(), []).append(name)
+    found = difflib.get_close_matches(wanted.lower(), by_lower, n=3, cutoff=0.6)
+    close = [name for lower in found for name in by_lower[lower]][:3]
     return f" Did you mean {', '.join(close)}?" if close else ""
 
 

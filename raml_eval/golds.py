@@ -1,19 +1,21 @@
 """Checks golds against their graders: a gold that no answer can match would make every sample of its question incorrect.
 
-Each gold is graded as an answer. It must be read back from a completion that gives it, and it must count as right.
+Each gold is graded as an answer. It must be read back from a completion that gives it, and it must count as right. Two
+questions with one prompt must not have different golds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.kinds import KINDS, extract_answer
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
-from raml_eval.tasks.check import Problem, find_task_files, has_local_rows
+from raml_eval.tasks.check import Problem, find_task_files
 from raml_eval.tasks.load import load_task
+from raml_eval.tasks.task_file import has_local_rows
 from raml_eval.types import Question
 
 MOST_SHOWN = 5  # bad golds of one task that are listed
@@ -44,10 +46,33 @@ def check_golds(questions: Iterable[Question]) -> None:
 
 def find_bad_golds(questions: Iterable[Question]) -> Iterator[BadGold]:
     """The questions whose golds cannot be graded, in order. No process is started, so formulas are compared by spelling."""
+    first: dict[tuple[str, ...], Question] = {}
     for question in questions:
-        reason = _problem_of(question)
+        prompt = (question.task, *(str(message["content"]) for message in question.messages))
+        other = first.setdefault(prompt, question) if question.messages else question
+        reason = _problem_of(question) or (_contradiction(other, question) if other is not question else "")
         if reason:
             yield BadGold(question, reason)
+
+
+def _contradiction(first: Question, again: Question) -> str:
+    """Why two questions with one prompt cannot both be graded; empty if they can. A verifier may accept several answers."""
+    kind = KINDS[again.grader]
+    if kind.needs_sandbox or first.gold == again.gold:
+        return ""
+    found = (
+        None
+        if kind.write_gold is None
+        else extract_answer(kind.write_gold(again.gold, again.options), again.grader, again.options)
+    )
+    answer = again.gold if found is None else found.answer
+    decision = None if answer is None else kind.compare(first.gold, answer, first.options)
+    if decision is None or decision.equal:
+        return ""
+    return (
+        f"it asks the same as question {first.id}, whose gold is {first.gold[:_SHOWN]!r} and not {again.gold[:_SHOWN]!r}, so "
+        "one of them marks right answers wrong. Correct the rows, or leave them out in process_docs."
+    )
 
 
 def _problem_of(question: Question) -> str:
@@ -100,15 +125,18 @@ class CheckedTask(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-def check_rows(paths: Sequence[Path], hub: bool, data_dir: Path | None = None) -> Iterator[CheckedTask]:
-    """Each task of these YAML files with its rows loaded and its golds graded. Files that `tasks check` refuses are left out.
+def check_rows(
+    paths: Sequence[Path], hub: bool, data_dir: Path | None = None, without: Collection[Path] = ()
+) -> Iterator[CheckedTask]:
+    """Each task of these YAML files with its rows loaded and its golds graded.
 
+    Files that the catalogue cannot use are left out, and those in without, whose faults are known.
     Without hub, only tasks whose rows lie beside their YAML are loaded. Functions that the files name are run.
     """
     catalogue = load_catalogue(paths, data_dir)
     wanted = {path.expanduser().resolve() for path in find_task_files(paths)}
     for name, file in catalogue.files.items():
-        if file.path in wanted and (hub or has_local_rows(file)):
+        if file.path in wanted and file.path not in without and (hub or has_local_rows(file)):
             yield _check_task(catalogue, name, file.path)
 
 

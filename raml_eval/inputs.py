@@ -124,7 +124,7 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
     Raises TaskError if a task or its data cannot be used, ModelError if the chat template cannot ask a question.
     """
     window = Window(config.after, config.before)
-    tasks = {name: keep_dates(load_task(catalogue, name), window) for name in plan.tasks}
+    tasks = load_tasks(catalogue, plan.tasks, window)
     questions = choose_questions(tasks, plan.limit, model)
     check_golds(questions.values())
     tasks = {name: with_overrides(task, questions) for name, task in tasks.items()}
@@ -148,6 +148,29 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
         end_of_turn=model.end_of_turn,
     )
     return Inputs(model, tasks, questions, rendered, protocol, catalogue.suites_among(config.tasks))
+
+
+def load_tasks(catalogue: Catalogue, names: Sequence[str], window: Window) -> dict[str, LoadedTask]:
+    """The tasks by name, with those of their questions that lie in the window.
+
+    Raises TaskError for one that cannot be loaded. If the rows come from a folder, all that cannot be are named: to look there
+    takes no time, while a hub that is out of reach takes seconds for each.
+    """
+    loaded: dict[str, LoadedTask] = {}
+    failed: dict[str, TaskError] = {}
+    for name in names:
+        try:
+            loaded[name] = keep_dates(load_task(catalogue, name), window)
+        except TaskError as error:
+            if catalogue.data_dir is None:
+                raise
+            failed[name] = error
+    if failed:
+        first, *others = failed
+        more = f" Nor can these be loaded: {', '.join(others)}." if others else ""
+        told = str(failed[first]).rstrip(".")
+        raise TaskError(f"{told}.{more}") from failed[first]
+    return loaded
 
 
 def load_model(config: RunConfig, stored_date: str | None = None) -> Model:

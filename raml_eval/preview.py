@@ -41,7 +41,9 @@ def preview_task(name: str, limit: int, model: str, task_path: tuple[Path, ...],
         bad = list(find_bad_golds(task.questions))
         yield ""
         good = len(task.questions) - len(bad)
-        yield f"{good} of {len(task.questions)} golds can be graded" + ("" if not bad else f"; the first that cannot: {bad[0]}")
+        made = KINDS[task.description.grader].write_gold is not None
+        can = "golds can be graded" if made else "golds can be read by their grader"
+        yield f"{good} of {len(task.questions)} {can}" + ("" if not bad else f"; the first that cannot: {bad[0]}")
 
 
 def _gold_lines(question: Question) -> Iterator[str]:

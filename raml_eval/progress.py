@@ -14,10 +14,16 @@ class Progress:
     """Counts what is finished and shows it: one live line on a terminal, otherwise a new line every ten seconds."""
 
     def __init__(
-        self, total: int, done: int = 0, stream: TextIO | None = None, quiet: bool = False, noun: str = "samples"
+        self,
+        total: int,
+        done: int = 0,
+        stream: TextIO | None = None,
+        quiet: bool = False,
+        noun: str = "samples",
+        about: str = "",
     ) -> None:
         self.total, self.done, self.errors, self.tokens = total, done, 0, 0
-        self._skipped, self._noun = done, noun
+        self._skipped, self._noun, self._about = done, noun, about
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._every = 0.2 if self._live else 10.0
@@ -28,6 +34,10 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """The line is shown for the last time."""
         self._show(last=True)
 
     def advance(self, samples: int = 0, tokens: int = 0, errors: int = 0) -> None:
@@ -55,7 +65,7 @@ class Progress:
             *([f"{self.tokens / elapsed:,.0f} tokens/s"] if self.tokens else []),
             left if self.done < self.total else f"in {_clock(elapsed)}",
         ]
-        return " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
+        return self._about + " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
 
     def _show(self, last: bool = False) -> None:
         self._shown = time.monotonic()

@@ -232,9 +232,13 @@ def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
     plan = Plan.read(stored["plan"]).grow(asked) if stored else asked
     if plan != asked:
         more = {key: value for key, value in plan.fields().items() if value != asked.fields()[key]}
-        told = ", ".join(f"{key} {value}" for key, value in more.items())
+        told = ", ".join(f"{key} {_in_words(value)}" for key, value in more.items())
         _note(f"the run directory was asked for more before and is finished as a whole: {told}")
     return plan
+
+
+def _in_words(value: Any) -> str:
+    return "none" if value is None else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _check_k(config: RunConfig, plan: Plan) -> None:

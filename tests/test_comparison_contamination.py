@@ -128,3 +128,20 @@ def test_the_table_of_a_report() -> None:
     assert "less that of thinks" in told
     with pytest.raises(ConfigError, match="the table of contamination has no form as csv"):
         render_report([remembers], format="csv", contamination=Contamination(thinks))
+
+
+def test_limited_runs_may_hold_no_pair() -> None:
+    first, second = (paired(run_of(name, lambda task, row: True)) for name in "ab")
+    apart = {
+        key: replace(question, cluster=f"{key}") if key[0] == "changed" else question
+        for key, question in first.questions.items()
+    }
+    message = "none of the 40 questions of changed changes one of the 40 of original.* Run both models on more of the questions"
+    with pytest.raises(MetricError, match=message):
+        find_contrasts(replace(first, questions=apart), replace(second, questions=apart))
+
+
+def test_a_run_is_not_held_against_itself() -> None:
+    run = paired(run_of("one", lambda task, row: True))
+    with pytest.raises(ConfigError, match=r"--contamination one is the only run of the report\. Name another model's run"):
+        render_report([run], contamination=Contamination(run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,38 @@ def test_a_gold_may_be_marked_or_hold_words(kind: GraderKind, gold: str) -> None
 def test_a_gold_that_its_own_box_cannot_hold_is_refused() -> None:
     with pytest.raises(TaskError, match="cannot be read back from"):
         check("math", r"\frac{1}{2\sqrt{2}")
+
+
+def asked(kind: GraderKind, *golds: str, options: tuple[str, ...] = ("x", "y"), prompt: str = "Which?") -> list[str]:
+    """The reasons against questions with one prompt and these golds."""
+    messages = ({"role": "user", "content": prompt},)
+    questions = [Question("t", str(place), "c", {}, messages, gold, kind, options=options) for place, gold in enumerate(golds)]
+    return [bad.reason for bad in find_bad_golds(questions)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "golds"),
+    [("math", ("1", "1", "2")), ("choice", ("A", "B")), ("exact", ("a", "b")), ("bracket", ("[[1]]", "[[2]]"))],
+)
+def test_one_prompt_with_two_golds_is_refused(kind: GraderKind, golds: tuple[str, ...]) -> None:
+    (reason,) = asked(kind, *golds)
+    assert f"the same as question 0, whose gold is {golds[0]!r} and not {golds[-1]!r}" in reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "golds"),
+    [("math", ("1/2", "0.5", "$\\frac12$")), ("choice", ("A", "x")), ("exact", ("a", "A ")), ("bracket", ("[[1]]", "[[1.0]]"))],
+)
+def test_one_prompt_with_golds_that_are_equal_may_be_asked_twice(kind: GraderKind, golds: tuple[str, ...]) -> None:
+    assert asked(kind, *golds) == []
+
+
+def test_questions_without_a_prompt_or_of_two_tasks_do_not_contradict_each_other() -> None:
+    one, other = (Question(task, "0", "c", {}, ({"content": "Q"},), gold, "math") for task, gold in (("t", "1"), ("u", "2")))
+    assert (
+        list(find_bad_golds([one, other, replace(one, id="1", messages=()), replace(one, id="2", messages=(), target="2")]))
+        == []
+    )
 
 
 def test_the_first_bad_gold_is_named_and_the_others_are_counted() -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from raml_eval.golds import KINDS
 from raml_eval.grading import grade
+from raml_eval.stock import check_scorers
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.load import load_task
 from raml_eval.tasks.rules import raml_of
 from raml_eval.tasks.sources import is_source_name
 from raml_eval.types import Question
 from tests.instructions import MISSING
+from tests.test_tasks_catalogue import TASK, write_task
 from tests.test_tasks_download import write_mirror
 
 CATALOGUE = load_catalogue()
@@ -91,3 +93,24 @@ def test_a_program_that_passes_scores_under_stock_lm_eval(mirror: Path) -> None:
     assert stock_score(task, doc, program) == 1.0
     assert stock_score(task, doc, program.replace("return", "return not")) == 0.0
     assert json.dumps(doc)  # lm-eval logs the row
+
+
+@pytest.mark.parametrize(
+    ("scorer", "grader", "reason"),
+    [
+        ("math", "math", ""),
+        ("choice", "math", "grades as choice, but metadata.raml.grader is math"),
+        ("yes_no", "label, options: ['Yes', 'No']", ""),
+        ("yes_no", "label, options: answers", ""),
+        ("yes_no", "label, options: ['True', 'No']", "knows the labels no, yes, and the options are True, No"),
+    ],
+)
+def test_a_scorer_must_grade_as_the_task_does(tmp_path: Path, scorer: str, grader: str, reason: str) -> None:
+    text = TASK.replace("grader: math", f"grader: {grader}") + f"process_results: !function raml_eval.stock.{scorer}\n"
+    path = write_task(tmp_path, "mine", text)
+    expected = [f"{path}: process_results is raml_eval.stock.{scorer}, which {reason}; make them agree."] if reason else []
+    assert [str(problem) for problem in check_scorers([path])] == expected
+
+
+def test_the_scorers_of_the_shipped_tasks_agree_with_their_graders() -> None:
+    assert check_scorers([tasks_dir()]) == []

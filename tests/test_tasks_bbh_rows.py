@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from datasets import Dataset
 
 from raml_eval.grading import grade
-from raml_eval.tasks.bbh_rows import read_options
+from raml_eval.tasks.bbh_rows import consistent, read_options
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.load import load_task
 from tests import hub_cross_a
@@ -55,3 +56,9 @@ def test_dates_of_livecodebench(tmp_path: Path) -> None:
     catalogue = load_catalogue(data_dir=write_mirror(tmp_path))
     assert {question.date for question in load_task(catalogue, "livecodebench_v6").questions} == {"2025-03-08"}
     assert all(question.date for question in load_task(catalogue, "livecodebench").questions)
+
+
+def test_rows_that_contradict_each_other_are_left_out() -> None:
+    rows = [("a", "Yes"), ("b", "No"), ("a", "No"), ("c", "Yes"), ("c", "Yes")]
+    dataset = Dataset.from_list([{"input": text, "target": target} for text, target in rows])
+    assert consistent(dataset)["input"] == ["b", "c", "c"]

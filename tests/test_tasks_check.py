@@ -56,9 +56,23 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         (TASK + "process_docs: !function raml_eval.tasks.docs.level_6\n", "defines no level_6. Did you mean level_5"),
         (TASK + "process_docs: !function pick\n", "there is no module pick"),
         (TASK + "process_docs: !function nowhere_at_all.pick\n", "there is no module nowhere_at_all"),
-        (LOCAL + "dataset_kwargs: {data_files: {test: rows.jsonl}}\n", "the data file rows.jsonl is not beside the YAML"),
+        (
+            LOCAL + "dataset_kwargs: {data_files: {test: rows.jsonl}}\n",
+            "dataset_kwargs.data_files names rows.jsonl, which is not beside the YAML",
+        ),
         (TASK.replace("until: []", "until: 5"), "generation_kwargs.until is 5; it must be a list of texts"),
         (TASK.replace("until: []", "until: [5]"), "generation_kwargs.until is [5]; it must be a list of texts"),
+        (TASK.replace("until: []", "until: ''"), "generation_kwargs.until is ''; it must be a list of texts"),
+        (TASK.replace("until: []", "until: ['']"), "generation_kwargs.until is ['']; it must be a list of texts"),
+        (
+            TASK.replace("until: []", r'until: [Q, "\n\n"]'),
+            r"until holds '\n\n', which ends an answer, and its thinking, there",
+        ),
+        (TASK.replace("until: []", r'until: "\n"'), r"until holds '\n', which ends an answer"),
+        (TASK.replace("licence: MIT", "licence: TODO"), "metadata.raml.licence is 'TODO'; fill it in"),
+        (TASK.replace("source: mine", "source: TODO who made it"), "metadata.raml.source is 'TODO who made it'; fill it in"),
+        (TASK.replace("task: mine", "task: gsm8k"), "gsm8k is the name of a task or suite that ships"),
+        (TASK.replace("task: mine", "task: quick"), "quick is the name of a task or suite that ships"),
         (TASK.replace("{until: []}", "3"), "generation_kwargs is 3; it must be a mapping"),
         (TASK.replace("doc_to_target: answer", "doc_to_target: 0"), "doc_to_target is the number 0"),
         (TASK.replace("task: mine", "task: macro"), "its name is 'macro', which tables give to the mean"),
@@ -66,6 +80,7 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         (TASK.replace("licence: MIT", "licence: MIT, family: f"), "family is 'f'; it must be a name, and needs a cluster"),
         (TASK.replace("licence: MIT", "licence: MIT, redistribute: maybe"), "redistribute is 'maybe'; it must be one of yes"),
         (TASK.replace("licence: MIT", "licence: MIT, date: 3"), "date is 3; it must name a column"),
+        (TASK.replace("licence: MIT", "licence: MIT, date: 2025-13"), "date is '2025-13'; it must be a day such as 2025-02-15"),
         ("group: g\ntask: [gsm8]\n", "lists gsm8, which is not a task. Did you mean gsm8k"),
         ("group: g\ntask: []\n", "task is missing or empty"),
         ("group: g\ntask: [gsm8k]\nrepeat: 3\n", "repeat would change every member"),
@@ -118,6 +133,16 @@ def test_a_problem_is_one_line_that_names_its_file(tmp_path: Path) -> None:
     (problem,) = check_tasks([path])
     assert str(problem).startswith(f"{path}: is not valid YAML: ")
     assert "\n" not in str(problem)
+
+
+def test_a_place_in_a_broken_file_names_no_stream(tmp_path: Path) -> None:
+    (problem,) = check_tasks([write_task(tmp_path, "a", "task: 'x\n")])
+    assert "byte string" not in str(problem)
+    assert "line 1, column 7" in str(problem)
+
+
+def test_stop_strings_that_are_words_are_no_problem(tmp_path: Path) -> None:
+    assert check_tasks([write_task(tmp_path, "a", TASK.replace("until: []", 'until: ["Question:", "</s>"]'))]) == []
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:

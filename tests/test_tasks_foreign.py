@@ -86,6 +86,7 @@ def test_few_shot_examples_are_turns_and_the_same_each_time(tmp_path: Path) -> N
 
 def test_options_from_a_column(tmp_path: Path) -> None:
     text = LOCAL.replace("grader: math", "grader: choice, options: texts").replace("target: answer", "target: letter")
+    text = text.replace("doc_to_text: question", "doc_to_text: '{{question}} (A) {{texts[0]}} (B) {{texts[1]}}'")
     assert load(tmp_path, text).questions[0].options == ("yes", "no")
 
 
@@ -94,10 +95,14 @@ def test_options_from_a_column(tmp_path: Path) -> None:
     [
         ("grader: math", "grader: choice", "no list of options in 'options'"),
         ("licence: MIT", "licence: MIT, cluster: tale", "there is no column 'tale'"),
-        ("test_split: test", "test_split: exam", "when lm-eval builds it"),
+        ("test_split: test", "test_split: exam", "reads the split exam, but .* has test. Correct test_split"),
         ("doc_to_text: question", "doc_to_text: ' '", "doc_to_text is ' ', which is neither a column nor a template"),
         ("doc_to_target: answer", "doc_to_target: texts", "gives 2 targets"),
-        ("doc_to_target: answer", "doc_to_target: '{{nothing}}'", "when lm-eval builds it: UndefinedError"),
+        (
+            "doc_to_target: answer",
+            "doc_to_target: '{{anwser}}'",
+            "builds it: UndefinedError.* Did you mean answer. The columns are question, ",
+        ),
         ("doc_to_target: answer", "doc_to_target: '{{1 // (3 - answer)}}'", "question 2-.*ZeroDivisionError"),
         (
             "doc_to_target: answer",
@@ -105,7 +110,7 @@ def test_options_from_a_column(tmp_path: Path) -> None:
             "Put own.py beside the YAML if it is the task's own. Install what it imports: pip install 'own'",
         ),
         ("doc_to_text: question", "doc_to_text: question\nraml: 1", "unexpected keyword argument 'raml'"),
-        ("rows.jsonl", "gone.jsonl", "when lm-eval builds it: FileNotFoundError"),
+        ("rows.jsonl", "gone.jsonl", "when its rows are read: FileNotFoundError"),
     ],
 )
 def test_rows_that_do_not_fit(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -17,7 +18,7 @@ from raml_eval.grading.rule.grader import RuleGrader
 from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.check import check_tasks
 from raml_eval.tasks.load import load_task
-from raml_eval.tasks.procedural import CATEGORY_OF, REFUSED, generate, read_task
+from raml_eval.tasks.procedural import CATEGORY_OF, REFUSED, VERSION, generate, read_task
 from raml_eval.tasks.sources import read_source_task
 from tests.gym import changed, needs_gym, rows
 from tests.sandboxes import needs_sandbox
@@ -159,6 +160,28 @@ def test_rows_repeat_whatever_the_hash_seed_of_the_caller(generator: str) -> Non
     }
     assert len(found) == 1
     assert json.loads(found.pop()) == generate(wanted)
+
+
+COSTLY = {"generator": "knights_knaves", "size": 50, "seed": 0, "settings": {"n_people": "15"}}
+
+
+@needs_gym
+def test_rows_that_take_too_long_are_given_up_on_and_their_number_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("raml_eval.tasks.procedural.GENERATING_LIMIT_S", 8.0)
+    with pytest.raises(TaskError, match=r"knights_knaves: \d+ of 50 rows were generated in 8 s\. Ask for a smaller size or"):
+        generate(COSTLY)
+    assert re.search(r"reasoning_gym:knights_knaves: \d+/50 rows · ", capsys.readouterr().err)
+
+
+@needs_gym
+def test_one_row_that_takes_too_long_is_refused() -> None:
+    wanted = {**COSTLY, "settings": {"n_people": "40"}, "version": VERSION}
+    code = f"import raml_eval.tasks.procedural_rows as rows; rows.ROW_LIMIT_S = 1; rows.write_rows({wanted!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    reply = json.loads(done.stdout.splitlines()[-1])
+    assert reply == {"error": 'a row takes more than 1 s under {"n_people": 40}. Ask for easier settings.'}
 
 
 def near_miss(name: str, answer: str) -> str:

@@ -83,6 +83,43 @@ def test_rows_that_would_become_a_wrong_gold_or_prompt(
         target_of(tmp_path, text, *rows)
 
 
+CHOICE = LOCAL.replace("grader: math", "grader: choice")
+LABEL = LOCAL.replace("grader: math", "grader: label, options: [guilty, innocent]")
+PICK: dict[str, Any] = {"options": ["red", "blue\n fish"], "answer": "B"}
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt"),
+    [
+        (CHOICE, "Which?\n(A) red\n(B) blue fish"),
+        (CHOICE, "Which? a) red, b) blue fish"),
+        (CHOICE, "Which? **A.** red **B.** blue fish"),
+        (CHOICE, "Is it red or blue fish?\nA: red\nB: blue\n\nfish"),
+        (LABEL, "Say Guilty or INNOCENT."),
+    ],
+)
+def test_a_prompt_that_shows_its_options(tmp_path: Path, text: str, prompt: str) -> None:
+    row = PICK | {"question": prompt} | ({"answer": "guilty"} if text == LABEL else {})
+    assert target_of(tmp_path, text, row) == row["answer"]
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "words"),
+    [
+        (CHOICE, "Which?", "does not show the option A as '.A. red'"),
+        (CHOICE, "Which? A) red", "does not show the option B as '.B. blue fish'"),
+        (CHOICE, "Which? A) blue fish B) red", "does not show the option A as"),
+        (CHOICE, "Which? 1) red 2) blue fish", "does not show the option A as"),
+        (CHOICE, "Which? AA) red BB) blue fish", "does not show the option A as"),
+        (CHOICE, "Is it A or B: red or blue fish?", "does not show the option A as"),
+        (LABEL, "Is he guilty?", "does not name the label 'innocent'"),
+    ],
+)
+def test_a_prompt_that_does_not_show_its_options_is_refused(tmp_path: Path, text: str, prompt: str, words: str) -> None:
+    with pytest.raises(TaskError, match=f"question 0-.*: the prompt {words}"):
+        target_of(tmp_path, text, PICK | {"question": prompt} | ({"answer": "guilty"} if text == LABEL else {}))
+
+
 def test_a_null_that_nothing_writes_is_no_fault(tmp_path: Path) -> None:
     rows = [ROW | {"hint": "h"}, ROW | {"hint": None}]
     assert target_of(tmp_path, LOCAL, *rows) == "5"

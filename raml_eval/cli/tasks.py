@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,9 @@ from raml_eval.wording import count_noun
 
 app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no_args_is_help=True)
 
+LONGEST_NAME = 44  # the column's width; a longer name moves the rest of its line
+MEMBERS_WIDTH = 110
+
 TaskPaths = Annotated[Places, place_option("Folder with more tasks.", "<folder>")]
 
 
@@ -24,21 +29,42 @@ def tasks_list(
     upstream: Annotated[bool, typer.Option("--upstream", help="The tasks of lm-eval instead, as lm_eval:NAME.")] = False,
 ) -> None:
     """Every task and suite, without loading data."""
+    from raml_eval.errors import TaskError, near_names
     from raml_eval.tasks.catalogue import load_catalogue
+    from raml_eval.tasks.procedural import generated_names
 
     if upstream:
         _list_upstream(word or "")
         return
     catalogue = load_catalogue(task_path or ())
-    width = max(map(len, [*catalogue.tasks, *catalogue.suites]))
-    for name, task in sorted((name, task) for name, task in catalogue.tasks.items() if (word or "") in name):
-        print(f"{name:<{width}}  {task.domain:<12}  {task.grader:<7}  {task.dataset}")
+    if word:
+        catalogue.expand(name for name in generated_names() if _holds(name, word))
+    tasks = {name: task for name, task in sorted(catalogue.tasks.items()) if _holds(name, word)}
+    suites = {name: members for name, members in sorted(catalogue.suites.items()) if _holds(name, word)}
+    if not (tasks or suites):
+        near = near_names(str(word), [*catalogue.tasks, *catalogue.suites])
+        raise TaskError(f"no task or suite has {word!r} in its name.{near} `raml-eval tasks list` shows all.")
+    width = min(LONGEST_NAME, max(map(len, [*tasks, *suites])))
+    for name, task in tasks.items():
+        print(f"{name:<{width}}  {task.domain:<12}  {task.grader:<9}  {task.dataset}")
     print()
-    for name, members in sorted(catalogue.suites.items()):
-        if (word or "") in name:
-            print(f"{name:<{width}}  suite: {', '.join(members)}")
+    for name, members in suites.items():
+        print(f"{name:<{width}}  {_shorten('suite', members)}")
+    if not word:
+        print("\nreasoning_gym:NAME and lm_eval:NAME are tasks too:", end=" ")
+        print("`raml-eval tasks list reasoning_gym:` and `raml-eval tasks list --upstream` list them.")
     for name, reason in sorted(catalogue.unusable.items()):
         print(f"not usable: {name}: {reason}", file=sys.stderr)
+
+
+def _holds(name: str, word: str | None) -> bool:
+    return (word or "").lower() in name.lower()
+
+
+def _shorten(kind: str, members: Sequence[str]) -> str:
+    """The kind with the number of its members, and the first of their names."""
+    first = textwrap.shorten(", ".join(members), MEMBERS_WIDTH, placeholder=" ...")
+    return f"{kind} of {count_noun(len(members), 'task')}: {first}"
 
 
 def _list_upstream(word: str) -> None:
@@ -49,23 +75,27 @@ def _list_upstream(word: str) -> None:
     found = list(find_names(index, word))
     if not found:
         raise TaskError(f"no task of lm-eval has {word!r} in its name.{near_names(word, index)}")
-    width = max(len(name) for name, _ in found) + len("lm_eval:")
+    width = min(LONGEST_NAME, max(len(name) for name, _ in found) + len("lm_eval:"))
     for name, entry in found:
-        about = entry.output_type or f"{entry.kind}: {', '.join(entry.members[:6])}{', ...' if len(entry.members) > 6 else ''}"
+        about = entry.output_type or _shorten(entry.kind, entry.members)
         print(f"{f'lm_eval:{name}':<{width}}  {'in Python code' if entry.kind == 'python' else about}")
 
 
 @app.command("show")
 def tasks_show(name: str, task_path: TaskPaths = None) -> None:
-    """What the catalogue knows about one task."""
+    """What the catalogue knows of a task or a suite."""
     from dataclasses import asdict
 
     from raml_eval.tasks.catalogue import load_catalogue
 
     catalogue = load_catalogue(task_path or ())
-    if catalogue.about.get(name):
-        print(f"{name}: {catalogue.about[name]}\n")
-    for task in catalogue.expand([name]):
+    tasks = catalogue.expand([name])
+    if name in catalogue.suites:
+        about, primary = catalogue.about.get(name), catalogue.primary.get(name)
+        ranked = f"primary endpoint: {primary.metric} at budget {primary.budget}" if primary else ""
+        head = f"{name}: suite of {count_noun(len(tasks), 'task')}: {', '.join(tasks)}"
+        print("\n".join(filter(None, (head, about, ranked))), end="\n\n")
+    for task in tasks:
         for key, value in asdict(catalogue.tasks[task]).items():
             if value in (None, "", ()):
                 continue
@@ -92,16 +122,18 @@ DataDir = Annotated[Place, place_option("Folder with the data sets, OWNER/NAME e
 @app.command("check")
 def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None) -> None:
     """Check task YAML, and the golds of rows beside it."""
+    from raml_eval.stock import check_scorers
     from raml_eval.tasks.catalogue import tasks_dir
     from raml_eval.tasks.check import check_tasks, find_task_files
 
     roots = paths or [tasks_dir()]
-    problems = check_tasks(roots)
+    problems = check_tasks(roots) + check_scorers(roots)
     loaded = n_golds = 0
     if data is not False:
         from raml_eval.golds import check_rows
 
-        for task in check_rows(roots, hub=data is True or data_dir is not None, data_dir=data_dir):
+        known = {problem.path for problem in problems}
+        for task in check_rows(roots, hub=data is True or data_dir is not None, data_dir=data_dir, without=known):
             problems += task.problems
             loaded, n_golds = loaded + 1, n_golds + task.n_questions
     for problem in problems:
@@ -136,7 +168,7 @@ def tasks_new(
 @app.command("preview")
 def tasks_preview(
     name: str,
-    limit: Annotated[int, typer.Option(help="Number of questions to show.")] = 3,
+    limit: Annotated[int, typer.Option(min=1, help="Number of questions to show.")] = 3,
     model: Annotated[str, typer.Option(help="Checkpoint folder or hub id whose chat template renders them.")] = "pocket",
     task_path: TaskPaths = None,
     data_dir: DataDir = None,

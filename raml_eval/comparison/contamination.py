@@ -66,13 +66,26 @@ def find_contrasts(run: StoredRun, reference: StoredRun, cutoff: str = "") -> li
         published = _parts(pairs, budget, {task: every[task] for task in tasks if task not in made})
         found += _between(label, budget, ("procedural", procedural), ("published", published))
     if not found:
+        apart = _apart(pairs, budget)
         raise MetricError(
-            f"runs {run.name} and {reference.name} share nothing that tells of contamination: no perturbed task beside its "
-            "original, no procedural beside published tasks of a domain"
+            f"runs {run.name} and {reference.name} share nothing that tells of contamination: "
+            + (apart or "no perturbed task beside its original")
+            + ", no procedural beside published tasks of a domain"
             + (f", and no dated questions on both sides of {cutoff}." if cutoff else ", and no --cutoff was given.")
-            + " Run such tasks with both models."
+            + (" Run both models on more of the questions." if apart else " Run such tasks with both models.")
         )
     return found
+
+
+def _apart(pairs: Pairs, budget: Budget) -> str:
+    """The perturbed tasks that are beside their originals, but of whose questions none has its original; empty for none."""
+    drawn = {task: len(pairs.cells[task, budget][1]) for task in pairs.tasks(budget=budget)}
+    originals = {task: pairs.new.tasks[task].perturbs for task in drawn}
+    return ", ".join(
+        f"none of the {drawn[task]} questions of {task} changes one of the {drawn[original]} of {original}"
+        for task, original in originals.items()
+        if original in drawn
+    )
 
 
 def _perturbed(pairs: Pairs, budget: Budget) -> list[Contrast]:

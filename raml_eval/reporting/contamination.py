@@ -6,26 +6,29 @@ import math
 from collections.abc import Sequence
 
 from raml_eval.comparison.contamination import Contrast, find_contrasts
+from raml_eval.errors import ConfigError
 from raml_eval.reporting.render import Cell, Table, percent
 from raml_eval.reporting.sections import Section
 from raml_eval.types import Interval, StoredRun
 
 _LEAD = (
     "Descriptive, no test: a model that remembers questions scores lower where they were changed, are new or were made for the "
-    "run, but such questions may also be harder for reasons of their own. Perturbed questions are paired with their originals; "
-    "the last column takes out what holds for {reference} too (a difference in differences)."
+    "run, but such questions may also be harder for reasons of their own. Perturbed questions are paired with their originals, "
+    "and only those whose original both runs hold count; the last column takes out what holds for {reference} too (a "
+    "difference in differences)."
 )
 
 
 def contamination_section(runs: Sequence[StoredRun], reference: StoredRun, cutoff: str = "") -> Section:
-    """The contrasts of each run against the reference. Raises MetricError if a run allows none."""
+    """The contrasts of each run against the reference. Raises MetricError if a run allows none.
+
+    ConfigError if the reference is the only run.
+    """
+    others = [run for run in runs if run.directory != reference.directory]
+    if not others:
+        raise ConfigError(f"--contamination {reference.name} is the only run of the report. Name another model's run.")
     header = ("model", "of", "budget", "new less old", "questions", "difference (points)", f"less that of {reference.name}")
-    rows = [
-        tuple(map(Cell, _row(run.name, contrast)))
-        for run in runs
-        if run.directory != reference.directory
-        for contrast in find_contrasts(run, reference, cutoff)
-    ]
+    rows = [tuple(map(Cell, _row(run.name, contrast))) for run in others for contrast in find_contrasts(run, reference, cutoff)]
     title = "Scores on changed, new and procedural questions"
     table = Table(title, tuple(map(Cell, header)), tuple(rows), n_labels=4)
     return Section("Contamination", _LEAD.format(reference=reference.name), (table,))

@@ -15,6 +15,11 @@ from raml_eval.store import schema_1
 from raml_eval.store.lines import read_suite, read_task
 
 REQUIRED = {"name": str, "model": dict, "protocol": dict, "plan": dict, "config": dict, "tasks": dict, "sessions": list}
+_TASK_DIGESTS = {
+    "data": "the rows of {task} have changed",
+    "questions": "the questions that {task} makes of its rows have changed",
+    "yaml": "the YAML of {task} has changed",
+}
 NAMES = {str: "a string", dict: "an object", list: "a list"}
 
 
@@ -30,10 +35,18 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
     new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
-        listed = "; ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in differing[:8])
+        listed = "; ".join(_difference(key, old.get(key), new.get(key)) for key in differing[:8])
         raise StoreError(
             f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
         )
+
+
+def _difference(key: str, there: Any, here: Any) -> str:
+    """What one key of the protocol says of the two runs. A digest by itself would tell a reader nothing."""
+    task, _, field = key.removeprefix("tasks.").rpartition(".")
+    changed = _TASK_DIGESTS.get(field) if key.startswith("tasks.") else None
+    digests = f"{str(there)[:12]} there and {str(here)[:12]} here"
+    return f"{changed.format(task=task)} (digest {digests})" if changed else f"{key} is {there!r} there and {here!r} here"
 
 
 def check_prompts(stored: Mapping[str, Any], wanted: Mapping[str, Any], directory: Path) -> None:

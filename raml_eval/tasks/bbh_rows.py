@@ -46,6 +46,14 @@ def read_options(row: Row) -> tuple[str, list[str], str] | None:
     return parts[0].strip(), options, letter
 
 
+def consistent(dataset: Any) -> Any:
+    """The rows without those that ask the same as another row and have another target."""
+    targets: dict[str, set[str]] = {}
+    for row in dataset:
+        targets.setdefault(str(row["input"]), set()).add(str(row["target"]))
+    return dataset.select([index for index, row in enumerate(dataset) if len(targets[str(row["input"])]) == 1])
+
+
 def ask_for(first: str, second: str) -> Callable[[Row], str]:
     """A prompt: the question, and the instruction to put one of the two words into a box."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
-from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, tags_of
+from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, raml_of, tags_of
 from raml_eval.tasks.sources import is_source_name, read_source_task
 from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths, read_task_file
 
@@ -62,7 +62,7 @@ def check_tasks(paths: Sequence[Path] = ()) -> list[Problem]:
         found_here = list(_file_problems(file, known, members))
         lines = file.path.read_text(encoding="utf-8").split("\n") if found_here else []
         problems += [Problem(file.path, message, _line_of(message, lines)) for message in found_here]
-    return problems + list(_twice(files))
+    return problems + list(_twice(files)) + list(_shipped_too(files))
 
 
 def _line_of(message: str, lines: Sequence[str]) -> int | None:
@@ -72,7 +72,7 @@ def _line_of(message: str, lines: Sequence[str]) -> int | None:
     for name in dict.fromkeys(names):
         key = re.compile(rf"(?:^|[\s{{,\-\"']){re.escape(name)}(?:$|[\s:}},\"'\]])")
         for number, line in enumerate(lines, 1):
-            if key.search(line.partition(" #")[0]):
+            if key.search(f" {line}".partition(" #")[0]):
                 return number
     return None
 
@@ -120,9 +120,25 @@ def _file_problems(file: TaskFile, known: frozenset[str], members: set[str]) -> 
                 yield f"{key} is not a key of an lm-eval task; our own go under metadata.raml.{near_names(key, known)}"
         yield from _data_problems(file)
         yield from _function_problems(file.config)
-        arguments = file.config.get("generation_kwargs") or {}
-        if isinstance(arguments, Mapping) and "until" not in arguments:
-            yield "generation_kwargs.until is missing, so stock lm-eval stops at the first blank line; write until: []."
+        yield from _until_problems(file.config)
+        yield from (
+            f"metadata.raml.{name} is {value!r:.60}; fill it in, since reports print it."
+            for name, value in raml_of(file.config).items()
+            if str(value).startswith("TODO")
+        )
+
+
+def _until_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    arguments = config.get("generation_kwargs") or {}
+    if not isinstance(arguments, Mapping):
+        return
+    if "until" not in arguments:
+        yield "generation_kwargs.until is missing, so stock lm-eval stops at the first blank line; write until: []."
+    until = arguments.get("until")
+    texts = until if isinstance(until, list) else [until]
+    breaks = [text for text in texts if isinstance(text, str) and text.isspace()]
+    if breaks:
+        yield f"generation_kwargs.until holds {breaks[0]!r}, which ends an answer, and its thinking, there; write until: []."
 
 
 def _source_problems(member: str) -> Iterator[str]:
@@ -130,12 +146,6 @@ def _source_problems(member: str) -> Iterator[str]:
         read_source_task(member)
     except TaskError as error:
         yield f"lists {member}, and {error}"
-
-
-def has_local_rows(file: TaskFile) -> bool:
-    """True if the task's rows lie in files beside its YAML."""
-    loader = file.config.get("custom_dataset")
-    return isinstance(loader, FunctionName) and loader == "raml_eval.tasks.docs.load_jsonl"
 
 
 def _data_problems(file: TaskFile) -> Iterator[str]:
@@ -146,7 +156,7 @@ def _data_problems(file: TaskFile) -> Iterator[str]:
     names = data_files.values() if isinstance(data_files, Mapping) else [data_files]
     for name in names:
         if isinstance(name, str) and "://" not in name and not (file.path.parent / name).is_file():
-            yield f"the data file {name} is not beside the YAML, in {file.path.parent}."
+            yield f"dataset_kwargs.data_files names {name}, which is not beside the YAML, in {file.path.parent}."
 
 
 def _function_problems(value: Any) -> Iterator[str]:
@@ -190,6 +200,18 @@ def _names_defined(source: Path) -> frozenset[str]:
     defined |= {target.id for target in names if isinstance(target, ast.Name)}
     imported = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
     return frozenset(defined | {alias.asname or alias.name for node in imported for alias in node.names})
+
+
+def _shipped_too(files: Sequence[TaskFile]) -> Iterator[Problem]:
+    """The files that declare a name of the catalogue without being the file that the catalogue has it from."""
+    catalogue, ours = load_catalogue(), tasks_dir().resolve()
+    for file in files:
+        shipped = catalogue.files.get(file.name)
+        known = (shipped is not None and shipped.path != file.path) or (shipped is None and file.name in catalogue.suites)
+        if known and ours not in file.path.parents:
+            yield Problem(
+                file.path, f"{file.name} is the name of a task or suite that ships, so neither could be run; rename it."
+            )
 
 
 def _twice(files: Sequence[TaskFile]) -> Iterator[Problem]:

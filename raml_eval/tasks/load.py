@@ -12,19 +12,20 @@ import io
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from raml_eval.errors import TaskError
+from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.catalogue import Catalogue
+from raml_eval.tasks.docs import load_jsonl
 from raml_eval.tasks.download import cache_folder, commit_of, fetch_dataset, local_mirror, quiet_libraries
 from raml_eval.tasks.known_rows import check_known_rows
 from raml_eval.tasks.packages import advice_for
-from raml_eval.tasks.render import Unusable, check_columns, read_target, render_messages
+from raml_eval.tasks.render import Unusable, check_columns, check_options, read_options, read_target, render_messages
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import raml_of
-from raml_eval.tasks.task_file import TaskFile, TaskTests
+from raml_eval.tasks.task_file import TaskFile, TaskTests, has_local_rows
 from raml_eval.tasks.upstream import resolve_functions
 from raml_eval.types import LoadedTask, Question, TaskDescription
 from raml_eval.window import is_date
@@ -56,7 +57,7 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
         rows, commit = published.to_list(), commit_of(published)
         sources = _read_sources(task, file, description, rows)
         with _templates_compiled_once():
-            questions = tuple(_question(task, file, description, source) for source in sources)
+            questions = _share_clusters(_question(task, file, description, source) for source in sources)
     ids = {question.id for question in questions}
     if len(ids) != len(questions):
         raise TaskError(f"task {name} gives {len(questions)} questions from {len(ids)} rows. Make one question per row.")
@@ -81,9 +82,8 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
     """lm-eval's task object. The rows come from our own fetch, through lm-eval's custom_dataset hook."""
     name, config = file.name, file.config
     member: dict[str, Any] = {"task": name}
-    if not config.get("custom_dataset"):
-        arguments = {k: v for k, v in (config.get("dataset_kwargs") or {}).items() if k != "trust_remote_code"}
-        fetched = fetch_dataset(name, str(config["dataset_path"]), config.get("dataset_name"), arguments)
+    fetched = _fetch(file)
+    if fetched is not None:
         _check_revision(description, fetched)
         member["custom_dataset"] = lambda **_: fetched
     from lm_eval.api.task import ConfigurableTask  # slow imports: after the fetch, so that a missing network is reported first
@@ -104,9 +104,25 @@ def _build(file: TaskFile, description: TaskDescription) -> Any:
     except TaskError:  # from a loader of ours, which says what to do
         raise
     except Exception as error:
-        raise _failed(file, "when lm-eval builds it", error) from error
+        columns = () if fetched is None else fetched[description.split].column_names
+        raise _failed(file, "when lm-eval builds it", error, columns) from error
     task.set_fewshot_seed(FEWSHOT_SEED)
     return task
+
+
+def _fetch(file: TaskFile) -> Any:
+    """The rows by split, from the hub or from files beside the YAML; None if a loader of the task's own gets them."""
+    config = file.config
+    arguments = config.get("dataset_kwargs") or {}
+    if has_local_rows(file):
+        try:
+            return load_jsonl(str(file.path), **arguments)
+        except Exception as error:
+            raise _failed(file, "when its rows are read", error) from error
+    if config.get("custom_dataset"):
+        return None
+    kept = {key: value for key, value in arguments.items() if key != "trust_remote_code"}
+    return fetch_dataset(file.name, str(config["dataset_path"]), config.get("dataset_name"), kept)
 
 
 def _check_revision(description: TaskDescription, fetched: Mapping[str, Any]) -> None:
@@ -142,7 +158,7 @@ def _read_sources(task: Any, file: TaskFile, description: TaskDescription, rows:
             kept = task.eval_docs
         docs = kept.to_list() if hasattr(kept, "to_list") else [dict(doc) for doc in kept]
     except Exception as error:
-        raise _failed(file, "process_docs", error) from error
+        raise _failed(file, "process_docs", error, published.column_names) from error
     sources = []
     for place, doc in enumerate(docs):
         index = doc.pop(ROW_COLUMN, None)
@@ -179,25 +195,53 @@ def _same_rows_each_time() -> Iterator[None]:
             datasets.enable_caching()
 
 
-def _failed(file: TaskFile, what: str, error: Exception) -> TaskError:
-    """A TaskError about the task: its own functions may raise anything, and whatever they raise is the task's fault."""
-    return TaskError(f"task {file.name} ({file.path}), {what}: {type(error).__name__}: {error}. {advice_for(error, file.made)}")
+def _failed(file: TaskFile, what: str, error: Exception, columns: Iterable[str] = ()) -> TaskError:
+    """A TaskError about the task: its own functions may raise anything, and whatever they raise is the task's fault.
+
+    columns are the row's, which are listed if the error is about a name that is none of them.
+    """
+    said = f"{type(error).__name__}: {error}".rstrip(".")
+    return TaskError(
+        f"task {file.name} ({file.path}), {what}: {said}.{_columns_for(error, columns)} {advice_for(error, file.made)}"
+    )
+
+
+def _columns_for(error: Exception, columns: Iterable[str]) -> str:
+    """The row's columns, if the error says that a column is missing; otherwise empty."""
+    shown = [column for column in columns if column != ROW_COLUMN]
+    missing = re.match(r"'(\w+)'(?: is undefined)?$", str(error))  # jinja2's UndefinedError, or a KeyError
+    if not (shown and missing) or missing[1] in shown:
+        return ""
+    return f"{near_names(missing[1], shown)} The columns are {', '.join(shown)}."
+
+
+def _share_clusters(questions: Iterable[Question]) -> tuple[Question, ...]:
+    """The questions, where one that repeats the prompt of an earlier one is in its cluster, unless the task states clusters."""
+    first: dict[tuple[str, ...], str] = {}
+    joined = []
+    for question in questions:
+        if question.cluster == question.id:
+            prompt = tuple(str(message["content"]) for message in question.messages)
+            question = replace(question, cluster=first.setdefault(prompt, question.id))
+        joined.append(question)
+    return tuple(joined)
 
 
 def _question(task: Any, file: TaskFile, description: TaskDescription, source: _Source) -> Question:
     raml, doc = raml_of(file.config), source.doc
     id_ = question_id(source.index, source.row)
     where = f"task {description.name}, question {id_}"
+    named = description.grader in ("choice", "label")
     try:
+        options = read_options(raml.get("options", "options"), doc) if named else ()
         messages = render_messages(task, doc)
+        check_options(description.grader, options, str(messages[-1]["content"]))
         target = read_target(task, doc, shown_only=description.grader == "task_rule")
     except Unusable as error:
         raise TaskError(f"{where}: {error} Correct the row or the task, or leave the row out in process_docs.") from None
     except Exception as error:
-        raise _failed(file, f"question {id_}", error) from error
+        raise _failed(file, f"question {id_}", error, doc) from error
     tests = _read_tests(task, doc, where)
-    named = description.grader in ("choice", "label")
-    options = _options(raml.get("options", "options"), doc, where) if named else ()
     return Question(
         task=description.name,
         id=id_,
@@ -234,14 +278,6 @@ def _read_tests(task: Any, doc: Row, where: str) -> str:
             f"fields; correct the row or metadata.raml.tests."
         )
     return tests
-
-
-def _options(source: str | Sequence[Any], doc: Row, where: str) -> tuple[str, ...]:
-    """The texts of the options: from the column of that name, or the same list for every question."""
-    found = doc.get(source) if isinstance(source, str) else source
-    if not isinstance(found, (list, tuple)) or not found:
-        raise TaskError(f"{where}: there is no list of options in {source!r}. Name its column in metadata.raml.options.")
-    return tuple(str(option) for option in found)
 
 
 def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:

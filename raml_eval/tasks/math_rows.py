@@ -19,7 +19,8 @@ OLYMPIADBENCH_MALFORMED = (2045, 1760)
 # A row of the second version of IMO-AnswerBench has shifted fields: its problem ends with the answer, its gold is the category.
 IMO_CATEGORIES = ("Algebra", "Combinatorics", "Geometry", "Number theory")
 # The gold's braces do not balance (medium), or it has a side condition or a modulus, which the grader does not compare (top).
-POLYMATH_UNCHECKED = ("medium-36", "medium-111", "top-10", "top-69", "top-89")
+# The text of high-54 is that of high-50 in zh, and the text of top-63 is that of top-62 in id: the gold is another problem's.
+POLYMATH_UNCHECKED = ("medium-36", "medium-111", "high-54", "top-10", "top-63", "top-69", "top-89")
 
 # MATH-Perturb does not name the problem that it perturbs. These rows are near copies of a MATH-500 problem of level 5: at
 # least 90 % of the tokens are the same, and the next row and the next best problem stay below 75 %.

@@ -11,13 +11,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from raml_eval.errors import TaskError, near_names
+from raml_eval.progress import Progress
 from raml_eval.tasks.task_file import TaskFile
+from raml_eval.wording import count_noun
 
 VERSION = "0.1.25"
 SIZE, SEED = 100, 0  # what a name without them means; part of what every run is called, so they never change
@@ -78,6 +82,14 @@ _PROGRAM = (
 )
 
 
+def generated_names() -> list[str]:
+    """The names of all generators that can be used, with their defaults.
+
+    Example: "reasoning_gym:chain_sum" in generated_names()
+    """
+    return [f"reasoning_gym:{generator}" for generator in CATEGORY_OF if generator not in REFUSED]
+
+
 def read_task(rest: str) -> TaskFile:
     """The task of a name without its prefix, such as chain_sum?size=200&seed=7; nothing is generated.
 
@@ -89,7 +101,7 @@ def read_task(rest: str) -> TaskFile:
     if generator not in CATEGORY_OF:
         near = near_names(generator, CATEGORY_OF)
         raise TaskError(
-            f"reasoning-gym {VERSION} has no generator {generator!r}.{near} docs/tasks.md tells where they are listed."
+            f"reasoning-gym {VERSION} has no generator {generator!r}.{near} `raml-eval tasks list reasoning_gym:` lists them."
         )
     if generator in REFUSED:
         raise TaskError(f"reasoning_gym:{generator} cannot be used: {REFUSED[generator]}. Name another generator.")
@@ -185,16 +197,39 @@ def generate(wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a generator, size and seed under settings, each with question, answer, tests (JSON text) and cluster.
 
     Generated in a new process, because some generators go through sets, whose order depends on PYTHONHASHSEED: it is 0 there.
+    Its progress is shown on stderr if it takes long. Raises TaskError where no rows come, or not within GENERATING_LIMIT_S.
     """
     where = f"reasoning_gym:{wanted['generator']}"
     program = [sys.executable, "-W", "ignore", "-c", _PROGRAM, json.dumps(sys.path), json.dumps({**wanted, "version": VERSION})]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    try:
-        done = subprocess.run(program, capture_output=True, env=environment, timeout=GENERATING_LIMIT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise TaskError(f"{where}: no rows after {GENERATING_LIMIT_S:.0f} s. Ask for a smaller size.") from None
-    lines = done.stdout.decode().splitlines()
-    reply = json.loads(lines[-1]) if lines and done.returncode == 0 else {"error": done.stderr.decode(errors="replace")[-300:]}
-    if "error" in reply:
-        raise TaskError(f"{where}: {reply['error']}")
+    last = "{}"
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(program, stdout=subprocess.PIPE, stderr=errors, env=environment, text=True) as process,
+    ):
+        assert process.stdout is not None
+        limit = threading.Timer(GENERATING_LIMIT_S, process.kill)
+        limit.start()
+        progress = Progress(wanted["size"], noun="rows", about=f"{where}: ")
+        try:
+            for last in process.stdout:
+                if last.startswith('{"done"'):
+                    progress.advance(json.loads(last)["done"] - progress.done)
+        finally:
+            late = not limit.is_alive()
+            limit.cancel()
+            process.kill()
+            process.wait()
+            if progress.done:  # it took more than a second
+                progress.end()
+        errors.seek(0)
+        said = errors.read().decode(errors="replace")[-300:]
+    if late:
+        raise TaskError(
+            f"{where}: {progress.done} of {count_noun(wanted['size'], 'row')} were generated in {GENERATING_LIMIT_S:.0f} s. "
+            "Ask for a smaller size or for easier settings."
+        )
+    reply = json.loads(last)
+    if "rows" not in reply:
+        raise TaskError(f"{where}: {reply.get('error', said)}")
     return list(reply["rows"])

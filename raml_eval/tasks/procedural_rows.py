@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import signal
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from raml_eval.errors import near_names
@@ -16,35 +18,70 @@ from raml_eval.sandbox.rules.reasoning_gym import make_config, prepare, score
 INSTALL = "Install it: pip install 'raml-eval[procedural]'."
 
 
+ROW_LIMIT_S = 60
+
+
 class Refused(Exception):
     """No rows can be generated. The text says why, and what to do."""
 
 
 def write_rows(wanted: Mapping[str, Any]) -> None:
-    """One JSON line is on standard output: {"rows": [...]}, or {"error": reason}."""
+    """The last JSON line on standard output is {"rows": [...]}, or {"error": reason}; those before it are {"done": number}."""
     out, sys.stdout = sys.stdout, sys.stderr  # what generators print must not land in the reply
+
+    def write(reply: Mapping[str, Any]) -> None:
+        print(json.dumps(reply), file=out, flush=True)
+
     try:
-        reply: dict[str, Any] = {"rows": make_rows(wanted)}
+        write({"rows": list(_told(make_rows(wanted), lambda done: write({"done": done})))})
     except Refused as refused:
-        reply = {"error": str(refused)}
-    out.write(json.dumps(reply) + "\n")
+        write({"error": str(refused)})
 
 
-def make_rows(wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The rows of wanted: generator, size, seed, settings (texts by name) and version. Raises Refused."""
+def _told(rows: Iterable[Any], tell: Callable[[int], None]) -> Iterator[Any]:
+    """The rows; tell hears of their number about once a second."""
+    told = time.monotonic()
+    for done, row in enumerate(rows, 1):
+        yield row
+        if time.monotonic() - told >= 1:
+            tell(done)
+            told = time.monotonic()
+
+
+def make_rows(wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of wanted: generator, size, seed, settings (texts by name) and version. Raises Refused.
+
+    A row that takes more than ROW_LIMIT_S is refused: the costs of some settings grow without bound (knights_knaves tries all
+    2^n_people cases). Call it in the main thread of a process of its own, whose alarm it sets.
+    """
     _check_version(wanted["version"])
     import reasoning_gym.factory
 
     kind, config_class = reasoning_gym.factory.DATASETS[wanted["generator"]]
     settings = read_settings(config_class, wanted["settings"])
+    signal.signal(signal.SIGALRM, _too_long)
     try:
         dataset = kind(config=make_config(config_class, {**settings, "size": wanted["size"], "seed": wanted["seed"]}))
-        return [_row(wanted["generator"], settings, dataset[index]) for index in range(wanted["size"])]
+        for index in range(wanted["size"]):
+            signal.alarm(ROW_LIMIT_S)
+            row = _row(wanted["generator"], settings, dataset[index])
+            signal.alarm(0)
+            yield row
     except Refused:
         raise
+    except _TooLong:
+        raise Refused(f"a row takes more than {ROW_LIMIT_S} s under {json.dumps(settings)}. Ask for easier settings.") from None
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise Refused(f"the generator refuses {json.dumps(settings)}: {said}. Correct the parameters.") from error
+
+
+class _TooLong(BaseException):
+    """No Exception, since generators catch those and try again."""
+
+
+def _too_long(*_signal: object) -> None:
+    raise _TooLong
 
 
 def _check_version(version: str) -> None:

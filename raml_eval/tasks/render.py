@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from raml_eval.errors import TaskError, near_names
+from raml_eval.tasks.docs import LETTERS
 from raml_eval.tasks.rows import Row
 from raml_eval.types import Message
 
 _NULL = re.compile(r"\b(?:None|nan|NaN)\b")
 _SHOWN = 80
+_MOST_MARKS = 6  # between a letter and its option, as in "**A)** "
 
 
 class Unusable(Exception):
@@ -53,6 +55,44 @@ def render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
     if not str(messages[-1]["content"]).strip():
         raise Unusable("doc_to_text gives an empty prompt.")
     return tuple(dict(message) for message in messages)
+
+
+def read_options(source: str | Sequence[Any], doc: Row) -> tuple[str, ...]:
+    """The texts of the options: from the column of that name, or the same list for every question. Unusable for none."""
+    found = doc.get(source) if isinstance(source, str) else source
+    if not isinstance(found, (list, tuple)) or not found:
+        raise Unusable(f"there is no list of options in {source!r}; metadata.raml.options must name its column.")
+    return tuple(str(option) for option in found)
+
+
+def check_options(grader: str, options: Sequence[str], prompt: str) -> None:
+    """Unusable if the prompt does not show each option behind its letter (choice), or each label (label).
+
+    A model that does not see what the letters stand for guesses, and its score looks like that of a weak model.
+    """
+    prompt = " ".join(prompt.split())
+    for letter, option in zip(LETTERS, options, strict=False):
+        text = " ".join(option.split())
+        if grader == "choice" and not _follows(prompt, letter, text):
+            raise Unusable(
+                f"the prompt does not show the option {letter} as {f'({letter}) {text}'[:_SHOWN]!r} or its like, so no model "
+                "can know what the letter stands for. List the options in doc_to_text (as raml_eval.tasks.docs.choice_prompt)."
+            )
+        if grader == "label" and text.lower() not in prompt.lower():
+            raise Unusable(
+                f"the prompt does not name the label {text!r}, so no model can know that it is one. Name all labels in "
+                "doc_to_text."
+            )
+
+
+def _follows(prompt: str, letter: str, option: str) -> bool:
+    """Whether the option stands somewhere right behind its letter, with nothing but marks and a space between them."""
+    at = prompt.find(option)
+    while at >= 0:
+        if re.search(rf"(?<!\w){letter}\W{{1,{_MOST_MARKS}}}$", prompt[max(0, at - _MOST_MARKS - 2) : at], re.IGNORECASE):
+            return True
+        at = prompt.find(option, at + 1)
+    return False
 
 
 def read_target(task: Any, doc: Row, shown_only: bool = False) -> str:

@@ -13,6 +13,7 @@ from raml_eval.metric_names import EXAMPLES, split_metric
 from raml_eval.plugins import GRADERS, plugin_names
 from raml_eval.tasks.task_file import TaskFile, TaskTests
 from raml_eval.types import Budget, Domain, GraderKind, Primary, Redistribute
+from raml_eval.window import is_date
 
 REQUIRED_FIELDS = ("domain", "grader", "answer_format", "source", "licence", "revision")
 OPTIONAL_FIELDS = ("chance", "cluster", "family", "perturbs", "stratum", "date", "options", "tests", "redistribute")
@@ -87,9 +88,12 @@ def _generation_problems(config: Mapping[str, Any]) -> list[str]:
     if arguments is not None and not isinstance(arguments, Mapping):
         problems.append(f"generation_kwargs is {arguments!r}; it must be a mapping such as {{until: []}}.")
     elif until is not None and not (
-        isinstance(until, str) or (isinstance(until, list) and all(isinstance(text, str) and text for text in until))
+        (isinstance(until, str) and until)
+        or (isinstance(until, list) and all(isinstance(text, str) and text for text in until))
     ):
-        problems.append(f"generation_kwargs.until is {until!r}; it must be a list of texts, and may be empty.")
+        problems.append(
+            f"generation_kwargs.until is {until!r}; it must be a list of texts that are not empty; write until: [] for none."
+        )
     return problems
 
 
@@ -233,6 +237,9 @@ def _value_problems(config: Mapping[str, Any], raml: Mapping[str, Any]) -> list[
         for name in ("cluster", "stratum", "date")
         if raml.get(name) is not None and not isinstance(raml[name], str) and not (name == "date" and is_day(raml[name]))
     ]
+    date = raml.get("date")
+    if isinstance(date, str) and date[:1].isdigit() and not is_date(date):
+        problems.append(f"metadata.raml.date is {date!r}; it must be a day such as 2025-02-15, a month, or a column's name.")
     problems += _catalogue_problems(raml)
     if raml.get("grader") == "label" and not raml.get("options"):
         problems.append("metadata.raml.options is missing: list the labels that an answer is one of, or name their column.")

@@ -1,4 +1,4 @@
-"""Writes the files of a new task: a YAML that passes the check, its rows if they are not on a hub, and a README to fill in."""
+"""Writes the files of a new task: a YAML and a README to fill in, and rows that it asks if they are not on a hub."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from raml_eval.errors import TaskError, near_names
+from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.tasks.rules import name_problems
+from raml_eval.types import Domain
 
 _MATH_PROMPT = r'"{{question}}\n\nPlease reason step by step, and put your final answer within \\boxed{}."'
 _BRACKET_PROMPT = r'"{{question}}\n\nPlease reason step by step, and write your final answer as [[answer]]."'
@@ -161,16 +163,21 @@ def write_task(
     """The files written, in a new folder of that name below the parent folder.
 
     Without a data set of a hub, rows of the kind are written too, to be replaced. Raises TaskError for an unknown grader, a
-    name that a task cannot have, and if the folder is there already.
+    name that a task cannot have or that another one has, and if the folder is there already or cannot be written.
     """
     if grader not in SKETCHES:
         raise TaskError(
             f"there is no sketch of a task with the grader {grader!r}; there are {', '.join(SKETCHES)}."
             + near_names(grader, SKETCHES)
         )
+    if domain not in get_args(Domain):
+        raise TaskError(f"there is no domain {domain!r}; wanted {' or '.join(get_args(Domain))}.")
     problems = name_problems(name)
     if problems:
         raise TaskError(f"the task cannot be written: {problems[0]}")
+    catalogue = load_catalogue()
+    if name in catalogue.tasks or name in catalogue.suites:
+        raise TaskError(f"the task cannot be written: {name} is the name of a task or suite that ships. Choose another name.")
     folder = parent / name
     if folder.exists():
         raise TaskError(f"{folder} is there already, and nothing in it was changed. Choose another name, or remove it.")
@@ -196,7 +203,10 @@ def write_task(
     }
     if not dataset:
         files["questions.jsonl"] = "".join(f"{json.dumps(row)}\n" for row in sketch.rows)
-    folder.mkdir(parents=True)
-    for file, content in files.items():
-        (folder / file).write_text(content, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True)
+        for file, content in files.items():
+            (folder / file).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise TaskError(f"{folder} cannot be written: {error.strerror}. Name a folder that can be, with --folder.") from error
     return [folder / file for file in files]

@@ -58,6 +58,12 @@ class TaskFile:
         return str(self.config.get("group" if self.is_suite else "task") or self.path.stem)
 
 
+def has_local_rows(file: TaskFile) -> bool:
+    """True if the task's rows lie in files beside its YAML."""
+    loader = file.config.get("custom_dataset")
+    return isinstance(loader, FunctionName) and loader == "raml_eval.tasks.docs.load_jsonl"
+
+
 def iterate_yaml_paths(root: Path) -> Iterator[Path]:
     """The task YAML paths under a folder, in lm-eval's order, or the one file itself. TaskError if nothing is there."""
     if root.is_file():
@@ -90,7 +96,8 @@ def _read_merged(path: Path, seen: set[Path], digest: Any, strict: bool) -> dict
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror}. Correct the include line or the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).replace('in "<byte string>", ', "in ").split())
+        raise TaskError(f"{path} is not valid YAML: {said}") from error
     if not isinstance(config, dict):
         raise TaskError(f"{path} holds {type(config).__name__}, not a mapping of keys. Start it with task: or group:.")
     digest.update(len(content).to_bytes(8, "big") + content)
