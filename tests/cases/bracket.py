@@ -84,6 +84,12 @@ EXTRACTED: list[tuple[str, str]] = [
 
 # gold, answer as extracted, equal
 EQUAL: list[tuple[str, str, bool]] = [
+    ("[[{0}]]", "0", True),
+    ("[[{0}]]", r"\left\{ 0 \right\}.", True),
+    ("[[{0}]]", "{0} and more", False),
+    ("[[{0}]]", "0 and more", False),
+    ("[[{x}]]", "x y", False),
+    ("[[{0}]]", "{0} or {1}", False),
     ("[[F]]", "F", True),
     ("[[F]]", "f", True),
     ("[[F]]", "G", False),

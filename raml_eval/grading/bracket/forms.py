@@ -17,7 +17,8 @@ from raml_eval.grading.text import drop_text_commands, plain_unicode, unwrap
 
 Rules = tuple[tuple[str, Callable[[str, str], bool]], ...]  # names, and functions of the gold and the answer
 
-_QUOTES_AND_BLANKS = re.compile(r"[\s\"“”]|\\(?:left|right)(?![a-zA-Z])|\\[,;:! ]|\\q?quad(?![a-zA-Z])")
+_QUOTES_AND_BLANKS = re.compile(r"[\s\"“”]|\\[,;:! ]|\\q?quad(?![a-zA-Z])")
+_SIZES = re.compile(r"\\(?:left|right)(?![a-zA-Z])")
 _ESCAPED = re.compile(r"\\([{}%_#$&])")
 WORDS = re.compile(r"[A-Za-z\s,.'’-]+")
 SEPARATORS = re.compile(r"[\s,;|]+")
@@ -25,7 +26,7 @@ _ROWS = re.compile(r"\S\s+\S.*[,;\n]|[,;\n].*\S\s+\S", re.DOTALL)
 # The 'or' of golds such as 650or5or125 is notation, not language.
 _OR = re.compile(r"\\?(?:\bor\b|(?<=[\d)}])or(?=[-\d(\\])|\\lor)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"([A-Za-z]\w{0,3})=([^=,]{1,40})")
-_SET = re.compile(r"\{([^{}∣|:]*)\}")
+_SET = re.compile(r"\s*\{([^{}∣|:]*)\}[\s.]*")
 _SIGNS = re.compile(r"\[[-+](?:,[-+])*\]")
 _MATRIX = re.compile(r"\\begin\{[pbv]?matrix\}(.*?)\\end\{[pbv]?matrix\}", re.DOTALL)
 
@@ -35,13 +36,18 @@ def bare(text: str) -> str:
 
     Example: bare(r"\text{A} \leq 5\%") is r"A\le5%".
     """
+    return _QUOTES_AND_BLANKS.sub("", _plain(text)).rstrip(".")
+
+
+def _plain(text: str) -> str:
+    """The text with one spelling for LaTeX commands, with its blanks: without them, 0 and more would be a product."""
     if "\\" in text:
         text = _ESCAPED.sub(r"\1", drop_text_commands(text))
     text = text if text.isascii() and "\\" not in text else plain_unicode(text)
     text = re.sub(r"\\ge(?:q|qslant)?(?![a-zA-Z])|>=|=>", r"\\ge", re.sub(r"\\le(?:q|qslant)?(?![a-zA-Z])|<=", r"\\le", text))
     if text.count("$") == 2 and text.startswith("$") and text.endswith("$"):
         text = text[1:-1]
-    return _QUOTES_AND_BLANKS.sub("", text).rstrip(".")
+    return _SIZES.sub("", text)
 
 
 def _same_tokens(expected: str, answer: str) -> bool:
@@ -105,11 +111,11 @@ def _same_assignments(expected: str, answer: str) -> bool:
 
 def _same_set(expected: str, answer: str) -> bool:
     """{1,2,4} in any order."""
-    left = _SET.fullmatch(bare(expected))
+    left = _SET.fullmatch(_plain(expected))
     if left is None:
         return False
-    right = _SET.fullmatch(bare(answer))
-    members = left[1].split(","), (right[1] if right else bare(answer)).split(",")
+    right = _SET.fullmatch(_plain(answer))
+    members = left[1].split(","), (right[1] if right else _plain(answer)).split(",")
     return len(members[0]) == len(members[1]) and _matched(*members)
 
 
