@@ -43,6 +43,16 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture: the name of its file without an ending, a title, what it shows in words, and the matplotlib Figure itself."""
+
+    name: str
+    title: str
+    about: str
+    drawing: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """How one document format writes text, footnote marks and tables."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from raml_eval.reporting.numbers import Key, Numbers
-from raml_eval.reporting.render import Cell, Table, shorten
+from raml_eval.reporting.render import Cell, Figure, Table, shorten
 from raml_eval.tables import DOMAINS, MACRO, TAUS, budget_order
 from raml_eval.types import Domain, StoredRun
 from raml_eval.wording import plural
@@ -37,6 +37,7 @@ class Section:
     title: str
     lead: str
     tables: tuple[Table, ...]
+    figures: tuple[Figure, ...] = ()
 
 
 def tasks_of(runs: Sequence[StoredRun], domain: Domain) -> list[str]:
