@@ -52,7 +52,7 @@ def test_a_fault_that_the_check_knows_is_told_once(tmp_path: Path) -> None:
     checked = cli("tasks", "check", tmp_path)
     assert checked.returncode == 2
     (told,) = (line for line in checked.stderr.splitlines() if "questions.jsonl" in line)
-    assert told.startswith(f"{tmp_path / 'mine' / 'mine.yaml'}:5: dataset_kwargs.data_files names questions.jsonl, which is not")
+    assert told.startswith(f"{tmp_path / 'mine' / 'mine.yaml'}:5: dataset_kwargs.data_files names questions.jsonl, which")
 
 
 def test_what_preview_and_new_refuse(tmp_path: Path) -> None:
