@@ -19,9 +19,11 @@ from raml_eval.intervals.means import (
     paired_difference,
 )
 from raml_eval.intervals.pooled import Part, pooled_difference, side_means
+from raml_eval.intervals.ratio import FIELLER, ratio_of_means
 from raml_eval.intervals.sequential import look_levels
 
 __all__ = [
+    "FIELLER",
     "GAFFKE",
     "T_INTERVAL",
     "NoiseSplit",
@@ -34,6 +36,7 @@ __all__ = [
     "mean_interval",
     "paired_difference",
     "pooled_difference",
+    "ratio_of_means",
     "side_means",
     "simultaneous_band",
     "split_noise",

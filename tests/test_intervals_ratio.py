@@ -1,0 +1,82 @@
+"""Ratios of means: Fieller's interval against its definition, its coverage, and where there is none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from raml_eval.intervals import Part
+from raml_eval.intervals.ratio import FIELLER, ratio_of_means
+
+
+def part(values: np.ndarray, names: str) -> Part:
+    return Part(np.zeros(len(values)), values, [f"{names}{place}" for place in range(len(values))])
+
+
+def drawn(seed: int, over: float, under: float, size: int = 60) -> tuple[Part, Part]:
+    rng = np.random.default_rng(seed)
+    return part(rng.normal(over, 0.4, size), "o"), part(rng.normal(under, 0.4, size), "u")
+
+
+def test_the_ends_are_where_the_test_turns() -> None:
+    over, under = drawn(1, 0.2, 0.4)
+    found = ratio_of_means([over], [under])
+    a, b = over.new.mean(), under.new.mean()  # type: ignore[union-attr]
+    assert found.value == pytest.approx(a / b)
+    assert found.method == FIELLER
+    variances = [np.var(one.new, ddof=1) / 60 for one in (over, under)]
+    for end in (found.low, found.high):
+        statistic = (a - end * b) / math.sqrt(variances[0] + end**2 * variances[1])
+        assert abs(statistic) == pytest.approx(t.ppf(0.975, 59), rel=1e-6)
+    assert found.low < found.value < found.high
+
+
+def test_the_same_questions_on_both_sides_covary() -> None:
+    rng = np.random.default_rng(3)
+    under = rng.normal(0.5, 0.2, 50)
+    over = part(0.5 * under + rng.normal(0, 0.01, 50), "q")
+    joined = ratio_of_means([over], [part(under, "q")])
+    apart = ratio_of_means([over], [part(under, "r")])
+    assert joined.value == pytest.approx(apart.value)
+    assert joined.high - joined.low < 0.2 * (apart.high - apart.low)
+
+
+def test_coverage() -> None:
+    held = sum(
+        found.low <= 0.5 <= found.high
+        for found in (ratio_of_means(*([one] for one in drawn(seed, 0.25, 0.5))) for seed in range(400))
+    )
+    assert 0.92 <= held / 400 <= 0.98
+
+
+def test_tasks_count_alike() -> None:
+    rng = np.random.default_rng(4)
+    small, large = part(rng.normal(0.2, 0.1, 20), "a"), part(rng.normal(0.6, 0.1, 80), "b")
+    under = part(rng.normal(1.0, 0.1, 30), "c")
+    expected = (small.new.mean() + large.new.mean()) / 2 / under.new.mean()  # type: ignore[union-attr]
+    assert ratio_of_means([small, large], [under]).value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_denominator_that_may_be_0_gives_nothing(seed: int) -> None:
+    found = ratio_of_means(*([one] for one in drawn(seed, 0.3, 0.0)))
+    assert math.isnan(found.value)
+    assert found.method == "not given: the denominator's interval includes 0"
+
+
+def test_without_variance_there_is_a_ratio_and_no_interval() -> None:
+    ones = part(np.ones(30), "q")
+    found = ratio_of_means([ones], [ones])
+    assert (found.value, math.isnan(found.low)) == (1.0, True)
+    assert found.method == "no interval: fewer than six clusters carry it"
+
+
+def test_the_bounds_cut() -> None:
+    rng = np.random.default_rng(5)
+    under = part((rng.random(60) < 0.5).astype(float), "q")
+    over = part(np.where(np.arange(60) % 4, under.new, 0.0), "q")
+    assert ratio_of_means([over], [under], level=0.9999).high > 1.0
+    assert ratio_of_means([over], [under], level=0.9999, bounds=(0.0, 1.0)).high == 1.0
