@@ -1,0 +1,173 @@
+"""What the parts of a report are made from: the runs in order, what is known of their checkpoints, and their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from raml_eval.comparison.endpoints import choose_primary
+from raml_eval.comparison.pairs import Pairs, pair_runs
+from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.numbers import Numbers, index_numbers
+from raml_eval.reporting.render import Cell
+from raml_eval.tables import Row, build_frame, run_labels
+from raml_eval.types import Budget, StoredRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARADIGMS = ("base", "sft", "rl", "sft+rl")
+# What a checkpoint.yaml may say that reports know by name, and how a table calls it.
+KNOWN: Mapping[str, str] = {
+    "base": "base",
+    "paradigm": "paradigm",
+    "trajectories_per_question": "trajectories per question",
+    "trajectory_source": "trajectory source",
+    "trajectory_length": "trajectory length (tokens)",
+    "step": "step",
+    "data_size": "training samples",
+}
+NUMBERS = ("trajectories_per_question", "trajectory_length", "step", "data_size")
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that a part may use. full shows every column; short leaves out what does not fit on a terminal.
+
+    about holds what is known of each run's checkpoint, by the run's label.
+    """
+
+    runs: tuple[StoredRun, ...]
+    about: Mapping[str, Mapping[str, Any]]
+    frame: pd.DataFrame
+    numbers: Numbers
+    base: StoredRun | None
+    full: bool
+    short: bool
+
+    @cached_property
+    def labels(self) -> dict[str, StoredRun]:
+        """The runs by their labels, in order."""
+        return dict(zip(run_labels(self.runs), self.runs, strict=True))
+
+    @cached_property
+    def pairs(self) -> dict[str, Pairs]:
+        """Each run but the base, paired with it, by label; empty without a base."""
+        if self.base is None:
+            return {}
+        others = {label: run for label, run in self.labels.items() if run.directory != self.base.directory}
+        return {label: pair_runs(self.base, run) for label, run in others.items()}
+
+    def primary(self, label: str) -> Budget:
+        """The budget at which a run is held against the base: what its suites declare, otherwise the largest of both."""
+        return choose_primary(self.pairs[label]).budget
+
+    def model(self, label: str) -> Cell:
+        """The run as the label of a row."""
+        return Cell(self.numbers.models[label], self.numbers.marks((label, None, None)))
+
+
+def gather(
+    runs: Sequence[StoredRun],
+    *,
+    about: Sequence[str] = (),
+    base: StoredRun | None = None,
+    k: Sequence[int] | None = None,
+    allow_partial: bool = False,
+    full: bool = False,
+    short: bool = False,
+) -> Material:
+    """The material of these runs. about are texts RUN:KEY=VALUE, which take precedence over a run's checkpoint.yaml.
+
+    Raises ConfigError for a text of another form and for a run that is not there, and as build_frame does.
+    """
+    labels = run_labels(runs)
+    told = {label: _recorded(run) for label, run in zip(labels, runs, strict=True)}
+    for text in about:
+        label, key, value = _read_about(text, labels)
+        told[label] = {**told[label], key: value}
+    frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
+    return Material(tuple(runs), told, frame, index_numbers(runs, frame, short), base, full, short)
+
+
+def _recorded(run: StoredRun) -> dict[str, Any]:
+    record: Mapping[str, Any] = run.manifest.get("model", {}).get("checkpoint") or {}
+    return dict(record)
+
+
+def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
+    label, colon, said = text.rpartition(":") if "=" not in text else (*_cut(text),)
+    key, equals, value = said.partition("=")
+    if not (colon and equals and key and value):
+        raise ConfigError(f"--about {text!r} is not RUN:KEY=VALUE, such as mine:paradigm=rl. Correct it.")
+    if label not in labels:
+        raise ConfigError(f"--about {text!r} is about a run {label!r}.{near_names(label, labels)} There are {', '.join(labels)}.")
+    if key == "paradigm" and value not in PARADIGMS:
+        raise ConfigError(f"--about {text!r}: the paradigm is {value!r}; wanted one of {', '.join(PARADIGMS)}.")
+    if key in NUMBERS:
+        if not value.isascii() or not value.isdecimal():
+            raise ConfigError(f"--about {text!r}: {key} is {value!r}; wanted a whole number.")
+        return label, key, int(value)
+    return label, key, value
+
+
+def _cut(text: str) -> tuple[str, str, str]:
+    """RUN, the colon and KEY=VALUE; a run's label may hold colons, a key holds none."""
+    head, equals, value = text.partition("=")
+    label, colon, key = head.rpartition(":")
+    return label, colon, f"{key}{equals}{value}"
+
+
+def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str, rebuild: Callable[..., Material]) -> Material:
+    """The material of those runs whose checkpoint, name or model has one of the wanted values of every key, in order.
+
+    Raises ConfigError if no run is left.
+    """
+    kept = [label for label in material.labels if _matches(material, label, wanted)]
+    if not kept:
+        told = "; ".join(f"{key} {' or '.join(map(str, values))}" for key, values in wanted.items())
+        raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Tell what they are with --about.")
+    if order:
+        kept.sort(key=lambda label: rank(material.about[label].get(order)))
+    if kept == list(material.labels):
+        return material
+    return rebuild([material.labels[label] for label in kept])
+
+
+def _matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:
+    run = material.labels[label]
+    facts = {"name": run.name, "model": run.model, **material.about[label]}
+    return all(str(facts.get(key)) in map(str, values) for key, values in wanted.items())
+
+
+def rank(value: Any) -> tuple[int, float, str]:
+    """A sort key: numbers in their order, then texts, then what is not known.
+
+    Example: sorted([None, "b", 10, 9], key=rank) == [9, 10, "b", None]
+    """
+    if isinstance(value, int | float):
+        return 0, float(value), ""
+    return (2, 0.0, "") if value is None else (1, 0.0, str(value))
+
+
+def as_row(material: Material, label: str, **values: Any) -> Row:
+    """A row in the columns of the frame, for a number that a part adds."""
+    first = material.frame[material.frame["run"] == label].iloc[0]
+    same = {name: first[name] for name in ("run", "model", "n_samples", "engine")}
+    blank = {"budget": "", "k": None, "tau": None, "low": None, "high": None, "method": ""}
+    return {**blank, **same, **values}
+
+
+def with_rows(material: Material, rows: Sequence[Row]) -> Material:
+    """The material whose frame has these rows, too."""
+    import pandas as pd
+
+    if not rows:
+        return material
+    more = pd.DataFrame(list(rows))
+    columns = [*material.frame.columns, *(name for name in more.columns if name not in material.frame.columns)]
+    frame = material.frame.reindex(columns=columns).astype(object)
+    joined = pd.concat([frame, more.reindex(columns=columns).astype(object)], ignore_index=True)
+    return replace(material, frame=joined)
