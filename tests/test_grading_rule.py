@@ -15,7 +15,7 @@ from raml_eval.errors import ConfigError, RamlError, TaskError
 from raml_eval.grading.kinds import KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.grading.rule.grader import RuleGrader, try_rules
-from raml_eval.grading.rule.read import extract_ruled, read_rule
+from raml_eval.grading.rule.read import extract_ruled, read_rule, without_marks
 from raml_eval.sandbox import trial
 from raml_eval.sandbox.start import no_sandbox
 from raml_eval.types import Grade, Status
@@ -62,11 +62,63 @@ def grade(grader: RuleGrader, answer: str, cut_off: bool = False) -> Grade:
         ("<answer>unclosed <answer>7</answer>", "7"),
         ("The answer is **blue**.", "blue"),
         ("<answer>'a'  b</answer>", "'a'  b"),
+        ("<answer>1</answer>\n\nI put it between <answer> and </answer> as asked.", "1"),
+        ("I will put it between <answer> and </answer>.\n\nSo it is \\boxed{42}.", "42"),
+        ("I will put it within <answer>...</answer>, as <answer>your answer</answer>. So \\boxed{7}", "7"),
+        ("Ich schreibe es zwischen <answer> und </answer>: <answer>7</answer>", "7"),
+        ("<answer></answer> stays empty, but \\boxed{7}", "7"),
+        ("I will put it between <answer> and </answer>.\n\n42 it is", None),
+        ("The word is <answer>and</answer>", "and"),
+        ("<answer>or</answer>", "or"),
+        ("<answer>→</answer>", "→"),
+        ("<answer>42", "42"),
+        ("<answer>1</answer> no: <answer>42\n\nI hope that helps.", "42"),
         ("a long text\nthat ends nowhere", None),
     ],
 )
 def test_the_answer_is_read_letter_by_letter(text: str, answer: str | None) -> None:
     assert extract_ruled(text).answer == answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "plain"),
+    [
+        (r"\boxed{42}", "42"),
+        (r"$\boxed{42}$", "42"),
+        ("$42$", "42"),
+        ("$$ 4 2 $$", "4 2"),
+        ("**42**", "42"),
+        ("`a b`", "a b"),
+        ("```text\n1 2\n3 4\n```", "1 2\n3 4"),
+        ("42", "42"),
+        ("$1$ and $2$", "$1$ and $2$"),
+        ("*42*", "*42*"),
+    ],
+)
+def test_marks_around_the_whole_answer(answer: str, plain: str) -> None:
+    assert without_marks(answer) == plain
+
+
+@needs_sandbox
+def test_an_answer_is_scored_with_and_without_its_marks(tmp_path: Path) -> None:
+    scoring = 'def score(tests, answer): return (1.0 if answer == "right" else 0.5 if "**" in answer else 0.25), "told"\n'
+    (tmp_path / "marked.py").write_text(scoring)
+    grader = RuleGrader(1, 2.0, rules=tmp_path)
+    try:
+        told = {
+            text: grader.grade(rule(rule="marked"), f"<answer>{text}</answer>").result(60).score
+            for text in ("right", "**right**", "`right`", "**wrong**", "wrong")
+        }
+        assert told == {"right": 1, "**right**": 1, "`right`": 1, "**wrong**": 0.5, "wrong": 0.25}
+        assert grader.grade(rule(rule="marked", read="whole"), "**right**").result(60).score == 0.5
+    finally:
+        grader.close()
+
+
+@needs_sandbox
+def test_a_verifier_that_runs_out_of_memory_gives_no_verdict(grader: RuleGrader) -> None:
+    verdict = grade(grader, "raise MemoryError")
+    assert (verdict.status, verdict.detail) == (Status.TIMEOUT, "the verifier was stopped: it ran out of memory")
 
 
 def test_whole_reads_everything_but_white_space_around_it() -> None:

@@ -128,6 +128,21 @@ def test_a_fault_of_the_tests_is_told_and_not_graded(pool: GradingPool) -> None:
         pool.grade_blocking(json.dumps({**GSM8K, "metric": "acc"}), "18", "task_rule")
 
 
+def test_a_row_that_fails_with_every_answer_is_at_fault() -> None:
+    row = {**DROP["doc"], "answers": 5}
+    with pytest.raises(TypeError):
+        rule.score({**DROP, "doc": row}, "two hens")
+
+
+def test_an_answer_that_a_task_cannot_read_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def picky(tests: Any, answer: str) -> Any:
+        return {("flexible-extract", "exact_match"): float(answer)}
+
+    monkeypatch.setattr(rule, "evaluate", picky)
+    share, detail = rule.score(GSM8K, "no number")
+    assert (share, detail.partition(" with ")[0]) == (0.0, "lm-eval's process_results failed on the answer")
+
+
 def test_nltk_looks_beside_the_packages_and_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     nltk = pytest.importorskip("nltk")
     monkeypatch.setattr(nltk, "download", nltk.download)

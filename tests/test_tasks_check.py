@@ -81,6 +81,7 @@ LOCAL = TASK.replace("dataset_path: someone/rows", "custom_dataset: !function ra
         (TASK.replace("licence: MIT", "licence: MIT, redistribute: maybe"), "redistribute is 'maybe'; it must be one of yes"),
         (TASK.replace("licence: MIT", "licence: MIT, date: 3"), "date is 3; it must name a column"),
         (TASK.replace("licence: MIT", "licence: MIT, date: 2025-13"), "date is '2025-13'; it must be a day such as 2025-02-15"),
+        (TASK + "num_fewshot: 3\n", "num_fewshot is 3, and the examples would come from the questions themselves"),
         ("group: g\ntask: [gsm8]\n", "lists gsm8, which is not a task. Did you mean gsm8k"),
         ("group: g\ntask: []\n", "task is missing or empty"),
         ("group: g\ntask: [gsm8k]\nrepeat: 3\n", "repeat would change every member"),
@@ -143,6 +144,19 @@ def test_a_place_in_a_broken_file_names_no_stream(tmp_path: Path) -> None:
 
 def test_stop_strings_that_are_words_are_no_problem(tmp_path: Path) -> None:
     assert check_tasks([write_task(tmp_path, "a", TASK.replace("until: []", 'until: ["Question:", "</s>"]'))]) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "num_fewshot: 0\n",
+        "num_fewshot: 3\nfewshot_split: train\n",
+        "num_fewshot: 3\ntraining_split: train\n",
+        "num_fewshot: 1\nfewshot_config: {samples: [{question: q, answer: a}]}\n",
+    ],
+)
+def test_examples_from_elsewhere_are_no_problem(tmp_path: Path, more: str) -> None:
+    assert check_tasks([write_task(tmp_path, "a", TASK + more)]) == []
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:

@@ -229,3 +229,43 @@ def test_a_run_of_a_suite_is_graded_regraded_and_reported(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-m", "raml_eval", "regrade", str(out)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert load_catalogue().suites["procedural_math"] == tuple(raml_eval.load_run(out).tasks)
+
+
+# What no verifier may take for a right answer, made of the row's own answer and another row's. It runs in a process of its own,
+# because importing reasoning-gym warns.
+_PROBING = """
+import json, sys
+from raml_eval.sandbox.rules import reasoning_gym as rule
+from raml_eval.tasks.procedural import generate, generated_names
+
+def number(text):
+    try:
+        return complex(text.replace("i", "j").replace(" ", ""))
+    except ValueError:
+        return None
+
+found = []
+for name in generated_names():
+    generator = name.partition(":")[2]
+    rows = generate({"generator": generator, "size": 4, "seed": 7, "settings": {}})
+    for place, row in enumerate(rows):
+        own, other, tests = row["answer"], rows[(place + 1) % 4]["answer"], json.loads(row["tests"])
+        probes = ["0", "1", "nan", "inf", ".", "[]", "None", f"-{own}", f"not {own}", f"It is false that {own}", f"{own} 999"]
+        probes += [f"999 {own}", f"{own} or something", f"{own} or {other}", f"{other} or {own}"]
+        for probe in probes:
+            same = probe == own or (number(probe) is not None and number(probe) == number(own))
+            if not same and rule.score(tests, probe)[0] == 1:
+                found.append([generator, own, probe])
+print(json.dumps(found))
+"""
+# An antiderivative with another constant; a hyphen before the first of many moves.
+_RIGHT = {("simple_integration", "999 "), ("tower_of_hanoi", "-Move")}
+
+
+@needs_gym
+def test_no_generator_takes_a_wrong_answer_for_a_right_one() -> None:
+    program = [sys.executable, "-W", "ignore", "-c", _PROBING]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=600, check=True)
+    found = [(generator, own, probe) for generator, own, probe in json.loads(done.stdout.splitlines()[-1])]
+    wrong = [one for one in found if not any(one[0] == name and one[2].startswith(begun) for name, begun in _RIGHT)]
+    assert wrong == []

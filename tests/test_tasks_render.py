@@ -140,3 +140,13 @@ def test_a_broken_file_of_rows_names_its_line(tmp_path: Path, lines: str, words:
     (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
     with pytest.raises(TaskError, match=words):
         load_task(load_catalogue([tmp_path]), "mine")
+
+
+def test_a_question_among_its_own_examples_is_refused(tmp_path: Path) -> None:
+    text = LOCAL.replace("test: rows.jsonl", "test: rows.jsonl, train: shown.jsonl") + "num_fewshot: 1\nfewshot_split: train\n"
+    assert "train: shown.jsonl" in text
+    (tmp_path / "shown.jsonl").write_text(json.dumps({"question": "What is 2+2?", "answer": "4"}), encoding="utf-8")
+    assert target_of(tmp_path, text) == "5"
+    (tmp_path / "shown.jsonl").write_text(json.dumps(ROW), encoding="utf-8")
+    with pytest.raises(TaskError, match=r"question 0-.*: its own question is among its examples"):
+        target_of(tmp_path, text)

@@ -56,9 +56,10 @@ def find_contrasts(run: StoredRun, reference: StoredRun, cutoff: str = "") -> li
         tasks = pairs.tasks(domain, budget)
         label = DOMAIN_MEANS[domain]
         if cutoff:
-            window = Window(after=cutoff)
-            fresh = _parts(pairs, budget, {task: _dated(pairs, budget, task, window, True) for task in tasks})
-            old = _parts(pairs, budget, {task: _dated(pairs, budget, task, window, False) for task in tasks})
+            fresh, old = (
+                _parts(pairs, budget, {task: _dated(pairs, budget, task, window) for task in tasks})
+                for window in (Window(after=cutoff), Window(before=cutoff))
+            )
             found += _between(label, budget, (f"from {cutoff} on", fresh), (f"before {cutoff}", old))
         made = [task for task in tasks if task.startswith(PROCEDURAL)]
         every = {task: np.ones(len(pairs.cells[task, budget][1]), dtype=bool) for task in tasks}
@@ -125,10 +126,10 @@ def _by_cluster(pairs: Pairs, budget: Budget, task: str) -> dict[str, tuple[floa
     }
 
 
-def _dated(pairs: Pairs, budget: Budget, task: str, window: Window, inside: bool) -> np.ndarray:
-    """Which questions of a task have a date in the window, or a date outside it."""
+def _dated(pairs: Pairs, budget: Budget, task: str, window: Window) -> np.ndarray:
+    """Which questions of a task surely lie in the window. One known by its month may lie on neither side of a day in it."""
     dates = [pairs.new.questions[q.task, q.question_id].date for q in pairs.cells[task, budget][1]]
-    return np.array([bool(date) and window.holds(date) is inside for date in dates], dtype=bool)
+    return np.array([window.holds(date) for date in dates], dtype=bool)
 
 
 def _parts(pairs: Pairs, budget: Budget, chosen: Mapping[str, np.ndarray]) -> list[Part]:

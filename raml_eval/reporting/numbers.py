@@ -48,6 +48,11 @@ class Numbers:
         row = self.rows.get(key)
         return Cell("" if row is None else percent(row["value"], row["low"], row["high"], digits=digits, signed=signed), marks)
 
+    def number(self, run: str, task: str, domain: str, budget: str, metric: str) -> float | None:
+        """The value of a number without k and tau; None if the frame does not have it, or if it cannot be given."""
+        row = self.rows.get(Key(run, task, domain, budget, metric))
+        return None if row is None else row["value"]
+
     def plain(self, key: Key, scale: float = 1.0) -> Cell:
         """The number times scale, without its interval; blank if the frame does not have it."""
         row = self.rows.get(key)

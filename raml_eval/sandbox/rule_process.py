@@ -85,6 +85,8 @@ class RuleProcess:
             )
         if "died" in reply:
             raise RuleProcessDied(reply["died"])
+        if "stopped" in reply:
+            return Scored(None, f"the verifier was stopped: {reply['stopped']}")
         if "timeout" in reply:
             return Scored(None, f"the verifier was stopped after {limit_s:g} s")
         return Scored(float(reply["score"]), str(reply["detail"]))

@@ -6,11 +6,13 @@ Like raml_eval.tasks.docs, the YAML files name these functions.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 from raml_eval.errors import TaskError
 
 Row = Mapping[str, Any]
+PACKAGES = {"ifeval": "lm_eval", "ifbench": "if-verifiable"}  # the packages that hold the checkers
 
 
 def named_instructions(doc: Row) -> str:
@@ -44,4 +46,13 @@ def _tests(doc: Row, rule: str) -> dict[str, Any]:
         {"id": name, "kwargs": {key: value for key, value in (given or {}).items() if value is not None}}
         for name, given in zip(names, arguments, strict=True)
     ]
-    return {"rule": rule, "read": "whole", "prompt": doc["prompt"], "instructions": instructions}
+    version = _version(PACKAGES[rule])  # another one may decide otherwise, so it is a part of the question
+    return {"rule": rule, "read": "whole", "prompt": doc["prompt"], "instructions": instructions, "checkers": version}
+
+
+def _version(package: str) -> str:
+    """The package and its installed version; the package alone if it is missing."""
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return package

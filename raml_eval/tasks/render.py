@@ -52,8 +52,11 @@ def render_messages(task: Any, doc: Row) -> tuple[Message, ...]:
         fewshot_as_multiturn=True,
         chat_template=lambda messages, add_generation_prompt=True: messages,  # so that the templating is left to us
     )
-    if not str(messages[-1]["content"]).strip():
+    question = str(messages[-1]["content"])
+    if not question.strip():
         raise Unusable("doc_to_text gives an empty prompt.")
+    if any(message["role"] == "user" and str(message["content"]).strip() == question.strip() for message in messages[:-1]):
+        raise Unusable("its own question is among its examples, so the prompt holds the answer. Name another fewshot_split.")
     return tuple(dict(message) for message in messages)
 
 

@@ -57,6 +57,12 @@ def find_task_problems(file: TaskFile) -> list[str]:
             problems.append("dataset_path is missing: name a data set on the hub, or a loader as custom_dataset.")
         if not split_of(config):
             problems.append("test_split is missing: name the split that holds the questions.")
+        others = [config.get(key) for key in ("fewshot_split", "training_split", "validation_split")]
+        if config.get("num_fewshot") and not any(others) and not (config.get("fewshot_config") or {}).get("samples"):
+            problems.append(
+                f"num_fewshot is {config['num_fewshot']}, and the examples would come from the questions themselves, so that a "
+                "prompt may hold its own answer; name a fewshot_split."
+            )
     return (
         problems
         + name_problems(file.name)

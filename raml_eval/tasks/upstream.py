@@ -50,6 +50,7 @@ class UpstreamTests:
             "filter": self.primary.filter,
             "metric": self.primary.metric,
             "multiple_target": task.multiple_target,
+            "version": metadata.version("lm_eval"),  # another one may decide otherwise, so it is a part of the question
             "doc": plain_row(doc),
         }
 

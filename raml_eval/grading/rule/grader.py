@@ -10,7 +10,7 @@ from pathlib import Path
 
 from raml_eval.errors import RamlError
 from raml_eval.grading.extraction import Extraction, drop_thinking
-from raml_eval.grading.rule.read import NO_ANSWER_SCORE, extract_ruled, read_rule
+from raml_eval.grading.rule.read import NO_ANSWER_SCORE, extract_ruled, read_rule, without_marks
 from raml_eval.sandbox.rule_process import RULES, RuleProcess, RuleProcessDied, Scored
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.types import Grade, Status
@@ -77,7 +77,7 @@ class RuleGrader:
         reason = ""
         for _ in range(2):
             try:
-                return self._own_process().score(gold, answer, self.limit_s)
+                return self._score_spellings(gold, answer)
             except RuleProcessDied as died:
                 self._refuse_closed()
                 reason = str(died)
@@ -85,6 +85,15 @@ class RuleGrader:
             f"two processes of the rule {read_rule(gold)['rule']} died ({reason}) while scoring {answer[:80]!r}; nothing was "
             "graded. Is the machine out of memory?"
         )
+
+    def _score_spellings(self, gold: str, answer: str) -> Scored:
+        """The verdict on the answer as it stands; if that is not wholly right, the better of it and that without its marks."""
+        scored = self._own_process().score(gold, answer, self.limit_s)
+        plain = without_marks(answer)
+        if scored.score in (None, 1) or plain == answer or read_rule(gold)["read"] == "whole":
+            return scored
+        other = self._own_process().score(gold, plain, self.limit_s)
+        return other if other.score is not None and other.score > (scored.score or 0) else scored
 
     def _own_process(self) -> RuleProcess:
         """This thread's process, alive; a new one where there is none yet or the last one is gone."""

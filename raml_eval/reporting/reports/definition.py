@@ -85,7 +85,9 @@ class Definition(_Strict):
     @field_validator("runs", mode="before")
     @classmethod
     def _as_lists(cls, value: Any) -> Any:
-        return {key: one if isinstance(one, list) else [one] for key, one in value.items()} if isinstance(value, dict) else value
+        return (
+            {key: one if isinstance(one, list) else [one] for key, one in value.items()} if isinstance(value, dict) else value
+        )
 
 
 def reports_dir() -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,8 +13,9 @@ from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import Numbers, index_numbers
 from raml_eval.reporting.render import Cell
+from raml_eval.reporting.sections import Section
 from raml_eval.tables import Row, build_frame, run_labels
-from raml_eval.types import Budget, StoredRun
+from raml_eval.types import Budget, Interval, StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,14 @@ KNOWN: Mapping[str, str] = {
     "data_size": "training samples",
 }
 NUMBERS = ("trajectories_per_question", "trajectory_length", "step", "data_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a part made: its section, and the rows of numbers in it that the frame does not have."""
+
+    section: Section
+    rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,9 @@ def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
     if not (colon and equals and key and value):
         raise ConfigError(f"--about {text!r} is not RUN:KEY=VALUE, such as mine:paradigm=rl. Correct it.")
     if label not in labels:
-        raise ConfigError(f"--about {text!r} is about a run {label!r}.{near_names(label, labels)} There are {', '.join(labels)}.")
+        raise ConfigError(
+            f"--about {text!r} is about a run {label!r}.{near_names(label, labels)} There are {', '.join(labels)}."
+        )
     if key == "paradigm" and value not in PARADIGMS:
         raise ConfigError(f"--about {text!r}: the paradigm is {value!r}; wanted one of {', '.join(PARADIGMS)}.")
     if key in NUMBERS:
@@ -125,7 +137,7 @@ def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str, 
 
     Raises ConfigError if no run is left.
     """
-    kept = [label for label in material.labels if _matches(material, label, wanted)]
+    kept = [label for label in material.labels if matches(material, label, wanted)]
     if not kept:
         told = "; ".join(f"{key} {' or '.join(map(str, values))}" for key, values in wanted.items())
         raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Tell what they are with --about.")
@@ -136,7 +148,7 @@ def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str, 
     return rebuild([material.labels[label] for label in kept])
 
 
-def _matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:
+def matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:
     run = material.labels[label]
     facts = {"name": run.name, "model": run.model, **material.about[label]}
     return all(str(facts.get(key)) in map(str, values) for key, values in wanted.items())
@@ -152,12 +164,15 @@ def rank(value: Any) -> tuple[int, float, str]:
     return (2, 0.0, "") if value is None else (1, 0.0, str(value))
 
 
-def as_row(material: Material, label: str, **values: Any) -> Row:
-    """A row in the columns of the frame, for a number that a part adds."""
+def as_row(material: Material, label: str, of: Interval, **values: Any) -> Row:
+    """A row in the columns of the frame, for a number that a part adds. NaN is None, as in frame_rows."""
     first = material.frame[material.frame["run"] == label].iloc[0]
     same = {name: first[name] for name in ("run", "model", "n_samples", "engine")}
-    blank = {"budget": "", "k": None, "tau": None, "low": None, "high": None, "method": ""}
-    return {**blank, **same, **values}
+    ends = {
+        name: None if math.isnan(value) else value
+        for name, value in zip(("value", "low", "high"), (of.value, of.low, of.high), strict=True)
+    }
+    return {**same, "k": None, "tau": None, **ends, "method": of.method, **values}
 
 
 def with_rows(material: Material, rows: Sequence[Row]) -> Material:

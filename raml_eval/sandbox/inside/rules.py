@@ -32,7 +32,8 @@ def main(settings_text: str) -> None:
     """Requests on the socket of jobs have been answered until nobody sent any more.
 
     A request has tests (the JSON text), answer, and limit_s, the wall-clock limit in seconds. A reply is one of
-    {"score": share, "detail": text}, {"timeout": seconds}, {"broken": reason} if the tests are at fault, and {"died": how}.
+    {"score": share, "detail": text}, {"timeout": seconds}, {"stopped": why}, {"broken": reason} if the tests are at fault, and
+    {"died": how}.
     """
     settings = json.loads(settings_text)
     hide_from_tracers()
@@ -96,6 +97,8 @@ def _score(module: ModuleType, tests: Mapping[str, Any], answer: str, verdict: i
         try:
             share, detail = module.score(tests, answer)
             said: dict[str, Any] = {"score": float(share), "detail": " ".join(str(detail).split())[:300]}
+        except MemoryError:  # what an answer makes a verifier build has no end, as a computation may have none
+            said = {"stopped": "it ran out of memory"}
         except Exception as error:
             said = {"broken": _line(error)}
         os.write(3, json.dumps(said).encode() + b"\n")
@@ -122,6 +125,8 @@ def _read_verdict(line: bytes, killed_by: int | None) -> dict[str, Any]:
         said = json.loads(line)
         if "broken" in said:
             return {"broken": str(said["broken"])[:300]}
+        if "stopped" in said:
+            return {"stopped": str(said["stopped"])[:300]}
         score = float(said["score"])
         if 0 <= score <= 1:
             return {"score": score, "detail": str(said["detail"])[:300]}

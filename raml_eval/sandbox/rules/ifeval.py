@@ -124,6 +124,8 @@ def _follows(checker: Any, text: str) -> bool:
         return False
     try:
         return bool(checker.check_following(text))
+    except MemoryError:
+        raise
     except Exception:  # a checker that cannot read a text raises whatever it likes
         return False
 

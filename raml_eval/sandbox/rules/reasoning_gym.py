@@ -24,6 +24,19 @@ _FUNCTIONS = (
     "sqrt cbrt Abs sign floor ceiling factorial Rational erf erfi erfc Si Ci Ei li gamma"
 )
 FUNCTIONS = frozenset(_FUNCTIONS.split())
+# The whole of an answer has this form, whatever its case; tests/test_tasks_procedural.py probes every generator.
+FORMS: Mapping[str, str] = {
+    "fraction_simplification": r"\$?\s*(?:-?\d+\s*(?:/\s*\d+)?|-?\\[dt]?frac\s*\{-?\d+\}\s*\{\d+\})\s*\$?",
+    "kakurasu": r"[01\s,;\[\]|]+",
+    "knights_knaves": r"(?:(?:and\s+)?\w[\w'-]*\s+is\s+an?\s+\w[\w-]*[\s,;.]*)+",
+    "polynomial_equations": r"[-+]?[\d.]+(?:e-?\d+)?(?:\s*,\s*[-+]?[\d.]+(?:e-?\d+)?)*",
+    "quantum_lock": r"[A-Z](?:\s*(?:→|->|,|\s)\s*[A-Z])*",
+    "sokoban": r"[LRUD\s,]+",
+    "survo": r"[\d\s,;\[\]|]+",
+    "time_intervals": r"(?:\d+\s*(?:days?)?(?:\s*,?\s+)?)?(?:\d+(?::\d+)+(?:\.\d+)?)?",
+}
+WHOLE = frozenset({"letter_jumble", "spell_backward"})  # right only if nothing is added to the answer
+_NO_NUMBER = re.compile(r"(?<![A-Za-z])(?:nan|inf|infinity)(?![A-Za-z])", re.IGNORECASE)
 _TOKEN = re.compile(
     r"\s*(?:((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|([A-Za-z]\w*)|(\*\*|//|[-+*/^%!(),]))", re.ASCII
 )
@@ -39,16 +52,32 @@ def score(tests: Mapping[str, Any], answer: str) -> tuple[float, str]:
     """The package's own score of the answer to tests["entry"]: question, answer and metadata as the generator gave them."""
     generator = tests["generator"]
     dataset = _dataset(generator, json.dumps(tests.get("config", {}), sort_keys=True))
-    if generator in PARSING and not is_plain_formula(answer):
-        return 0.0, "the answer is no plain formula, so the verifier did not see it"
+    if refused := _refusal(generator, answer, str(tests["entry"]["answer"])):
+        return 0.0, f"the verifier did not see the answer: {refused}"
     try:
         share = float(dataset.score_answer(answer, entry=tests["entry"]))
+    except MemoryError:
+        raise
     except Exception as error:  # a verifier that cannot read an answer raises whatever it likes
         return 0.0, f"the verifier of {generator} failed on the answer with {type(error).__name__}"
     if not math.isfinite(share):
         return 0.0, f"the verifier of {generator} gave {share}"
     share = min(max(share, 0.0), 1.0)
     return share, f"reasoning_gym {generator}: score {share:.4g}"
+
+
+def _refusal(generator: str, answer: str, gold: str) -> str:
+    """Why the verifier must not see the answer: it would run it, or take a part of it for the whole. Empty if it may."""
+    if generator in PARSING and not is_plain_formula(answer):
+        return "it is no plain formula"
+    if _NO_NUMBER.search(answer) and not _NO_NUMBER.search(gold):  # min(1.0, nan) is 1.0
+        return "nan and infinity are no answers"
+    form = FORMS.get(generator)
+    if form and not re.fullmatch(form, answer.strip(), re.IGNORECASE):
+        return "it is not of the form of an answer"
+    if generator in WHOLE and " ".join(answer.split()).casefold() != " ".join(gold.split()).casefold():
+        return "" if len(answer) <= len(gold) else "it is longer than the answer"
+    return ""
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,0 +1,84 @@
+"""Does a score rise with something that the checkpoints differ in: their step, their trajectories per question?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from raml_eval.errors import MetricError
+from raml_eval.intervals import PairedDifference, Part, pooled_difference
+from raml_eval.tables import Measure, count_run, global_clusters, question_values
+from raml_eval.tables.measures import AVERAGE
+from raml_eval.types import Budget, Domain, QuestionCounts, StoredRun
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The change of a score from the least to the greatest x along a line through the runs; log: against log x.
+
+    change is the mean over a domain's tasks of the questions' own fitted changes, so it is paired by question.
+    """
+
+    change: PairedDifference
+    log: bool
+    tasks: tuple[str, ...]
+
+
+def fit_trend(
+    runs: Sequence[StoredRun],
+    xs: Sequence[float],
+    domain: Domain,
+    budget: Budget,
+    measure: Measure = AVERAGE,
+    level: float = 0.95,
+) -> Trend:
+    """The trend of the runs' macro mean over x, by least squares. x is taken in logarithms if all of them are above 0.
+
+    Only the questions that all runs have at the budget count. Raises MetricError for fewer than two different x, and if the
+    runs share no question.
+
+    Example: fit_trend(runs, [1, 2, 4], "in_domain", "unlimited").change.value
+    """
+    log = min(xs) > 0
+    at = np.log2(np.asarray(xs, dtype=float)) if log else np.asarray(xs, dtype=float)
+    if len(at) < 2 or at.max() == at.min():
+        raise MetricError(f"a trend needs runs with different x; met {', '.join(f'{x:g}' for x in xs)}. Add checkpoints.")
+    centred = at - at.mean()
+    weights = centred / float(centred @ centred) * (at.max() - at.min())
+    tasks = [task for task, about in runs[-1].tasks.items() if about.domain == domain]
+    shared = {task: _shared(runs, task, budget) for task in tasks}
+    parts = {task: _part(counts, weights, measure, runs[-1], task) for task, counts in shared.items() if counts[0]}
+    if not parts:
+        raise MetricError(f"the runs share no question of the {domain} tasks at budget {budget}. Run them on the same tasks.")
+    scale = float(weights[weights > 0].sum())
+    found = pooled_difference(list(parts.values()), level)
+    change = replace(found, value=found.value * scale, low=found.low * scale, high=found.high * scale)
+    return Trend(change, log, tuple(parts))
+
+
+def _shared(runs: Sequence[StoredRun], task: str, budget: Budget) -> list[list[QuestionCounts]]:
+    """The counts of the questions that all runs have, in one order."""
+    of_runs = [{q.question_id: q for q in count_run(run).get((task, budget), [])} for run in runs]
+    common = [one for one in of_runs[-1] if all(one in of_run for of_run in of_runs)]
+    return [[of_run[one] for one in common] for of_run in of_runs]
+
+
+def _part(
+    counts: Sequence[Sequence[QuestionCounts]],
+    weights: np.ndarray,
+    measure: Measure,
+    last: StoredRun,
+    task: str,
+) -> Part:
+    """The weighted scores of the runs with a weight below 0 against those above it. Each side's weights sum to 1."""
+    clusters: Mapping[tuple[str, str], str] = global_clusters(last.questions, last.tasks)
+    values = np.array([question_values(of_run, measure) for of_run in counts])  # (R, Q)
+    if np.isnan(values).any():
+        raise MetricError(f"{measure.name} is not known for all questions of {task}. Take another metric.")
+    scale = math.fsum(weights[weights > 0])
+    base = -np.minimum(weights, 0) @ values / scale
+    new = np.maximum(weights, 0) @ values / scale
+    return Part(np.clip(base, 0, 1), np.clip(new, 0, 1), [clusters[task, q.question_id] for q in counts[0]])

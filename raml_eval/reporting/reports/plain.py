@@ -1,0 +1,95 @@
+"""The parts that every run can fill: what was run, tables of chosen metrics, and the sections of the standard report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from raml_eval.errors import ConfigError
+from raml_eval.reporting.numbers import Key
+from raml_eval.reporting.render import Cell, Table
+from raml_eval.reporting.reports.definition import Part
+from raml_eval.reporting.reports.material import KNOWN, Built, Material
+from raml_eval.reporting.sections import Section, domain_section, means_section, tasks_of
+from raml_eval.reporting.sweep_tables import thinking_section
+from raml_eval.reporting.swept import index_sweep
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, build_sweep, describe_engine, frame_rows, has_sweep, parse_measure
+from raml_eval.types import Domain
+
+
+def runs(material: Material, part: Part) -> Built:
+    """One row for each run: what is known of its checkpoint, the engine, and the samples per question."""
+    told = [key for key in KNOWN if any(about.get(key) is not None for about in material.about.values())]
+    header = ("run", "model", *(KNOWN[key] for key in told), "engine", "n")
+    rows = []
+    for label, run in material.labels.items():
+        facts = (str(material.about[label].get(key, "")) for key in told)
+        rows.append(tuple(map(Cell, (label, run.model, *facts, describe_engine(run), str(run.n_samples)))))
+    table = Table("Checkpoints", tuple(map(Cell, header)), tuple(rows), 2)
+    lead = "What is known of the checkpoints stands in their checkpoint.yaml, or was told with --about."
+    return Built(Section(part.title or "Runs", lead, (table,)))
+
+
+def domains(material: Material, part: Part) -> Iterator[Built]:
+    """Accuracy, stability and lengths of every task, a section for each domain."""
+    for domain in DOMAINS:
+        if tasks_of(material.runs, domain):
+            yield Built(domain_section(material.numbers, material.runs, domain))
+
+
+def means(material: Material, part: Part) -> Built:
+    """The macro means of both domains."""
+    return Built(means_section(material.numbers, material.runs, material.base))
+
+
+def thinking(material: Material, part: Part) -> Built | None:
+    """The sweep over thinking budgets; None if no run has one. Its numbers are those of the sweep frame."""
+    if not any(map(has_sweep, material.runs)):
+        return None
+    sweep = build_sweep(material.runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
+    if sweep.empty:
+        return None
+    return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(frame_rows(sweep)))
+
+
+def table(material: Material, part: Part) -> Built | None:
+    """The chosen metrics of the chosen tasks, or of both domains' means, one row for each run and budget."""
+    metrics = [parse_measure(name) for name in part.metrics or ("avg@n",)]
+    columns: list[tuple[str, str, Domain]] = []
+    for domain in DOMAINS:
+        of_domain = tasks_of(material.runs, domain)
+        columns += [(task, task, domain) for task in of_domain if task in part.tasks or part.tasks == ("all",)]
+        if not part.tasks and of_domain:
+            columns.append((DOMAIN_MEANS[domain], MACRO, domain))
+    if not columns:
+        return None
+    header = [Cell("model"), Cell("budget")]
+    header += [Cell(f"{name} {metric.name}", material.numbers.marks((None, task, None))) for name, task, _ in columns for metric in metrics]
+    rows = []
+    for label, budget in material.numbers.lines:
+        if part.budgets and budget not in part.budgets:
+            continue
+        cells = [
+            material.numbers.share(
+                Key(label, task, domain, budget, metric.metric, metric.k, metric.tau), marks=material.numbers.marks((label, task, budget))
+            )
+            if metric.bounds is not None
+            else material.numbers.plain(Key(label, task, domain, budget, metric.metric))
+            for _, task, domain in columns
+            for metric in metrics
+        ]
+        if any(cell.text for cell in cells):
+            rows.append((material.model(label), Cell(budget), *cells))
+    _check_ks(material, part)
+    section = Section(part.title or "Scores", part.note, (Table("In percent [95 % interval]", tuple(header), tuple(rows), 2),))
+    return Built(section)
+
+
+def _check_ks(material: Material, part: Part) -> None:
+    """Raises ConfigError for a metric whose k the frame was not built with."""
+    have = {row.k for row in material.numbers.rows}
+    lacking = [name for name in part.metrics if (k := parse_measure(name).k) is not None and k not in have]
+    if lacking:
+        raise ConfigError(
+            f"the report shows {', '.join(lacking)}, and the numbers were made for k {', '.join(str(k) for k in sorted(k for k in have if k))}. "
+            "Name its k with --k."
+        )
