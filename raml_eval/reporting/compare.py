@@ -59,7 +59,7 @@ def render_comparison(
     report = Report(
         title=title or f"{comparison.new} against {comparison.base}: {comparison.verdict}",
         lead=(*extra, *summary_lines(comparison), drawn_by(base), drawn_by(new)),
-        sections=(*first, *_sections(comparison, (step_of(base), step_of(new)), format == "terminal", full)),
+        sections=(*first, *comparison_sections(comparison, (step_of(base), step_of(new)), format == "terminal", full)),
         curve=(),
         notes=tuple(notes),
     )
@@ -128,7 +128,10 @@ def _rule(comparison: Comparison) -> str:
     )
 
 
-def _sections(comparison: Comparison, steps: tuple[int | None, int | None], short: bool, full: bool) -> Iterator[Section]:
+def comparison_sections(
+    comparison: Comparison, steps: tuple[int | None, int | None], short: bool, full: bool
+) -> Iterator[Section]:
+    """The tested differences by family, the noise, and what is shown but not tested."""
     for family in ("primary", *FAMILIES):
         cells = comparison.family(family)
         if cells:

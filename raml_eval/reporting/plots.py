@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +28,21 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
 
     Example: plot_budget_curve(build_frame([load_run("runs/mine")]), "curve.svg")
     """
+    return save_figure(draw_budget_curve(frame), Path(path))
+
+
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[Any]:
+    """A figure of that size in inches, with the fonts of all others inside."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    with mpl.rc_context({"font.size": 10}):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def draw_budget_curve(frame: pd.DataFrame) -> Any:
+    """The figure of plot_budget_curve. Raises MetricError for a frame without accuracy."""
     shown = frame[(frame["metric"] == "avg@n") & (frame["task"] != MACRO) & frame["value"].notna()]
     if shown.empty:
         raise MetricError("the frame has no avg@n to plot. Give the frame of build_frame for a run with samples.")
@@ -36,8 +50,7 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
     lines = list(dict.fromkeys(zip(shown["run"], shown["task"], strict=True)))
     tasks = list(dict.fromkeys(task for _, task in lines))
     runs = list(dict.fromkeys(run for run, _ in lines))
-    with mpl.rc_context({"font.size": 10, "svg.hashsalt": "raml_eval"}):  # a fixed salt: equal frames give equal files
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    with new_figure(7.2, 4.2) as figure:
         axes = figure.subplots()
         for number, (run, task) in enumerate(lines):
             own = shown[(shown["run"] == run) & (shown["task"] == task)]
@@ -46,14 +59,17 @@ def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
             colour = COLOURS[tasks.index(task) % len(COLOURS)]
             _draw_line(axes, own, budgets, shift, label, colour, STYLES[runs.index(run) % len(STYLES)])
         _finish(axes, budgets, str(shown["n_samples"].max()))
-        return save_figure(figure, Path(path))
+        return figure
 
 
 def save_figure(figure: Any, path: Path) -> Path:
     """The path holds the figure, in the format of its ending. Raises ConfigError if it cannot be written."""
+    import matplotlib as mpl
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        with mpl.rc_context({"svg.hashsalt": "raml_eval"}):  # a fixed salt: equal frames give equal files
+            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --plot.") from error
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Figure, Table, shorten
@@ -38,6 +38,10 @@ class Section:
     lead: str
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...] = ()
+
+    def named(self, title: str) -> Section:
+        """The section under another title."""
+        return replace(self, title=title)
 
 
 def tasks_of(runs: Sequence[StoredRun], domain: Domain) -> list[str]:

@@ -32,16 +32,29 @@ def trend(material: Material, part: Part) -> Built | None:
     header = (KNOWN.get(part.group, part.group), KNOWN.get(part.x, part.x), "model", "budget")
     rows, points = [], []
     for label in ordered:
-        run = material.labels[label]
         budget = budget_label(common_budget(material, [label]))
         group = str(material.about[label].get(part.group, ""))
         keys = [Key(label, MACRO, domain, budget, measure.metric, measure.k, measure.tau) for domain in DOMAINS]
-        rows.append((Cell(group), Cell(f"{known[label]:g}"), material.model(label), Cell(budget), *(material.numbers.share(key) for key in keys)))
-        points += [(group, domain, known[label], material.numbers.rows.get(key)) for domain, key in zip(DOMAINS, keys, strict=True)]
-        del run
+        rows.append(
+            (
+                Cell(group),
+                Cell(f"{known[label]:g}"),
+                material.model(label),
+                Cell(budget),
+                *(material.numbers.share(key) for key in keys),
+            )
+        )
+        points += [
+            (group, domain, known[label], material.numbers.rows.get(key)) for domain, key in zip(DOMAINS, keys, strict=True)
+        ]
     name = KNOWN.get(part.x, part.x)
     title = part.title or f"{measure.name} against {name}"
-    table = Table("Macro means in percent [95 % interval]", tuple(map(Cell, (*header, *(TITLES[domain] for domain in DOMAINS)))), tuple(rows), 4)
+    table = Table(
+        "Macro means in percent [95 % interval]",
+        tuple(map(Cell, (*header, *(TITLES[domain] for domain in DOMAINS)))),
+        tuple(rows),
+        4,
+    )
     about = f"{measure.name} of both domains against {name}, a line for each {KNOWN.get(part.group, part.group)}, with 95 % intervals"
     figure = Figure(f"{measure.metric.replace('@', '-at-')}-by-{part.x}", title, about, draw_axis(points, name, measure.name))
     return Built(Section(title, part.note, (table,), (figure,)))
@@ -83,11 +96,18 @@ def claims(material: Material, part: Part) -> Built:
                 label = next(iter(material.labels))
                 interval = Interval(one.change.value, one.change.low, one.change.high, one.change.method)
                 place = {"task": MACRO, "domain": one.claim.domain, "budget": one.budget, "metric": f"claim: {one.claim.test}"}
-                numbers.append(as_row(material, label, interval, **place, n_questions=one.change.n_questions, claim=one.claim.says, p_holm=p))
+                numbers.append(
+                    as_row(
+                        material, label, interval, **place, n_questions=one.change.n_questions, claim=one.claim.says, p_holm=p
+                    )
+                )
         rows.append(tuple(map(Cell, (one.claim.says, one.runs, measured, "" if p is None else f"{p:.2g}", verdict))))
     header = ("the paper says", "runs", "change in points [95 % interval]", "p (Holm)", "on these runs")
     lead = part.note or "The paper shows these as figures without values, so only its claims of direction can be tested."
-    return Built(Section(part.title or "Claims", lead, (Table("Claims of direction", tuple(map(Cell, header)), tuple(rows), 2),)), tuple(numbers))
+    return Built(
+        Section(part.title or "Claims", lead, (Table("Claims of direction", tuple(map(Cell, header)), tuple(rows), 2),)),
+        tuple(numbers),
+    )
 
 
 def _verdict(change: float, p: float) -> str:

@@ -63,14 +63,19 @@ def table(material: Material, part: Part) -> Built | None:
     if not columns:
         return None
     header = [Cell("model"), Cell("budget")]
-    header += [Cell(f"{name} {metric.name}", material.numbers.marks((None, task, None))) for name, task, _ in columns for metric in metrics]
+    header += [
+        Cell(f"{name} {metric.name}", material.numbers.marks((None, task, None)))
+        for name, task, _ in columns
+        for metric in metrics
+    ]
     rows = []
     for label, budget in material.numbers.lines:
         if part.budgets and budget not in part.budgets:
             continue
         cells = [
             material.numbers.share(
-                Key(label, task, domain, budget, metric.metric, metric.k, metric.tau), marks=material.numbers.marks((label, task, budget))
+                Key(label, task, domain, budget, metric.metric, metric.k, metric.tau),
+                marks=material.numbers.marks((label, task, budget)),
             )
             if metric.bounds is not None
             else material.numbers.plain(Key(label, task, domain, budget, metric.metric))
@@ -89,7 +94,5 @@ def _check_ks(material: Material, part: Part) -> None:
     have = {row.k for row in material.numbers.rows}
     lacking = [name for name in part.metrics if (k := parse_measure(name).k) is not None and k not in have]
     if lacking:
-        raise ConfigError(
-            f"the report shows {', '.join(lacking)}, and the numbers were made for k {', '.join(str(k) for k in sorted(k for k in have if k))}. "
-            "Name its k with --k."
-        )
+        made = ", ".join(str(k) for k in sorted(k for k in have if k)) or "none"
+        raise ConfigError(f"the report shows {', '.join(lacking)}, and the numbers were made for k {made}. Name its k with --k.")

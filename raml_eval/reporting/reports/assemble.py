@@ -1,0 +1,94 @@
+"""A report from its definition: each part in order, and the frame with every number that is in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from raml_eval.comparison import compare_runs
+from raml_eval.errors import ConfigError
+from raml_eval.reporting.compare import comparison_sections
+from raml_eval.reporting.footnotes import Footnote
+from raml_eval.reporting.report import Report, drawn_by
+from raml_eval.reporting.reports import axes, figures, general, plain, published
+from raml_eval.reporting.reports.definition import Definition, Part
+from raml_eval.reporting.reports.material import Built, Material, gather, select, with_rows
+from raml_eval.types import StoredRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Builder = Callable[[Material, Part], Built | Iterable[Built] | None]
+
+
+def comparison(material: Material, part: Part) -> Iterable[Built]:
+    """Each run but the base held against it, as `raml-eval compare` does."""
+    for label, pairs in material.pairs.items():
+        compared = compare_runs(pairs.base, pairs.new)
+        for section in comparison_sections(compared, (None, None), short=True, full=False):
+            yield Built(section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section)
+
+
+PARTS: Mapping[str, Builder] = {
+    "runs": plain.runs,
+    "domains": plain.domains,
+    "means": plain.means,
+    "thinking": plain.thinking,
+    "table": plain.table,
+    "generalization": general.generalization,
+    "levels": general.levels,
+    "heatmap": figures.heatmap,
+    "trend": axes.trend,
+    "budget_curve": figures.budget_curve,
+    "stability_curve": figures.stability_curve,
+    "comparison": comparison,
+    "published": published.published,
+    "claims": axes.claims,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """A report, the runs in it, its notes, and the frame that holds every number of it."""
+
+    report: Report
+    runs: tuple[StoredRun, ...]
+    notes: tuple[Footnote, ...]
+    frame: pd.DataFrame
+
+
+def assemble(
+    definition: Definition, runs: Sequence[StoredRun], *, base: StoredRun | None = None, example: str = "", **settings: Any
+) -> Assembled:
+    """The report of these runs. settings are those of gather; example is a line that says what the runs stand for.
+
+    Raises ConfigError where the definition needs a base and none is named, and for runs that it does not take.
+    """
+    if definition.base == "required" and base is None:
+        raise ConfigError("this report measures gains over a base run. Name its directory with --base.")
+    rebuild = partial(gather, base=base, **settings)
+    material = select(rebuild(runs), definition.runs, definition.order, rebuild)
+    built = [one for part in definition.parts for one in _built(material, part)]
+    filled = with_rows(material, [row for one in built for row in one.rows])
+    over = f" Gains are over {base.name}." if base is not None else ""
+    return Assembled(
+        Report(
+            title=definition.title,
+            lead=(*([example] if example else []), f"{definition.about.strip()}{over}", *map(drawn_by, material.runs)),
+            sections=tuple(one.section for one in built),
+            curve=(),
+            notes=tuple(note.text for note in material.numbers.notes),
+        ),
+        material.runs,
+        material.numbers.notes,
+        filled.frame,
+    )
+
+
+def _built(material: Material, part: Part) -> Iterable[Built]:
+    found = PARTS[part.part](material, part)
+    if found is None:
+        return ()
+    return (found,) if isinstance(found, Built) else found

@@ -1,0 +1,106 @@
+"""A report as files: one document, its numbers, or a folder with all of them and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from raml_eval.errors import ConfigError
+from raml_eval.reporting.html import render_html
+from raml_eval.reporting.plots import save_figure
+from raml_eval.reporting.raw import mark_row, render_raw
+from raml_eval.reporting.render import Figure, find_template, render
+from raml_eval.reporting.reports.assemble import Assembled
+from raml_eval.tables import frame_rows
+
+DOCUMENTS = {".md": "markdown", ".html": "html", ".tex": "latex", ".txt": "terminal", "": "terminal"}
+RAW = {".csv": "csv", ".json": "json"}
+PICTURES = (".svg", ".pdf", ".png")
+ENDINGS = (*filter(None, DOCUMENTS), *RAW, ".parquet", *PICTURES)
+
+
+def text_of(made: Assembled, format: str, pictures: str = "") -> str:
+    """The report as markdown, html, latex or terminal text, or its frame as csv or json.
+
+    pictures is the folder, relative to the document, that the figures lie in; without it, only HTML shows them.
+    """
+    if format in RAW.values():
+        return render_raw(made.runs, made.frame, made.notes, format)
+    if format == "html":
+        return render_html(made.report)
+    return render(find_template("default", format), format, report=made.report, pictures=pictures)
+
+
+def write_report(made: Assembled, path: Path, format: str | None = None) -> list[Path]:
+    """The files written for --out: one of the ending's format with the figures beside it, or all of them into a folder.
+
+    A folder is one that is there, or a path that ends in a slash. Raises ConfigError for an ending that is unknown, for a
+    picture of a report without exactly one figure, and if a file cannot be written.
+    """
+    if path.is_dir():
+        return _write_folder(made, path)
+    suffix = path.suffix
+    if format is None and suffix not in ENDINGS and suffix:
+        raise ConfigError(f"--out {path} ends in {suffix!r}; wanted one of {', '.join(ENDINGS)}, or a folder.")
+    if suffix in PICTURES:
+        return [save_figure(_only_figure(made, path).drawing, path)]
+    if suffix == ".parquet":
+        return [_write_parquet(made, path)]
+    form = format or {**DOCUMENTS, **RAW}[suffix]
+    folder = f"{path.stem}_figures"
+    written = _write_pictures(made, path.parent / folder, {"markdown": (".svg",), "latex": (".pdf",)}.get(form, ()))
+    return [_write(path, text_of(made, form, folder)), *written]
+
+
+def _write_folder(made: Assembled, folder: Path) -> list[Path]:
+    """report.md, report.html, report.tex, the numbers as csv, json and Parquet, and each figure in three formats."""
+    documents = ((".md", "markdown"), (".html", "html"), (".tex", "latex"))
+    written = [_write(folder / f"report{ending}", text_of(made, form, "figures")) for ending, form in documents]
+    written += [_write(folder / f"report{ending}", text_of(made, form)) for ending, form in RAW.items()]
+    return [*written, _write_parquet(made, folder / "report.parquet"), *_write_pictures(made, folder / "figures", PICTURES)]
+
+
+def figures_of(made: Assembled) -> Iterator[Figure]:
+    """All figures of the report, in order."""
+    for section in made.report.sections:
+        yield from section.figures
+
+
+def _write_pictures(made: Assembled, folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    return [save_figure(one.drawing, folder / f"{one.name}{ending}") for one in figures_of(made) for ending in endings]
+
+
+def _only_figure(made: Assembled, path: Path) -> Figure:
+    found = list(figures_of(made))
+    if len(found) != 1:
+        names = ", ".join(one.name for one in found) or "none"
+        raise ConfigError(f"--out {path} is one picture, and the report has {len(found)} figures ({names}). Name a folder instead.")
+    return found[0]
+
+
+def _write(path: Path, text: str) -> Path:
+    return _written(path, lambda: path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8"))
+
+
+def _write_parquet(made: Assembled, path: Path) -> Path:
+    """The frame with one type for each column, and the texts of the notes on each row."""
+    import pandas as pd
+
+    notes = [note.text for note in made.notes]
+    marks = ["; ".join(notes[number - 1] for number in mark_row(row, made.notes, made.runs)) for row in frame_rows(made.frame)]
+    frame = made.frame.assign(notes=marks)
+    numbers: Mapping[str, str] = {name: "Float64" for name in ("tau", "value", "low", "high") if name in frame}
+    whole = {name: "Int64" for name in ("k", "n_questions", "n_samples") if name in frame}
+    typed = frame.astype({**numbers, **whole})
+    texts = [name for name in typed.columns if name not in {*numbers, *whole}]
+    typed[texts] = typed[texts].map(lambda value: None if pd.isna(value) else value)
+    return _written(path, lambda: typed.to_parquet(path, index=False))
+
+
+def _written(path: Path, write: Callable[[], object]) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write()
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
+    return path

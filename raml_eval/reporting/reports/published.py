@@ -1,0 +1,51 @@
+"""Published values beside one's own, never mixed: each row says which it is."""
+
+from __future__ import annotations
+
+from raml_eval.reporting.numbers import Key
+from raml_eval.reporting.render import Cell, Table
+from raml_eval.reporting.reports.definition import Part
+from raml_eval.reporting.reports.material import Built, Material
+from raml_eval.reporting.sections import Section
+from raml_eval.tables import parse_measure
+
+MARK = "published, not rerun"
+
+
+def published(material: Material, part: Part) -> Built:
+    """The published rows, then a row for each run and budget, in the same columns: the part's metrics of its tasks.
+
+    Runs without any of the tasks get columns of their own tasks, which the text calls an example.
+    """
+    metrics = [parse_measure(name) for name in part.metrics]
+    domains = {task: about.domain for run in material.runs for task, about in run.tasks.items()}
+    others = (
+        [] if any(task in domains for task in part.tasks) else [t for t, domain in domains.items() if domain == "in_domain"]
+    )
+    tasks = [*part.tasks, *others]
+    header = ("model", "budget", "source", *(f"{task} {metric.name}" for task in tasks for metric in metrics))
+    rows = []
+    for row in part.published:
+        values = [value for task in part.tasks for value in row.values.get(task, (None,) * len(metrics))]
+        shown = ["" if value is None else f"{value:.2f}" for value in values]
+        rows.append(tuple(map(Cell, (row.name, "", MARK, *shown, *([""] * (len(others) * len(metrics)))))))
+    for label, budget in material.numbers.lines:
+        if part.budgets and budget not in part.budgets:
+            continue
+        cells = [
+            material.numbers.share(
+                Key(label, task, domains.get(task, "in_domain"), budget, metric.metric, metric.k, metric.tau)
+            )
+            for task in tasks
+            for metric in metrics
+        ]
+        if any(cell.text for cell in cells):
+            rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
+    told = f"Source: {part.source}. {part.note}".strip()
+    if others:
+        told += (
+            " These runs hold none of the paper's tasks: the columns of other tasks are an example of the table, and nothing in "
+            "them may be compared with the published values."
+        )
+    table = Table("In percent [95 % interval]; the paper gives no intervals", tuple(map(Cell, header)), tuple(rows), 3)
+    return Built(Section(part.title or "Published values", told, (table,)))
