@@ -197,7 +197,8 @@ def test_a_report_is_written_in_the_format_of_its_ending(finished: Path, tmp_pat
     for name, begins in (("a.md", "# fake"), ("a.tex", "% fake"), ("a.txt", "fake\n===="), ("a", "fake\n====")):
         assert cli("report", finished, "--out", tmp_path / name).returncode == 0
         assert (tmp_path / name).read_text().startswith(begins)
-    fails(cli("report", finished, "--out", tmp_path / "plot.pdf"), "plot.pdf ends in '.pdf'", ".md, .csv, .json, .tex, .txt")
+    fails(cli("report", finished, "--out", tmp_path / "plot.doc"), "plot.doc ends in '.doc'", ".md, .csv, .json, .tex, .txt")
+    fails(cli("report", finished, "--out", tmp_path / "plot.pdf"), "plot.pdf is one picture, and the report has 2 figures")
     assert not (tmp_path / "plot.pdf").exists()
     assert cli("report", finished, "--out", tmp_path / "a.report", "--format", "csv").returncode == 0
 

@@ -49,7 +49,11 @@ def test_every_template_shows_every_task_budget_and_note(template: str, form: st
 
 def test_the_default_report_holds_stability_lengths_and_gains() -> None:
     base = make_run(by_row(lambda row: row % 4), name="base", model="old")
-    text = render_report([RUN], format="markdown", base=base)
+    short = render_report([RUN], format="markdown", base=base)
+    assert "G-Pass@4 τ=1" in short
+    assert "mG-Pass@4" in short
+    assert not any(word in short for word in ("G-Pass@4 τ=0.25", "normalized", "maj@4"))
+    text = render_report([RUN], format="markdown", base=base, full=True)
     for word in ("pass@4", "G-Pass@4 τ=0.25", "G-Pass@4 τ=1", "mG-Pass@4 normalized", "maj@4", "forced", "unfinished"):
         assert word in text
     assert "gain in pocket_chain" in text

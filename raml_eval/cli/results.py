@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,15 +15,30 @@ _FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", 
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
-    template: Annotated[str, typer.Option(help="Template of the report.")] = "default",
-    format: Annotated[
+    report: Annotated[
         Text,
         typer.Option(
-            help="terminal, markdown, csv, json or latex; if not given, by the ending of --out (.md, .csv, .json, .tex, .txt)."
+            help="A report that ships (checkpoint, comparison, budget-sweep, generalization, stability, paper-table-2, ...), "
+            "or a report.yaml."
         ),
     ] = None,
-    out: Annotated[Place, place_option("File to write; standard output if not given.")] = None,
+    template: Annotated[str, typer.Option(help="Template of the standard report: default or compact.")] = "default",
+    format: Annotated[
+        Text,
+        typer.Option(help="terminal, markdown, html, latex, csv or json; if not given, by the ending of --out."),
+    ] = None,
+    out: Annotated[
+        Place,
+        place_option(
+            "File (.md, .html, .tex, .csv, .json, .parquet, .txt, .svg, .pdf, .png), or a folder for all; else printed."
+        ),
+    ] = None,
     base: Annotated[Place, place_option("Run directory that gains are measured against.")] = None,
+    about: Annotated[
+        list[str] | None,
+        typer.Option(metavar="<run:key=value>", help="What is known of a run's checkpoint; repeatable."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Every metric of stability, and not only the main ones.")] = False,
     contamination: Annotated[
         Place, place_option("Run directory of a reference model: adds a table of changed, new and procedural questions.")
     ] = None,
@@ -32,35 +47,75 @@ def report(
     plot: Annotated[Place, place_option("Also draw accuracy over budget into this PNG or SVG.")] = None,
     allow_partial: Annotated[bool, typer.Option(help="Report a run that is not finished; the table says so.")] = False,
 ) -> None:
-    """Tables of one or several runs, from stored samples."""
-    from raml_eval.errors import ConfigError
-    from raml_eval.reporting.report import Contamination, render_report
+    """Tables and figures of stored runs."""
     from raml_eval.tables import build_frame, load_run
+
+    _check_options(report, template, contamination, cutoff, plot)
+    loaded = [load_run(path) for path in runs]
+    base_run = load_run(base) if base else None
+    ks = read_numbers(k)
+    shared: dict[str, Any] = {"k": ks, "base": base_run, "allow_partial": allow_partial, "full": full}
+    if report is not None or about or _needs_definition(format, out):
+        _define_and_write(report or "checkpoint", loaded, format, out, about=about or (), **shared)
+    else:
+        from raml_eval.reporting.report import Contamination, render_report
+
+        signs = Contamination(load_run(contamination), cutoff or "") if contamination else None
+        chosen = format or format_of(out)
+        text = render_report(loaded, template=template, format=chosen, contamination=signs, **shared)
+        print(text if out is None else write_text(out, text))
+    if plot is not None:
+        from raml_eval.reporting.plots import plot_budget_curve
+
+        print(plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot))
+
+
+def _check_options(
+    report: str | None, template: str, contamination: Path | None, cutoff: str | None, plot: Path | None
+) -> None:
+    """Raises ConfigError for options that exclude each other or have no effect."""
+    from raml_eval.errors import ConfigError
     from raml_eval.window import is_date
 
     if cutoff is not None and contamination is None:
         raise ConfigError(f"--cutoff {cutoff} has no effect without --contamination RUN. Add that, or leave it out.")
     if cutoff is not None and not is_date(cutoff):
         raise ConfigError(f"--cutoff is {cutoff!r}; wanted a day or a month, such as 2025-06-15 or 2025-06.")
-
+    if report is not None and (contamination is not None or template != "default"):
+        other = "--contamination" if contamination is not None else "--template"
+        raise ConfigError(f"--report {report} and {other} are both given. Leave one out: a report.yaml names its own parts.")
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
-    chosen = format or format_of(out)
-    loaded = [load_run(path) for path in runs]
-    base_run = load_run(base) if base else None
-    ks = read_numbers(k)
-    signs = Contamination(load_run(contamination), cutoff or "") if contamination else None
-    text = render_report(
-        loaded, template=template, format=chosen, k=ks, base=base_run, allow_partial=allow_partial, contamination=signs
-    )
-    if out is None:
-        print(text)
-    else:
-        print(write_text(out, text))
-    if plot is not None:
-        from raml_eval.reporting.plots import plot_budget_curve
 
-        print(plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot))
+
+def _needs_definition(format: str | None, out: Path | None) -> bool:
+    """Whether only a report with parts can be written so: as a page, a picture, Parquet, or into a folder."""
+    written = (
+        out is not None
+        and not is_summary(out)
+        and (out.is_dir() or out.suffix in (".html", ".parquet", ".svg", ".pdf", ".png"))
+    )
+    return format == "html" or written
+
+
+def _define_and_write(name: str, runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:
+    """The named report of these runs is printed, or written to --out."""
+    from raml_eval.errors import ConfigError, near_names
+    from raml_eval.reporting.reports.assemble import assemble
+    from raml_eval.reporting.reports.definition import find_report
+    from raml_eval.reporting.reports.files import FORMATS, text_of, write_report
+
+    if format is not None and format not in FORMATS:
+        raise ConfigError(f"there is no report format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
+    _, definition = find_report(name)
+    shown = format or ("terminal" if out is None else None)
+    made = assemble(definition, runs, short=shown == "terminal", **settings)
+    if out is None or is_summary(out):
+        text = text_of(made, shown or "markdown")
+        print(text if out is None else write_text(out, text))
+    else:
+        for path in write_report(made, out, format):
+            print(path)
 
 
 def format_of(out: Path | None) -> str:

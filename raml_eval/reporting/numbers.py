@@ -29,7 +29,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The numbers by key, with the names of the table's rows. short leaves out what does not fit on a terminal."""
+    """The numbers by key, with the names of the table's rows. short leaves out what does not fit on a terminal.
+
+    full shows every metric of stability, and not only the main ones at the largest k.
+    """
 
     rows: dict[Key, Row]
     models: dict[str, str]  # run label -> name shown
@@ -37,6 +40,7 @@ class Numbers:
     ks: tuple[int, ...]  # above 1, because at k = 1 pass@k, G-Pass@k and maj@k equal avg@n
     notes: tuple[Footnote, ...]
     short: bool
+    full: bool = False
 
     @property
     def has_gains(self) -> bool:
@@ -65,7 +69,7 @@ class Numbers:
         return tuple(i for i, note in enumerate(self.notes, 1) if note.places.intersection(places))
 
 
-def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool) -> Numbers:
+def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool, full: bool = False) -> Numbers:
     """The numbers of the frame by key. If two runs share a model's name, the run's name is added to it."""
     rows: dict[Key, Row] = {}
     for row in frame_rows(frame):
@@ -82,4 +86,5 @@ def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool) -
         ks=tuple(sorted({key.k for key in rows if key.k is not None and key.k > 1})),
         notes=tuple(find_footnotes(runs, frame)),
         short=short,
+        full=full,
     )

@@ -135,6 +135,14 @@ def _grid(table: Table, form: str, escape: Callable[[str], str], mark: Callable[
     return tabulate(rows, [write(cell) for cell in table.header], form, disable_numparse=True, colalign=align if rows else None)
 
 
+def _booktabs(table: str) -> str:
+    """The table with the rules of booktabs, and no wider than the page."""
+    above, header, rest = table.split(r"\hline", 2)
+    body, _, below = rest.rpartition(r"\hline")
+    ruled = rf"{above}\toprule{header}\midrule{body}\bottomrule{below}"
+    return rf"\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{%{chr(10)}{ruled}}}"
+
+
 def _mark_markdown(numbers: str) -> str:
     return f"<sup>{numbers}</sup>"
 
@@ -189,7 +197,7 @@ def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Seque
 FORMATS = {
     "terminal": Format(clean, _mark_terminal, _terminal),
     "markdown": Format(escape_markdown, _mark_markdown, lambda table: _grid(table, "pipe", escape_markdown, _mark_markdown)),
-    "latex": Format(escape_latex, _mark_latex, lambda table: _grid(table, "latex_raw", escape_latex, _mark_latex)),
+    "latex": Format(escape_latex, _mark_latex, lambda table: _booktabs(_grid(table, "latex_raw", escape_latex, _mark_latex))),
 }
 
 
@@ -229,7 +237,7 @@ def render(file: str, form: str, **values: Any) -> str:
     environment.filters["underline"] = lambda text, with_: Ready(clean(text) + "\n" + with_ * len(clean(text)))
     environment.filters["ready"] = lambda text: Ready(text)
     environment.filters["wrap"] = lambda text, indent: Ready(_wrap(clean(text), indent))
-    return environment.get_template(file).render(**values)
+    return environment.get_template(file).render(**{"pictures": "", **values})
 
 
 def _wrap(text: str, indent: int) -> str:

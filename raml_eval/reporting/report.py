@@ -50,6 +50,7 @@ def render_report(
     base: StoredRun | None = None,
     allow_partial: bool = False,
     contamination: Contamination | None = None,
+    full: bool = False,
 ) -> str:
     """The report as text. format is terminal, markdown, latex, csv or json.
 
@@ -73,16 +74,18 @@ def render_report(
         )
     if raw:
         return render_raw(runs, frame, find_footnotes(runs, frame), format)
-    report = build_report(runs, frame, base, short=format == "terminal")
+    report = build_report(runs, frame, base, short=format == "terminal", full=full)
     if contamination is not None:
         section = contamination_section(runs, contamination.reference, contamination.cutoff)
         report = replace(report, sections=(*report.sections, section))
     return render(file, format, report=report)
 
 
-def build_report(runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun | None = None, short: bool = False) -> Report:
-    """The parts of the report, in no format yet. short leaves out what does not fit on a terminal."""
-    numbers = index_numbers(runs, frame, short)
+def build_report(
+    runs: Sequence[StoredRun], frame: pd.DataFrame, base: StoredRun | None = None, short: bool = False, full: bool = False
+) -> Report:
+    """The parts of the report, in no format yet. short leaves out what does not fit on a terminal; full shows every metric."""
+    numbers = index_numbers(runs, frame, short, full)
     sections = [domain_section(numbers, runs, domain) for domain in DOMAINS if tasks_of(runs, domain)]
     if any(map(has_sweep, runs)):
         sweep = build_sweep(runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Figure, Table, shorten
-from raml_eval.tables import DOMAINS, MACRO, TAUS, budget_order
+from raml_eval.tables import DOMAINS, MACRO, TAUS, Measure, budget_order, suites_of
 from raml_eval.types import Domain, StoredRun
 from raml_eval.wording import plural
 
@@ -60,7 +60,7 @@ def domain_section(numbers: Numbers, runs: Sequence[StoredRun], domain: Domain) 
     tasks = tasks_of(runs, domain)
     tables = [_accuracy(numbers, runs, tasks, domain)]
     if numbers.ks:
-        tables.append(_stability(numbers, tasks, domain))
+        tables.append(_stability(numbers, runs, tasks, domain))
     tables.append(_lengths(numbers, tasks, domain))
     return Section(TITLES[domain], _describe(numbers, runs, tasks), tuple(tables))
 
@@ -119,20 +119,26 @@ def _task_header(numbers: Numbers) -> tuple[Cell, ...]:
     return (Cell("task"), *(() if _one_model(numbers) else (Cell("model"),)), Cell("budget"))
 
 
-def _stability_columns(numbers: Numbers) -> list[tuple[str, tuple[str, int | None, float | None]]]:
+def _stability_columns(numbers: Numbers, runs: Sequence[StoredRun]) -> list[tuple[str, tuple[str, int | None, float | None]]]:
+    """pass@k, G-Pass@k at tau = 1 and mG-Pass@k at the largest k, and what a suite calls primary; with full, all there are."""
+    primary = {suite.primary.metric for run in runs for suite in suites_of(run).values() if suite.primary is not None}
     columns: list[tuple[str, tuple[str, int | None, float | None]]] = []
     for k in numbers.ks:
-        columns.append((f"pass@{k}", ("pass@k", k, None)))
-        columns += [(f"G-Pass@{k} τ={t:g}", ("g_pass@k", k, t)) for t in TAUS if t == 1.0 or not numbers.short]
-        columns.append((f"mG-Pass@{k}", ("mg_pass@k", k, None)))
-        if not numbers.short:
-            columns.append((f"mG-Pass@{k} normalized", ("mg_pass_normalized@k", k, None)))
-        columns.append((f"maj@{k}", ("maj@k", k, None)))
+        of_k: list[tuple[str, tuple[str, int | None, float | None]]] = [(f"pass@{k}", ("pass@k", k, None))]
+        of_k += [(f"G-Pass@{k} τ={t:g}", ("g_pass@k", k, t)) for t in TAUS]
+        of_k += [(f"mG-Pass@{k}", ("mg_pass@k", k, None)), (f"mG-Pass@{k} normalized", ("mg_pass_normalized@k", k, None))]
+        of_k.append((f"maj@{k}", ("maj@k", k, None)))
+        main = ("pass@k", "g_pass@k", "mg_pass@k") if k == numbers.ks[-1] else ()
+        columns += [
+            (name, what)
+            for name, what in of_k
+            if numbers.full or (what[0] in main and what[2] in (None, 1.0)) or Measure(*what).name in primary
+        ]
     return columns
 
 
-def _stability(numbers: Numbers, tasks: Sequence[str], domain: Domain) -> Table:
-    columns = _stability_columns(numbers)
+def _stability(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str], domain: Domain) -> Table:
+    columns = _stability_columns(numbers, runs)
     if any(key.metric == "partial_score" and key.task in tasks for key in numbers.rows):
         columns.insert(0, ("partial score", ("partial_score", None, None)))
     digits = 0 if numbers.short else 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raml_eval.comparison import compare_runs
 from raml_eval.errors import ConfigError
@@ -14,7 +13,8 @@ from raml_eval.reporting.footnotes import Footnote
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.reports import axes, figures, general, plain, published
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import Built, Material, gather, select, with_rows
+from raml_eval.reporting.reports.material import Built, Material, gather, narrowed, select, with_rows
+from raml_eval.tables import parse_measure
 from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
@@ -60,16 +60,26 @@ class Assembled:
 
 
 def assemble(
-    definition: Definition, runs: Sequence[StoredRun], *, base: StoredRun | None = None, example: str = "", **settings: Any
+    definition: Definition,
+    runs: Sequence[StoredRun],
+    *,
+    base: StoredRun | None = None,
+    about: Sequence[str] = (),
+    k: Sequence[int] | None = None,
+    allow_partial: bool = False,
+    full: bool = False,
+    short: bool = False,
+    example: str = "",
 ) -> Assembled:
-    """The report of these runs. settings are those of gather; example is a line that says what the runs stand for.
+    """The report of these runs. about, k, full and short are as for gather; example says what the runs stand for.
 
     Raises ConfigError where the definition needs a base and none is named, and for runs that it does not take.
     """
     if definition.base == "required" and base is None:
         raise ConfigError("this report measures gains over a base run. Name its directory with --base.")
-    rebuild = partial(gather, base=base, **settings)
-    material = select(rebuild(runs), definition.runs, definition.order, rebuild)
+    ks = _ks(definition, runs, k)
+    every = gather(runs, about=about, base=base, k=ks, allow_partial=allow_partial, full=full, short=short)
+    material = narrowed(every, select(every, definition.runs, definition.order), ks, allow_partial)
     built = [one for part in definition.parts for one in _built(material, part)]
     filled = with_rows(material, [row for one in built for row in one.rows])
     over = f" Gains are over {base.name}." if base is not None else ""
@@ -85,6 +95,15 @@ def assemble(
         material.numbers.notes,
         filled.frame,
     )
+
+
+def _ks(definition: Definition, runs: Sequence[StoredRun], asked: Sequence[int] | None) -> Sequence[int] | None:
+    """The k of the report's metrics, if none is asked for: those that its parts name, beside the runs' own."""
+    named = {k for part in definition.parts for name in part.metrics if (k := parse_measure(name).k) is not None}
+    if asked is not None or not named:
+        return asked
+    own = {k for run in runs for k in run.manifest.get("config", {}).get("k") or [run.n_samples]}
+    return sorted(own | {k for k in named if k <= max(run.n_samples for run in runs)})
 
 
 def _built(material: Material, part: Part) -> Iterable[Built]:

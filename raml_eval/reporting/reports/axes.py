@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from raml_eval.comparison.trend import fit_trend
 from raml_eval.errors import MetricError
-from raml_eval.intervals import PairedDifference, Part as Values, holm, pooled_difference
+from raml_eval.intervals import PairedDifference, holm, pooled_difference
+from raml_eval.intervals import Part as Values
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Figure, Table, percent
 from raml_eval.reporting.reports.definition import Claim, Part
@@ -55,7 +56,8 @@ def trend(material: Material, part: Part) -> Built | None:
         tuple(rows),
         4,
     )
-    about = f"{measure.name} of both domains against {name}, a line for each {KNOWN.get(part.group, part.group)}, with 95 % intervals"
+    lines = f"a line for each {KNOWN.get(part.group, part.group)}"
+    about = f"{measure.name} of both domains against {name}, {lines}, with 95 % intervals"
     figure = Figure(f"{measure.metric.replace('@', '-at-')}-by-{part.x}", title, about, draw_axis(points, name, measure.name))
     return Built(Section(title, part.note, (table,), (figure,)))
 

@@ -15,6 +15,9 @@ from raml_eval.reporting.sections import TITLES, Section
 from raml_eval.tables import DOMAINS, MACRO, TAUS, Row
 from raml_eval.types import Domain
 
+# Not quite white and black, which a page takes for its paper and ink.
+LIGHT, DARK = "#fdfdfd", "#020202"
+SMALLEST_GAIN = 5.0  # points at the end of a map's scale, at least, so that noise has pale colours
 Point = tuple[str, Domain, float, Row | None]  # group, domain, x, the number
 
 
@@ -137,7 +140,7 @@ def _draw_map(values: Sequence[Sequence[float]], names: Sequence[str], tasks: Se
     import numpy as np
 
     grid = np.array(values)
-    most = float(np.nanmax(np.abs(grid))) or 1.0
+    most = max(float(np.nanmax(np.abs(grid))), SMALLEST_GAIN)
     with new_figure(max(4.0, 1.2 + 0.9 * len(tasks)), max(2.2, 1.4 + 0.4 * len(names))) as figure:
         axes = figure.subplots()
         limits = (-most, most) if gains else (0, 100)
@@ -155,7 +158,7 @@ def _draw_map(values: Sequence[Sequence[float]], names: Sequence[str], tasks: Se
                         f"{value:{'+' if gains else ''}.1f}",
                         ha="center",
                         va="center",
-                        color="white" if dark else "black",
+                        color=LIGHT if dark else DARK,
                     )
         axes.spines[:].set_visible(False)
         figure.colorbar(picture, ax=axes, label="points" if gains else "percent")

@@ -13,10 +13,11 @@ from raml_eval.reporting.render import Figure, find_template, render
 from raml_eval.reporting.reports.assemble import Assembled
 from raml_eval.tables import frame_rows
 
-DOCUMENTS = {".md": "markdown", ".html": "html", ".tex": "latex", ".txt": "terminal", "": "terminal"}
+DOCUMENTS = {".md": "markdown", ".html": "html", ".tex": "latex", ".txt": "terminal"}
 RAW = {".csv": "csv", ".json": "json"}
 PICTURES = (".svg", ".pdf", ".png")
-ENDINGS = (*filter(None, DOCUMENTS), *RAW, ".parquet", *PICTURES)
+FORMATS = (*dict.fromkeys((*DOCUMENTS.values(), *RAW.values())),)
+ENDINGS = (*DOCUMENTS, *RAW, ".parquet", *PICTURES)
 
 
 def text_of(made: Assembled, format: str, pictures: str = "") -> str:
@@ -34,13 +35,13 @@ def text_of(made: Assembled, format: str, pictures: str = "") -> str:
 def write_report(made: Assembled, path: Path, format: str | None = None) -> list[Path]:
     """The files written for --out: one of the ending's format with the figures beside it, or all of them into a folder.
 
-    A folder is one that is there, or a path that ends in a slash. Raises ConfigError for an ending that is unknown, for a
+    A folder is one that is there, or a path without an ending. Raises ConfigError for an ending that is unknown, for a
     picture of a report without exactly one figure, and if a file cannot be written.
     """
-    if path.is_dir():
+    if path.is_dir() or (not path.suffix and format is None):
         return _write_folder(made, path)
     suffix = path.suffix
-    if format is None and suffix not in ENDINGS and suffix:
+    if format is None and suffix not in ENDINGS:
         raise ConfigError(f"--out {path} ends in {suffix!r}; wanted one of {', '.join(ENDINGS)}, or a folder.")
     if suffix in PICTURES:
         return [save_figure(_only_figure(made, path).drawing, path)]
@@ -74,7 +75,9 @@ def _only_figure(made: Assembled, path: Path) -> Figure:
     found = list(figures_of(made))
     if len(found) != 1:
         names = ", ".join(one.name for one in found) or "none"
-        raise ConfigError(f"--out {path} is one picture, and the report has {len(found)} figures ({names}). Name a folder instead.")
+        raise ConfigError(
+            f"--out {path} is one picture, and the report has {len(found)} figures ({names}). Name a folder instead."
+        )
     return found[0]
 
 

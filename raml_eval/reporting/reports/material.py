@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -99,7 +99,7 @@ def gather(
         label, key, value = _read_about(text, labels)
         told[label] = {**told[label], key: value}
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
-    return Material(tuple(runs), told, frame, index_numbers(runs, frame, short), base, full, short)
+    return Material(tuple(runs), told, frame, index_numbers(runs, frame, short, full), base, full, short)
 
 
 def _recorded(run: StoredRun) -> dict[str, Any]:
@@ -132,20 +132,31 @@ def _cut(text: str) -> tuple[str, str, str]:
     return label, colon, f"{key}{equals}{value}"
 
 
-def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str, rebuild: Callable[..., Material]) -> Material:
-    """The material of those runs whose checkpoint, name or model has one of the wanted values of every key, in order.
+def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str) -> list[str]:
+    """The labels of those runs whose checkpoint, name or model has one of the wanted values of every key, in order.
 
-    Raises ConfigError if no run is left.
+    Raises ConfigError if there is none.
     """
     kept = [label for label in material.labels if matches(material, label, wanted)]
     if not kept:
         told = "; ".join(f"{key} {' or '.join(map(str, values))}" for key, values in wanted.items())
         raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Tell what they are with --about.")
-    if order:
-        kept.sort(key=lambda label: rank(material.about[label].get(order)))
-    if kept == list(material.labels):
+    return sorted(kept, key=lambda label: rank(material.about[label].get(order))) if order else kept
+
+
+def narrowed(material: Material, labels: Sequence[str], k: Sequence[int] | None, allow_partial: bool) -> Material:
+    """The material of these of its runs alone, in this order."""
+    if list(labels) == list(material.labels):
         return material
-    return rebuild([material.labels[label] for label in kept])
+    again = gather(
+        [material.labels[label] for label in labels],
+        base=material.base,
+        k=k,
+        allow_partial=allow_partial,
+        full=material.full,
+        short=material.short,
+    )
+    return replace(again, about={label: material.about[label] for label in labels})
 
 
 def matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:

@@ -95,4 +95,6 @@ def _check_ks(material: Material, part: Part) -> None:
     lacking = [name for name in part.metrics if (k := parse_measure(name).k) is not None and k not in have]
     if lacking:
         made = ", ".join(str(k) for k in sorted(k for k in have if k)) or "none"
-        raise ConfigError(f"the report shows {', '.join(lacking)}, and the numbers were made for k {made}. Name its k with --k.")
+        raise ConfigError(
+            f"the report shows {', '.join(lacking)}, and the numbers were made for k {made}. Name its k with --k."
+        )

@@ -8,6 +8,7 @@ from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import parse_measure
+from raml_eval.wording import count_noun
 
 MARK = "published, not rerun"
 
@@ -39,13 +40,15 @@ def published(material: Material, part: Part) -> Built:
             for task in tasks
             for metric in metrics
         ]
-        if any(cell.text for cell in cells):
-            rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
+        rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
     told = f"Source: {part.source}. {part.note}".strip()
+    most = max(run.n_samples for run in material.runs)
+    if lacking := [metric.name for metric in metrics if metric.k is not None and metric.k > most]:
+        told += f" {', '.join(lacking)} cannot be given: these runs have at most {count_noun(most, 'sample')} per question."
     if others:
         told += (
-            " These runs hold none of the paper's tasks: the columns of other tasks are an example of the table, and nothing in "
-            "them may be compared with the published values."
+            " These runs hold none of the paper's tasks: the columns of other tasks are an example of the table, and nothing "
+            "in them may be compared with the published values."
         )
     table = Table("In percent [95 % interval]; the paper gives no intervals", tuple(map(Cell, header)), tuple(rows), 3)
     return Built(Section(part.title or "Published values", told, (table,)))

@@ -1,0 +1,249 @@
+"""Reports as files: definitions, parts, and that every number of a document is one of the frame's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from raml_eval.errors import ConfigError
+from raml_eval.reporting.render import Table
+from raml_eval.reporting.reports.assemble import PARTS, Assembled, assemble
+from raml_eval.reporting.reports.definition import Definition, Part, find_report, read_definition, report_names, reports_dir
+from raml_eval.reporting.reports.files import ENDINGS, figures_of, text_of, write_report
+from raml_eval.reporting.reports.material import gather, rank
+from raml_eval.types import Domain, Status, StoredRun
+from tests.factory import make_run
+
+TASKS: Mapping[str, Domain] = {"sums": "in_domain", "logic": "cross_domain"}
+ABOUT = (
+    *("base:paradigm=base", "base:step=0", "base:trajectories_per_question=1", "base:data_size=1000"),
+    *("sft:paradigm=sft", "sft:step=100", "sft:trajectories_per_question=4", "sft:data_size=4000"),
+    *("more:paradigm=sft", "more:step=200", "more:trajectories_per_question=16", "more:data_size=16000"),
+)
+
+
+def run_of(name: str, solved: int, **more: Any) -> StoredRun:
+    """A run of four samples for 30 questions per task and budget; the first solved questions are mostly right."""
+
+    def status(task: str, row: int, index: int, budget: Any) -> Status:
+        edge = solved if budget == "unlimited" else solved // 2
+        return Status.CORRECT if row < edge and (index or row % 3) else Status.INCORRECT
+
+    run = make_run(status, name=name, tasks=TASKS, n_samples=4, n_questions=30, budgets=(16, "unlimited"), **more)
+    questions = {
+        key: replace(question, stratum=f"level {int(key[1].partition('-')[0]) % 2}") for key, question in run.questions.items()
+    }
+    return replace(run, questions=questions, tasks={task: replace(one, dataset=task) for task, one in run.tasks.items()})
+
+
+BASE, SFT, MORE = run_of("base", 6), run_of("sft", 15), run_of("more", 22)
+RUNS = (BASE, SFT, MORE)
+
+
+def made(name: str, **more: Any) -> Assembled:
+    return assemble(find_report(name)[1], RUNS, base=BASE, about=ABOUT, **more)
+
+
+def tables_of(one: Assembled) -> list[Table]:
+    return [table for section in one.report.sections for table in section.tables]
+
+
+@pytest.mark.parametrize("name", report_names())
+def test_every_shipped_report_is_made_in_every_form(name: str, tmp_path: Path) -> None:
+    report = made(name)
+    assert report.report.sections
+    written = write_report(report, tmp_path / "out")
+    assert {path.name for path in written} >= {
+        f"report{ending}" for ending in (".md", ".html", ".tex", ".csv", ".json", ".parquet")
+    }
+    assert all(path.stat().st_size for path in written)
+    for figure in figures_of(report):
+        assert f"figures/{figure.name}.svg" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+        assert (tmp_path / "out" / "figures" / f"{figure.name}.pdf").read_bytes().startswith(b"%PDF")
+    assert text_of(made(name, short=True), "terminal")
+
+
+def test_the_shipped_reports_are_those_of_the_documentation() -> None:
+    assert set(report_names()) == {
+        *("budget-sweep", "checkpoint", "comparison", "generalization", "stability", "paper-table-2", "paper-table-3"),
+        *("paper-figure-4", "paper-figure-7", "paper-figure-8", "paper-figure-9", "paper-figure-11"),
+    }
+    used = {part.part for name in report_names() for part in find_report(name)[1].parts}
+    assert used == set(PARTS)
+
+
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]\d+)?")
+# Facts about the checkpoints; differences and parts of numbers that the table says are descriptive.
+NO_RESULTS = ("Checkpoints", "Means in percent")
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoint", "generalization", "stability", "budget-sweep", "paper-figure-7", "paper-figure-8"]
+)
+def test_every_number_of_a_table_is_in_the_frame(name: str) -> None:
+    report = made(name, full=True)
+    known = set()
+    for column in ("value", "low", "high", "n_questions", "n_samples", "k", "tau", "p_holm"):
+        for value in report.frame.get(column, ()):
+            if not pd.isna(value):
+                known |= {f"{scale * float(value):z.{digits}f}" for scale in (1, 100) for digits in (0, 1, 2)}
+                known |= {f"{float(value):.2g}"}
+    lost = []
+    for table in tables_of(report):
+        for row in table.rows:
+            for cell in row[table.n_labels :]:
+                lost += [(table.title, cell.text, one) for one in NUMBER.findall(cell.text) if one.lstrip("+") not in known]
+    assert [one for one in lost if one[0] not in NO_RESULTS] == []
+
+
+def test_generalization_of_known_runs() -> None:
+    report = made("generalization")
+    frame = report.frame
+    sft = frame[frame["run"] == "sft"]
+    gain = sft[
+        (sft["metric"] == "gain") & (sft["task"] == "macro") & (sft["domain"] == "in_domain") & (sft["budget"] == "unlimited")
+    ]
+    # Of every three solved questions, one has three of four samples right.
+    share = (2 + 0.75) / 3
+    assert float(gain["value"].iloc[0]) == pytest.approx(9 * share / 30)
+    ratio = sft[sft["metric"] == "transfer_ratio"]
+    assert float(ratio["value"].iloc[0]) == pytest.approx(1.0)  # both tasks have the same samples
+    kept = sft[(sft["metric"] == "retention") & (sft["domain"] == "in_domain")]
+    assert float(kept["value"].iloc[0]) == pytest.approx((4 * 1 + 2 * 0.75**2) / (4 + 2 * 0.75))
+    levels = sft[sft["level"].notna()]
+    assert set(levels["level"]) == {"level 0", "level 1"}
+
+
+def test_claims_are_tested_with_holm() -> None:
+    (table,) = (table for table in tables_of(made("paper-figure-7")) if table.title == "Claims of direction")
+    told = [(row[1].text, row[4].text) for row in table.rows]
+    assert told == [(run, verdict) for _ in range(2) for run, verdict in (("sft", "holds"), ("more", "holds"))]
+    (rises,) = (table for table in tables_of(made("paper-figure-8")) if table.title == "Claims of direction")
+    assert [(row[1].text, row[4].text) for row in rises.rows] == [("sft, more", "holds")]
+    (none,) = (table for table in tables_of(made("paper-figure-9")) if table.title == "Claims of direction")
+    assert none.rows[0][4].text == "not tested: needs runs with two values of trajectories_per_question"
+
+
+def test_published_rows_stand_beside_and_are_marked() -> None:
+    (table,) = tables_of(made("paper-table-2"))
+    published = [row for row in table.rows if row[2].text == "published, not rerun"]
+    own = [row for row in table.rows if row[2].text == "this run"]
+    assert [row[3].text for row in published] == ["20.34", "36.69", "27.37"]
+    assert len(own) == 3
+    assert {cell.text for row in own for cell in row[3:]} == {""}  # n is 4
+    lead = made("paper-table-2").report.sections[0].lead
+    assert "an example of the table" in lead
+    assert "pass@8, mg_pass@8 cannot be given: these runs have at most 4 samples per question" in lead
+
+
+def test_parquet_and_csv_hold_the_frame(tmp_path: Path) -> None:
+    report = made("generalization")
+    (path,) = write_report(report, tmp_path / "a.parquet")
+    stored = pd.read_parquet(path)
+    assert len(stored) == len(report.frame)
+    assert {"run", "task", "metric", "value", "low", "high", "level", "notes"} <= set(stored.columns)
+    (text,) = write_report(report, tmp_path / "a.csv")
+    assert len(pd.read_csv(text)) == len(report.frame)
+    (content,) = write_report(report, tmp_path / "a.json")
+    assert len(json.loads(content.read_text(encoding="utf-8"))["rows"]) == len(report.frame)
+
+
+def test_one_document_has_its_figures_beside_it(tmp_path: Path) -> None:
+    written = [path.relative_to(tmp_path).as_posix() for path in write_report(made("stability"), tmp_path / "mine.md")]
+    assert written == ["mine.md", "mine_figures/stability-curve.svg"]
+    assert "](mine_figures/stability-curve.svg)" in (tmp_path / "mine.md").read_text(encoding="utf-8")
+    assert [path.name for path in write_report(made("stability"), tmp_path / "one.png")] == ["one.png"]
+    with pytest.raises(ConfigError, match=r"one\.png is one picture, and the report has 2 figures"):
+        write_report(made("checkpoint"), tmp_path / "one.png")
+    with pytest.raises(ConfigError, match=r"ends in '\.doc'; wanted one of \.md, \.html"):
+        write_report(made("stability"), tmp_path / "a.doc")
+    assert ".parquet" in ENDINGS
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("paradigm=rl", "is not RUN:KEY=VALUE"),
+        ("sft:paradigm", "is not RUN:KEY=VALUE"),
+        ("sft:=rl", "is not RUN:KEY=VALUE"),
+        ("sff:step=1", "is about a run 'sff'. Did you mean sft"),
+        ("sft:step=many", "step is 'many'; wanted a whole number"),
+        ("sft:paradigm=magic", "the paradigm is 'magic'; wanted one of base, sft, rl, sft[+]rl"),
+    ],
+)
+def test_what_is_told_of_a_run_is_checked(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        gather(RUNS, about=[text])
+
+
+def test_what_is_told_goes_before_the_checkpoint_s_record() -> None:
+    run = replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": {"step": 5, "base": "x"}}})
+    assert gather([run]).about == {"sft": {"step": 5, "base": "x"}}
+    assert gather([run], about=["sft:step=7"]).about == {"sft": {"step": 7, "base": "x"}}
+
+
+def test_runs_are_chosen_and_ordered() -> None:
+    definition = Definition(title="t", about="a", runs={"paradigm": ["sft"]}, order="step", parts=(Part(part="runs"),))
+    report = assemble(definition, (MORE, BASE, SFT), about=ABOUT)
+    assert [row[0].text for row in tables_of(report)[0].rows] == ["sft", "more"]
+    nothing = definition.model_copy(update={"runs": {"paradigm": ("rl",)}})
+    with pytest.raises(ConfigError, match="takes only runs with paradigm rl, and none of these is one"):
+        assemble(nothing, RUNS, about=ABOUT)
+    assert sorted([None, "b", 10, 9], key=rank) == [9, 10, "b", None]
+
+
+def test_a_report_over_a_base_needs_one() -> None:
+    with pytest.raises(ConfigError, match=r"measures gains over a base run\. Name its directory with --base"):
+        assemble(find_report("generalization")[1], RUNS)
+
+
+def test_an_unknown_report_names_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no report 'generalisation'\. Did you mean generalization"):
+        find_report("generalisation")
+    with pytest.raises(ConfigError, match="cannot read"):
+        find_report(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("title: a\nabout: b\n", "parts: Field required"),
+        ("title: a\nabout: b\nparts: []\n", "parts: "),
+        ("title: a\nabout: b\nparts: [{part: tabel}]\n", r"parts\.0\.part: Input should be"),
+        ("title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n", r"parts\.0\.x_axis: Extra inputs"),
+        ("title: a\ntitle: b\n", "the key 'title' occurs twice"),
+    ],
+)
+def test_a_wrong_definition_is_refused_by_key(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "report.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        read_definition(path)
+
+
+def test_one_s_own_definition(tmp_path: Path) -> None:
+    content = {
+        "title": "mine",
+        "about": "x",
+        "parts": [{"part": "table", "metrics": ["avg@n", "pass@2"], "tasks": ["sums"], "budgets": [16]}],
+    }
+    (tmp_path / "report.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    name, definition = find_report(str(tmp_path))
+    assert name == tmp_path.name
+    (table,) = tables_of(assemble(definition, [SFT]))
+    assert [cell.text for cell in table.header] == ["model", "budget", "sums avg@n", "sums pass@2"]
+    assert [row[1].text for row in table.rows] == ["16"]
+
+
+def test_the_reports_ship_in_the_checkout() -> None:
+    folder = reports_dir()
+    assert folder is not None
+    assert folder.name in ("reports", "_reports")
