@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -247,3 +248,10 @@ def test_the_reports_ship_in_the_checkout() -> None:
     folder = reports_dir()
     assert folder is not None
     assert folder.name in ("reports", "_reports")
+
+
+def test_the_wheel_holds_every_report() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    wanted = {f"reports/{name}/report.yaml": f"raml_eval/_reports/{name}/report.yaml" for name in report_names()}
+    assert {source: place for source, place in included.items() if source.startswith("reports/")} == wanted
