@@ -58,8 +58,10 @@ def draw(runs: Path) -> list[Path]:
         checkpoint, out = runs / "checkpoints" / name, runs / name
         if not checkpoint.exists():
             make_checkpoint(checkpoint, noise, record)
-        command = [sys.executable, "-m", "raml_eval", "run", "pocket", "--model", str(checkpoint), "--out", str(out)]
-        subprocess.run([*command, "--thinking-budget", "off,0,16,32,64,unlimited"], check=True, stdout=subprocess.DEVNULL)
+        # In that folder, because a page names the model as the run was given it, and no path of this machine belongs there.
+        command = [sys.executable, "-m", "raml_eval", "run", "pocket", "--model", f"checkpoints/{name}", "--out", name]
+        command += ["--thinking-budget", "off,0,16,32,64,unlimited"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=runs)
         made.append(out)
     return made
 
