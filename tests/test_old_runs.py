@@ -125,7 +125,11 @@ def test_it_enters_a_board_whose_old_entry_is_refused(old: Path) -> None:
     assert done.returncode == 0, done.stderr
     added = numbers(json.loads(entry.read_text())["rows"])
     same = [key for key in numbers(before["rows"]) if key in added]
-    assert {(key[3], key[0]) for key in same} >= {("avg@n", "macro"), ("g_pass@k", "pocket_sort"), ("answer_tokens_mean", "macro")}
+    assert {(key[3], key[0]) for key in same} >= {
+        ("avg@n", "macro"),
+        ("g_pass@k", "pocket_sort"),
+        ("answer_tokens_mean", "macro"),
+    }
     assert {key: added[key] for key in same} == {key: numbers(before["rows"])[key] for key in same}
 
 

@@ -55,7 +55,8 @@ def leaderboard_check(
     if problems:
         raise typer.Exit(ExitCode.UNUSABLE)
     rebuilt = f", {count_noun(len(found), 'run')} rebuilt" if runs else ""
-    print(f"{board}: {len(read_entries(board))} entries{rebuilt}, no problems")
+    n_entries = len(read_entries(board))
+    print(f"{board}: {n_entries} {'entry' if n_entries == 1 else 'entries'}{rebuilt}, no problems")
     if runs and (without := not_rebuilt(board, found)):
         print(f"not rebuilt, because no run gives them: {', '.join(without)}")
 

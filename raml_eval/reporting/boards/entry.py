@@ -215,8 +215,8 @@ def read_entry(path: Path) -> Entry:
     entry = validate(content, path)
     if entry.digest != (wanted := digest_of(content)):
         raise InputError(
-            f"{path} was changed after it was written: its digest is {entry.digest:.12}, and its content has {wanted:.12}. Delete "
-            f"it, and add its run again."
+            f"{path} was changed after it was written: its digest is {entry.digest:.12}, and its content has {wanted:.12}. "
+            f"Delete it, and add its run again."
         )
     if path.name != (name := f"{file_name(entry.model)}.json"):
         raise InputError(f"{path} holds the entry of {entry.model!r}, which belongs into {name}. Rename it.")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from raml_eval.errors import InputError, RamlError
+from raml_eval.manifest import flatten
 from raml_eval.reporting.boards.board import Board, read_board
 from raml_eval.reporting.boards.entering import make_entry, without_paths
 from raml_eval.reporting.boards.entry import (
@@ -139,25 +140,35 @@ def _check_rebuilt(run: StoredRun, board: Board, entries: Sequence[Placed]) -> N
             f"run {run.name} has no sound entry on the board {board.title!r} ({made.model!r}). Add it, or leave it out."
         )
     path, entry = found[0]
-    for cell, wanted in zip(entry.counts, made.counts, strict=False):
-        if (cell.task, cell.budget) == (wanted.task, wanted.budget) and cell != wanted:
-            where = f"{cell.task} at {cell.budget}"
-            names = [name for name in type(cell).model_fields if getattr(cell, name) != getattr(wanted, name)]
-            met, right = getattr(cell, names[0]), getattr(wanted, names[0])
-            places = [i for i, (one, other) in enumerate(zip(met, right, strict=False)) if one != other] or [0]
-            asked = made.questions[cell.task].ids[places[0]]
-            raise InputError(
-                f"{path} is not what run {run.name} gives: {names[0]} of {where} is {met[places[0]]} for {asked}, and "
-                f"{right[places[0]]} in the run. Add the run again."
-            )
-    # Their last digits may differ from machine to machine, and they follow from the counts, which are checked.
-    differing = [
-        name
-        for name in type(made).model_fields
-        if name not in ("rows", "digest") and getattr(entry, name) != getattr(made, name)
-    ]
-    if differing:
-        raise InputError(f"{path} is not what run {run.name} gives: {', '.join(differing)} differ. Add the run again.")
+    if difference := first_difference(entry, made):
+        raise InputError(f"{path} is not what run {run.name} gives: {difference}. Delete it, and add the run again.")
+
+
+def first_difference(entry: RunEntry, made: RunEntry) -> str:
+    """What an entry says otherwise than that which was made again of its run; empty if nothing.
+
+    The numbers are left out: they follow from the counts, and their last digits differ from machine to machine.
+    """
+    for name in ("backend", "grader_version", "n_samples", "limit", "run"):
+        if (met := getattr(entry, name)) != (right := getattr(made, name)):
+            return f"{name} is {met!r:.60}, and {right!r:.60} in the run"
+    kept, new = flatten(entry.protocol), flatten(made.protocol)
+    for key in sorted(kept.keys() | new.keys()):
+        if kept.get(key) != new.get(key):
+            return f"{key} is {kept.get(key)!r:.60}, and {new.get(key)!r:.60} in the run"
+    if tasks := [task for task, asked in made.questions.items() if entry.questions.get(task) != asked]:
+        return f"it has other questions of {', '.join(tasks)}"
+    counts = {(cell.task, cell.budget): cell for cell in entry.counts}
+    for right_cell in made.counts:
+        met_cell = counts[right_cell.task, right_cell.budget]
+        for name in type(right_cell).model_fields:
+            met, right = getattr(met_cell, name), getattr(right_cell, name)
+            if met != right:
+                at = next(i for i, (one, other) in enumerate(zip(met, right, strict=True)) if one != other)
+                asked = f"{right_cell.task}/{made.questions[right_cell.task].ids[at]} at {right_cell.budget}"
+                return f"{name} of {asked} is {met[at]}, and {right[at]} in the run"
+    others = [name for name in ("checkpoint", "engine", "caveats", "origin") if getattr(entry, name) != getattr(made, name)]
+    return f"its {', '.join(others)} {'is' if len(others) == 1 else 'are'} not the run's" if others else ""
 
 
 def build_board(board_dir: Path | str) -> list[Path]:

@@ -37,7 +37,7 @@ class Standing:
 def rank_entries(entries: Sequence[RunEntry], board: Board) -> list[Standing]:
     """The standings, by rank, then by value, then by name. Raises InputError if an entry has not the number that ranks."""
     values = [rank_value(entry, board) for entry in entries]
-    better = close(find_better(values, _p_values(entries, board)))
+    better = close(find_better(values, p_values_of(entries, board)))
     n = len(entries)
     ranks = [1 + sum((j, i) in better for j in range(n)) for i in range(n)]
     lasts = [n - sum((i, j) in better for j in range(n)) for i in range(n)]
@@ -62,7 +62,7 @@ def rank_value(entry: RunEntry, board: Board) -> float:
     )
 
 
-def _p_values(entries: Sequence[RunEntry], board: Board) -> dict[Pair, float]:
+def p_values_of(entries: Sequence[RunEntry], board: Board) -> dict[Pair, float]:
     """The p-value of each pair's difference, paired by question; NaN where there is no test."""
     budget = budget_label(board.rank_by.budget)
     found = {}

@@ -169,9 +169,7 @@ def board_notes(lines: Sequence[Line], board: Board, history: Sequence[Record]) 
             f"per question; tokens are means per sample over the tasks that rank.",
         ]
     if any(line.standing is None for line in lines):
-        notes.append(
-            f"What is {PUBLISHED} is quoted and not ranked: nothing is known of its single questions."
-        )
+        notes.append(f"What is {PUBLISHED} is quoted and not ranked: nothing is known of its single questions.")
     if board.limit is not None:
         notes.append(f"Each task is a seeded subset of at most {count_noun(board.limit, 'question')} (--limit {board.limit}).")
     if ranked and changes(history):
