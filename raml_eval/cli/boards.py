@@ -44,7 +44,7 @@ def leaderboard_check(
         typer.Option("--runs", help="Run directory, or a folder of them, whose entry is made again and compared. Repeatable."),
     ] = None,
 ) -> None:
-    """Check that every entry fits the board, and that its numbers follow from its counts."""
+    """Check the entries against the board and their own counts."""
     from raml_eval.reporting.boards.leaderboard import find_problems, not_rebuilt, read_entries
     from raml_eval.wording import count_noun
 

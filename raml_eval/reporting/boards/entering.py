@@ -13,7 +13,7 @@ from raml_eval.grading import KINDS
 from raml_eval.manifest import flatten, protocol_digest
 from raml_eval.reporting.boards.board import Board
 from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, NOTE, SYNTHETIC, Asked, Content, Counted, seal
-from raml_eval.reporting.boards.numbers import compute_numbers
+from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
 from raml_eval.reporting.imports import describe_source
 from raml_eval.reporting.looked import look_notes, stopped_early
 from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy
@@ -65,7 +65,9 @@ def make_entry(run: StoredRun, board: Board) -> Content:
         "counts": [cell.model_dump() for cell in counts],
     }
     greedy = is_greedy(run) and run.n_samples > 1
-    return seal({**content, "rows": [row.model_dump() for row in compute_numbers(questions, counts, board.ks, greedy)]})
+    return seal(
+        {**content, "rows": [row.model_dump() for row in compute_numbers(questions, counts, measures_of(board.ks), greedy)]}
+    )
 
 
 def _restrict(run: StoredRun, board: Board) -> StoredRun:

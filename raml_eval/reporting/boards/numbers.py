@@ -35,16 +35,17 @@ def measures_of(ks: Sequence[int]) -> list[Measure]:
 
 
 def compute_numbers(
-    questions: Mapping[str, Asked], counts: Iterable[Counted], ks: Sequence[int], greedy: bool = False
+    questions: Mapping[str, Asked], counts: Iterable[Counted], measures: Sequence[Measure], greedy: bool = False
 ) -> list[Number]:
-    """Every number that follows from the counts, for each task and budget, then the means over the tasks of each domain.
+    """The measures that follow from the counts, for each task and budget, then the means over the tasks of each domain.
 
-    They are those of tables.build_frame. ks are the k of the metrics; if draws are greedy, these are not given.
+    They are those of tables.build_frame. If draws are greedy, the metrics with a k are not given.
     """
     found: dict[tuple[str, str], dict[Measure, tuple[Interval, int]]] = {}
     for cell in counts:
         asked = questions[cell.task]
-        found[cell.task, cell.budget] = {m: estimate_cell(cell, asked, m, greedy) for m in measures_of(ks)}
+        of_questions = question_counts(cell, asked)
+        found[cell.task, cell.budget] = {m: _estimate(cell, asked, of_questions, m, greedy) for m in measures}
     rows = [
         _number(task, questions[task].domain, budget, measure, interval, covered)
         for (task, budget), estimates in found.items()
@@ -54,14 +55,16 @@ def compute_numbers(
         tasks = [task for task, asked in questions.items() if asked.domain == domain]
         related = overlap([questions[task].groups for task in tasks])
         for budget in dict.fromkeys(budget for _, budget in found) if tasks else ():
-            for measure in measures_of(ks):
+            for measure in measures:
                 of_tasks = [found[task, budget][measure] for task in tasks]
                 mean = macro_mean([interval for interval, _ in of_tasks], related)
                 rows.append(_number(MACRO, domain, budget, measure, mean, sum(covered for _, covered in of_tasks)))
     return rows
 
 
-def estimate_cell(cell: Counted, asked: Asked, measure: Measure, greedy: bool = False) -> tuple[Interval, int]:
+def _estimate(
+    cell: Counted, asked: Asked, counts: Sequence[QuestionCounts], measure: Measure, greedy: bool
+) -> tuple[Interval, int]:
     """The mean over a task's questions at a budget, and the number of questions that it covers."""
     if greedy and measure.metric in STABILITY:
         return not_given("greedy draws repeat themselves"), 0
@@ -70,7 +73,7 @@ def estimate_cell(cell: Counted, asked: Asked, measure: Measure, greedy: bool = 
         if None in sums:
             return not_given(UNCOUNTED), sum(one is not None for one in sums)
         return mean_interval(np.array(sums) / np.array(cell.n), asked.clusters, LEVEL, None), len(sums)
-    return estimate(question_counts(cell, asked), measure, LEVEL)
+    return estimate(counts, measure, LEVEL)
 
 
 def question_counts(cell: Counted, asked: Asked) -> list[QuestionCounts]:
@@ -161,7 +164,7 @@ def check_numbers(entry: RunEntry, where: object) -> None:
     ks = sorted({row.k for row in entry.rows if row.k})
     if ks and not 1 <= ks[0] <= ks[-1] <= entry.n_samples:
         raise InputError(f"{where} has numbers with k = {ks[-1]} from n = {entry.n_samples}. {_REPAIR}")
-    wanted = {number_key(row): row for row in compute_numbers(entry.questions, entry.counts, ks, entry.greedy)}
+    wanted = {number_key(row): row for row in compute_numbers(entry.questions, entry.counts, measures_of(ks), entry.greedy)}
     seen = set()
     for row in entry.rows:
         key = number_key(row)

@@ -50,11 +50,8 @@ def rank_value(entry: RunEntry, board: Board) -> float:
     """The number that ranks an entry: a mean over the tasks of a domain."""
     wanted, budget = board.rank_measure, budget_label(board.rank_by.budget)
     cells = [cell for cell in entry.counts if cell.budget == budget]
-    ks = [wanted.k] if wanted.k else []
-    for row in compute_numbers(entry.questions, cells, ks, entry.greedy):
-        if (row.task, row.domain, row.metric, row.k) != (MACRO, board.rank_by.domain, wanted.metric, wanted.k):
-            continue
-        if row.tau == wanted.tau and row.value is not None:
+    for row in compute_numbers(entry.questions, cells, [wanted], entry.greedy):
+        if (row.task, row.domain) == (MACRO, board.rank_by.domain) and row.value is not None:
             return row.value
     raise InputError(
         f"the entry of {entry.model!r} has no {wanted.name} over the {board.rank_by.domain} tasks at budget {budget}, which "

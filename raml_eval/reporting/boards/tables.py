@@ -56,7 +56,8 @@ def board_lines(standings: Sequence[Standing], published: Sequence[PublishedEntr
     lines = []
     for standing in standings:
         entry = standing.entry
-        numbers = compute_numbers(entry.questions, entry.counts, board.ks, entry.greedy)
+        measures = [*board.measures, *(Measure(metric, bounds=None) for _, metric in _TOKENS)]
+        numbers = compute_numbers(entry.questions, entry.counts, measures, entry.greedy)
         own = marks.add([f"{caveat.kind.replace('_', ' ')}: {caveat.text}" for caveat in entry.caveats])
         lines.append(Line(entry, standing, {number_key(row): row for row in numbers}, own))
     for quoted in sorted(published, key=lambda entry: entry.model):
