@@ -72,7 +72,9 @@ def board_tables(lines: Sequence[Line], board: Board, history: Sequence[Record])
     """The ranking, if there is an entry to rank, each metric by task, and the metric that ranks over the budgets."""
     ranked = [line for line in lines if line.standing]
     tables = [_ranking(ranked, board, changes(history))] if ranked or not lines else []
-    tables += [_by_task(lines, board, measure) for measure in board.measures]
+    for measure in board.measures:
+        told = [line for line in lines if isinstance(line.entry, RunEntry) or _quotes(line.entry, measure)]
+        tables += [_by_task(told, board, measure)] if told else []
     if ranked and len(board.budgets) > 1:
         tables.append(_by_budget(ranked, board))
     return tables
@@ -107,9 +109,10 @@ def _by_task(lines: Sequence[Line], board: Board, measure: Measure) -> Table:
             if isinstance(line.entry, RunEntry):
                 cells.append(_share(line, task, line.entry.questions[task].domain, at, measure))
             else:
-                cells.append(_quoted(line.entry, task, measure))
+                cells.append(Cell(_quotes(line.entry, measure).get(task, "n/a")))
         rows.append(tuple(cells))
-    title = f"{metric_title(measure)} by task at budget {at}, in percent [95 % interval]"
+    shown = "in percent [95 % interval]" if any(line.standing for line in lines) else "in percent"
+    title = f"{metric_title(measure)} by task at budget {at}, {shown}"
     return Table(title, tuple(map(Cell, ("rank", "model", *board.tasks))), tuple(rows), 2)
 
 
@@ -151,9 +154,9 @@ def _tokens(line: Line, domain: Domain, budget: str, metric: str) -> Cell:
     return Cell("n/a" if row is None or row.value is None else f"{row.value:,.1f}")
 
 
-def _quoted(entry: PublishedEntry, task: str, measure: Measure) -> Cell:
-    found = [number.percent for number in entry.numbers if (number.task, number.metric) == (task, measure.name)]
-    return Cell(found[0] if found else "n/a")
+def _quotes(entry: PublishedEntry, measure: Measure) -> dict[str, str]:
+    """The published numbers of a metric, by task."""
+    return {number.task: number.percent for number in entry.numbers if number.metric == measure.name}
 
 
 def board_notes(lines: Sequence[Line], board: Board, history: Sequence[Record]) -> list[str]:
