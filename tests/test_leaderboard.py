@@ -445,6 +445,14 @@ def test_a_published_entry_that_is_wrong_is_refused(board: Path, tmp_path: Path,
     assert not (board / "entries").exists()
 
 
+def test_a_metric_may_be_written_as_in_the_board(board: Path, tmp_path: Path) -> None:
+    write_board(board, BOARD.replace("g_pass@4:0.5", "g_pass@4:1.0"))
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps({**QUOTED, "numbers": [{"task": "pocket_sort", "metric": "g_pass@4:1.0", "percent": "7.00"}]}))
+    add_published(board, file)
+    assert rows(readme(board), "G-Pass@4 τ=1 by task")[0][2:] == ["n/a", "7.00"]
+
+
 def test_model_names_are_data(board: Path) -> None:
     hostile = "<script>alert(1)</script>|`x`\x1b[31m\u202e=1+1"
     add_entry(board, entrant(hostile))

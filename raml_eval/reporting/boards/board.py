@@ -116,6 +116,14 @@ class Board(_Part):
         return sorted({measure.k for measure in self.measures if measure.k})
 
 
+def metric_name(name: str) -> str:
+    """The name as a measure has it, or the name itself if it is none.
+
+    Example: metric_name("g_pass@8:1.0") == "g_pass@8:1"
+    """
+    return name if split_metric(name) is None else to_measure(name).name
+
+
 def to_measure(name: str) -> Measure:
     """The measure of a name that split_metric reads.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from raml_eval.errors import InputError
 from raml_eval.manifest import flatten, protocol_digest
-from raml_eval.reporting.boards.board import Board
+from raml_eval.reporting.boards.board import Board, metric_name
 from raml_eval.reporting.boards.entering import FAKE
 from raml_eval.reporting.boards.entry import IMPORTED, MADE_UP, SYNTHETIC, Entry, PublishedEntry, RunEntry, caveats_of
 from raml_eval.reporting.boards.numbers import check_counts, check_numbers
@@ -127,8 +127,8 @@ def _check_published(entry: PublishedEntry, board: Board, where: Path | str) -> 
     metrics = [measure.name for measure in board.measures]
     seen = set()
     for number in entry.numbers:
-        place = (number.task, number.metric)
-        if number.task not in board.tasks or number.metric not in metrics or place in seen:
+        place = (number.task, metric_name(number.metric))
+        if number.task not in board.tasks or place[1] not in metrics or place in seen:
             twice = " for the second time" if place in seen else ""
             raise InputError(
                 f"{where} gives {number.metric} of {number.task}{twice}; the board {board.title!r} shows "

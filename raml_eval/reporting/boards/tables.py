@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from raml_eval.reporting.boards.board import Board
+from raml_eval.reporting.boards.board import Board, metric_name
 from raml_eval.reporting.boards.entry import IMPORTED, MADE_UP, SYNTHETIC, Entry, Number, PublishedEntry, RunEntry, caveats_of
 from raml_eval.reporting.boards.history import Record, changes, removed
 from raml_eval.reporting.boards.numbers import NumberKey, compute_numbers, number_key
@@ -156,7 +156,7 @@ def _tokens(line: Line, domain: Domain, budget: str, metric: str) -> Cell:
 
 def _quotes(entry: PublishedEntry, measure: Measure) -> dict[str, str]:
     """The published numbers of a metric, by task."""
-    return {number.task: number.percent for number in entry.numbers if number.metric == measure.name}
+    return {number.task: number.percent for number in entry.numbers if metric_name(number.metric) == measure.name}
 
 
 def board_notes(lines: Sequence[Line], board: Board, history: Sequence[Record]) -> list[str]:
