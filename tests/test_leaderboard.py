@@ -464,6 +464,19 @@ def test_model_names_are_data(board: Path) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
+def test_a_problem_is_one_harmless_line(board: Path) -> None:
+    path = add_entry(board, entrant("m"))
+
+    def change(entry: dict[str, Any]) -> None:
+        entry["questions"]["pocket_chain"]["ids"][0] = "\x1b[31m\nerror: all is well"
+        entry["counts"][0]["n"][0] = 9
+
+    tamper(path, change)
+    (problem,) = find_problems(board)
+    assert "[31m error: all is well at 16 has n = 9, wanted 4" in problem
+    assert problem.isprintable()
+
+
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_a_shipped_board_is_sound_and_its_pages_are_those_of_its_entries(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))

@@ -6,11 +6,13 @@ import math
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.comparison import compare_runs
+from raml_eval.intervals import Part, pooled_difference
 from raml_eval.reporting.boards.board import Board, read_board
 from raml_eval.reporting.boards.entering import make_entry
 from raml_eval.reporting.boards.entry import RunEntry, validate
@@ -124,3 +126,18 @@ def test_whole_entries_are_ranked_by_paired_tests(board: Board) -> None:
 def test_equal_entries_share_their_rank_in_the_order_of_their_names(board: Board) -> None:
     found = rank_entries([entry_of(entrant(name, 2), board) for name in ("b", "a")], board)
     assert [(one.entry.model, one.rank, one.last, one.letters) for one in found] == [("a", 1, 2, "a"), ("b", 1, 2, "a")]
+
+
+def test_equal_entries_are_seldom_told_apart() -> None:
+    """Boards of five equally good entries on two tasks: in at most 5 % of them, any difference is shown (200 boards)."""
+    rng = np.random.default_rng(0)
+    names = [[f"{task}/{row}" for row in range(40)] for task in range(2)]
+    shown = 0
+    for _ in range(200):
+        chances = rng.beta(2, 2, (2, 40))
+        values = rng.binomial(8, chances, (5, 2, 40)) / 8
+        pairs = list(combinations(range(5), 2))
+        parts = {(i, j): [Part(values[i, t], values[j, t], names[t]) for t in range(2)] for i, j in pairs}
+        p_values = {pair: pooled_difference(of).p_value for pair, of in parts.items()}
+        shown += bool(find_better(values.mean(axis=(1, 2)).tolist(), p_values))
+    assert shown <= 0.05 * 200 + 2 * math.sqrt(0.05 * 0.95 * 200)  # two standard errors of the simulation

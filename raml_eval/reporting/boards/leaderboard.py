@@ -35,7 +35,7 @@ from raml_eval.reporting.boards.rules import (
 )
 from raml_eval.reporting.boards.standings import rank_entries
 from raml_eval.reporting.boards.tables import Marks, board_lines, board_notes, board_tables
-from raml_eval.reporting.render import render
+from raml_eval.reporting.render import clean, render
 from raml_eval.tables import budget_label
 from raml_eval.types import StoredRun
 
@@ -96,8 +96,8 @@ def read_entries(folder: Path) -> list[Placed]:
 def find_problems(board_dir: Path | str, runs: Sequence[StoredRun] = ()) -> list[str]:
     """What is wrong with a board's entries, a line for each; empty if every number follows from its counts and all rules hold.
 
-    With runs, the entry of each run is made again and compared with the stored one. Raises ConfigError for a broken
-    board.yaml.
+    With runs, the entry of each run is made again and compared with the stored one. No problem holds a control character,
+    whatever a file holds. Raises ConfigError for a broken board.yaml.
     """
     folder = Path(board_dir)
     board = read_board(folder)
@@ -108,17 +108,17 @@ def find_problems(board_dir: Path | str, runs: Sequence[StoredRun] = ()) -> list
             check_entry(entry, board, path)
             sound.append((path, entry))
         except InputError as error:
-            problems.append(str(error))
+            problems.append(clean(str(error)))
     try:
         check_together(sound, board)
         read_history(folder)
     except InputError as error:
-        problems.append(str(error))
+        problems.append(clean(str(error)))
     for run in runs:
         try:
             _check_rebuilt(run, board, sound)
         except RamlError as error:
-            problems.append(str(error))
+            problems.append(clean(str(error)))
     return problems
 
 
