@@ -234,10 +234,12 @@ def test_synthetic_questions_are_marked(board: Path) -> None:
     assert "lacks the caveat synthetic" in "".join(find_problems(board))
 
 
-def imported(model: str, **settings: Any) -> StoredRun:
+def imported(model: str, temperature: float | None = None, **settings: Any) -> StoredRun:
     about = {"harness": "lm_eval", "version": "0.4.13"}
     run = entrant(model, backend="imported", **settings)
-    protocol = {"imported": about, "sampling": {"temperature": 1.0}, "tasks": {"pocket_chain": {"version": "lm_eval x"}}}
+    sampling = {"temperature": 1.0, "repetition_penalty": None}  # None: the log does not tell
+    told = {"version": "lm_eval x", "sampling": {"temperature": temperature}}
+    protocol = {"imported": about, "sampling": sampling, "tasks": {"pocket_chain": told}}
     return replace(run, manifest={**run.manifest, "protocol": protocol, "imported": about})
 
 
@@ -246,10 +248,15 @@ def test_imported_runs_enter_only_where_the_rules_say_so_and_are_marked(board: P
     with pytest.raises(InputError, match="was imported from another harness's log"):
         add_entry(board, imported("m"))
     write_board(board, BOARD.replace("rules:", "rules:\n  imported: true\n  backends: [hf]"))
+    with pytest.raises(InputError, match=r"tasks\.pocket_chain\.sampling\.temperature is 0\.2, wanted 1\.0"):
+        add_entry(board, imported("m", temperature=0.2))
     path = add_entry(board, imported("m", hits=1))
     text = readme(board)
     assert "m (imported)<sup>1</sup>" in text
-    assert "imported from lm_eval 0.4.13, graded by raml_eval (grader 4); its log does not tell prompt.system_prompt" in text
+    assert (
+        "imported from lm_eval 0.4.13, graded by raml_eval (grader 4); its log does not tell prompt.system_prompt, sampling.repetition_penalty, "
+        in text
+    )
     tamper(path, lambda entry: entry.update(caveats=[]))
     assert "lacks the caveat imported" in "".join(find_problems(board))
     with pytest.raises(InputError, match="by the backend imported"):

@@ -175,7 +175,7 @@ def _caveats(run: StoredRun, board: Board) -> list[tuple[str, str]]:
 def _untold(run: StoredRun, board: Board) -> str:
     """The pinned keys that an imported run's log does not tell."""
     told = flatten(run.manifest.get("protocol", {}))
-    untold = [key for key in board.rules.pins() if key not in told and not key.startswith("tasks.")]
+    untold = [key for key in board.rules.pins() if told.get(key) is None and not key.startswith("tasks.")]
     more = f" and {len(untold) - SHOWN} more" if len(untold) > SHOWN else ""
     return f"; its log does not tell {', '.join(untold[:SHOWN])}{more}" if untold else ""
 

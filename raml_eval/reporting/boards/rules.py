@@ -78,9 +78,13 @@ def _from_rules(entry: RunEntry, board: Board, imported: bool) -> Iterator[tuple
         yield "limit", entry.limit, board.limit
     for key, wanted in board.rules.pins().items():
         met = told.get(key, _NOTHING)
-        untold = imported and (met is _NOTHING or key.startswith("tasks."))  # what the log does not tell is a caveat
+        untold = imported and (met in (_NOTHING, None) or key.startswith("tasks."))  # what the log does not tell is a caveat
         if not untold and not _same(met, wanted):
             yield key, met, wanted
+        for task in board.tasks if imported else ():  # a log may tell the sampling of each task
+            own = told.get(f"tasks.{task}.{key}")
+            if own is not None and not _same(own, wanted):
+                yield f"tasks.{task}.{key}", own, wanted
 
 
 def _same(met: Any, wanted: Any) -> bool:
@@ -198,7 +202,7 @@ def _differing(here: Mapping[str, Any], there: Mapping[str, Any], board: Board) 
         met, wanted = new.get(key, _NOTHING), old.get(key, _NOTHING)
         if board.rules.is_free(key) or _same(met, wanted):
             continue
-        if imported and (key.startswith(("tasks.", "imported.")) or _NOTHING in (met, wanted)):
+        if imported and (key.startswith(("tasks.", "imported.")) or met in (_NOTHING, None) or wanted in (_NOTHING, None)):
             continue
         asked = key.removesuffix(".yaml") + ".questions"
         if key.startswith("tasks.") and key.endswith(".yaml") and asked in new and asked in old:
