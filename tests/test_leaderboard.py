@@ -253,10 +253,8 @@ def test_imported_runs_enter_only_where_the_rules_say_so_and_are_marked(board: P
     path = add_entry(board, imported("m", hits=1))
     text = readme(board)
     assert "m (imported)<sup>1</sup>" in text
-    assert (
-        "imported from lm_eval 0.4.13, graded by raml_eval (grader 4); its log does not tell prompt.system_prompt, sampling.repetition_penalty, "
-        in text
-    )
+    told = "imported from lm_eval 0.4.13, graded by raml_eval (grader 4); its log does not tell"
+    assert f"{told} prompt.system_prompt, sampling.repetition_penalty, " in text
     tamper(path, lambda entry: entry.update(caveats=[]))
     assert "lacks the caveat imported" in "".join(find_problems(board))
     with pytest.raises(InputError, match="by the backend imported"):
