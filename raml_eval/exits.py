@@ -105,9 +105,16 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.UNUSABLE: "no such model, or its format cannot be told",
         },
         "leaderboard add": {
-            ExitCode.DONE: "the run is entered, and the README is rendered",
+            ExitCode.DONE: "the run is entered, and the pages are rendered",
             ExitCode.UNUSABLE: "no such board or run, or the run does not fit the board",
         },
-        "leaderboard build": {ExitCode.DONE: "the README is rendered", ExitCode.UNUSABLE: "no such board, or a broken entry"},
+        "leaderboard check": {
+            ExitCode.DONE: "no problems",
+            ExitCode.UNUSABLE: "no such board or run, or at least one problem, each in one line",
+        },
+        "leaderboard build": {
+            ExitCode.DONE: "the pages are rendered",
+            ExitCode.UNUSABLE: "no such board, or an entry that `leaderboard check` refuses",
+        },
     }
 )

@@ -131,13 +131,15 @@ def test_the_run_is_entered_into_a_board(tmp_path: Path) -> None:
     board = made.workspace / "board"
     board.mkdir()
     described = {
-        "title": "Small", "description": "Small runs.", "tasks": ["pocket_chain"], "budgets": [0, 16], "metric": "avg@n",
-        "k": 2, "rank_by": {"domain": "in_domain", "budget": 16}, "limit": 3, "settings": {"answer_tokens": 16},
+        "title": "Small", "description": "Small runs.", "tasks": ["pocket_chain"], "budgets": [0, 16], "samples": 2,
+        "rank_by": {"domain": "in_domain", "budget": 16}, "limit": 3,
+        "rules": {"backends": ["fake"], "protocol": {"answer_tokens": 16}},
     }  # fmt: skip
     (board / "board.yaml").write_text(yaml.safe_dump(described))
     played = made.play(ACTION, {**SMALL, "tasks": "pocket_chain", "board": "board"})
     assert not played.failed, played.step("Enter the run into the leaderboard").log
     assert "| pocket" in (board / "README.md").read_text()
+    assert "made these answers up" in (board / "README.md").read_text()
 
 
 # The engine drops requests, by their number in this process; a file counts the processes, and only the first ones drop any.

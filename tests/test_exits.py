@@ -173,7 +173,7 @@ def test_a_judging_with_requests_owed(tmp_path: Path) -> None:
 
 
 def test_a_crash_prints_its_traceback_and_is_no_regression() -> None:
-    bug = "import raml_eval.reporting.leaderboard as module\nmodule.build_board = lambda board: {}[board]"
+    bug = "import raml_eval.reporting.boards.leaderboard as module\nmodule.build_board = lambda board: {}[board]"
     done = raml_eval("leaderboard", "build", "somewhere", before=bug)
     assert done.returncode == ExitCode.CRASH
     assert "Traceback (most recent call last)" in done.stderr
@@ -200,6 +200,7 @@ WAITING = {
     "formats show": ["formats", "show", "{fifo}"],
     "formats detect": ["formats", "detect", "pocket", "--thinking-format", "{fifo}"],
     "leaderboard add": ["leaderboard", "add", "{folder}", "{folder}"],
+    "leaderboard check": ["leaderboard", "check", "{folder}"],
     "leaderboard build": ["leaderboard", "build", "{folder}"],
 }
 

@@ -28,8 +28,8 @@ from raml_eval.looks import (
     restrict_run,
 )
 from raml_eval.plan import Plan
-from raml_eval.reporting.board import read_board
-from raml_eval.reporting.entries import make_entry
+from raml_eval.reporting.boards.board import read_board
+from raml_eval.reporting.boards.entering import make_entry
 from raml_eval.reporting.looked import look_notes
 from raml_eval.tables import missing_samples
 from raml_eval.types import SampleKey, StoredRun
@@ -251,9 +251,9 @@ title: Tiny
 description: For tests.
 tasks: [pocket_chain, pocket_sort]
 budgets: [16, 64]
-k: 4
+samples: 4
 rank_by: {budget: 64}
-settings: {sampling.temperature: 1.0}
+rules: {backends: [fake], protocol: {sampling: {temperature: 1.0}}}
 """
 
 
@@ -264,4 +264,7 @@ def test_a_leaderboard_takes_no_run_that_stopped_early(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="only the questions up to a look"):
             make_entry(run, board)
     for run in (noted(4, True, stopped_at=4), noted(2, True, stopped_at=2, drawn_on=True), run_of()):
-        assert make_entry(run, board)["rows"]
+        entry = make_entry(replace(run, grader_versions=("1",)), board)
+        assert entry["rows"]
+        notes = [caveat["text"] for caveat in entry["caveats"] if caveat["kind"] == "note"]
+        assert notes == look_notes(run)

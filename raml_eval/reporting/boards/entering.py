@@ -1,0 +1,197 @@
+"""Turns a stored run into an entry: cut to what the board shows, counted by question, fit to be published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
+from raml_eval.errors import InputError
+from raml_eval.grading import KINDS
+from raml_eval.manifest import flatten, protocol_digest
+from raml_eval.reporting.boards.board import Board
+from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, NOTE, SYNTHETIC, Asked, Content, Counted, seal
+from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
+from raml_eval.reporting.imports import describe_source
+from raml_eval.reporting.looked import look_notes, stopped_early
+from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy
+from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
+from raml_eval.wording import count_noun
+
+FAKE = "fake"
+FACTS = ("created", "engine", "versions", "git_commit", "plan")
+SHOWN = 6  # keys that a caveat names
+
+
+def make_entry(run: StoredRun, board: Board) -> Content:
+    """The run as the content of an entry, with its digest: counts, what follows from them, and where they came from.
+
+    Absolute paths are cut to their last part. boards.rules checks the result against the board. Raises InputError for a run
+    that the board cannot show: tasks, budgets or samples are missing, questions were left out at a look, several graders gave
+    its verdicts, or the grader was stopped on more than 1 % of a cell's samples; MetricError if planned samples are missing.
+    """
+    if stopped_early(run):
+        raise InputError(
+            f"run {run.name} holds only the questions up to a look (--until-decided), so its means are biased and cannot be "
+            f"ranked. Run again without the option and with the same --out, which draws the rest."
+        )
+    if len(run.grader_versions) != 1:
+        graders = " and ".join(run.grader_versions) or "an unknown grader"
+        raise InputError(
+            f"the verdicts of run {run.name} are those of {graders}, wanted one. Grade it with `raml-eval regrade`."
+        )
+    run = _restrict(run, board)
+    questions, counts = _ask(run), _count(run)
+    protocol = run.manifest.get("protocol", {})  # as it is: a system prompt may be /no_think
+    tasks = {task: entry for task, entry in protocol.get("tasks", {}).items() if task in run.tasks}
+    facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
+    content = {
+        "schema_version": ENTRY_VERSION,
+        "kind": "run",
+        "model": without_paths(run.model),
+        "checkpoint": without_paths(run.manifest.get("model", {})),
+        "run": run.name,
+        "backend": str(run.manifest.get("engine", {}).get("name")),
+        "engine": describe_engine(run),
+        "grader_version": run.grader_versions[0],
+        "n_samples": run.n_samples,
+        "limit": run.manifest.get("plan", {}).get("limit"),
+        "caveats": [{"kind": kind, "text": text} for kind, text in _caveats(run, board)],
+        "origin": {**without_paths(facts), "protocol_digest": protocol_digest(protocol)},
+        "protocol": {**protocol, "tasks": tasks},
+        "questions": {task: asked.model_dump() for task, asked in questions.items()},
+        "counts": [cell.model_dump() for cell in counts],
+    }
+    greedy = is_greedy(run) and run.n_samples > 1
+    return seal(
+        {**content, "rows": [row.model_dump() for row in compute_numbers(questions, counts, measures_of(board.ks), greedy)]}
+    )
+
+
+def _restrict(run: StoredRun, board: Board) -> StoredRun:
+    """The run with only the board's tasks, budgets and samples. Samples after the board's n are left out, whatever they are."""
+    lacking = [f"task {t}" for t in board.tasks if t not in run.tasks]
+    lacking += [f"budget {b}" for b in board.budgets if b not in run.budgets]
+    if lacking:
+        raise InputError(
+            f"run {run.name} lacks {', '.join(lacking)}, which the board {board.title!r} shows. Run again with them."
+        )
+    if run.n_samples < board.samples:
+        raise InputError(
+            f"run {run.name} has {count_noun(run.n_samples, 'sample')} per question, the board {board.title!r} needs "
+            f"{board.samples}. Run again with --samples {board.samples} and the same --out."
+        )
+    tasks = {name: run.tasks[name] for name in board.tasks}
+    return replace(
+        run,
+        tasks=tasks,
+        budgets=board.budgets,
+        n_samples=board.samples,
+        questions={key: q for key, q in run.questions.items() if key[0] in tasks},
+        records=tuple(
+            r for r in run.records if r.key.task in tasks and r.budget in board.budgets and r.key.index < board.samples
+        ),
+    )
+
+
+def _ask(run: StoredRun) -> dict[str, Asked]:
+    """The questions of each task, in the order of their ids, so that entries of one board have the same lists."""
+    groups = global_clusters(run.questions, run.tasks)
+    asked = {}
+    for task, about in run.tasks.items():
+        of_task = sorted((q for (owner, _), q in run.questions.items() if owner == task), key=lambda q: q.id)
+        asked[task] = Asked(
+            domain=about.domain,
+            ids=[q.id for q in of_task],
+            clusters=[q.cluster for q in of_task],
+            groups=[groups[task, q.id] for q in of_task],
+            synthetic=sum(q.synthetic for q in of_task),
+        )
+    return asked
+
+
+def _count(run: StoredRun) -> list[Counted]:
+    cells = count_run(run)
+    return [
+        _count_cell(run, task, budget_label(budget), sorted(cells[task, budget], key=lambda q: q.question_id))
+        for task in run.tasks
+        for budget in run.budgets
+    ]
+
+
+def _count_cell(run: StoredRun, task: str, budget: str, counts: Sequence[QuestionCounts]) -> Counted:
+    def ended(status: Status) -> list[int]:
+        return [q.statuses.get(status, 0) for q in counts]
+
+    stopped, drawn = sum(ended(Status.TIMEOUT)), sum(q.n for q in counts)
+    if stopped > TIMEOUTS_ALLOWED * drawn:
+        raise InputError(
+            f"the grader was stopped on {stopped} of {drawn} samples of {task} at {budget} in run {run.name}, wanted at most "
+            f"{TIMEOUTS_ALLOWED:.0%}. Grade it again with more time: `raml-eval regrade --timeout SECONDS`."
+        )
+    return Counted(
+        task=task,
+        budget=budget,
+        n=[q.n for q in counts],
+        correct=[q.correct for q in counts],
+        classes=[sorted([count, right] for count, right in q.classes) for q in counts],
+        unfinished=ended(Status.UNFINISHED),
+        no_answer=ended(Status.NO_ANSWER),
+        timeout=ended(Status.TIMEOUT),
+        forced=[q.ends.get(ThinkingEnd.FORCED, 0) for q in counts],
+        thinking_tokens=[_sum(q.thinking_tokens) for q in counts],
+        answer_tokens=[_sum(q.answer_tokens) for q in counts],
+    )
+
+
+def _sum(tokens: Sequence[int | None]) -> int | None:
+    known = [one for one in tokens if one is not None]
+    return sum(known) if len(known) == len(tokens) else None
+
+
+def _caveats(run: StoredRun, board: Board) -> list[tuple[str, str]]:
+    """Every caveat of the run with its kind. rules.check_marks holds an entry to the first three kinds."""
+    found: list[tuple[str, str]] = []
+    if run.imported is not None:
+        found.append((IMPORTED, f"{describe_source(run)}{_untold(run, board)}"))
+    elif run.manifest.get("engine", {}).get("name") == FAKE:
+        found.append((MADE_UP, "the fake backend made these answers up: no number here says anything about a model"))
+    made_up = {task: [q.synthetic for (of, _), q in run.questions.items() if of == task] for task in run.tasks}
+    listed = [f"{sum(of)} of {len(of)} questions of {task}" for task, of in made_up.items() if any(of)]
+    if listed:
+        found.append((SYNTHETIC, f"{', '.join(listed)} are synthetic, so this is no score on that benchmark"))
+    found += [(NOTE, text) for text in look_notes(run)]
+    unsafe = [task for task, about in run.tasks.items() if KINDS[about.grader].needs_sandbox]
+    if unsafe and any(session.get("sandbox") == "none" for session in run.manifest.get("sessions", ())):
+        found.append((NOTE, f"programs of {', '.join(unsafe)} ran without a sandbox and may have touched their verdicts"))
+    if redrawn := sum(t.redrawn for t in run.trajectories.values()):
+        of = f"{redrawn} of {len(run.trajectories)} trajectories"
+        found.append((NOTE, f"{of} were drawn again after an interruption, which favours short thinking"))
+    return found
+
+
+def _untold(run: StoredRun, board: Board) -> str:
+    """The pinned keys that an imported run's log does not tell."""
+    told = flatten(run.manifest.get("protocol", {}))
+    untold = [key for key in board.rules.pins() if told.get(key) is None and not key.startswith("tasks.")]
+    more = f" and {len(untold) - SHOWN} more" if len(untold) > SHOWN else ""
+    return f"; its log does not tell {', '.join(untold[:SHOWN])}{more}" if untold else ""
+
+
+def without_paths(value: Any) -> Any:
+    """The value with every absolute path in it cut to its last part, because an entry is published.
+
+    Example: without_paths({"model": "/home/me/ckpt"}) == {"model": "ckpt"}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_paths(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_paths(inner) for inner in value]
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+        for kind in (PurePosixPath, PureWindowsPath):
+            if kind(value).is_absolute() or value.startswith("~"):
+                return kind(value).name
+    return value

@@ -1,0 +1,236 @@
+"""Holds entries to the rules of their board, and to one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import InputError
+from raml_eval.manifest import flatten, protocol_digest
+from raml_eval.reporting.boards.board import Board, metric_name
+from raml_eval.reporting.boards.entering import FAKE
+from raml_eval.reporting.boards.entry import IMPORTED, MADE_UP, SYNTHETIC, Entry, PublishedEntry, RunEntry, caveats_of
+from raml_eval.reporting.boards.numbers import check_counts, check_numbers
+from raml_eval.tables import budget_label
+
+SHOWN = 8  # differing keys that an error names
+_NOTHING = object()
+Placed = tuple[Path, Entry]
+
+
+def check_entry(entry: Entry, board: Board, where: Path | str) -> None:
+    """Raises InputError if the entry breaks a rule of the board, or its numbers do not follow from its counts.
+
+    where is what the error names: the entry's file, or the run that it was made of.
+    """
+    if isinstance(entry, PublishedEntry):
+        _check_published(entry, board, where)
+        return
+    check_rules(entry, board, where)
+    check_marks(entry, where)
+    check_counts(entry, where)
+    _check_holdings(entry, board, where)
+    check_numbers(entry, where)
+
+
+def check_rules(entry: RunEntry, board: Board, where: Path | str) -> None:
+    """Raises InputError if the entry was drawn or graded in another way than the board's rules say; it names each key."""
+    imported = "imported" in entry.protocol
+    if imported and not board.rules.imported:
+        raise InputError(
+            f"{where} was imported from another harness's log, and the board {board.title!r} takes no such run. Draw it here, "
+            f"or set rules.imported to true in board.yaml: it is then marked."
+        )
+    allowed = board.rules.backends
+    if not imported and entry.backend not in (allowed or (entry.backend,)):
+        raise InputError(
+            f"{where} was drawn by the backend {entry.backend}, wanted {' or '.join(allowed or ())}, as the rules of the board "
+            f"{board.title!r} say. Run again with --backend {(allowed or ('',))[0]}."
+        )
+    if entry.backend == FAKE and FAKE not in (allowed or ()):
+        raise InputError(
+            f"{where} was drawn by the backend fake, which makes its answers up. Run again with a real backend; a board for "
+            f"tests names fake in rules.backends, and marks the entry."
+        )
+    differing = [_difference(key, met, wanted) for key, met, wanted in _from_rules(entry, board, imported)]
+    if differing:
+        more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+        raise InputError(
+            f"{where} was drawn under another protocol than the board {board.title!r} asks for: {'; '.join(differing[:SHOWN])}"
+            f"{more}. Run again with the board's settings."
+        )
+    wanted = board.rules.grader_version
+    if wanted is not None and entry.grader_version != wanted:
+        raise InputError(
+            f"{where} was graded by grader {entry.grader_version}, wanted {wanted}, as the board {board.title!r} asks for. "
+            f"`raml-eval regrade` grades a run with the grader of today; if the board is behind, raise rules.grader_version "
+            f"and add every run again."
+        )
+
+
+def _from_rules(entry: RunEntry, board: Board, imported: bool) -> Iterator[tuple[str, Any, Any]]:
+    """Each key that differs from the board's, with the value met and that wanted."""
+    told = flatten(entry.protocol)
+    if entry.n_samples != board.samples:
+        yield "samples", entry.n_samples, board.samples
+    if entry.limit != board.limit:
+        yield "limit", entry.limit, board.limit
+    for key, wanted in board.rules.pins().items():
+        met = told.get(key, _NOTHING)
+        untold = imported and (met in (_NOTHING, None) or key.startswith("tasks."))  # what the log does not tell is a caveat
+        if not untold and not _same(met, wanted):
+            yield key, met, wanted
+        for task in board.tasks if imported else ():  # a log may tell the sampling of each task
+            own = told.get(f"tasks.{task}.{key}")
+            if own is not None and not _same(own, wanted):
+                yield f"tasks.{task}.{key}", own, wanted
+
+
+def _same(met: Any, wanted: Any) -> bool:
+    return bool(met == wanted) and isinstance(met, bool) == isinstance(wanted, bool)
+
+
+def _difference(key: str, met: Any, wanted: Any) -> str:
+    return f"{key} is {'not stored' if met is _NOTHING else f'{met!r:.60}'}, wanted {wanted!r:.60}"
+
+
+def check_marks(entry: RunEntry, where: Path | str) -> None:
+    """Raises InputError if made-up, imported or synthetic results lack the caveat that says so, or the origin does not fit."""
+    owed = {
+        MADE_UP: entry.backend == FAKE,
+        IMPORTED: "imported" in entry.protocol,
+        SYNTHETIC: any(asked.synthetic for asked in entry.questions.values()),
+    }
+    met = caveats_of(entry, owed)
+    if lacking := [kind for kind, due in owed.items() if due and kind not in met]:
+        raise InputError(f"{where} lacks the caveat {', '.join(lacking)} of its results. Delete it, and add its run again.")
+    digest = entry.origin.get("protocol_digest")
+    if digest is not None and digest != protocol_digest(entry.protocol):
+        raise InputError(f"{where} has a protocol whose digest is not that of its run. Delete it, and add its run again.")
+    stored = str((entry.protocol.get("engine") or {}).get("name", entry.backend))
+    if stored != entry.backend:
+        raise InputError(
+            f"{where} names the backend {entry.backend}, and its protocol {stored}. Delete it, and add its run again."
+        )
+
+
+def _check_holdings(entry: RunEntry, board: Board, where: Path | str) -> None:
+    """Raises InputError unless the entry has the board's tasks and budgets."""
+    met = set(entry.questions), {cell.budget for cell in entry.counts}
+    wanted = set(board.tasks), set(map(budget_label, board.budgets))
+    for noun, of, asked in zip(("tasks", "budgets"), met, wanted, strict=True):
+        if of != asked:
+            raise InputError(
+                f"{where} has the {noun} {', '.join(sorted(of))}, wanted {', '.join(sorted(asked))}. Delete it, and "
+                f"add its run again."
+            )
+
+
+def _check_published(entry: PublishedEntry, board: Board, where: Path | str) -> None:
+    metrics = [measure.name for measure in board.measures]
+    seen = set()
+    for number in entry.numbers:
+        place = (number.task, metric_name(number.metric))
+        if number.task not in board.tasks or place[1] not in metrics or place in seen:
+            twice = " for the second time" if place in seen else ""
+            raise InputError(
+                f"{where} gives {number.metric} of {number.task}{twice}; the board {board.title!r} shows "
+                f"{', '.join(metrics)} of {', '.join(board.tasks)}, each once. Correct it."
+            )
+        seen.add(place)
+
+
+def check_together(entries: Sequence[Placed], board: Board) -> None:
+    """Raises InputError if two entries are of one model, or cannot be ranked together; the error names both files."""
+    for number, (path, entry) in enumerate(entries):
+        for other_path, other in entries[:number]:
+            check_apart(entry, path, other, other_path)
+    runs = [(path, entry) for path, entry in entries if isinstance(entry, RunEntry)]
+    for path, entry in runs[1:]:
+        check_alike(entry, path, runs[0][1], runs[0][0], board)
+
+
+def check_apart(entry: Entry, where: Path | str, other: Entry, other_path: Path) -> None:
+    """Raises InputError if two entries are of the same model or of the same checkpoint."""
+    if entry.model == other.model:
+        raise InputError(f"{where} and {other_path} are both entries of {entry.model!r}, wanted one. Delete one of them.")
+    prints = [one.fingerprint for one in (entry, other) if isinstance(one, RunEntry) and one.fingerprint]
+    if len(prints) == 2 and prints[0] == prints[1]:
+        raise InputError(
+            f"{where} has the checkpoint of {other_path} (fingerprint {prints[0]}) under another name, {entry.model!r}; one "
+            f"checkpoint has one entry. Delete one of them."
+        )
+
+
+def check_alike(entry: RunEntry, where: Path | str, other: RunEntry, other_path: Path, board: Board) -> None:
+    """Raises InputError if two entries differ in their questions, their grader, or a key that the board's rules do not free."""
+    differing = [task for task, asked in entry.questions.items() if other.questions.get(task) != asked]
+    if differing:
+        raise InputError(
+            f"{where} has other questions than {other_path} in {', '.join(differing)}, so the two cannot be ranked together. "
+            f"Run again on the same data, or delete the older entry."
+        )
+    if entry.grader_version != other.grader_version:
+        raise InputError(
+            f"{where} was graded by grader {entry.grader_version}, and {other_path} by {other.grader_version}. Grade both runs "
+            f"with one: `raml-eval regrade`."
+        )
+    keys = _differing(entry.protocol, other.protocol, board)
+    if keys:
+        listed = "; ".join(f"{key} is {_shown(met)} there and {_shown(wanted)} here" for key, wanted, met in keys[:SHOWN])
+        more = f"; and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
+        raise InputError(
+            f"{where} was drawn under another protocol than {other_path}: {listed}{more}. Run again with the same settings, or "
+            f"name what entries may differ in under rules.free of board.yaml."
+        )
+
+
+def _shown(value: Any) -> str:
+    return "not stored" if value is _NOTHING else f"{value!r:.60}"
+
+
+def _differing(here: Mapping[str, Any], there: Mapping[str, Any], board: Board) -> list[tuple[str, Any, Any]]:
+    """Each key that differs with its values here and there. What the log of an imported run does not tell is left out.
+
+    A task's YAML counts only where the digest of the questions made of it is not stored: it holds more than a run takes.
+    """
+    new, old = flatten(here), flatten(there)
+    imported = "imported" in here or "imported" in there
+    found = []
+    for key in sorted(new.keys() | old.keys()):
+        met, wanted = new.get(key, _NOTHING), old.get(key, _NOTHING)
+        if board.rules.is_free(key) or _same(met, wanted):
+            continue
+        if imported and (key.startswith(("tasks.", "imported.")) or met in (_NOTHING, None) or wanted in (_NOTHING, None)):
+            continue
+        asked = key.removesuffix(".yaml") + ".questions"
+        if key.startswith("tasks.") and key.endswith(".yaml") and asked in new and asked in old:
+            continue
+        found.append((key, met, wanted))
+    return found
+
+
+def check_replacement(entry: RunEntry, where: Path | str, old: Entry, path: Path) -> None:
+    """Raises InputError if an entry may not take the place of that in path, which has its name."""
+    if isinstance(old, PublishedEntry):
+        raise InputError(
+            f"{path} holds published numbers with the name {entry.model!r}. Give the run's model another name, or delete "
+            f"that entry, and add it again."
+        )
+    if entry.checkpoint.get("fingerprint") != old.checkpoint.get("fingerprint"):
+        raise InputError(
+            f"{path} holds another checkpoint with the name {entry.model!r}. Delete that entry, or give the checkpoint another "
+            f"name, and add it again."
+        )
+    if entry.backend != old.backend:
+        raise InputError(
+            f"{where} was drawn by the backend {entry.backend}, and the entry of this checkpoint in {path} by {old.backend}. "
+            f"Run again with --backend {old.backend}; to replace it all the same, delete {path} first."
+        )
+    kinds = (MADE_UP, IMPORTED, SYNTHETIC)
+    if worse := [kind for kind in caveats_of(entry, kinds) if kind not in caveats_of(old, kinds)]:
+        raise InputError(
+            f"{where} has results that are {', '.join(worse)}, and would replace {path}, which has none. To replace it all the "
+            f"same, delete that entry first."
+        )

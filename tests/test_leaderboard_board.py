@@ -1,0 +1,54 @@
+"""board.yaml: what it may hold, and how it is told that it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from raml_eval.errors import ConfigError
+from raml_eval.reporting.boards.board import FREE, read_board
+from tests.boards import BOARD, write_board
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOARD + "tassk: 1\n", "tassk: Extra inputs are not permitted"),
+        (BOARD + "k: 8\n", "k is now samples"),
+        (BOARD + "metric: avg@n\n", "metric is now rank_by.metric and columns"),
+        (BOARD + "settings: {}\n", "settings is now rules.protocol"),
+        (BOARD.replace("{budget: 64}", "{budget: 65}"), "rank_by.budget 65 is not among budgets"),
+        (BOARD.replace("pass@4", "pass@8"), "a metric with k = 8 needs as many samples per question, and samples is 4"),
+        (BOARD.replace("pass@4", "passing@4"), "there is no metric 'passing@4'"),
+        (BOARD.replace("pass@4", "unfinished_rate"), "there is no metric 'unfinished_rate'"),
+        (BOARD.replace("[16, 64]", "[16, often]"), "budgets"),
+        (BOARD.replace("samples: 4", "samples: 0"), "samples"),
+        (BOARD.replace("title: Tiny | board", ""), "title: Field required"),
+        (BOARD + "samples: 5\n", "the key 'samples' occurs twice"),
+        ("title: [", "is not YAML"),
+        ("- 1", "is not a board"),
+    ],
+)
+def test_a_wrong_board_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=r"board\.yaml") as error:
+        read_board(write_board(tmp_path, text))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_board_says_what_it_shows_and_asks_for(tmp_path: Path) -> None:
+    board = read_board(write_board(tmp_path))
+    assert [measure.name for measure in board.measures] == ["avg@n", "pass@4", "g_pass@4:0.5", "maj@4"]
+    assert board.ks == [4]
+    assert board.budgets == (16, 64)
+    assert board.rules.pins()["thinking.closing.before"] == ""
+    assert board.rules.free == FREE
+    assert [board.rules.is_free(key) for key in ("model.fingerprint", "engine", "modelling", "prompt.system_prompt")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_budgets_are_those_of_a_run(tmp_path: Path) -> None:
+    text = BOARD.replace("[16, 64]", '["log:16:64:3", off, unlimited]')
+    assert read_board(write_board(tmp_path, text)).budgets == (16, 32, 64, "off", "unlimited")
