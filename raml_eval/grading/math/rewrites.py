@@ -207,10 +207,17 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite(
         (
             r"\\(?:mathrm|text|textrm|operatorname|rm)\s*\{\s*"
-            r"(ln|log|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|exp|gcd|lcm|max|min)\s*\}"
+            r"(ln|log|sin|cos|tan|cot|csc|arcsin|arccos|arctan|exp|gcd|lcm|max)\s*\}"
         ),
         r"\\\1 ",
         {r"\operatorname{gcd}(4,6)": r"\gcd(4,6)"},
+    ),
+    Rewrite(r"\\operatorname\*?\s*\{\s*(sec|min)\s*\}", r"\\\1 ", {r"2\operatorname{sec}x": r"2\sec x"}),
+    # As a text, the same letters are seconds and minutes, unless a letter or a bracket follows.
+    Rewrite(
+        r"\\(?:mathrm|text|textrm|rm)\s*\{\s*(sec|min)\s*\}(?=(?:\^\{?\d+\}?)?\s*(?:[(a-z]|\\(?:theta|alpha|beta|phi|pi|frac|left)(?![a-zA-Z])))",
+        r"\\\1 ",
+        {r"\text{sec}^2x": r"\sec^2x"},
     ),
     Rewrite(
         r"\\operatorname\*?\s*\{\s*cis\s*\}|\\cis(?![a-zA-Z])",
