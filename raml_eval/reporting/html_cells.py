@@ -1,0 +1,123 @@
+"""The cells of an HTML table: text, links to notes, the number that a column sorts by, and the interval drawn to scale."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from raml_eval.reporting.render import Cell, Table, clean
+
+_NUMBER = r"[+\-−]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_NUMBERS = re.compile(rf"({_NUMBER})(?: ?%)?(?: \[({_NUMBER}), ({_NUMBER})\])?(?: ?%)?(?![\w.])")
+LONG = 32  # characters from which a label is broken into lines
+WIDTH, HEIGHT, PAD = 104, 9, 3  # of a drawn interval, in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The numbers that a cell's text states. low and high are None if it states no interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+    signed: bool
+
+
+def read_cell(text: str) -> Reading | None:
+    """The numbers of a cell such as "61.3 [57.0, 65.4]"; None for a text that does not begin with a number.
+
+    Example: read_cell("+1.5 [-0.2, 3.2]") == Reading(1.5, -0.2, 3.2, True)
+    """
+    found = _NUMBERS.match(text)
+    if found is None:
+        return None
+    value, low, high = (None if part is None else float(part.replace("−", "-")) for part in found.groups())
+    if value is None or (low is not None and high is not None and not low <= high):
+        return None
+    return Reading(value, low, high, found[1][0] in "+-−")
+
+
+class TableCells:
+    """Writes the cells of one table.
+
+    Intervals of one kind share a scale, so that columns can be compared: shares from 0 to 100, differences (where a cell of
+    the column is signed) around 0, and anything else from its lowest to its highest end.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        rows = table.rows
+        self._readings = [
+            [None if column < table.n_labels else read_cell(clean(cell.text)) for column, cell in enumerate(row)]
+            for row in rows
+        ]
+        width = len(table.header)
+        self._signed = [any(row[column].signed for row in self._readings if row[column]) for column in range(width)]  # type: ignore[union-attr]
+
+    @cached_property
+    def _scales(self) -> dict[bool, tuple[float, float]]:
+        ends: dict[bool, list[float]] = {True: [0.0], False: []}
+        for row in self._readings:
+            for column, reading in enumerate(row):
+                if reading is not None and reading.low is not None and reading.high is not None:
+                    ends[self._signed[column]] += [reading.value, reading.low, reading.high]
+        plain = ends[False] or [0.0]
+        shares = "percent" in self.table.title and min(plain) >= 0 and max(plain) <= 100
+        return {True: _around(ends[True]), False: (0.0, 100.0) if shares else _around(plain)}
+
+    def head(self, column: int) -> str:
+        """The header of a column."""
+        return f'<th scope="col"{self._classes(column, self.table.header[column])}>{_content(self.table.header[column])}</th>'
+
+    def cell(self, row: tuple[Cell, ...], column: int) -> str:
+        """One cell of a row. Labels are row headers."""
+        cell = row[column]
+        if column < self.table.n_labels:
+            return f'<th scope="row"{self._classes(column, cell)}>{_content(cell)}</th>'
+        reading = read_cell(clean(cell.text))
+        if reading is None:
+            return f"<td>{_content(cell)}</td>"
+        drawn = ""
+        if reading.low is not None and reading.high is not None:
+            signed = self._signed[column]
+            drawn = _whisker(reading.value, reading.low, reading.high, self._scales[signed], signed)
+        return f'<td data-v="{reading.value:g}">{_content(cell)}{drawn}</td>'
+
+    def _classes(self, column: int, cell: Cell) -> str:
+        if column >= self.table.n_labels:
+            return ""
+        names = ["label", *(["first"] if column == 0 else []), *(["long"] if len(cell.text) > LONG else [])]
+        return f' class="{" ".join(names)}"'
+
+
+def _around(ends: list[float]) -> tuple[float, float]:
+    low, high = min(ends), max(ends)
+    room = 0.05 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def _content(cell: Cell) -> str:
+    text = html.escape(clean(cell.text), quote=True)
+    text = re.sub(rf"^({_NUMBER}) (\[{_NUMBER}, {_NUMBER}\])", r'\1 <span class="range">\2</span>', text)
+    links = ",".join(f'<a href="#note-{mark}" aria-label="note {mark}">{mark}</a>' for mark in cell.marks)
+    return f"{text}<sup>{links}</sup>" if links else text
+
+
+def _whisker(value: float, low: float, high: float, scale: tuple[float, float], signed: bool) -> str:
+    """The interval as a line with a point on its scale. The cell's text says the same, so it is hidden from screen readers."""
+
+    def place(number: float) -> str:
+        share = (number - scale[0]) / (scale[1] - scale[0])
+        return f"{PAD + (WIDTH - 2 * PAD) * min(max(share, 0.0), 1.0):.1f}"
+
+    middle = HEIGHT / 2
+    left, right, at = place(low), place(high), place(value)
+    zero = f'<line class="zero" x1="{place(0)}" y1="0" x2="{place(0)}" y2="{HEIGHT}"/>' if signed else ""
+    ends = "".join(f'<line x1="{x}" y1="{middle - 2.5}" x2="{x}" y2="{middle + 2.5}"/>' for x in (left, right))
+    return (
+        f'<svg class="whisker" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">'
+        f'<line class="axis" x1="{PAD}" y1="{middle}" x2="{WIDTH - PAD}" y2="{middle}"/>{zero}'
+        f'<line x1="{left}" y1="{middle}" x2="{right}" y2="{middle}"/>{ends}<circle cx="{at}" cy="{middle}" r="2.6"/></svg>'
+    )

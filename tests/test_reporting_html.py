@@ -1,0 +1,210 @@
+"""The HTML page of a report: what it holds, that it runs nothing of its own texts, and how it works in a real browser."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raml_eval.reporting.html import escape_html, render_html
+from raml_eval.reporting.html_cells import Reading, read_cell
+from raml_eval.reporting.html_figures import embed_svg
+from raml_eval.reporting.render import Cell, Figure, Table, percent
+from raml_eval.reporting.report import Report
+from raml_eval.reporting.sections import Section
+from tests.browser import opened
+
+ROWS = (("small", 0.2, 0.1, 0.3), ("large", 0.9, 0.8, 0.95), ("middle", 0.5, 0.4, 0.6), ("none", None, None, None))
+
+
+def draw() -> Figure:
+    from matplotlib.figure import Figure as Drawing
+
+    drawing = Drawing(figsize=(3, 2))
+    axes = drawing.subplots()
+    axes.plot([0, 1], [0, 1], label="a < b & c")
+    axes.legend()
+    return Figure("line", "A line", "It rises from 0 to 1.", drawing)
+
+
+def report(*figures: Figure) -> Report:
+    rows = tuple((Cell(name, (1,)), Cell(percent(value, low, high))) for name, value, low, high in ROWS)
+    table = Table("Accuracy in percent", (Cell("model"), Cell("avg@8", (2,))), rows)
+    gains = Table("Gains", (Cell("model"), Cell("gain")), ((Cell("large"), Cell(percent(0.7, -0.1, 0.8, signed=True))),))
+    sections = (Section("In-domain", "Two tables.", (table, gains), figures), Section("Rest", "", ()))
+    return Report("A report", ("of four models",), sections, ("     0  16", "a  ▁ 1 █ 9"), ("the first", "the second"))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render_html(report(draw(), draw())), encoding="utf-8")
+    return path
+
+
+@given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_the_numbers_of_a_cell_are_those_it_was_written_from(value: float, below: float, above: float, signed: bool) -> None:
+    found = read_cell(percent(value, value - below, value + above, signed=signed))
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert found.value == pytest.approx(100 * value, abs=0.051)
+    assert (found.low, found.high) == pytest.approx((100 * (value - below), 100 * (value + above)), abs=0.051)
+
+
+@pytest.mark.parametrize("text", ["", "n/a", "qwen3", "3.5b", "1.2.3", "[1, 2]", "<b>"])
+def test_other_texts_are_no_numbers(text: str) -> None:
+    assert read_cell(text) is None
+
+
+@pytest.mark.parametrize(("text", "value"), [("12", 12.0), ("−3.5", -3.5), ("3 of 8", 3.0), ("45.0 %", 45.0), ("1e-05", 1e-05)])
+def test_plain_numbers_are_read(text: str, value: float) -> None:
+    assert read_cell(text) == Reading(value, None, None, text.startswith("−"))
+
+
+class Found(HTMLParser):
+    """Every tag of a page with its attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_page_holds_everything_and_fetches_nothing() -> None:
+    text = render_html(report(draw()))
+    assert text == render_html(report(draw()))
+    tags = Found(text).tags
+    assert [attrs for tag, attrs in tags if tag in ("link", "iframe", "object", "embed", "base", "form", "img")] == []
+    assert all(attrs["href"].startswith("#") for _, attrs in tags if attrs.get("href"))  # type: ignore[union-attr]
+    assert not any(name.startswith("on") or name in ("src", "style") for _, attrs in tags for name in attrs)
+    (policy,) = [attrs["content"] for tag, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert {attrs["href"] for _, attrs in tags if attrs.get("href")} <= {f"#{one}" for one in ids}  # type: ignore[str-bytes-safe]
+
+
+def test_tables_have_captions_and_scopes_and_links_to_notes() -> None:
+    text = render_html(report())
+    assert text.count("<caption>") == 2
+    assert '<th scope="col" class="label first">model</th>' in text
+    assert '<th scope="row" class="label first">small<sup><a href="#note-1" aria-label="note 1">1</a></sup></th>' in text
+    assert '<td data-v="20">20.0 <span class="range">[10.0, 30.0]</span><svg class="whisker"' in text
+    assert '<li id="note-2">the second</li>' in text
+
+
+def test_an_interval_is_drawn_to_the_scale_of_its_kind() -> None:
+    shares, gains = re.findall(r"<caption>.*?</table>", render_html(report()), re.DOTALL)
+    assert 'cx="22.6"' in shares  # 20 of 0 to 100, on 98 pixels after 3
+    assert 'class="zero"' not in shares
+    assert gains.count('class="zero"') == 1
+
+
+@given(st.text())
+def test_any_text_stays_text(text: str) -> None:
+    safe = escape_html(text)
+    assert not set(safe) & set("<>\"'\x00\u2028\u202e")
+    assert Found(f"<p title='{safe}'>{safe}</p>").tags[0][0] == "p"
+    assert len(Found(f"<p title='{safe}'>{safe}</p>").tags) == 1
+
+
+def test_a_figure_keeps_only_shapes() -> None:
+    svg = b"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9" onload="alert(1)">
+    <script>alert(1)</script><style>@import "http://a";</style><foreignObject><p>x</p></foreignObject>
+    <a href="javascript:alert(1)"><path d="M0 0"/></a><image xlink:href="http://a/b.png"/><set attributeName="href"/>
+    <path id="one" d="M 0 0 L 9 9" style="fill: none; stroke: #000000; clip-path: url(#p)" onclick="alert(1)"/>
+    <path d="M 1 1" fill="url(http://a)"/><rect style="fill: #ffffff"/><use xlink:href="#one"/></svg>"""
+    text = embed_svg(svg, "f1-", "T<i>", 'about "x"')
+    names = [tag for tag, _ in Found(text).tags]
+    assert names == ["svg", "title", "desc", "image", "path", "path", "rect", "use"]
+    assert '<path id="f1-one" d="M 0 0 L 9 9" fill="none" stroke="currentColor" clip-path="url(#f1-p)"/>' in text
+    assert '<rect class="paper-fill"/><use href="#f1-one"/>' in text
+    assert "http://a" not in text
+    assert "alert" not in text
+    assert "T&lt;i&gt;" in text
+
+
+def column(page: object, number: int = 1) -> list[str]:
+    return page.locator(".table >> nth=0").locator(f"tbody tr:visible > :nth-child({number})").all_inner_texts()  # type: ignore
+
+
+NAMES = [f"{name}1" for name, *_ in ROWS]
+
+
+def test_a_column_sorts_by_click_and_by_key(page: Path) -> None:
+    with opened(page) as watched:
+        head = watched.page.locator("th", has_text="avg@8")
+        assert [name.replace("\n", "") for name in column(watched.page)] == NAMES
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == "descending"
+        assert [name[:-1] for name in column(watched.page)] == ["large", "middle", "small", "none"]
+        head.locator("button").press("Enter")
+        assert head.get_attribute("aria-sort") == "ascending"
+        assert [name[:-1] for name in column(watched.page)] == ["small", "middle", "large", "none"]
+        head.locator("button").press("Space")
+        assert head.get_attribute("aria-sort") is None
+        assert column(watched.page) == NAMES
+        model = watched.page.get_by_role("button", name="model").first
+        model.click()
+        assert [name[:-1] for name in column(watched.page)] == ["large", "middle", "none", "small"]
+        watched.check_quiet()
+
+
+def test_rows_are_filtered_and_told(page: Path) -> None:
+    with opened(page) as watched:
+        field = watched.page.get_by_label("Filter rows").first
+        field.fill("LARGE")
+        assert column(watched.page) == ["large1"]
+        assert watched.page.locator("[role=status]").first.inner_text() == "1 of 4 rows"
+        field.fill("")
+        assert len(column(watched.page)) == len(ROWS)
+        watched.check_quiet()
+
+
+def test_everything_is_reached_with_the_keyboard(page: Path) -> None:
+    with opened(page) as watched:
+        reached = []
+        for _ in range(14):
+            watched.page.keyboard.press("Tab")
+            reached.append(watched.page.evaluate("document.activeElement.tagName + ' ' + document.activeElement.innerText"))
+        assert reached[0] == "A Skip to the tables"
+        assert {"INPUT ", "BUTTON model", "BUTTON avg@8", "A 2"} <= set(reached)
+        watched.check_quiet()
+
+
+def test_without_scripts_all_is_there(page: Path) -> None:
+    with opened(page, scripts=False) as watched:
+        assert column(watched.page) == NAMES
+        assert watched.page.locator("input, button").count() == 0
+        assert watched.page.locator("figure svg:visible").count() == 2
+        assert watched.page.get_by_text("the second").is_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_phone_scrolls_a_table_and_not_the_page(tmp_path: Path, dark: bool) -> None:
+    header = (Cell("model"), *(Cell(f"a long task's name {i}") for i in range(12)))
+    table = Table(
+        "Wide", header, tuple((Cell(f"model {j}"), *(Cell("50.0 [40.0, 60.0]") for _ in range(12))) for j in range(3))
+    )
+    path = tmp_path / "wide.html"
+    path.write_text(render_html(Report("Wide", (), (Section("All", "", (table,), (draw(),)),), (), ())), encoding="utf-8")
+    with opened(path, width=360, dark=dark) as watched:
+        look = watched.page.evaluate
+        assert look("document.documentElement.scrollWidth") <= 360
+        look("document.querySelector('.box').scrollLeft = 500")
+        edge = look("document.querySelector('tbody th').getBoundingClientRect().left")
+        assert 0 <= edge < 40  # the label stays in sight
+        ink, paper = look("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+        bright = [sum(map(int, re.findall(r"\d+", colour))) for colour in (ink, paper)]
+        assert (bright[0] > 500 > 100 > bright[1]) if dark else (bright[1] > 500 > 100 > bright[0])
+        watched.check_quiet()
