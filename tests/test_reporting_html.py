@@ -119,7 +119,8 @@ def test_any_text_stays_text(text: str) -> None:
 
 
 def test_a_figure_keeps_only_shapes() -> None:
-    svg = b"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9" onload="alert(1)">
+    svg = b"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"
+    onload="alert(1)">
     <script>alert(1)</script><style>@import "http://a";</style><foreignObject><p>x</p></foreignObject>
     <a href="javascript:alert(1)"><path d="M0 0"/></a><image xlink:href="http://a/b.png"/><set attributeName="href"/>
     <path id="one" d="M 0 0 L 9 9" style="fill: none; stroke: #000000; clip-path: url(#p)" onclick="alert(1)"/>

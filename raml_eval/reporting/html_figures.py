@@ -11,16 +11,17 @@ from xml.etree import ElementTree
 from raml_eval.reporting.render import Figure, clean
 
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-DRAWN = frozenset(
-    "svg g path defs clipPath rect use image text tspan line circle ellipse polygon polyline linearGradient radialGradient stop "
-    "pattern mask".split()
-)
-ATTRIBUTES = frozenset(
-    "id d x y x1 y1 x2 y2 cx cy r rx ry width height points transform viewBox fill fill-opacity fill-rule stroke stroke-width "
-    "stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin stroke-miterlimit opacity clip-path "
-    "clip-rule mask font-size font-family font-weight font-style text-anchor offset stop-color stop-opacity "
-    "gradientUnits gradientTransform patternUnits patternTransform clipPathUnits preserveAspectRatio".split()
-)
+_SHAPES = """
+svg g path defs clipPath rect use image text tspan line circle ellipse polygon polyline linearGradient radialGradient stop
+pattern mask
+"""
+_DESCRIBING = """
+id d x y x1 y1 x2 y2 cx cy r rx ry width height points transform viewBox fill fill-opacity fill-rule stroke stroke-width
+stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin stroke-miterlimit opacity clip-path
+clip-rule mask font-size font-family font-weight font-style text-anchor offset stop-color stop-opacity
+gradientUnits gradientTransform patternUnits patternTransform clipPathUnits preserveAspectRatio
+"""
+DRAWN, ATTRIBUTES = frozenset(_SHAPES.split()), frozenset(_DESCRIBING.split())
 PAPER = {"#ffffff", "#fff", "white"}
 INK = {"#000000", "#000", "black"}
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([\w.-]+)['\"]?\s*\)")
