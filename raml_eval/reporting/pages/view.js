@@ -1,0 +1,518 @@
+"use strict";
+// Shows the draws of one run, or of two side by side. Texts are only ever set as text, never parsed as markup.
+const WINDOW = 100; // links in the list at a time
+const KEPT = 8; // files of draws in memory at a time
+const STATUS = { c: "correct", i: "incorrect", n: "no_answer", u: "unfinished", t: "timeout", "-": "missing" };
+const SIGN = { c: "✓", i: "✗", n: "∅", u: "…", t: "T", "-": "·" };
+const STEERING = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+const byId = (id) => document.getElementById(id);
+
+let index = null; // what index.js holds
+let matches = []; // numbers of the draws that the filters let through
+let at = -1; // place of the shown draw in matches
+let first = 0; // place of the first link in the list
+let needle = "";
+let asked = 0; // number of the newest search, so that older ones stop
+const pages = new Map();
+const waiting = new Map();
+
+function make(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+function escapeCharacter(character) {
+  const code = character.codePointAt(0);
+  const digits = code.toString(16);
+  return code < 0x100 ? "\\x" + digits.padStart(2, "0") : code < 0x10000 ? "\\u" + digits.padStart(4, "0") : "\\U" + digits.padStart(8, "0");
+}
+
+// The text in pieces: what could steer the display is written as an escape, and what was searched for is marked.
+function pieces(text) {
+  const found = [];
+  let last = 0;
+  const plain = (part) => {
+    const lower = part.toLowerCase();
+    let from = 0;
+    // Lower case of a few letters has another length; then nothing is marked rather than the wrong place.
+    if (needle && lower.length === part.length)
+      for (let i = lower.indexOf(needle); i >= 0; i = lower.indexOf(needle, from)) {
+        found.push(part.slice(from, i), make("mark", "", part.slice(i, i + needle.length)));
+        from = i + needle.length;
+      }
+    found.push(part.slice(from));
+  };
+  for (const match of text.matchAll(STEERING)) {
+    plain(text.slice(last, match.index));
+    found.push(make("span", "escaped", escapeCharacter(match[0])));
+    last = match.index + match[0].length;
+  }
+  plain(text.slice(last));
+  return found.filter((piece) => piece !== "");
+}
+
+const block = (text) => make("pre", "text", ...pieces(text));
+const oneLine = (text) => pieces(String(text).replace(/\s+/g, " "));
+
+// ---- files of draws
+
+function raml_page(number, content) {
+  pages.set(number, content);
+}
+
+function loadPage(number) {
+  if (pages.has(number)) {
+    const content = pages.get(number);
+    pages.delete(number); // the file that was used last is dropped last
+    pages.set(number, content);
+    return Promise.resolve(content);
+  }
+  if (!waiting.has(number))
+    waiting.set(
+      number,
+      new Promise((done, fail) => {
+        const script = document.createElement("script");
+        script.src = `page_${number}.js`;
+        script.onload = () => (pages.has(number) ? done(pages.get(number)) : fail(new Error(`page_${number}.js is broken`)));
+        script.onerror = () => fail(new Error(`page_${number}.js cannot be read`));
+        document.head.append(script);
+        const end = () => {
+          script.remove();
+          waiting.delete(number);
+          while (pages.size > KEPT) pages.delete(pages.keys().next().value);
+        };
+        script.addEventListener("load", end);
+        script.addEventListener("error", end);
+      })
+    );
+  return waiting.get(number);
+}
+
+function pageOf(draw) {
+  let low = 0, high = index.starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (index.starts[middle] <= draw) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function findDraw(content, number, draw) {
+  let place = draw - index.starts[number];
+  for (const part of content) {
+    if (place < part.draws.length) return { question: part.question, draw: part.draws[place] };
+    place -= part.draws.length;
+  }
+  throw new Error(`draw ${draw} is not in page_${number}.js`);
+}
+
+async function loadDraw(draw) {
+  const number = pageOf(draw);
+  return findDraw(await loadPage(number), number, draw);
+}
+
+// ---- filters
+
+const letters = (run, draw) => index.letters[run].substr(draw * index.budgets.length, index.budgets.length);
+
+// Whether the draw turns from wrong to right ("gained") or from right to wrong ("lost") as its budget in tokens grows.
+function flipsOf(told) {
+  let gained = false, lost = false, before = null;
+  for (const cap of index.caps) {
+    const now = told[cap];
+    if (now === "-") continue;
+    if (before !== null && before !== "c" && now === "c") gained = true;
+    if (before === "c" && now !== "c") lost = true;
+    before = now;
+  }
+  return { gained, lost };
+}
+
+// The budgets at which the second run alone is right ("gained") or the first run alone ("lost").
+function differsAt(draw, budget) {
+  const [a, b] = [letters(0, draw), letters(1, draw)];
+  const places = budget < 0 ? index.budgets.map((_, place) => place) : [budget];
+  const both = places.filter((place) => a[place] !== "-" && b[place] !== "-");
+  return { gained: both.some((p) => a[p] !== "c" && b[p] === "c"), lost: both.some((p) => a[p] === "c" && b[p] !== "c") };
+}
+
+const wanted = (kind, { gained, lost }) => (kind === "gained" ? gained : kind === "lost" ? lost : gained || lost);
+
+function readFilters() {
+  const number = (id) => Number(byId(id).value);
+  return { task: number("task"), budget: number("budget"), status: byId("status").value, side: number("side"), flip: byId("flip").value, differ: byId("differ").value };
+}
+
+function fits(draw, chosen) {
+  if (chosen.task >= 0 && index.questions[index.of[draw]][0] !== chosen.task) return false;
+  const sides = index.letters.map((_, run) => run).filter((run) => chosen.side < 0 || run === chosen.side);
+  const told = sides.map((run) => letters(run, draw));
+  if (chosen.status || chosen.budget >= 0) {
+    const here = told.map((text) => (chosen.budget < 0 ? text : text[chosen.budget]));
+    const fitting = (text) => (chosen.status ? text.includes(chosen.status) : /[^-]/.test(text));
+    if (!here.some(fitting)) return false;
+  }
+  if (chosen.flip && !told.some((text) => wanted(chosen.flip, flipsOf(text)))) return false;
+  return !chosen.differ || wanted(chosen.differ, differsAt(draw, chosen.budget));
+}
+
+function* textsOf({ question, draw }) {
+  yield question.id;
+  for (const [, text] of question.messages) yield text;
+  yield* question.options;
+  yield question.gold;
+  for (const run of draw.runs) {
+    if (!run) continue;
+    for (const thinking of run.thinkings) yield thinking.parts.join("");
+    yield* run.answers;
+    for (const sample of run.samples) if (sample.extracted) yield sample.extracted;
+  }
+}
+
+async function applyFilters(keep) {
+  const search = ++asked;
+  const chosen = readFilters();
+  const shown = keep === undefined ? matches[at] : keep;
+  needle = byId("search").value.toLowerCase();
+  const candidates = index.samples.map((_, draw) => draw).filter((draw) => fits(draw, chosen));
+  if (!needle) {
+    matches = candidates;
+    showMatches(shown, "");
+    return;
+  }
+  matches = [];
+  let done = 0, told = 0;
+  for (let from = 0; from < candidates.length; ) {
+    const number = pageOf(candidates[from]);
+    let content;
+    try {
+      content = await loadPage(number);
+    } catch (error) {
+      content = null;
+      console.warn(error.message);
+    }
+    if (search !== asked) return;
+    for (; from < candidates.length && pageOf(candidates[from]) === number; from++, done++) {
+      if (!content) continue;
+      for (const text of textsOf(findDraw(content, number, candidates[from])))
+        if (text.toLowerCase().includes(needle)) {
+          matches.push(candidates[from]);
+          break;
+        }
+    }
+    if (performance.now() - told > 200) {
+      told = performance.now();
+      byId("count").textContent = `${matches.length} found, searched ${done} of ${candidates.length}`;
+      await new Promise((resume) => setTimeout(resume));
+      if (search !== asked) return;
+    }
+  }
+  showMatches(shown, "");
+}
+
+function showMatches(shown) {
+  const n = index.samples.length;
+  byId("count").textContent = matches.length === n ? `${n.toLocaleString("en")} draws` : `${matches.length.toLocaleString("en")} of ${n.toLocaleString("en")} draws`;
+  const place = matches.indexOf(shown);
+  if (matches.length) select(place >= 0 ? place : 0);
+  else {
+    at = -1;
+    first = 0;
+    drawList();
+    byId("draw").replaceChildren(make("p", "message", "No draw fits the filters."));
+  }
+}
+
+// ---- the list
+
+function lights(draw) {
+  const box = make("span", "lights");
+  index.letters.forEach((_, run) => {
+    const told = Array.from(letters(run, draw));
+    const line = make("span", "", ...told.map((letter) => make("span", "light " + (letter === "-" ? "m" : letter), SIGN[letter])));
+    line.setAttribute("role", "img");
+    line.setAttribute("aria-label", told.map((letter, place) => `${index.budgets[place]} ${STATUS[letter]}`).join(", "));
+    box.append(line);
+  });
+  return box;
+}
+
+const hashOf = (draw) => {
+  const [task, id] = index.questions[index.of[draw]];
+  return "#" + [index.tasks[task], id, index.samples[draw]].map(encodeURIComponent).join("/");
+};
+
+function drawList() {
+  const list = byId("list");
+  const links = matches.slice(first, first + WINDOW).map((draw, place) => {
+    const [task, id] = index.questions[index.of[draw]];
+    const name = make("span", "name", ...oneLine(`${index.tasks[task]}/${id} · ${index.samples[draw]}`));
+    const link = make("a", "", name, lights(draw));
+    link.setAttribute("href", hashOf(draw));
+    if (first + place === at) link.setAttribute("aria-current", "true");
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      select(first + place);
+    });
+    return make("li", "", link);
+  });
+  list.replaceChildren(...links);
+  const current = list.querySelector("[aria-current]");
+  if (current) {
+    const [box, row] = [list.getBoundingClientRect(), current.getBoundingClientRect()];
+    if (row.top < box.top) list.scrollTop -= box.top - row.top;
+    if (row.bottom > box.bottom) list.scrollTop += row.bottom - box.bottom;
+  }
+  byId("earlier").disabled = first === 0;
+  byId("later").disabled = first + WINDOW >= matches.length;
+  byId("window").textContent = matches.length ? `${first + 1}–${Math.min(first + WINDOW, matches.length)}` : "";
+}
+
+function turn(step) {
+  first = Math.max(0, Math.min(first + step, Math.floor((matches.length - 1) / WINDOW) * WINDOW));
+  drawList();
+}
+
+function select(place) {
+  if (place < 0 || place >= matches.length) return;
+  at = place;
+  if (at < first || at >= first + WINDOW) first = Math.floor(at / WINDOW) * WINDOW;
+  drawList();
+  const draw = matches[at];
+  try {
+    history.replaceState(null, "", hashOf(draw));
+  } catch {
+    // a browser may forbid it for files
+  }
+  loadDraw(draw).then(
+    (loaded) => matches[at] === draw && showDraw(loaded),
+    (error) => matches[at] === draw && byId("draw").replaceChildren(make("p", "message", error.message))
+  );
+}
+
+// ---- one draw
+
+function statusChip(status) {
+  const letter = Object.keys(STATUS).find((key) => STATUS[key] === status) || "m";
+  return make("span", `status ${letter}`, `${SIGN[letter] || ""} ${status}`);
+}
+
+const count = (number, noun) => (number === undefined || number === null ? "not counted" : `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`);
+
+function thinkingOf(run, sample) {
+  const thinking = run.thinkings[sample.thinking];
+  const of = thinking && thinking.drawn !== null && sample.kept !== undefined && sample.kept < thinking.drawn ? ` of ${thinking.drawn}` : "";
+  return sample.kept === undefined ? "" : `${sample.kept}${of}`;
+}
+
+function whyGraded(sample) {
+  const words = [];
+  if (sample.rule) words.push(`found by rule ${sample.rule}`);
+  if (sample.detail) words.push(`decided by ${sample.detail}`);
+  if (sample.score !== undefined) words.push(`score ${sample.score}`);
+  if (sample.was) words.push(`stored as ${sample.was}, regraded since`);
+  return words.join("; ");
+}
+
+function flipMark(before, now) {
+  if (!before || (before.status === "correct") === (now.status === "correct")) return [];
+  return [make("span", "flip", now.status === "correct" ? "↑ gained" : "↓ lost")];
+}
+
+function verdictTable(run, other, otherName, chosen) {
+  const head = ["budget", "status", "thinking", "extracted", "why", "ended", "answer"];
+  const rows = [];
+  let before = null;
+  for (const sample of run.samples) {
+    const twin = other && other.samples.find((one) => one.budget === sample.budget);
+    const status = make("td", "", statusChip(sample.status));
+    if (index.caps.includes(sample.budget)) {
+      const marks = flipMark(before, sample);
+      marks.forEach((mark) => (mark.title = "against the next smaller budget"));
+      status.append(...marks);
+      before = sample;
+    }
+    if (twin && (twin.status === "correct") !== (sample.status === "correct")) {
+      const mark = make("span", "flip", "⇄");
+      mark.title = "the other run's verdict differs";
+      mark.setAttribute("aria-label", `${otherName} differs`);
+      mark.setAttribute("role", "img");
+      status.append(mark);
+    }
+    const budget = make("th", "", index.budgets[sample.budget]);
+    budget.scope = "row";
+    const ended = sample.end + (sample.leak ? ", goes on in the answer" : "");
+    const answer = sample.finish ? `${sample.tokens === undefined ? "not counted" : sample.tokens} (${sample.finish})` : "none drawn";
+    const extracted = sample.extracted === undefined ? make("td", "m", "nothing") : make("td", "words", ...oneLine(sample.extracted));
+    const cells = [budget, status, make("td", "count", thinkingOf(run, sample)), extracted, make("td", "words", ...oneLine(whyGraded(sample))), make("td", "", ...oneLine(ended)), make("td", "count", answer)];
+    rows.push(make("tr", sample.budget === chosen ? "chosen" : "", ...cells));
+  }
+  const heads = head.map((name) => {
+    const cell = make("th", "", name);
+    cell.scope = "col";
+    return cell;
+  });
+  const table = make("table", "", make("thead", "", make("tr", "", ...heads)), make("tbody", "", ...rows));
+  const box = make("div", "table", table);
+  box.tabIndex = 0;
+  box.setAttribute("role", "region");
+  box.setAttribute("aria-label", "Verdicts by budget");
+  return box;
+}
+
+const namesOf = (samples) => samples.map((sample) => index.budgets[sample.budget]).join(", ");
+
+function thinkingBlock(run, thinking, own, chosen) {
+  const box = make("pre", "text");
+  const kept = own.find((sample) => sample.budget === chosen)?.kept;
+  const limit = chosen >= 0 && kept !== undefined ? kept : Infinity;
+  thinking.parts.forEach((part, place) => {
+    const from = place ? thinking.counts[place - 1] : 0;
+    box.append(make("span", from >= limit ? "beyond" : "", ...pieces(part)));
+    if (place < thinking.counts.length) {
+      const tokens = thinking.counts[place];
+      const cutters = own.filter((sample) => sample.kept === tokens);
+      box.append(make("span", "cut", `✂ ${namesOf(cutters)}: cut after ${count(tokens, "token")}`));
+    }
+  });
+  const drawn = thinking.drawn === null ? "not counted" : count(thinking.drawn, "token");
+  const ended = thinking.end === "natural" ? "ended by itself" : thinking.end === "length" ? "still open" : thinking.end;
+  const title = make("h3", "", `Thinking for ${namesOf(own)}: ${drawn}, ${ended}`);
+  const told = [];
+  if (!thinking.cut) {
+    const cuts = own.filter((sample) => sample.kept !== undefined && sample.kept < thinking.drawn).map((sample) => `${index.budgets[sample.budget]} after ${count(sample.kept, "token")}`);
+    told.push(make("p", "role", `Cut at ${cuts.join(", ")}. The places are not shown, because the model's tokenizer is not here.`));
+  }
+  return [title, ...told, box];
+}
+
+function side(run, other, place, chosen) {
+  const section = make("section", "");
+  if (index.runs.length > 1) section.append(make("h2", "", ...oneLine(index.runs[place].name)));
+  if (!run) {
+    section.append(make("p", "", "This run has no such draw."));
+    return section;
+  }
+  section.append(verdictTable(run, other, index.runs[1 - place]?.name, chosen));
+  run.thinkings.forEach((thinking, number) => section.append(...thinkingBlock(run, thinking, run.samples.filter((sample) => sample.thinking === number), chosen)));
+  run.answers.forEach((answer, number) => {
+    const own = run.samples.filter((sample) => sample.answer === number);
+    const dim = chosen >= 0 && !own.some((sample) => sample.budget === chosen);
+    section.append(make("h3", "", `Answer at ${namesOf(own)} `, ...[...new Set(own.map((sample) => sample.status))].map(statusChip)));
+    const shown = block(answer.replace(/^\n+|\n+$/g, ""));
+    if (dim) shown.classList.add("beyond");
+    const whys = own.map((sample) => `extracted ${sample.extracted === undefined ? "nothing" : sample.extracted}${whyGraded(sample) ? `; ${whyGraded(sample)}` : ""}`);
+    section.append(shown, ...[...new Set(whys)].map((why) => make("p", "role", ...oneLine(why))));
+  });
+  return section;
+}
+
+function questionBlock(question) {
+  const box = make("section", "");
+  for (const [role, text] of question.messages) box.append(make("p", "role", ...oneLine(role)), block(text));
+  if (question.options.length) box.append(make("p", "role", "options"), block(question.options.join("\n")));
+  box.append(make("p", "role", `gold, graded as ${question.grader}`), block(question.gold));
+  if (question.tests) {
+    const tests = make("details", "", make("summary", "", "tests"), block(question.tests));
+    box.append(tests);
+  }
+  return box;
+}
+
+function button(text, key, act, disabled) {
+  const made = make("button", "", text, " ", make("kbd", "", key));
+  made.type = "button";
+  made.disabled = disabled;
+  made.addEventListener("click", act);
+  return made;
+}
+
+function showDraw({ question, draw }) {
+  const chosen = readFilters().budget;
+  const title = make("h2", "", ...oneLine(`${question.task}/${question.id}, sample ${draw.sample}`));
+  const place = make("span", "", `${(at + 1).toLocaleString("en")} of ${matches.length.toLocaleString("en")}`);
+  const steps = make("div", "", button("Previous", "k", () => step(-1), at === 0), button("Next", "j", () => step(1), at === matches.length - 1));
+  const sides = draw.runs.map((run, number) => side(run, draw.runs.length > 1 ? draw.runs[1 - number] : null, number, chosen));
+  const main = byId("draw");
+  main.replaceChildren(make("div", "bar", title, place, steps), questionBlock(question), make("h3", "", "Verdicts"), make("div", "sides", ...sides));
+  main.scrollTop = 0;
+}
+
+const step = (by) => select(Math.max(0, Math.min(at + by, matches.length - 1)));
+
+// ---- start
+
+function fill(id, options) {
+  const made = options.map(([value, text]) => {
+    const option = make("option", "", text);
+    option.value = value;
+    return option;
+  });
+  byId(id).replaceChildren(...made);
+}
+
+function fromHash() {
+  let parts;
+  try {
+    parts = location.hash.slice(1).split("/").map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
+  if (parts.length !== 3) return undefined;
+  const [task, id, sample] = parts;
+  const found = index.samples.findIndex((number, draw) => {
+    const [place, name] = index.questions[index.of[draw]];
+    return String(number) === sample && name === id && index.tasks[place] === task;
+  });
+  return found < 0 ? undefined : found;
+}
+
+function raml_index(content) {
+  index = content;
+  const two = index.runs.length > 1;
+  document.title = index.runs.map((run) => run.name).join(" and ") + ": samples";
+  byId("title").replaceChildren(...oneLine(index.runs.map((run) => `${run.name} (${run.model}, ${run.engine})`).join("  and  ")));
+  const signs = Object.keys(STATUS).map((key) => make("span", "", make("span", `light ${key === "-" ? "m" : key}`, SIGN[key]), STATUS[key]));
+  byId("legend").replaceChildren(...signs, make("span", "", ...oneLine(`budgets ${index.budgets.join(", ")}`)));
+  const flips = [["", "any"], ["flip", "flips"], ["gained", "wrong, then right"], ["lost", "right, then wrong"]];
+  fill("task", [[-1, "all"], ...index.tasks.map((name, place) => [place, name])]);
+  fill("budget", [[-1, "any"], ...index.budgets.map((name, place) => [place, name])]);
+  fill("status", [["", "any"], ...Object.keys(STATUS).map((key) => [key, STATUS[key]])]);
+  fill("flip", flips);
+  fill("side", [[-1, "either run"], ...index.runs.map((run, place) => [place, run.name])]);
+  fill("differ", [["", "any"], ["differ", "differ"], ["gained", "only the second right"], ["lost", "only the first right"]]);
+  byId("flip-field").hidden = index.caps.length < 2;
+  byId("side-field").hidden = byId("differ-field").hidden = !two;
+  let timer = 0;
+  for (const id of ["task", "budget", "status", "side", "flip", "differ"]) byId(id).addEventListener("change", () => applyFilters());
+  byId("search").addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(applyFilters, 250);
+  });
+  byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  byId("earlier").addEventListener("click", () => turn(-WINDOW));
+  byId("later").addEventListener("click", () => turn(WINDOW));
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const by = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      step(by);
+    } else if (event.key === "/") {
+      event.preventDefault();
+      byId("search").focus();
+    }
+  });
+  window.addEventListener("hashchange", () => {
+    const draw = fromHash();
+    if (draw !== undefined && matches.includes(draw)) select(matches.indexOf(draw));
+  });
+  applyFilters(fromHash());
+}
