@@ -22,6 +22,7 @@ from raml_eval.types import Finish, Grade, SampleKey, Status, ThinkingEnd, Traje
 from tests.browser import opened
 from tests.stored import Drawn, ask, store_run
 from tests.test_cli import FAKE, cli
+from tests.test_old_runs import OLD
 
 RIGHT, WRONG = Grade(Status.CORRECT, "12", "boxed", "number"), Grade(Status.INCORRECT, "7", "boxed", "number")
 NONE = Grade(Status.NO_ANSWER, None, "", "")
@@ -31,9 +32,16 @@ SECOND = {(0, 0): (WRONG, WRONG), (0, 1): (RIGHT, WRONG), (1, 0): (WRONG, RIGHT)
 
 
 def store(path: Path, grades: dict[tuple[int, int], tuple[Grade, Grade]], name: str) -> Path:
-    """A run at budgets 8 and 16. keys are question and sample; the thinking of each draw has 22 tokens, one for each character."""
+    """A run at budgets 8 and 16. keys are question and sample. A thinking has 22 tokens, one for each character."""
     drawn = [
-        Drawn(f"so \\boxed{{{grade.answer}}} says {name}", grade, Finish.STOP, budget, question, f"thought {question} of {name}!!!!")
+        Drawn(
+            f"so \\boxed{{{grade.answer}}} says {name}",
+            grade,
+            Finish.STOP,
+            budget,
+            question,
+            f"thought {question} of {name}!!!!",
+        )
         for (question, _), pair in grades.items()
         for budget, grade in zip((8, 16), pair, strict=True)
     ]
@@ -165,10 +173,17 @@ def test_a_folder_of_other_files_is_left_alone(runs: tuple[Path, Path], tmp_path
     assert (tmp_path / "page_0.js").read_text() == "mine"
     with pytest.raises(StoreError, match="not a run directory"):
         write_view([tmp_path], tmp_path / "out")
-    with pytest.raises(ConfigError, match="there is no task 'sum'. Did you mean sums"):
+    with pytest.raises(ConfigError, match=r"there is no task 'sum'\. Did you mean sums"):
         write_view(runs, tmp_path / "out", ["sum"])
     assert not (tmp_path / "out").exists()
     assert write_view(runs, tmp_path / "out", ["riddles"]).n_draws == 1
+
+
+def test_an_imported_run_is_shown_without_counts(tmp_path: Path) -> None:
+    with opened(write_view([OLD / "imported"], tmp_path / "view").index) as watched:
+        watched.page.get_by_text("not counted").first.wait_for()
+        assert watched.page.locator("#list a").count() > 0
+        watched.check_quiet()
 
 
 def test_the_command_says_what_to_open(runs: tuple[Path, Path], tmp_path: Path) -> None:

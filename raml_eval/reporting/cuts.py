@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,7 +37,13 @@ def cut_text(trajectory: Trajectory, counts: Sequence[int], tokenizer: Tokenizer
     text, parts, start = trajectory.text, [], 0
     for count in counts:
         first = tokenizer.decode(trajectory.token_ids[:count], skip_special_tokens=False)
-        end = max(start, len(first) if text.startswith(first) else len(os.path.commonprefix([first, text])))
+        end = max(start, len(first) if text.startswith(first) else _common(first, text))
         parts.append(text[start:end])
         start = end
     return [*parts, text[start:]]
+
+
+def _common(first: str, second: str) -> int:
+    """How many characters both texts begin with."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,7 +13,7 @@ from raml_eval.reporting.cuts import gives_text, load_run_tokenizer
 from raml_eval.store.history import PastVerdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, visible
 
 FIRST, LAST = 3, 8  # lines shown of a long text unless full is set
 WIDEST = 400  # characters shown of one line unless full is set
@@ -49,23 +48,6 @@ def show_question(
     blocks = ["\n".join(_question_lines(asked, full))]
     blocks += ["\n".join(view.sample_lines(record)) for record in records]
     return "\n\n".join(blocks)
-
-
-def visible(text: str) -> str:
-    r"""The text with every control, format and surrogate character, except line breaks and tabs, as an escape such as \x1b.
-
-    Example: visible("\x1b[2J") == "\\x1b[2J"
-    """
-    return "".join(c if c in "\n\t" or not _steers(c) else _escape(c) for c in text)
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _find_question(run: StoredRun, task: str, wanted: str) -> Question:

@@ -240,10 +240,15 @@ function lights(draw) {
   return box;
 }
 
-const hashOf = (draw) => {
+// A lone surrogate has no place in an address.
+const wellFormed = (text) => text.replace(/\p{Cs}/gu, "\ufffd");
+
+function addressOf(draw) {
   const [task, id] = index.questions[index.of[draw]];
-  return "#" + [index.tasks[task], id, index.samples[draw]].map(encodeURIComponent).join("/");
-};
+  return [index.tasks[task], id, String(index.samples[draw])].map(wellFormed);
+}
+
+const hashOf = (draw) => "#" + addressOf(draw).map(encodeURIComponent).join("/");
 
 function drawList() {
   const list = byId("list");
@@ -461,12 +466,7 @@ function fromHash() {
   } catch {
     return undefined;
   }
-  if (parts.length !== 3) return undefined;
-  const [task, id, sample] = parts;
-  const found = index.samples.findIndex((number, draw) => {
-    const [place, name] = index.questions[index.of[draw]];
-    return String(number) === sample && name === id && index.tasks[place] === task;
-  });
+  const found = index.samples.findIndex((_, draw) => addressOf(draw).every((part, place) => part === parts[place]));
   return found < 0 ? undefined : found;
 }
 
