@@ -166,6 +166,20 @@ def test_pages_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert sorted(numbers) == list(range(30))
 
 
+def test_a_view_that_was_interrupted_is_written_again(
+    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("raml_eval.reporting.view.call", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_view(runs, tmp_path / "view")
+    assert not (tmp_path / "view" / "index.js").exists()
+    assert write_view(runs, tmp_path / "view").n_draws == 4
+
+
 def test_a_folder_of_other_files_is_left_alone(runs: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "page_0.js").write_text("mine")
     with pytest.raises(ConfigError, match="holds other files"):
@@ -254,6 +268,14 @@ def test_keys_go_to_the_next_and_the_previous_draw(shown: Path) -> None:
         assert title.inner_text() == "sums/0-abcdef, sample 1"
         assert page.url.endswith("#sums/0-abcdef/1")
         assert page.locator("#list [aria-current]").inner_text().startswith(ALL[1])
+        page.get_by_role("button", name="Next").focus()
+        for place in (3, 4):
+            page.keyboard.press("Enter")
+            page.get_by_text(f"{place} of 4", exact=True).wait_for()
+        page.locator("#list a").nth(1).focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("2 of 4", exact=True).wait_for()
+        assert page.evaluate("document.activeElement.getAttribute('aria-current')") == "true"
         page.keyboard.press("/")
         page.keyboard.type("jk")  # in a field, keys are text
         assert page.get_by_label("Text").input_value() == "jk"

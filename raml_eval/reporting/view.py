@@ -44,6 +44,7 @@ def write_view(runs: Sequence[Path], out: Path, tasks: Sequence[str] = ()) -> Wr
         questions = _choose_questions(viewed, tasks)
         try:
             _prepare(out)
+            (out / "index.html").write_text(_index_page(), encoding="utf-8")  # first: it marks the folder as ours
             return _write(viewed, questions, out)
         except OSError as error:
             raise ConfigError(f"cannot write {out}: {error.strerror or error}. Choose a writable --out.") from error
@@ -82,7 +83,6 @@ def _write(viewed: Sequence[Viewed], questions: dict[QuestionKey, Question], out
         **index.fields(),
     }
     (out / "index.js").write_text(call("raml_index", content), encoding="ascii")
-    (out / "index.html").write_text(_index_page(), encoding="utf-8")
     n_samples = sum(len(letters) - letters.count("-") for run in index.letters for letters in run)
     return Written(out / "index.html", len(index.samples), n_samples, index.n_pages)
 

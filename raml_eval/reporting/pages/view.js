@@ -252,6 +252,7 @@ const hashOf = (draw) => "#" + addressOf(draw).map(encodeURIComponent).join("/")
 
 function drawList() {
   const list = byId("list");
+  const focused = list.contains(document.activeElement);
   const links = matches.slice(first, first + WINDOW).map((draw, place) => {
     const [task, id] = index.questions[index.of[draw]];
     const name = make("span", "name", ...oneLine(`${index.tasks[task]}/${id} · ${index.samples[draw]}`));
@@ -267,6 +268,7 @@ function drawList() {
   list.replaceChildren(...links);
   const current = list.querySelector("[aria-current]");
   if (current) {
+    if (focused) current.focus({ preventScroll: true });
     const [box, row] = [list.getBoundingClientRect(), current.getBoundingClientRect()];
     if (row.top < box.top) list.scrollTop -= box.top - row.top;
     if (row.bottom > box.bottom) list.scrollTop += row.bottom - box.bottom;
@@ -442,7 +444,9 @@ function showDraw({ question, draw }) {
   const steps = make("div", "", button("Previous", "k", () => step(-1), at === 0), button("Next", "j", () => step(1), at === matches.length - 1));
   const sides = draw.runs.map((run, number) => side(run, draw.runs.length > 1 ? draw.runs[1 - number] : null, number, chosen));
   const main = byId("draw");
+  const focused = Array.from(main.querySelectorAll(".bar button")).indexOf(document.activeElement);
   main.replaceChildren(make("div", "bar", title, place, steps), questionBlock(question), make("h3", "", "Verdicts"), make("div", "sides", ...sides));
+  if (focused >= 0) main.querySelectorAll(".bar button")[focused].focus(); // the button that was pressed can be pressed again
   main.scrollTop = 0;
 }
 
