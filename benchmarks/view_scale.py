@@ -1,6 +1,6 @@
 """How long `raml-eval view` takes on a large run, and how soon Chromium shows its first and a later draw.
 
-python benchmarks/view_scale.py --questions 1000 --samples 25 --budgets 4 --tokens 400
+python benchmarks/view_scale.py --pattern runs/pocket --questions 1000 --samples 25 --budgets 4 --tokens 400
 
 The run is synthetic: the thinking of the pocket model's alphabet, cut at each budget, so that the cuts are placed with the real
 tokenizer. The last line is VIEW samples=... seconds=... gb=... mb=... files=..., gb being the largest memory of the process.

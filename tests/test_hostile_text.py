@@ -19,9 +19,10 @@ from raml_eval.cli.ending import _Output
 from raml_eval.reporting.html import render_html
 from raml_eval.reporting.raw import _disarm
 from raml_eval.reporting.render import FORMATS, Cell, Figure, Table, escape_latex, escape_markdown
-from raml_eval.reporting.report import Report
+from raml_eval.reporting.report import Report, build_report
 from raml_eval.reporting.sections import Section
 from raml_eval.reporting.view import write_view
+from raml_eval.tables import build_frame, load_run
 from raml_eval.types import Grade, Status
 from raml_eval.wording import disarm_terminal, one_line
 from tests.browser import Watched, opened
@@ -38,7 +39,6 @@ SKELETON = """() => {
       Array.from(element.children, told).filter(Boolean).join() + ")";
   return told(document.documentElement);
 }"""
-RISKY = "script, iframe, object, embed, img, base, link, form, meta, style, svg, a, math"
 
 
 def chart(label: str) -> Figure:
@@ -96,6 +96,15 @@ def test_a_report_shows_hostile_texts_and_nothing_else(tmp_path: Path) -> None:
             check(watched)
             assert watched.files == ["report.html"]
     assert skeletons[0] == skeletons[1]
+
+
+def test_the_report_of_a_hostile_run_is_quiet(tmp_path: Path) -> None:
+    run = load_run(store(tmp_path / "run", PAYLOADS))
+    path = tmp_path / "report.html"
+    path.write_text(render_html(build_report([run], build_frame([run]))), encoding="utf-8")
+    with opened(path) as watched:
+        assert watched.page.get_by_text("task <script>alert(1)</script>", exact=True).first.is_visible()
+        check(watched)
 
 
 def test_figures_with_hostile_labels_are_shapes(tmp_path: Path) -> None:

@@ -388,7 +388,7 @@ function thinkingBlock(run, thinking, own, chosen) {
   const drawn = thinking.drawn === null ? "not counted" : count(thinking.drawn, "token");
   const ended = thinking.end === "natural" ? "ended by itself" : thinking.end === "length" ? "still open" : thinking.end;
   const title = make("h3", "", `Thinking for ${namesOf(own)}: ${drawn}, ${ended}`);
-  const told = [];
+  const told = thinking.seed === null ? [] : [make("p", "role", `seed ${thinking.seed}`)];
   if (!thinking.cut) {
     const cuts = own.filter((sample) => sample.kept !== undefined && sample.kept < thinking.drawn).map((sample) => `${index.budgets[sample.budget]} after ${count(sample.kept, "token")}`);
     told.push(make("p", "role", `Cut at ${cuts.join(", ")}. The places are not shown, because the model's tokenizer is not here.`));
