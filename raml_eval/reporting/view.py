@@ -186,7 +186,7 @@ def script_json(content: Any) -> str:
 
 
 def _index_page() -> str:
-    style, script = read_page("view.css"), read_page("view.js")
+    style, script = read_page("view.css"), read_page("view.js") + read_page("view_draw.js")
     rules = policy(style, script).replace("script-src", "script-src 'self'")
     page = read_page("view.html").replace("{{policy}}", rules).replace("{{made_by}}", MADE_BY)
     return page.replace("{{style}}", style).replace("{{script}}", script)
