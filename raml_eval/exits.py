@@ -80,6 +80,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "the question is printed",
             ExitCode.UNUSABLE: "no such run, task, question, sample or budget",
         },
+        "view": {
+            ExitCode.DONE: "the pages are written",
+            ExitCode.UNUSABLE: "no such run or task, or --out holds other files or cannot be written",
+        },
         "judge": {
             ExitCode.DONE: "every reply is stored, those that could not be read too; answers that --max leaves are not owed",
             ExitCode.UNUSABLE: "no such run or task, or the endpoint refuses every request",

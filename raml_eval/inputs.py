@@ -25,6 +25,7 @@ from raml_eval.thinking import ThinkingPolicy
 from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format, is_mark, known_formats
 from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, Suite, TokenIds
 from raml_eval.window import Window
+from raml_eval.wording import one_line
 
 # What no prose holds: a token of a chat template, or capitals in square brackets.
 _STOP_MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z][A-Z_]+\]|(<\|[^<>|\s]+\|>\w*)+")
@@ -130,7 +131,7 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
     tasks = {name: with_overrides(task, questions) for name, task in tasks.items()}
     for name, task in tasks.items():
         for override in task.description.overrides:
-            print(f"note: {name}: {override}", file=sys.stderr)
+            print(one_line(f"note: {name}: {override}"), file=sys.stderr)
     rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
     protocol = build_protocol(
         config,
@@ -227,8 +228,8 @@ def _find_format(config: RunConfig, tokenizer: ChatTokenizer, source: str) -> pr
     if not detection.format.thinks:
         sure = "never opens thinking" if not detection.uncertain else "shows no sign of thinking"
         print(
-            f"note: {source} {sure}, so all that it writes is its answer, and a budget of unlimited is drawn as off. If it "
-            f"thinks, name its format with --thinking-format.",
+            f"note: {one_line(source)} {sure}, so all that it writes is its answer, and a budget of unlimited is drawn as off. "
+            f"If it thinks, name its format with --thinking-format.",
             file=sys.stderr,
         )
     return detection

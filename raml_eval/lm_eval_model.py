@@ -38,6 +38,7 @@ from raml_eval.thinking import (
     generate_thinking,
 )
 from raml_eval.types import Budget, Question, SampleKey, SamplingParams, ThinkingEnd
+from raml_eval.wording import one_line
 
 NAMES = {"pretrained": "model", "budget": "thinking_budget"}
 # What lm-eval itself decides, or what the model has no use for.
@@ -128,7 +129,7 @@ class RamlLM(LM):  # type: ignore[misc]
         for text in said:
             if (line := f"note: {task}: {text}") not in self._told:
                 self._told.add(line)
-                print(line, file=sys.stderr)
+                print(one_line(line), file=sys.stderr)
 
     def _keeps(self, word: str) -> bool:
         return self.model.settings.plain or is_stop_mark(word)

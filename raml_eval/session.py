@@ -54,7 +54,7 @@ from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
 from raml_eval.window import Window, is_date
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, one_line
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
@@ -378,4 +378,4 @@ def _needs_sandbox(questions: Mapping[QuestionKey, Question]) -> bool:
 
 
 def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+    print(f"note: {one_line(text)}", file=sys.stderr)

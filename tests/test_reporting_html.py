@@ -56,12 +56,23 @@ def test_the_numbers_of_a_cell_are_those_it_was_written_from(value: float, below
     assert (found.low, found.high) == pytest.approx((100 * (value - below), 100 * (value + above)), abs=0.051)
 
 
-@pytest.mark.parametrize("text", ["", "n/a", "qwen3", "3.5b", "1.2.3", "[1, 2]", "<b>"])
+@pytest.mark.parametrize("text", ["", "n/a", "qwen3", "3.5b", "1.2.3", "[1, 2]", "<b>", "2025-01-02", "12/20", "10:30", "1,2"])
 def test_other_texts_are_no_numbers(text: str) -> None:
     assert read_cell(text) is None
 
 
-@pytest.mark.parametrize(("text", "value"), [("12", 12.0), ("−3.5", -3.5), ("3 of 8", 3.0), ("45.0 %", 45.0), ("1e-05", 1e-05)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12", 12.0),
+        ("1,234,567.5", 1234567.5),
+        ("1,024 tokens", 1024.0),
+        ("−3.5", -3.5),
+        ("3 of 8", 3.0),
+        ("45.0 %", 45.0),
+        ("1e-05", 1e-05),
+    ],
+)
 def test_plain_numbers_are_read(text: str, value: float) -> None:
     assert read_cell(text) == Reading(value, None, None, text.startswith("−"))
 
@@ -101,6 +112,15 @@ def test_tables_have_captions_and_scopes_and_links_to_notes() -> None:
     assert '<th scope="row" class="label first">small<sup><a href="#note-1" aria-label="note 1">1</a></sup></th>' in text
     assert '<td data-v="20">20.0 <span class="range">[10.0, 30.0]</span><svg class="whisker"' in text
     assert '<li id="note-2">the second</li>' in text
+
+
+def test_tables_without_rows_or_labels_are_written() -> None:
+    empty = Table("Empty", (Cell("a"), Cell("b")), ())
+    bare = Table("Bare", (Cell("a"),), ((Cell("5.0 [5.0, 5.0]"),),), 0)
+    text = render_html(Report("x", (), (Section("y", "", (empty, bare)),), (), ()))
+    assert text.count("<tr>") == 3
+    assert 'data-v="5"' in text
+    assert "nan" not in text
 
 
 def test_an_interval_is_drawn_to_the_scale_of_its_kind() -> None:

@@ -86,15 +86,17 @@ def test_csv_is_the_tidy_frame() -> None:
     assert {row["k"] for row in rows} == {"", "4"}
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t=", "\r=", "\n@", "x\r="])
 def test_no_text_of_a_csv_is_a_formula(first: str) -> None:
+    """A blank stands for a control character, behind which a spreadsheet might begin a new cell or skip to the formula."""
     name = f'{first}HYPERLINK("http://x","a")'
+    written = name.translate(dict.fromkeys(map(ord, "\t\r\n"), " "))
     run = make_run(by_row(lambda row: row % 5), name=name, model=name, limit=10)
     base = make_run(by_row(lambda row: 4), name="base", model="base", limit=10)
     rows = list(csv.reader(io.StringIO(render_report([run], format="csv", base=base), newline="")))
     texts = [cell for row in rows for cell in row if not re.fullmatch(r"-?[\d.]+(e-?\d+)?", cell)]
-    assert f"'{name}" in texts
-    assert not [text for text in texts if text.startswith(first)]
+    assert (written if first == "x\r=" else f"'{written}") in texts
+    assert not [text for text in texts if text.lstrip().startswith(("=", "+", "-", "@")) or set(text) & set("\t\r\n")]
     gains = [
         float(row[list(COLUMNS).index("value")]) for row in rows[1:] if row[list(COLUMNS).index("metric")].startswith("gain")
     ]

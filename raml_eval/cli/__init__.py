@@ -14,6 +14,7 @@ from raml_eval.cli.importing import import_
 from raml_eval.cli.lm_eval import PASS_ON, lm_eval
 from raml_eval.cli.planning import noise, power
 from raml_eval.cli.sweeping import sweep
+from raml_eval.cli.viewing import view
 
 app = typer.Typer(
     name="raml-eval",
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for command in (run, results.report, compare, power, noise, sweep, grading.regrade, grading.audit, grading.show, grading.judge):
     app.command()(command)
+app.command()(view)
 app.command("import")(import_)
 app.command("lm-eval", context_settings=PASS_ON)(lm_eval)
 app.add_typer(tasks.app, name="tasks")

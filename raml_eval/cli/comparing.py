@@ -12,6 +12,7 @@ import typer
 from raml_eval.cli.options import Number, Place, Places, Text, Texts, place_option
 from raml_eval.cli.results import append_summary, is_summary, write_text
 from raml_eval.exits import ExitCode
+from raml_eval.wording import one_line
 
 if TYPE_CHECKING:
     from raml_eval.comparison import Comparison
@@ -140,4 +141,4 @@ def _write(done: Compared | Refused, files: Mapping[Path, str]) -> Iterable[Path
 def _summarize(done: Compared | Refused) -> None:
     """The summary of a step of GitHub Actions is added to, last; if it cannot be, that is said and changes no exit code."""
     if problem := append_summary(done.render("markdown")):
-        print(f"warning: {problem}", file=sys.stderr)
+        print(f"warning: {one_line(problem)}", file=sys.stderr)

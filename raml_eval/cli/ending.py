@@ -15,6 +15,7 @@ from typing import Any, TextIO, TypeVar, cast
 import typer
 
 from raml_eval.exits import ExitCode
+from raml_eval.wording import disarm_terminal, one_line, visible
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 Result = TypeVar("Result")
@@ -81,10 +82,10 @@ def _explain(error: BaseException, termination: _Termination) -> int:
 
     if termination.arrived or _is_interrupt(error):
         word = "terminated" if termination.arrived else "interrupted"
-        _say("\n" + "; ".join((word, *getattr(error, "__notes__", ()))))
+        _say("\n" + one_line("; ".join((word, *getattr(error, "__notes__", ())))))
         return ExitCode.TERMINATED if termination.arrived else ExitCode.INTERRUPTED
     if isinstance(error, RamlError):
-        _say(f"error: {error}")
+        _say(f"error: {one_line(str(error))}")
         return ExitCode.OWED if isinstance(error, GaveUp) else ExitCode.UNUSABLE
     if isinstance(error, _UsageError):
         _say(_describe_usage(error))
@@ -93,8 +94,8 @@ def _explain(error: BaseException, termination: _Termination) -> int:
         return code
     import traceback
 
-    _say("".join(traceback.format_exception(error)).rstrip())
-    told = " ".join(f"{type(error).__name__}: {error}".split())
+    _say(visible("".join(traceback.format_exception(error)).rstrip()))
+    told = " ".join(one_line(f"{type(error).__name__}: {error}").split())
     _say(f"error: this is a bug in raml-eval, not in what it was given ({told}). Please report it with the lines above.")
     return ExitCode.CRASH
 
@@ -104,7 +105,7 @@ def _describe_usage(error: Any) -> str:
     text = str(error.format_message())
     if type(error).__name__ == "NoArgsIsHelpError":
         return text
-    line = " ".join(text.split()).rstrip(".")
+    line = " ".join(one_line(text).split()).rstrip(".")
     path = "raml-eval" if error.ctx is None else error.ctx.command_path
     return f"error: {line}{'' if line.endswith('?') else '.'} See {path} --help."
 
@@ -120,7 +121,8 @@ def _explain_output(error: OSError) -> ExitCode | None:
         return ExitCode.UNUSABLE
     if error.errno not in _FULL:
         return None
-    _say(f"error: cannot write {error.filename or 'a file'}: {error.strerror}. Make room, or choose another place.")
+    place = one_line(str(error.filename or "a file"))
+    _say(f"error: cannot write {place}: {error.strerror}. Make room, or choose another place.")
     return ExitCode.UNUSABLE
 
 
@@ -130,17 +132,22 @@ def _say(text: str) -> None:
 
 
 class _Output:
-    """A stream that keeps the error with which it could not be written. Everything else is the stream's."""
+    """A stream that keeps the error with which it could not be written. Everything else is the stream's.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    If disarmed is true, what is written cannot steer a terminal, whoever wrote it: a model, a task or a file.
+    """
+
+    def __init__(self, stream: TextIO, disarmed: bool = False) -> None:
+        self._stream, self._disarmed = stream, disarmed
         self.failure: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        return self._try(lambda: self._stream.write(text))
+        safe = disarm_terminal(text) if self._disarmed else text
+        self._try(lambda: self._stream.write(safe))
+        return len(text)
 
     def flush(self) -> None:
         self._try(self._stream.flush)
@@ -168,7 +175,8 @@ def _watched_output() -> Iterator[None]:
     """
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as null:
-        outputs = [_Output(stream or null) for stream in before]
+        # Progress and engines steer the terminal through stderr; nothing of ours steers it through stdout.
+        outputs = [_Output(stream or null, disarmed) for stream, disarmed in zip(before, (True, False), strict=True)]
         for output in outputs:
             if hasattr(output, "reconfigure"):
                 output.reconfigure(errors="backslashreplace")

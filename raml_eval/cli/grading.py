@@ -11,7 +11,7 @@ import typer
 from raml_eval.cli.ending import stopping
 from raml_eval.cli.options import Count, Number, Places, Text, Texts, place_option
 from raml_eval.exits import ExitCode
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, one_line
 
 
 def regrade(
@@ -128,7 +128,7 @@ def judge(
     _print(render_judging(done, format))
     if done.n_failed:
         told = f"{count_noun(done.n_failed, 'request')} failed, the last with: {done.last_failure}"
-        print(f"{told}. Fix the cause, and run the same command again to retry them", file=sys.stderr)
+        print(f"{one_line(told)}. Fix the cause, and run the same command again to retry them", file=sys.stderr)
         raise typer.Exit(ExitCode.OWED)
 
 

@@ -12,7 +12,7 @@ import typer
 
 from raml_eval.cli.options import Place, Places, Text, place_option
 from raml_eval.exits import ExitCode
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, one_line
 
 app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no_args_is_help=True)
 
@@ -54,7 +54,7 @@ def tasks_list(
         print("\nreasoning_gym:NAME and lm_eval:NAME are tasks too:", end=" ")
         print("`raml-eval tasks list reasoning_gym:` and `raml-eval tasks list --upstream` list them.")
     for name, reason in sorted(catalogue.unusable.items()):
-        print(f"not usable: {name}: {reason}", file=sys.stderr)
+        print(one_line(f"not usable: {name}: {reason}"), file=sys.stderr)
 
 
 def _holds(name: str, word: str | None) -> bool:
@@ -137,7 +137,7 @@ def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None
             problems += task.problems
             loaded, n_golds = loaded + 1, n_golds + task.n_questions
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(one_line(str(problem)), file=sys.stderr)
     if problems:
         raise typer.Exit(ExitCode.UNUSABLE)
     graded = f", {count_noun(loaded, 'task')} loaded with {count_noun(n_golds, 'gold')}" if loaded else ""

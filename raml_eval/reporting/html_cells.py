@@ -9,8 +9,8 @@ from functools import cached_property
 
 from raml_eval.reporting.render import Cell, Table, clean
 
-_NUMBER = r"[+\-−]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
-_NUMBERS = re.compile(rf"({_NUMBER})(?: ?%)?(?: \[({_NUMBER}), ({_NUMBER})\])?(?: ?%)?(?![\w.])")
+_NUMBER = r"[+\-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
+_NUMBERS = re.compile(rf"({_NUMBER})(?: ?%)?(?: \[({_NUMBER}), ({_NUMBER})\])?(?: ?%)?(?![\w.,/:\-])")
 LONG = 32  # characters from which a label is broken into lines
 WIDTH, HEIGHT, PAD = 104, 9, 3  # of a drawn interval, in pixels
 
@@ -33,7 +33,7 @@ def read_cell(text: str) -> Reading | None:
     found = _NUMBERS.match(text)
     if found is None:
         return None
-    value, low, high = (None if part is None else float(part.replace("−", "-")) for part in found.groups())
+    value, low, high = (None if part is None else float(part.replace("−", "-").replace(",", "")) for part in found.groups())
     if value is None or (low is not None and high is not None and not low <= high):
         return None
     return Reading(value, low, high, found[1][0] in "+-−")

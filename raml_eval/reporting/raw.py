@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RAW = ("csv", "json")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # characters that begin a spreadsheet formula, or are skipped before one
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # characters that begin a spreadsheet's formula, full width ones too
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def render_raw(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[Footnote], format: str) -> str:
@@ -58,4 +60,12 @@ def _to_csv(frame: pd.DataFrame) -> str:
 
 
 def _disarm(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """The value, as text on one line that no spreadsheet computes.
+
+    A blank stands for control characters. The csv module puts no quotes around a lone carriage return, so a spreadsheet would
+    begin a new row there, with whatever follows as its first cell; and a blank before a formula is skipped.
+    """
+    if not isinstance(value, str):
+        return value
+    line = _BREAKS.sub(" ", value)
+    return f"'{line}" if line.lstrip().startswith(FORMULA) else line

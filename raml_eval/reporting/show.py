@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from raml_eval.checkpoint import find_checkpoint
-from raml_eval.errors import ConfigError, ModelError, choose_names, near_names
+from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
-from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.protocols import Tokenizer
+from raml_eval.reporting.cuts import gives_text, load_run_tokenizer
 from raml_eval.store.history import PastVerdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, visible
 
 FIRST, LAST = 3, 8  # lines shown of a long text unless full is set
 WIDEST = 400  # characters shown of one line unless full is set
@@ -45,28 +43,11 @@ def show_question(
         trajectories=read_trajectories(run.directory, asked.task, asked.id),
         histories=read_histories(run.directory, asked.task, asked.id),
         full=full,
-        tokenizer=cache(partial(_load_tokenizer, run)),
+        tokenizer=cache(partial(load_run_tokenizer, run.manifest)),
     )
     blocks = ["\n".join(_question_lines(asked, full))]
     blocks += ["\n".join(view.sample_lines(record)) for record in records]
     return "\n\n".join(blocks)
-
-
-def visible(text: str) -> str:
-    r"""The text with every control, format and surrogate character, except line breaks and tabs, as an escape such as \x1b.
-
-    Example: visible("\x1b[2J") == "\\x1b[2J"
-    """
-    return "".join(c if c in "\n\t" or not _steers(c) else _escape(c) for c in text)
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _find_question(run: StoredRun, task: str, wanted: str) -> Question:
@@ -174,20 +155,10 @@ class _View:
         yield from _text_lines(text, self.full) if text else ()
 
 
-def _load_tokenizer(run: StoredRun) -> Tokenizer | None:
-    """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked."""
-    model = run.manifest.get("model", {})
-    try:
-        checkpoint = find_checkpoint(str(model.get("name")), model.get("revision")).at_hand()
-        return load_tokenizer(checkpoint) if checkpoint else None
-    except ModelError:
-        return None
-
-
 def _decode_first(trajectory: Trajectory, n: int, tokenizer: Callable[[], Tokenizer | None]) -> str | None:
     """The text of the first n tokens; None without the tokenizer that gives the trajectory's text for all its tokens."""
     found = tokenizer()
-    if found is None or found.decode(trajectory.token_ids, skip_special_tokens=False) != trajectory.text:
+    if found is None or not gives_text(trajectory, found):
         return None
     return found.decode(trajectory.token_ids[:n], skip_special_tokens=False)
 
