@@ -92,14 +92,24 @@ def clean(text: str) -> str:
     return " ".join(seen.split())
 
 
-def escape_markdown(text: str) -> str:
-    """The text as Markdown that shows it literally, in a table too. A `raml-eval` command in backticks stays code."""
+# What would begin a heading, a list item or a rule at the start of a line.
+_BLOCK = re.compile(r"^(?:(?:#{1,6}|[-+])(?= |$)|-(?=[- ]*$)|=+$|\d{1,9}(?=[.)](?: |$)))")
+
+
+def escape_markdown(text: str, begins_line: bool = True) -> str:
+    """The text as Markdown that shows it literally, in a table too, where nothing begins a line. A `raml-eval` command in backticks stays code."""
     # Markdown takes an underscore within a word, and a bracket without a second one after it, literally. Not escaping
     # them keeps the source readable.
     safe = html.escape(clean(text), quote=False)
     safe = re.sub(r"[\\`*|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\])[(\[:]", r"\\\g<0>", safe)
+    if begins_line:
+        safe = _BLOCK.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", safe)
     # Our own commands stay code. Code of these letters is harmless, whoever wrote it.
     return re.sub(r"\\`(raml-eval [A-Za-z -]{1,60})\\`", r"`\1`", safe)
+
+
+def _markdown_cell(text: str) -> str:
+    return escape_markdown(text, begins_line=False)
 
 
 _LATEX = {
@@ -196,7 +206,7 @@ def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Seque
 
 FORMATS = {
     "terminal": Format(clean, _mark_terminal, _terminal),
-    "markdown": Format(escape_markdown, _mark_markdown, lambda table: _grid(table, "pipe", escape_markdown, _mark_markdown)),
+    "markdown": Format(escape_markdown, _mark_markdown, lambda table: _grid(table, "pipe", _markdown_cell, _mark_markdown)),
     "latex": Format(escape_latex, _mark_latex, lambda table: _booktabs(_grid(table, "latex_raw", escape_latex, _mark_latex))),
 }
 
