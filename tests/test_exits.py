@@ -193,6 +193,7 @@ WAITING = {
     "show": ["show", "{folder}", "--task", "a", "--question", "1"],
     "judge": ["judge", "{folder}", "--endpoint", "http://127.0.0.1:1/v1", "--model", "a"],
     "import": ["import", "jsonl", "{fifo}", "--out", "{folder}/out"],
+    "export inspect": ["export", "inspect", "{folder}", "--out", "{folder}/logs"],
     "tasks list": ["tasks", "list", *FIFO_TASK],
     "tasks show": ["tasks", "show", "a", *FIFO_TASK],
     "tasks preview": ["tasks", "preview", "a", *FIFO_TASK],

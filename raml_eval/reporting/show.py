@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from raml_eval.checkpoint import find_checkpoint
-from raml_eval.errors import ConfigError, ModelError, choose_names, near_names
+from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
-from raml_eval.prompts.tokenizer import load_tokenizer
+from raml_eval.kept_text import decode_first, tokenizer_at_hand
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.history import PastVerdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
@@ -45,7 +44,7 @@ def show_question(
         trajectories=read_trajectories(run.directory, asked.task, asked.id),
         histories=read_histories(run.directory, asked.task, asked.id),
         full=full,
-        tokenizer=cache(partial(_load_tokenizer, run)),
+        tokenizer=cache(partial(tokenizer_at_hand, run)),
     )
     blocks = ["\n".join(_question_lines(asked, full))]
     blocks += ["\n".join(view.sample_lines(record)) for record in records]
@@ -166,30 +165,12 @@ class _View:
             about = f"{end}, {'not counted' if kept is None else count_noun(kept, 'token')}"
         else:
             about = f"{end} at {kept} of {count_noun(drawn, 'drawn token')}"
-            first = _decode_first(trajectory, kept, self.tokenizer) if kept else ""
+            first = decode_first(trajectory, kept, self.tokenizer()) if kept else ""
             about += "; all are shown, because the model's tokenizer is not here" if first is None else ""
             text = text if first is None else first
         text = text.strip("\n")
         yield f"thinking ({about}){':' if text else ''}"
         yield from _text_lines(text, self.full) if text else ()
-
-
-def _load_tokenizer(run: StoredRun) -> Tokenizer | None:
-    """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked."""
-    model = run.manifest.get("model", {})
-    try:
-        checkpoint = find_checkpoint(str(model.get("name")), model.get("revision")).at_hand()
-        return load_tokenizer(checkpoint) if checkpoint else None
-    except ModelError:
-        return None
-
-
-def _decode_first(trajectory: Trajectory, n: int, tokenizer: Callable[[], Tokenizer | None]) -> str | None:
-    """The text of the first n tokens; None without the tokenizer that gives the trajectory's text for all its tokens."""
-    found = tokenizer()
-    if found is None or found.decode(trajectory.token_ids, skip_special_tokens=False) != trajectory.text:
-        return None
-    return found.decode(trajectory.token_ids[:n], skip_special_tokens=False)
 
 
 def _past(verdict: PastVerdict, before: Grade | None) -> str:
