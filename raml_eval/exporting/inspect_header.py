@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.exporting.inspect_samples import INSPECT, digest, mean_values, without_none
+from raml_eval.exporting.inspect_samples import INSPECT, digest, mean_values, usage_of, without_none
 from raml_eval.exporting.libraries import need
 from raml_eval.intervals.clusters import sum_by_cluster
 from raml_eval.store.portable import PREFIX, encode_text
@@ -29,7 +29,7 @@ def build_spec(run: StoredRun, task: TaskDescription, budget: Budget, header: Ma
         run_id=run_id(run),
         created=manifest.get("created") or "1970-01-01T00:00:00+00:00",
         task=task.name,
-        task_id=digest(run_id(run), task.name),
+        task_id=log_id(run, task.name, budget),  # the viewer hides logs of one id but the last, as retries
         task_version=task.version,
         task_display_name=f"{task.name}, thinking {budget}",
         task_args={"thinking_budget": budget},
@@ -131,7 +131,6 @@ def build_results(
     score = log.EvalScore(
         name=task.grader,
         scorer=task.grader,
-        reducer="mean",
         scored_samples=len({record.key.question_id for record in records}),
         unscored_samples=0,
         metrics=metrics,
@@ -172,14 +171,12 @@ def build_reductions(task: TaskDescription, records: Sequence[SampleRecord]) -> 
     return [log.EvalSampleReductions(scorer=task.grader, reducer="mean", samples=scores)]
 
 
-def build_stats(run: StoredRun, samples: Sequence[Any]) -> Any:
+def build_stats(run: StoredRun, records: Sequence[SampleRecord]) -> Any:
     """When the run was drawn, and the tokens of the log's samples; samples whose tokens are not known add none."""
     log, model = need("inspect_ai.log", *INSPECT), need("inspect_ai.model", *INSPECT)
-    sessions = run.manifest["sessions"]
-    total = model.ModelUsage()
-    for sample in samples:
-        for usage in sample.model_usage.values():
-            total = total + usage
+    sessions, total = run.manifest["sessions"], model.ModelUsage()
+    for record in records:
+        total = total + (usage_of(record) or model.ModelUsage())
     times = (
         {"started_at": sessions[0].get("started") or "", "completed_at": sessions[-1].get("ended") or ""} if sessions else {}
     )

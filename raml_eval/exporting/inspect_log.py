@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 from raml_eval.errors import ConfigError, choose_names
 from raml_eval.exporting.inspect_header import build_reductions, build_results, build_spec, build_stats, log_id
 from raml_eval.exporting.inspect_samples import INSPECT, SampleMaker
+from raml_eval.exporting.inspect_writer import write_log
 from raml_eval.exporting.libraries import need
 from raml_eval.kept_text import tokenizer_at_hand
 from raml_eval.store.portable import RunPieces
@@ -39,18 +39,18 @@ def export_inspect(
     out ends in .eval or .json if one task at one budget is exported. Otherwise it is a folder, which may hold other logs, and
     gets one .eval file for each task at each budget. tasks and budgets choose among those of the run. told is called with
     each file that is written. Raises ConfigError if inspect_ai is missing or out cannot be used, MetricError if samples are
-    missing without allow_partial. One log is held in memory at a time, because Inspect writes a log as a whole.
+    missing without allow_partial.
 
     Example: export_inspect(load_run("runs/mine"), Path("logs"))
     """
-    write = need("inspect_ai.log", *INSPECT).write_eval_log
     counts = count_run(run, allow_partial)
     cells = _choose_cells(run, tasks, budgets)
     places = _places(run, out, list(cells))
+    need("inspect_ai.log", *INSPECT)
     rows = build_frame([run], allow_partial=allow_partial)
     export = _Export(run, cells, counts, rows)
     for cell, path in places.items():
-        _write_whole(path, partial(write, export.log(cell)))
+        _write_whole(path, partial(write_log, export.log(cell), export.samples(cell), len(cells[cell])))
         if told is not None:
             told(path)
     return list(places.values())
@@ -102,12 +102,12 @@ def log_name(run: StoredRun, task: str, budget: Budget) -> str:
     return f"{created}_{what}_{log_id(run, task, budget)}.eval"
 
 
-def _write_whole(path: Path, write: Callable[[str], object]) -> None:
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """The file is there whole or not at all."""
     draft = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(str(draft.absolute()))
+        write(draft.absolute())
         draft.rename(path)
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
@@ -115,38 +115,36 @@ def _write_whole(path: Path, write: Callable[[str], object]) -> None:
         draft.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Homes:
+def _find_homes(cells: Mapping[Cell, Sequence[SampleRecord]]) -> dict[str, Budget]:
     """Where each thinking is stored: in the log of the largest budget that is exported, of those that read it."""
-
-    of: Mapping[str, Budget]
-
-    @classmethod
-    def find(cls, cells: Mapping[Cell, Sequence[SampleRecord]]) -> _Homes:
-        ordered = sorted(cells.items(), key=lambda item: budget_order(budget_label(item[0][1])))
-        return cls({r.trajectory: budget for (_, budget), records in ordered for r in records if r.trajectory is not None})
+    ordered = sorted(cells.items(), key=lambda item: budget_order(budget_label(item[0][1])))
+    return {r.trajectory: budget for (_, budget), records in ordered for r in records if r.trajectory is not None}
 
 
 class _Export:
     def __init__(self, run: StoredRun, cells: dict[Cell, list[SampleRecord]], counts: Cells, rows: pd.DataFrame) -> None:
         self.run, self.cells, self.counts, self.rows = run, cells, counts, rows
-        self.pieces, self.homes = RunPieces(run), _Homes.find(cells)
+        self.pieces, self.homes = RunPieces(run), _find_homes(cells)
         self.maker = SampleMaker(run, cache(partial(tokenizer_at_hand, run)))
 
-    def log(self, cell: Cell) -> Any:
-        """The EvalLog of one task at one budget."""
-        task, budget = self.run.tasks[cell[0]], cell[1]
-        records = self.cells[cell]
-        samples, seen = [], set()
-        for record in records:
+    def samples(self, cell: Cell) -> Iterator[Any]:
+        """The EvalSamples of one task at one budget. The first of a question holds the question for the way back."""
+        seen = set()
+        for record in self.cells[cell]:
             first = record.key.question_id not in seen
             seen.add(record.key.question_id)
-            home = self.homes.of.get(record.trajectory or "") == budget
-            samples.append(self.maker.make(record, self.pieces.piece(record, home, first)))
+            home = self.homes.get(record.trajectory or "") == cell[1]
+            yield self.maker.make(record, self.pieces.piece(record, home, first))
+
+    def log(self, cell: Cell) -> Any:
+        """The EvalLog of one task at one budget, without its samples."""
+        task, budget = self.run.tasks[cell[0]], cell[1]
+        records = self.cells[cell]
+        present = {record.key.question_id for record in records}
         asked = [key for key in self.run.questions if key[0] == task.name]
         planned = len(asked) * self.run.n_samples
         rows = self.rows[(self.rows["task"] == task.name) & (self.rows["budget"] == budget_label(budget))]
-        header = self.pieces.header(task.name, [key for key in asked if key[1] not in seen])
+        header = self.pieces.header(task.name, [key for key in asked if key[1] not in present])
         log = self.maker.log.EvalLog(
             status="success" if len(records) == planned else "cancelled",
             eval=build_spec(self.run, task, budget, header),
@@ -155,8 +153,7 @@ class _Export:
                 steps=[self.maker.log.EvalPlanStep(solver="generate", params={"thinking_budget": budget})],
             ),
             results=build_results(task, rows, self.counts[cell], records, planned),
-            stats=build_stats(self.run, samples),
-            samples=samples,
+            stats=build_stats(self.run, records),
         )
         log.reductions = build_reductions(task, records)  # the constructor takes them only with results that are no object
         return log

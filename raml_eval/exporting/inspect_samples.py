@@ -46,7 +46,7 @@ class SampleMaker:
         prompt = self._prompt(question, name)
         shown = self._thinking(record)
         message = self._message(record, shown, name)
-        usage = self._usage(record)
+        usage = usage_of(record)
         lone = len(prompt) == 1 and prompt[0].role == "user"
         return self.log.EvalSample(
             id=record.key.question_id,
@@ -99,13 +99,6 @@ class SampleMaker:
         drawn = len(trajectory.token_ids)
         return Shown(trajectory.text, f"all {drawn} tokens drawn; the budget kept {kept}, and the tokenizer is not here")
 
-    def _usage(self, record: SampleRecord) -> Any:
-        """The drawn tokens; None if they are not known. Runs do not store the length of a prompt."""
-        thinking, answer = record.n_thinking_tokens, record.n_answer_tokens
-        if thinking is None or answer is None:
-            return None
-        return self.model.ModelUsage(output_tokens=thinking + answer, total_tokens=thinking + answer, reasoning_tokens=thinking)
-
     def _scores(self, record: SampleRecord, question: Question) -> dict[str, Any]:
         """The verdict as Inspect's letter under the grader's name, the status as a word, and the share of right parts."""
         grade, score = record.grade, self.scorer.Score
@@ -124,6 +117,15 @@ class SampleMaker:
             "status": score(value=record.status.value),
         }
         return found | ({} if grade.score is None else {"partial_score": score(value=grade.score)})
+
+
+def usage_of(record: SampleRecord) -> Any:
+    """The drawn tokens as Inspect's ModelUsage; None if they are not known. Runs do not store the length of a prompt."""
+    thinking, answer = record.n_thinking_tokens, record.n_answer_tokens
+    if thinking is None or answer is None:
+        return None
+    usage = need("inspect_ai.model", *INSPECT).ModelUsage
+    return usage(output_tokens=thinking + answer, total_tokens=thinking + answer, reasoning_tokens=thinking)
 
 
 def stop_reason(record: SampleRecord) -> str:

@@ -16,5 +16,6 @@ def need(module: str, package: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        found = "is missing" if getattr(error, "name", None) == module.partition(".")[0] else f"cannot be imported ({error})"
+        lacking = (error.name or "").partition(".")[0] == module.partition(".")[0]
+        found = "is missing" if lacking else f"cannot be imported ({error})"
         raise ConfigError(f"{purpose} needs the package {package}, which {found}. Install it: pip install {package}") from error
