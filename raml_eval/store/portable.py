@@ -75,7 +75,9 @@ class RunPieces:
         lacking are the questions of which the log has no sample; it holds them too.
         """
         manifest = {**self.run.manifest, "schema_version": SCHEMA_VERSION}
-        entry = {**manifest["tasks"][task], "prompts": None}  # each question has its own
+        entry = dict(manifest["tasks"][task])
+        if entry.get("prompts"):
+            entry["prompts"] = {}  # each question has its own
         return {
             "format": FORMAT,
             "manifest": {**manifest, "tasks": {task: entry}},
@@ -216,7 +218,7 @@ def _merge(headers: Sequence[Line], asked: Mapping[QuestionKey, Line], cells: Se
     budgets = [budget for budget in manifest["plan"]["budgets"] if any(_same(budget, other) for _, other in cells)]
     for name in tasks:
         prompts = {one: q["prompts"] for (task, one), q in asked.items() if task == name and q["prompts"] is not None}
-        entries[name] = {**entries[name], "prompts": prompts or None}
+        entries[name] = {**entries[name], **({"prompts": prompts} if prompts else {})}
     protocol = {**manifest["protocol"]}
     protocol["tasks"] = {name: value for name, value in protocol.get("tasks", {}).items() if name in tasks}
     suites = {name: suite for name, suite in manifest.get("suites", {}).items() if set(suite["tasks"]) <= set(tasks)}
