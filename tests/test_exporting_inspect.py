@@ -26,6 +26,7 @@ from raml_eval.types import Finish, Grade, Status
 from tests.stored import WRONG, Drawn, ask, store_run
 from tests.test_cli import FAKE, cli
 
+OLD = Path(__file__).resolve().parent / "fixtures" / "runs_v1"
 inspect_log = pytest.importorskip("inspect_ai.log")
 
 SIZES = {"--samples": "8", "--limit": "63", "--thinking-budget": "off,0,16,unlimited"}  # 4,032 samples
@@ -237,6 +238,17 @@ def test_what_a_regrading_changed_comes_back(tmp_path: Path) -> None:
     assert layers[0] == layers[1]
 
 
+@pytest.mark.parametrize("name", ["drawn", "imported"])
+def test_runs_of_schema_1_and_imported_ones_come_back(name: str, tmp_path: Path) -> None:
+    """The drawn one was regraded and judged; the imported one has no token ids, and verdicts of another harness."""
+    one = load_run(OLD / name)
+    export_inspect(one, tmp_path / "logs")
+    restored = back(tmp_path / "logs", tmp_path / "back")
+    same(one, restored)
+    assert restored.manifest["schema_version"] == 2
+    assert (restored.imported, bool(restored.judgements)) == (one.imported, bool(one.judgements))
+
+
 def test_an_unfinished_run_needs_to_be_asked_for(run: Run, tmp_path: Path) -> None:
     questions = [ask(row, "12") for row in range(3)]
     path = store_run(tmp_path / "run", questions, [Drawn("x"), Drawn("y"), Drawn("z", question=1)])
@@ -251,7 +263,8 @@ def test_an_unfinished_run_needs_to_be_asked_for(run: Run, tmp_path: Path) -> No
     pd.testing.assert_frame_equal(build_frame([one], allow_partial=True), build_frame([restored], allow_partial=True))
 
 
-def test_inspect_lists_bundles_and_summarizes_the_logs(logs: Path, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # inspect_ai's own use of pandas
+def test_inspect_lists_bundles_and_tabulates_the_logs(run: Run, logs: Path, tmp_path: Path) -> None:
     listed = inspect_log.list_eval_logs(str(logs))
     assert len({info.task_id for info in listed}) == 8  # the viewer hides all but one of those that share an id
     inspect_log.bundle_log_dir(str(logs), str(tmp_path / "bundle"))
@@ -262,6 +275,9 @@ def test_inspect_lists_bundles_and_summarizes_the_logs(logs: Path, tmp_path: Pat
     summaries = inspect_log.read_eval_log_sample_summaries(listed[0].name)
     assert len(summaries) == 504
     assert {summary.scores["status"].value for summary in summaries} <= set(Status)
+    frame = pytest.importorskip("inspect_ai.analysis").samples_df(str(logs))
+    assert len(frame) == 4032
+    assert Counter(frame["score_status"]) == Counter(record.status.value for record in run.records)
 
 
 def test_a_log_that_was_changed_is_refused(run: Run, tmp_path: Path) -> None:

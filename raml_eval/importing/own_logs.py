@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import CorruptStore, SourceError, choose_names
+from raml_eval.errors import SourceError, StoreError, choose_names
 from raml_eval.importing.files import digest_files, take
 from raml_eval.store import read_run
 from raml_eval.store.portable import FORMAT, LETTERS, PREFIX, Line, Piece, restore_pieces, shown_text
@@ -61,7 +61,7 @@ def restore_run(logs: Sequence[OwnLog], version: str, folder: Path, tasks: Colle
     restore_pieces(folder, [log.header for log in kept], _pieces(kept), more)
     try:
         read_run(folder)
-    except CorruptStore as error:
+    except StoreError as error:
         reason = str(error).replace(f"{folder}/", "")
         raise SourceError(f"{logs[0].path} does not give a run back: {reason} Export the run again.") from error
 
