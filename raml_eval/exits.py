@@ -93,6 +93,11 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",
             ExitCode.UNUSABLE: "the log cannot be read or imported, or --out exists or cannot be written",
         },
+        "export inspect": {
+            ExitCode.DONE: "the logs are written",
+            ExitCode.UNUSABLE: "no such run, task or budget, inspect_ai is missing, samples are missing without "
+            "--allow-partial, or --out exists or cannot be written",
+        },
         "lm-eval": {
             ExitCode.DONE: "lm-eval has printed its table",
             ExitCode.UNUSABLE: "an argument, a task or a model cannot be used",

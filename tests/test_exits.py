@@ -119,7 +119,7 @@ def test_worse(pair: tuple[Path, Path]) -> None:
         (["formats", "show", "qwen4"], "error: thinking format"),
         (["report"], "error: Missing argument 'runs'. See raml-eval report --help."),
         (["report", "run", "--k"], "error: Option '--k' requires an argument. See raml-eval --help."),
-        (["reprot"], "error: No such command 'reprot'. Did you mean 'report'? See raml-eval --help."),
+        (["reprot"], "error: No such command 'reprot'. Did you mean 'report', 'export'? See raml-eval --help."),
         (["run", "pocket", "--samples", "many"], "error: Invalid value for '--samples'"),
     ],
 )
@@ -195,6 +195,7 @@ WAITING = {
     "view": ["view", "{folder}", "--out", "{folder}/view"],
     "judge": ["judge", "{folder}", "--endpoint", "http://127.0.0.1:1/v1", "--model", "a"],
     "import": ["import", "jsonl", "{fifo}", "--out", "{folder}/out"],
+    "export inspect": ["export", "inspect", "{folder}", "--out", "{folder}/logs"],
     "tasks list": ["tasks", "list", *FIFO_TASK],
     "tasks show": ["tasks", "show", "a", *FIFO_TASK],
     "tasks preview": ["tasks", "preview", "a", *FIFO_TASK],

@@ -231,7 +231,7 @@ def test_a_crash_and_stdout_are_without_escapes() -> None:
     done = raml_eval("leaderboard", "build", "somewhere", before=bug)
     assert done.returncode == 70
     assert not steering(done.stderr)
-    said = "import raml_eval.reporting.boards.leaderboard as module\nmodule.build_board = lambda board: 'a\\x1b[2J\\x9b\\rb'"
+    said = "import raml_eval.reporting.boards.leaderboard as module\nmodule.build_board = lambda board: ['a\\x1b[2J\\x9b\\rb']"
     assert raml_eval("leaderboard", "build", "somewhere", before=said).stdout == "a\\u001b[2J\\u009b\\u000db\n"
 
 

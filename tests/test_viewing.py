@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, StoreError
+from raml_eval.kept_text import cut_text
 from raml_eval.prompts.tokenizer import load_tokenizer
-from raml_eval.reporting.cuts import cut_text
 from raml_eval.reporting.view import MADE_BY, Written, script_json, write_view
 from raml_eval.store.lines import pack_ids
 from raml_eval.types import Finish, Grade, SampleKey, Status, ThinkingEnd, Trajectory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -44,7 +44,15 @@ def open_source(format: str, path: Path) -> Source:
         with _explained(format, path):
             yield from source.read()
 
-    return replace(source, read=read)
+    if source.restore is None:
+        return replace(source, read=read)
+    write = source.restore
+
+    def restore(folder: Path, tasks: Collection[str], name: str | None) -> None:
+        with _explained(format, path):
+            write(folder, tasks, name)
+
+    return replace(source, read=read, restore=restore)
 
 
 @contextmanager

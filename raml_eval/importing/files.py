@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -74,3 +75,16 @@ def refuse_twice(logs: Iterable[tuple[str, Path]]) -> None:
                 f"task {task} is in {len(paths)} logs, {paths[0]} and {paths[1]}, wanted one: they are different runs. "
                 f"Name the one file to import, or move the other away."
             )
+
+
+def digest_files(paths: Iterable[Path]) -> list[dict[str, str]]:
+    """The name and the SHA-256 of each file, as a manifest stores them. Raises SourceError if one cannot be read."""
+    return [{"name": path.name, "sha256": _digest(path)} for path in paths]
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}. Make it readable.") from error

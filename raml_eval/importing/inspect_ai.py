@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from raml_eval.errors import SourceError
 from raml_eval.importing.eval_zip import EvalZip
 from raml_eval.importing.files import as_object, read_json, refuse_twice, take
+from raml_eval.importing.own_logs import is_own, open_own, restore_run
 from raml_eval.importing.samples import (
     ImportedSample,
     Source,
@@ -44,13 +46,22 @@ def open_source(path: Path) -> Source:
     if not headers:
         raise SourceError(f"{path} holds no .eval or .json log of Inspect. Name the folder given as --log-dir.")
     logs = [_open_log(file, header) for file, header in headers.items()]
-    refuse_twice((log.task.name, log.path) for log in logs)
-    return Source(
+    source = Source(
         harness=HARNESS,
         version=" and ".join(sorted({log.version for log in logs if log.version})),
         files=tuple(headers),
         read=lambda: chain.from_iterable(map(_read_log, logs)),
     )
+    own = [
+        open_own(file, header["eval"], partial(_samples, file)) for file, header in headers.items() if is_own(header["eval"])
+    ]
+    if own:
+        if len(own) < len(logs):
+            other = next(file for file in headers if file not in {log.path for log in own})
+            raise SourceError(f"{own[0].path} was exported from a run, and {other} was not. Import them one by one.")
+        return replace(source, restore=partial(restore_run, own, source.version))
+    refuse_twice((log.task.name, log.path) for log in logs)
+    return source
 
 
 def _read_header(path: Path, chosen: bool) -> Mapping[str, Any] | None:
@@ -101,20 +112,24 @@ def _grader(scorers: list[Mapping[str, Any]]) -> GraderKind | None:
 
 def _read_log(log: _Log) -> Iterator[ImportedSample]:
     found = False
-    if log.path.suffix == ".json":
-        samples: Iterator[Any] = iter(as_object(read_json(log.path), str(log.path)).get("samples") or [])
-        for place, sample in enumerate(samples):
-            found = True
-            yield _read_sample(log, as_object(sample, f"{log.path}: sample {place}"), f"{log.path}: sample {place}")
-    else:
-        with EvalZip(log.path) as archive:
-            for name in archive.names:
-                if name.startswith("samples/") and name.endswith(".json"):
-                    found = True
-                    where = f"{log.path}: {name}"
-                    yield _read_sample(log, as_object(archive.read_json(name), where), where)
+    for where, sample in _samples(log.path):
+        found = True
+        yield _read_sample(log, sample, where)
     if not found:
         raise SourceError(f"{log.path} holds no samples. Name a log that was written to its end, with --log-samples.")
+
+
+def _samples(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The place and the object of each sample of a log."""
+    if path.suffix == ".json":
+        samples: Iterator[Any] = iter(as_object(read_json(path), str(path)).get("samples") or [])
+        for place, sample in enumerate(samples):
+            yield f"{path}: sample {place}", as_object(sample, f"{path}: sample {place}")
+        return
+    with EvalZip(path) as archive:
+        for name in archive.names:
+            if name.startswith("samples/") and name.endswith(".json"):
+                yield f"{path}: {name}", as_object(archive.read_json(name), f"{path}: {name}")
 
 
 def _read_sample(log: _Log, sample: Mapping[str, Any], where: str) -> ImportedSample:

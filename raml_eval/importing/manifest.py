@@ -5,12 +5,11 @@ raml_eval.manifest builds the rest, and writer.py adds the session.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import SourceError
+from raml_eval.importing.files import digest_files
 from raml_eval.importing.samples import Source
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.survey import Survey, TaskSurvey
@@ -86,7 +85,7 @@ def _build_imported(source: Source, found: Survey) -> dict[str, Any]:
     return {
         "harness": source.harness,
         "version": source.version or None,
-        "files": [{"name": path.name, "sha256": _digest(path)} for path in source.files],
+        "files": digest_files(source.files),
         "tasks": {task.grading.name: task.facts.name for task in found.tasks.values()},
         "hides_thinking": source.hides_thinking,
         "opened": [found.tasks[name].grading.name for name in found.opened],
@@ -94,11 +93,3 @@ def _build_imported(source: Source, found: Survey) -> dict[str, Any]:
         "n_sealed": found.n_sealed,
         "left_out": found.left_out,
     }
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}. Make it readable.") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,9 @@ class Source:
     """An opened log. read returns its samples from the start, as often as it is called.
 
     version is the other harness's version, "" if the log does not say it. hides_thinking says why thinking is not in the
-    texts, "" if nothing was taken out. Raises SourceError for what cannot be used, and so does read.
+    texts, "" if nothing was taken out. restore is given if the log is an export of a run of ours: it writes the run directory
+    itself, from the tasks that are chosen and under the name that is given, and nothing is graded. Raises SourceError for what
+    cannot be used, and so do read and restore.
     """
 
     harness: str
@@ -75,6 +77,7 @@ class Source:
     files: tuple[Path, ...]
     read: Callable[[], Iterator[ImportedSample]]
     hides_thinking: str = ""
+    restore: Callable[[Path, Collection[str], str | None], None] | None = None
 
 
 def identify(label: int | str, content: Mapping[str, Any]) -> str:

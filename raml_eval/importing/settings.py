@@ -72,6 +72,24 @@ def build_settings(
     )
 
 
+def check_restorable(settings: ImportSettings) -> None:
+    """Raises ConfigError for settings that mean nothing for a log that was exported from a run, which brings its own."""
+    given = {
+        "--grader": settings.graders or settings.grader,
+        "--task-map": settings.task_map,
+        "--limit": settings.limit is not None,
+        "--samples": settings.samples is not None,
+        "--model": settings.model is not None,
+        "--thinking-budget": settings.budget is not None,
+        "--opened": settings.opened is not None,
+    }
+    if useless := [option for option, value in given.items() if value]:
+        raise ConfigError(
+            f"{', '.join(useless)} cannot be used, because the log was exported from a run of ours, which is made again as it "
+            f"was. Leave it out; `raml-eval regrade` grades the run again."
+        )
+
+
 def parse_budget(text: str) -> Budget:
     """A thinking budget: a number of tokens, "unlimited" or "off".
 

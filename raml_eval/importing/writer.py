@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from raml_eval.grading.pool import GradingPool
 from raml_eval.importing.golds import read_gold
 from raml_eval.importing.manifest import import_manifest
 from raml_eval.importing.samples import ImportedSample, Source
-from raml_eval.importing.settings import ImportSettings
+from raml_eval.importing.settings import ImportSettings, check_restorable
 from raml_eval.importing.survey import Survey, split_sample, survey
 from raml_eval.importing.thinking_text import Parts
 from raml_eval.manifest import end_session, start_session
@@ -44,25 +45,36 @@ FILES = ("questions", "trajectories", "samples", "errors")
 def import_run(source: Source, out: Path, settings: ImportSettings | None = None, quiet: bool = False) -> Path:
     """out is a run directory made from the log. Every sample is graded here, and the log's verdicts are kept beside ours.
 
-    The log is read twice, one sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
+    From a log that was exported from a run, that run is made again, and nothing is graded. Other logs are read twice, one
+    sample at a time. Raises StoreError if out exists or cannot be written, SourceError and
     ConfigError for a log or settings that cannot be used. In these cases nothing new exists at out.
 
     Example: import_run(open_source("jsonl", Path("samples.jsonl")), Path("runs/mine"))
     """
     settings = settings or ImportSettings()
     _refuse_existing(out)
-    found = survey(source, settings)
-    manifest = import_manifest(source, found, settings, out)
+    write = _plan_writing(source, settings, out, quiet)
     draft = out.absolute().parent / f".{out.name}.{secrets.token_hex(4)}"
     try:  # around the making too: an interruption just after it must not leave the folder behind
         _make_draft(draft, out)
-        _Import(source, found, manifest, draft).write(quiet)
+        write(draft)
         _refuse_existing(out)
         draft.chmod(0o755)  # only its owner may read a temporary folder
         draft.rename(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return out
+
+
+def _plan_writing(source: Source, settings: ImportSettings, out: Path, quiet: bool) -> Callable[[Path], None]:
+    """What writes the run directory into a folder, after everything that can be wrong before that was found."""
+    if source.restore is not None:
+        check_restorable(settings)
+        restore = source.restore
+        return lambda draft: restore(draft, settings.tasks, settings.name)
+    found = survey(source, settings)
+    manifest = import_manifest(source, found, settings, out)
+    return lambda draft: _Import(source, found, manifest, draft).write(quiet)
 
 
 def _make_draft(draft: Path, out: Path) -> None:

@@ -97,7 +97,10 @@ _BLOCK = re.compile(r"^(?:(?:#{1,6}|[-+])(?= |$)|-(?=[- ]*$)|=+$|\d{1,9}(?=[.)](
 
 
 def escape_markdown(text: str, begins_line: bool = True) -> str:
-    """The text as Markdown that shows it literally, in a table too, where nothing begins a line. A `raml-eval` command in backticks stays code."""
+    """The text as Markdown that shows it literally, in a table too, where nothing begins a line.
+
+    A `raml-eval` command in backticks stays code.
+    """
     # Markdown takes an underscore within a word, and a bracket without a second one after it, literally. Not escaping
     # them keeps the source readable.
     safe = html.escape(clean(text), quote=False)

@@ -8,8 +8,8 @@ from functools import cache, partial
 
 from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.judge.candidates import candidate_of
+from raml_eval.kept_text import decode_first, tokenizer_at_hand
 from raml_eval.protocols import Tokenizer
-from raml_eval.reporting.cuts import gives_text, load_run_tokenizer
 from raml_eval.store.history import PastVerdict, read_histories, read_trajectories
 from raml_eval.tables import budget_label, budget_order
 from raml_eval.types import Grade, Question, SampleId, SampleRecord, StoredRun, Trajectory
@@ -43,7 +43,7 @@ def show_question(
         trajectories=read_trajectories(run.directory, asked.task, asked.id),
         histories=read_histories(run.directory, asked.task, asked.id),
         full=full,
-        tokenizer=cache(partial(load_run_tokenizer, run.manifest)),
+        tokenizer=cache(partial(tokenizer_at_hand, run.manifest)),
     )
     blocks = ["\n".join(_question_lines(asked, full))]
     blocks += ["\n".join(view.sample_lines(record)) for record in records]
@@ -147,20 +147,12 @@ class _View:
             about = f"{end}, {'not counted' if kept is None else count_noun(kept, 'token')}"
         else:
             about = f"{end} at {kept} of {count_noun(drawn, 'drawn token')}"
-            first = _decode_first(trajectory, kept, self.tokenizer) if kept else ""
+            first = decode_first(trajectory, kept, self.tokenizer()) if kept else ""
             about += "; all are shown, because the model's tokenizer is not here" if first is None else ""
             text = text if first is None else first
         text = text.strip("\n")
         yield f"thinking ({about}){':' if text else ''}"
         yield from _text_lines(text, self.full) if text else ()
-
-
-def _decode_first(trajectory: Trajectory, n: int, tokenizer: Callable[[], Tokenizer | None]) -> str | None:
-    """The text of the first n tokens; None without the tokenizer that gives the trajectory's text for all its tokens."""
-    found = tokenizer()
-    if found is None or not gives_text(trajectory, found):
-        return None
-    return found.decode(trajectory.token_ids[:n], skip_special_tokens=False)
 
 
 def _past(verdict: PastVerdict, before: Grade | None) -> str:

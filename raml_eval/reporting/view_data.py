@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from raml_eval.kept_text import cut_text, tokenizer_at_hand
 from raml_eval.protocols import Tokenizer
-from raml_eval.reporting.cuts import cut_text, load_run_tokenizer
 from raml_eval.store.seeking import RunReader
 from raml_eval.tables import budget_label
 from raml_eval.types import Question, QuestionKey, SampleRecord, Status, ThinkingEnd, Trajectory
@@ -24,7 +24,7 @@ class Viewed:
     """One of the runs that are shown: its files, and its model's tokenizer if this machine holds it."""
 
     reader: RunReader
-    load: Callable[[Mapping[str, Any]], Tokenizer | None] = load_run_tokenizer
+    load: Callable[[Mapping[str, Any]], Tokenizer | None] = tokenizer_at_hand
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:

@@ -81,12 +81,18 @@ def layer_paths(directory: Path) -> dict[int, Path]:
     """The files of the layers by number, the oldest first. Raises CorruptStore if a number is not written in four digits."""
     found = {path: int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))}
     for path, number in found.items():
-        if path.name != _name(number):  # another file has the same number, or will get it
-            raise CorruptStore(f"{path} is layer {number}, whose name must be {_name(number)}. Rename it, or move it away.")
+        if path.name != layer_name(number):  # another file has the same number, or will get it
+            raise CorruptStore(
+                f"{path} is layer {number}, whose name must be {layer_name(number)}. Rename it, or move it away."
+            )
     return {number: path for path, number in sorted(found.items(), key=lambda pair: pair[1])}
 
 
-def _name(number: int) -> str:
+def layer_name(number: int) -> str:
+    """The name of a layer's file.
+
+    Example: layer_name(1) == "grades-0001.jsonl"
+    """
     return f"grades-{number:04}.jsonl"
 
 
@@ -100,11 +106,11 @@ def write_layer(directory: Path, layer: Layer) -> Path:
 
     The caller holds the directory's lock. Raises StoreError if it cannot be written.
     """
-    path = directory / _name(layer.number)
+    path = directory / layer_name(layer.number)
     draft = path.with_name(f".{path.name}.draft")
     try:
         with draft.open("wb") as file:
-            file.writelines(map(encode_line, _layer_lines(layer)))
+            file.writelines(map(encode_line, layer_lines(layer)))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -113,7 +119,8 @@ def write_layer(directory: Path, layer: Layer) -> Path:
     return path
 
 
-def _layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
+def layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
+    """The lines of a layer's file: the header, the changes, and the samples that could not be graded."""
     failed = layer.failed or {}
     yield {
         "schema_version": SCHEMA_VERSION,

@@ -1,4 +1,4 @@
-"""Where a budget cuts a thinking's text, as the model's tokenizer tells it."""
+"""The text of a thinking as each budget keeps it. Only the model's tokenizer can tell where it was cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raml_eval.protocols import Tokenizer
 from raml_eval.types import Trajectory
 
 
-def load_run_tokenizer(manifest: Mapping[str, Any]) -> Tokenizer | None:
+def tokenizer_at_hand(manifest: Mapping[str, Any]) -> Tokenizer | None:
     """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked."""
     model = manifest.get("model", {})
     try:
@@ -22,7 +22,14 @@ def load_run_tokenizer(manifest: Mapping[str, Any]) -> Tokenizer | None:
         return None
 
 
-def gives_text(trajectory: Trajectory, tokenizer: Tokenizer) -> bool:
+def decode_first(trajectory: Trajectory, n: int, tokenizer: Tokenizer | None) -> str | None:
+    """The text of the first n tokens; None without the tokenizer that gives the trajectory's text for all its tokens."""
+    if tokenizer is None or not _gives_text(trajectory, tokenizer):
+        return None
+    return tokenizer.decode(trajectory.token_ids[:n], skip_special_tokens=False)
+
+
+def _gives_text(trajectory: Trajectory, tokenizer: Tokenizer) -> bool:
     """True if the tokenizer gives the trajectory's text for all its tokens, so that it may be asked for the first of them."""
     return tokenizer.decode(trajectory.token_ids, skip_special_tokens=False) == trajectory.text
 
@@ -32,7 +39,7 @@ def cut_text(trajectory: Trajectory, counts: Sequence[int], tokenizer: Tokenizer
 
     A cut inside a character of several tokens stands before the character. None without the tokenizer that gives the text.
     """
-    if tokenizer is None or not gives_text(trajectory, tokenizer):
+    if tokenizer is None or not _gives_text(trajectory, tokenizer):
         return None
     text, parts, start = trajectory.text, [], 0
     for count in counts:
