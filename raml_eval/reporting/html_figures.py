@@ -48,6 +48,8 @@ def embed_svg(svg: bytes, prefix: str, title: str, about: str) -> str:
     box = root.get("viewBox", "")
     label, text = (html.escape(clean(part), quote=True) for part in (title, about))
     sized = f' viewBox="{html.escape(box)}"' if box else ""
+    if re.fullmatch(r"[\d.]+(?:pt|px)?", width := root.get("width", "")):  # so that a small drawing is not blown up
+        sized += f' width="{width}"'
     names = f'aria-labelledby="{prefix}title" aria-describedby="{prefix}desc"'
     return (
         f'<svg xmlns="{SVG}" role="img" {names}{sized} fill="currentColor" stroke-linejoin="round" stroke-linecap="butt">'
