@@ -48,7 +48,7 @@ def build_manifest(
     """
     return {
         "schema_version": SCHEMA_VERSION,
-        "name": name,
+        "name": name.encode("utf-8", "replace").decode(),  # a folder's name may hold bytes that are no text
         "created": now(),
         "model": dict(model),
         "protocol": dict(protocol),

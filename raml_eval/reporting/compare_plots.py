@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.comparison import FAMILIES, Comparison, Verdict
-from raml_eval.reporting.plots import COLOURS, save_figure
+from raml_eval.reporting.plots import COLOURS, plain_label, save_figure
 from raml_eval.reporting.sections import TITLES
 
 BLUE, RED, GREEN = COLOURS[0], COLOURS[1], COLOURS[2]
@@ -70,11 +70,11 @@ def _draw_differences(comparison: Comparison) -> Any:
             fontweight=bold,
             annotation_clip=False,
         )
-    axes.set_yticks(places, [_plain(f"{cell.scope}, {cell.metric} at {cell.budget}") for cell in cells])
+    axes.set_yticks(places, [plain_label(f"{cell.scope}, {cell.metric} at {cell.budget}") for cell in cells])
     for label, cell in zip(axes.get_yticklabels(), cells, strict=True):
         label.set_fontweight("bold" if cell.family == "primary" else "normal")
     axes.set_ylim(places[-1] + 0.6, -0.6)
-    axes.set_xlabel(_plain(f"{comparison.new} - {comparison.base} (points); band: the margin of {margin:g}"))
+    axes.set_xlabel(plain_label(f"{comparison.new} - {comparison.base} (points); band: the margin of {margin:g}"))
     axes.grid(axis="x", linewidth=0.5, alpha=0.4)
     return figure
 
@@ -93,13 +93,8 @@ def _draw_curves(comparison: Comparison) -> Any:
         axes.set_xticks([k for k in curve.ks if k & (k - 1) == 0 or k == curve.ks[-1]])
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.minorticks_off()
-        axes.set_title(f"{TITLES[curve.domain]}, budget {_plain(curve.budget)}", fontsize=9)
+        axes.set_title(f"{TITLES[curve.domain]}, budget {plain_label(curve.budget)}", fontsize=9)
         axes.set_xlabel("k")
         axes.set_ylabel("pass@k, new - base (points)")
         axes.grid(axis="y", linewidth=0.5, alpha=0.4)
     return figure
-
-
-def _plain(text: str) -> str:
-    """The text as matplotlib shows it literally: a dollar would begin mathematics."""
-    return text.replace("$", r"\$")

@@ -310,8 +310,15 @@ def _made_up(run: StoredRun, label: str, own: Rows) -> list[Found]:
     ]
 
 
+def _restored(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    if not run.manifest.get("restored"):
+        return []
+    return [("made again from an exported log, which anybody may have changed", frozenset({(label, None, None)}))]
+
+
 _FINDERS = (
     _made_up,
+    _restored,
     _imported,
     _looked,
     _partial,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raml_eval.reporting.plots import COLOURS, STYLES
+from raml_eval.reporting.plots import COLOURS, STYLES, plain_label
 from raml_eval.reporting.sections import TITLES
 from raml_eval.tables import DOMAINS, MACRO
 
@@ -28,7 +28,7 @@ def find_panels(frame: pd.DataFrame) -> list[Panel]:
     for domain in DOMAINS:
         of = [task for task, own in found if own == domain and task != MACRO]
         name = TITLES[domain]
-        panels = [Panel(task, domain, f"{task} ({name.lower()})".replace("$", r"\$")) for task in of]
+        panels = [Panel(task, domain, plain_label(f"{task} ({name.lower()})")) for task in of]
         if (MACRO, domain) in found and len(of) > 1:
             first.append(Panel(MACRO, domain, f"{name}: mean of {len(of)} tasks"))
             rest += panels
@@ -91,5 +91,5 @@ def label_axes(figure: Any, rows: Sequence[tuple[Any, ...]], x: str, above: str,
             axes[-1].set_ylabel(below if number % n_columns == 0 else "")
     handles, labels = rows[0][0].get_legend_handles_labels()
     if len(labels) > 1:
-        clean = [label.replace("$", r"\$") for label in labels]  # else it reads as mathematics
+        clean = [plain_label(label) for label in labels]
         figure.legend(handles, clean, loc="upper center", ncols=min(3, len(labels)), frameon=False)

@@ -55,11 +55,20 @@ def draw_budget_curve(frame: pd.DataFrame) -> Any:
         for number, (run, task) in enumerate(lines):
             own = shown[(shown["run"] == run) & (shown["task"] == task)]
             shift = (number - (len(lines) - 1) / 2) * min(SPREAD, 0.5 / len(lines))
-            label = (task if len(runs) == 1 else f"{task}, {run}").replace("$", r"\$")  # else it reads as mathematics
+            label = plain_label(task if len(runs) == 1 else f"{task}, {run}")
             colour = COLOURS[tasks.index(task) % len(COLOURS)]
             _draw_line(axes, own, budgets, shift, label, colour, STYLES[runs.index(run) % len(STYLES)])
         _finish(axes, budgets, str(shown["n_samples"].max()))
         return figure
+
+
+def plain_label(text: str) -> str:
+    """The text as matplotlib shows it literally: a dollar would begin mathematics, and an underscore would hide a label.
+
+    Example: plain_label("_x") == " _x"
+    """
+    shown = text.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def save_figure(figure: Any, path: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from raml_eval.reporting.numbers import Key
-from raml_eval.reporting.plots import COLOURS, STYLES, draw_budget_curve, new_figure
+from raml_eval.reporting.plots import COLOURS, STYLES, draw_budget_curve, new_figure, plain_label
 from raml_eval.reporting.render import Figure
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
@@ -56,7 +56,7 @@ def _line(axes: Any, own: Sequence[tuple[float, Row]], label: str, number: int) 
     above = [max(high - value, 0) for value, high in zip(values, ends[1::2], strict=True)]
     line, marker = STYLES[number % len(STYLES)]
     colour = COLOURS[number % len(COLOURS)]
-    shown = label.replace("$", r"\$") or None
+    shown = plain_label(label) or None
     axes.errorbar([x for x, _ in own], values, yerr=[below, above], fmt=marker + line, color=colour, capsize=2.5, label=shown)
 
 
@@ -145,8 +145,8 @@ def _draw_map(values: Sequence[Sequence[float]], names: Sequence[str], tasks: Se
         axes = figure.subplots()
         limits = (-most, most) if gains else (0, 100)
         picture = axes.imshow(grid, cmap="PuOr" if gains else "cividis", vmin=limits[0], vmax=limits[1], aspect="auto")
-        axes.set_xticks(range(len(tasks)), [task.replace("$", r"\$") for task in tasks], rotation=40, ha="right")
-        axes.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+        axes.set_xticks(range(len(tasks)), [plain_label(task) for task in tasks], rotation=40, ha="right")
+        axes.set_yticks(range(len(names)), [plain_label(name) for name in names])
         for row, line in enumerate(grid):
             for column, value in enumerate(line):
                 if not math.isnan(value):
