@@ -21,7 +21,7 @@ LAYERS = [
         "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "looks", "native_budgets",
         "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
     ],
-    ["api", "importing", "lm_eval_model", "reporting"],
+    ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,1 @@
+"""Writes stored runs in the formats of other programs (docs/exporting.md)."""
