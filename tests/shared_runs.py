@@ -27,7 +27,9 @@ def private_run(path: Path, step: int | None = 500, right: Sequence[int] = (3, 1
     """A finished run with 4 samples for each of 3 questions of each task, of which right[i] of question i are correct."""
     questions = [ask(row, "12", task=task) for task in _TASKS for row in range(3)]
     samples = [
-        Drawn(f"private words \\boxed{{{grade.answer}}}", grade, question=place, thinking=f"thinking of {questions[place].task}")
+        Drawn(
+            f"private words \\boxed{{{grade.answer}}}", grade, question=place, thinking=f"thinking of {questions[place].task}"
+        )
         for place in range(len(questions))
         for number in range(4)
         for grade in [_RIGHT if number < right[place % 3] else _WRONG]

@@ -67,7 +67,11 @@ def test_the_source_of_each_number(run: Path, tmp_path: Path) -> None:
     assert records["free"]["model_info"]["additional_details"]["model_availability"] == "open_weights"
     assert records["free"]["model_info"]["id"] == "unknown/step_500"
     better = {r["metric_config"]["metric_name"]: r["metric_config"] for r in records["free"]["evaluation_results"]}
-    assert [better[name]["lower_is_better"] for name in ("avg@4", "unfinished_rate", "thinking_tokens_mean")] == [False, True, True]
+    assert [better[name]["lower_is_better"] for name in ("avg@4", "unfinished_rate", "thinking_tokens_mean")] == [
+        False,
+        True,
+        True,
+    ]
     assert better["thinking_tokens_p95"]["max_score"] == "Infinity"
 
 

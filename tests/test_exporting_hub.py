@@ -108,7 +108,8 @@ def test_a_task_that_does_not_say_counts_as_one_that_must_not(run: Path, tmp_pat
     for folder, tasks in (("a", {"free", "kept"}), ("b", {"kept"})):
         rows = read(tmp_path / folder / "data/questions.parquet")
         assert {row["task"] for row in rows if row["withheld"]} == tasks
-    fails(cli(*words, tmp_path / "c", "--redistribute", "kept=yes"), "must not be passed on")
+    fails(cli(*words, tmp_path / "c", "--redistribute", "kept=yes"), "which says no")
+    fails(cli(*words, tmp_path / "c", "--redistribute", "half=yes"), "which says non_commercial")
     fails(cli(*words, tmp_path / "c", "--redistribute", "free=maybe"), "'maybe'")
     fails(cli(*words, tmp_path / "c", "--redistribute", "fre=yes"), "'fre'")
 

@@ -56,7 +56,8 @@ def test_a_readme_keeps_its_text_and_other_results(run: Path, tmp_path: Path) ->
     readme = tmp_path / "README.md"
     readme.write_text(
         "---\nlicense: mit\nmodel-index:\n- name: mine\n  results:\n  - task: {type: text-generation}\n"
-        "    dataset: {name: Other, type: other}\n    metrics:\n    - {type: accuracy, value: 0.5, name: Other}\n---\n\n# Mine\n"
+        "    dataset: {name: Other, type: other}\n    metrics:\n"
+        "    - {type: accuracy, value: 0.5, name: Other}\n---\n\n# Mine\n"
     )
     for _ in range(2):  # the second export replaces the results of the first
         done = cli("export", "model-card", run, "--out", readme, "--k", "2")
@@ -86,6 +87,7 @@ def test_what_cannot_be_written_is_one_line(run: Path, tmp_path: Path) -> None:
     words = ["export", "model-card", run, "--out", tmp_path / "card"]
     fails(cli(*words, "--metric", "pass@3"), "no metric 'pass@3'")
     fails(cli(*words, "--budget", "9"), "no budget '9'", "It has 8")
+    fails(cli(*words, "--metric", "pass@64", "--k", "64"), "none of pass@64", "needs 64 samples")
     fails(cli(*words, "--task-id", "fre=x"), "'fre'", "free, kept, half")
     fails(cli(*words, "--task-id", "free"), "TASK=VALUE")
     fails(cli(*words, "--source-name", "x"), "--source-url")

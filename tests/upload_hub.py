@@ -112,7 +112,9 @@ def respond(hub: UploadHub, path: str, body: bytes) -> tuple[dict[str, Any], int
     if action in ("", "revision"):
         return {"id": name, "private": hub.private[name], "sha": OLD, "siblings": [], "tags": []}, 200
     if action == "preupload":
-        modes = [("lfs" if hub.large and f["path"].endswith(".parquet") else "regular", f["path"]) for f in json.loads(body)["files"]]
+        modes = [
+            ("lfs" if hub.large and f["path"].endswith(".parquet") else "regular", f["path"]) for f in json.loads(body)["files"]
+        ]
         return {"files": [{"path": p, "uploadMode": mode, "shouldIgnore": False, "oid": None} for mode, p in modes]}, 200
     return commit(hub, name, body) if action == "commit" else None
 

@@ -16,6 +16,7 @@ from raml_eval.tables import COLUMNS, budget_label, frame_rows
 from raml_eval.types import Question, SampleRecord, StoredRun, Trajectory
 
 ALLOWED = ("yes", "non_commercial")
+_FREEDOM = {"no": 0, "non_commercial": 1, "yes": 2}
 TABLES = ("samples", "thinking", "questions", "numbers")
 BATCH = 20_000  # rows that are in memory as columns at once
 
@@ -64,11 +65,13 @@ class Passing:
         for task, word in self.said.items():
             if task not in run.tasks:
                 raise ConfigError(f"--redistribute names {task!r}, which the run does not have. It has {', '.join(run.tasks)}.")
-            if word not in (*ALLOWED, "no"):
+            if word not in _FREEDOM:
                 raise ConfigError(f"--redistribute {task} is {word!r}; wanted yes, no or non_commercial.")
-            if word != "no" and run.tasks[task].redistribute == "no":
+            stated = run.tasks[task].redistribute
+            if stated and _FREEDOM[word] > _FREEDOM[stated]:
                 raise ConfigError(
-                    f"--redistribute {task}={word}, but the task says that its rows must not be passed on. Leave it out."
+                    f"--redistribute {task}={word} allows more than the task, which says {stated}. Leave it out; it is for "
+                    f"tasks that say nothing."
                 )
 
 

@@ -6,8 +6,9 @@ Formats: huggingface.co/docs/hub/eval-results and /model-cards; both are written
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,10 @@ def write_eval_results(shared: Shared, numbers: Sequence[Number], out: Path, set
     """
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml, parse_eval_result_entries
 
-    entries = {_file_name(n): EvalResultEntry(**entry) for n in numbers if (entry := _entry(shared, n, settings)) is not None}
+    entries: dict[str, EvalResultEntry] = {}
+    for number in numbers:
+        if (entry := _entry(shared, number, settings)) is not None:
+            entries[_file_name(number, entries)] = EvalResultEntry(**entry)
     if not entries:
         names = ", ".join(dict.fromkeys(number.task for number in numbers)) or "none"
         raise InputError(
@@ -117,8 +121,11 @@ def _notes(shared: Shared, number: Number, settings: CardSettings) -> str:
     return " ".join(str(without_secrets("; ".join(parts))).split())
 
 
-def _file_name(number: Number) -> str:
-    return re.sub(r"[^\w.@+-]", "-", f"{number.task}_{number.budget}_{number.name}") + ".yaml"
+def _file_name(number: Number, taken: Container[str]) -> str:
+    """A name for the number's file, which no other has: the tasks a/b and a-b come to one name."""
+    name = re.sub(r"[^\w.@+-]", "-", f"{number.task}_{number.budget}_{number.name}")
+    names = (f"{name}{'' if again == 1 else f'-{again}'}.yaml" for again in count(1))
+    return next(name for name in names if name not in taken)
 
 
 def write_model_index(shared: Shared, numbers: Sequence[Number], path: Path, settings: CardSettings) -> Path:

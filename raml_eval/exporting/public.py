@@ -91,7 +91,7 @@ def public_settings(run: StoredRun) -> dict[str, Any]:
         "prompt": {
             "chat_template": prompt.get("chat_template"),
             "format": form.get("name") if isinstance(form, Mapping) else form,
-            "system_prompt_characters": len(prompt.get("system_prompt") or ""),
+            "system_prompt_characters": len(prompt["system_prompt"] or "") if "system_prompt" in prompt else None,
         },
         "samples": run.n_samples,
         "budgets": [budget_label(budget) for budget in run.budgets],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.errors import ConfigError, InputError, near_names
+from raml_eval.errors import ConfigError, InputError, MetricError, near_names
 from raml_eval.exporting.public import without_secrets
 from raml_eval.looks import KEY as LOOKS
 from raml_eval.looks import read_looks
@@ -115,24 +115,24 @@ def describe_budget(budget: str) -> str:
 def choose_numbers(shared: Shared, metrics: Sequence[str], budgets: Sequence[str]) -> list[Number]:
     """The numbers of single tasks of these metrics and budgets that have a value; avg@n and every budget if none is named.
 
-    A metric is named as in the table: avg@n, pass@8, g_pass@8:0.5. Raises ConfigError for one that the run does not have.
+    A metric is named as in the table: avg@n, pass@8, g_pass@8:0.5. Raises ConfigError for one that the run does not have,
+    MetricError if none of them could be given.
     """
     wanted = list(metrics) or ["avg@n"]
     own = [number for number in shared.numbers if number.task != MACRO and number.metric not in ("gain", "chance")]
     names = list(dict.fromkeys(name for number in own for name in (number.name, number.metric) if "@k" not in name))
     labels = sorted({number.budget for number in own}, key=budget_order)
-    for noun, asked, known in (("metric", wanted, names), ("budget", budgets, labels)):
-        for name in asked:
+    for noun, sought, known in (("metric", wanted, names), ("budget", budgets, labels)):
+        for name in sought:
             if name not in known:
                 told = f"run {shared.run.name} has no {noun} {name!r}."
                 raise ConfigError(f"{told}{near_names(name, known)} It has {', '.join(known)}.")
-    return [
-        number
-        for number in own
-        if number.value is not None
-        and (number.name in wanted or number.metric in wanted)
-        and (not budgets or number.budget in budgets)
-    ]
+    asked = [n for n in own if (n.name in wanted or n.metric in wanted) and (not budgets or n.budget in budgets)]
+    if not any(number.value is not None for number in asked):
+        raise MetricError(
+            f"run {shared.run.name} gives none of {', '.join(wanted)} ({asked[0].method}). Name another --metric, or draw more."
+        )
+    return [number for number in asked if number.value is not None]
 
 
 def check_publishable(run: StoredRun, purpose: str) -> None:

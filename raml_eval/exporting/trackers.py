@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from raml_eval.exporting.libraries import need
 from raml_eval.exporting.markdown import markdown_table, setting_rows
 from raml_eval.exporting.public import model_name, public_settings, without_secrets
 from raml_eval.exporting.shared import Shared
-from raml_eval.tables import step_of
+from raml_eval.tables import run_labels, step_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +36,16 @@ class Track:
 def build_tracks(every: Sequence[Shared], together: str | None = None) -> list[Track]:
     """A track for each run; with together, one of that name with a point for each run at its checkpoint's step.
 
-    A run whose checkpoint states no step stands at step 0. Raises InputError if together meets such a run, or a step twice.
+    A run whose checkpoint states no step stands at step 0. Raises InputError if together meets such a run or a step twice, and
+    for a run that is given twice.
     """
+    run_labels([shared.run for shared in every])  # raises if a run is given twice
     if together is None:
-        return [Track(s.run.name, {step_of(s.run) or 0: named(s)}, _config(s), _table([s]), s.notes) for s in every]
+        names = _distinct([shared.run.name for shared in every])
+        return [
+            Track(name, {step_of(s.run) or 0: named(s)}, _config(s), _table([s]), s.notes)
+            for name, s in zip(names, every, strict=True)
+        ]
     steps = [step_of(shared.run) for shared in every]
     if (lacking := [shared.run.name for shared, step in zip(every, steps, strict=True) if step is None]) or not steps:
         raise InputError(
@@ -52,6 +59,18 @@ def build_tracks(every: Sequence[Shared], together: str | None = None) -> list[T
     points = {step: named(shared) for step, shared in sorted(zip(known, every, strict=True), key=lambda pair: pair[0])}
     notes = tuple(dict.fromkeys(f"{s.run.name}: {note}" for s in ordered for note in s.notes))
     return [Track(together, points, _shared_config(ordered), _table(ordered), notes)]
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, of which those that occur several times are numbered: a tracker would mix what bears one name.
+
+    Example: _distinct(["a", "b", "a"]) == ["a", "b", "a-2"]
+    """
+    found: list[str] = []
+    for name in names:
+        again = (f"{name}-{number}" for number in count(2))
+        found.append(next(one for one in chain([name], again) if one not in found))
+    return found
 
 
 def named(shared: Shared) -> dict[str, float]:
@@ -208,6 +227,6 @@ def log_trackio(tracks: Sequence[Track], project: str) -> list[str]:
             for step, point in track.points.items():
                 run.log(dict(point), step=step)
             run.log({"frame": trackio.Table(dataframe=track.table)}, step=max(track.points))
-            run.finish()
+            trackio.finish()  # a run that only finishes itself would be finished once more at exit
             places.append(f"project {project}, run {run.name}")
     return places
