@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from importlib import metadata
@@ -88,15 +89,60 @@ def test_words_that_the_schema_lacks_are_refused(run: Path, tmp_path: Path) -> N
     fails(cli(*words, "--model-id", "mine"), "'mine'", "OWNER/NAME")
 
 
-def test_the_records_are_valid_by_the_published_schema(run: Path, tmp_path: Path) -> None:
-    jsonschema = pytest.importorskip("jsonschema")
+def test_the_samples_give_the_number_they_refer_to(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    records = export(run, out, "--samples")
+    assert {path.relative_to(out).parts[1] for path in out.rglob("*_samples.jsonl")} == {"free", "half"}  # not kept
+    for task, record in records.items():
+        told = record.get("detailed_evaluation_results")
+        assert (told is None) == (task == "kept")
+        if told is None:
+            continue
+        content = (out / told["file_path"]).read_bytes()
+        holds_nothing_private(content)
+        assert told["checksum"] == hashlib.sha256(content).hexdigest()
+        lines = [json.loads(line) for line in content.splitlines()]
+        assert told["total_rows"] == len(lines) == 12
+        (refers,) = {line["evaluation_result_id"] for line in lines}
+        (number,) = [r for r in record["evaluation_results"] if r["evaluation_result_id"] == refers]
+        assert sum(line["evaluation"]["score"] for line in lines) / 12 == pytest.approx(number["score_details"]["score"])
+        assert {line["evaluation_id"] for line in lines} == {record["evaluation_id"]}
+        assert {(line["output"]["raw"][0][:13], line["output"]["reasoning_trace"][0]) for line in lines} == {
+            ("private words", f"thinking of {task}")
+        }
+    export(run, out)
+    assert not list(out.rglob("*_samples.jsonl"))  # no record names them any more
+
+
+def published_schema(name: str) -> dict[str, Any]:
+    pytest.importorskip("jsonschema")
     try:
         package = metadata.distribution("every-eval-ever")
     except metadata.PackageNotFoundError:
         pytest.skip("the schema is in the package every-eval-ever, which is not installed")
-    schema = json.loads(Path(str(package.locate_file("every_eval_ever/schemas/eval.schema.json"))).read_text())
+    schema = json.loads(Path(str(package.locate_file(f"every_eval_ever/schemas/{name}.schema.json"))).read_text())
+    assert isinstance(schema, dict)
+    return schema
+
+
+def test_the_samples_are_valid_by_the_published_schema(run: Path, tmp_path: Path) -> None:
+    schema = published_schema("instance_level_eval")
+    from jsonschema import Draft7Validator
+
+    export(run, tmp_path / "out", "--samples")
+    lines = [json.loads(line) for path in (tmp_path / "out").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    assert len(lines) == 24
+    assert [error.message for line in lines for error in Draft7Validator(schema).iter_errors(line)] == []
+    del lines[0]["evaluation"]["is_correct"]  # the check can fail
+    assert list(Draft7Validator(schema).iter_errors(lines[0]))
+
+
+def test_the_records_are_valid_by_the_published_schema(run: Path, tmp_path: Path) -> None:
+    schema = published_schema("eval")
+    from jsonschema import Draft7Validator
+
     records = export(run, tmp_path / "out")
-    validator = jsonschema.Draft7Validator(schema)
+    validator = Draft7Validator(schema)
     for record in records.values():
         assert record["schema_version"] == schema["version"]
         assert list(validator.iter_errors(record)) == []

@@ -191,6 +191,7 @@ print(json.dumps([rows, about]))
     assert [row[place] for row in content["data"]] == [number.value for number in shared.numbers]
     assert None in [row[place] for row in content["data"]]
     holds_nothing_private(file.read_bytes())
+    assert [path.name for path in (folder / "files").iterdir()] == ["media"]  # no packages, no code, no machine
     for path in (folder / "files").rglob("*.*"):
         if path.is_file():
             holds_nothing_private(path.read_bytes())

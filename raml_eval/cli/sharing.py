@@ -24,6 +24,12 @@ Together = Annotated[
     Text,
     typer.Option(metavar="<name>", help="One run of that name, with a point for each run at its checkpoint's step."),
 ]
+Redistribute = Annotated[
+    Texts,
+    typer.Option(
+        metavar="<task=word>", help="yes, no or non_commercial, for a task that does not say whether it may be passed on."
+    ),
+]
 
 
 def gather_run(path: Path, k: str | None = None) -> Shared:
@@ -106,22 +112,29 @@ def export_every_eval_ever(
     ] = "other",
     availability: Annotated[str, typer.Option(help="open_weights, closed_weights or unknown.")] = "unknown",
     model_id: Annotated[Text, typer.Option(help="The model as OWNER/NAME.")] = None,
+    samples: Annotated[bool, typer.Option("--samples", help="Also the samples of tasks whose rows may be passed on.")] = False,
+    redistribute: Redistribute = None,
     k: Ks = None,
 ) -> None:
     """Results in the schema of Every Eval Ever, a JSON file for each task."""
+    from raml_eval.exporting.dataset import Passing
     from raml_eval.exporting.every_eval_ever import Source, write_every_eval_ever
     from raml_eval.exporting.public import model_name
     from raml_eval.exporting.shared import check_publishable
 
+    passing = Passing(split_pairs(redistribute, "--redistribute"))
     shared = gather_run(run, k)
     check_publishable(shared.run, "a record of every_eval_ever")
+    passing.check(shared.run)
     source = Source(organization, relationship, availability, model_id or "")
     if not model_id and "/" not in model_name(shared.run):
         print(
             "note: the model has no owner, so the records stand under unknown/. Name it: --model-id OWNER/NAME", file=sys.stderr
         )
-    for path in write_every_eval_ever(shared, out, source):
+    for path in write_every_eval_ever(shared, out, source, passing if samples else None):
         print(path)
+    if samples and (withheld := sorted(passing.withheld(shared.run))):
+        print(f"note: no samples of {', '.join(withheld)}, whose rows must not be passed on, or do not say", file=sys.stderr)
 
 
 def export_hub(
@@ -129,12 +142,7 @@ def export_hub(
     repo_id: Annotated[str, typer.Argument(help="Data set to push to, OWNER/NAME.", metavar="REPO_ID")],
     private: Annotated[bool, typer.Option("--private", help="Make the data set a private one.")] = False,
     folder: Annotated[Place, place_option("Write the files here and push nothing.")] = None,
-    redistribute: Annotated[
-        Texts,
-        typer.Option(
-            metavar="<task=word>", help="yes, no or non_commercial, for a task that does not say whether it may be passed on."
-        ),
-    ] = None,
+    redistribute: Redistribute = None,
     keep_model_text: Annotated[
         bool, typer.Option("--keep-model-text", help="Keep the model's text on questions that must not be passed on.")
     ] = False,

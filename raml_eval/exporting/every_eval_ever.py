@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import ConfigError, InputError
+from raml_eval.exporting.dataset import Passing
+from raml_eval.exporting.every_eval_ever_samples import write_samples
 from raml_eval.exporting.model_card import dataset_commit, hub_dataset
 from raml_eval.exporting.public import ended, model_name, public_settings, without_secrets
 from raml_eval.exporting.shared import Number, Shared, describe_budget
@@ -39,8 +41,10 @@ class Source:
     retrieved: int | None = None  # seconds since 1970; now if None
 
 
-def write_every_eval_ever(shared: Shared, out: Path, source: Source) -> list[Path]:
+def write_every_eval_ever(shared: Shared, out: Path, source: Source, passing: Passing | None = None) -> list[Path]:
     """For each task, the file out/data/TASK/DEVELOPER/MODEL/UUID.json. The same run writes the same names again.
+
+    With passing, the samples of each task whose rows may be passed on stand beside it, in UUID_samples.jsonl.
 
     Raises ConfigError for a source that the schema does not know, InputError if a file cannot be written.
     """
@@ -52,7 +56,13 @@ def write_every_eval_ever(shared: Shared, out: Path, source: Source) -> list[Pat
         record = _build_record(shared, task, source, model_id, retrieved)
         if not record["evaluation_results"]:
             continue
-        path = out / "data" / _part(task) / Path(*map(_part, model_id.split("/"))) / f"{_stable_id(shared, task)}.json"
+        place = "/".join(["data", _part(task), *map(_part, model_id.split("/")), str(_stable_id(shared, task))])
+        path, samples = out / f"{place}.json", out / f"{place}_samples.jsonl"
+        if passing is not None and task not in passing.withheld(shared.run):
+            told = write_samples(shared.run, task, record, samples, f"{place}_samples.jsonl")
+            record["detailed_evaluation_results"] = told
+        else:
+            samples.unlink(missing_ok=True)  # of an earlier export, which the record would not name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -140,7 +140,7 @@ def log_wandb(tracks: Sequence[Track], project: str) -> list[str]:
     with _telling("wandb"):
         for track in tracks:
             # Console and code would carry paths of this machine, and what else the terminal shows.
-            bare = {f"x_disable_{what}": True for what in ("meta", "stats", "machine_info")}
+            bare = {**{f"x_disable_{what}": True for what in ("meta", "stats", "machine_info")}, "x_save_requirements": False}
             quiet = wandb.Settings(console="off", save_code=False, disable_git=True, disable_code=True, silent=True, **bare)
             run = wandb.init(project=project, name=track.name, config=dict(track.config), settings=quiet, reinit="create_new")
             for step, point in track.points.items():
