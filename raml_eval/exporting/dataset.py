@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import ConfigError, InputError
-from raml_eval.exporting.public import model_name
+from raml_eval.exporting.public import model_name, without_secrets
 from raml_eval.exporting.shared import Shared
 from raml_eval.tables import COLUMNS, budget_label, frame_rows
 from raml_eval.types import Question, SampleRecord, StoredRun, Trajectory
@@ -159,7 +159,7 @@ def _question_row(question: Question, withheld: frozenset[str]) -> dict[str, Any
 
 def _number_rows(shared: Shared) -> Iterable[dict[str, Any]]:
     for row, number in zip(frame_rows(shared.frame), shared.numbers, strict=True):
-        row["model"] = model_name(shared.run)
+        row |= {"model": model_name(shared.run), "engine": without_secrets(row["engine"])}
         yield {**row, "notes": "; ".join(number.notes)}
 
 

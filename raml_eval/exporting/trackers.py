@@ -104,7 +104,9 @@ def _table(every: Sequence[Shared]) -> pd.DataFrame:
     parts = []
     for shared in every:
         notes = ["; ".join(number.notes) for number in shared.numbers]
-        part = shared.frame.assign(model=model_name(shared.run), notes=notes)
+        part = shared.frame.assign(
+            model=model_name(shared.run), engine=shared.frame["engine"].map(without_secrets), notes=notes
+        )
         part.insert(0, "step", pd.Series([step_of(shared.run)] * len(part), dtype="Int64"))
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
