@@ -118,7 +118,7 @@ def test_worse(pair: tuple[Path, Path]) -> None:
         (["formats", "show", "qwen4"], "error: thinking format"),
         (["report"], "error: Missing argument 'runs'. See raml-eval report --help."),
         (["report", "run", "--k"], "error: Option '--k' requires an argument. See raml-eval --help."),
-        (["reprot"], "error: No such command 'reprot'. Did you mean 'report'? See raml-eval --help."),
+        (["reprot"], "error: No such command 'reprot'. Did you mean 'report', 'export'? See raml-eval --help."),
         (["run", "pocket", "--samples", "many"], "error: Invalid value for '--samples'"),
     ],
 )
