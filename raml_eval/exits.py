@@ -98,6 +98,34 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.UNUSABLE: "no such run, task or budget, inspect_ai is missing, samples are missing without "
             "--allow-partial, or --out exists or cannot be written",
         },
+        "export model-card": {
+            ExitCode.DONE: "the results are written and read back",
+            ExitCode.UNUSABLE: "no such run, metric or budget, made-up answers, or --out cannot be written",
+        },
+        "export every-eval-ever": {
+            ExitCode.DONE: "the records are written",
+            ExitCode.UNUSABLE: "no such run, made-up answers, a word that the schema lacks, or --out cannot be written",
+        },
+        "export hub": {
+            ExitCode.DONE: "the data set is pushed, or written to --folder",
+            ExitCode.UNUSABLE: "no such run, no token, the hub refuses, or it would publish something private",
+        },
+        "export wandb": {
+            ExitCode.DONE: "the numbers are logged",
+            ExitCode.UNUSABLE: "no such run, its library is missing, --together without steps, or it refuses",
+        },
+        "export mlflow": {
+            ExitCode.DONE: "the numbers are logged",
+            ExitCode.UNUSABLE: "no such run, its library is missing, --together without steps, or it refuses",
+        },
+        "export tensorboard": {
+            ExitCode.DONE: "the numbers are written",
+            ExitCode.UNUSABLE: "no such run, its library is missing, --together without steps, or a folder of --out exists",
+        },
+        "export trackio": {
+            ExitCode.DONE: "the numbers are logged",
+            ExitCode.UNUSABLE: "no such run, its library is missing, --together without steps, or it refuses",
+        },
         "lm-eval": {
             ExitCode.DONE: "lm-eval has printed its table",
             ExitCode.UNUSABLE: "an argument, a task or a model cannot be used",

@@ -9,6 +9,7 @@ import typer
 
 from raml_eval.cli.ending import stopping
 from raml_eval.cli.options import Texts, place_option
+from raml_eval.cli.sharing import add_commands
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -46,3 +47,6 @@ def export_inspect_(
             allow_partial=allow_partial,
             told=lambda path: print(path),
         )
+
+
+add_commands(app)
