@@ -85,7 +85,7 @@ def test_no_in_domain_gain_gives_no_ratio() -> None:
     new = run_of("new", lambda task, row, index: row < 10 if task == "sums" else row < 20)
     found = between(base, new)
     assert math.isnan(found.transfer.value)
-    assert found.transfer.method == "not given: the denominator's interval includes 0"
+    assert found.transfer.method == "not given: the in-domain gain's interval includes 0"
 
 
 def test_one_domain_gives_no_ratio() -> None:

@@ -72,7 +72,10 @@ def grade(grader: RuleGrader, answer: str, cut_off: bool = False) -> Grade:
         ("<answer>or</answer>", "or"),
         ("<answer>→</answer>", "→"),
         ("<answer>42", "42"),
-        ("<answer>1</answer> no: <answer>42\n\nI hope that helps.", "42"),
+        ("<answer>42</answer>\nI put it in <answer> tags as required.", "42"),
+        ("in <answer>y</answer>", "y"),
+        ("I put it in <answer> and </answer>. <answer>y</answer>", "y"),
+        ("no: <answer>42\n\nI hope that helps.", "42"),
         ("a long text\nthat ends nowhere", None),
     ],
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,4 +138,8 @@ def _transfer(parts: Sequence[Sequence[Part]], level: float) -> Interval:
     inside, across = parts
     if not (inside and across):
         return Interval(math.nan, math.nan, math.nan, "not given: needs tasks of both domains")
-    return ratio_of_means(across, inside, level)
+    gain = pooled_difference(inside, level, tested=False)
+    if not (gain.low > 0 or gain.high < 0):  # the interval that tables show decides, and NaN is no sign of a gain
+        return Interval(math.nan, math.nan, math.nan, "not given: the in-domain gain's interval includes 0")
+    found = ratio_of_means(across, inside, level)
+    return replace(found, method=f"{found.method}; of an in-domain loss") if gain.value < 0 else found

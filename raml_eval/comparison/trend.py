@@ -8,23 +8,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
 from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, Part, pooled_difference
 from raml_eval.tables import Measure, count_run, global_clusters, question_values
 from raml_eval.tables.measures import AVERAGE
-from raml_eval.types import Budget, Domain, QuestionCounts, StoredRun
+from raml_eval.types import Budget, Domain, QuestionCounts, Status, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
     """The change of a score from the least to the greatest x along a line through the runs; log: against log x.
 
-    change is the mean over a domain's tasks of the questions' own fitted changes, so it is paired by question.
+    change is the mean over a domain's tasks of the questions' own fitted changes, so it is paired by question. left_out are
+    tasks of the domain that not all of the runs have.
     """
 
     change: PairedDifference
     log: bool
     tasks: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def fit_trend(
@@ -48,15 +51,15 @@ def fit_trend(
         raise MetricError(f"a trend needs runs with different x; met {', '.join(f'{x:g}' for x in xs)}. Add checkpoints.")
     centred = at - at.mean()
     weights = centred / float(centred @ centred) * (at.max() - at.min())
-    tasks = [task for task, about in runs[-1].tasks.items() if about.domain == domain]
+    tasks = list(dict.fromkeys(task for run in runs for task, about in run.tasks.items() if about.domain == domain))
     shared = {task: _shared(runs, task, budget) for task in tasks}
-    parts = {task: _part(counts, weights, measure, runs[-1], task) for task, counts in shared.items() if counts[0]}
+    parts = {task: _part(counts, weights, measure, runs, task) for task, counts in shared.items() if counts[0]}
     if not parts:
         raise MetricError(f"the runs share no question of the {domain} tasks at budget {budget}. Run them on the same tasks.")
     scale = float(weights[weights > 0].sum())
     found = pooled_difference(list(parts.values()), level)
     change = replace(found, value=found.value * scale, low=found.low * scale, high=found.high * scale)
-    return Trend(change, log, tuple(parts))
+    return Trend(change, log, tuple(parts), tuple(task for task in tasks if task not in parts))
 
 
 def _shared(runs: Sequence[StoredRun], task: str, budget: Budget) -> list[list[QuestionCounts]]:
@@ -70,10 +73,17 @@ def _part(
     counts: Sequence[Sequence[QuestionCounts]],
     weights: np.ndarray,
     measure: Measure,
-    last: StoredRun,
+    runs: Sequence[StoredRun],
     task: str,
 ) -> Part:
     """The weighted scores of the runs with a weight below 0 against those above it. Each side's weights sum to 1."""
+    last = runs[-1]
+    for run, of_run in zip(runs, counts, strict=True):
+        stopped, drawn = sum(q.statuses.get(Status.TIMEOUT, 0) for q in of_run), sum(q.n for q in of_run)
+        if stopped > TIMEOUTS_ALLOWED * drawn:
+            raise MetricError(
+                f"the grader was stopped on {stopped} of {drawn} samples of {task} in {run.name}. Grade them again."
+            )
     clusters: Mapping[tuple[str, str], str] = global_clusters(last.questions, last.tasks)
     values = np.array([question_values(of_run, measure) for of_run in counts])  # (R, Q)
     if np.isnan(values).any():

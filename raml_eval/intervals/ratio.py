@@ -21,7 +21,7 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
     The interval holds every ratio R for which a t-test does not reject that over - R * under is 0 (Fieller 1954, Journal of
     the Royal Statistical Society B 16), with the clustered variances and the covariance of both means, and is cut at the
     bounds. The ratio is NaN where the denominator is not told from 0 at the level, since Fieller's set is then no interval.
-    The ends are NaN where fewer than six clusters carry over - R * under, or where all of it is 0.
+    The ends are NaN where fewer than six clusters carry over - R * under, or one of its parts.
 
     Example: ratio_of_means([Part(zeros, half, names)], [Part(zeros, ones, names)]).value == 0.5
     """
@@ -41,7 +41,8 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
         return _blank("the denominator's interval includes 0")
     ratio = a / b
     left = top - ratio * bottom  # what each cluster adds to the ratio's error, times b
-    if carriers(left) < ENOUGH:
+    sides = (*pulls, *(_apart(over, under, pulls, ratio)))
+    if carriers(left) < ENOUGH or min(map(carriers, sides)) < ENOUGH:
         return Interval(ratio, math.nan, math.nan, "no interval: fewer than six clusters carry it")
     both = float(top @ bottom)
     centre = (ratio - share * both / spread) / (1 - share)
@@ -51,6 +52,13 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
     return Interval(ratio, low, high, FIELLER)
+
+
+def _apart(over: Sequence[Part], under: Sequence[Part], pulls: np.ndarray, ratio: float) -> list[np.ndarray]:
+    """What each cluster adds to the error of the ratio in each task alone, where both sides are of the same tasks."""
+    if len(over) != len(under) or any(set(a.clusters) != set(b.clusters) for a, b in zip(over, under, strict=True)):
+        return []
+    return [pulls[row] - ratio * pulls[len(over) + row] for row in range(len(over))]
 
 
 def _mean_of(parts: Sequence[Part]) -> float:

@@ -15,7 +15,7 @@ from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, percent, render
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.sections import TITLES, Section
-from raml_eval.tables import build_frame, step_of
+from raml_eval.tables import build_frame, same_directory, step_of
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -68,7 +68,7 @@ def render_comparison(
 
 def all_notes(comparison: Comparison, base: StoredRun, new: StoredRun) -> list[str]:
     """The caveats of the pair, then those of each run."""
-    runs = [base] if base.directory == new.directory else [base, new]  # a run may be compared with itself
+    runs = [base] if same_directory(base, new) else [base, new]  # a run may be compared with itself
     return list(dict.fromkeys([*comparison.notes, *footnotes(runs, build_frame(runs, k=[1]))]))
 
 

@@ -9,6 +9,7 @@ from raml_eval.comparison.contamination import Contrast, find_contrasts
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.render import Cell, Table, percent
 from raml_eval.reporting.sections import Section
+from raml_eval.tables import same_directory
 from raml_eval.types import Interval, StoredRun
 
 _LEAD = (
@@ -24,7 +25,7 @@ def contamination_section(runs: Sequence[StoredRun], reference: StoredRun, cutof
 
     ConfigError if the reference is the only run.
     """
-    others = [run for run in runs if run.directory != reference.directory]
+    others = [run for run in runs if not same_directory(run, reference)]
     if not others:
         raise ConfigError(f"--contamination {reference.name} is the only run of the report. Name another model's run.")
     header = ("model", "of", "budget", "new less old", "questions", "difference (points)", f"less that of {reference.name}")

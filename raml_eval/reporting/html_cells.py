@@ -56,16 +56,27 @@ class TableCells:
         width = len(table.header)
         self._signed = [any(row[column].signed for row in self._readings if row[column]) for column in range(width)]  # type: ignore[union-attr]
 
+    def _kind(self, column: int) -> str:
+        """What a column's numbers are: differences, ratios (which have two decimals), or shares and all others."""
+        if self._signed[column]:
+            return "difference"
+        texts = [clean(row[column].text) for row in self.table.rows]
+        return "ratio" if any(re.match(r"-?\d+\.\d\d(?!\d)", text) for text in texts) else "plain"
+
     @cached_property
-    def _scales(self) -> dict[bool, tuple[float, float]]:
-        ends: dict[bool, list[float]] = {True: [0.0], False: []}
+    def _scales(self) -> dict[str, tuple[float, float]]:
+        ends: dict[str, list[float]] = {"difference": [0.0], "ratio": [0.0], "plain": []}
         for row in self._readings:
             for column, reading in enumerate(row):
                 if reading is not None and reading.low is not None and reading.high is not None:
-                    ends[self._signed[column]] += [reading.value, reading.low, reading.high]
-        plain = ends[False] or [0.0]
+                    ends[self._kind(column)] += [reading.value, reading.low, reading.high]
+        plain = ends["plain"] or [0.0]
         shares = "percent" in self.table.title and min(plain) >= 0 and max(plain) <= 100
-        return {True: _around(ends[True]), False: (0.0, 100.0) if shares else _around(plain)}
+        return {
+            "difference": _around(ends["difference"]),
+            "ratio": _around(ends["ratio"]),
+            "plain": (0.0, 100.0) if shares else _around(plain),
+        }
 
     def head(self, column: int) -> str:
         """The header of a column."""
@@ -81,8 +92,8 @@ class TableCells:
             return f"<td>{_content(cell)}</td>"
         drawn = ""
         if reading.low is not None and reading.high is not None:
-            signed = self._signed[column]
-            drawn = _whisker(reading.value, reading.low, reading.high, self._scales[signed], signed)
+            kind = self._kind(column)
+            drawn = _whisker(reading.value, reading.low, reading.high, self._scales[kind], kind != "plain")
         return f'<td data-v="{reading.value:g}">{_content(cell)}{drawn}</td>'
 
     def _classes(self, column: int, cell: Cell) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from raml_eval.reporting.footnotes import Footnote, Place, find_footnotes
@@ -56,6 +56,10 @@ class Numbers:
         """The value of a number without k and tau; None if the frame does not have it, or if it cannot be given."""
         row = self.rows.get(Key(run, task, domain, budget, metric))
         return None if row is None else row["value"]
+
+    def written(self, key: Key, bounded: bool, *, marks: tuple[int, ...] = ()) -> Cell:
+        """The number as a table writes it: a share in percent, and anything else, such as tokens, as it is."""
+        return self.share(key, marks=marks) if bounded else replace(self.plain(key), marks=marks)
 
     def plain(self, key: Key, scale: float = 1.0) -> Cell:
         """The number times scale, without its interval; blank if the frame does not have it."""

@@ -15,7 +15,7 @@ from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
 from raml_eval.reporting.sweep_tables import thinking_section
 from raml_eval.reporting.swept import index_sweep
-from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, has_sweep
+from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, has_sweep, same_directory
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -68,7 +68,7 @@ def render_report(
         raise ConfigError(f"the table of contamination has no form as {format}. Ask for {', '.join(FORMATS)}.")
     file = "" if raw else find_template(template, format)
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
-    if base is not None and any(run.directory != base.directory for run in runs) and not (frame["metric"] == "gain").any():
+    if base is not None and not all(same_directory(run, base) for run in runs) and not (frame["metric"] == "gain").any():
         raise ConfigError(
             f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
         )

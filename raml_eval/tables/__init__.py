@@ -15,6 +15,7 @@ from raml_eval.tables.counted import (
     planned_records,
     repeats_draws,
     run_labels,
+    same_directory,
     step_of,
     suites_of,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "redraw_variances",
     "repeats_draws",
     "run_labels",
+    "same_directory",
     "step_of",
     "suites_of",
 ]

@@ -15,11 +15,17 @@ Cells = dict[tuple[str, Budget], list[QuestionCounts]]
 NAMED = 4  # cells that an error names; it only counts the rest
 
 
+def same_directory(one: StoredRun, other: StoredRun) -> bool:
+    """True if both are of one directory, however its path was written."""
+    return one.directory.resolve() == other.directory.resolve()
+
+
 def run_labels(runs: Sequence[StoredRun]) -> list[str]:
     """A name for each run: its own, or its directory if several have the same. Raises InputError if a run is given twice."""
     names = [run.name for run in runs]
     labels = [run.name if names.count(run.name) == 1 else str(run.directory) for run in runs]
-    if twice := [label for label, times in Counter(labels).items() if times > 1]:
+    places = [run.directory.resolve() for run in runs]
+    if twice := [label for label, place in zip(labels, places, strict=True) if places.count(place) > 1]:
         raise InputError(f"run {twice[0]} is given twice, wanted once. Name each run directory once.")
     return labels
 

@@ -23,6 +23,7 @@ from raml_eval.tables.counted import (
     describe_engine,
     repeats_draws,
     run_labels,
+    same_directory,
 )
 from raml_eval.tables.measures import (
     AVERAGE,
@@ -110,7 +111,7 @@ def build_frame(
         part = _Part(run, label, cells, _estimate_all(run, cells, ks, level), level, global_clusters(run.questions, run.tasks))
         rows += part.task_rows()
         rows += part.macro_rows()
-        if against is not None and against[0].directory != run.directory:
+        if against is not None and not same_directory(against[0], run):
             rows += part.gain_rows(against[1])
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     numbers = {"tau": "float64", "value": "float64", "low": "float64", "high": "float64"}

@@ -20,7 +20,8 @@ _TAG = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.IGNORECASE | re.
 _OPENED = re.compile(r"<answer>((?:(?!</?answer>).)*?)(?:\n[ \t]*\n|\Z)", re.IGNORECASE | re.DOTALL)
 # What stands between tags that a text only talks about: "between <answer> and </answer>", "<answer>...</answer>".
 _JOINT = re.compile(r"[\W_]*(?:and|or|to|und|et|y|和|与)?[\W_]*", re.IGNORECASE)
-_BETWEEN = re.compile(r"\b(?:between|inside|within|in|with|using|zwischen|entre)[\W_]*$|[在于]\W*$", re.IGNORECASE)
+_BETWEEN = re.compile(r"\b(?:between|zwischen|entre)[\W_]*$|[在于]\W*$", re.IGNORECASE)
+_WITHIN = re.compile(r"\b(?:between|inside|within|in|with|using)[\W_]*$", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"[\W_]*(?=.*[.…_])[\W_]*|[\W_]*(?:your|the|final)(?: final)?(?: short)? answer(?: here)?[\W_]*", re.IGNORECASE
 )
@@ -67,12 +68,11 @@ def extract_ruled(text: str, read: str = "answer") -> Extraction:
         return Extraction(whole or None, "whole text" if whole else "nothing found", concluded=True)
     text = text[-LOOKED_AT:]
     closed = [match for match in _TAG.finditer(text) if not _is_mention(text, match)]
-    behind = closed[-1].end() if closed else 0
-    opened = [match for match in _OPENED.finditer(text, behind) if not _is_mention(text, match)]
-    if opened:
-        return Extraction(opened[-1][1].strip(), "answer tag without its end")
     if closed:
         return Extraction(closed[-1][1].strip(), "answer tag", closed=True)
+    opened = [match for match in _OPENED.finditer(text) if not _is_mention(text, match)]
+    if opened:
+        return Extraction(opened[-1][1].strip(), "answer tag without its end")
     return extract_exact(clean(_TAG.sub(" ", text)))
 
 
@@ -82,7 +82,8 @@ def _is_mention(text: str, tag: re.Match[str]) -> bool:
     if not content or _PLACEHOLDER.fullmatch(content):
         return True
     before = text[: tag.start()].rpartition("\n")[2]
-    return _JOINT.fullmatch(content) is not None and _BETWEEN.search(before) is not None
+    between = _WITHIN if content.casefold() == "and" else _BETWEEN
+    return _JOINT.fullmatch(content) is not None and between.search(before) is not None
 
 
 def without_marks(answer: str) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from raml_eval.comparison import compare_runs
+from raml_eval.comparison import ComparedCell, compare_runs
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.compare import comparison_sections
 from raml_eval.reporting.footnotes import Footnote
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.reports import axes, figures, general, plain, published
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import Built, Material, gather, narrowed, select, with_rows
-from raml_eval.tables import parse_measure
-from raml_eval.types import StoredRun
+from raml_eval.reporting.reports.material import Built, Material, as_row, gather, narrowed, select, with_rows
+from raml_eval.reporting.sections import Section
+from raml_eval.tables import Row, parse_measure
+from raml_eval.types import Interval, StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +29,19 @@ def comparison(material: Material, part: Part) -> Iterable[Built]:
     """Each run but the base held against it, as `raml-eval compare` does."""
     for label, pairs in material.pairs.items():
         compared = compare_runs(pairs.base, pairs.new)
+        rows = tuple(_compared_row(material, label, cell) for cell in compared.cells)
+        notes = (*material.pair_notes, *(f"{label}: {note}" for note in compared.notes))
         for section in comparison_sections(compared, (None, None), short=True, full=False):
-            yield Built(section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section)
+            yield Built(section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section, rows, notes)
+            rows = ()
+
+
+def _compared_row(material: Material, label: str, cell: ComparedCell) -> Row:
+    """A tested difference, at the level that the correction leaves, as a row of the frame."""
+    found = Interval(cell.difference, cell.low, cell.high, cell.alone.method)
+    place = {"task": cell.scope, "domain": cell.domain, "budget": cell.budget, "metric": f"difference of {cell.metric}"}
+    told = {"n_questions": cell.n_questions, "p_holm": cell.p_adjusted, "verdict": str(cell.verdict), "family": cell.family}
+    return as_row(material, label, found, **place, **told)
 
 
 PARTS: Mapping[str, Builder] = {
@@ -82,19 +95,34 @@ def assemble(
     material = narrowed(every, select(every, definition.runs, definition.order), ks, allow_partial)
     built = [one for part in definition.parts for one in _built(material, part)]
     filled = with_rows(material, [row for one in built for row in one.rows])
+    added = [note for one in built for note in one.notes]
     over = f" Gains are over {base.name}." if base is not None else ""
     return Assembled(
         Report(
             title=definition.title,
             lead=(*([example] if example else []), f"{definition.about.strip()}{over}", *map(drawn_by, material.runs)),
-            sections=tuple(one.section for one in built),
+            sections=_with_own_figures([one.section for one in built]),
             curve=(),
-            notes=tuple(note.text for note in material.numbers.notes),
+            notes=tuple(dict.fromkeys([note.text for note in material.numbers.notes] + added)),
         ),
         material.runs,
         material.numbers.notes,
         filled.frame,
     )
+
+
+def _with_own_figures(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """The sections with a name of its own for every figure, since each is a file."""
+    seen: Counter[str] = Counter()
+    renamed = []
+    for section in sections:
+        figures = []
+        for figure in section.figures:
+            seen[figure.name] += 1
+            number = seen[figure.name]
+            figures.append(replace(figure, name=f"{figure.name}-{number}") if number > 1 else figure)
+        renamed.append(replace(section, figures=tuple(figures)))
+    return tuple(renamed)
 
 
 def _ks(definition: Definition, runs: Sequence[StoredRun], asked: Sequence[int] | None) -> Sequence[int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from raml_eval.comparison.trend import fit_trend
@@ -14,7 +14,8 @@ from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Figure, Table, percent
 from raml_eval.reporting.reports.definition import Claim, Part
 from raml_eval.reporting.reports.figures import draw_axis
-from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_row, matches, rank
+from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_number, as_row, matches, rank
+from raml_eval.reporting.reports.plain import unit_of
 from raml_eval.reporting.sections import TITLES, Section
 from raml_eval.tables import DOMAINS, MACRO, budget_label, largest_budget, parse_measure
 from raml_eval.tables.measures import AVERAGE
@@ -25,40 +26,33 @@ FALSE_ALARMS = 0.05  # of all claims of a part together
 
 def trend(material: Material, part: Part) -> Built | None:
     """A metric over an axis of the checkpoints, with a line for each group; None if fewer than two values of x are known."""
-    known = {label: about[part.x] for label, about in material.about.items() if isinstance(about.get(part.x), int | float)}
+    known = {label: x for label, about in material.about.items() if (x := as_number(about.get(part.x))) is not None}
     if len(set(known.values())) < 2:
         return None
     measure = parse_measure((part.metrics or ("avg@n",))[0])
     ordered = sorted(known, key=lambda label: (str(material.about[label].get(part.group, "")), known[label]))
+    budget = budget_label(common_budget(material, ordered))  # one, so that a line joins numbers of one kind
     header = (KNOWN.get(part.group, part.group), KNOWN.get(part.x, part.x), "model", "budget")
     rows, points = [], []
     for label in ordered:
-        budget = budget_label(common_budget(material, [label]))
         group = str(material.about[label].get(part.group, ""))
         keys = [Key(label, MACRO, domain, budget, measure.metric, measure.k, measure.tau) for domain in DOMAINS]
-        rows.append(
-            (
-                Cell(group),
-                Cell(f"{known[label]:g}"),
-                material.model(label),
-                Cell(budget),
-                *(material.numbers.share(key) for key in keys),
-            )
-        )
+        cells = (material.numbers.written(key, measure.bounds is not None) for key in keys)
+        rows.append((Cell(group), Cell(f"{known[label]:g}"), material.model(label), Cell(budget), *cells))
         points += [
             (group, domain, known[label], material.numbers.rows.get(key)) for domain, key in zip(DOMAINS, keys, strict=True)
         ]
     name = KNOWN.get(part.x, part.x)
     title = part.title or f"{measure.name} against {name}"
     table = Table(
-        "Macro means in percent [95 % interval]",
+        f"Macro means. {unit_of([measure])}",
         tuple(map(Cell, (*header, *(TITLES[domain] for domain in DOMAINS)))),
         tuple(rows),
         4,
     )
     lines = f"a line for each {KNOWN.get(part.group, part.group)}"
-    about = f"{measure.name} of both domains against {name}, {lines}, with 95 % intervals"
-    figure = Figure(f"{measure.metric.replace('@', '-at-')}-by-{part.x}", title, about, draw_axis(points, name, measure.name))
+    about = f"{measure.name} of both domains at budget {budget} against {name}, {lines}, with 95 % intervals"
+    figure = Figure(f"{measure.metric.replace('@', '-at-')}-by-{part.x}", title, about, draw_axis(points, name, measure))
     return Built(Section(title, part.note, (table,), (figure,)))
 
 
@@ -79,6 +73,8 @@ class _Tested:
     change: PairedDifference | None
     why: str = ""
     budget: str = ""
+    row: str = ""  # the run that the row of the frame is about: of a rise, the one with the greatest x
+    left_out: tuple[str, ...] = ()  # tasks that not all of the runs have
 
 
 def claims(material: Material, part: Part) -> Built:
@@ -94,13 +90,12 @@ def claims(material: Material, part: Part) -> Built:
             ends = (None, None) if math.isnan(one.change.low) else (one.change.low, one.change.high)
             measured = percent(one.change.value, *ends, signed=True)
             if p is not None:
-                verdict = _verdict(one.change.value, p)
-                label = next(iter(material.labels))
+                verdict = _verdict(one.change.value, p) + (f", without {', '.join(one.left_out)}" if one.left_out else "")
                 interval = Interval(one.change.value, one.change.low, one.change.high, one.change.method)
                 place = {"task": MACRO, "domain": one.claim.domain, "budget": one.budget, "metric": f"claim: {one.claim.test}"}
                 numbers.append(
                     as_row(
-                        material, label, interval, **place, n_questions=one.change.n_questions, claim=one.claim.says, p_holm=p
+                        material, one.row, interval, **place, n_questions=one.change.n_questions, claim=one.claim.says, p_holm=p
                     )
                 )
         rows.append(tuple(map(Cell, (one.claim.says, one.runs, measured, "" if p is None else f"{p:.2g}", verdict))))
@@ -134,12 +129,11 @@ def _test_gain(material: Material, claim: Claim, label: str) -> _Tested:
     parts: list[Values] = [pairs.part(task, budget, AVERAGE) for task in pairs.tasks(claim.domain, budget)]
     if not parts:
         return _Tested(claim, label, None, f"not tested: no {claim.domain} task")
-    return _Tested(claim, label, pooled_difference(parts), budget=budget_label(budget))
+    return _Tested(claim, label, pooled_difference(parts), budget=budget_label(budget), row=label)
 
 
 def _test_rise(material: Material, part: Part, claim: Claim, labels: Sequence[str]) -> _Tested:
-    known = {label: material.about[label].get(part.x) for label in labels}
-    with_x: Mapping[str, float] = {label: x for label, x in known.items() if isinstance(x, int | float)}
+    with_x = {label: x for label in labels if (x := as_number(material.about[label].get(part.x))) is not None}
     if len(set(with_x.values())) < 2:
         return _Tested(claim, ", ".join(with_x), None, f"not tested: needs runs with two values of {part.x}")
     ordered = sorted(with_x, key=lambda label: rank(with_x[label]))
@@ -149,4 +143,5 @@ def _test_rise(material: Material, part: Part, claim: Claim, labels: Sequence[st
         found = fit_trend([material.labels[label] for label in ordered], [with_x[label] for label in ordered], domain, budget)
     except MetricError as error:
         return _Tested(claim, ", ".join(ordered), None, f"not tested: {error}")
-    return _Tested(claim, ", ".join(ordered), found.change, budget=budget_label(budget))
+    names = ", ".join(ordered)
+    return _Tested(claim, names, found.change, budget=budget_label(budget), row=ordered[-1], left_out=found.left_out)

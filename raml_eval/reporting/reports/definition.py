@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 import raml_eval
 from raml_eval.errors import ConfigError, near_names
@@ -65,7 +65,20 @@ class Part(_Strict):
     @field_validator("budgets", mode="before")
     @classmethod
     def _as_labels(cls, value: Any) -> Any:
-        return [str(one) for one in value] if isinstance(value, list | tuple) else value
+        # YAML reads a bare off as false.
+        return ["off" if one is False else str(one) for one in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _published_fit(self) -> Part:
+        for row in self.published:
+            if strange := [task for task in row.values if task not in self.tasks]:
+                raise ValueError(
+                    f"the published row {row.name!r} has values of {', '.join(strange)}, which tasks does not name"
+                )
+            if wrong := [task for task, values in row.values.items() if len(values) != len(self.metrics)]:
+                wanted = f"wanted one for each of {', '.join(self.metrics)}"
+                raise ValueError(f"the published row {row.name!r} has another number of values for {wrong[0]}; {wanted}")
+        return self
 
 
 class Definition(_Strict):

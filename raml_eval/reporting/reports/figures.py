@@ -12,7 +12,7 @@ from raml_eval.reporting.render import Figure
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.sections import TITLES, Section
-from raml_eval.tables import DOMAINS, MACRO, TAUS, Row
+from raml_eval.tables import DOMAINS, MACRO, TAUS, Measure, Row
 from raml_eval.types import Domain
 
 # Not quite white and black, which a page takes for its paper and ink.
@@ -21,7 +21,7 @@ SMALLEST_GAIN = 5.0  # points at the end of a map's scale, at least, so that noi
 Point = tuple[str, Domain, float, Row | None]  # group, domain, x, the number
 
 
-def draw_axis(points: Sequence[Point], name: str, metric: str) -> Any:
+def draw_axis(points: Sequence[Point], name: str, measure: Measure) -> Any:
     """A figure with one pair of axes for each domain, x in logarithms if it spans much, a line for each group."""
     with new_figure(7.2, 3.4) as figure:
         domains = list(dict.fromkeys(domain for _, domain, _, row in points if row is not None))
@@ -34,7 +34,7 @@ def draw_axis(points: Sequence[Point], name: str, metric: str) -> Any:
                     for of, where, x, row in points
                     if of == group and where == domain and row and row["value"] is not None
                 ]
-                _line(axes, own, group, number)
+                _line(axes, own, group, number, 100 if measure.bounds else 1)
             xs = [x for _, _, x, _ in points]
             if min(xs) > 0 and max(xs) / min(xs) >= 8:
                 axes.set_xscale("log", base=2)
@@ -42,16 +42,25 @@ def draw_axis(points: Sequence[Point], name: str, metric: str) -> Any:
             axes.set_title(TITLES[domain], fontsize=10)
             axes.set_xlabel(name)
             _plain(axes)
-        every[0].set_ylabel(f"{metric} (%)")
+        every[0].set_ylabel(f"{measure.name} (%)" if measure.bounds else measure.name)
         if any(groups):
-            figure.legend(*every[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+            figure.legend(*_legend(every), loc="outside right center", frameon=False)
         return figure
 
 
-def _line(axes: Any, own: Sequence[tuple[float, Row]], label: str, number: int) -> None:
+def _legend(every: Sequence[Any]) -> tuple[list[Any], list[str]]:
+    """The lines of all axes with their labels, each label once: a run may have tasks of one domain only."""
+    shown: dict[str, Any] = {}
+    for axes in every:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            shown.setdefault(label, handle)
+    return list(shown.values()), list(shown)
+
+
+def _line(axes: Any, own: Sequence[tuple[float, Row]], label: str, number: int, scale: float = 100) -> None:
     own = sorted(own, key=lambda point: point[0])
-    values = [100 * row["value"] for _, row in own]
-    ends = [(row["value"] if row[end] is None else row[end]) * 100 for _, row in own for end in ("low", "high")]
+    values = [scale * row["value"] for _, row in own]
+    ends = [(row["value"] if row[end] is None else row[end]) * scale for _, row in own for end in ("low", "high")]
     below = [max(value - low, 0) for value, low in zip(values, ends[::2], strict=True)]
     above = [max(high - value, 0) for value, high in zip(values, ends[1::2], strict=True)]
     line, marker = STYLES[number % len(STYLES)]
@@ -96,7 +105,7 @@ def stability_curve(material: Material, part: Part) -> Built | None:
             axes.set_xlabel("threshold τ")
             _plain(axes)
         every[0].set_ylabel(f"G-Pass@{k} (%)")
-        figure.legend(*every[0].get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=2)
+        figure.legend(*_legend(every), loc="outside lower center", frameon=False, ncols=2)
     if not drawn:
         return None
     title = part.title or f"G-Pass@{k} over τ"
@@ -116,8 +125,8 @@ def heatmap(material: Material, part: Part) -> Built | None:
         for domain in DOMAINS
         for task in dict.fromkeys(t for run in material.runs for t, a in run.tasks.items() if a.domain == domain)
     ]
-    lines = [(label, [budget for run, budget in numbers.lines if run == label][-1]) for label in material.labels]
     metric = "gain" if gains else "avg@n"
+    lines = [(label, _shown_budget(material, label, metric)) for label in material.labels]
     values = [
         [_value(numbers.rows.get(Key(label, task, domain, budget, metric))) for task, domain in tasks]
         for label, budget in lines
@@ -130,6 +139,17 @@ def heatmap(material: Material, part: Part) -> Built | None:
     drawing = _draw_map([values[place] for place in kept], names, [task for task, _ in tasks], gains)
     about = f"{'the gain over the base in points' if gains else 'avg@n in percent'} of each run (rows) on each task (columns)"
     return Built(Section(title, part.note, (), (Figure("heatmap", title, about, drawing),)))
+
+
+def _shown_budget(material: Material, label: str, metric: str) -> str:
+    """The largest budget of the run at which any task has the metric; a gain needs a budget that the base has too."""
+    own = [budget for run, budget in material.numbers.lines if run == label]
+    there = {
+        key.budget
+        for key, row in material.numbers.rows.items()
+        if (key.run, key.metric) == (label, metric) and row["value"] is not None
+    }
+    return next((budget for budget in reversed(own) if budget in there), own[-1])
 
 
 def _value(row: Row | None) -> float:

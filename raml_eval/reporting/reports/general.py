@@ -14,10 +14,10 @@ from raml_eval.tables import DOMAINS, MACRO, Row, budget_label
 from raml_eval.types import Interval
 
 _LEAD = (
-    "Gains over {base} are paired by question, at the budget that the suite declares. Transfer is the cross-domain gain for "
-    "one point of in-domain gain (Fieller's interval); it is blank where the in-domain gain's interval includes 0. Kept is the "
-    "chance that a sample is right where one of the base's is; repeat is the same of the base with itself, so a run of the "
-    "very same model would keep as much."
+    "Gains over {base} are paired by question, at the suite's declared budget, or the largest of both. Transfer is the "
+    "cross-domain gain for one point of in-domain gain (Fieller's interval); it is blank where the in-domain gain's interval "
+    "includes 0. Kept is the chance that a sample is right where one of the base's is; repeat is the same of the base with "
+    "itself, so a run of the very same model would keep as much."
 )
 _GAP_LEAD = "The raw gap is descriptive: the domains differ in difficulty and in chance level, so it is no measure of transfer."
 
@@ -52,7 +52,8 @@ def generalization(material: Material, part: Part) -> Built | None:
     tables.append(_gap_table(material))
     lead = f"{_LEAD.format(base=material.base.name)} {_GAP_LEAD}"
     section = Section(part.title or "Generalization", lead, tuple(tables))
-    return Built(section, tuple(row for label, one in found.items() for row in _rows(material, label, one)))
+    added = tuple(row for label, one in found.items() for row in _rows(material, label, one))
+    return Built(section, added, material.pair_notes)
 
 
 def _cells(texts: tuple[str, ...]) -> tuple[Cell, ...]:
@@ -82,7 +83,7 @@ def _ratio(interval: Interval) -> str:
     if math.isnan(interval.value):
         return ""
     ends = "" if math.isnan(interval.low) else f" [{interval.low:z.2f}, {interval.high:z.2f}]"
-    return f"{interval.value:z.2f}{ends}"
+    return f"{interval.value:z.2f}{ends}{' of a loss' if interval.method.endswith('loss') else ''}"
 
 
 def _rows(material: Material, label: str, one: Generalization) -> Iterator[Row]:
@@ -132,4 +133,4 @@ def levels(material: Material, part: Part) -> Built | None:
     header = ("task", "level", "model", "questions", "base", "run", "gain")
     lead = "The gain over the base on the questions of each level, paired. A level has few questions, so its interval is wide."
     table = Table("Accuracy in percent, and gain in points [95 % interval]", _cells(header), tuple(rows), 3)
-    return Built(Section(part.title or "Gain by level", lead, (table,)), tuple(numbers))
+    return Built(Section(part.title or "Gain by level", lead, (table,)), tuple(numbers), material.pair_notes)

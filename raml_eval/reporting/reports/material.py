@@ -9,12 +9,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.comparison.endpoints import choose_primary
+from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
+from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.looks import check_looks
+from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.numbers import Numbers, index_numbers
 from raml_eval.reporting.render import Cell
 from raml_eval.reporting.sections import Section
-from raml_eval.tables import Row, build_frame, run_labels
+from raml_eval.tables import Row, build_frame, run_labels, same_directory
 from raml_eval.types import Budget, Interval, StoredRun
 
 if TYPE_CHECKING:
@@ -36,10 +40,11 @@ NUMBERS = ("trajectories_per_question", "trajectory_length", "step", "data_size"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a part made: its section, and the rows of numbers in it that the frame does not have."""
+    """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them."""
 
     section: Section
     rows: tuple[Row, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,33 @@ class Material:
 
     @cached_property
     def pairs(self) -> dict[str, Pairs]:
-        """Each run but the base, paired with it, by label; empty without a base."""
+        """Each run but the base, paired with it, by label; empty without a base.
+
+        Raises MetricError for two runs that `raml-eval compare` would refuse: made under other protocols, or between looks.
+        """
+        return {label: pairs for label, (pairs, _) in self._paired.items()}
+
+    @cached_property
+    def pair_notes(self) -> tuple[str, ...]:
+        """The caveats of the pairs, and those of the base if it is not among the runs."""
+        found = [f"{label}: {note}" for label, (_, notes) in self._paired.items() for note in notes]
+        if self.base is not None and not any(same_directory(run, self.base) for run in self.runs):
+            found += [f"base {note}" for note in footnotes([self.base], build_frame([self.base], k=[1], allow_partial=True))]
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def _paired(self) -> dict[str, tuple[Pairs, tuple[str, ...]]]:
         if self.base is None:
             return {}
-        others = {label: run for label, run in self.labels.items() if run.directory != self.base.directory}
-        return {label: pair_runs(self.base, run) for label, run in others.items()}
+        found = {}
+        for label, run in self.labels.items():
+            if not same_directory(run, self.base):
+                for one in (self.base, run):
+                    check_looks(one, gated=False)
+                pairs = pair_runs(self.base, run)
+                differing = check_protocols(self.base, run, pairs.tasks())
+                found[label] = pairs, (*choose_primary(pairs).notes, *comparison_notes(pairs, differing))
+        return found
 
     def primary(self, label: str) -> Budget:
         """The budget at which a run is held against the base: what its suites declare, otherwise the largest of both."""
@@ -104,7 +131,21 @@ def gather(
 
 def _recorded(run: StoredRun) -> dict[str, Any]:
     record: Mapping[str, Any] = run.manifest.get("model", {}).get("checkpoint") or {}
-    return dict(record)
+    return {key: int(value) if key in NUMBERS and _is_whole(value) else value for key, value in record.items()}
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal()
+
+
+def as_number(value: Any) -> float | None:
+    """The value if it is a finite number, such as a step; None otherwise.
+
+    Example: as_number(200) == 200 and as_number("many") is None
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value
 
 
 def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
@@ -119,7 +160,7 @@ def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
     if key == "paradigm" and value not in PARADIGMS:
         raise ConfigError(f"--about {text!r}: the paradigm is {value!r}; wanted one of {', '.join(PARADIGMS)}.")
     if key in NUMBERS:
-        if not value.isascii() or not value.isdecimal():
+        if not _is_whole(value):
             raise ConfigError(f"--about {text!r}: {key} is {value!r}; wanted a whole number.")
         return label, key, int(value)
     return label, key, value
@@ -156,7 +197,7 @@ def narrowed(material: Material, labels: Sequence[str], k: Sequence[int] | None,
         full=material.full,
         short=material.short,
     )
-    return replace(again, about={label: material.about[label] for label in labels})
+    return replace(again, about=dict(zip(again.labels, (material.about[label] for label in labels), strict=True)))
 
 
 def matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.numbers import Key
@@ -12,7 +12,17 @@ from raml_eval.reporting.reports.material import KNOWN, Built, Material
 from raml_eval.reporting.sections import Section, domain_section, means_section, tasks_of
 from raml_eval.reporting.sweep_tables import thinking_section
 from raml_eval.reporting.swept import index_sweep
-from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, build_sweep, describe_engine, frame_rows, has_sweep, parse_measure
+from raml_eval.tables import (
+    DOMAIN_MEANS,
+    DOMAINS,
+    MACRO,
+    Measure,
+    build_sweep,
+    describe_engine,
+    frame_rows,
+    has_sweep,
+    parse_measure,
+)
 from raml_eval.types import Domain
 
 
@@ -68,25 +78,41 @@ def table(material: Material, part: Part) -> Built | None:
         for name, task, _ in columns
         for metric in metrics
     ]
+    check_budgets(material, part)
     rows = []
     for label, budget in material.numbers.lines:
         if part.budgets and budget not in part.budgets:
             continue
         cells = [
-            material.numbers.share(
+            material.numbers.written(
                 Key(label, task, domain, budget, metric.metric, metric.k, metric.tau),
+                metric.bounds is not None,
                 marks=material.numbers.marks((label, task, budget)),
             )
-            if metric.bounds is not None
-            else material.numbers.plain(Key(label, task, domain, budget, metric.metric))
             for _, task, domain in columns
             for metric in metrics
         ]
         if any(cell.text for cell in cells):
             rows.append((material.model(label), Cell(budget), *cells))
     _check_ks(material, part)
-    section = Section(part.title or "Scores", part.note, (Table("In percent [95 % interval]", tuple(header), tuple(rows), 2),))
+    section = Section(part.title or "Scores", part.note, (Table(unit_of(metrics), tuple(header), tuple(rows), 2),))
     return Built(section)
+
+
+def check_budgets(material: Material, part: Part) -> None:
+    """Raises ConfigError for a budget that no run has."""
+    there = {budget for _, budget in material.numbers.lines}
+    if lacking := [budget for budget in part.budgets if budget not in there]:
+        raise ConfigError(
+            f"the part {part.part} shows the budget {', '.join(lacking)}, and these runs have {', '.join(sorted(there))}. "
+            "Correct the report, or draw the budget."
+        )
+
+
+def unit_of(metrics: Sequence[Measure]) -> str:
+    """The title of a table of these metrics, which says what its numbers are."""
+    shares = [metric.bounds is not None for metric in metrics]
+    return "In percent [95 % interval]" if all(shares) else "In percent [95 % interval]; tokens as they are"
 
 
 def _check_ks(material: Material, part: Part) -> None:

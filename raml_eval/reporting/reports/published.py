@@ -6,11 +6,17 @@ from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
+from raml_eval.reporting.reports.plain import check_budgets, unit_of
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import parse_measure
 from raml_eval.wording import count_noun
 
 MARK = "published, not rerun"
+
+
+def _domain(material: Material, label: str, task: str) -> str:
+    about = material.labels[label].tasks.get(task)
+    return about.domain if about is not None else ""
 
 
 def published(material: Material, part: Part) -> Built:
@@ -25,6 +31,7 @@ def published(material: Material, part: Part) -> Built:
     )
     tasks = [*part.tasks, *others]
     header = ("model", "budget", "source", *(f"{task} {metric.name}" for task in tasks for metric in metrics))
+    check_budgets(material, part)
     rows = []
     for row in part.published:
         values = [value for task in part.tasks for value in row.values.get(task, (None,) * len(metrics))]
@@ -43,12 +50,16 @@ def published(material: Material, part: Part) -> Built:
         rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
     told = f"Source: {part.source}. {part.note}".strip()
     most = max(run.n_samples for run in material.runs)
-    if lacking := [metric.name for metric in metrics if metric.k is not None and metric.k > most]:
-        told += f" {', '.join(lacking)} cannot be given: these runs have at most {count_noun(most, 'sample')} per question."
+    made = {(key.metric, key.k, key.tau) for key in material.numbers.rows}
+    if lacking := [metric.name for metric in metrics if (metric.metric, metric.k, metric.tau) not in made]:
+        told += (
+            f" {', '.join(lacking)} cannot be given: these runs have at most {count_noun(most, 'sample')} per question, and "
+            f"the numbers were made for k {', '.join(map(str, material.numbers.ks)) or 'none'}."
+        )
     if others:
         told += (
             " These runs hold none of the paper's tasks: the columns of other tasks are an example of the table, and nothing "
             "in them may be compared with the published values."
         )
-    table = Table("In percent [95 % interval]; the paper gives no intervals", tuple(map(Cell, header)), tuple(rows), 3)
+    table = Table(f"{unit_of(metrics)}; the paper gives no intervals", tuple(map(Cell, header)), tuple(rows), 3)
     return Built(Section(part.title or "Published values", told, (table,)))
