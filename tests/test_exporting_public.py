@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.exporting.public import REMOVED, model_name, public_settings, without_secrets
+from raml_eval.exporting.public import model_name, public_settings
+from raml_eval.redaction import REMOVED, without_secrets
 from tests.shared_runs import holds_nothing_private, private_run, share
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.render import Table
 from raml_eval.reporting.reports.assemble import PARTS, Assembled, assemble
 from raml_eval.reporting.reports.definition import Definition, Part, find_report, read_definition, report_names, reports_dir
@@ -255,3 +255,83 @@ def test_the_wheel_holds_every_report() -> None:
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     wanted = {f"reports/{name}/report.yaml": f"raml_eval/_reports/{name}/report.yaml" for name in report_names()}
     assert {source: place for source, place in included.items() if source.startswith("reports/")} == wanted
+
+
+def parts(*given: dict[str, Any], **more: Any) -> Definition:
+    return Definition.model_validate({"title": "t", "about": "a", "parts": list(given), **more})
+
+
+def test_tokens_are_no_shares() -> None:
+    part = {"part": "trend", "metrics": ["thinking_tokens_mean"]}
+    trend, table = tables_of(assemble(parts(part, {**part, "part": "table"}), RUNS, about=ABOUT))
+    assert {cell.text for row in (*trend.rows, *table.rows) for cell in row[-2:]} <= {"40.0", "16.0"}
+    assert "tokens as they are" in trend.title
+
+
+def test_two_trends_are_two_files(tmp_path: Path) -> None:
+    report = assemble(parts({"part": "trend"}, {"part": "trend"}), RUNS, about=ABOUT)
+    assert [figure.name for figure in figures_of(report)] == ["avg-at-n-by-step", "avg-at-n-by-step-2"]
+
+
+def test_a_claim_s_row_is_about_the_run_it_tested() -> None:
+    frame = made("paper-figure-7").frame
+    tested = frame[frame["metric"] == "claim: gain"]
+    assert sorted(set(tested["run"])) == ["more", "sft"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"sums": [50.0]}, "another number of values for sums"),
+        ({"smus": [1.0, 2.0]}, "values of smus, which tasks does not name"),
+    ],
+)
+def test_published_values_must_fit_their_columns(tmp_path: Path, values: dict[str, list[float]], words: str) -> None:
+    part = {
+        "part": "published",
+        "tasks": ["sums"],
+        "metrics": ["avg@n", "pass@2"],
+        "published": [{"name": "x", "values": values}],
+    }
+    (tmp_path / "report.yaml").write_text(yaml.safe_dump({"title": "t", "about": "a", "parts": [part]}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=words):
+        read_definition(tmp_path / "report.yaml")
+
+
+def test_a_bare_off_is_a_budget_and_a_mistyped_one_is_an_error() -> None:
+    assert Part.model_validate({"part": "table", "budgets": [False, 16]}).budgets == ("off", "16")
+    with pytest.raises(ConfigError, match="the part table shows the budget 17, and these runs have 16, unlimited"):
+        assemble(parts({"part": "table", "budgets": [17]}), [SFT])
+
+
+def test_the_base_spelled_otherwise_is_no_run_of_its_own() -> None:
+    again = replace(BASE, directory=Path(".") / ".." / Path.cwd().name / BASE.directory)
+    report = assemble(find_report("paper-figure-7")[1], RUNS, base=again, about=ABOUT)
+    (claims,) = (table for table in tables_of(report) if table.title == "Claims of direction")
+    assert {row[1].text for row in claims.rows} == {"sft", "more"}
+
+
+def test_a_pair_that_compare_refuses_is_refused() -> None:
+    other = replace(BASE, manifest={**BASE.manifest, "protocol": {"sampling": {"temperature": 0.1}}})
+    own = replace(SFT, manifest={**SFT.manifest, "protocol": {"sampling": {"temperature": 1.0}}})
+    with pytest.raises(MetricError, match="temperature"):
+        assemble(find_report("generalization")[1], [own], base=other)
+
+
+def test_the_notes_of_the_pairs_and_of_the_base_are_carried() -> None:
+    fake = replace(BASE, manifest={**BASE.manifest, "engine": {**BASE.manifest["engine"], "name": "fake"}})
+    notes = assemble(find_report("generalization")[1], [SFT], base=fake).report.notes
+    assert any(note.startswith("base: ") and "the fake backend made these answers up" in note for note in notes)
+    compared = assemble(find_report("comparison")[1], [BASE, SFT], base=BASE)
+    assert (compared.frame["metric"] == "difference of avg@n").any()
+    assert compared.report.notes
+
+
+def test_filtered_runs_may_have_one_name() -> None:
+    twins = [replace(SFT, directory=Path("a/sft")), replace(MORE, name="sft", directory=Path("b/sft"))]
+    report = assemble(parts({"part": "runs"}, runs={"model": ["tiny"], "name": ["sft"]}, order="step"), [BASE, *twins])
+    assert len(tables_of(report)[0].rows) == 2
+
+
+def test_the_latex_says_how_the_runs_were_drawn() -> None:
+    assert "samples per question" in text_of(made("stability"), "latex")

@@ -9,8 +9,9 @@ import yaml
 
 from raml_eval.exporting.dataset import TABLES, Passing
 from raml_eval.exporting.markdown import markdown_table, plain, setting_rows
-from raml_eval.exporting.public import model_name, public_settings, without_secrets
+from raml_eval.exporting.public import model_name, public_settings
 from raml_eval.exporting.shared import Number, Shared
+from raml_eval.redaction import without_secrets
 from raml_eval.tables import budget_order
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import ConfigError, InputError
-from raml_eval.exporting.public import model_name, without_secrets
+from raml_eval.exporting.public import model_name
 from raml_eval.exporting.shared import Shared
+from raml_eval.redaction import without_secrets
 from raml_eval.tables import COLUMNS, budget_label, frame_rows
 from raml_eval.types import Question, SampleRecord, StoredRun, Trajectory
 

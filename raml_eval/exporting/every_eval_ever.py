@@ -19,8 +19,9 @@ from raml_eval.errors import ConfigError, InputError
 from raml_eval.exporting.dataset import Passing
 from raml_eval.exporting.every_eval_ever_samples import write_samples
 from raml_eval.exporting.model_card import dataset_commit, hub_dataset
-from raml_eval.exporting.public import ended, model_name, public_settings, without_secrets
+from raml_eval.exporting.public import ended, model_name, public_settings
 from raml_eval.exporting.shared import Number, Shared, describe_budget
+from raml_eval.redaction import without_secrets
 from raml_eval.types import TaskDescription
 
 SCHEMA = "0.3.0"

@@ -12,8 +12,8 @@ from typing import Any
 from raml_eval.errors import ConfigError, InputError
 from raml_eval.exporting.card import write_card
 from raml_eval.exporting.dataset import TABLES, Passing, write_tables
-from raml_eval.exporting.public import without_secrets
 from raml_eval.exporting.shared import Shared
+from raml_eval.redaction import without_secrets
 
 TOKEN = "HF_TOKEN"
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")

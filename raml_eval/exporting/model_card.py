@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from raml_eval.errors import ConfigError, InputError
-from raml_eval.exporting.public import ended, model_name, public_settings, without_secrets
+from raml_eval.exporting.public import ended, model_name, public_settings
 from raml_eval.exporting.shared import Number, Shared, describe_budget
+from raml_eval.redaction import without_secrets
 from raml_eval.types import TaskDescription
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

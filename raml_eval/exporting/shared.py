@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError, InputError, MetricError, near_names
-from raml_eval.exporting.public import without_secrets
 from raml_eval.looks import KEY as LOOKS
 from raml_eval.looks import read_looks
+from raml_eval.redaction import without_secrets
 from raml_eval.tables import DOMAIN_MEANS, MACRO, Measure, budget_order, frame_rows
 from raml_eval.types import StoredRun
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from raml_eval.errors import ConfigError, InputError
 from raml_eval.exporting.libraries import need
 from raml_eval.exporting.markdown import markdown_table, setting_rows
-from raml_eval.exporting.public import model_name, public_settings, without_secrets
+from raml_eval.exporting.public import model_name, public_settings
 from raml_eval.exporting.shared import Shared
+from raml_eval.redaction import without_secrets
 from raml_eval.tables import run_labels, step_of
 
 if TYPE_CHECKING:
@@ -189,13 +190,27 @@ def _short(value: Any) -> str:
     return text if len(text) <= 6000 else text[:5999] + "…"  # MLflow refuses longer parameters
 
 
+def _own_names(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind those that an earlier one has too.
+
+    Example: _own_names(["a", "b", "a"]) == ["a", "b", "a-2"]
+    """
+    taken: list[str] = []
+    for name in names:
+        number = 1
+        while (own := name if number == 1 else f"{name}-{number}") in taken:
+            number += 1
+        taken.append(own)
+    return taken
+
+
 def log_tensorboard(tracks: Sequence[Track], out: Path) -> list[str]:
     """Each track is a folder of event files in out, with the numbers as scalars, and settings and table as text."""
     writers = need("tensorboard.summary.writer.event_file_writer", "tensorboard", "event files for TensorBoard")
     scalar = need("tensorboard.plugins.scalar.summary_v2", "tensorboard", "event files for TensorBoard").scalar_pb
     text = need("tensorboard.plugins.text.summary_v2", "tensorboard", "event files for TensorBoard").text_pb
     event = need("tensorboard.compat.proto.event_pb2", "tensorboard", "event files for TensorBoard").Event
-    folders = [out / re.sub(r"[^\w.@+-]+", "-", track.name) for track in tracks]
+    folders = [out / name for name in _own_names([re.sub(r"[^\w.@+-]+", "-", track.name) for track in tracks])]
     if taken := next((folder for folder in folders if folder.exists()), None):
         raise ConfigError(
             f"{taken} exists, and TensorBoard would mix its numbers with those. Remove it, or name another --out."

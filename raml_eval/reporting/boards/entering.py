@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
@@ -11,6 +12,7 @@ from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
 from raml_eval.errors import InputError
 from raml_eval.grading import KINDS
 from raml_eval.manifest import flatten, protocol_digest
+from raml_eval.redaction import without_secrets
 from raml_eval.reporting.boards.board import Board
 from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, NOTE, SYNTHETIC, Asked, Content, Counted, seal
 from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
@@ -50,8 +52,8 @@ def make_entry(run: StoredRun, board: Board) -> Content:
     content = {
         "schema_version": ENTRY_VERSION,
         "kind": "run",
-        "model": without_paths(run.model),
-        "checkpoint": without_paths(run.manifest.get("model", {})),
+        "model": without_secrets(without_paths(run.model)),
+        "checkpoint": without_secrets(run.manifest.get("model", {})),
         "run": run.name,
         "backend": str(run.manifest.get("engine", {}).get("name")),
         "engine": describe_engine(run),
@@ -59,7 +61,7 @@ def make_entry(run: StoredRun, board: Board) -> Content:
         "n_samples": run.n_samples,
         "limit": run.manifest.get("plan", {}).get("limit"),
         "caveats": [{"kind": kind, "text": text} for kind, text in _caveats(run, board)],
-        "origin": {**without_paths(facts), "protocol_digest": protocol_digest(protocol)},
+        "origin": {**without_secrets(facts), "protocol_digest": protocol_digest(protocol)},
         "protocol": {**protocol, "tasks": tasks},
         "questions": {task: asked.model_dump() for task, asked in questions.items()},
         "counts": [cell.model_dump() for cell in counts],
@@ -105,11 +107,15 @@ def _ask(run: StoredRun) -> dict[str, Asked]:
         asked[task] = Asked(
             domain=about.domain,
             ids=[q.id for q in of_task],
-            clusters=[q.cluster for q in of_task],
-            groups=[groups[task, q.id] for q in of_task],
+            clusters=[_digest(q.cluster) for q in of_task],  # a cluster may be named after a text that must not be published
+            groups=[_digest(groups[task, q.id]) for q in of_task],
             synthetic=sum(q.synthetic for q in of_task),
         )
     return asked
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _count(run: StoredRun) -> list[Counted]:
@@ -162,6 +168,8 @@ def _caveats(run: StoredRun, board: Board) -> list[tuple[str, str]]:
     listed = [f"{sum(of)} of {len(of)} questions of {task}" for task, of in made_up.items() if any(of)]
     if listed:
         found.append((SYNTHETIC, f"{', '.join(listed)} are synthetic, so this is no score on that benchmark"))
+    if run.manifest.get("restored"):
+        found.append((NOTE, "made again from an exported log, which anybody may have changed"))
     found += [(NOTE, text) for text in look_notes(run)]
     unsafe = [task for task, about in run.tasks.items() if KINDS[about.grader].needs_sandbox]
     if unsafe and any(session.get("sandbox") == "none" for session in run.manifest.get("sessions", ())):

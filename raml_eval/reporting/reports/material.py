@@ -80,7 +80,8 @@ class Material:
         """The caveats of the pairs, and those of the base if it is not among the runs."""
         found = [f"{label}: {note}" for label, (_, notes) in self._paired.items() for note in notes]
         if self.base is not None and not any(same_directory(run, self.base) for run in self.runs):
-            found += [f"base {note}" for note in footnotes([self.base], build_frame([self.base], k=[1], allow_partial=True))]
+            told = footnotes([self.base], build_frame([self.base], k=[1], allow_partial=True))
+            found += ["base: " + note.removeprefix(f"{self.base.name}: ") for note in told]
         return tuple(dict.fromkeys(found))
 
     @cached_property
