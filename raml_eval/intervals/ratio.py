@@ -23,7 +23,7 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
     bounds. The ratio is NaN where the denominator is not told from 0 at the level, since Fieller's set is then no interval.
     The ends are NaN where fewer than six clusters carry over - R * under, or one of its parts.
 
-    Example: ratio_of_means([Part(zeros, half, names)], [Part(zeros, ones, names)]).value == 0.5
+    Example: ratio_of_means([Part([0, 0], [0.2, 0.3], "ab")], [Part([0, 0], [0.5, 0.5], "ab")]).value == 0.5
     """
     from scipy.stats import t
 
