@@ -95,8 +95,8 @@ class _Analysis:
 
     def rows(self) -> Iterator[Row]:
         caps, fractions = sweep_budgets(self.run)
-        paired = {p.task: p for p in pair_tasks(self.run, caps) if p.records}
-        ended = {p.task: p for p in pair_tasks(self.run, fractions, closed=True) if p.records} if fractions else {}
+        paired = {p.task: p for p in pair_tasks(self.run, caps) if len(p.index)}
+        ended = {p.task: p for p in pair_tasks(self.run, fractions, closed=True) if len(p.index)} if fractions else {}
         clusters = global_clusters(self.run.questions, self.run.tasks)
         for domain in DOMAINS:
             tasks = [task for task, about in self.run.tasks.items() if about.domain == domain]
