@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,12 @@ def draw_question(question: Any, rng: random.Random, skill: float) -> Iterator[t
         ids = tuple(rng.randrange(150_000) for _ in range(64))  # real ones are as many as length: they are not read here
         thinking = Trajectory(key, 32768, ids, ThinkingEnd.NATURAL, (1,), "x" * 300, index)
         yield "trajectory", trajectory_line(thinking), None
+        ended: SampleRecord | None = None  # a thinking that ended by itself keeps its answer at every larger budget
         for budget in BUDGETS:
             cut = budget if isinstance(budget, int) else 10**9
+            if ended is not None:
+                yield "sample", sample_line(replace(ended, budget=budget)), ended.grade.answer
+                continue
             chance = skill * min(1.0, 0.3 + 0.7 * cut / length)
             lot = rng.random()
             right, lost = lot < chance, lot > 0.98
@@ -133,6 +138,7 @@ def draw_question(question: Any, rng: random.Random, skill: float) -> Iterator[t
                 answer_ids=tuple(rng.randrange(150_000) for _ in range(len(text) // 4)), answer_finish=Finish.STOP,
                 target=question.target, grade=Grade(status, extracted, "boxed", "number"), seed=index, session=index % 2,
             )  # fmt: skip
+            ended = record if cut >= length else None
             yield "sample", sample_line(record), extracted
 
 

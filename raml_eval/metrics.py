@@ -180,7 +180,8 @@ def _elementwise(
 ) -> float | FloatArray:
     """The metric at every element of the broadcast n, c and k: a float for three ints, otherwise an array of their shape."""
     rows, shape = _rows(name, n, c, k)
-    values = [metric(*row) for row in rows]
+    once = {row: metric(*row) for row in set(rows)}  # the questions of a task share few (n, c)
+    values = [once[row] for row in rows]
     return np.array(values, dtype=np.float64).reshape(shape) if shape else values[0]
 
 
@@ -237,6 +238,8 @@ def maj_at_k(classes: Sequence[tuple[int, int]], n: int, k: int) -> float:
 
 
 def _check_votes(name: str, number: Any) -> None:
+    if type(number) is int and number >= 0:  # the test by Integral takes far longer
+        return
     if not isinstance(number, Integral) or number < 0:
         raise MetricError(f"maj@k needs an integer from 0 on for {name}; met {number!r}. Count the samples again.")
 

@@ -133,7 +133,7 @@ def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The line numbers (from 1) and texts of a file, but for a torn last line; a missing file has no lines."""
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with path.open("rb", buffering=1 << 20) as file:
         for number, text in enumerate(file, 1):
             if not text.endswith(b"\n"):
                 return

@@ -9,6 +9,7 @@ import math
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -172,6 +173,7 @@ class _Samples:
         self.old = manifest["schema_version"] == schema_1.NUMBER
         self.named: Collection[SampleId] = {one for layer in layers for one in (*layer.changes, *(layer.failed or ()))}
         self.words = array("q")
+        self.count_words = lru_cache(maxsize=1024)(count_reflections)  # larger budgets repeat the answers of a natural end
         self.examples: dict[Any, SampleRecord] = {}
 
     def read(self) -> None:
@@ -192,7 +194,7 @@ class _Samples:
 
     def add_line(self, s: _Sample) -> None:
         said = s.imported
-        self.words.append(count_reflections(s.answer) if s.thinking_end in COUNTED else -1)
+        self.words.append(self.count_words(s.answer) if s.thinking_end in COUNTED else -1)
         self.collector.add(
             (s.task, s.question_id, s.sample),
             s.budget,

@@ -167,7 +167,7 @@ def value_table(n: int, measure: Measure) -> NDArray[np.float64]:
 
 def _mean(tokens: Sequence[int | None]) -> float:
     """The mean, or NaN if any sample's count is unknown: the mean over the others would be one of other samples."""
-    return float(np.mean(np.array(tokens, dtype=np.float64)))
+    return math.nan if None in tokens else sum(tokens) / len(tokens)  # type: ignore[arg-type]
 
 
 def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -> tuple[Interval, int]:
