@@ -104,9 +104,10 @@ class Samples:
 
     def first_repetition(self) -> int | None:
         """The first row whose question, index and budget an earlier row has too; None if there is none."""
-        _, first = np.unique(self.draws(with_budget=True), return_index=True)
-        if len(first) == len(self):
+        keys = self.draws(with_budget=True)
+        if np.diff(np.sort(keys)).all():
             return None
+        _, first = np.unique(keys, return_index=True)
         again = np.ones(len(self), dtype=np.bool_)
         again[first] = False
         return int(np.argmax(again))

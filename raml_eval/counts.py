@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import gc
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,7 @@ from raml_eval.columns import ENDS, STATUSES, IntArray, Samples, columns_of
 from raml_eval.errors import MetricError
 from raml_eval.types import Budget, Question, QuestionCounts, QuestionKey, SampleRecord, Status
 
+K = TypeVar("K")
 Counts = dict[tuple[str, Budget], list[QuestionCounts]]
 
 
@@ -39,15 +43,30 @@ def count_samples(samples: Samples, questions: Mapping[QuestionKey, Question]) -
     an unknown question.
     """
     _check(samples, questions)
-    present = np.unique(samples.budget)
+    present = np.flatnonzero(np.bincount(samples.budget)).tolist()
     budgets = sorted((samples.budgets[place] for place in present), key=budget_rank)
     tasks = list(dict.fromkeys(task for task, _ in questions))
     counts: Counts = {(task, budget): [] for task in tasks for budget in budgets}
-    parted = {samples.questions[place][0] for place in np.unique(samples.question[~np.isnan(samples.score)])}
-    cells = _Cells(samples, questions, budgets)
-    for number, (question, budget) in enumerate(itertools.product(questions.values(), budgets)):
-        counts[question.task, budget].append(cells.count(number, question, question.task in parted))
+    scored = np.bincount(samples.question[~np.isnan(samples.score)])
+    parted = {samples.questions[place][0] for place in np.flatnonzero(scored).tolist()}
+    with uncollected():
+        cells = _Cells(samples, questions, budgets)
+        for number, (question, budget) in enumerate(itertools.product(questions.values(), budgets)):
+            counts[question.task, budget].append(cells.count(number, question, question.task in parted))
     return counts
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """The collector of cycles does not run: a hundred thousand new objects, none in a cycle, would wake it again and again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _check(samples: Samples, questions: Collection[QuestionKey]) -> None:
@@ -69,36 +88,21 @@ class _Cells:
         column_of = {budget: column for column, budget in enumerate(budgets)}
         rows = np.array([row_of.get(key, 0) for key in samples.questions], dtype=np.int64)
         columns = np.array([column_of.get(budget, 0) for budget in samples.budgets], dtype=np.int64)
-        cell = rows[samples.question] * len(budgets) + columns[samples.budget]
-        order = np.lexsort((samples.index, cell))
-        self.cell, n = cell[order], len(questions) * len(budgets)
-        self.starts = np.searchsorted(self.cell, np.arange(n + 1)).tolist()
-        here = samples.take(order)
-        self.statuses = self._tally(here.status, len(STATUSES), n)
-        self.ends = self._tally(here.end, len(ENDS), n)
-        self.leaks = np.bincount(self.cell[here.leak], minlength=n).tolist()
-        self.thinking, self.answer = _whole(here.thinking), _whole(here.answer)
-        self.scores = np.nan_to_num(here.score, nan=0.0).tolist()
-        self.class_starts, self.classes = self._classes(here, n)
-
-    def _tally(self, codes: IntArray, n_codes: int, n_cells: int) -> list[list[int]]:
-        counts = np.bincount(self.cell * n_codes + codes, minlength=n_cells * n_codes)
-        return [*map(list, counts.reshape(-1, n_codes).tolist())]
-
-    def _classes(self, here: Samples, n_cells: int) -> tuple[list[int], list[tuple[int, int]]]:
-        """(count, how many of them are correct) for each answer class, in the order in which the samples reach the classes."""
-        voting = np.flatnonzero(here.answer_class >= 0)
-        correct, cell, of = here.is_status(Status.CORRECT)[voting], self.cell[voting], here.answer_class[voting]
-        key = cell * (int(of.max(initial=0)) + 1) + of
-        _, first, inverse, votes = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-        right = np.bincount(inverse[correct], minlength=len(first))
-        order = np.argsort(first)
-        starts = np.searchsorted(cell[first[order]], np.arange(n_cells + 1)).tolist()
-        return starts, list(zip(votes[order].tolist(), right[order].tolist(), strict=True))
+        cell, n = rows[samples.question] * len(budgets) + columns[samples.budget], len(questions) * len(budgets)
+        self.statuses = _tally(cell, samples.status, STATUSES, n)
+        self.ends = _tally(cell, samples.end, ENDS, n)
+        self.leaks = np.bincount(cell[samples.leak], minlength=n).tolist()
+        low, high = int(samples.index.min(initial=0)), int(samples.index.max(initial=0))
+        order = np.argsort(cell * (high - low + 1) + samples.index - low, kind="stable")
+        self.starts = np.append(0, np.cumsum(np.bincount(cell, minlength=n))).tolist()
+        self.thinking, self.answer = _whole(samples.thinking[order]), _whole(samples.answer[order])
+        self.scores = np.nan_to_num(samples.score[order], nan=0.0).tolist()
+        right = samples.is_status(Status.CORRECT)[order]
+        self.class_starts, self.classes = _count_classes(cell[order], samples.answer_class[order], right, n)
 
     def count(self, number: int, question: Question, has_parts: bool) -> QuestionCounts:
         own = slice(self.starts[number], self.starts[number + 1])
-        statuses = dict(zip(STATUSES, self.statuses[number], strict=True))
+        statuses = self.statuses[number]
         return QuestionCounts(
             task=question.task,
             question_id=question.id,
@@ -107,12 +111,37 @@ class _Cells:
             correct=statuses[Status.CORRECT],
             classes=tuple(self.classes[self.class_starts[number] : self.class_starts[number + 1]]),
             statuses=statuses,
-            ends=dict(zip(ENDS, self.ends[number], strict=True)),
+            ends=self.ends[number],
             thinking_tokens=tuple(self.thinking[own]),
             answer_tokens=tuple(self.answer[own]),
             leaks=self.leaks[number],
             scores=tuple(self.scores[own]) if has_parts else (),
         )
+
+
+def _tally(cell: IntArray, codes: IntArray, names: Sequence[K], n_cells: int) -> list[Mapping[K, int]]:
+    """How many samples of each cell have each code, by its name. Cells with equal numbers share one mapping."""
+    tallies = np.bincount(cell * len(names) + codes, minlength=n_cells * len(names)).reshape(-1, len(names))
+    named = functools.cache(lambda counts: dict(zip(names, counts, strict=True)))
+    return [named(counts) for counts in map(tuple, tallies.tolist())]
+
+
+def _count_classes(
+    cell: IntArray, answer_class: IntArray, right: NDArray[np.bool_], n_cells: int
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """(count, how many of them are correct) for each answer class, in the order in which the samples reach the classes.
+
+    The samples are sorted by cell. Returns where each cell's classes begin, and the classes of all cells.
+    """
+    voting = np.flatnonzero(answer_class >= 0)
+    of, voted = answer_class[voting], cell[voting]
+    _, first, inverse, votes = np.unique(
+        voted * (int(of.max(initial=0)) + 1) + of, return_index=True, return_inverse=True, return_counts=True
+    )
+    correct = np.bincount(inverse[right[voting]], minlength=len(first))
+    order = np.argsort(first)
+    starts = np.searchsorted(voted[first[order]], np.arange(n_cells + 1)).tolist()
+    return starts, list(zip(votes[order].tolist(), correct[order].tolist(), strict=True))
 
 
 def _whole(values: NDArray[np.float64]) -> list[Any]:

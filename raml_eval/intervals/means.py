@@ -217,10 +217,10 @@ def t_ends(mean: float, pulls: FloatArray, freedom: float, level: float, bounds:
     Statistical Society B 54). Without it, a one-sided error is off by s (2 z^2 + 1) phi(z) / 6, which is as much as the error
     itself where few questions change and nearly all in one direction.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit  # what scipy.stats.t.ppf calls, whose import takes longer than many a report
 
     skewness, error = skewness_of(pulls), math.sqrt(float(np.sum(pulls**2)))
-    quantile = float(t.ppf((1 + level) / 2, freedom))
+    quantile = float(stdtrit(freedom, (1 + level) / 2))
     below, above = quantile, -quantile
     if abs(skewness) > SKEWED:
         below, above = (3 / skewness * (math.cbrt(1 + skewness * (q - skewness / 6)) - 1) for q in (quantile, -quantile))
@@ -230,9 +230,9 @@ def t_ends(mean: float, pulls: FloatArray, freedom: float, level: float, bounds:
 
 def t_p_value(mean: float, pulls: FloatArray, freedom: float) -> float:
     """The two-sided p-value of a mean of 0, which inverts t_ends."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     skewness, statistic = skewness_of(pulls), mean / math.sqrt(float(np.sum(pulls**2)))
     if abs(skewness) > SKEWED:
         statistic += skewness * statistic**2 / 3 + skewness**2 * statistic**3 / 27 + skewness / 6
-    return float(2 * t.sf(abs(statistic), freedom))
+    return float(2 * stdtr(freedom, -abs(statistic)))

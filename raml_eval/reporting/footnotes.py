@@ -261,9 +261,10 @@ def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
 def _unpaired(run: StoredRun, label: str, own: Rows) -> list[Found]:
     samples = samples_of(run)
     thought = np.flatnonzero(samples.trajectory >= 0)
-    draw = samples.draws()[thought]
-    pairs = np.unique(np.stack([draw, samples.trajectory[thought]]), axis=1)  # each draw's trajectories, once
-    found, counts = np.unique(pairs[0], return_counts=True)
+    draw, trajectory = samples.draws()[thought], samples.trajectory[thought]
+    n_trajectories = int(trajectory.max(initial=0)) + 1
+    pairs = np.unique(draw * n_trajectories + trajectory)  # each draw's trajectories, once
+    found, counts = np.unique(pairs // n_trajectories, return_counts=True)
     several = int((counts > 1).sum())
     if several and not draws_apart(run):
         several = _count_apart(run, thought[np.isin(draw, found[counts > 1])])

@@ -99,10 +99,10 @@ def missing_samples(run: StoredRun) -> dict[tuple[str, Budget], int]:
     """The number of planned samples that each task lacks at each budget. Cells that lack none have no entry."""
     samples = planned_samples(run)
     present: Counter[tuple[str, Budget]] = Counter()
-    places, counts = np.unique(samples.question * len(samples.budgets) + samples.budget, return_counts=True)
-    for place, n in zip(places.tolist(), counts.tolist(), strict=True):
+    counts = np.bincount(samples.question * len(samples.budgets) + samples.budget)
+    for place in np.flatnonzero(counts).tolist():
         question, budget = divmod(place, len(samples.budgets))
-        present[samples.questions[question][0], samples.budgets[budget]] += n
+        present[samples.questions[question][0], samples.budgets[budget]] += int(counts[place])
     planned = Counter(task for task, _ in run.questions)
     owed = {(t, b): planned[t] * run.n_samples - present[t, b] for t in planned for b in run.budgets}
     return {cell: lacking for cell, lacking in owed.items() if lacking}
@@ -124,7 +124,8 @@ def planned_samples(run: StoredRun) -> Samples:
     """The columns of the planned samples."""
     samples = samples_of(run)
     asked = samples.in_questions(run.questions.__contains__) & samples.in_budgets(set(run.budgets).__contains__)
-    return samples.take(asked & (samples.index < run.n_samples))
+    asked &= samples.index < run.n_samples
+    return samples if asked.all() else samples.take(asked)
 
 
 def check_complete(run: StoredRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
         case "partial_score":
             return np.array([np.mean(q.scores) if q.scores else math.nan for q in counts])
         case "maj@k":
-            return np.array([maj_at_k(q.classes, q.n, measure.k or 1) for q in counts])
+            once = functools.cache(maj_at_k)  # many questions have the same votes, in some order
+            return np.array([once(tuple(sorted(q.classes)), q.n, measure.k or 1) for q in counts])
         case "thinking_tokens_mean":
             return np.array([_mean(q.thinking_tokens) for q in counts])
         case "answer_tokens_mean":

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from raml_eval.allocation import BoolArray, FloatArray, IntArray, mean_by_question
 from raml_eval.budgets import in_tokens
 from raml_eval.columns import Samples
-from raml_eval.counts import count_samples
+from raml_eval.counts import count_samples, uncollected
 from raml_eval.tables.counted import draws_apart, planned_samples
 from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 
@@ -114,7 +114,8 @@ def pair_tasks(run: StoredRun, budgets: Sequence[Any], closed: bool = False) -> 
     """
     samples = planned_samples(run)
     by_task = {task: np.array([name == task for name, _ in samples.questions], dtype=np.bool_) for task in run.tasks}
-    return [_pair(run, task, budgets, samples.take(own[samples.question]), closed) for task, own in by_task.items()]
+    with uncollected():
+        return [_pair(run, task, budgets, samples.take(own[samples.question]), closed) for task, own in by_task.items()]
 
 
 def _pair(run: StoredRun, task: str, budgets: Sequence[Any], samples: Samples, closed: bool) -> Paired:
@@ -126,7 +127,7 @@ def _pair(run: StoredRun, task: str, budgets: Sequence[Any], samples: Samples, c
     rows[trajectory, column] = np.arange(len(samples))
     whole = rows[(rows >= 0).all(axis=1)]
     kept = whole[_ended(samples)[whole].all(axis=1)] if closed else whole
-    present = {samples.questions[place][1] for place in np.unique(samples.question[kept[:, 0]])}
+    present = {samples.questions[place][1] for place in np.flatnonzero(np.bincount(samples.question[kept[:, 0]])).tolist()}
     questions = {key: q for key, q in run.questions.items() if key[0] == task and key[1] in present}
     row_of = {key: row for row, key in enumerate(questions)}
     question = np.array([row_of.get(key, -1) for key in samples.questions], dtype=np.int64)[samples.question[kept[:, 0]]]
