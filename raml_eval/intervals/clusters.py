@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ Bounds = tuple[float, float] | None
 SAME = 1e-12  # values with a smaller relative spread differ by rounding alone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clustered:
     """Values summed by cluster: sums (G,) and sizes (G,)."""
 
@@ -28,11 +28,11 @@ class Clustered:
     def n_clusters(self) -> int:
         return len(self.sums)
 
-    @property
+    @cached_property
     def mean(self) -> float:
         return float(self.sums.sum() / self.sizes.sum())
 
-    @property
+    @cached_property
     def pulls(self) -> FloatArray:
         """What each cluster adds to the mean beyond an average one, (G,), corrected for what it takes part in the mean itself.
 
@@ -48,6 +48,11 @@ class Clustered:
     def standard_error(self) -> float:
         """The cluster-robust standard error, the root of the summed squares of the pulls."""
         return float(np.sqrt(np.sum(self.pulls**2)))
+
+    @cached_property
+    def skewness(self) -> float:
+        """The skewness of the mean's error; see skewness_of."""
+        return skewness_of(self.pulls)
 
     @property
     def freedom(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from raml_eval.counts import uncollected
 from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, Part, macro_mean, paired_difference, pooled_difference
 from raml_eval.lazy import samples_of
@@ -84,6 +85,7 @@ def as_run(stored: StoredRun) -> Run:
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 
+@uncollected()
 def build_frame(
     runs: Sequence[StoredRun],
     *,

@@ -109,8 +109,7 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
         case "partial_score":
             return np.array([np.mean(q.scores) if q.scores else math.nan for q in counts])
         case "maj@k":
-            once = functools.cache(maj_at_k)  # many questions have the same votes, in some order
-            return np.array([once(tuple(sorted(q.classes)), q.n, measure.k or 1) for q in counts])
+            return np.array([_majority(tuple(sorted(q.classes)), q.n, measure.k or 1) for q in counts])
         case "thinking_tokens_mean":
             return np.array([_mean(q.thinking_tokens) for q in counts])
         case "answer_tokens_mean":
@@ -119,6 +118,9 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
             return rate_counts(counts, measure) / n
         case _:
             return count_value(n, np.array([q.correct for q in counts], dtype=np.int64), measure)
+
+
+_majority = functools.lru_cache(maxsize=2**16)(maj_at_k)  # many questions have the same votes, in some order
 
 
 def count_value(n: NDArray[np.int64], c: NDArray[np.int64], measure: Measure) -> NDArray[np.float64]:

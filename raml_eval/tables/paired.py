@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from raml_eval.allocation import BoolArray, FloatArray, IntArray, mean_by_question
 from raml_eval.budgets import in_tokens
 from raml_eval.columns import Samples
-from raml_eval.counts import count_samples, uncollected
+from raml_eval.counts import count_samples
 from raml_eval.tables.counted import draws_apart, planned_samples
 from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 
@@ -114,8 +114,7 @@ def pair_tasks(run: StoredRun, budgets: Sequence[Any], closed: bool = False) -> 
     """
     samples = planned_samples(run)
     by_task = {task: np.array([name == task for name, _ in samples.questions], dtype=np.bool_) for task in run.tasks}
-    with uncollected():
-        return [_pair(run, task, budgets, samples.take(own[samples.question]), closed) for task, own in by_task.items()]
+    return [_pair(run, task, budgets, samples.take(own[samples.question]), closed) for task, own in by_task.items()]
 
 
 def _pair(run: StoredRun, task: str, budgets: Sequence[Any], samples: Samples, closed: bool) -> Paired:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.budgets import in_tokens, share_of, sort_budgets
+from raml_eval.counts import uncollected
 from raml_eval.errors import MetricError
 from raml_eval.intervals import holm
 from raml_eval.tables.choices import measure_choices
@@ -44,6 +45,7 @@ def has_sweep(run: StoredRun) -> bool:
     return len(sweep_budgets(run)[0]) > 1
 
 
+@uncollected()
 def build_sweep(
     runs: Sequence[StoredRun],
     *,
