@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -171,6 +172,7 @@ def main() -> None:
         for path, skill in ((base, 0.9), (new, 1.0)):
             if not (path / "classes.json").exists():  # written last
                 generate(path, path.name, n_questions, skill)
+                time.sleep(2.5)  # what has just been written is not kept
         report(base, new, asked.repeats, {"before": asked.against, "now": HERE} if asked.against else {"now": HERE})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar, overload
 
 from raml_eval.columns import Samples, columns_of
-from raml_eval.types import SampleRecord, StoredRun
+from raml_eval.types import QuestionKey, SampleRecord, StoredRun
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -52,6 +52,18 @@ class LazyMapping(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._load())
+
+
+def records_of(run: StoredRun, wanted: Callable[[QuestionKey], bool]) -> Sequence[SampleRecord]:
+    """The run's records of the questions that are wanted; not read yet if the run's are not."""
+    records = run.records
+
+    def load() -> tuple[SampleRecord, ...]:
+        return tuple(record for record in records if wanted((record.key.task, record.key.question_id)))
+
+    if not isinstance(records, LazyRecords):
+        return load()
+    return LazyRecords(records.samples.take(records.samples.in_questions(wanted)), load)
 
 
 def samples_of(run: StoredRun) -> Samples:

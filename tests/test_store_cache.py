@@ -167,7 +167,7 @@ def test_what_another_version_kept_is_not_used(
     key: str, stored: Path, reads: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted, state = table(stored), state_of
-    monkeypatch.setattr(loading, "state_of", lambda *asked: {**(state(*asked) or {}), key: "another"})
+    monkeypatch.setattr(loading, "state_of", lambda *asked: changed(state(*asked), **{key: "another"}))
     table(stored)
     assert len(reads) == 2
     monkeypatch.undo()
@@ -254,8 +254,9 @@ def test_what_was_kept_comes_back_whole(tmp_path: Path) -> None:
             assert found.dtype == value.dtype
             assert np.array_equal(found, value, equal_nan=value.dtype.kind == "f"), name
     assert kept.samples.reflections(np.arange(3)).tolist() == run.records.samples.reflections(np.arange(3)).tolist()
-    assert read_kept(tmp_path, replace_state(state)) is None
+    assert read_kept(tmp_path, changed(state, files={})) is None
 
 
-def replace_state(state: dict[str, object] | None) -> dict[str, object]:
-    return {**(state or {}), "files": {}}
+def changed(state: cache.State | None, **parts: object) -> cache.State:
+    assert state is not None
+    return state._replace(told={**state.told, **parts})

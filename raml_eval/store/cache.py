@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,15 +41,25 @@ class Kept:
     n_errors: int
 
 
-def state_of(directory: Path, grader_version: str) -> dict[str, Any] | None:
-    """What the file depends on, as it is now; None if that cannot be told, so that nothing may be kept."""
+class State(NamedTuple):
+    """What counts.parquet depends on, at one moment. settled is false if a file may yet change without that being seen."""
+
+    told: Mapping[str, Any]
+    settled: bool
+
+
+def state_of(directory: Path, grader_version: str) -> State | None:
+    """The state of the directory now; None if it cannot be told, so that nothing may be kept."""
+    now = time.time_ns()
     try:
         code = hashlib.blake2b(b"".join(Path(str(module.__file__)).read_bytes() for module in _CODE), digest_size=16)
         found = sorted(path for name in READ for path in directory.glob(f"{name}.json*"))
         files = {path.name: _identity(path) for path in found}
     except OSError:
         return None
-    return {"code": code.hexdigest(), "grader_version": grader_version, "files": files}
+    newest = max((max(mtime, ctime) for _, mtime, ctime, _ in files.values()), default=0)
+    told = {"code": code.hexdigest(), "grader_version": grader_version, "files": files}
+    return State(told, now - newest > SETTLED_S * 1e9)
 
 
 def _identity(path: Path) -> list[int]:
@@ -57,13 +67,13 @@ def _identity(path: Path) -> list[int]:
     return [told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino]
 
 
-def read_kept(directory: Path, state: Mapping[str, Any] | None) -> Kept | None:
+def read_kept(directory: Path, state: State | None) -> Kept | None:
     """What was kept in this very state of the directory; None if there is nothing, or if anything about it is amiss."""
     path = directory / FILE
     if state is None or not path.exists():
         return None
     try:
-        return _read(path, state)
+        return _read(path, state.told)
     except Exception:  # whatever another program, a full disk or a failing one left there: the lines themselves are read
         return None
 
@@ -91,22 +101,20 @@ def _read(path: Path, state: Mapping[str, Any]) -> Kept | None:
     return Kept(samples, words, tuple(about["grader_versions"]), about["n_errors"])
 
 
-def keep(directory: Path, state: Mapping[str, Any] | None, kept: Kept) -> None:
-    """counts.parquet holds this, if the directory can be written and was still in that state after it was read."""
-    if state is None or state != state_of(directory, state["grader_version"]) or not _settled(state):
+def keep(directory: Path, state: State | None, kept: Kept) -> None:
+    """counts.parquet holds this, which was read after that state was told, if the directory is still in it and can be written."""
+    if state is None or not state.settled:
+        return
+    now = state_of(directory, state.told["grader_version"])
+    if now is None or now.told != state.told:
         return
     draft = directory / f".{FILE}.{os.getpid()}.draft"  # one of its own for every process that writes at the same time
     try:
-        _write(draft, state, kept)
+        _write(draft, state.told, kept)
         draft.replace(directory / FILE)
     except OSError:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
-
-
-def _settled(state: Mapping[str, Any]) -> bool:
-    newest = max((max(mtime, ctime) for _, mtime, ctime, _ in state["files"].values()), default=0)
-    return time.time_ns() - newest > SETTLED_S * 1e9
 
 
 def _write(path: Path, state: Mapping[str, Any], kept: Kept) -> None:
