@@ -33,12 +33,22 @@ def mean_by_question(
     Example: mean_by_question(np.array([1.0, 0.0, 1.0]), np.array([0, 0, 1]), 2).tolist() == [0.5, 1.0]
     """
     numbers = np.asarray(values, dtype=np.float64)
-    counted = np.ones(numbers.shape) if where is None else where.astype(np.float64)
-    sums, sizes = np.zeros((n_questions, *numbers.shape[1:])), np.zeros((n_questions, *numbers.shape[1:]))
-    np.add.at(sums, question, np.where(counted > 0, numbers, 0.0))
-    np.add.at(sizes, question, counted)
+    sums = _sum_by_question(numbers if where is None else np.where(where, numbers, 0.0), question, n_questions)
+    if where is None:
+        each = np.bincount(question, minlength=n_questions).astype(np.float64)
+        sizes = np.broadcast_to(each.reshape(-1, *[1] * (numbers.ndim - 1)), sums.shape)
+    else:
+        sizes = _sum_by_question(where.astype(np.float64), question, n_questions)
     means: FloatArray = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
     return means
+
+
+def _sum_by_question(values: FloatArray, question: IntArray, n_questions: int) -> FloatArray:
+    columns = values.reshape(len(question), -1)
+    sums = np.empty((n_questions, columns.shape[1]))
+    for column, of_all in enumerate(columns.T):
+        sums[:, column] = np.bincount(question, of_all, n_questions)
+    return sums.reshape(n_questions, *values.shape[1:])
 
 
 def area_under_curve(accuracy: FloatArray, budgets: Sequence[float]) -> FloatArray:

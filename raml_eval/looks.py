@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from raml_eval.batches import LOOKS, Batch, order_batches, order_digest
 from raml_eval.errors import ConfigError, MetricError, StoreError
 from raml_eval.intervals import look_levels
+from raml_eval.lazy import records_of
 from raml_eval.manifest import flatten
 from raml_eval.plan import Plan
 from raml_eval.tables import global_clusters, missing_samples
@@ -250,7 +251,7 @@ def restrict_run(run: StoredRun, keys: Collection[QuestionKey]) -> StoredRun:
         run,
         manifest={**run.manifest, "tasks": tasks},
         questions={key: question for key, question in run.questions.items() if key in kept},
-        records=tuple(r for r in run.records if (r.key.task, r.key.question_id) in kept),
+        records=records_of(run, kept.__contains__),
         classes={key: group for key, group in run.classes.items() if key in kept},
         n_errors=0,
     )

@@ -179,21 +179,21 @@ def _elementwise(
     metric: Callable[[int, int, int], float], name: str, n: Integers, c: Integers, k: Integers
 ) -> float | FloatArray:
     """The metric at every element of the broadcast n, c and k: a float for three ints, otherwise an array of their shape."""
-    rows, shape = _rows(name, n, c, k)
-    values = [metric(*row) for row in rows]
-    return np.array(values, dtype=np.float64).reshape(shape) if shape else values[0]
-
-
-def _rows(name: str, n: Integers, c: Integers, k: Integers) -> tuple[list[tuple[int, int, int]], tuple[int, ...]]:
-    """The elements of the broadcast n, c and k, checked, and the shape of the broadcast."""
     arrays = np.broadcast_arrays(_integers(name, "n", n), _integers(name, "c", c), _integers(name, "k", k))
-    rows = [(int(n_), int(c_), int(k_)) for n_, c_, k_ in zip(*(a.ravel().tolist() for a in arrays), strict=True)]
-    for n_, c_, k_ in set(rows):
-        if not 0 <= c_ <= n_:
-            raise MetricError(f"{name} needs 0 <= c <= n; met c = {c_} with n = {n_}. Count the samples again.")
-        if k_ < 1:
-            raise MetricError(f"{name} needs k >= 1; met k = {k_}. Ask for at least one sample.")
-    return rows, arrays[0].shape
+    rows = list(zip(*(array.ravel().tolist() for array in arrays), strict=True))
+    once = {row: metric(*row) for row in _checked(name, set(rows))}  # the questions of a task share few (n, c)
+    values = [once[row] for row in rows]
+    return np.array(values, dtype=np.float64).reshape(arrays[0].shape) if arrays[0].shape else values[0]
+
+
+def _checked(name: str, rows: set[tuple[int, int, int]]) -> set[tuple[int, int, int]]:
+    """The rows of n, c and k, if a metric can be given for each of them."""
+    for n, c, k in rows:
+        if not 0 <= c <= n:
+            raise MetricError(f"{name} needs 0 <= c <= n; met c = {c} with n = {n}. Count the samples again.")
+        if k < 1:
+            raise MetricError(f"{name} needs k >= 1; met k = {k}. Ask for at least one sample.")
+    return rows
 
 
 def _integers(name: str, letter: str, numbers: Integers) -> NDArray[Any]:
@@ -237,6 +237,8 @@ def maj_at_k(classes: Sequence[tuple[int, int]], n: int, k: int) -> float:
 
 
 def _check_votes(name: str, number: Any) -> None:
+    if type(number) is int and number >= 0:  # the test by Integral takes far longer
+        return
     if not isinstance(number, Integral) or number < 0:
         raise MetricError(f"maj@k needs an integer from 0 on for {name}; met {number!r}. Count the samples again.")
 

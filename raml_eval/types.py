@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -367,7 +367,7 @@ class StoredRun:
     questions: Mapping[QuestionKey, Question]
     budgets: tuple[Budget, ...]
     n_samples: int
-    records: tuple[SampleRecord, ...]
+    records: Sequence[SampleRecord]
     trajectories: Mapping[str, Trajectory]
     classes: Mapping[QuestionKey, Mapping[str, int]]
     n_errors: int = 0  # samples that failed and are owed

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from raml_eval.budgets import budget_rank
 from raml_eval.counts import count_by_question
 from raml_eval.errors import MetricError
 from raml_eval.types import (
@@ -153,3 +157,48 @@ def test_sample_of_an_unknown_question_is_refused() -> None:
     stranger = record("z", 0, Status.CORRECT, "7")
     with pytest.raises(MetricError, match=r"sums/z/0 belongs to no question"):
         count_by_question([*RECORDS, stranger], QUESTIONS, CLASSES)
+
+
+def counted_one_by_one(records: list[SampleRecord]) -> dict[tuple[str, Budget], list[QuestionCounts]]:
+    """The counts of RECORDS' questions by plain loops."""
+    graded = (Status.CORRECT, Status.INCORRECT)
+    found: dict[tuple[str, Budget], list[QuestionCounts]] = {}
+    budgets = sorted({r.budget for r in records}, key=budget_rank)
+    for (task, question_id), q in QUESTIONS.items():
+        for budget in budgets:
+            own = sorted((r for r in records if (r.key.task, r.key.question_id, r.budget) == (task, question_id, budget)),
+                         key=lambda r: r.key.index)  # fmt: skip
+            groups: dict[object, list[SampleRecord]] = {}
+            for r in own:
+                if r.status in graded and r.grade.answer is not None:
+                    groups.setdefault(CLASSES.get((task, question_id), {}).get(r.grade.answer, r.grade.answer), []).append(r)
+            parted = any(r.grade.score is not None for r in records if r.key.task == task)
+            counts = QuestionCounts(
+                task=task, question_id=question_id, cluster=q.cluster, n=len(own), correct=sum(r.grade.correct for r in own),
+                classes=tuple((len(group), sum(r.grade.correct for r in group)) for group in groups.values()),
+                statuses={s: sum(r.status is s for r in own) for s in Status},
+                ends={e: sum(r.thinking_end is e for r in own) for e in ThinkingEnd},
+                thinking_tokens=tuple(r.n_thinking_tokens for r in own), answer_tokens=tuple(r.n_answer_tokens for r in own),
+                leaks=sum(r.leak for r in own), scores=tuple(r.grade.score or 0.0 for r in own) if parted else (),
+            )  # fmt: skip
+            found.setdefault((task, budget), []).append(counts)
+    return found
+
+
+DRAWS = st.tuples(st.sampled_from(list(QUESTIONS)), st.integers(0, 5), st.sampled_from(["off", 8, 64, "unlimited"]))
+SAID = st.tuples(
+    st.sampled_from(list(Status)), st.sampled_from(list(ThinkingEnd)), st.sampled_from([None, "1/2", "0.5", "7", "0", "x"]),
+    st.sampled_from([None, 0.0, 0.25]), st.sampled_from([None, 0, 3]), st.booleans(),
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(DRAWS, SAID), unique_by=lambda pair: pair[0], min_size=1))
+def test_counts_are_those_of_plain_loops(drawn: list[Any]) -> None:
+    records = [
+        replace(record(question_id, index, status, budget=budget), key=SampleKey(task, question_id, index), thinking_end=end,
+                grade=Grade(status, answer, score=score), n_thinking_tokens=tokens, leak=leak)
+        for ((task, question_id), index, budget), (status, end, answer, score, tokens, leak) in drawn
+    ]  # fmt: skip
+    wanted, counts = counted_one_by_one(records), count_by_question(records, QUESTIONS, CLASSES)
+    assert counts == wanted
+    assert all(type(n) is int for of in counts.values() for q in of for n in (q.n, q.correct, q.leaks, *q.statuses.values()))

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from raml_eval.columns import Samples, columns_of
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.imports import describe_agreement, import_notes
 from raml_eval.tables import build_frame
-from raml_eval.types import Finish, Imported, SampleRecord, Status, StoredRun
+from raml_eval.types import Finish, Imported, Status, StoredRun
 from tests.factory import by_row, make_record, make_run
 
 ABOUT = {"harness": "lm-eval", "version": "0.4.13", "hides_thinking": "", "n_open": 0, "n_sealed": 0, "left_out": {}}
 
 
-def records(*pairs: tuple[Status, Mapping[str, float]], of_question: bool = False) -> list[SampleRecord]:
+def records(*pairs: tuple[Status, Mapping[str, float]], of_question: bool = False) -> Samples:
     """Samples with our status and the log's verdict."""
-    return [
+    found = [
         replace(make_record("t", row, 0, 16, status), imported=Imported(verdict, of_question))
         for row, (status, verdict) in enumerate(pairs)
     ]
+    return columns_of(found, {})
 
 
 def imported_run(**about: Any) -> StoredRun:
@@ -60,7 +62,7 @@ def test_a_stopped_grader_has_no_verdict_to_agree_with() -> None:
         records((Status.CORRECT, {"a": 1.0}), of_question=True),
     ],
 )
-def test_verdicts_that_cannot_be_set_beside_ours_are_not(found: Sequence[SampleRecord]) -> None:
+def test_verdicts_that_cannot_be_set_beside_ours_are_not(found: Samples) -> None:
     assert (
         describe_agreement(found)
         == "the log holds no right-or-wrong verdicts on single samples that ours could be compared with"

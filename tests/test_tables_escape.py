@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from raml_eval.columns import columns_of
 from raml_eval.intervals import mean_interval, paired_difference
+from raml_eval.reflection import REFLECTIONS, count_reflections
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.tables import build_frame, build_sweep, escape_rates
-from raml_eval.tables.escape import DEPTHS, is_escape, long_answer
-from raml_eval.tables.reflection import REFLECTIONS, count_reflections
+from raml_eval.tables.escape import DEPTHS, find_escapes, long_answer
 from raml_eval.types import SampleRecord, StoredRun, ThinkingEnd
 from tests.sweeps import cut_run, find
 
@@ -57,9 +59,9 @@ def test_an_escape_is_a_delimiter_or_a_long_answer_with_a_word_of_reflection(run
 def test_only_forced_answers_escape_and_few_natural_ones_show_no_length(run: StoredRun) -> None:
     forced = next(r for r in run.records if r.thinking_end is ThinkingEnd.FORCED and r.key.index == 0)
     natural = next(r for r in run.records if r.thinking_end is ThinkingEnd.NATURAL)
-    assert is_escape(forced, 49)
-    assert not is_escape(forced, 50)
-    assert not is_escape(natural, 0)
+    again = replace(forced, leak=True)
+    samples = columns_of([forced, forced, natural, again], {})
+    assert find_escapes(samples, np.array([49.0, 50.0, 0.0, 50.0])).tolist() == [True, False, False, True]
     assert long_answer(np.arange(19.0)) == np.inf
     assert long_answer(np.append(np.arange(20.0), np.nan)) == pytest.approx(np.quantile(np.arange(20), 0.95))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ Bounds = tuple[float, float] | None
 SAME = 1e-12  # values with a smaller relative spread differ by rounding alone
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Clustered:
     """Values summed by cluster: sums (G,) and sizes (G,)."""
 
@@ -27,11 +28,11 @@ class Clustered:
     def n_clusters(self) -> int:
         return len(self.sums)
 
-    @property
+    @cached_property
     def mean(self) -> float:
         return float(self.sums.sum() / self.sizes.sum())
 
-    @property
+    @cached_property
     def pulls(self) -> FloatArray:
         """What each cluster adds to the mean beyond an average one, (G,), corrected for what it takes part in the mean itself.
 
@@ -47,6 +48,11 @@ class Clustered:
     def standard_error(self) -> float:
         """The cluster-robust standard error, the root of the summed squares of the pulls."""
         return float(np.sqrt(np.sum(self.pulls**2)))
+
+    @cached_property
+    def skewness(self) -> float:
+        """The skewness of the mean's error; see skewness_of."""
+        return skewness_of(self.pulls)
 
     @property
     def freedom(self) -> float:
@@ -88,8 +94,16 @@ def sum_by_cluster(values: Sequence[float] | FloatArray, clusters: Sequence[str]
         raise MetricError(
             f"values must lie from {bounds[0]} to {bounds[1]}; met {array.min()} to {array.max()}. Give their bounds, or None."
         )
-    _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    index = _places(tuple(clusters))
     return Clustered(np.bincount(index, weights=array).astype(np.float64), np.bincount(index).astype(np.float64))
+
+
+@lru_cache(maxsize=256)
+def _places(clusters: tuple[str, ...]) -> NDArray[np.int64]:
+    """The place of each question's cluster in their sorted order. A table asks for the same ones some hundred times."""
+    places: NDArray[np.int64] = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
+    places.setflags(write=False)
+    return places
 
 
 def check_lengths(n_values: int, n_clusters: int) -> None:

@@ -54,9 +54,10 @@ def _with_atom(sample: Clustered, atom: float) -> tuple[FloatArray, FloatArray, 
     3 clusters of 20 questions and 40 of one, the interval then covers 79 %.
     """
     size = sample.sizes.max()
-    pairs = np.column_stack([np.append(sample.sums, atom * size), np.append(sample.sizes, size)])
-    distinct, counts = np.unique(pairs, axis=0, return_counts=True)
-    return distinct[:, 0], distinct[:, 1], counts.astype(np.float64)
+    # As complex numbers, pairs are sorted by their first and then their second part, and far faster than as rows.
+    pairs = np.append(sample.sums, atom * size) + 1j * np.append(sample.sizes, size)
+    distinct, counts = np.unique(pairs, return_counts=True)
+    return distinct.real.copy(), distinct.imag.copy(), counts.astype(np.float64)
 
 
 def _chance_below(x: float, sums: FloatArray, sizes: FloatArray, counts: FloatArray) -> float:

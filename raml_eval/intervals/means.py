@@ -189,7 +189,7 @@ def _method(sample: Clustered, bounds: Bounds, enough: bool) -> str:
     spread = bounds[1] - bounds[0] if bounds else max(1.0, abs(sample.mean))
     varies = sample.standard_error > SAME * spread
     if varies and (enough or not bounds):
-        return SKEWED_T if abs(skewness_of(sample.pulls)) > SKEWED else T_INTERVAL
+        return SKEWED_T if abs(sample.skewness) > SKEWED else T_INTERVAL
     return GAFFKE if bounds else "no interval: no variance and no bounds"
 
 
@@ -199,28 +199,30 @@ def _ends(sample: Clustered, method: str, level: float, bounds: Bounds) -> tuple
         return gaffke_ends(sample, level, bounds)
     if method not in T_INTERVALS:
         return math.nan, math.nan
-    return t_ends(sample.mean, sample.pulls, sample.freedom, level, bounds)
+    return t_ends(sample.mean, sample.pulls, sample.freedom, level, bounds, sample.skewness)
 
 
 def _p_value(sample: Clustered, method: str, bounds: Bounds) -> float:
     """The two-sided p-value of a mean of 0: 1 minus the greatest level whose interval does not contain 0."""
     if method == GAFFKE and bounds:
         return gaffke_p_value(sample, bounds)
-    return t_p_value(sample.mean, sample.pulls, sample.freedom) if method in T_INTERVALS else math.nan
+    return t_p_value(sample.mean, sample.pulls, sample.freedom, sample.skewness) if method in T_INTERVALS else math.nan
 
 
-def t_ends(mean: float, pulls: FloatArray, freedom: float, level: float, bounds: Bounds) -> tuple[float, float]:
+def t_ends(
+    mean: float, pulls: FloatArray, freedom: float, level: float, bounds: Bounds, skewness: float | None = None
+) -> tuple[float, float]:
     """The ends of the t-interval of a mean whose clusters pull it by pulls (G,), within the bounds.
 
     If the pulls are skewed by more than SKEWED, Hall's transformation of the t-statistic takes out what the skewness does:
     W + s W^2 / 3 + s^2 W^3 / 27 + s / 6 for the statistic W and the skewness s of its error (Hall 1992, Journal of the Royal
     Statistical Society B 54). Without it, a one-sided error is off by s (2 z^2 + 1) phi(z) / 6, which is as much as the error
-    itself where few questions change and nearly all in one direction.
+    itself where few questions change and nearly all in one direction. skewness is that of the pulls, if it is known already.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit  # what scipy.stats.t.ppf calls, whose import takes longer than many a report
 
-    skewness, error = skewness_of(pulls), math.sqrt(float(np.sum(pulls**2)))
-    quantile = float(t.ppf((1 + level) / 2, freedom))
+    skewness, error = skewness_of(pulls) if skewness is None else skewness, math.sqrt(float(np.sum(pulls**2)))
+    quantile = float(stdtrit(freedom, (1 + level) / 2))
     below, above = quantile, -quantile
     if abs(skewness) > SKEWED:
         below, above = (3 / skewness * (math.cbrt(1 + skewness * (q - skewness / 6)) - 1) for q in (quantile, -quantile))
@@ -228,11 +230,11 @@ def t_ends(mean: float, pulls: FloatArray, freedom: float, level: float, bounds:
     return max(mean - below * error, low), min(mean - above * error, high)
 
 
-def t_p_value(mean: float, pulls: FloatArray, freedom: float) -> float:
+def t_p_value(mean: float, pulls: FloatArray, freedom: float, skewness: float | None = None) -> float:
     """The two-sided p-value of a mean of 0, which inverts t_ends."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
-    skewness, statistic = skewness_of(pulls), mean / math.sqrt(float(np.sum(pulls**2)))
+    skewness, statistic = skewness_of(pulls) if skewness is None else skewness, mean / math.sqrt(float(np.sum(pulls**2)))
     if abs(skewness) > SKEWED:
         statistic += skewness * statistic**2 / 3 + skewness**2 * statistic**3 / 27 + skewness / 6
-    return float(2 * t.sf(abs(statistic), freedom))
+    return float(2 * stdtr(freedom, -abs(statistic)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from raml_eval.answer_classes import lacking_classes
+from raml_eval.answer_classes import graded_answers, lacking_classes
 from raml_eval.errors import ConfigError, StoreError, choose_names
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import usable_cores
@@ -177,7 +177,7 @@ def _form_classes(crew: Crew, done: Regrading) -> dict[QuestionKey, dict[str, in
     new = {(record.key, record.budget): grade for record, grade in done.changes}
     records = [replace(r, grade=new[r.key, r.budget]) if (r.key, r.budget) in new else r for r in done.run.records]
     kept = {key: dict(group) for key, group in done.run.classes.items() if key[0] not in done.tasks}
-    owed = {key: given for key, given in lacking_classes(records, kept).items() if key in done.run.questions}
+    owed = {key: given for key, given in lacking_classes(graded_answers(records), kept).items() if key in done.run.questions}
     kept |= {key: {given[0]: 0} for key, given in owed.items() if len(given) == 1}
     several = [(done.run.questions[key], given) for key, given in owed.items() if len(given) > 1]
     for question, group in crew.classes(several):

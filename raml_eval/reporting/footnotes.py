@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from raml_eval.columns import IntArray
 from raml_eval.grading import KINDS
+from raml_eval.lazy import samples_of
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.looked import look_notes
@@ -136,8 +140,9 @@ def _synthetic(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 def _timeouts(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    stopped = [r for r in run.records if r.status is Status.TIMEOUT]
-    if not stopped:
+    samples = samples_of(run)
+    stopped = samples.take(samples.is_status(Status.TIMEOUT))
+    if not len(stopped):
         return []
     worst, best = (
         {(row["task"], row["budget"]): row["value"] for row in _task_rows(own, f"accuracy_{end}")} for end in ("worst", "best")
@@ -151,7 +156,9 @@ def _timeouts(run: StoredRun, label: str, own: Rows) -> list[Found]:
         f"the grader was stopped on {len(stopped)} of {len(run.records)} samples, which count as wrong; worst and best "
         f"accuracy in percent: {_list_some(listed)}"
     )
-    return [(text, frozenset((label, r.key.task, budget_label(r.budget)) for r in stopped))]
+    where = set(zip(stopped.question.tolist(), stopped.budget.tolist(), strict=True))
+    places = ((label, stopped.questions[q][0], budget_label(stopped.budgets[budget])) for q, budget in where)
+    return [(text, frozenset(places))]
 
 
 def _rate_note(metric: str, text: str, mark: bool, skip: str = "") -> Callable[[StoredRun, str, Rows], list[Found]]:
@@ -173,8 +180,10 @@ def _unasked(run: StoredRun, label: str, own: Rows) -> list[Found]:
     """A model that is taken for one that does not think, and does: its thinking was graded as its answer."""
     told = run.manifest.get("protocol", {}).get("prompt", {})
     form = told.get("format") if isinstance(told, dict) else None
-    n_marked = sum(record.leak for record in run.records)
-    if not isinstance(form, dict) or form.get("closer") != "" or not n_marked:
+    if not isinstance(form, dict) or form.get("closer") != "":
+        return []
+    n_marked = int(samples_of(run).leak.sum())
+    if not n_marked:
         return []
     text = (
         f"{n_marked} of {len(run.records)} samples hold delimiters of thinking, but the model was taken for one that does not "
@@ -239,29 +248,41 @@ def _gains(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    redrawn = sum(t.redrawn for t in run.trajectories.values())
-    if not redrawn:
+    samples = samples_of(run)
+    if not samples.n_redrawn:
         return []
     text = (
-        f"{redrawn} of {len(run.trajectories)} trajectories were drawn again after an interruption on an engine whose "
-        f"seeds do not reproduce, which favours short thinking"
+        f"{samples.n_redrawn} of {samples.n_trajectories} trajectories were drawn again after an interruption on an engine "
+        f"whose seeds do not reproduce, which favours short thinking"
     )
     return [(text, frozenset({(label, None, None)}))]
 
 
 def _unpaired(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    draws: dict[object, set[str]] = {}
-    for record in run.records:
-        if record.trajectory:
-            draws.setdefault(record.key, set()).add(record.trajectory)
-    apart = draws_apart(run)
-    several = sum(len(ids) > 1 and (apart or not _one_draw([run.trajectories[i] for i in ids])) for ids in draws.values())
+    samples = samples_of(run)
+    thought = np.flatnonzero(samples.trajectory >= 0)
+    draw, trajectory = samples.draws()[thought], samples.trajectory[thought]
+    n_trajectories = int(trajectory.max(initial=0)) + 1
+    pairs = np.unique(draw * n_trajectories + trajectory)  # each draw's trajectories, once
+    found, counts = np.unique(pairs // n_trajectories, return_counts=True)
+    several = int((counts > 1).sum())
+    if several and not draws_apart(run):
+        several = _count_apart(run, thought[np.isin(draw, found[counts > 1])])
     if not several:
         return []
     why = "their thinking was drawn at several limits and came out differently"
-    why = "the engine enforced the budgets, and each is a draw of its own (--capped-by engine)" if apart else why
-    text = f"the budgets of {several} of {len(draws)} samples are not cuts of one trajectory: {why}"
+    why = "the engine enforced the budgets, and each is a draw of its own (--capped-by engine)" if draws_apart(run) else why
+    text = f"the budgets of {several} of {len(found)} samples are not cuts of one trajectory: {why}"
     return [(text, frozenset({(label, None, None)}))]
+
+
+def _count_apart(run: StoredRun, rows: IntArray) -> int:
+    """How many of the draws of these samples have trajectories that are not the beginnings of one."""
+    draws: dict[object, set[str]] = {}
+    for row in rows:
+        record = run.records[row]
+        draws.setdefault(record.key, set()).add(record.trajectory or "")
+    return sum(not _one_draw([run.trajectories[i] for i in ids]) for ids in draws.values())
 
 
 def _one_draw(trajectories: Sequence[Trajectory]) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from raml_eval.columns import Samples
+from raml_eval.lazy import samples_of
 from raml_eval.reporting.render import percent
-from raml_eval.types import Finish, SampleRecord, Status, StoredRun
+from raml_eval.types import Status, StoredRun
 from raml_eval.wording import count_noun
 
 LISTED = 4  # metrics that the line about agreement names
@@ -17,8 +22,9 @@ def import_notes(run: StoredRun) -> list[str]:
     about = run.imported
     if about is None:
         return []
-    notes = [describe_source(run), describe_agreement(run.records)]
-    unknown = sum(record.answer_finish is Finish.UNKNOWN for record in run.records)
+    samples = samples_of(run)
+    notes = [describe_source(run), describe_agreement(samples)]
+    unknown = int(samples.ending_unknown.sum())
     if unknown:
         notes.append(
             f"the log does not say how {unknown} of {len(run.records)} answers ended: one that was cut off counts as finished"
@@ -34,27 +40,28 @@ def describe_source(run: StoredRun) -> str:
     return f"imported from {about['harness']} {version}, graded by raml_eval (grader {graders})"
 
 
-def describe_agreement(records: Sequence[SampleRecord]) -> str:
+def describe_agreement(samples: Samples) -> str:
     """How often each of the log's right-or-wrong verdicts agrees with ours. Samples whose grader was stopped are left out."""
-    verdicts: dict[str, list[tuple[float, bool]]] = {}
-    for record in records:
-        if record.imported is None or record.imported.of_question or record.status is Status.TIMEOUT:
-            continue
-        for metric, value in record.imported.verdict.items():
-            verdicts.setdefault(metric, []).append((value, record.grade.correct))
-    lines = [_agreement(metric, found) for metric, found in verdicts.items() if {value for value, _ in found} <= {0.0, 1.0}]
+    settled, right = ~samples.is_status(Status.TIMEOUT), samples.is_status(Status.CORRECT)
+    lines = []
+    told_by = {metric: settled & np.isfinite(values) for metric, values in samples.verdicts.items()}
+    for metric, told in sorted(told_by.items(), key=lambda one: int(np.argmax(one[1]))):
+        values = samples.verdicts[metric]
+        if told.any() and np.isin(values[told], (0.0, 1.0)).all():
+            lines.append(_agreement(metric, values[told] == 1.0, right[told]))
     if not lines:
         return "the log holds no right-or-wrong verdicts on single samples that ours could be compared with"
     more = f"; and {len(lines) - LISTED} more metrics" if len(lines) > LISTED else ""
     return f"{'; '.join(lines[:LISTED])}{more}"
 
 
-def _agreement(metric: str, found: Sequence[tuple[float, bool]]) -> str:
-    theirs = sum(value == 1.0 and not ours for value, ours in found)
-    ours = sum(value == 0.0 and right for value, right in found)
-    agreed = percent((len(found) - theirs - ours) / len(found))
-    samples = count_noun(len(found), "sample")
-    return f"their {metric} agrees with our verdict on {agreed} % of {samples} (right only there: {theirs}, only here: {ours})"
+def _agreement(metric: str, theirs: NDArray[np.bool_], ours: NDArray[np.bool_]) -> str:
+    only_theirs, only_ours = int((theirs & ~ours).sum()), int((ours & ~theirs).sum())
+    agreed, samples = percent((len(ours) - only_theirs - only_ours) / len(ours)), count_noun(len(ours), "sample")
+    return (
+        f"their {metric} agrees with our verdict on {agreed} % of {samples} (right only there: {only_theirs}, only here: "
+        f"{only_ours})"
+    )
 
 
 def _describe_log(about: Mapping[str, Any]) -> list[str]:

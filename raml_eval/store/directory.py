@@ -23,7 +23,7 @@ from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
-from raml_eval.types import Budget, Draw, Question, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
+from raml_eval.types import Budget, Draw, Question, QuestionKey, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 LOCK_WAIT_S = 10.0  # processes that a killed run left behind need some time to end
@@ -85,7 +85,7 @@ class RunDirectory:
         _check_trajectories(self.path, records.values(), trajectories)
         _check_sessions(self.path, records.values(), self.stored)
         # The session reads these files only at its end. A line that cannot be used must not wait until everything is drawn.
-        _count_failed(self.path / "errors.jsonl", records)
+        read_owed(self.path)
         read_layers(self.path)
         read_judgements(self.path)
         self.drawn: dict[str, Trajectory] = trajectories
@@ -312,27 +312,41 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     """
     path = Path(path)
     manifest = read_manifest(path / "manifest.json")
-    questions = _read_file(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
+    questions = read_questions(path, manifest)
     samples, read_sample = path / "samples.jsonl", partial(lines.read_sample, ids=drawn)
     records = _read_all(samples, sample_lines(samples, manifest), read_sample, lambda r: (r.key, r.budget))
     trajectories = _read_file(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
     layers = read_layers(path)
+    return build_run(
+        path,
+        manifest,
+        questions=questions,
+        records=apply_layers(records.values(), layers),
+        trajectories=trajectories,
+        classes=read_classes(path),
+        n_errors=len(read_owed(path) - records.keys()),
+        grader_versions=grader_versions(records.values(), layers, manifest["sessions"]),
+    )
+
+
+def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
+    """The run of a directory: what its manifest and its judgements say, with the other parts as they are given."""
     return StoredRun(
         directory=path,
         name=manifest["name"],
         model=manifest["model"]["name"],
         manifest=manifest,
         tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
-        questions=_planned(path, questions, manifest),
         budgets=tuple(manifest["plan"]["budgets"]),
         n_samples=manifest["plan"]["samples"],
-        records=apply_layers(records.values(), layers),
-        trajectories=trajectories,
-        classes=_read_classes(path / "classes.json"),
-        n_errors=_count_failed(path / "errors.jsonl", records),
-        grader_versions=grader_versions(records.values(), layers, manifest["sessions"]),
         judgements=tuple(read_judgements(path)),
+        **parts,
     )
+
+
+def read_questions(path: Path, manifest: Manifest) -> dict[QuestionKey, Question]:
+    """Every planned question, in the order of the plan. Raises StoreError if one is missing, CorruptStore as read_run does."""
+    return _planned(path, _read_file(path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id)), manifest)
 
 
 def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest: Manifest) -> dict[tuple[str, str], Question]:
@@ -346,7 +360,9 @@ def _planned(path: Path, questions: Mapping[tuple[str, str], Question], manifest
     return {key: questions[key] for key in wanted}
 
 
-def _read_classes(path: Path) -> dict[tuple[str, str], dict[str, int]]:
+def read_classes(path: Path) -> dict[QuestionKey, dict[str, int]]:
+    """The answer classes that are stored; none if they cannot be read, because they can be formed again."""
+    path = path / "classes.json"
     if not path.exists():
         return {}
     try:
@@ -361,11 +377,15 @@ def _read_class_ids(group: Mapping[str, Any]) -> dict[str, int]:
     return {answer: int(number) for answer, number in group.items()}
 
 
-def _count_failed(path: Path, records: Mapping[SampleId, SampleRecord]) -> int:
+def read_owed(path: Path) -> set[SampleId]:
+    """The samples that failed, whether or not they were drawn since. Raises CorruptStore for a line that cannot be used."""
     owed: set[SampleId] = set()
+    path = path / "errors.jsonl"
     for number, line in read_lines(path):
         try:
             owed |= {(lines.read_key(line), budget) for budget in line["budgets"]}
         except (KeyError, TypeError, ValueError) as error:
-            raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
-    return len(owed - records.keys())
+            raise corrupt(
+                path / "errors.jsonl", number, f"is not of this file's schema ({type(error).__name__}: {error})"
+            ) from error
+    return owed

@@ -125,19 +125,30 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     A line is torn if the file ends without its line break: its append never returned. Any other line that cannot be read
     raises CorruptStore.
     """
+    for number, text in whole_lines(path):
+        yield number, parse_line(path, number, text)
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The line numbers (from 1) and texts of a file, but for a torn last line; a missing file has no lines."""
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with path.open("rb", buffering=1 << 20) as file:
         for number, text in enumerate(file, 1):
             if not text.endswith(b"\n"):
                 return
-            try:
-                line = json.loads(text)
-            except ValueError:
-                line = None
-            if not isinstance(line, dict):
-                raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object")
-            yield number, line
+            yield number, text
+
+
+def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
+    """The object of one line. Raises CorruptStore if it is none."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        line = None
+    if not isinstance(line, dict):
+        raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object")
+    return line
 
 
 def corrupt(path: Path, number: int, reason: str) -> CorruptStore:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from raml_eval.budgets import budget_rank, in_tokens, parse_label
-from raml_eval.counts import count_by_question
+from raml_eval.columns import Samples
+from raml_eval.counts import count_samples
 from raml_eval.errors import InputError, MetricError
+from raml_eval.lazy import samples_of
 from raml_eval.store import read_suite
 from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun, Suite
 
@@ -99,7 +103,12 @@ def n_planned(run: StoredRun) -> int:
 
 def missing_samples(run: StoredRun) -> dict[tuple[str, Budget], int]:
     """The number of planned samples that each task lacks at each budget. Cells that lack none have no entry."""
-    present = Counter((record.key.task, record.budget) for record in planned_records(run))
+    samples = planned_samples(run)
+    present: Counter[tuple[str, Budget]] = Counter()
+    counts = np.bincount(samples.question * len(samples.budgets) + samples.budget)
+    for place in np.flatnonzero(counts).tolist():
+        question, budget = divmod(place, len(samples.budgets))
+        present[samples.questions[question][0], samples.budgets[budget]] += int(counts[place])
     planned = Counter(task for task, _ in run.questions)
     owed = {(t, b): planned[t] * run.n_samples - present[t, b] for t in planned for b in run.budgets}
     return {cell: lacking for cell, lacking in owed.items() if lacking}
@@ -115,6 +124,14 @@ def planned_records(run: StoredRun) -> list[SampleRecord]:
         and record.key.index < run.n_samples
         and (record.key.task, record.key.question_id) in run.questions
     ]
+
+
+def planned_samples(run: StoredRun) -> Samples:
+    """The columns of the planned samples."""
+    samples = samples_of(run)
+    asked = samples.in_questions(run.questions.__contains__) & samples.in_budgets(set(run.budgets).__contains__)
+    asked &= samples.index < run.n_samples
+    return samples if asked.all() else samples.take(asked)
 
 
 def check_complete(run: StoredRun) -> None:
@@ -138,6 +155,6 @@ def count_run(run: StoredRun, allow_partial: bool = False) -> Cells:
     """
     if not allow_partial:
         check_complete(run)
-    counted = count_by_question(planned_records(run), run.questions, run.classes)
+    counted = count_samples(planned_samples(run), run.questions)
     none = {t: [QuestionCounts(t, i, q.cluster, 0, 0) for (o, i), q in run.questions.items() if o == t] for t in run.tasks}
     return {(t, b): counted.get((t, b), none[t]) for t in run.tasks for b in run.budgets}

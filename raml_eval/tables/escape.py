@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from raml_eval.allocation import BoolArray, FloatArray, mean_by_question
 from raml_eval.budgets import in_tokens
-from raml_eval.tables.counted import draws_apart, planned_records
+from raml_eval.columns import Samples, group_rows
+from raml_eval.tables.counted import draws_apart, planned_samples
 from raml_eval.tables.measured import COUNT, Estimate, Measured, Place, difference_of, exactly, mean_of, ratio_of
 from raml_eval.tables.measures import APART, UNCOUNTED, not_given
 from raml_eval.tables.paired import Paired
-from raml_eval.tables.reflection import count_reflections
-from raml_eval.types import Budget, SampleRecord, StoredRun, ThinkingEnd
+from raml_eval.types import Budget, StoredRun, ThinkingEnd
 
 LONG = 0.95  # an answer is long if it is above this quantile of the task's answers after natural ends
 ENOUGH = 20  # natural answers that the quantile needs: fewer do not show the tail
@@ -33,14 +31,6 @@ class EscapeRate(NamedTuple):
     n_escaped: int
 
 
-def is_escape(record: SampleRecord, long: float) -> bool:
-    """True if a forced answer writes the end delimiter again, or is longer than long tokens and has a word of reflection."""
-    if record.thinking_end is not ThinkingEnd.FORCED:
-        return False
-    tokens = record.n_answer_tokens
-    return record.leak or (tokens is not None and tokens > long and count_reflections(record.answer) > 0)
-
-
 def long_answer(natural_tokens: FloatArray) -> float:
     """The 95th percentile of the answer tokens after natural ends, each answer once; infinite for fewer than 20 of them."""
     counted = natural_tokens[np.isfinite(natural_tokens)]
@@ -49,20 +39,36 @@ def long_answer(natural_tokens: FloatArray) -> float:
 
 def escape_rates(run: StoredRun) -> list[EscapeRate]:
     """For each task and budget with forced answers, how many of them escape. Budgets may be of any kind."""
-    natural: dict[str, dict[object, int]] = defaultdict(dict)  # a trajectory keeps its natural answer at larger budgets
-    apart = draws_apart(run)
-    forced: dict[tuple[str, Budget], list[SampleRecord]] = defaultdict(list)
-    for record in planned_records(run):
-        if record.thinking_end is ThinkingEnd.NATURAL and record.n_answer_tokens is not None and in_tokens(record.budget):
-            draw = (record.key, record.budget) if apart else record.key
-            natural[record.key.task].setdefault(draw, record.n_answer_tokens)
-        elif record.thinking_end is ThinkingEnd.FORCED:
-            forced[record.key.task, record.budget].append(record)
-    long = {task: long_answer(np.array(list(tokens.values()), dtype=np.float64)) for task, tokens in natural.items()}
+    samples = planned_samples(run)
+    if not len(samples):
+        return []
+    tasks = {task: place for place, task in enumerate(dict.fromkeys(task for task, _ in samples.questions))}
+    task = np.array([tasks[name] for name, _ in samples.questions])[samples.question]
+    counted = samples.is_end(ThinkingEnd.NATURAL) & np.isfinite(samples.answer) & samples.in_budgets(in_tokens)
+    rows = np.flatnonzero(counted)
+    # A trajectory keeps its natural answer at larger budgets.
+    _, first = np.unique(samples.draws(with_budget=draws_apart(run))[rows], return_index=True)
+    natural = rows[first]
+    long = np.array([long_answer(samples.answer[natural][task[natural] == place]) for place in tasks.values()])
+    forced = np.flatnonzero(samples.is_end(ThinkingEnd.FORCED))
+    escaped = find_escapes(samples.take(forced), long[task[forced]])
+    names, n_budgets = list(tasks), len(samples.budgets)
     return [
-        EscapeRate(task, budget, len(records), sum(is_escape(r, long.get(task, float("inf"))) for r in records))
-        for (task, budget), records in forced.items()
+        EscapeRate(names[cell // n_budgets], samples.budgets[cell % n_budgets], len(own), int(escaped[own].sum()))
+        for cell, own in group_rows(task[forced] * n_budgets + samples.budget[forced])
     ]
+
+
+def find_escapes(samples: Samples, long: FloatArray) -> BoolArray:
+    """True for a forced answer that writes the end delimiter again, or is longer than long and has a word of reflection, (N,).
+
+    long are tokens, one number for each sample.
+    """
+    forced = samples.is_end(ThinkingEnd.FORCED)
+    rows = np.flatnonzero(forced & ~samples.leak & (samples.answer > long))
+    escaped: BoolArray = forced & samples.leak
+    escaped[rows] = samples.reflections(rows) > 0
+    return escaped
 
 
 def measure_escape(paired: Paired, level: float) -> Measured:
@@ -73,8 +79,8 @@ def measure_escape(paired: Paired, level: float) -> Measured:
     first = paired.natural.argmax(axis=1)  # the answer after a natural end is the same at every larger budget
     ended = paired.natural & (paired.apart | (columns == first[:, None]))
     long = long_answer(paired.answer[ended])
-    escaped = _each(paired, paired.forced, lambda r: is_escape(r, long)).astype(np.bool_)
-    words = _each(paired, paired.forced | ended, lambda r: count_reflections(r.answer))
+    words = paired.reflections(paired.forced | ended)
+    escaped = paired.forced & (paired.leak | ((paired.answer > long) & (words > 0)))
     beside = _pooled(paired, paired.answer, ended)
     found: Measured = {}
     for column, budget in enumerate(paired.budgets):
@@ -120,14 +126,6 @@ def _depths(paired: Paired) -> list[BoolArray]:
     with np.errstate(invalid="ignore"):
         depth = paired.thinking / paired.full_length[:, None]
     return [paired.thinking == 0, *((depth > third / 3) & (depth <= (third + 1) / 3) for third in range(3))]
-
-
-def _each(paired: Paired, where: BoolArray, value: Callable[[SampleRecord], float]) -> FloatArray:
-    """The value of each sample where it is wanted, otherwise 0: (T, B)."""
-    values = np.zeros(where.shape)
-    for row, column in zip(*np.nonzero(where), strict=True):
-        values[row, column] = value(paired.records[row][column])
-    return values
 
 
 def _pooled(paired: Paired, values: FloatArray | BoolArray, where: BoolArray) -> FloatArray:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.answer_classes import with_classes
+from raml_eval.counts import uncollected
 from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, Part, macro_mean, paired_difference, pooled_difference
-from raml_eval.store import read_run, sample_line
+from raml_eval.lazy import samples_of
+from raml_eval.store import sample_line
 from raml_eval.tables.clusters import global_clusters, overlap
 from raml_eval.tables.counted import (
     Cells,
@@ -25,6 +26,7 @@ from raml_eval.tables.counted import (
     run_labels,
     same_directory,
 )
+from raml_eval.tables.loading import load_lean
 from raml_eval.tables.measures import (
     AVERAGE,
     STABILITY,
@@ -71,9 +73,12 @@ class Run(StoredRun):
 def load_run(directory: Path | str) -> Run:
     """The run of a directory. Raises StoreError if it is not a run directory, CorruptStore if a line cannot be read.
 
+    Only what tables need is read, and kept in the directory (counts.parquet); records, trajectories and classes are read when
+    they are first asked for.
+
     Example: load_run("runs/mine").table()
     """
-    return as_run(with_classes(read_run(directory)))
+    return as_run(load_lean(directory))
 
 
 def as_run(stored: StoredRun) -> Run:
@@ -81,6 +86,7 @@ def as_run(stored: StoredRun) -> Run:
     return Run(**{field.name: getattr(stored, field.name) for field in fields(stored)})
 
 
+@uncollected()
 def build_frame(
     runs: Sequence[StoredRun],
     *,
@@ -237,7 +243,7 @@ class _Part:
 
 
 def _estimate_all(run: StoredRun, cells: Cells, ks: Sequence[int], level: float) -> dict[tuple[str, Budget], Estimates]:
-    timeouts = any(record.status is Status.TIMEOUT for record in run.records)
+    timeouts = bool(samples_of(run).is_status(Status.TIMEOUT).any())
     parted = {task for (task, _), counts in cells.items() if any(q.scores for q in counts)}
     repeats = repeats_draws(run)
     refused = not_given("greedy draws repeat themselves"), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
         case "partial_score":
             return np.array([np.mean(q.scores) if q.scores else math.nan for q in counts])
         case "maj@k":
-            return np.array([maj_at_k(q.classes, q.n, measure.k or 1) for q in counts])
+            return np.array([_majority(tuple(sorted(q.classes)), q.n, measure.k or 1) for q in counts])
         case "thinking_tokens_mean":
             return np.array([_mean(q.thinking_tokens) for q in counts])
         case "answer_tokens_mean":
@@ -117,6 +118,9 @@ def question_values(counts: Sequence[QuestionCounts], measure: Measure) -> NDArr
             return rate_counts(counts, measure) / n
         case _:
             return count_value(n, np.array([q.correct for q in counts], dtype=np.int64), measure)
+
+
+_majority = functools.lru_cache(maxsize=2**16)(maj_at_k)  # many questions have the same votes, in some order
 
 
 def count_value(n: NDArray[np.int64], c: NDArray[np.int64], measure: Measure) -> NDArray[np.float64]:
@@ -167,7 +171,7 @@ def value_table(n: int, measure: Measure) -> NDArray[np.float64]:
 
 def _mean(tokens: Sequence[int | None]) -> float:
     """The mean, or NaN if any sample's count is unknown: the mean over the others would be one of other samples."""
-    return float(np.mean(np.array(tokens, dtype=np.float64)))
+    return math.nan if None in tokens else sum(tokens) / len(tokens)  # type: ignore[arg-type]
 
 
 def estimate(counts: Sequence[QuestionCounts], measure: Measure, level: float) -> tuple[Interval, int]:

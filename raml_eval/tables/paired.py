@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 
 from raml_eval.allocation import BoolArray, FloatArray, IntArray, mean_by_question
 from raml_eval.budgets import in_tokens
-from raml_eval.counts import count_by_question
-from raml_eval.tables.counted import draws_apart, planned_records
-from raml_eval.types import QuestionCounts, SampleRecord, Status, StoredRun, ThinkingEnd
+from raml_eval.columns import Samples
+from raml_eval.counts import count_samples
+from raml_eval.tables.counted import draws_apart, planned_samples
+from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 
 
 def cap_size(budget: object) -> float:
@@ -27,7 +27,8 @@ def cap_size(budget: object) -> float:
 class Paired:
     """One task's trajectories that have a sample at each of the budgets, in ascending order.
 
-    question (T,) holds the row of each trajectory's question in clusters (Q,); records holds T lists of B samples.
+    question (T,) holds the row of each trajectory's question in clusters (Q,). samples holds the T x B samples, those of each
+    trajectory together.
     n_incomplete trajectories lack a budget and n_open ones are left out because they did not end by themselves. apart is
     true if each budget is a draw of its own: a row then holds the draws of one question and sample index, which say no more
     of one another than those of other indices.
@@ -38,7 +39,7 @@ class Paired:
     question: IntArray
     index: IntArray
     clusters: tuple[str, ...]
-    records: tuple[tuple[SampleRecord, ...], ...]
+    samples: Samples
     counts: tuple[tuple[QuestionCounts, ...], ...]  # B lists of Q
     full_length: FloatArray  # (T,) tokens of a trajectory that ended by itself, otherwise NaN
     n_incomplete: int = 0
@@ -49,35 +50,41 @@ class Paired:
     def n_questions(self) -> int:
         return len(self.clusters)
 
-    def _each(self, value: Callable[[SampleRecord], Any], dtype: Any) -> NDArray[Any]:
-        rows = [[value(record) for record in row] for row in self.records]
-        return np.array(rows, dtype=dtype).reshape(len(rows), len(self.budgets))
+    def _each(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values.reshape(len(self.index), len(self.budgets))
 
     @cached_property
     def right(self) -> BoolArray:
-        return self._each(lambda r: r.status is Status.CORRECT, np.bool_)
+        return self._each(self.samples.is_status(Status.CORRECT))
 
     @cached_property
     def forced(self) -> BoolArray:
-        return self._each(lambda r: r.thinking_end is ThinkingEnd.FORCED, np.bool_)
+        return self._each(self.samples.is_end(ThinkingEnd.FORCED))
 
     @cached_property
     def natural(self) -> BoolArray:
-        return self._each(lambda r: r.thinking_end is ThinkingEnd.NATURAL, np.bool_)
+        return self._each(self.samples.is_end(ThinkingEnd.NATURAL))
 
     @cached_property
     def leak(self) -> BoolArray:
-        return self._each(lambda r: r.leak, np.bool_)
+        return self._each(self.samples.leak)
 
     @cached_property
     def thinking(self) -> FloatArray:
         """Thinking tokens; NaN if the count is unknown."""
-        return self._each(lambda r: r.n_thinking_tokens, np.float64)
+        return self._each(self.samples.thinking)
 
     @cached_property
     def answer(self) -> FloatArray:
         """Answer tokens; NaN if the count is unknown."""
-        return self._each(lambda r: r.n_answer_tokens, np.float64)
+        return self._each(self.samples.answer)
+
+    def reflections(self, where: BoolArray) -> FloatArray:
+        """The words of reflection of the answers that are wanted, which follow forced or natural ends; otherwise 0: (T, B)."""
+        words = np.zeros(len(self.samples))
+        rows = np.flatnonzero(where.ravel())
+        words[rows] = self.samples.reflections(rows)
+        return self._each(words)
 
     @cached_property
     def cost(self) -> FloatArray:
@@ -105,52 +112,50 @@ def pair_tasks(run: StoredRun, budgets: Sequence[Any], closed: bool = False) -> 
     The budgets are in ascending order. closed keeps only trajectories that ended by themselves: at a share of its length, any
     other has no place.
     """
-    by_task: defaultdict[str, list[SampleRecord]] = defaultdict(list)
-    for record in planned_records(run):
-        by_task[record.key.task].append(record)
-    return [_pair(run, task, budgets, by_task[task], closed) for task in run.tasks]
+    samples = planned_samples(run)
+    by_task = {task: np.array([name == task for name, _ in samples.questions], dtype=np.bool_) for task in run.tasks}
+    return [_pair(run, task, budgets, samples.take(own[samples.question]), closed) for task, own in by_task.items()]
 
 
-def _pair(run: StoredRun, task: str, budgets: Sequence[Any], records: Iterable[SampleRecord], closed: bool) -> Paired:
+def _pair(run: StoredRun, task: str, budgets: Sequence[Any], samples: Samples, closed: bool) -> Paired:
     place = {budget: column for column, budget in enumerate(budgets)}
-    found: defaultdict[tuple[str, int], dict[int, SampleRecord]] = defaultdict(dict)
-    for record in records:
-        if record.budget in place:
-            found[record.key.question_id, record.key.index][place[record.budget]] = record
-    whole = {key: row for key, row in found.items() if len(row) == len(budgets)}
-    kept = {key: row for key, row in whole.items() if not closed or _ended(row)}
-    present = {question_id for question_id, _ in kept}
+    samples = samples.take(samples.in_budgets(place.__contains__))
+    found, trajectory = np.unique(samples.draws(), return_inverse=True)
+    column = np.array([place.get(budget, 0) for budget in samples.budgets], dtype=np.int64)[samples.budget]
+    rows = np.full((len(found), len(budgets)), -1)
+    rows[trajectory, column] = np.arange(len(samples))
+    whole = rows[(rows >= 0).all(axis=1)]
+    kept = whole[_ended(samples)[whole].all(axis=1)] if closed else whole
+    present = {samples.questions[place][1] for place in np.flatnonzero(np.bincount(samples.question[kept[:, 0]])).tolist()}
     questions = {key: q for key, q in run.questions.items() if key[0] == task and key[1] in present}
-    place_of = {question_id: row for row, (_, question_id) in enumerate(questions)}
-    keys = sorted(kept, key=lambda key: (place_of[key[0]], key[1]))
-    rows = tuple(tuple(kept[key][column] for column in range(len(budgets))) for key in keys)
-    counted = count_by_question((r for row in rows for r in row if in_tokens(r.budget)), questions, run.classes) if rows else {}
+    row_of = {key: row for row, key in enumerate(questions)}
+    question = np.array([row_of.get(key, -1) for key in samples.questions], dtype=np.int64)[samples.question[kept[:, 0]]]
+    order = np.lexsort((samples.index[kept[:, 0]], question))
+    cells = samples.take(kept[order].ravel())
+    counted = count_samples(cells.take(cells.in_budgets(in_tokens)), questions) if len(kept) else {}
     return Paired(
         task=task,
         budgets=tuple(budgets),
-        question=np.array([place_of[question_id] for question_id, _ in keys], dtype=np.int64),
-        index=np.array([index for _, index in keys], dtype=np.int64),
+        question=question[order],
+        index=samples.index[kept[order, 0]],
         clusters=tuple(question.cluster for question in questions.values()),
-        records=rows,
+        samples=cells,
         counts=tuple(tuple(counted.get((task, budget), ())) for budget in budgets),
-        full_length=np.array([_full_length(run, row) for row in rows], dtype=np.float64),
+        full_length=_full_length(cells, len(budgets)),
         n_incomplete=len(found) - len(whole),
         n_open=len(whole) - len(kept),
         apart=draws_apart(run),
     )
 
 
-def _ended(row: Mapping[int, SampleRecord]) -> bool:
+def _ended(samples: Samples) -> BoolArray:
     """True if the trajectory ended by itself: at each share of it, the answer is drawn after a forced or a natural end."""
-    return all(record.thinking_end in (ThinkingEnd.FORCED, ThinkingEnd.NATURAL) for record in row.values())
+    return samples.is_end(ThinkingEnd.FORCED) | samples.is_end(ThinkingEnd.NATURAL)
 
 
-def _full_length(run: StoredRun, row: Sequence[SampleRecord]) -> float:
-    """The thinking tokens of the trajectory if it is known to have ended by itself, otherwise NaN."""
-    for record in reversed(row):
-        if record.thinking_end is ThinkingEnd.NATURAL and record.n_thinking_tokens is not None:
-            return float(record.n_thinking_tokens)
-        drawn = run.trajectories.get(record.trajectory or "")
-        if drawn is not None and drawn.token_ids and drawn.end is not ThinkingEnd.LENGTH:
-            return float(len(drawn.token_ids))
-    return float("nan")
+def _full_length(cells: Samples, n_budgets: int) -> FloatArray:
+    """The thinking tokens of each trajectory if it is known to have ended by itself, otherwise NaN."""
+    told = np.where(cells.is_end(ThinkingEnd.NATURAL) & np.isfinite(cells.thinking), cells.thinking, cells.full_length)
+    largest_first = told.reshape(-1, n_budgets)[:, ::-1]
+    found: FloatArray = largest_first[np.arange(len(largest_first)), np.isfinite(largest_first).argmax(axis=1)]
+    return found

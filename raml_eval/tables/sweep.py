@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.budgets import in_tokens, share_of, sort_budgets
+from raml_eval.counts import uncollected
 from raml_eval.errors import MetricError
 from raml_eval.intervals import holm
 from raml_eval.tables.choices import measure_choices
@@ -44,6 +45,7 @@ def has_sweep(run: StoredRun) -> bool:
     return len(sweep_budgets(run)[0]) > 1
 
 
+@uncollected()
 def build_sweep(
     runs: Sequence[StoredRun],
     *,
@@ -95,8 +97,8 @@ class _Analysis:
 
     def rows(self) -> Iterator[Row]:
         caps, fractions = sweep_budgets(self.run)
-        paired = {p.task: p for p in pair_tasks(self.run, caps) if p.records}
-        ended = {p.task: p for p in pair_tasks(self.run, fractions, closed=True) if p.records} if fractions else {}
+        paired = {p.task: p for p in pair_tasks(self.run, caps) if len(p.index)}
+        ended = {p.task: p for p in pair_tasks(self.run, fractions, closed=True) if len(p.index)} if fractions else {}
         clusters = global_clusters(self.run.questions, self.run.tasks)
         for domain in DOMAINS:
             tasks = [task for task, about in self.run.tasks.items() if about.domain == domain]

@@ -1,0 +1,23 @@
+"""Words of reflection are counted as one pattern of all phrases would count them."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from raml_eval.reflection import REFLECTIONS, count_reflections
+
+UNSPACED = ("zh", "ja", "ko")
+PHRASES = sorted(((p, code) for code, phrases in REFLECTIONS.items() for p in phrases), key=lambda pair: -len(pair[0]))
+PATTERN = re.compile("|".join(re.escape(p) if code in UNSPACED else rf"\b{re.escape(p)}\b" for p, code in PHRASES))
+NEAR = ("Wait", "HOWEVER,", "awaits", "_wait", "wait_", "wait2", "é", " ", ".", "-", "\n", "x", "İ")
+PARTS = st.sampled_from([*(p for p, _ in PHRASES), *NEAR])
+
+
+@given(st.lists(PARTS).map("".join) | st.lists(PARTS).map(" ".join))
+@example("let me re-check, let me recheck; rechecked")
+@example("")
+def test_phrases_are_found_as_by_a_pattern(text: str) -> None:
+    assert count_reflections(text) == len(PATTERN.findall(text.lower()))
