@@ -220,6 +220,11 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"\text{sec}^2x": r"\sec^2x"},
     ),
     Rewrite(
+        r"(?:^|(?<=[-+*/=(,]))\s*\\(?:mathrm|text|textrm|rm)\s*\{\s*(sec|min)\s*\}(?=\s*\d)",
+        r"\\\1 ",
+        {r"1+\text{sec}60^\circ": r"1+\sec(\frac{60\pi}{180})", r"\text{sec}60^\circ": r"\sec(\frac{60\pi}{180})"},
+    ),
+    Rewrite(
         r"\\operatorname\*?\s*\{\s*cis\s*\}|\\cis(?![a-zA-Z])",
         r"\\cis ",
         {r"\operatorname{cis}x": r"\cis x", r"2\cis x": r"2\cis  x"},

@@ -43,7 +43,8 @@ _PREFIXED = ("m", "g", "s", "L", "l", "J", "N", "V", "A", "W", "Hz", "Pa", "C", 
 _PREFIXED_TABLES = ("metre", "gram", "litre")
 _SHORT_NAMES = (
     "mm cm dm m km mi in ft yd mg g kg lb oz s h hr ms km/h m/s ft/s cm/s "
-    "L l mL ml Hz J kJ N kN W kW V mV A mA K C F Pa kPa mol eV rad deg \\Omega k\\Omega"
+    "L l mL ml Hz kHz MHz J kJ MJ N kN W mW kW MW V mV kV A mA K C F Pa kPa MPa mol eV rad deg \\Omega k\\Omega "
+    "nm ns km/hr m/sec mi/h"
 )
 _SHORT = tuple(_SHORT_NAMES.split())  # without LaTeX's mark of text
 _EXPONENT = r"(?:\^\{?-?\d\}?)?"
