@@ -296,9 +296,15 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"\$5": r"5\text{dollars}", "US$5": r"5\text{dollars}"},
     ),
     Rewrite(
+        r"^\s*€\s*(-?[\d,]*\.?\d+)\s*$|^\s*(-?[\d,]*\.?\d+)\s*€\s*$",
+        r"\1\2\\text{euros}",
+        {"€5": r"5\text{euros}", "5 €": r"5\text{euros}"},
+        "€",
+    ),
+    Rewrite(
         r"^\s*\$\s*(?=[\d.-])|(?:US)?\\\$\s*(?=-?[\d.])|(?:€|£|¥|USD|US\$)\s*(?=-?[\d.])",
         "",
-        {"$5 per day": "5 per day", r"x=\$5": "x=5", "€5": "5"},
+        {"$5 per day": "5 per day", r"x=\$5": "x=5", "£5": "5"},
     ),
     Rewrite(
         r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}",
