@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.grading.math import compare, formula, names, tokens, units, value
+from raml_eval.grading.math import compare, formula, names, tokens, units, value, words
 from raml_eval.grading.math.equal import _form, quick_leaf, quick_math
 from raml_eval.grading.math.forms import EMPTY, Named, Value, Word
 from raml_eval.grading.statements.table import PHRASES
@@ -94,6 +94,16 @@ def test_short_units_without_a_mark(name: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(units, "_SHORT", tuple(other for other in units._SHORT if other != name))
     clear()
     assert units.split_unit(f"7 {name}") != before
+
+
+@pytest.mark.parametrize("pair", words._OPPOSITES)
+def test_words_that_exclude_each_other(pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    golds = [rf"2^n\text{{ for {word} }}n" for word in pair]
+    assert quick_math(*golds) == (False, "family")
+    assert quick_math(*golds[::-1]) == (False, "family")
+    assert quick_math(golds[0], golds[0]) == (True, "identical")
+    monkeypatch.setattr(words, "_OPPOSITES", tuple(other for other in words._OPPOSITES if other != pair))
+    assert quick_math(*golds) == (True, "family")
 
 
 @pytest.mark.parametrize("word", compare._WORDS_FOR)

@@ -9,6 +9,7 @@ from raml_eval.grading.math.forms import Form, Ratio, Value
 from raml_eval.grading.math.numbers import read_fraction
 from raml_eval.grading.math.units import DEGREE, PERCENT
 
+_MODULUS = re.compile(r"\\pmod\{(\d{1,30})\}")
 Leaf = Callable[[str, str], bool | None]
 
 
@@ -28,6 +29,9 @@ def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if len(powers) > 1:
         return False
     plain = leaf(gold.text, answer.text)
+    if (modulus := _common_modulus(gold, answer)) and not plain:
+        residues = read_fraction(gold.text), read_fraction(answer.text)
+        return plain if None in residues else (residues[0] - residues[1]) % modulus == 0  # type: ignore[operator]
     if units[0] == units[1] or (None not in units and "" in (gold.unit.kind, answer.unit.kind)):  # type: ignore[union-attr]
         return plain
     if any(
@@ -44,6 +48,13 @@ def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if not plain and DEGREE in units and r"\pi" in gold.text + answer.text:
         return _in_radians(gold, answer, leaf)
     return plain
+
+
+def _common_modulus(gold: Value, answer: Value) -> int:
+    """The modulus of both sides, where -1 is 3 modulo 4; 0 if they have none, or not the same one."""
+    kinds = {side.unit.kind if side.unit else "" for side in (gold, answer)}
+    match = _MODULUS.fullmatch(kinds.pop())
+    return int(match[1]) if match and not kinds else 0
 
 
 def _in_radians(gold: Value, answer: Value, leaf: Leaf) -> bool | None:

@@ -41,9 +41,10 @@ _OPTION = re.compile(
     r"(?:\\text\{ ?)?\(([A-P])\)(?!\}?[ ~:]*[+*/^])[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL
 )
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
+_MODULUS = re.compile(r"\\pmod\{[^{}]*\}$")
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
-_FAMILY = re.compile(r"(.+?),? ?\\where (.+)", re.DOTALL)
+_FAMILY = re.compile(r"(.+?),? ?\\where ?(.+)", re.DOTALL)
 _BUILDER = re.compile(r"\\\{(.+)\\\}", re.DOTALL)
 _CONDITION = re.compile(r"[<>=]|\\(?:in|le|ge|ne|equiv|text)(?![a-zA-Z])")
 _COUNTING = re.compile(r"(?<![a-zA-Z\\])([a-z])(?=\\in(?![a-zA-Z]))")
@@ -69,7 +70,7 @@ def read_form(text: str, depth: int = 0) -> Form:
     if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
         text = text[introduced.end() :] or text
     if depth <= 8 and (family := _split_condition(text)) is not None:
-        return Family(read_form(family[0], depth + 1), read_form(family[1], depth + 1))
+        return Family(read_form(family[0], depth + 1), _read_condition(family[1], depth + 1))
     if depth > 8 or not text:
         return Value(text)
     return (
@@ -89,6 +90,8 @@ def _split_condition(text: str) -> tuple[str, str] | None:
 
     The letter that counts is called k. None for any other text, and for \{x : x > 2\}, which is an interval.
     """
+    if text.count(r"\where") > 1 and len(split_top(text, ",;")) > 1:  # each item of the list has a condition of its own
+        return None
     if (family := _FAMILY.fullmatch(text)) is not None:
         form, condition = family[1].strip(" ,"), family[2].strip()
         condition = condition.removesuffix(")") if condition.count("(") < condition.count(")") else condition
@@ -106,6 +109,13 @@ def _split_condition(text: str) -> tuple[str, str] | None:
         letter = re.compile(rf"(?<![a-zA-Z\\]){counting[1]}(?![a-zA-Z])")
         form, condition = letter.sub("k", form), letter.sub("k", condition)
     return form, _POSITIVE.sub(r"\\mathbb{N}", condition)
+
+
+def _read_condition(text: str, depth: int) -> Form:
+    """A condition as the words that LaTeX marks as text, or as a formula."""
+    if re.match(TEXT, text):
+        return Word(" ".join(re.sub(TEXT, r" \1 ", text).casefold().split()), True)
+    return read_form(text, depth)
 
 
 def _read_option(text: str, depth: int) -> Form | None:
@@ -166,7 +176,7 @@ def _read_list(text: str, depth: int) -> Form | None:
     name, _, value = text.rpartition("=")
     if ("," not in name and read_number(value) is not None) or PHRASES["piece of"].search(text):
         return None
-    parts = [part.strip() for part in split_top(text, ",;")]
+    parts = _share_modulus([part.strip() for part in split_top(text, ",;")])
     if len(parts) > 1 and all(parts):
         items = tuple(read_form(part, depth + 1) for part in parts)
         names = names_in_parentheses(parts[0].partition("=")[0].strip())
@@ -174,10 +184,21 @@ def _read_list(text: str, depth: int) -> Form | None:
             items = (items[0], *(name_all(names, item) for item in items[1:]))
         if all(isinstance(item, Interval) and item.variable for item in items):
             return Joined(items)
-        if isinstance(items[0], Named) and not any(isinstance(item, Named) for item in items[1:]):
+        if isinstance(items[0], Named) and not any(isinstance(item, (Named, Interval)) for item in items[1:]):
             return Named(items[0].name, Many("", (items[0].value, *items[1:])))
         return Many("", items)
     return None
+
+
+def _share_modulus(parts: list[str]) -> list[str]:
+    r"""Gives the modulus behind the last of several residues to each: n\equiv 1, 3\pmod{4}, not n=1, n\equiv 3\pmod{4}."""
+    *others, last = parts
+    modulus = _MODULUS.search(last)
+    if modulus is None or any(r"\pmod" in part or "=" in part for part in others):
+        return parts
+    if r"\equiv" in last and not all(r"\equiv" in part for part in others):
+        return parts
+    return [*(f"{part}{modulus[0]}" for part in others), last]
 
 
 def _is_level(text: str) -> bool:

@@ -18,6 +18,7 @@ _TRIG = r"\\(?:sin|cos|tan|cot|sec|csc)"
 _DEGREE = r"\s*\^\s*\{?\s*(?:\\circ|o|\\text\{o\}|\\degree)\s*\}?|\s*\\degrees?(?![a-zA-Z])"
 _CIS = r"(\\cos(\\frac{\1\\pi}{180})+i\\sin(\\frac{\1\\pi}{180}))"
 
+_SORTS = "odd|even|positive|negative"
 _ARGUMENT = r"((?:[^()]|\([^()]*\))*)"
 
 
@@ -128,9 +129,25 @@ REWRITES: tuple[Rewrite, ...] = (
         r"\in",
     ),
     Rewrite(
-        r"\\text\s*\{\s*,?\s*(?:for|where)\b[^{}]*\}((?:(?!\\\}).)*?(?:[<>=]|\\(?:le|ge|ne|in)q?(?![a-zA-Z])).*)$",
-        r" \\where \1",
-        {r"2\pi n\text{ for all integers }n\ge 2": r"2\pi n\where n\ge 2"},
+        rf"\\text\s*\{{\s*,?\s*(?:for|where|when)\b[^{{}}]*?(?<![a-z-])({_SORTS})\b[^{{}}]*\}}",
+        r" \\where \\text{\1}",
+        {r"2^n\text{ for odd }n": r"2^n\where\text{odd}n"},
+    ),
+    Rewrite(
+        rf"\\text\s*\{{\s*,?\s*(?:for|where|when)\s*\}}\s*[a-z]\s*\\text\s*\{{(?:\s*is)?\s*({_SORTS})\s*\}}",
+        r" \\where \\text{\1}",
+        {r"1\text{ for }n\text{ odd},2\text{ for }n\text{ even}": r"1\where\text{odd},2\where\text{even}"},
+    ),
+    Rewrite(
+        (
+            r"\\text\s*\{\s*,?\s*(?:for|where)\b[^{}]*\}"
+            r"(?=(?:(?!\\\}|\\text).)*?(?:[<>=]|\\(?:le|ge|ne|in)q?(?![a-zA-Z])))"
+        ),
+        r" \\where ",
+        {
+            r"2\pi n\text{ for all integers }n\ge 2": r"2\pi n\where n\ge 2",
+            r"1\text{ for }n<2,3\text{ for }n>2": r"1\where n<2,3\where n>2",
+        },
     ),
     Rewrite(
         r"\\text\s*\{\s*,?\s*(?:for|where)\b([^{}]*[<>=][^{}]*)\}$",
