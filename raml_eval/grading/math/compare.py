@@ -140,7 +140,8 @@ def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if isinstance(other, Ratio):
         return same_time(word.text, ":".join(other.parts))
     if isinstance(answer, Many) and isinstance(answer.items[0], (Word, Value)) and word.text in ("yes", "no"):
-        return word_of(answer.items[0]) == word.text  # Yes, it is possible
+        said = [word_of(item) for item in answer.items]  # Yes, it is possible
+        return said[0] == word.text and not ({"yes", "no"} - {word.text}) & set(said)
     if not isinstance(other, Value):
         return compare(gold, answer.value, leaf) if isinstance(answer, Named) else False
     if other.text in _WORDS_FOR.get(word.text, ()):

@@ -40,6 +40,9 @@ _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?
 _OPTION = re.compile(
     r"(?:\\text\{ ?)?\(([A-P])\)(?!\}?[ ~:]*[+*/^])[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL
 )
+_ANOTHER_OPTION = re.compile(
+    r"(?:^|[,;/&]) ?(?:\\text\{ ?)?(?:\(([A-P])\)|([A-P])[.:)])|^[,;/&] ?(?:\\text\{ ?)?([A-P])$|^ ?\(([A-P])\)$"
+)
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _MODULUS = re.compile(r"\\pmod\{[^{}]*\}$")
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
@@ -128,6 +131,8 @@ def _read_option(text: str, depth: int) -> Form | None:
     if match is None:
         return None
     letter, content = match[1] or match[3], (match[2] or match[4]).strip(" }") if match[1] or match[3] else ""
+    if others := [other for found in _ANOTHER_OPTION.findall(content) if (other := "".join(found)) != letter]:
+        return Many("", tuple(map(Value, (letter, *others))))  # (C) or (D)
     return Option(letter, read_form(content, depth + 1)) if content else None
 
 
