@@ -5,6 +5,7 @@ The text must be simplified (spelling.simplify_latex). It is read part by part, 
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from raml_eval.grading.math.forms import (
@@ -52,6 +53,12 @@ _BUILDER = re.compile(r"\\\{(.+)\\\}", re.DOTALL)
 _CONDITION = re.compile(r"[<>=]|\\(?:in|le|ge|ne|equiv|text)(?![a-zA-Z])")
 _COUNTING = re.compile(r"(?<![a-zA-Z\\])([a-z])(?=\\in(?![a-zA-Z]))")
 _POSITIVE = re.compile(r"\\mathbb\{[ZN]\}[_^](?:\{(?:\+|>0|\*)\}|\+|\*)|\\mathbb\{[ZN]_\+\}")
+_WORDS_BEFORE = re.compile(r"\\text\{ ?([A-Za-z][^{}]*)\} ?([:=]?) ?")
+_VALUE_BEGINS = re.compile(r"(?=[-+\d\\(\[{.$A-Za-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)(?![a-zA-Z]))")
+_BEFORE_VALUE = re.compile(
+    r"(?: |(?<=:))(?=[-+\d\\(\[{.$]|[A-Za-z](?![A-Za-z]))(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)(?![a-zA-Z]))"
+)
+_LETTER_RELATED = re.compile(r"[a-z] ?(?:[<>]|\\(?:le|ge|ne)(?![a-zA-Z]))")
 _CJK_LEAD = re.compile(rf"^([{CJK}：:]+) ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(rf"^\\text\{{ ?([{CJK}：:\s]+)\}}(?=.)")
 _CJK_UNIT = re.compile(rf"(?<=[a-zA-Z])\\text\{{ ?([{CJK}]+) ?\}}$")
@@ -69,9 +76,7 @@ def read_form(text: str, depth: int = 0) -> Form:
             text = text[found.end() :]
     if (unit := _CJK_UNIT.search(text)) is not None and is_counter(unit[1]):  # 2x\text{元}
         text = text[: unit.start()]
-    introduced = PHRASES["introduced value"].match(text)
-    if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
-        text = text[introduced.end() :] or text
+    text = text[_end_of_introduction(text) :]
     if depth <= 8 and (family := _split_condition(text)) is not None:
         return Family(read_form(family[0], depth + 1), _read_condition(family[1], depth + 1))
     if depth > 8 or not text:
@@ -86,6 +91,19 @@ def read_form(text: str, depth: int = 0) -> Form:
         or _read_ratio(text)
         or _read_value(text)
     )
+
+
+def _end_of_introduction(text: str) -> int:
+    r"""Where the words end that introduce a value, in a \text{...} or plain: The area is 5; 0 if the text begins otherwise."""
+    if (marked := _WORDS_BEFORE.match(text)) is not None:
+        words = f"{marked[1].strip()}{marked[2]}"
+        fits = PHRASES["introduced value"].fullmatch(words) or (
+            PHRASES["introduced letter"].fullmatch(words) and _LETTER_RELATED.match(text, marked.end())
+        )
+        return marked.end() if fits and _VALUE_BEGINS.match(text, marked.end()) else 0
+    places = list(itertools.islice(_BEFORE_VALUE.finditer(text), 20))
+    leads = (place for place in reversed(places) if PHRASES["introduced value"].fullmatch(text, 0, place.start()))
+    return next((place.end() for place in leads if PHRASES["states a value"].search(text, 0, place.start())), 0)
 
 
 def _split_condition(text: str) -> tuple[str, str] | None:

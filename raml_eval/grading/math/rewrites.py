@@ -160,6 +160,12 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"2\pi n\text{ for all integers }n": r"2\pi n"},
     ),
     Rewrite(r"(\\(?:text|mathrm)\s*\{[^{}]*)\^\{(-?\d)\}", r"\1^\2", {r"5\text{ cm^{2}}": r"5\text{cm^2}"}),
+    # kelvins: 4\text{K} is rather 4000
+    Rewrite(
+        r"(?<=[\d)}])(?:(?:\\[,;:! ]|~|\s)+\\text\s*\{[\s~]*|\\text\s*\{[\s~]+)K\s*\}",
+        r"\\mathrm{K}",
+        {r"300\,\text{K}": r"300\mathrm{K}", r"300\text{ K}": r"300\mathrm{K}"},
+    ),
     # blanks and thousands
     Rewrite(r"(?<=\d)(?:(?<!\\)\\[,!: ;]|~)\s*(?=\d{3}(?!\d))", "", {r"12\,345": "12345"}),
     Rewrite(r"\{,\}\\?!?", ",", {"(1{,}2)": "(1,2)"}),

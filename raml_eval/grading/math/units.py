@@ -88,6 +88,7 @@ def _plain_unit() -> re.Pattern[str]:
 _MARKED = re.compile(rf" ?(?:{TEXT}{_EXPONENT}[ /\\cdot]*)+")
 _CJK = re.compile(f" ?[{CJK}]+")
 _CJK_SCALES = (100, 1000, 10_000, 10**8)  # in the order of their words
+_SCALED = re.compile(r" ?\\text\{ ?[KMB](?: [a-z ]*)?\}")  # 4\text{M}, thousands, millions or billions
 _DEGREES = re.compile(r"\^\{?\\circ\}?(?: ?(?:\\text\{ ?)?[CF]?\}?)|\^\{o\}|\\degrees?")
 _ARC_MINUTES = re.compile(r"(\d+)\^\{?\\circ\}? ?(\d+)(?:'|\^\{?\\prime\}?)")
 _PERCENT = re.compile(r"(.*[^ ]) ?\\% ?(?:\\text\{[^{}]*\}|[a-z ]+)?", re.DOTALL)
@@ -131,7 +132,7 @@ def split_unit(text: str) -> tuple[str, Unit | None]:
         scale = re.search(r"[CF]", unit)
         return value, Unit(f"degree {scale[0]}", f"degree {scale[0]}") if scale else DEGREE
     name = " ".join(re.sub(TEXT, r" \1 ", unit).replace("~", " ").split()).strip(". ")
-    if _compound_unit(name) is None and PHRASES["changes value"].search(name):
+    if _SCALED.fullmatch(unit) or (_compound_unit(name) is None and PHRASES["changes value"].search(name)):
         return text, None
     scales = PHRASES.words("scale_cjk")
     scaled = name[0] in scales
