@@ -53,7 +53,9 @@ _BUILDER = re.compile(r"\\\{(.+)\\\}", re.DOTALL)
 _CONDITION = re.compile(r"[<>=]|\\(?:in|le|ge|ne|equiv|text)(?![a-zA-Z])")
 _COUNTING = re.compile(r"(?<![a-zA-Z\\])([a-z])(?=\\in(?![a-zA-Z]))")
 _POSITIVE = re.compile(r"\\mathbb\{[ZN]\}[_^](?:\{(?:\+|>0|\*)\}|\+|\*)|\\mathbb\{[ZN]_\+\}")
-_WORDS_BEFORE = re.compile(r"\\text\{ ?([A-Za-z][^{}]*)\} ?([:=]?) ?")
+_WORDS_BEFORE = re.compile(
+    r"\\text\{ ?([A-Za-z][^{}]*)\}(?: ?(?:[A-Za-z]{1,3}|\\[a-z]+ ?\{?[A-Z]{1,3}\}?) ?\\text\{([^{}]*)\})? ?([:=]?) ?"
+)
 _VALUE_BEGINS = re.compile(r"(?=[-+\d\\(\[{.$A-Za-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)(?![a-zA-Z]))")
 _BEFORE_VALUE = re.compile(
     r"(?: |(?<=:))(?=[-+\d\\(\[{.$]|[A-Za-z](?![A-Za-z]))(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)(?![a-zA-Z]))"
@@ -94,9 +96,13 @@ def read_form(text: str, depth: int = 0) -> Form:
 
 
 def _end_of_introduction(text: str) -> int:
-    r"""Where the words end that introduce a value, in a \text{...} or plain: The area is 5; 0 if the text begins otherwise."""
+    r"""Where the words end that introduce a value: The area is 5, \text{the value of }x\text{ is }5.
+
+    0 if the text begins otherwise.
+    """
     if (marked := _WORDS_BEFORE.match(text)) is not None:
-        words = f"{marked[1].strip()}{marked[2]}"
+        parts = (marked[1],) if marked[2] is None else (marked[1], "x", marked[2])
+        words = " ".join(" ".join(parts).split()) + marked[3]
         fits = PHRASES["introduced value"].fullmatch(words) or (
             PHRASES["introduced letter"].fullmatch(words) and _LETTER_RELATED.match(text, marked.end())
         )
