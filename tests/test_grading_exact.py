@@ -122,4 +122,4 @@ def test_a_gold_that_is_no_option_is_refused() -> None:
 
 def test_kinds_and_version_are_public() -> None:
     assert tuple(raml_eval.grading.KINDS) == ("math", "choice", "exact", "label", "bracket", "grid", "code", "task_rule")
-    assert raml_eval.grading.GRADER_VERSION == "4"
+    assert raml_eval.grading.GRADER_VERSION == "5"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from raml_eval.errors import TaskError
 from raml_eval.grading import grade
-from raml_eval.grading.grid.extract import count_cells, same_grid
+from raml_eval.grading.grid.extract import count_cells, extra_houses, same_grid
 from raml_eval.grading.kinds import extract_answer
 from raml_eval.types import Status
 from tests.cases import grid as cases
@@ -28,7 +28,17 @@ def test_cells(text: str, right: int | None, gold: str) -> None:
         return
     assert verdict.status is (Status.CORRECT if right == 6 else Status.INCORRECT)
     assert verdict.score == right / 6
-    assert verdict.detail == f"{right} of 6 cells"
+    assert (verdict.detail or "").partition(";")[0] == f"{right} of 6 cells"
+
+
+@pytest.mark.parametrize(("text", "right", "extra"), cases.MORE_HOUSES)
+@pytest.mark.parametrize("gold", [cases.GOLD, cases.MAPPED])
+def test_houses_that_the_gold_has_not(text: str, right: int, extra: list[int], gold: str) -> None:
+    verdict = grade(gold, text, "grid")
+    assert extra_houses(gold, verdict.answer or "{}") == extra
+    assert verdict.status is (Status.CORRECT if right == 6 and not extra else Status.INCORRECT)
+    assert verdict.score == right / 6
+    assert (verdict.detail or "").endswith(f"no {' or '.join(f'House {house}' for house in extra)}" if extra else "of 6 cells")
 
 
 @pytest.mark.parametrize("gold", cases.BAD_GOLDS)

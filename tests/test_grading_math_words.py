@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from raml_eval.grading.math import compare, formula, names, tokens, units, value
-from raml_eval.grading.math.equal import _form, quick_leaf
+from raml_eval.grading.math import compare, formula, names, tokens, units, value, words
+from raml_eval.grading.math.equal import _form, quick_leaf, quick_math
 from raml_eval.grading.math.forms import EMPTY, Named, Value, Word
 from raml_eval.grading.statements.table import PHRASES
 
@@ -65,6 +66,26 @@ def test_units_of_a_kind(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert read() != unit
 
 
+@pytest.mark.parametrize("name", sorted(units._known()))
+def test_a_unit_beside_a_value_changes_nothing(name: str) -> None:
+    for written in (rf"5\text{{ {name}}}", rf"5\mathrm{{~{name}}}", rf"5\,\text{{{name}}}"):
+        assert quick_math("5", written) == (True, "value"), written
+        assert quick_math(written, "5") == (True, "value"), written
+        assert quick_math("4", written) == (False, "value"), written
+
+
+def test_units_of_one_kind_are_converted() -> None:
+    by_kind: dict[str, list[tuple[str, Fraction]]] = {}
+    for name, (kind, size) in units._known().items():
+        by_kind.setdefault(kind, []).append((name, size))
+    for one, *others in by_kind.values():
+        for name, size in others:
+            share = size / one[1]
+            same = rf"\frac{{{share.numerator}}}{{{share.denominator}}}\text{{ {one[0]}}}"
+            assert quick_math(rf"1\text{{ {name}}}", same) == (True, "value"), (name, same)
+            assert quick_math(rf"2\text{{ {name}}}", same) == (False, "value"), (name, same)
+
+
 @pytest.mark.parametrize("name", units._SHORT)
 def test_short_units_without_a_mark(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = units.split_unit(f"7 {name}")
@@ -73,6 +94,16 @@ def test_short_units_without_a_mark(name: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(units, "_SHORT", tuple(other for other in units._SHORT if other != name))
     clear()
     assert units.split_unit(f"7 {name}") != before
+
+
+@pytest.mark.parametrize("pair", words._OPPOSITES)
+def test_words_that_exclude_each_other(pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    golds = [rf"2^n\text{{ for {word} }}n" for word in pair]
+    assert quick_math(*golds) == (False, "family")
+    assert quick_math(*golds[::-1]) == (False, "family")
+    assert quick_math(golds[0], golds[0]) == (True, "identical")
+    monkeypatch.setattr(words, "_OPPOSITES", tuple(other for other in words._OPPOSITES if other != pair))
+    assert quick_math(*golds) == (True, "family")
 
 
 @pytest.mark.parametrize("word", compare._WORDS_FOR)

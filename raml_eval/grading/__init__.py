@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GRADER_VERSION", "KINDS", "grade"]
 
-GRADER_VERSION = "4"  # raised by every change that can alter a verdict
+GRADER_VERSION = "5"  # raised by every change that can alter a verdict
 
 
 def grade(gold: str, completion: str, kind: str = "math", options: Sequence[str] = ()) -> Grade:

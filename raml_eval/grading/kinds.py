@@ -20,7 +20,7 @@ from raml_eval.grading.code.grader import read_tests
 from raml_eval.grading.code.program import extract_code, normalize_program
 from raml_eval.grading.exact import extract_exact, normalize_exact
 from raml_eval.grading.extraction import Extraction, drop_thinking
-from raml_eval.grading.grid.extract import count_cells, extract_grid, read_gold_cells, same_grid, write_grid
+from raml_eval.grading.grid.extract import count_cells, extra_houses, extract_grid, read_gold_cells, same_grid, write_grid
 from raml_eval.grading.label.extract import extract_label, required_label
 from raml_eval.grading.math.equal import quick_math, spelling_and_number
 from raml_eval.grading.math.extract import extract_math
@@ -86,7 +86,9 @@ def _in_box_or_tags(gold: str, options: Options) -> str:
 
 def _compare_grid(gold: str, answer: str, options: Options) -> Decision:
     right, cells = count_cells(gold, answer)
-    return Decision(right == cells, f"{right} of {cells} cells", right / cells)
+    extra = [f"House {house}" for house in extra_houses(gold, answer)]
+    detail = f"{right} of {cells} cells" + (f"; the gold has no {' or '.join(extra)}" if extra else "")
+    return Decision(right == cells and not extra, detail, right / cells)
 
 
 def _check_letter(gold: str, options: Options) -> None:

@@ -1049,6 +1049,33 @@ WORDS: list[Case] = [  # the pronoun I and the article A, which are letters too
     (ANIMALS, "Answer: A dog, I would say.", "C"),
     (TOWNS, "Answer: A Paris", "A"),
 ]
+COLOURS = ("red", "blue", "green", "yellow")
+WAYS = (
+        r"\boxed{(A) %s}", r"\boxed{A) %s}", r"\boxed{A. %s}", r"\boxed{A: %s}", r"\boxed{\text{(A) %s}}", "The answer is (A) %s.",
+        "(A) %s", "Answer: (A) %s", "The answer is A: %s", "**(A) %s**", "So (A) %s", "A - %s", "<answer>(A) %s</answer>",
+        "The correct option is (A) %s.", "I'd go with (A) %s", "Option A (%s)", "%s (A)", "The answer is %s (A).", "A, %s",
+        "The answer is (A) %s because it is so.", "The answer is A, %s.", "We see it. So it is (A) %s.",
+)  # fmt: skip
+CONTRADICTED: list[Case] = [  # a letter beside the text of its option, or of another one
+    *((COLOURS, text % "red", "A") for text in WAYS),
+    *((COLOURS, text % "blue", "") for text in WAYS),
+    *((TOWNS, text % "Paris", "A") for text in WAYS),
+    *((TOWNS, text % "London", "") for text in WAYS),
+    *((PRODUCT, text % "3", "A") for text in WAYS),
+    *((PRODUCT, text % "12", "") for text in WAYS),
+    (PRODUCT, r"\boxed{\text{(A) 4}}", ""),
+    (PRODUCT, "The answer is A (4 steps are needed).", "A"),
+    (PRODUCT, "The answer is (A) 4 × 5 = 20.", "A"),
+    (PRODUCT, "The answer is A. 4 of them are left over.", "A"),
+    (TOWNS, "The answer is A. London lies on the Thames.", "A"),
+    (TOWNS, "Answer: A\n\nLondon is no capital of France.", "A"),
+    (TOWNS, "It is Paris and not London (B).", "A"),
+    (TOWNS, "Unlike London (B), Paris (A) lies on the Seine. So A.", "A"),
+    (("blue", "blue whale"), "The answer is (A) blue.", "A"),
+    (("blue", "blue whale"), "The answer is (A) blue whale.", ""),
+    (ANIMALS, "The answer is (A) A wolf", "A"),
+]
+
 UNDERSCORED: list[Case] = [  # letters in emphasis
     (TOWNS, "Answer: _D_", "D"),
     (TOWNS, "Answer: *D*", "D"),
@@ -1378,6 +1405,7 @@ PLAIN: list[Case] = [  # short answers, and what denies others
 ALL = {
     "weighed": WEIGHED,
     "words": WORDS,
+    "contradicted": CONTRADICTED,
     "underscored": UNDERSCORED,
     "in a row": IN_ROW,
     "wrong ones": WRONG_ONES,

@@ -133,6 +133,25 @@ ANSWERS: list[tuple[str, int | None]] = [
     (SOLVED.replace("House 2", "House 1"), 0),  # JSON: the last of equal keys counts
 ]
 
+# text, cells right out of six, the houses that the gold has not
+MORE_HOUSES: list[tuple[str, int, list[int]]] = [
+    (RIGHT[:-1] + ', "House 3": {"Name": "Bob"}}', 6, [3]),
+    (SOLVED[:-2] + ', "House 3": {"Name": "Bob", "Color": "blue"}, "House 4": {"Pet": "fish"}}}', 6, [3, 4]),
+    (RIGHT[:-1] + ', "House 0": {"Name": "Bob"}}', 6, [0]),
+    (WRONG[:-1] + ', "House 3": {"Name": "Bob"}}', 4, [3]),
+    (
+        "| House | Name | Color | Pet |\n|---|---|---|---|\n| 1 | Arnold | yellow | science cat |\n| 2 | Peter | red | dog |\n"
+        "| 3 | Bob | blue | fish |",
+        6,
+        [3],
+    ),
+    (RIGHT[:-1] + ', "House 3": {}}', 6, []),
+    (RIGHT[:-1] + ', "House 3": null}', 6, []),
+    (RIGHT[:-1] + ', "House 3": {"Name": "", "Color": "___", "Pet": null}}', 6, []),
+    (RIGHT[:-1] + ', "Note": {"Name": "Bob"}}', 6, []),
+    (RIGHT.replace('"Name": "Arnold"', '"Name": "Arnold", "Job": "baker", "Age": "30"'), 6, []),
+]
+
 BAD_GOLDS = [
     "",
     "x",

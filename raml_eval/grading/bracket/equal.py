@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.bracket.extract import find_brackets, strip_brackets
-from raml_eval.grading.bracket.forms import RULES, RULES_OF_FORM, SEPARATORS, WORDS, Rules, bare
+from raml_eval.grading.bracket.forms import RULES, RULES_OF_FORM, SEPARATORS, WORDS, Rules, same_bare
 from raml_eval.grading.math.equal import quick_math
 
 Decision = tuple[bool, str]
@@ -106,9 +106,9 @@ def _equal_words(expected: str, answer: str) -> Decision:
 def _equal(expected: str, answer: str, rules: Rules = ()) -> Decision | None:
     if not answer.strip():
         return False, "empty"
-    if bare(expected) == bare(answer):
+    if same_bare(expected, answer):
         return True, "text"
-    if WORDS.fullmatch(expected) and bare(expected).casefold() == bare(answer).casefold():
+    if WORDS.fullmatch(expected) and same_bare(expected.casefold(), answer.casefold()):
         return True, "text, in another case"
     for name, rule in rules or RULES:
         if rule(expected, answer):
@@ -122,7 +122,7 @@ def _equal_formulas(expected: str, answer: str) -> Decision | None:
         return False, "text"
     if "=" in answer and "=" not in expected:
         answer = answer.rpartition("=")[2]
-        if bare(expected) == bare(answer):
+        if same_bare(expected, answer):
             return True, "text after ="
     if not re.search(r"[\d\\]|[a-z]", expected) or _LEADING_ZERO.match(expected) or _LEADING_ZERO.match(answer.strip()):
         return False, "text"

@@ -6,6 +6,7 @@ here the form of the gold chooses it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -17,26 +18,48 @@ from raml_eval.grading.text import drop_text_commands, plain_unicode, unwrap
 
 Rules = tuple[tuple[str, Callable[[str, str], bool]], ...]  # names, and functions of the gold and the answer
 
-_QUOTES_AND_BLANKS = re.compile(r"[\s\"“”]|\\[,;:! ]|\\q?quad(?![a-zA-Z])")
+_QUOTES = re.compile(r"[\"“”]")
+_BLANKS = re.compile(r"(?:\s|\\[,;:! ]|\\q?quad(?![a-zA-Z]))+")
+# Blanks that separate nothing: beside a mark, and between a command and a digit.
+_IDLE = re.compile(
+    r"(?<![0-9A-Za-zÀ-ɏ]) | (?![0-9A-Za-zÀ-ɏ])|(?<=\\le) (?=\d)|(?<=\\ge) (?=\d)|(?<=\\times) (?=\d)|(?<=\\cdot) (?=\d)"
+)
 _SIZES = re.compile(r"\\(?:left|right)(?![a-zA-Z])")
 _ESCAPED = re.compile(r"\\([{}%_#$&])")
 WORDS = re.compile(r"[A-Za-z\s,.'’-]+")
 SEPARATORS = re.compile(r"[\s,;|]+")
-_ROWS = re.compile(r"\S\s+\S.*[,;\n]|[,;\n].*\S\s+\S", re.DOTALL)
+_ROWS_IN_BRACKETS = re.compile(r"\s*\[[^\[\]]*\](?:[\s,;]*\[[^\[\]]*\])+\s*")
+_ROW_OF_CELLS = re.compile(r"[^\s,;|]\s+[^\s,;|]")
+_ROW_BREAK = re.compile(r"\s*[,;|\n]\s*")
+# A cell of a grid that is drawn with single characters; two of them may have lost the blank between them: 1X.
+_SINGLE_CELL = re.compile(r".|\d[A-Za-z]|[A-Za-z]\d")
 # The 'or' of golds such as 650or5or125 is notation, not language.
 _OR = re.compile(r"\\?(?:\bor\b|(?<=[\d)}])or(?=[-\d(\\])|\\lor)", re.IGNORECASE)
 _ASSIGNED = re.compile(r"([A-Za-z]\w{0,3})=([^=,]{1,40})")
 _SET = re.compile(r"\s*\{([^{}∣|:]*)\}[\s.]*")
 _SIGNS = re.compile(r"\[[-+](?:,[-+])*\]")
 _MATRIX = re.compile(r"\\begin\{[pbv]?matrix\}(.*?)\\end\{[pbv]?matrix\}", re.DOTALL)
+_BETWEEN_LETTERS = re.compile(r"(?<=[A-Za-zÀ-ɏ]) (?=[A-Za-zÀ-ɏ])")
 
 
 def bare(text: str) -> str:
-    r"""The text without blanks and double quotes, with one spelling for LaTeX commands; every other character counts.
+    r"""The text without double quotes and idle blanks, with one spelling for LaTeX commands; every other character counts.
 
-    Example: bare(r"\text{A} \leq 5\%") is r"A\le5%".
+    A blank between two letters or digits separates them. Example: bare(r"\text{A} \leq 5\%, 1  2") is r"A\le5%,1 2".
     """
-    return _QUOTES_AND_BLANKS.sub("", _plain(text)).rstrip(".")
+    return _IDLE.sub("", _BLANKS.sub(" ", _QUOTES.sub("", _plain(text))).strip()).rstrip(".")
+
+
+def same_bare(expected: str, answer: str) -> bool:
+    """Whether two texts are the same but for idle blanks.
+
+    In a gold that is written without any blank, those between letters are idle too. A gold of single letters may be joined.
+    """
+    left, right = bare(expected), bare(answer)
+    if left == right or (" " not in left and left == _BETWEEN_LETTERS.sub("", right)):
+        return True
+    letters = left.split(" ")
+    return all(len(letter) == 1 and letter.isalpha() for letter in letters) and "".join(letters) == right
 
 
 def _plain(text: str) -> str:
@@ -51,22 +74,37 @@ def _plain(text: str) -> str:
 
 
 def _same_tokens(expected: str, answer: str) -> bool:
-    """The same cells in the same order, however they are separated; the cells of a grid need no separators at all."""
-    left, right = ([token for token in SEPARATORS.split(text) if token] for text in (expected, answer))
+    """The same cells in the same rows, however they are separated; rows of single characters need no blanks at all."""
+    fold = WORDS.fullmatch(expected) is not None
+    if "[" not in expected and _ROW_OF_CELLS.search(expected) and _ROWS_IN_BRACKETS.fullmatch(answer):
+        answer = "\n".join(re.sub(r"[\s,;|]+", " ", row) for row in re.findall(r"\[([^\[\]]*)\]", answer))
+    left, right = (_rows(text.casefold() if fold else text) for text in (expected, answer))
     if not left or not right:
         return False
-    fold = WORDS.fullmatch(expected) is not None
-    if fold:
-        left, right = [t.casefold() for t in left], [t.casefold() for t in right]
-    return left == right or (_ROWS.search(expected) is not None and "".join(left) == "".join(right))
+    if list(itertools.chain(*left)) == list(itertools.chain(*right)):
+        return len(left) == 1 or len(right) == 1 or _breaks(left) <= _breaks(right)
+    is_grid = len(left) > 1 and max(map(len, left)) > 1 and all(_SINGLE_CELL.fullmatch(cell) for row in left for cell in row)
+    uniform = all(len(row) == 1 for row in right) or all(len(cell) == 1 for row in right for cell in row)
+    return is_grid and uniform and list(map("".join, left)) == list(map("".join, right))
+
+
+def _rows(text: str) -> list[list[str]]:
+    """The cells of each row; blanks separate cells, all other separators rows."""
+    rows = [[cell for cell in SEPARATORS.split(row) if cell] for row in _ROW_BREAK.split(text)]
+    return [row for row in rows if row]
+
+
+def _breaks(rows: list[list[str]]) -> set[int]:
+    """Before which cells, counted through, a row begins."""
+    return set(itertools.accumulate(map(len, rows)))
 
 
 def _same_parts(expected: str, answer: str) -> bool:
     """[A];[C] is A;C: brackets around the parts do not count."""
     if ";" not in expected:
-        return expected.startswith("[") and bare(strip_brackets(expected)) == bare(answer)
-    left, right = ([bare(_unbracket(part)) for part in text.split(";")] for text in (expected, answer))
-    return left == right
+        return expected.startswith("[") and same_bare(strip_brackets(expected), answer)
+    left, right = ([_unbracket(part) for part in text.split(";")] for text in (expected, answer))
+    return len(left) == len(right) and all(map(same_bare, left, right))
 
 
 def _unbracket(part: str) -> str:
@@ -96,7 +134,7 @@ def _matched(left: list[str], right: list[str]) -> bool:
 
 
 def _same_value(left: str, right: str) -> bool:
-    if bare(left) == bare(right):
+    if same_bare(left, right):
         return True
     decision = quick_math(left, right) if max(len(left), len(right)) <= 200 else None
     return decision is not None and decision[0]
@@ -104,9 +142,14 @@ def _same_value(left: str, right: str) -> bool:
 
 def _same_assignments(expected: str, answer: str) -> bool:
     """x=2,y=3 in any order."""
-    left, right = (_ASSIGNED.findall(re.sub(r"[\s$]", "", text)) for text in (expected, answer))
-    whole = ",".join(f"{name}={value}" for name, value in left) == re.sub(r"\s", "", expected)
-    return whole and len(left) > 1 and sorted(left) == sorted(right)
+    left, right = (_read_assignments(text) for text in (expected, answer))
+    return len(left) > 1 and sorted(left) == sorted(right)
+
+
+def _read_assignments(text: str) -> list[tuple[str, str]]:
+    """The names and values of a text of nothing else; none of any other text, such as -x=2 or 2x=2."""
+    parts = [_ASSIGNED.fullmatch(part) for part in re.split(r"[,;\n]", bare(text.replace("$", "")))]
+    return [(part[1], part[2]) for part in parts if part] if all(parts) else []
 
 
 def _same_set(expected: str, answer: str) -> bool:

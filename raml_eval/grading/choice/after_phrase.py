@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.choice.letters import ALONE, read_whole
+from raml_eval.grading.choice.letters import ALONE, other_text_behind, read_whole
 from raml_eval.grading.choice.option_lines import begins_list
 from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.settle import HEDGE
@@ -118,7 +118,7 @@ def _read_letter(text: str, match: re.Match[str], at: int, texts: OptionTexts, s
     elif own is not None and (start := texts.match_start(following)) is not None:
         if start[0] == letter:
             end = _WORD_END.match(rest, min(own.end() + start[1], len(rest))).end()  # type: ignore[union-attr]
-        elif texts.match(line) not in (None, letter, HEDGE):
+        elif "\n" not in own[0] and other_text_behind(line, letter, texts) is not None:
             return HEDGE, at + end + len(line)
     row = PHRASES["letters_in_row"].match(rest, end)
     if row is not None and not texts.known.isdisjoint(set(LONE_LETTERS.findall(row[0])) - {letter}):

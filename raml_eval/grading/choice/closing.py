@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from raml_eval.grading.choice.letters import read_whole
+from raml_eval.grading.choice.letters import other_text_before, other_text_behind, read_whole
 from raml_eval.grading.choice.option_lines import read_item, read_line, stands_alone
 from raml_eval.grading.choice.option_text import LONE_LETTERS, OptionTexts
 from raml_eval.grading.statements.places import MOST
@@ -97,9 +97,22 @@ def _letters_of(clause: str, has_cue: bool, texts: OptionTexts) -> set[str]:
     """The letters that a clause names as options and says nothing against."""
     stated = [m for m in PHRASES["named_letters"].finditer(clause) if not _is_against(clause, m)]
     if stated or not has_cue:
-        return {name for m in stated for name in LONE_LETTERS.findall(m[0])}
+        beside = {other for m in stated for other in _other_texts(clause, m, texts)}
+        return beside.union(*(LONE_LETTERS.findall(m[0]) for m in stated))
     bare = [m for m in _BARE_LETTER.finditer(clause) if not (m[1] in "AI" and _WORD_AFTER.match(clause, m.end()))]
     return {texts.letter_in_text(clause, m.start()) or m[1] for m in bare if not _is_against(clause, m)}
+
+
+def _other_texts(clause: str, named: re.Match[str], texts: OptionTexts) -> set[str]:
+    """The other options whose text stands right beside the one letter that is named: (A) London, London (A)."""
+    letters = LONE_LETTERS.findall(named[0])
+    if len(letters) != 1:
+        return set()
+    found = (
+        other_text_behind(clause[named.end() :], letters[0], texts),
+        other_text_before(clause[: named.start()], letters[0], texts),
+    )
+    return {other for other in found if other is not None}
 
 
 def _is_against(clause: str, letter: re.Match[str]) -> bool:

@@ -11,6 +11,8 @@ from raml_eval.grading.text import flat, soft_key
 
 ALONE = re.compile(r"[(\[<]?\s*([A-Z])\s*[)\]>]?[.:)]{0,2}")
 _OWN_LETTER = re.compile(r"\s*\((?:[a-z]{1,12}\s)?([a-z])\)")  # behind an option's text
+_BEFORE_TEXT = re.compile(r"[\s*`$)\]}.:,—–-]{0,8}\(?")
+_TEXT_ENDS = re.compile(r"\s*(?:$|[.!?:)\]](?!\w))")
 SMALL = re.compile(r"[(\[]?\s*([a-z])\s*[)\]]?[.:)]?")
 
 
@@ -61,7 +63,8 @@ def _read_with_text(short: str, content: str, texts: OptionTexts) -> str | None:
         if not rest or is_own(letter, rest, texts) or starts_with_own(letter, rest, texts):
             return HEDGE if _other_after(letter, rest, texts) else letter
         other = texts.match(rest) or texts.match_value(rest)
-        if letter in "AI" and not separator and rest[:1].islower() and not PHRASES["still_letter"].match(f" {rest}"):
+        bare = not separator and short[match.end(1) : match.end(1) + 1] not in (")", "]")  # (A) and A) are no article
+        if letter in "AI" and bare and rest[:1].islower() and not PHRASES["still_letter"].match(f" {rest}"):
             return None  # the words: I would say C, A look at the map gives C
         if separator == "=":
             return other
@@ -104,6 +107,25 @@ def is_own(letter: str, rest: str, texts: OptionTexts) -> bool:
 def starts_with_own(letter: str, rest: str, texts: OptionTexts) -> bool:
     start = texts.match_start(rest)
     return start is not None and start[0] == letter
+
+
+def other_text_behind(following: str, letter: str, texts: OptionTexts) -> str | None:
+    """The letter of another option whose text, and no more of its clause, stands right behind a letter: (A) London."""
+    following = _BEFORE_TEXT.sub("", following, count=1)
+    if starts_with_own(letter, following, texts):
+        return None
+    following = following.lstrip("_*`")
+    start = texts.match_start(following)
+    if start is None or start[0] in (HEDGE, letter):
+        return None
+    behind = soft_key(following[: 2 * texts.longest + 200])[start[1] :]
+    return start[0] if _TEXT_ENDS.match(behind) or PHRASES["remark"].match(behind) else None
+
+
+def other_text_before(before: str, letter: str, texts: OptionTexts) -> str | None:
+    """The letter of another option whose text is all that stands before a letter: London (A)."""
+    found = texts.match(before) if len(flat(before)) > 1 else None
+    return found if found not in (None, HEDGE, letter) else None
 
 
 def _other_after(letter: str, rest: str, texts: OptionTexts) -> bool:

@@ -148,7 +148,7 @@ class OptionTexts:
 
     def match_value(self, text: str) -> str | None:
         """As match, for a number with an option's value, where the units agree or one has none, and for an equal formula."""
-        if not self.texts or len(text) > 200 or _LABELLED.match(text) or _FACTORIAL.search(text):
+        if not self.texts or len(text) > 200 or _LABELLED.match(flat(text)) or _FACTORIAL.search(text):
             return None
         key = text_key(text)
         value = _value(key)

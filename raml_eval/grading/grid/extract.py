@@ -216,6 +216,13 @@ def count_cells(gold: str, answer: str) -> tuple[int, int]:
     return right, len(cells)
 
 
+def extra_houses(gold: str, answer: str) -> list[int]:
+    """The houses of an answer of extract_grid that the gold has not, in order; a house without any value is none."""
+    houses = {house for house, _, _ in read_gold_cells(gold)}
+    filled = {house for house, row in _compared(answer).items() if not all(map(_BLANK_CELL.fullmatch, row.values()))}
+    return sorted(filled - houses)
+
+
 def _cell(row: Mapping[str, str], key: str) -> str | None:
     """The cell under a title, or under the only title that contains it or is part of it: 'favorite color' for 'color'."""
     if key in row:

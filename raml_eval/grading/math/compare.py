@@ -38,12 +38,13 @@ from raml_eval.grading.math.quantities import Leaf, all_of, equal_quantities, eq
 from raml_eval.grading.math.relations import ASKED
 from raml_eval.grading.math.rewrites import TEXT
 from raml_eval.grading.math.tokens import GREEK
-from raml_eval.grading.math.words import same_time, says, word_of
+from raml_eval.grading.math.words import are_opposite, same_time, says, word_of
 
 _PLUS_MINUS = re.compile(r"\\pm(?![a-zA-Z])")
 _CALLED = re.compile(r"[A-Zfghpquv](?:_\w|_\{\w+\})?\([-\d,.]+\)")
 _LETTER = re.compile(r"\\[a-zA-Z]+|[a-zA-Z](?:_\w|_\{\w+\})?")
 _SUM = re.compile(r"[-+]?[\d.]+(?:[-+]|\\cdot )?(.+)|(.+)[-+][\d.]+")
+_POWER = re.compile(r"\^\{?\d")
 _TUPLE = re.compile(r"\([^()]*,[^()]*\)")
 LONGEST_LIST = 60  # items that are matched in any order
 _WORDS_FOR = {"no solution": (EMPTY,), "infinity": (r"\infty", r"+\infty"), "empty set": (EMPTY,)}
@@ -105,10 +106,17 @@ def _alternatives(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
 
 
 def _families(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
-    """The conditions must be the same if both sides give one; the question mostly says what its letters are."""
+    """The conditions must be the same if both sides give one; the question mostly says what its letters are.
+
+    Of a condition in words, only what it says of odd and even, or positive and negative, counts.
+    """
     forms = [side.form if isinstance(side, Family) else side for side in (gold, answer)]
     same = compare(forms[0], forms[1], leaf)
     if isinstance(gold, Family) and isinstance(answer, Family):
+        conditions = gold.condition, answer.condition
+        if any(isinstance(condition, Word) for condition in conditions):
+            words = [condition.text for condition in conditions if isinstance(condition, Word)]
+            return False if len(words) == 2 and are_opposite(*words) else same
         return all_of([same, compare(gold.condition, answer.condition, leaf)])
     return same
 
@@ -132,7 +140,8 @@ def _words(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if isinstance(other, Ratio):
         return same_time(word.text, ":".join(other.parts))
     if isinstance(answer, Many) and isinstance(answer.items[0], (Word, Value)) and word.text in ("yes", "no"):
-        return word_of(answer.items[0]) == word.text  # Yes, it is possible
+        said = [word_of(item) for item in answer.items]  # Yes, it is possible
+        return said[0] == word.text and not ({"yes", "no"} - {word.text}) & set(said)
     if not isinstance(other, Value):
         return compare(gold, answer.value, leaf) if isinstance(answer, Named) else False
     if other.text in _WORDS_FOR.get(word.text, ()):
@@ -283,6 +292,8 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if not (isinstance(gold, Many) and isinstance(answer, Many)):
         return _same_letters(gold, answer)
     gold, answer = _flat(gold), _flat(answer)
+    if not _agree_in_moduli(gold, answer):
+        return False
     groups = in_groups(gold.items), in_groups(answer.items)  # a=4, b=1; a=6, b=1 for (4,1), (6,1)
     if not gold.ordered and not answer.ordered and len(groups[0]) == len(groups[1]):
         gold, answer = Many(gold.brackets, tuple(groups[0])), Many(answer.brackets, tuple(groups[1]))
@@ -302,13 +313,28 @@ def _many(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     return _in_any_order(left, right, leaf)
 
 
+def _agree_in_moduli(gold: Many, answer: Many) -> bool:
+    """Whether two lists have the same moduli; one modulus of all items may be left out, but not that of some of them."""
+    moduli = [{_modulus(item) for item in many.items} for many in (gold, answer)]
+    return moduli[0] == moduli[1] or (len(moduli[0]) == len(moduli[1]) == 1 and "" in (moduli[0] | moduli[1]))
+
+
+def _modulus(form: Form) -> str:
+    form = form.value if isinstance(form, Named) else form
+    kind = form.unit.kind if isinstance(form, Value) and form.unit else ""
+    return kind if kind.startswith(r"\pmod") else ""
+
+
 def _without_names(gold: Sequence[Form], answer: Sequence[Form]) -> list[Sequence[Form]]:
     """The items of two lists without their names, which roots and points may do without.
 
-    Beside an equation they keep them, since 5+f(x)=x+1 is not f(x)=x+1, and so do values of different functions: f(2x)=x.
+    Beside an equation they keep them, since 5+f(x)=x+1 is not f(x)=x+1, and beside an interval, as well as names of powers
+    and of different functions: n^2=1, f(2x)=x.
     """
     functions = [{item.name for item in items if isinstance(item, Named) and "(" in item.name} for items in (gold, answer)]
-    if any(isinstance(item, Equation) for item in (*gold, *answer)) or (all(functions) and functions[0] != functions[1]):
+    powers = [{item.name for item in items if isinstance(item, Named) and _POWER.search(item.name)} for items in (gold, answer)]
+    beside = any(isinstance(item, (Equation, Interval)) for item in (*gold, *answer)) or powers[0] != powers[1]
+    if beside or (all(functions) and functions[0] != functions[1]):
         return [gold, answer]
     return [[item.value if isinstance(item, Named) else item for item in items] for items in (gold, answer)]
 

@@ -28,7 +28,10 @@ _NUMBERS: Mapping[str, Sequence[int]] = {
     "number_teen": range(10, 20),
 }
 _TENS: Mapping[str, Sequence[int]] = {"number_ten": range(20, 100, 10)}
-_SCALES: Mapping[str, Sequence[int]] = {"number_scale": (100, 10**3, 10**6, 10**9), "other_scale": (10**12, 12)}
+_SCALES: Mapping[str, Sequence[int]] = {
+    "number_scale": (100, 10**3, 10**6, 10**9),
+    "other_scale": (10**12, 12, 10**5, 10**7, 144, 20, 10, 10**9, 10**6),
+}
 _PARTS: Mapping[str, Sequence[int]] = {"part_word": (2, 2, 3, 4, 5, 6, 8, 10, 100, 1000, 7, 9, 12)}
 _BASES: Mapping[str, Sequence[int]] = {"base_adjective": (2, 8, 16)}
 

@@ -9,6 +9,7 @@ from raml_eval.grading.math.forms import Form, Ratio, Value
 from raml_eval.grading.math.numbers import read_fraction
 from raml_eval.grading.math.units import DEGREE, PERCENT
 
+_MODULUS = re.compile(r"\\pmod\{(\d{1,30})\}")
 Leaf = Callable[[str, str], bool | None]
 
 
@@ -28,18 +29,37 @@ def equal_quantities(gold: Form, answer: Form, leaf: Leaf) -> bool | None:
     if len(powers) > 1:
         return False
     plain = leaf(gold.text, answer.text)
+    if (modulus := _common_modulus(gold, answer)) and not plain:
+        residues = read_fraction(gold.text), read_fraction(answer.text)
+        return plain if None in residues else (residues[0] - residues[1]) % modulus == 0  # type: ignore[operator]
     if units[0] == units[1] or (None not in units and "" in (gold.unit.kind, answer.unit.kind)):  # type: ignore[union-attr]
         return plain
-    if DEGREE in units and any(unit and unit.text.startswith("degree ") for unit in units):
+    if any(
+        unit and unit.text.startswith("degree ") and other and other.text in ("degree", unit.text[-1])
+        for unit, other in (units, units[::-1])
+    ):
         return plain
+    if DEGREE in units and any(unit and unit.kind == "radian" for unit in units):
+        return _in_radians(gold, answer, leaf)
     if None not in units:
         return _scaled(gold, answer, leaf)
     if PERCENT in units:
         return _percent(gold, answer, plain, leaf)
     if not plain and DEGREE in units and r"\pi" in gold.text + answer.text:
-        angle, radians = (gold, answer) if gold.unit is DEGREE else (answer, gold)
-        return leaf(radians.text, rf"\frac{{({angle.text})\pi}}{{180}}")
+        return _in_radians(gold, answer, leaf)
     return plain
+
+
+def _common_modulus(gold: Value, answer: Value) -> int:
+    """The modulus of both sides, where -1 is 3 modulo 4; 0 if they have none, or not the same one."""
+    kinds = {side.unit.kind if side.unit else "" for side in (gold, answer)}
+    match = _MODULUS.fullmatch(kinds.pop())
+    return int(match[1]) if match and not kinds else 0
+
+
+def _in_radians(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
+    angle, radians = (gold, answer) if gold.unit is DEGREE else (answer, gold)
+    return leaf(radians.text, rf"\frac{{({angle.text})\pi}}{{180}}")
 
 
 def _percent(gold: Value, answer: Value, plain: bool | None, leaf: Leaf) -> bool | None:
@@ -58,8 +78,7 @@ def _scaled(gold: Value, answer: Value, leaf: Leaf) -> bool | None:
     assert gold.unit is not None
     assert answer.unit is not None
     if gold.unit.kind != answer.unit.kind:
-        # 15 cm for 15 cm^2: the question already says that an area is meant
-        return leaf(gold.text, answer.text) if gold.unit.text == answer.unit.text else False
+        return False
     size = answer.unit.size / gold.unit.size
     exact = read_fraction(gold.text), read_fraction(answer.text)
     if exact[0] is not None and exact[1] is not None:

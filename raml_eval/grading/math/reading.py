@@ -5,6 +5,7 @@ The text must be simplified (spelling.simplify_latex). It is read part by part, 
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from raml_eval.grading.math.forms import (
@@ -40,14 +41,26 @@ _TIME = re.compile(r"(\d{1,2})(?:[:.](\d\d))? ?(?:\\text\{ ?)?([ap])\.? ?m\.?\}?
 _OPTION = re.compile(
     r"(?:\\text\{ ?)?\(([A-P])\)(?!\}?[ ~:]*[+*/^])[ .:]*\}?[ ~:]*(.+)|(?:\\text\{)?([A-P])[.:)] ?\}?(.+)", re.DOTALL
 )
+_ANOTHER_OPTION = re.compile(
+    r"(?:^|[,;/&]) ?(?:\\text\{ ?)?(?:\(([A-P])\)|([A-P])[.:)])|^[,;/&] ?(?:\\text\{ ?)?([A-P])$|^ ?\(([A-P])\)$"
+)
 _MATRIX = re.compile(r"([^=]{0,60}?)(?:\\cdot ?)?\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
+_MODULUS = re.compile(r"\\pmod\{[^{}]*\}$")
 _ALL_REALS = re.compile(r"\\mathbb\{R\}|\\R|\\mathbf\{R\}", re.IGNORECASE)
 _RATIO = re.compile(r"[^:]{1,40}(?::[^:]{1,40}){1,5}")
-_FAMILY = re.compile(r"(.+?),? ?\\where (.+)", re.DOTALL)
+_FAMILY = re.compile(r"(.+?),? ?\\where ?(.+)", re.DOTALL)
 _BUILDER = re.compile(r"\\\{(.+)\\\}", re.DOTALL)
 _CONDITION = re.compile(r"[<>=]|\\(?:in|le|ge|ne|equiv|text)(?![a-zA-Z])")
 _COUNTING = re.compile(r"(?<![a-zA-Z\\])([a-z])(?=\\in(?![a-zA-Z]))")
 _POSITIVE = re.compile(r"\\mathbb\{[ZN]\}[_^](?:\{(?:\+|>0|\*)\}|\+|\*)|\\mathbb\{[ZN]_\+\}")
+_WORDS_BEFORE = re.compile(
+    r"\\text\{ ?([A-Za-z][^{}]*)\}(?: ?(?:[A-Za-z]{1,3}|\\[a-z]+ ?\{?[A-Z]{1,3}\}?) ?\\text\{([^{}]*)\})? ?([:=]?) ?"
+)
+_VALUE_BEGINS = re.compile(r"(?=[-+\d\\(\[{.$A-Za-z])(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)(?![a-zA-Z]))")
+_BEFORE_VALUE = re.compile(
+    r"(?: |(?<=:))(?=[-+\d\\(\[{.$]|[A-Za-z](?![A-Za-z]))(?!\\(?:text|le|ge|in|cup|approx|cdot|times|ne)(?![a-zA-Z]))"
+)
+_LETTER_RELATED = re.compile(r"[a-z] ?(?:[<>]|\\(?:le|ge|ne)(?![a-zA-Z]))")
 _CJK_LEAD = re.compile(rf"^([{CJK}：:]+) ?(?=[-+\d\\(a-zA-Z])")
 _CJK_TEXT = re.compile(rf"^\\text\{{ ?([{CJK}：:\s]+)\}}(?=.)")
 _CJK_UNIT = re.compile(rf"(?<=[a-zA-Z])\\text\{{ ?([{CJK}]+) ?\}}$")
@@ -65,11 +78,9 @@ def read_form(text: str, depth: int = 0) -> Form:
             text = text[found.end() :]
     if (unit := _CJK_UNIT.search(text)) is not None and is_counter(unit[1]):  # 2x\text{元}
         text = text[: unit.start()]
-    introduced = PHRASES["introduced value"].match(text)
-    if introduced is not None and not PHRASES["changes what follows"].search(introduced[0]):
-        text = text[introduced.end() :] or text
+    text = text[_end_of_introduction(text) :]
     if depth <= 8 and (family := _split_condition(text)) is not None:
-        return Family(read_form(family[0], depth + 1), read_form(family[1], depth + 1))
+        return Family(read_form(family[0], depth + 1), _read_condition(family[1], depth + 1))
     if depth > 8 or not text:
         return Value(text)
     return (
@@ -84,11 +95,30 @@ def read_form(text: str, depth: int = 0) -> Form:
     )
 
 
+def _end_of_introduction(text: str) -> int:
+    r"""Where the words end that introduce a value: The area is 5, \text{the value of }x\text{ is }5.
+
+    0 if the text begins otherwise.
+    """
+    if (marked := _WORDS_BEFORE.match(text)) is not None:
+        parts = (marked[1],) if marked[2] is None else (marked[1], "x", marked[2])
+        words = " ".join(" ".join(parts).split()) + marked[3]
+        fits = PHRASES["introduced value"].fullmatch(words) or (
+            PHRASES["introduced letter"].fullmatch(words) and _LETTER_RELATED.match(text, marked.end())
+        )
+        return marked.end() if fits and _VALUE_BEGINS.match(text, marked.end()) else 0
+    places = list(itertools.islice(_BEFORE_VALUE.finditer(text), 20))
+    leads = (place for place in reversed(places) if PHRASES["introduced value"].fullmatch(text, 0, place.start()))
+    return next((place.end() for place in leads if PHRASES["states a value"].search(text, 0, place.start())), 0)
+
+
 def _split_condition(text: str) -> tuple[str, str] | None:
     r"""Splits a family 2\pi n, n \in \mathbb{Z}, or a set \{2\pi n : n \in \mathbb{Z}\}, into its form and its condition.
 
     The letter that counts is called k. None for any other text, and for \{x : x > 2\}, which is an interval.
     """
+    if text.count(r"\where") > 1 and len(split_top(text, ",;")) > 1:  # each item of the list has a condition of its own
+        return None
     if (family := _FAMILY.fullmatch(text)) is not None:
         form, condition = family[1].strip(" ,"), family[2].strip()
         condition = condition.removesuffix(")") if condition.count("(") < condition.count(")") else condition
@@ -108,6 +138,13 @@ def _split_condition(text: str) -> tuple[str, str] | None:
     return form, _POSITIVE.sub(r"\\mathbb{N}", condition)
 
 
+def _read_condition(text: str, depth: int) -> Form:
+    """A condition as the words that LaTeX marks as text, or as a formula."""
+    if re.match(TEXT, text):
+        return Word(" ".join(re.sub(TEXT, r" \1 ", text).casefold().split()), True)
+    return read_form(text, depth)
+
+
 def _read_option(text: str, depth: int) -> Form | None:
     if depth:
         return None
@@ -118,6 +155,8 @@ def _read_option(text: str, depth: int) -> Form | None:
     if match is None:
         return None
     letter, content = match[1] or match[3], (match[2] or match[4]).strip(" }") if match[1] or match[3] else ""
+    if others := [other for found in _ANOTHER_OPTION.findall(content) if (other := "".join(found)) != letter]:
+        return Many("", tuple(map(Value, (letter, *others))))  # (C) or (D)
     return Option(letter, read_form(content, depth + 1)) if content else None
 
 
@@ -166,7 +205,7 @@ def _read_list(text: str, depth: int) -> Form | None:
     name, _, value = text.rpartition("=")
     if ("," not in name and read_number(value) is not None) or PHRASES["piece of"].search(text):
         return None
-    parts = [part.strip() for part in split_top(text, ",;")]
+    parts = _share_modulus([part.strip() for part in split_top(text, ",;")])
     if len(parts) > 1 and all(parts):
         items = tuple(read_form(part, depth + 1) for part in parts)
         names = names_in_parentheses(parts[0].partition("=")[0].strip())
@@ -174,10 +213,21 @@ def _read_list(text: str, depth: int) -> Form | None:
             items = (items[0], *(name_all(names, item) for item in items[1:]))
         if all(isinstance(item, Interval) and item.variable for item in items):
             return Joined(items)
-        if isinstance(items[0], Named) and not any(isinstance(item, Named) for item in items[1:]):
+        if isinstance(items[0], Named) and not any(isinstance(item, (Named, Interval)) for item in items[1:]):
             return Named(items[0].name, Many("", (items[0].value, *items[1:])))
         return Many("", items)
     return None
+
+
+def _share_modulus(parts: list[str]) -> list[str]:
+    r"""Gives the modulus behind the last of several residues to each: n\equiv 1, 3\pmod{4}, not n=1, n\equiv 3\pmod{4}."""
+    *others, last = parts
+    modulus = _MODULUS.search(last)
+    if modulus is None or any(r"\pmod" in part or "=" in part for part in others):
+        return parts
+    if r"\equiv" in last and not all(r"\equiv" in part for part in others):
+        return parts
+    return [*(f"{part}{modulus[0]}" for part in others), last]
 
 
 def _is_level(text: str) -> bool:

@@ -16,6 +16,7 @@ Read = Callable[[str], Form]  # reads a part
 _RELATION = re.compile(r"<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z])")
 _BUILDER = re.compile(r"\\\{ ?([a-z])(?:\\in ?\\mathbb\{R\})? ?(?:\\mid|:|\|) ?(.+)\\\}", re.DOTALL)
 _DISTANCE = re.compile(r"\|([a-z])\|(<|>|\\le|\\ge) ?([^<>|]+)")
+_CONGRUENT = re.compile(r"([^=]+?) ?\\equiv ?([^=]+)")
 MEMBER = re.compile(r"([a-zA-Z]\w*|\([a-z](?:,[a-z])+\))\\in ?(.+)", re.DOTALL)
 
 # A side of one letter that may be asked for itself: a name in words, a function of an angle, a sum, an extreme, a remainder, a
@@ -33,6 +34,8 @@ def read_relation(text: str, read: Read) -> Form | None:
     if r"\approx" in text:
         parts = [part.strip() for part in text.split(r"\approx") if part.strip()]
         return Alternatives(tuple(read(part) for part in parts)) if parts else None
+    if (congruent := _CONGRUENT.fullmatch(text)) is not None and is_name(congruent[1]):
+        return Named(congruent[1], read(congruent[2]))
     member = MEMBER.fullmatch(text) or _BUILDER.fullmatch(text)
     if member is not None:
         names = names_in_parentheses(member[1])

@@ -18,6 +18,7 @@ _TRIG = r"\\(?:sin|cos|tan|cot|sec|csc)"
 _DEGREE = r"\s*\^\s*\{?\s*(?:\\circ|o|\\text\{o\}|\\degree)\s*\}?|\s*\\degrees?(?![a-zA-Z])"
 _CIS = r"(\\cos(\\frac{\1\\pi}{180})+i\\sin(\\frac{\1\\pi}{180}))"
 
+_SORTS = "odd|even|positive|negative"
 _ARGUMENT = r"((?:[^()]|\([^()]*\))*)"
 
 
@@ -128,9 +129,25 @@ REWRITES: tuple[Rewrite, ...] = (
         r"\in",
     ),
     Rewrite(
-        r"\\text\s*\{\s*,?\s*(?:for|where)\b[^{}]*\}((?:(?!\\\}).)*?(?:[<>=]|\\(?:le|ge|ne|in)q?(?![a-zA-Z])).*)$",
-        r" \\where \1",
-        {r"2\pi n\text{ for all integers }n\ge 2": r"2\pi n\where n\ge 2"},
+        rf"\\text\s*\{{\s*,?\s*(?:for|where|when)\b[^{{}}]*?(?<![a-z-])({_SORTS})\b[^{{}}]*\}}",
+        r" \\where \\text{\1}",
+        {r"2^n\text{ for odd }n": r"2^n\where\text{odd}n"},
+    ),
+    Rewrite(
+        rf"\\text\s*\{{\s*,?\s*(?:for|where|when)\s*\}}\s*[a-z]\s*\\text\s*\{{(?:\s*is)?\s*({_SORTS})\s*\}}",
+        r" \\where \\text{\1}",
+        {r"1\text{ for }n\text{ odd},2\text{ for }n\text{ even}": r"1\where\text{odd},2\where\text{even}"},
+    ),
+    Rewrite(
+        (
+            r"\\text\s*\{\s*,?\s*(?:for|where)\b[^{}]*\}"
+            r"(?=(?:(?!\\\}|\\text).)*?(?:[<>=]|\\(?:le|ge|ne|in)q?(?![a-zA-Z])))"
+        ),
+        r" \\where ",
+        {
+            r"2\pi n\text{ for all integers }n\ge 2": r"2\pi n\where n\ge 2",
+            r"1\text{ for }n<2,3\text{ for }n>2": r"1\where n<2,3\where n>2",
+        },
     ),
     Rewrite(
         r"\\text\s*\{\s*,?\s*(?:for|where)\b([^{}]*[<>=][^{}]*)\}$",
@@ -143,6 +160,12 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"2\pi n\text{ for all integers }n": r"2\pi n"},
     ),
     Rewrite(r"(\\(?:text|mathrm)\s*\{[^{}]*)\^\{(-?\d)\}", r"\1^\2", {r"5\text{ cm^{2}}": r"5\text{cm^2}"}),
+    # kelvins: 4\text{K} is rather 4000
+    Rewrite(
+        r"(?<=[\d)}])(?:(?:\\[,;:! ]|~|\s)+\\text\s*\{[\s~]*|\\text\s*\{[\s~]+)K\s*\}",
+        r"\\mathrm{K}",
+        {r"300\,\text{K}": r"300\mathrm{K}", r"300\text{ K}": r"300\mathrm{K}"},
+    ),
     # blanks and thousands
     Rewrite(r"(?<=\d)(?:(?<!\\)\\[,!: ;]|~)\s*(?=\d{3}(?!\d))", "", {r"12\,345": "12345"}),
     Rewrite(r"\{,\}\\?!?", ",", {"(1{,}2)": "(1,2)"}),
@@ -220,6 +243,11 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"\text{sec}^2x": r"\sec^2x"},
     ),
     Rewrite(
+        r"(?:^|(?<=[-+*/=(,]))\s*\\(?:mathrm|text|textrm|rm)\s*\{\s*(sec|min)\s*\}(?=\s*\d)",
+        r"\\\1 ",
+        {r"1+\text{sec}60^\circ": r"1+\sec(\frac{60\pi}{180})", r"\text{sec}60^\circ": r"\sec(\frac{60\pi}{180})"},
+    ),
+    Rewrite(
         r"\\operatorname\*?\s*\{\s*cis\s*\}|\\cis(?![a-zA-Z])",
         r"\\cis ",
         {r"\operatorname{cis}x": r"\cis x", r"2\cis x": r"2\cis  x"},
@@ -291,9 +319,15 @@ REWRITES: tuple[Rewrite, ...] = (
         {r"\$5": r"5\text{dollars}", "US$5": r"5\text{dollars}"},
     ),
     Rewrite(
+        r"^\s*€\s*(-?[\d,]*\.?\d+)\s*$|^\s*(-?[\d,]*\.?\d+)\s*€\s*$",
+        r"\1\2\\text{euros}",
+        {"€5": r"5\text{euros}", "5 €": r"5\text{euros}"},
+        "€",
+    ),
+    Rewrite(
         r"^\s*\$\s*(?=[\d.-])|(?:US)?\\\$\s*(?=-?[\d.])|(?:€|£|¥|USD|US\$)\s*(?=-?[\d.])",
         "",
-        {"$5 per day": "5 per day", r"x=\$5": "x=5", "€5": "5"},
+        {"$5 per day": "5 per day", r"x=\$5": "x=5", "£5": "5"},
     ),
     Rewrite(
         r"(\d)\s+per\s?cent\b|(\d)\s*\\text\s*\{\s*per\s?cent\s*\}",

@@ -27,7 +27,7 @@ def simplify_latex(text: str) -> str:
 @PHRASES.cached(maxsize=8192)
 def _simplify(text: str) -> str:
     text = plain_unicode(html.unescape(text) if "&" in text and ";" in text else text)
-    if (dollars := len(_DOLLAR.findall(text))) and dollars % 2 == 0:
+    if (dollars := len(_DOLLAR.findall(text))) and dollars != 1:  # of three, one belongs to no pair
         text = _DOLLAR.sub("", text)
     text = _strip_wrappers(_DOTS.sub(r"\\ldots ", text))
     for needed, pattern, replacement in _REWRITES:

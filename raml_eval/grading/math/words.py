@@ -10,6 +10,8 @@ from raml_eval.grading.statements.table import PHRASES
 # The one phrase that stands for all words of a table.
 _MEANINGS = {"not_existing": "does not exist", "infinite_word": "infinity", "many_solutions": "infinitely many"}
 
+_OPPOSITES = (("odd", "even"), ("positive", "negative"))
+
 
 def plain_words(text: str) -> str:
     """The words case folded, without article and full stops. Phrases with the same meaning become one.
@@ -44,6 +46,14 @@ def says(answer: str, gold: str) -> bool:
         and PHRASES["before word"].fullmatch("".join(f"{word} " for word in words[:place])) is not None
         and PHRASES["behind word"].fullmatch(" ".join(words[place + len(wanted) :])) is not None
         for place in range(len(words))
+    )
+
+
+def are_opposite(left: str, right: str) -> bool:
+    """Whether two conditions in words exclude each other: one says odd and the other one even."""
+    words = [set(re.findall(r"[a-z-]+", text)) for text in (left, right)]
+    return any(
+        one in words[0] - words[1] and other in words[1] - words[0] for pair in _OPPOSITES for one, other in (pair, pair[::-1])
     )
 
 
