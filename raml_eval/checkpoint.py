@@ -124,12 +124,12 @@ class Checkpoint:
 def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoint:
     """The checkpoint of a folder, of a hub id, or of the name `pocket`, which ships with the package.
 
-    A folder named pocket takes precedence over the checkpoint that ships. A hub id is looked up only when its files are
-    needed. Raises ModelError for a file and for a path that does not exist.
+    A folder named pocket that holds a config.json takes precedence over the checkpoint that ships. A hub id is looked up only
+    when its files are needed. Raises ModelError for a file and for a path that does not exist.
 
     Example: find_checkpoint("Qwen/Qwen3-0.6B").source == "Qwen/Qwen3-0.6B"
     """
-    if model == POCKET and not Path(model).exists():
+    if model == POCKET and not (Path(model) / "config.json").is_file():  # --out pocket makes a folder that is no checkpoint
         return Checkpoint(str(resources.files("raml_eval") / POCKET), revision)
     folder = Path(model).expanduser()
     if folder.is_dir():

@@ -40,6 +40,10 @@ def test_pocket_is_the_one_that_ships(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (find_checkpoint("pocket").folder / "model.safetensors").exists()
     assert find_checkpoint("Qwen/Qwen3-8B").source == "Qwen/Qwen3-8B"
     (tmp_path / "pocket").mkdir()
+    assert (
+        find_checkpoint("pocket").folder / "model.safetensors"
+    ).exists()  # --out pocket makes a folder that is no checkpoint
+    (tmp_path / "pocket" / "config.json").write_text("{}")
     assert find_checkpoint("pocket").source == "pocket"  # a folder of that name is what the person means
 
 

@@ -97,6 +97,8 @@ def test_a_run_of_the_fake_backend_says_so_in_each_row(command: str, tmp_path: P
 
 
 def test_a_note_is_no_formula() -> None:
-    run = replace(CLEAN, name="=cmd", manifest={**CLEAN.manifest, "plan": {**CLEAN.manifest["plan"], "limit": 5}})
+    run = replace(
+        CLEAN, name="=cmd", directory=Path("=cmd"), manifest={**CLEAN.manifest, "plan": {**CLEAN.manifest["plan"], "limit": 5}}
+    )
     table = list(csv.DictReader(io.StringIO(render_report([run, CLEAN], format="csv"))))
     assert table[0]["notes"].startswith("'=cmd: a seeded subset")
