@@ -43,8 +43,11 @@ PROSE = (
 CHILD = """
 import resource, sys, time
 started = time.monotonic()
+import raml_eval.cli
 from raml_eval.cli import main
-sys.argv = ["raml-eval", *sys.argv[1:]]
+checkout = sys.argv.pop(1)
+assert raml_eval.cli.__file__.startswith(checkout), f"{raml_eval.cli.__file__} was to be measured in {checkout}"
+sys.argv[0] = "raml-eval"
 try:
     main()
 except SystemExit as end:
@@ -152,7 +155,8 @@ def prose(rng: random.Random) -> str:
 def measure(code: Path, *arguments: str) -> tuple[float, float]:
     """The seconds and the peak memory in GB of one command of that checkout."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(code), os.environ.get("PYTHONPATH"))))}
-    done = subprocess.run([sys.executable, "-c", CHILD, *arguments], env=environment, capture_output=True, text=True)
+    call = [sys.executable, "-P", "-c", CHILD, str(code), *arguments]  # -P: the folder that this runs in is not looked into
+    done = subprocess.run(call, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"raml-eval {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
     seconds, kilobytes = done.stderr.splitlines()[-1].split()
@@ -173,7 +177,7 @@ def main() -> None:
             if not (path / "classes.json").exists():  # written last
                 generate(path, path.name, n_questions, skill)
                 time.sleep(2.5)  # what has just been written is not kept
-        report(base, new, asked.repeats, {"before": asked.against, "now": HERE} if asked.against else {"now": HERE})
+        report(base, new, asked.repeats, {"before": asked.against.resolve(), "now": HERE} if asked.against else {"now": HERE})
 
 
 def report(base: Path, new: Path, repeats: int, checkouts: Mapping[str, Path]) -> None:

@@ -102,7 +102,10 @@ def _read(path: Path, state: Mapping[str, Any]) -> Kept | None:
 
 
 def keep(directory: Path, state: State | None, kept: Kept) -> None:
-    """counts.parquet holds this, which was read after that state was told, if nothing has changed and it can be written."""
+    """counts.parquet holds this, which was read after that state was told.
+
+    It is not written if the state was not settled, if it is another one now, or if the directory cannot be written.
+    """
     if state is None or not state.settled:
         return
     now = state_of(directory, state.told["grader_version"])
