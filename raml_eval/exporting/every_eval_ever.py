@@ -5,6 +5,7 @@ The schema wants text in every free field and finite numbers, so that what canno
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -63,7 +64,8 @@ def write_every_eval_ever(shared: Shared, out: Path, source: Source, passing: Pa
             told = write_samples(shared.run, task, record, samples, f"{place}_samples.jsonl")
             record["detailed_evaluation_results"] = told
         else:
-            samples.unlink(missing_ok=True)  # of an earlier export, which the record would not name
+            with contextlib.suppress(NotADirectoryError):  # told below
+                samples.unlink(missing_ok=True)  # of an earlier export, which the record would not name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -112,7 +113,8 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may be a file, which the error above tells
+            draft.unlink(missing_ok=True)
 
 
 def _find_homes(cells: Mapping[Cell, Sequence[SampleRecord]]) -> dict[str, Budget]:
