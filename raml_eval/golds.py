@@ -46,10 +46,9 @@ def check_golds(questions: Iterable[Question]) -> None:
 
 def find_bad_golds(questions: Iterable[Question]) -> Iterator[BadGold]:
     """The questions whose golds cannot be graded, in order. No process is started, so formulas are compared by spelling."""
-    first: dict[tuple[str, ...], Question] = {}
+    first: dict[tuple[str, str], Question] = {}
     for question in questions:
-        prompt = (question.task, *(str(message["content"]) for message in question.messages))
-        other = first.setdefault(prompt, question) if question.messages else question
+        other = first.setdefault((question.task, question.asked), question) if question.messages else question
         reason = _problem_of(question) or (_contradiction(other, question) if other is not question else "")
         if reason:
             yield BadGold(question, reason)

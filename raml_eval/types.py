@@ -106,6 +106,11 @@ class Question:
         """What a grader compares the answer with."""
         return self.tests or self.target
 
+    @property
+    def asked(self) -> str:
+        """The text of all messages with their roles; empty for an imported question without any."""
+        return "".join(f"message {message.get('role')} {message.get('content')}\n" for message in self.messages)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class SampleKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -72,6 +73,16 @@ def percent(
         return "n/a"
     text = f"{100 * value:{'+' if signed else ''}z.1f}"
     return text if low is None or high is None else f"{text} [{100 * low:z.{digits}f}, {100 * high:z.{digits}f}]"
+
+
+def percent_of(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """A share in percent with its interval; without one if its ends are NaN, and empty if the share is NaN.
+
+    Example: percent_of(0.1, math.nan, math.nan, signed=True) == "+10.0"
+    """
+    if math.isnan(value):
+        return ""
+    return percent(value, *((None, None) if math.isnan(low) else (low, high)), signed=signed)
 
 
 def shorten(text: str, size: int = MAX_LABEL) -> str:

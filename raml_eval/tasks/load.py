@@ -217,12 +217,11 @@ def _columns_for(error: Exception, columns: Iterable[str]) -> str:
 
 def _share_clusters(questions: Iterable[Question]) -> tuple[Question, ...]:
     """The questions, where one that repeats the prompt of an earlier one is in its cluster, unless the task states clusters."""
-    first: dict[tuple[str, ...], str] = {}
+    first: dict[str, str] = {}
     joined = []
     for question in questions:
         if question.cluster == question.id:
-            prompt = tuple(str(message["content"]) for message in question.messages)
-            question = replace(question, cluster=first.setdefault(prompt, question.id))
+            question = replace(question, cluster=first.setdefault(question.asked, question.id))
         joined.append(question)
     return tuple(joined)
 

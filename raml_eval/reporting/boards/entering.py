@@ -52,7 +52,7 @@ def make_entry(run: StoredRun, board: Board) -> Content:
     content = {
         "schema_version": ENTRY_VERSION,
         "kind": "run",
-        "model": without_secrets(without_paths(run.model)),
+        "model": entered_model(run),
         "checkpoint": without_secrets(run.manifest.get("model", {})),
         "run": run.name,
         "backend": str(run.manifest.get("engine", {}).get("name")),
@@ -186,6 +186,11 @@ def _untold(run: StoredRun, board: Board) -> str:
     untold = [key for key in board.rules.pins() if told.get(key) is None and not key.startswith("tasks.")]
     more = f" and {len(untold) - SHOWN} more" if len(untold) > SHOWN else ""
     return f"; its log does not tell {', '.join(untold[:SHOWN])}{more}" if untold else ""
+
+
+def entered_model(run: StoredRun) -> str:
+    """The name that an entry gives the run's model."""
+    return str(without_secrets(without_paths(run.model)))
 
 
 def without_paths(value: Any) -> Any:

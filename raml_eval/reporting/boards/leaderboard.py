@@ -8,7 +8,7 @@ from pathlib import Path
 from raml_eval.errors import InputError, RamlError
 from raml_eval.manifest import flatten
 from raml_eval.reporting.boards.board import Board, read_board
-from raml_eval.reporting.boards.entering import make_entry, without_paths
+from raml_eval.reporting.boards.entering import entered_model, make_entry
 from raml_eval.reporting.boards.entry import (
     ENTRY_VERSION,
     Content,
@@ -124,7 +124,7 @@ def find_problems(board_dir: Path | str, runs: Sequence[StoredRun] = ()) -> list
 
 def not_rebuilt(board_dir: Path | str, runs: Sequence[StoredRun]) -> list[str]:
     """The models of the entries that none of the runs gives."""
-    made = {without_paths(run.model) for run in runs}
+    made = {entered_model(run) for run in runs}
     return [
         entry.model for _, entry in read_entries(Path(board_dir)) if isinstance(entry, RunEntry) and entry.model not in made
     ]

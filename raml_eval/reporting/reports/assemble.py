@@ -30,9 +30,10 @@ def comparison(material: Material, part: Part) -> Iterable[Built]:
     for label, pairs in material.pairs.items():
         compared = compare_runs(pairs.base, pairs.new)
         rows = tuple(_compared_row(material, label, cell) for cell in compared.cells)
-        notes = (*material.pair_notes, *(f"{label}: {note}" for note in compared.notes))
         for section in comparison_sections(compared, (None, None), short=True, full=False):
-            yield Built(section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section, rows, notes)
+            yield Built(
+                section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section, rows, material.pair_notes
+            )
             rows = ()
 
 

@@ -11,7 +11,7 @@ from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, holm, pooled_difference
 from raml_eval.intervals import Part as Values
 from raml_eval.reporting.numbers import Key
-from raml_eval.reporting.render import Cell, Figure, Table, percent
+from raml_eval.reporting.render import Cell, Figure, Table, percent_of
 from raml_eval.reporting.reports.definition import Claim, Part
 from raml_eval.reporting.reports.figures import draw_axis
 from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_number, as_row, matches, rank
@@ -87,8 +87,7 @@ def claims(material: Material, part: Part) -> Built:
         p = adjusted.get(id(one))
         measured, verdict = "", one.why or "not tested: no interval"
         if one.change is not None:
-            ends = (None, None) if math.isnan(one.change.low) else (one.change.low, one.change.high)
-            measured = percent(one.change.value, *ends, signed=True)
+            measured = percent_of(one.change.value, one.change.low, one.change.high, signed=True)
             if p is not None:
                 verdict = _verdict(one.change.value, p) + (f", without {', '.join(one.left_out)}" if one.left_out else "")
                 interval = Interval(one.change.value, one.change.low, one.change.high, one.change.method)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.comparison.endpoints import choose_primary
+from raml_eval.comparison.generalization import Generalization, generalize
 from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
@@ -97,6 +98,11 @@ class Material:
                 differing = check_protocols(self.base, run, pairs.tasks())
                 found[label] = pairs, (*choose_primary(pairs).notes, *comparison_notes(pairs, differing))
         return found
+
+    @cached_property
+    def generalizations(self) -> dict[str, Generalization]:
+        """Each run but the base, held against it at its primary budget, by label."""
+        return {label: generalize(pairs, self.primary(label)) for label, pairs in self.pairs.items()}
 
     def primary(self, label: str) -> Budget:
         """The budget at which a run is held against the base: what its suites declare, otherwise the largest of both."""
