@@ -111,9 +111,9 @@ class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
     With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
-    prints. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
-    selects a seeded subset of each task. after and before keep the questions whose dates lie between them. If concurrency is
-    None, the backend's default is used.
+    prints. trust_tasks lets the Python that tasks in task_path name be run. samples is n, the draws per question. k lists the
+    k of pass@k and related metrics; an empty list means k = n. limit selects a seeded subset of each task. after and before
+    keep the questions whose dates lie between them. If concurrency is None, the backend's default is used.
     """
 
     model: str
@@ -122,6 +122,7 @@ class RunConfig(_Section):
     backend_args: dict[str, Any] = {}
     tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
     task_path: tuple[Path, ...] = ()
+    trust_tasks: bool = False
     data_dir: Path | None = None
     samples: int = Field(1, ge=1)
     k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)] = ()

@@ -71,7 +71,7 @@ async def run_session(
     before anything is drawn, if the configuration, a task, the model, the base or the directory cannot be used.
     """
     out = _check_config(config)
-    catalogue = load_catalogue(config.task_path, config.data_dir)
+    catalogue = load_catalogue(config.task_path, config.data_dir, config.trust_tasks)
     tasks = _dated_tasks(catalogue, catalogue.expand(config.tasks), Window(config.after, config.before))
     watch = Stopwatch()
     with closing(RunDirectory(out)) as directory:

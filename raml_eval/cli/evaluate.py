@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raml_eval.cli.ending import stopping
-from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts, place_option
+from raml_eval.cli.options import TRUST, Count, Number, Place, Places, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def run(
     backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
-    task_path: Annotated[Places, place_option("Folder with more tasks; its Python is run.", "<folder>")] = None,
+    task_path: Annotated[Places, place_option("Folder with more tasks.", "<folder>")] = None,
+    trust_tasks: Annotated[bool | None, typer.Option("--trust-tasks", help=TRUST)] = None,
     data_dir: Annotated[
         Place, place_option("Folder with the data sets, OWNER/NAME each, in place of a hub.", "<folder>")
     ] = None,

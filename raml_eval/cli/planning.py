@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Count, Place, Places, Text, Texts, place_option
+from raml_eval.cli.options import TRUST, Count, Place, Places, Text, Texts, place_option
 from raml_eval.cli.results import format_of, write_text
 
 
@@ -28,6 +28,7 @@ def power(
     level: Annotated[float, typer.Option(help="Level of the whole comparison.")] = 0.95,
     power: Annotated[float, typer.Option(help="Chance with which the difference should be found.")] = 0.8,
     task_path: Annotated[Places, place_option("Folder with more tasks.", "<folder>")] = None,
+    trust_tasks: Annotated[bool, typer.Option("--trust-tasks", help=TRUST)] = False,
     format: Annotated[
         Text, typer.Option(help="terminal, markdown or json; if not given, by the ending of --out (.md, .json, .txt).")
     ] = None,
@@ -51,6 +52,7 @@ def power(
         metric=metric,
         budget=budget,
         task_path=task_path or (),
+        trust_tasks=trust_tasks,
     )
     text = render_power(power_rows(planned, wanted), planned, wanted, format or format_of(out), run)
     print(text if out is None else write_text(out, text))
