@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, InputError, writing
 from raml_eval.exporting.card import write_card
 from raml_eval.exporting.dataset import TABLES, Passing, write_tables
 from raml_eval.exporting.shared import Shared
@@ -31,10 +31,8 @@ def write_dataset(shared: Shared, repo_id: str, folder: Path, passing: Passing) 
         raise ConfigError(f"{folder} exists and is not an empty folder. Remove it, or name another.")
     rows = write_tables(shared, folder, passing)
     card = folder / "README.md"
-    try:
+    with writing(card, "Choose a writable place with room."):
         card.write_text(write_card(shared, repo_id, rows, passing), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {card}: {error.strerror or error}. Choose a writable place.") from error
     paths = [card, *(folder / "data" / f"{table}.parquet" for table in TABLES)]
     _check_no_secret(paths, shared)
     return paths

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.errors import ConfigError, choose_names
+from raml_eval.errors import ConfigError, choose_names, writing
 from raml_eval.exporting.inspect_header import build_reductions, build_results, build_spec, build_stats, log_id
 from raml_eval.exporting.inspect_samples import INSPECT, SampleMaker
 from raml_eval.exporting.inspect_writer import write_log
@@ -107,11 +107,10 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """The file is there whole or not at all."""
     draft = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(draft.absolute())
-        draft.rename(path)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(draft.absolute())
+            draft.rename(path)
     finally:
         with contextlib.suppress(OSError):  # the folder may be a file, which the error above tells
             draft.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, InputError, writing
 from raml_eval.exporting.public import ended, model_name, public_settings
 from raml_eval.exporting.shared import Number, Shared, describe_budget
 from raml_eval.redaction import without_secrets
@@ -219,8 +219,6 @@ def check_settings(settings: CardSettings, tasks: Sequence[str]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
