@@ -224,9 +224,9 @@ def export_tensorboard(
     k: Ks = None,
 ) -> None:
     """Write the numbers as event files of TensorBoard."""
-    from raml_eval.exporting.trackers import log_tensorboard
+    from raml_eval.exporting.trackers import TENSORBOARD, log_tensorboard
 
-    _tell(log_tensorboard(_track("tensorboard", "event files for TensorBoard", runs, k, together), out))
+    _tell(log_tensorboard(_track(*TENSORBOARD, runs, k, together), out))
 
 
 def export_trackio(runs: Runs, project: Project = "raml-eval", together: Together = None, k: Ks = None) -> None:
