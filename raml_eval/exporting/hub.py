@@ -16,7 +16,8 @@ from raml_eval.exporting.shared import Shared
 from raml_eval.redaction import without_secrets
 
 TOKEN = "HF_TOKEN"
-_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_PART = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
+_REPO_ID = re.compile(rf"(?!.*(?:--|\.\.|\.git\Z)){_PART}/{_PART}", re.ASCII)  # as huggingface_hub checks it
 
 
 def write_dataset(shared: Shared, repo_id: str, folder: Path, passing: Passing) -> list[Path]:
@@ -25,7 +26,9 @@ def write_dataset(shared: Shared, repo_id: str, folder: Path, passing: Passing) 
     Raises ConfigError for an unusable repo_id or folder, InputError if a file cannot be written or would hold a secret.
     """
     if not _REPO_ID.fullmatch(repo_id):
-        raise ConfigError(f"the repository is {repo_id!r}; wanted OWNER/NAME, such as my-group/my-run-samples.")
+        raise ConfigError(
+            f"the repository is {repo_id!r}; wanted OWNER/NAME as the hub allows it, such as my-group/my-run-samples."
+        )
     passing.check(shared.run)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and is not an empty folder. Remove it, or name another.")
