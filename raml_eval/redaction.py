@@ -31,9 +31,9 @@ _KNOWN = re.compile(
     re.DOTALL,
 )
 _AUTHORIZATION = re.compile(r"""\b(authorization["']?\s*[:=]\s*["']?)(?:[A-Za-z]+\s+)?[^\s"',;]+""", re.IGNORECASE)
-_VALUE = r"""("[^"]*"|'[^']*'|[^\s,;&"']+)"""
-_ASSIGNED = re.compile(rf"""(?<![\w.-])([\w.-]+)(["']?\s*[:=]\s*){_VALUE}""")
-_OPTION = re.compile(rf"(?<![\w.-])(--[\w-]+)(\s+)(?!-){_VALUE}")
+_ASSIGNED = re.compile(r"""(?<![\w.-])([\w.-]+)(["']?\s*[:=]\s*)""")
+_OPTION = re.compile(r"(?<![\w.-])(--[\w-]+)(\s+)(?!-)")
+_VALUE = re.compile(r""""[^"]*"|'[^']*'|[^\s,;&"']+""")
 
 # A path of at least two parts; what stands before it must not make it a web address or a hub id.
 _PATHS = re.compile(
@@ -86,10 +86,11 @@ def _without_assigned(text: str, pattern: re.Pattern[str]) -> str:
     """The text without what it assigns to private names: api_key=..., "password": "...", --token ..."""
     parts, place = [], 0
     while found := pattern.search(text, place):
-        name, sign, value = found.groups()
-        gone = _is_private(name) and not _is_prose(name, sign, value)
-        parts += [text[place : found.end(2)], REMOVED if gone else ""]
-        place = found.end() if gone else found.end(2)  # a value may hold an assignment of its own, as in an address
+        name, sign = found.groups()
+        value = _VALUE.match(text, found.end()) if _is_private(name) else None
+        gone = value is not None and not _is_prose(name, sign, value[0])
+        parts += [text[place : found.end()], REMOVED if gone else ""]
+        place = value.end() if value and gone else found.end()  # what is no secret may hold one, as an address does
     return "".join([*parts, text[place:]])
 
 

@@ -59,10 +59,11 @@ def test_a_name_without_an_owner_is_told_with_its_option(tmp_path: Path) -> None
     made: list[Path] = []
     records, card = ("every-eval-ever", "--out", str(tmp_path)), ("model-card", "--out", str(tmp_path / "README.md"))
     two_parts = {"name": "checkpoints/rl-16"}
-    told = "does not say whether checkpoints/rl-16 is an id of the hub or a folder, and it is published as rl-16, so the README"
+    told = "does not say whether checkpoints/rl-16 is an id of the hub or a folder, and it is published as rl-16. Name it: --model-id"
     assert told in notes(two_parts, *card)
     assert notes(two_parts, *card) == ""  # the README is there, and keeps its name
     assert "so the records stand under unknown/. Name it: --model-id OWNER/NAME" in notes(two_parts, *records)
     assert "the model has no owner, so the records" in notes({**two_parts, "origin": "folder"}, *records)
+    assert notes({**two_parts, "origin": "folder"}, "model-card", "--out", str(tmp_path / "other.md")) == ""
     assert notes(two_parts, *records, "--model-id", "me/rl-16") == ""
     assert notes({"name": "Qwen/Qwen3-0.6B", "origin": "hub"}, *records) == ""

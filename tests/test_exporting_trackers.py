@@ -255,4 +255,6 @@ print(json.dumps([SQLiteStorage.get_logs("mine", "curve"), SQLiteStorage.get_run
 def test_a_missing_library_is_one_line(library: str, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     words = ["--out", "somewhere"] if library == "tensorboard" else []
-    fails(cli("export", library, runs[0], *words), library, f"pip install {library}")
+    purpose = {"tensorboard": "writing event files for TensorBoard", "wandb": "logging to W&B", "mlflow": "logging to MLflow"}
+    told = f"error: {purpose.get(library, 'logging to trackio')} needs the package {library}, which is missing"
+    fails(cli("export", library, runs[0], *words), told, f"pip install {library}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -81,6 +82,13 @@ def test_what_is_no_text_stays(value: object) -> None:
 @given(st.text())
 def test_what_was_left_is_left_again(text: str) -> None:
     assert without_secrets(without_secrets(text)) == without_secrets(text)
+
+
+@pytest.mark.parametrize("part", ["a:", 'token="', "--a ", "/a", "\\\\a", "authorization: a ", "~"])
+def test_long_texts_take_no_long_time(part: str) -> None:
+    start = time.process_time()
+    without_secrets(part * (100_000 // len(part)))
+    assert time.process_time() - start < 5
 
 
 PRIVATE = (

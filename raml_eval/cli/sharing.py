@@ -96,7 +96,7 @@ def export_model_card(
     numbers = choose_numbers(shared, metric or (), budget or ())
     if out.suffix == ".md":
         if not out.exists():
-            _note_name(shared, model_id, "so the README names no owner")
+            _note_name(shared, model_id)
         print(write_model_index(shared, numbers, out, settings))
         return
     for path in write_eval_results(shared, numbers, out, settings):
@@ -105,18 +105,19 @@ def export_model_card(
         print(f"note: left out {', '.join(lacking)}, whose data is not a data set of the hub", file=sys.stderr)
 
 
-def _note_name(shared: Shared, model_id: str | None, so: str) -> None:
-    """A note stands on stderr if the model is published without an owner, because nobody named one."""
+def _note_name(shared: Shared, model_id: str | None, so: str = "") -> None:
+    """A note stands on stderr if the model may have lost its owner, or has none where so says what follows from that."""
     from raml_eval.exporting.public import model_name
     from raml_eval.redaction import may_be_hub_id
 
     name, known = model_name(shared.run), shared.run.manifest.get("model", {})
-    if model_id or "/" in name:
+    unknown = may_be_hub_id(known)
+    if model_id or "/" in name or not (unknown or so):
         return
     why = "the model has no owner"
-    if may_be_hub_id(known):
+    if unknown:
         why = f"the run does not say whether {known['name']} is an id of the hub or a folder, and it is published as {name}"
-    print(f"note: {why}, {so}. Name it: --model-id OWNER/NAME", file=sys.stderr)
+    print(f"note: {', '.join(filter(None, (why, so)))}. Name it: --model-id OWNER/NAME", file=sys.stderr)
 
 
 def export_every_eval_ever(
