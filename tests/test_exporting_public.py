@@ -59,7 +59,7 @@ def test_a_name_without_an_owner_is_told_with_its_option(tmp_path: Path) -> None
     made: list[Path] = []
     records, card = ("every-eval-ever", "--out", str(tmp_path)), ("model-card", "--out", str(tmp_path / "README.md"))
     two_parts = {"name": "checkpoints/rl-16"}
-    told = "does not say whether checkpoints/rl-16 is an id of the hub or a folder, and it is published as rl-16. Name it: --model-id"
+    told = "whether checkpoints/rl-16 is an id of the hub or a folder, and it is published as rl-16. Name it: --model-id"
     assert told in notes(two_parts, *card)
     assert notes(two_parts, *card) == ""  # the README is there, and keeps its name
     assert "so the records stand under unknown/. Name it: --model-id OWNER/NAME" in notes(two_parts, *records)
