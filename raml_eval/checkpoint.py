@@ -19,6 +19,7 @@ RECORD = "checkpoint.yaml"  # written by whoever trained the checkpoint; nothing
 _LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", RECORD)
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _BLOCK, _BLOCKS = 1 << 16, 256
+_SHIPPED = resources.files("raml_eval") / POCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,13 @@ class Checkpoint:
 
     source: str
     revision: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where the checkpoint comes from: hub, folder, or package for the one that ships."""
+        if self.source == str(_SHIPPED):
+            return "package"
+        return "folder" if Path(self.source).is_dir() else "hub"
 
     @property
     def folder(self) -> Path:
@@ -130,7 +138,7 @@ def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoin
     Example: find_checkpoint("Qwen/Qwen3-0.6B").source == "Qwen/Qwen3-0.6B"
     """
     if model == POCKET and not (Path(model) / "config.json").is_file():  # --out pocket makes a folder that is no checkpoint
-        return Checkpoint(str(resources.files("raml_eval") / POCKET), revision)
+        return Checkpoint(str(_SHIPPED), revision)
     folder = Path(model).expanduser()
     if folder.is_dir():
         return Checkpoint(str(folder), revision)

@@ -322,6 +322,7 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
         plan=plan,
         model={
             "name": config.model,
+            "origin": loaded.model.checkpoint.origin,
             "revision": config.revision,
             "fingerprint": loaded.model.digest,
             **({"checkpoint": dict(loaded.model.record)} if loaded.model.record else {}),

@@ -13,6 +13,7 @@ import raml_eval
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import ConfigError, InputError, ModelError, StoreError
 from raml_eval.reporting.footnotes import footnotes
+from raml_eval.store import read_manifest
 from raml_eval.tables import Run
 
 FEW: dict[str, Any] = {
@@ -198,9 +199,23 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_checkpoint_is_the_same_however_its_path_is_written(checkpoint: Path, tmp_path: Path) -> None:
     for path in ("pk", "pk/", "./pk", str(checkpoint)):
         raml_eval.evaluate(**{**FEW, "model": path}, out=tmp_path / "run")
+    assert read_manifest(tmp_path / "run" / "manifest.json")["model"]["origin"] == "folder"
     checkpoint.rename(tmp_path / "moved")
     raml_eval.evaluate(**{**FEW, "model": "moved", "samples": 3}, out=tmp_path / "run")
     assert len(lines(tmp_path / "run", "samples")) == 2 * 3 * 3 * 2
+
+
+def test_the_origin_is_that_of_the_name_that_is_stored(checkpoint: Path, tmp_path: Path) -> None:
+    """A run of an earlier version does not know it, and a resume from elsewhere must not make a folder an id of the hub."""
+    out = tmp_path / "run"
+    raml_eval.evaluate(**{**FEW, "model": "pk"}, out=out)
+    for samples, name, origin in ((3, "other/pk", None), (4, "pk", "folder")):
+        manifest = read_manifest(out / "manifest.json")
+        model = {key: value for key, value in manifest["model"].items() if key != "origin"}
+        (out / "manifest.json").write_text(json.dumps({**manifest, "model": {**model, "name": name}}))
+        raml_eval.evaluate(**{**FEW, "model": "pk", "samples": samples}, out=out)
+        told = read_manifest(out / "manifest.json")["model"]
+        assert (told["name"], told.get("origin")) == (name, origin)
 
 
 def test_a_run_without_the_present_keys_is_read_but_not_resumed(tmp_path: Path) -> None:

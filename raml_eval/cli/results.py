@@ -153,18 +153,16 @@ def write_text(path: Path, text: str) -> Path:
 
     The summary of a GitHub step keeps what earlier commands wrote there: the text is added below it, after a blank line.
     """
-    from raml_eval.errors import ConfigError
+    from raml_eval.errors import writing
 
     whole = text if text.endswith("\n") else f"{text}\n"
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_summary(path) and path.exists() and path.stat().st_size:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"\n{whole}")
         else:
             path.write_text(whole, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}. Choose a writable --out.") from error
     return path
 
 

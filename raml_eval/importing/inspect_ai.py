@@ -52,9 +52,7 @@ def open_source(path: Path) -> Source:
         files=tuple(headers),
         read=lambda: chain.from_iterable(map(_read_log, logs)),
     )
-    own = [
-        open_own(file, header["eval"], partial(_samples, file)) for file, header in headers.items() if is_own(header["eval"])
-    ]
+    own = [open_own(file, header, partial(_samples, file)) for file, header in headers.items() if is_own(header["eval"])]
     if own:
         if len(own) < len(logs):
             other = next(file for file in headers if file not in {log.path for log in own})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.budgets import in_tokens, parse_label
-from raml_eval.errors import ConfigError, choose_names
+from raml_eval.errors import ConfigError, choose_names, writing
 from raml_eval.reporting.html import policy, read_page
 from raml_eval.reporting.view_data import Fields, Viewed, question_fields, view_question
 from raml_eval.store.seeking import RunReader
@@ -42,12 +42,10 @@ def write_view(runs: Sequence[Path], out: Path, tasks: Sequence[str] = ()) -> Wr
     with ExitStack() as stack:
         viewed = [Viewed(stack.enter_context(RunReader(path))) for path in runs]
         questions = _choose_questions(viewed, tasks)
-        try:
+        with writing(out):
             _prepare(out)
             (out / "index.html").write_text(_index_page(), encoding="utf-8")  # first: it marks the folder as ours
             return _write(viewed, questions, out)
-        except OSError as error:
-            raise ConfigError(f"cannot write {out}: {error.strerror or error}. Choose a writable --out.") from error
 
 
 def _choose_questions(viewed: Sequence[Viewed], tasks: Sequence[str]) -> dict[QuestionKey, Question]:

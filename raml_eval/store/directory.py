@@ -225,11 +225,17 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         "plan": Plan.read(stored["plan"]).grow(Plan.read(wanted["plan"])).fields(),
         "protocol": protocol,
         "tasks": tasks,
-        "model": {**wanted["model"], **stored["model"]},
+        "model": _grown_model(stored["model"], wanted["model"]),
         "suites": _grown_suites(stored.get("suites", {}), wanted.get("suites", {})),
         "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
         "sessions": [*stored["sessions"], *wanted["sessions"]],
     }
+
+
+def _grown_model(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What both know of the model. The same checkpoint may bear another name now, and the stored name has not its origin."""
+    known = wanted if wanted["name"] == stored["name"] else {key: wanted[key] for key in wanted if key != "origin"}
+    return {**known, **stored}
 
 
 def _grown_suites(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from raml_eval.errors import InputError
+from raml_eval.errors import InputError, writing
 from raml_eval.types import Domain
 
 ENTRY_VERSION = 2
@@ -252,15 +252,13 @@ def file_name(model: str) -> str:
 def write_atomically(path: Path, text: str) -> None:
     """path holds the whole text, or is unchanged. Raises InputError if the folder cannot be written."""
     draft = path.with_name(f".{path.name}.draft")
-    try:
+    with writing(path, "Make the folder writable."):
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}. Make the folder writable.") from error
 
 
 def caveats_of(entry: Entry, kinds: Iterable[str]) -> list[str]:

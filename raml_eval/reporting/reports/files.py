@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, writing
 from raml_eval.reporting.html import render_html
 from raml_eval.reporting.plots import save_figure
 from raml_eval.reporting.raw import mark_row, render_raw
@@ -101,9 +101,7 @@ def _write_parquet(made: Assembled, path: Path) -> Path:
 
 
 def _written(path: Path, write: Callable[[], object]) -> Path:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write()
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
     return path
