@@ -14,7 +14,7 @@ from tests.boards import BOARD, write_board
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (BOARD + "tassk: 1\n", "tassk: Extra inputs are not permitted"),
+        (BOARD + "tassk: 1\n", "unknown key 'tassk'. Did you mean tasks? Keys: title, description, tasks, budgets, "),
         (BOARD + "k: 8\n", "k is now samples"),
         (BOARD + "metric: avg@n\n", "metric is now rank_by.metric and columns"),
         (BOARD + "settings: {}\n", "settings is now rules.protocol"),
@@ -24,7 +24,7 @@ from tests.boards import BOARD, write_board
         (BOARD.replace("pass@4", "unfinished_rate"), "there is no metric 'unfinished_rate'"),
         (BOARD.replace("[16, 64]", "[16, often]"), "budgets"),
         (BOARD.replace("samples: 4", "samples: 0"), "samples"),
-        (BOARD.replace("title: Tiny | board", ""), "title: Field required"),
+        (BOARD.replace("title: Tiny | board", ""), "title is missing"),
         (BOARD + "samples: 5\n", "the key 'samples' occurs twice"),
         ("title: [", "is not YAML"),
         ("- 1", "is not a board"),

@@ -45,7 +45,7 @@ def test_every_key_of_an_entry_is_needed(path: Path) -> None:
     entry = json.loads(path.read_text(encoding="utf-8"))
     validate(entry, path)
     for key in entry:
-        with pytest.raises(InputError, match="schema_version None" if key == "schema_version" else key):
+        with pytest.raises(InputError, match="no schema_version" if key == "schema_version" else key):
             validate({name: value for name, value in entry.items() if name != key}, path)
 
 

@@ -33,18 +33,18 @@ class Read(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
         if tag in ("td", "th"):
             self.cells.append("")
-        self.open = tag
+        self.open = self.open if tag in ("span", "wbr") else tag
 
     def handle_data(self, data: str) -> None:
         if self.open in ("td", "th"):
             self.cells[-1] += data
 
     def handle_endtag(self, tag: str) -> None:
-        self.open = ""
+        self.open = self.open if tag == "span" else ""
 
 
 KNOWN = {"html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "div", "table", "caption", "thead", "tbody"}
-KNOWN |= {"tr", "td", "th", "sup", "a", "ol", "ul", "li", "code"}
+KNOWN |= {"tr", "td", "th", "sup", "a", "ol", "ul", "li", "code", "span", "wbr"}
 
 
 @given(st.text(min_size=1, max_size=40))
@@ -65,7 +65,7 @@ def test_it_asks_for_nothing_and_names_its_rows() -> None:
     page = board_page(board_of("Tiny", "Run `raml-eval run`."), [table], ["one", "two"], ["note"])
     assert "default-src 'none'" in page
     assert not re.search(r"<script|src=|@import|url\(", page)
-    assert '<th class="label" scope="row">m<sup><a href="#note-1">1</a>,<a href="#note-2">2</a></sup></th>' in page
+    assert '<th class="label model" scope="row">m<sup><a href="#note-1">1</a>,<a href="#note-2">2</a></sup></th>' in page
     assert '<li id="note-2">two</li>' in page
     assert "<code>raml-eval run</code>" in page
     assert "prefers-color-scheme: dark" in page

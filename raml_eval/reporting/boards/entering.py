@@ -9,7 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
-from raml_eval.errors import InputError
+from raml_eval.errors import InputError, near_names
 from raml_eval.grading import KINDS
 from raml_eval.manifest import flatten, protocol_digest
 from raml_eval.redaction import without_secrets
@@ -77,8 +77,10 @@ def _restrict(run: StoredRun, board: Board) -> StoredRun:
     lacking = [f"task {t}" for t in board.tasks if t not in run.tasks]
     lacking += [f"budget {b}" for b in board.budgets if b not in run.budgets]
     if lacking:
+        near = "".join(near_names(task, run.tasks) for task in board.tasks if task not in run.tasks)
         raise InputError(
-            f"run {run.name} lacks {', '.join(lacking)}, which the board {board.title!r} shows. Run again with them."
+            f"run {run.name} lacks {', '.join(lacking)}, which the board {board.title!r} shows.{near} Run again with them, or "
+            f"correct board.yaml."
         )
     if run.n_samples < board.samples:
         raise InputError(
