@@ -27,6 +27,7 @@ _WANTED: Mapping[str, str] = {
     "tuple_type": "a list",
     "dict_type": "keys and values",
     "none_required": "null",
+    "string_unicode": "a text without halves of characters",
     "string_too_short": "a text that is not empty",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "{ge:g} or more",

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from raml_eval.errors import ConfigError, InputError, MetricError
-from raml_eval.reporting.boards.leaderboard import add_entry, add_published, build_board, find_problems, not_rebuilt
+from raml_eval.reporting.boards.leaderboard import (
+    add_entry,
+    add_published,
+    build_board,
+    find_problems,
+    not_rebuilt,
+    unknown_tasks,
+)
 from raml_eval.types import Status, StoredRun
 from tests.boards import BOARD, PROTOCOL, entrant, tamper, write_board
 from tests.test_cli import FAKE, cli, fails
@@ -349,6 +356,7 @@ def test_a_tampered_entry_is_refused_in_one_line(board: Path, name: str) -> None
         ('{"schema_version": true}', "has schema_version true"),
         ('{"a": NaN}', "NaN is no number of JSON"),
         ("[" * 100_000, "cannot be read"),
+        ('{"a": 1e999}', "1e999 is no number of JSON"),
     ],
 )
 def test_a_broken_file_is_one_line(board: Path, text: str, told: str) -> None:
@@ -431,7 +439,12 @@ def test_published_numbers_are_quoted_and_not_ranked(board: Path, tmp_path: Path
     ("change", "told"),
     [
         ({"kind": "run"}, "is no published entry"),
-        ({"numbers": [{"task": "pocket_chain", "metric": "pass@4", "percent": "500"}]}, "numbers.0.percent"),
+        (
+            {"numbers": [{"task": "pocket_chain", "metric": "pass@4", "percent": "127"}]},
+            "is '127', wanted a share from \"0\" to",
+        ),
+        ({"source": {"title": "A paper", "url": "example.org", "place": "t"}}, "wanted an address that begins with https://"),
+        ({"model": "half \ud800"}, "wanted a text without halves of characters"),
         ({"numbers": [{"task": "pocket_chain", "metric": "pass@4", "percent": 5.0}]}, "numbers.0.percent"),
         ({"numbers": [{"task": "gsm8k", "metric": "pass@4", "percent": "5"}]}, "gives pass@4 of gsm8k; the board"),
         ({"numbers": QUOTED["numbers"] * 2}, "gives pass@4 of pocket_chain for the second time"),  # type: ignore[operator]
@@ -446,7 +459,40 @@ def test_a_published_entry_that_is_wrong_is_refused(board: Path, tmp_path: Path,
     with pytest.raises(InputError) as error:
         add_published(board, file)
     assert told in str(error.value)
-    assert not (board / "entries").exists()
+    assert "Correct it" in str(error.value) or "is added by its directory" in str(error.value)
+    assert "add its run" not in str(error.value)  # it has none
+    assert not list(board.glob("entries/*"))
+
+
+def test_a_broken_file_of_published_numbers_is_to_be_corrected(board: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs.json").write_text("{")
+    with pytest.raises(InputError, match=r"theirs\.json cannot be read: .*Correct it there, and add it again\.$"):
+        add_published(board, tmp_path / "theirs.json")
+
+
+def test_published_numbers_do_not_take_the_place_of_a_run(board: Path, tmp_path: Path) -> None:
+    add_entry(board, entrant("theirs"))
+    (tmp_path / "theirs.json").write_text(json.dumps(QUOTED))
+    with pytest.raises(InputError, match="holds the counts of a run with the name 'theirs'"):
+        add_published(board, tmp_path / "theirs.json")
+    add_published(board, tmp_path / "theirs.json", replace=True)
+    add_published(board, tmp_path / "theirs.json")  # published numbers may be corrected
+
+
+def test_names_that_the_board_has_wrong_are_told_with_those_that_resemble(board: Path) -> None:
+    add_entry(board, entrant("m"))
+    write_board(board, BOARD.replace("pocket_sort]", "pocket_srt]"))
+    (problem,) = find_problems(board)
+    assert "wanted pocket_chain, pocket_srt. Did you mean pocket_sort" in problem
+    assert "Correct tasks in board.yaml, or delete the entry" in problem
+    assert "'pocket_srt', which does not ship. Did you mean pocket_sort" in unknown_tasks(board)[0]
+    with pytest.raises(InputError, match=r"lacks task pocket_srt.* Did you mean pocket_sort"):
+        add_entry(board, entrant("n"))
+    write_board(board, BOARD.replace("{temperature: 1.0,", "{temprature: 1.0,"))
+    (problem,) = find_problems(board)
+    assert "sampling.temprature is not stored, wanted 1.0, but there is sampling.temperature" in problem
+    write_board(board)
+    assert unknown_tasks(board) == []
 
 
 def test_a_metric_may_be_written_as_in_the_board(board: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,16 @@ from hypothesis import strategies as st
 import raml_eval.reporting
 from raml_eval.errors import InputError
 from raml_eval.reporting.boards.entering import without_paths
-from raml_eval.reporting.boards.entry import digest_of, entry_text, file_name, schema, seal, validate, write_atomically
+from raml_eval.reporting.boards.entry import (
+    digest_of,
+    entry_text,
+    file_name,
+    read_content,
+    schema,
+    seal,
+    validate,
+    write_atomically,
+)
 
 SCHEMA = Path(raml_eval.reporting.__file__).parent / "schemas" / "leaderboard-entry.json"
 ENTRIES = sorted((Path(__file__).resolve().parents[1] / "leaderboards").glob("*/entries/*.json"))
@@ -68,9 +78,23 @@ def test_each_row_is_a_line() -> None:
 def test_an_entry_is_whole_or_not_there(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a" / "b.json", "text")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.json"]
+    with pytest.raises(InputError, match=r"would hold half of a character \(U\+D800\)"):
+        write_atomically(tmp_path / "a" / "b.json", "\ud800")
+    assert (tmp_path / "a" / "b.json").read_text() == "text"
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="Make the folder writable"):
         write_atomically(tmp_path / "file" / "b.json", "text")
+
+
+def test_what_is_no_entry_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")  # reading one would wait for ever
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "large.json").write_text("[1, 2]")
+    monkeypatch.setattr("raml_eval.reporting.boards.entry.MAX_BYTES", 5)
+    for name, told in (("folder", "no file"), ("pipe", "no file"), ("gone", "No such file"), ("large", "wanted at most")):
+        with pytest.raises(InputError, match=rf"{name}\.json cannot be read: .*{told}"):
+            read_content(tmp_path / f"{name}.json")
 
 
 @given(st.text(max_size=200))

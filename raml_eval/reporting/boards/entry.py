@@ -270,8 +270,15 @@ def file_name(model: str) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """path holds the whole text, or is unchanged. Raises InputError if the folder cannot be written."""
+    """path holds the whole text, or is unchanged. Raises InputError if the folder cannot be written, or the text is none."""
     draft = path.with_name(f".{path.name}.draft")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(text[error.start]):04X}"
+        raise InputError(
+            f"cannot write {path}: it would hold half of a character ({half}), which no file can. Correct it."
+        ) from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:

@@ -124,7 +124,7 @@ def find_problems(board_dir: Path | str, runs: Sequence[StoredRun] = ()) -> list
         read_history(folder)
     except InputError as error:
         problems.append(clean(str(error)))
-    matched = match_origins(sound, [Origin.of(run.manifest) for run in runs])
+    matched = match_origins(sound, [Origin.of_run(run) for run in runs])
     for place, (path, entry) in matched.items():
         try:
             check_rebuilt(runs[place], board, path, entry)
@@ -142,8 +142,8 @@ def unknown_tasks(board_dir: Path | str) -> list[str]:
     held = {task for _, entry in read_sound(Path(board_dir)) if isinstance(entry, RunEntry) for task in entry.questions}
     known = load_catalogue()
     return [
-        f"board.yaml names the task {task!r}, which does not ship.{near_names(task, known.tasks)} Correct it there, unless it is "
-        f"a task of your own that the runs have."
+        f"board.yaml names the task {task!r}, which does not ship.{near_names(task, known.tasks)} Correct it there, unless "
+        f"it is a task of your own that the runs have."
         for task in board.tasks
         if task not in held and task not in known.tasks
     ]

@@ -86,10 +86,7 @@ def _cell(cell: Cell, tag: str, kind: str, more: str) -> str:
     """A cell. An interval stands below its number, so that the columns are narrow."""
     links = ",".join(f'<a href="#note-{number}">{number}</a>' for number in cell.marks)
     text = _text(cell.text)
-    if tag == "th":
-        text = breakable(text)
-    else:
-        text = _RANGE.sub(r'\1 <span class="range">\2</span>', text)
+    text = breakable(text) if tag == "th" else _RANGE.sub(r'\1 <span class="range">\2</span>', text)
     named = f' class="{kind}"' if kind else ""
     return f"<{tag}{named}{f' {more}' if more else ''}>{text}{f'<sup>{links}</sup>' if links else ''}</{tag}>"
 

@@ -32,6 +32,11 @@ class Origin:
         model = manifest["model"]
         return Origin(str(manifest.get("name")), without_secrets(without_paths(model["name"])), model.get("fingerprint"))
 
+    @staticmethod
+    def of_run(run: StoredRun) -> Origin:
+        """The origin of a run that was read."""
+        return Origin.of({**run.manifest, "name": run.name})
+
     def is_of(self, entry: RunEntry) -> bool:
         """True if the entry is one of this run's model: of its checkpoint, or of its name."""
         return entry.model == self.model or (self.fingerprint is not None and entry.fingerprint == self.fingerprint)
