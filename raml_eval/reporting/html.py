@@ -91,6 +91,6 @@ def _table(table: Table) -> str:
 
 def _picture(figure: Figure, prefix: str) -> str:
     about = f"<figcaption><b>{escape_html(figure.title)}</b> {escape_html(figure.about)}</figcaption>"
-    drawn = figure_markup(figure, prefix)
-    title = escape_html(figure.title)
-    return f'<figure><div class="drawing" role="region" tabindex="0" aria-label="{title}">{drawn}</div>{about}</figure>'
+    # A region that scrolls must be reachable by keyboard, and have a name.
+    region = f'<div class="drawing" role="region" tabindex="0" aria-labelledby="{prefix}title">'
+    return f"<figure>{region}{figure_markup(figure, prefix)}</div>{about}</figure>"
