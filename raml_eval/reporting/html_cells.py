@@ -12,7 +12,7 @@ from raml_eval.reporting.render import Cell, Table, clean
 _NUMBER = r"[+\-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
 _NUMBERS = re.compile(rf"({_NUMBER})(?: ?%)?(?: \[({_NUMBER}), ({_NUMBER})\])?(?: ?%)?(?![\w.,/:\-])")
 _HYPHENATED = re.compile(r"[^\s/<>]+-[^\s/<>]+")
-KEPT = 20  # characters of a word with a hyphen that is kept on one line
+KEPT = 14  # characters of a word with a hyphen that is kept on one line
 _OWN_UNIT = re.compile(r"token|second", re.IGNORECASE)  # headers of columns in another unit than the table's
 LONG = 32  # characters from which a label is broken into lines
 WIDTH, HEIGHT, PAD = 104, 9, 3  # of a drawn interval, in pixels

@@ -38,7 +38,8 @@ thead th { vertical-align: bottom; border-top: 1px solid var(--line); }
   border-right: 1px solid var(--line); overflow-wrap: break-word; }
 .keep { white-space: nowrap; }
 .range { display: block; color: var(--faint); font-size: .8125rem; }
-@media (max-width: 48rem) { .hint { display: block; } .model { max-width: 8.5rem; } th, td { padding: .3rem .4rem; } }
+@media (max-width: 48rem) { .hint { display: block; } .model { max-width: 8.5rem; } th, td { padding: .3rem .4rem; }
+  td.label { white-space: normal; } }
 """
 _HINT = "Wide tables scroll sideways; an edge is shaded where there is more."
 _RANGE = re.compile(r"^(\S+) (\[[^\[\]]+\])$")
