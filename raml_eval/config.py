@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.model_faults import show_value, wanted
 from raml_eval.window import is_date
 from raml_eval.yaml_text import read_yaml
 
@@ -220,7 +221,9 @@ def _problem(detail: Any) -> str:
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
     if place[:2] == ["thinking", "budgets"]:
         return str(detail.get("ctx", {}).get("error", detail["msg"])).rstrip(".")
-    return f"{key} is {detail['input']!r}: {detail['msg'].lower()}"
+    if detail["type"] == "value_error":
+        return f"{key} is {show_value(detail['input'])}: {str(detail['ctx']['error']).rstrip('.')}"
+    return f"{key} is {show_value(detail['input'])}, wanted {wanted(detail, RunConfig)}"
 
 
 def _near_keys(name: str) -> str:

@@ -107,7 +107,7 @@ def public_model(model: Mapping[str, Any]) -> str:
 
     Example: public_model({"name": "checkpoints/step_500", "origin": "folder"}) == "step_500"
     """
-    name = str(model.get("name") or "")
+    name = str(model.get("name") or "").encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     if model.get("origin") != "hub":
         name = PureWindowsPath(name).name  # which parts at both kinds of slash
     return str(without_secrets(name)).strip(".") or "model"

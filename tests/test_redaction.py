@@ -124,6 +124,9 @@ def test_any_other_name_keeps_its_value(key: str) -> None:
         ("out\\step_500", "folder", "step_500"),
         ("/home/me", "folder", "me"),
         ("..", "folder", "model"),
+        ("~/ckpt", None, "ckpt"),
+        ("C:\\models\\mine", None, "mine"),
+        ("half \ud800", "hub", "half ?"),
         ("hf_AbCdEfGhIjKlMnOpQr", "folder", REMOVED),
     ],
 )
