@@ -25,12 +25,13 @@ FACTS = ("created", "engine", "versions", "git_commit", "plan")
 SHOWN = 6  # keys that a caveat names
 
 
-def make_entry(run: StoredRun, board: Board) -> Content:
+def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content:
     """The run as the content of an entry, with its digest: counts, what follows from them, and where they came from.
 
-    Absolute paths are cut to their last part. boards.rules checks the result against the board. Raises InputError for a run
-    that the board cannot show: tasks, budgets or samples are missing, questions were left out at a look, several graders gave
-    its verdicts, or the grader was stopped on more than 1 % of a cell's samples; MetricError if planned samples are missing.
+    name stands for the model's own. Absolute paths are cut to their last part. boards.rules checks the result against the
+    board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
+    out at a look, several graders gave its verdicts, or the grader was stopped on more than 1 % of a cell's samples;
+    MetricError if planned samples are missing.
     """
     if stopped_early(run):
         raise InputError(
@@ -47,13 +48,13 @@ def make_entry(run: StoredRun, board: Board) -> Content:
     protocol = run.manifest.get("protocol", {})  # as it is: a system prompt may be /no_think
     tasks = {task: entry for task, entry in protocol.get("tasks", {}).items() if task in run.tasks}
     model = run.manifest["model"]
-    name = public_model(model)
+    shown = public_model(model) if name is None else str(without_secrets(name))
     facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
     content = {
         "schema_version": ENTRY_VERSION,
         "kind": "run",
-        "model": name,
-        "checkpoint": {**without_secrets(model), "name": name},
+        "model": shown,
+        "checkpoint": {**without_secrets(model), "name": public_model(model)},
         "run": run.name,
         "backend": str(run.manifest.get("engine", {}).get("name")),
         "engine": describe_engine(run),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,8 +54,7 @@ def add_entry(board_dir: Path | str, run: StoredRun, name: str | None = None, re
     """
     folder = Path(board_dir)
     board = read_board(folder)
-    named = run if name is None else dataclasses.replace(run, model=name)
-    return _add(folder, board, make_entry(named, board), f"run {run.name}", replace)
+    return _add(folder, board, make_entry(run, board, name), f"run {run.name}", replace)
 
 
 def add_published(board_dir: Path | str, file: Path, replace: bool = False) -> Path:
