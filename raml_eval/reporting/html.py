@@ -90,5 +90,13 @@ def _table(table: Table) -> str:
 
 
 def _picture(figure: Figure, prefix: str) -> str:
-    about = f"<figcaption><b>{escape_html(figure.title)}</b> {escape_html(figure.about)}</figcaption>"
+    about = f"<figcaption><b>{escape_html(_stopped(figure.title))}</b> {escape_html(_stopped(figure.about))}</figcaption>"
     return f"<figure>{figure_markup(figure, prefix)}{about}</figure>"
+
+
+def _stopped(text: str) -> str:
+    """The text as a sentence, with a capital and a full stop.
+
+    Example: _stopped("avg@n") == "Avg@n."
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

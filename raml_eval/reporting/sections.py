@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Figure, Table, shorten
-from raml_eval.tables import DOMAINS, MACRO, TAUS, Measure, budget_order, suites_of
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, TAUS, Measure, budget_order, suites_of
 from raml_eval.types import Domain, StoredRun
 from raml_eval.wording import plural
 
@@ -85,7 +85,7 @@ def _describe(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str])
 def _accuracy(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str], domain: Domain) -> Table:
     header = [Cell("model"), Cell("budget")]
     for task in tasks:
-        header.append(Cell(task, numbers.marks((None, task, None))))
+        header.append(Cell(task, numbers.column_marks(task)))
         header += [Cell(f"gain in {task}")] if numbers.has_gains else []
     rows = []
     for run, budget in numbers.lines:
@@ -177,7 +177,8 @@ def means_section(numbers: Numbers, runs: Sequence[StoredRun], base: StoredRun |
             keys = [Key(run, MACRO, domain, budget, *what) for _, what in measures]
             cells = [numbers.share(key, signed=key.metric == "gain") for key in keys]
             if keys[0] in numbers.rows:
-                rows.append((Cell(TITLES[domain].lower()), _model(numbers, run), Cell(budget), *cells))
+                named = Cell(TITLES[domain].lower(), numbers.marks((run, DOMAIN_MEANS[domain], None)))
+                rows.append((named, _model(numbers, run), Cell(budget), *cells))
     header = (Cell("domain"), Cell("model"), Cell("budget"), *(Cell(name) for name, _ in measures))
     lead = "The tasks of a domain have equal weights and are fixed: the intervals are those of their questions."
     lead += f" Gains are over {base.model} ({base.name}), paired on shared questions." if base is not None else ""

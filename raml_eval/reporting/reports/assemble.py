@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from raml_eval.comparison import ComparedCell, compare_runs
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.compare import comparison_sections
-from raml_eval.reporting.footnotes import Footnote
+from raml_eval.reporting.footnotes import Footnote, merge_runs
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.reports import axes, figures, general, plain, published
 from raml_eval.reporting.reports.definition import Definition, Part
@@ -95,7 +95,7 @@ def assemble(
     material = narrowed(every, select(every, definition.runs, definition.order), ks, allow_partial)
     built = [one for part in definition.parts for one in _built(material, part)]
     filled = with_rows(material, [row for one in built for row in one.rows])
-    added = [note for one in built for note in one.notes]
+    added = merge_runs([note for one in built for note in one.notes], list(material.labels))
     over = f" Gains are over {base.name}." if base is not None else ""
     return Assembled(
         Report(

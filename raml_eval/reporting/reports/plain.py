@@ -74,8 +74,8 @@ def table(material: Material, part: Part) -> Built | None:
         return None
     header = [Cell("model"), Cell("budget")]
     header += [
-        Cell(f"{name} {metric.name}", material.numbers.marks((None, task, None)))
-        for name, task, _ in columns
+        Cell(f"{name} {metric.name}", material.numbers.column_marks(task, domain))
+        for name, task, domain in columns
         for metric in metrics
     ]
     check_budgets(material, part)
