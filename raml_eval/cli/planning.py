@@ -91,7 +91,8 @@ def noise(
     loaded = [load_run(path) for path in runs]
     several = len(loaded) > 1
     ordered = sort_by_step(loaded) if several else loaded
-    named = [parse_measure(name.strip()) for text in metric or () for name in text.split(",")]
+    counts = {run.n_samples for run in loaded}
+    named = [parse_measure(name.strip(), counts) for text in metric or () for name in text.split(",")]
     measures = list(dict.fromkeys(named)) or default_measures(ordered)
     chosen = choose_places(ordered, task or (), budget or (), all_budgets)
     labels = run_labels(ordered)

@@ -225,8 +225,8 @@ def _unasked(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if not len(marked):
         return []
     text = (
-        f"{len(marked)} of {len(run.records)} samples hold delimiters of thinking, but the model was taken for one that does not "
-        f"think (format {form.get('name')}), so thinking was graded as the answer"
+        f"{len(marked)} of {len(run.records)} samples hold delimiters of thinking, but the model was taken for one that does "
+        f"not think (format {form.get('name')}), so thinking was graded as the answer"
     )
     return [(text, _places_of(marked, label))]
 

@@ -85,7 +85,7 @@ def _describe(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str])
 def _accuracy(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str], domain: Domain) -> Table:
     header = [Cell("model"), Cell("budget")]
     for task in tasks:
-        header.append(Cell(task, numbers.column_marks(task)))
+        header.append(Cell(task, numbers.column_marks(task, domain)))
         header += [Cell(f"gain in {task}")] if numbers.has_gains else []
     rows = []
     for run, budget in numbers.lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,18 @@ PartName = Literal[
     "stability_curve", "comparison", "published", "claims",
 ]  # fmt: skip
 Texts = tuple[str, ...]
+READS: Mapping[str, Texts] = {  # what a part reads beside title and note
+    "table": ("tasks", "metrics", "budgets"),
+    "levels": ("tasks",),
+    "trend": ("x", "group", "metrics"),
+    "published": ("published", "source", "tasks", "metrics", "budgets"),
+    "claims": ("claims", "x"),
+}
+
+
+def _as_list(value: Any) -> Any:
+    """The list itself; another value as a list of it."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 class _Strict(BaseModel):
@@ -66,7 +79,29 @@ class Part(_Strict):
     @classmethod
     def _as_labels(cls, value: Any) -> Any:
         # YAML reads a bare off as false.
-        return ["off" if one is False else str(one) for one in value] if isinstance(value, list | tuple) else value
+        return ["off" if one is False else str(one) for one in _as_list(value)] if value is not None else value
+
+    @field_validator("tasks", "metrics", mode="before")
+    @classmethod
+    def _as_texts(cls, value: Any) -> Any:
+        return _as_list(value)
+
+    @model_validator(mode="after")
+    def _reads_its_fields(self) -> Part:
+        reads = READS.get(self.part, ())
+        if unread := sorted(self.model_fields_set - {"part", "title", "note", *reads}):
+            raise ValueError(
+                f"the part {self.part} does not read {', '.join(unread)}; it reads {', '.join((*reads, 'title', 'note'))}"
+            )
+        if self.part == "trend" and len(self.metrics) > 1:
+            raise ValueError(
+                f"the part trend shows one metric, and metrics has {', '.join(self.metrics)}; wanted a part for each"
+            )
+        lacking: list[str] = [field for field in ("published", "claims") if self.part == field and not getattr(self, field)]
+        lacking += ["metrics"] if self.part == "published" and not self.metrics else []
+        if lacking:
+            raise ValueError(f"the part {self.part} has no {' and no '.join(lacking)}")
+        return self
 
     @model_validator(mode="after")
     def _published_fit(self) -> Part:
@@ -98,9 +133,7 @@ class Definition(_Strict):
     @field_validator("runs", mode="before")
     @classmethod
     def _as_lists(cls, value: Any) -> Any:
-        return (
-            {key: one if isinstance(one, list) else [one] for key, one in value.items()} if isinstance(value, dict) else value
-        )
+        return {key: _as_list(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def reports_dir() -> Path | None:
