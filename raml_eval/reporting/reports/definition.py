@@ -90,13 +90,10 @@ class Part(_Strict):
     def _reads_its_fields(self) -> Part:
         reads = READS.get(self.part, ())
         if unread := sorted(self.model_fields_set - {"part", "title", "note", *reads}):
-            raise ValueError(
-                f"the part {self.part} does not read {', '.join(unread)}; it reads {', '.join((*reads, 'title', 'note'))}"
-            )
+            wanted = ", ".join(("title", "note", *reads))
+            raise ValueError(f"the part {self.part} does not read {', '.join(unread)}; it reads {wanted}")
         if self.part == "trend" and len(self.metrics) > 1:
-            raise ValueError(
-                f"the part trend shows one metric, and metrics has {', '.join(self.metrics)}; wanted a part for each"
-            )
+            raise ValueError(f"the part trend shows one metric, and has {', '.join(self.metrics)}; wanted a part for each")
         lacking: list[str] = [field for field in ("published", "claims") if self.part == field and not getattr(self, field)]
         lacking += ["metrics"] if self.part == "published" and not self.metrics else []
         if lacking:
