@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.reporting.footnotes import _FINDERS, find_footnotes, merge_runs, name_runs
+from raml_eval.reporting.footnotes import _FINDERS, find_footnotes
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.raw import mark_row
 from raml_eval.reporting.report import render_report
@@ -114,8 +114,8 @@ def test_gains_over_fewer_questions_are_told_of_their_task_alone() -> None:
     frame = build_frame([run], base=fewer)
     notes = find_footnotes([run], frame)
     (number,) = [i for i, note in enumerate(notes, 1) if "gains cover only" in note.text]
-    told = {row["task"] for row in frame_rows(frame) if number in mark_row(row, notes, [run])}
-    assert told == {"sums", "macro"}
+    told = {(row["task"], row["metric"]) for row in frame_rows(frame) if number in mark_row(row, notes, [run])}
+    assert told == {("sums", "gain"), ("macro", "gain")}
     assert not index_numbers([run], frame, False).column_marks("sums", "in_domain")  # beside the gains, not the accuracy
 
 
@@ -141,20 +141,6 @@ def test_equal_notes_of_several_runs_are_one_with_several_marks() -> None:
     assert [note.text for note in notes] == ["a, b: a seeded subset of at most 10 questions per task (--limit 10)"]
     marked = {row["run"] for row in frame_rows(frame) if mark_row(row, notes, runs)}
     assert marked == {"a", "b"}
-
-
-@pytest.mark.parametrize(
-    ("told", "labels", "start"),
-    [(["a"], ["a"], ""), (["a"], ["a", "b"], "a: "), (["a", "b"], ["a", "b"], "both runs: "),
-     (["a", "b"], ["a", "b", "c"], "a, b: "), (["a", "b", "c"], ["a", "b", "c"], "all runs: ")],
-)  # fmt: skip
-def test_a_note_names_its_runs(told: list[str], labels: list[str], start: str) -> None:
-    assert name_runs("so", told, labels) == f"{start}so"
-
-
-def test_notes_that_differ_in_the_run_alone_are_merged() -> None:
-    texts = ["a: seed 0", "b: of b", "b: seed 0", "base: seed 0", "c: b: seed 0", "plain"]
-    assert merge_runs(texts, ["a", "b", "c: b"]) == ["a, b, c: b: seed 0", "b: of b", "base: seed 0", "plain"]
 
 
 def test_no_note_is_without_a_place() -> None:

@@ -381,6 +381,8 @@ def test_a_partial_run_is_refused_with_advice_that_helps() -> None:
     for name in ("generalization", "comparison"):
         with pytest.raises(MetricError, match=r"run sft lacks 1 of its .* --allow-partial does not change that") as error:
             assemble(find_report(name)[1], [BASE, partial], base=BASE, allow_partial=True)
+        with pytest.raises(MetricError, match="--allow-partial does not change that"):
+            assemble(find_report(name)[1], [BASE, partial], base=BASE)
         assert "--report checkpoint --allow-partial" in str(error.value)
     assert assemble(find_report("checkpoint")[1], [BASE, partial], allow_partial=True).report.sections
 
@@ -412,3 +414,21 @@ def test_avg_at_8_is_avg_at_n_of_runs_with_8_samples() -> None:
     assert values("avg@4") == values("avg@n")
     with pytest.raises(ConfigError, match=r"there is no metric 'avg@8': the runs have 4 samples per question\. Write avg@n"):
         values("avg@8")
+
+
+def test_the_notes_of_a_pair_stand_on_its_differences_in_the_frame() -> None:
+    report = made("generalization")
+    shown = json.loads(text_of(report, "json"))
+    (number,) = [i for i, text in enumerate(shown["notes"], 1) if text.startswith("sft, more: both runs were drawn with")]
+    told = {(row["run"], row["metric"]) for row in shown["rows"] if number in row["notes"]}
+    assert told >= {(run, metric) for run in ("sft", "more") for metric in ("gain", "retention", "transfer_ratio")}
+    assert {run for run, _ in told} == {"sft", "more"}
+    assert not {metric for _, metric in told} & {"avg@n", "pass@k", "thinking_tokens_mean"}
+
+
+def test_a_report_has_no_two_empty_lines_and_fits_a_terminal() -> None:
+    for name in report_names():
+        lines = text_of(made(name, short=True), "terminal").splitlines()
+        assert not [at for at, line in enumerate(lines[1:]) if not line and not lines[at]]
+        assert max(map(len, lines)) <= 100
+        assert "\n\n\n" not in text_of(made(name), "markdown")

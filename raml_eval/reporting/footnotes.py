@@ -15,6 +15,7 @@ from raml_eval.lazy import samples_of
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.looked import look_notes
+from raml_eval.reporting.naming import name_runs
 from raml_eval.reporting.render import percent
 from raml_eval.tables import (
     DOMAIN_MEANS,
@@ -40,17 +41,22 @@ if TYPE_CHECKING:
 Place = tuple[str, str | None, str | None]  # run, task or name of a domain's mean, budget; None: all of the run's
 Rows = list[Row]
 Found = tuple[str, frozenset[Place]]
+Finder = Callable[[StoredRun, str, Rows], list[Found]]  # a run, its label, its rows of the frame
 ESCAPES = 0.1  # the share of forced answers that go on reasoning above which a table warns
 LISTED = 4  # places that one footnote names; it only counts the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Footnote:
-    """One caveat, and the places that it applies to. If marked, tables set its mark there."""
+    """One caveat, and the places that it applies to. If marked, tables set its mark there.
+
+    paired is true for a caveat of a run held against a base: it applies to gains and other differences only.
+    """
 
     text: str
     places: frozenset[Place]
     marked: bool = True
+    paired: bool = False
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
@@ -58,45 +64,22 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
 
     If there are several runs, the text names the run. What is the same of several is one note, which names them all.
     """
-    found: dict[tuple[str, bool], dict[str, frozenset[Place]]] = {}
+    found: dict[tuple[str, Finder], dict[str, frozenset[Place]]] = {}
     rows = frame_rows(frame)
     labels = run_labels(runs)
     for run, label in zip(runs, labels, strict=True):
         own = [row for row in rows if row["run"] == label]
         for find in _FINDERS:
             for text, places in find(run, label, own):
-                of_text = found.setdefault((text, find not in _UNMARKED), {})
+                of_text = found.setdefault((text, find), {})
                 of_text[label] = of_text.get(label, frozenset()) | places
     notes = [
-        Footnote(name_runs(text, list(of_runs), labels), frozenset().union(*of_runs.values()), marked)
-        for (text, marked), of_runs in found.items()
+        Footnote(
+            name_runs(text, list(of_runs), labels), frozenset().union(*of_runs.values()), find not in _UNMARKED, find is _gains
+        )
+        for (text, find), of_runs in found.items()
     ]
     return notes + _graded_apart(runs) + _other_tasks(runs)
-
-
-def name_runs(text: str, told: Sequence[str], labels: Sequence[str]) -> str:
-    """The note after the names of the runs that it is about; alone if there is no other run.
-
-    Example: name_runs("a subset", ["a", "b"], ["a", "b", "c"]) == "a, b: a subset"
-    """
-    if len(labels) == 1:
-        return text
-    every = len(told) == len(labels)
-    return f"{('both' if len(told) == 2 else 'all') + ' runs' if every else ', '.join(told)}: {text}"
-
-
-def merge_runs(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """The notes "LABEL: text", with those of one text merged into "LABEL, LABEL: text", where the first of them stood.
-
-    Example: merge_runs(["a: so", "b: so"], ["a", "b"]) == ["a, b: so"]
-    """
-    told: dict[tuple[str, bool], list[str]] = {}
-    for text in texts:
-        label = max((label for label in labels if text.startswith(f"{label}: ")), key=len, default=None)
-        of_runs = told.setdefault((text if label is None else text[len(label) + 2 :], label is None), [])
-        if label is not None and label not in of_runs:
-            of_runs.append(label)
-    return [f"{', '.join(of_runs)}: {text}" if of_runs else text for (text, _), of_runs in told.items()]
 
 
 def _other_tasks(runs: Sequence[StoredRun]) -> list[Footnote]:
@@ -199,7 +182,7 @@ def _places_of(samples: Samples, label: str) -> frozenset[Place]:
     return frozenset((label, samples.questions[q][0], budget_label(samples.budgets[budget])) for q, budget in where)
 
 
-def _rate_note(metric: str, text: str, skip: str = "") -> Callable[[StoredRun, str, Rows], list[Found]]:
+def _rate_note(metric: str, text: str, skip: str = "") -> Finder:
     """Finds the largest rate of a run. The budget skip is left out."""
 
     def find(run: StoredRun, label: str, own: Rows) -> list[Found]:

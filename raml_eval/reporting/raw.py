@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RAW = ("csv", "json")
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # characters that begin a spreadsheet's formula, full width ones too
+# The metrics of a run held against a base.
+_PAIRED = re.compile(r"gain$|retention|transfer_ratio$|difference of |claim: gain$|avg@n of the base$")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -43,7 +45,12 @@ def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> 
     known = {budget_label(budget) for budget in run.budgets}
     # A number of a sweep may be a difference to another budget, or rest on all budgets of the run.
     budgets = {row["budget"], row.get("against")} if row["budget"] in known else known
-    return [number for number, note in enumerate(notes, 1) if _applies(note, row["run"], tasks, budgets)]
+    pairs = _PAIRED.match(row.get("metric", "")) is not None
+    return [
+        number
+        for number, note in enumerate(notes, 1)
+        if _applies(note, row["run"], tasks, budgets) and (pairs or not note.paired)
+    ]
 
 
 def _applies(note: Footnote, run: str, tasks: set[str], budgets: set[Any]) -> bool:

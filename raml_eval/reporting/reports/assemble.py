@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from raml_eval.comparison import ComparedCell, compare_runs
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.compare import comparison_sections
-from raml_eval.reporting.footnotes import Footnote, merge_runs
+from raml_eval.reporting.footnotes import Footnote
+from raml_eval.reporting.naming import merge_runs
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.reports import axes, figures, general, plain, published
 from raml_eval.reporting.reports.checking import check_definition, why_left_out
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import Built, Material, as_row, gather, narrowed, select, with_rows
+from raml_eval.reporting.reports.material import Built, Material, as_row, check_whole, gather, narrowed, select, with_rows
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import Row, check_copies, parse_measure
 from raml_eval.types import Interval, StoredRun
@@ -92,6 +93,8 @@ def assemble(
     if definition.base == "required" and base is None:
         raise ConfigError("this report measures gains over a base run. Name its directory with --base.")
     check_copies([*runs, *([base] if base is not None else [])])
+    for run in runs if definition.base == "required" else ():
+        check_whole(run)  # before the numbers, whose refusal would advise --allow-partial
     ks = _ks(definition, runs, k)
     every = gather(runs, about=about, base=base, k=ks, allow_partial=allow_partial, full=full, short=short)
     check_definition(definition, every)
@@ -100,7 +103,7 @@ def assemble(
     built = [one for _, ones in made for one in ones]
     left_out = [why_left_out(material, part) for part, ones in made if not ones]
     filled = with_rows(material, [row for one in built for row in one.rows])
-    added = merge_runs([note for one in built for note in one.notes], list(material.labels))
+    notes = (*material.numbers.notes, *_pair_notes(material, built))
     over = f" Gains are over {base.name}." if base is not None else ""
     return Assembled(
         Report(
@@ -112,12 +115,22 @@ def assemble(
             ),
             sections=_with_own_figures([one.section for one in built]),
             curve=(),
-            notes=tuple(dict.fromkeys([note.text for note in material.numbers.notes] + added + left_out)),
+            notes=tuple(dict.fromkeys([note.text for note in notes] + left_out)),
         ),
         material.runs,
-        material.numbers.notes,
+        notes,
         filled.frame,
     )
+
+
+def _pair_notes(material: Material, built: Sequence[Built]) -> list[Footnote]:
+    """The caveats of the runs that parts held against the base, those of several runs merged."""
+    labels = list(material.labels)
+    merged = merge_runs([note for one in built for note in one.notes], labels)
+    return [
+        Footnote(text, frozenset((label, None, None) for label in of_runs or labels), marked=False, paired=True)
+        for text, of_runs in merged
+    ]
 
 
 def _with_own_figures(sections: Sequence[Section]) -> tuple[Section, ...]:

@@ -94,7 +94,7 @@ class Material:
         for label, run in self.labels.items():
             if not same_directory(run, self.base):
                 for one in (self.base, run):
-                    _check_whole(one)
+                    check_whole(one)
                     check_looks(one, gated=False)
                 pairs = pair_runs(self.base, run)
                 differing = check_protocols(self.base, run, pairs.tasks())
@@ -137,7 +137,7 @@ def gather(
     return Material(tuple(runs), told, frame, index_numbers(runs, frame, short, full), base, full, short)
 
 
-def _check_whole(run: StoredRun) -> None:
+def check_whole(run: StoredRun) -> None:
     """Raises MetricError if planned samples are missing, which allow_partial does not allow where runs are held together."""
     if missing := missing_samples(run):
         again = "Import a whole log" if run.imported else "Run again with the same --out"
