@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Figure, Table, shorten
-from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, TAUS, Measure, budget_order, suites_of
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, TAUS, Measure, budget_order, parse_measure, suites_of
 from raml_eval.types import Domain, StoredRun
 from raml_eval.wording import plural
 
@@ -121,7 +121,8 @@ def _task_header(numbers: Numbers) -> tuple[Cell, ...]:
 
 def _stability_columns(numbers: Numbers, runs: Sequence[StoredRun]) -> list[tuple[str, tuple[str, int | None, float | None]]]:
     """pass@k, G-Pass@k at tau = 1 and mG-Pass@k at the largest k, and what a suite calls primary; with full, all there are."""
-    primary = {suite.primary.metric for run in runs for suite in suites_of(run).values() if suite.primary is not None}
+    declared = {suite.primary.metric for run in runs for suite in suites_of(run).values() if suite.primary is not None}
+    primary = {parse_measure(name).name for name in declared}  # a suite may write g_pass@8:1.0
     columns: list[tuple[str, tuple[str, int | None, float | None]]] = []
     for k in numbers.ks:
         of_k: list[tuple[str, tuple[str, int | None, float | None]]] = [(f"pass@{k}", ("pass@k", k, None))]
