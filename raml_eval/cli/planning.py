@@ -37,11 +37,13 @@ def power(
     from raml_eval.comparison.planned import Wanted, check_wanted, plan_comparison
     from raml_eval.comparison.power import power_rows
     from raml_eval.reporting.power import render_power
-    from raml_eval.tables import load_run
+    from raml_eval.tables import load_run, parse_measure
 
     wanted = Wanted(difference / 100, spread / 100, level, power)
     check_wanted(wanted)
     run = load_run(base) if base else None
+    if metric and run is not None:
+        metric = parse_measure(metric, {run.n_samples}).name
     planned = plan_comparison(
         tasks or [],
         base=run,

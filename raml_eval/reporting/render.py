@@ -19,6 +19,7 @@ WIDTH = 100  # columns of a terminal
 MAX_LABEL = 32  # columns of a terminal that one label may take
 Align = Literal["left", "right"]
 _NUMBER = re.compile(r"[+\-−]?\d")
+_NO_NUMBER = ("", "n/a", "none")  # what stands in place of a number
 
 
 class Ready(str):
@@ -133,7 +134,7 @@ def alignments(table: Table) -> tuple[Align, ...]:
     """
 
     def of(column: int) -> Align:
-        texts = [text for row in table.rows if (text := clean(row[column].text)) not in ("", "n/a")]
+        texts = [text for row in table.rows if (text := clean(row[column].text)) not in _NO_NUMBER]
         n_numbers = sum(bool(_NUMBER.match(text)) for text in texts)
         return "left" if column < table.n_labels or 2 * n_numbers < len(texts) else "right"
 
