@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from raml_eval.reporting.html import escape_html, render_html
 from raml_eval.reporting.html_cells import Reading, TableCells, breakable, read_cell
 from raml_eval.reporting.html_figures import embed_svg
-from raml_eval.reporting.render import Cell, Figure, Table, percent
+from raml_eval.reporting.render import Cell, Figure, Table, alignments, percent, render
 from raml_eval.reporting.report import Report
 from raml_eval.reporting.sections import Section
 from tests.browser import opened
@@ -278,3 +278,32 @@ def test_a_phone_scrolls_a_table_and_not_the_page(tmp_path: Path, dark: bool) ->
         bright = [sum(map(int, re.findall(r"\d+", colour))) for colour in (ink, paper)]
         assert (bright[0] > 500 > 100 > bright[1]) if dark else (bright[1] > 500 > 100 > bright[0])
         watched.check_quiet()
+
+
+MIXED = Table(
+    "Mixed",
+    tuple(map(Cell, ("step", "engine", "gain", "verdict", "empty"))),
+    (
+        tuple(map(Cell, ("100", "hf 5.1", "+0.5 [0.1, 0.9]", "holds", ""))),
+        tuple(map(Cell, ("200", "vllm 0.1", "n/a", "not tested: 2 runs", ""))),
+    ),
+)
+
+
+def test_texts_stand_left_and_numbers_right_in_every_form() -> None:
+    assert alignments(MIXED) == ("left", "left", "right", "left", "right")
+    mixed = Report("t", (), (Section("s", "", (MIXED,)),), (), ())
+    html = render_html(mixed)
+    assert '<td class="text">hf 5.1</td>' in html
+    assert '<th scope="col" class="text">engine</th>' in html
+    assert "<td>n/a</td>" in html
+    markdown = render("default.markdown.jinja", "markdown", report=mixed)
+    (rules,) = [line for line in markdown.splitlines() if line.startswith("|:")]
+    assert [rule.startswith(":") for rule in rules.strip("|").split("|")] == [True, True, False, True, False]
+    terminal = render("default.terminal.jinja", "terminal", report=mixed)
+    assert re.search(r"^100 +hf 5\.1 ", terminal, re.MULTILINE)
+    assert "\\ramltable{llrlr}" in render("default.latex.jinja", "latex", report=mixed)
+
+
+def test_captions_are_sentences(page: Path) -> None:
+    assert "<figcaption><b>A line.</b> It rises from 0 to 1.</figcaption>" in page.read_text(encoding="utf-8")

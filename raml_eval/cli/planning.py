@@ -38,11 +38,13 @@ def power(
     from raml_eval.comparison.planned import Wanted, check_wanted, plan_comparison
     from raml_eval.comparison.power import power_rows
     from raml_eval.reporting.power import render_power
-    from raml_eval.tables import load_run
+    from raml_eval.tables import load_run, parse_measure
 
     wanted = Wanted(difference / 100, spread / 100, level, power)
     check_wanted(wanted)
     run = load_run(base) if base else None
+    if metric and run is not None:
+        metric = parse_measure(metric, {run.n_samples}).name
     planned = plan_comparison(
         tasks or [],
         base=run,
@@ -93,7 +95,8 @@ def noise(
     loaded = [load_run(path) for path in runs]
     several = len(loaded) > 1
     ordered = sort_by_step(loaded) if several else loaded
-    named = [parse_measure(name.strip()) for text in metric or () for name in text.split(",")]
+    counts = {run.n_samples for run in loaded}
+    named = [parse_measure(name.strip(), counts) for text in metric or () for name in text.split(",")]
     measures = list(dict.fromkeys(named)) or default_measures(ordered)
     chosen = choose_places(ordered, task or (), budget or (), all_budgets)
     labels = run_labels(ordered)

@@ -90,7 +90,15 @@ def _table(table: Table) -> str:
 
 
 def _picture(figure: Figure, prefix: str) -> str:
-    about = f"<figcaption><b>{escape_html(figure.title)}</b> {escape_html(figure.about)}</figcaption>"
+    about = f"<figcaption><b>{escape_html(_stopped(figure.title))}</b> {escape_html(_stopped(figure.about))}</figcaption>"
     # A region that scrolls must be reachable by keyboard, and have a name.
     region = f'<div class="drawing" role="region" tabindex="0" aria-labelledby="{prefix}title">'
     return f"<figure>{region}{figure_markup(figure, prefix)}</div>{about}</figure>"
+
+
+def _stopped(text: str) -> str:
+    """The text as a sentence, with a capital and a full stop.
+
+    Example: _stopped("avg@n") == "Avg@n."
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

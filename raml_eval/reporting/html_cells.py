@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from raml_eval.reporting.render import Cell, Table, clean
+from raml_eval.reporting.render import Cell, Table, alignments, clean
 
 _NUMBER = r"[+\-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
 _NUMBERS = re.compile(rf"({_NUMBER})(?: ?%)?(?: \[({_NUMBER}), ({_NUMBER})\])?(?: ?%)?(?![\w.,/:\-])")
@@ -52,6 +52,7 @@ class TableCells:
 
     def __init__(self, table: Table) -> None:
         self.table = table
+        self._align = alignments(table)
         rows = table.rows
         self._readings = [
             [None if column < table.n_labels else read_cell(clean(cell.text)) for column, cell in enumerate(row)]
@@ -99,7 +100,7 @@ class TableCells:
             return f'<th scope="row"{self._classes(column, cell)}>{_content(cell, is_label=True)}</th>'
         reading = read_cell(clean(cell.text))
         if reading is None:
-            return f"<td>{_content(cell)}</td>"
+            return f"<td{self._classes(column, cell)}>{_content(cell)}</td>"
         drawn = ""
         if reading.low is not None and reading.high is not None:
             unit = self._units[column]
@@ -108,8 +109,10 @@ class TableCells:
         return f'<td data-v="{reading.value:g}">{_content(cell)}{drawn}</td>'
 
     def _classes(self, column: int, cell: Cell) -> str:
-        if column >= self.table.n_labels:
+        if self._align[column] == "right":
             return ""
+        if column >= self.table.n_labels:
+            return ' class="text long"' if len(cell.text) > LONG else ' class="text"'
         names = ["label", *(["first"] if column == 0 else []), *(["long"] if len(cell.text) > LONG else [])]
         return f' class="{" ".join(names)}"'
 

@@ -34,6 +34,19 @@ def run_labels(runs: Sequence[StoredRun]) -> list[str]:
     return labels
 
 
+def check_copies(runs: Sequence[StoredRun]) -> None:
+    """Raises InputError for two runs with one manifest in two directories: a copy would count the same samples twice."""
+    for place, run in enumerate(runs):
+        if not run.manifest.get("created"):
+            continue
+        for other in runs[:place]:
+            if not same_directory(run, other) and run.manifest == other.manifest:
+                raise InputError(
+                    f"run {run.directory} is a copy of {other.directory}: both hold the same samples, drawn at "
+                    f"{run.manifest['created']}. Name one of them only."
+                )
+
+
 def budget_label(budget: Budget) -> str:
     """The budget as the frame writes it.
 

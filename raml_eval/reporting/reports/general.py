@@ -34,9 +34,9 @@ def generalization(material: Material, part: Part) -> Built | None:
         "cross-domain gain",
         "transfer",
         "kept in-domain",
-        "repeat",
+        "repeat in-domain",
         "kept cross-domain",
-        "repeat",
+        "repeat cross-domain",
     )
     rows = []
     for label, one in found.items():
@@ -96,7 +96,15 @@ def _gap_table(material: Material) -> Table:
         gap = "" if None in means else percent(float(means[0] or 0) - float(means[1] or 0), signed=True)
         shown = [Cell("" if value is None else percent(value)) for pair in zip(means, chances, strict=True) for value in pair]
         rows.append((material.model(label), Cell(budget), *shown, Cell(gap)))
-    header = ("model", "budget", "in-domain", "chance", "cross-domain", "chance", "raw gap (descriptive)")
+    header = (
+        "model",
+        "budget",
+        "in-domain",
+        "chance in-domain",
+        "cross-domain",
+        "chance cross-domain",
+        "raw gap (descriptive)",
+    )
     return Table("Means in percent", _cells(header), tuple(rows), 2)
 
 
