@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -46,7 +47,10 @@ def faults(error: ValidationError, model: type[BaseModel], renamed: Mapping[str,
 
     Example: "unknown key 'colums'. Did you mean columns?; samples is 0, wanted 1 or more. Keys: title, samples, columns"
     """
-    details = error.errors(include_url=False)
+    every = error.errors(include_url=False)
+    # A list whose entries are wrong is also told to be too short, as if they were not there.
+    inner = {detail["loc"][:length] for detail in every for length in range(len(detail["loc"]))}
+    details = [detail for detail in every if detail["type"] != "too_short" or detail["loc"] not in inner]
     found = list(dict.fromkeys(_fault(detail, model, renamed or {}) for detail in details))
     told = "; ".join([*found[:MOST], *([f"and {len(found) - MOST} more"] if len(found) > MOST else [])])
     parts: dict[str, type[BaseModel]] = {}
@@ -122,7 +126,11 @@ def _fault(detail: Any, model: type[BaseModel], renamed: Mapping[str, str]) -> s
             return f"{path} is missing"
         case "value_error":
             return f"{f'{path}: ' if path else ''}{str(detail['ctx']['error']).rstrip('.')}"
-    return f"{path or 'it'} is {show_value(detail['input'])}, wanted {wanted(detail, model)}"
+    near = ""
+    if detail["type"] == "literal_error" and isinstance(detail["input"], str):
+        found = near_names(detail["input"], re.findall(r"'([^']+)'", detail["ctx"]["expected"]))
+        near = found and f" ({found.strip().replace('Did', 'did')})"
+    return f"{path or 'it'} is {show_value(detail['input'])}, wanted {wanted(detail, model)}{near}"
 
 
 def _path(place: tuple[int | str, ...]) -> str:

@@ -62,6 +62,10 @@ def told(content: Any) -> str:
         ({"title": "t", "inner": True}, "inner is true, wanted keys and values, such as share, kind"),
         ({"title": "t", "inner": {"share": "x"}}, "inner.share is 'x', wanted a whole number in quotes"),
         ({"title": "t", "parts": {"p": [{"share": "1", "kind": "c"}]}}, "parts.p.0.kind is 'c', wanted a or b"),
+        (
+            {"title": "t", "parts": {"p": [{"share": "1", "kind": "aa"}]}},
+            "parts.p.0.kind is 'aa', wanted a or b (did you mean a?)",
+        ),
         ({"heading": "t", "title": "t"}, "heading is now title"),
         ({"title": "t", "tilte": 1}, "unknown key 'tilte'. Did you mean title? Keys: " + ", ".join(Outer.model_fields)),
         ({"title": "t", "zzz": 1}, "unknown key 'zzz'. Keys: " + ", ".join(Outer.model_fields)),

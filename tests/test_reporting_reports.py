@@ -216,10 +216,16 @@ def test_an_unknown_report_names_those_there_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("title: a\nabout: b\n", "parts: Field required"),
-        ("title: a\nabout: b\nparts: []\n", "parts: "),
-        ("title: a\nabout: b\nparts: [{part: tabel}]\n", r"parts\.0\.part: Input should be"),
-        ("title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n", r"parts\.0\.x_axis: Extra inputs"),
+        ("title: a\nabout: b\n", "parts is missing"),
+        ("title: a\nabout: b\nparts: []\n", r"parts is .*wanted at least 1"),
+        (
+            "title: a\nabout: b\nparts: [{part: tabel}]\n",
+            r"parts\.0\.part is 'tabel', wanted [^;]* or claims \(did you mean table\?\)\. docs",
+        ),
+        (
+            "title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n",
+            r"unknown key 'parts\.0\.x_axis'\. Keys of parts\.0: part, ",
+        ),
         ("title: a\ntitle: b\n", "the key 'title' occurs twice"),
     ],
 )
