@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "columns", "concurrency", "budgets", "lazy", "metric_names", "parent_watch", "plugins", "progress", "redaction",
+        "columns", "concurrency", "budgets", "endpoint", "lazy", "metric_names", "parent_watch", "plugins", "progress", "redaction",
         "reflection", "sandbox", "window", "wording", "yaml_text",
     ],
     [
