@@ -33,6 +33,7 @@ MAX_PAUSE_S = 120.0
 LONG_PAUSE_S = 10.0  # a longer pause is told
 SHOWN = 200  # characters of a server's reply that an error shows
 _CONNECT_S = 10.0
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _NO_HINTS: Mapping[int, str] = MappingProxyType({})
 _jitter = random.Random()  # unseeded: several processes must not come back at the same moment
@@ -86,11 +87,15 @@ def check_address(address: str, option: str) -> str:
 
 
 def read_key(variable: str | None) -> str | None:
-    """The key that an environment variable holds; None if no variable is named. ConfigError if it is not set."""
+    """The key that an environment variable holds; None if no variable is named. ConfigError if it is not set.
+
+    The error repeats a name only if it looks like one, because it may be the key itself, given by mistake.
+    """
     if variable is None:
         return None
     if not os.environ.get(variable):
-        raise ConfigError(f"environment variable {variable} is not set; --api-key-env must name one that holds the key.")
+        name = f"environment variable {variable}" if _VARIABLE.fullmatch(variable) else "that environment variable"
+        raise ConfigError(f"{name} is not set; --api-key-env must name one that holds the key.")
     return os.environ[variable]
 
 

@@ -338,15 +338,22 @@ def _n_opening(ids: Sequence[int], tokenizer: Tokenizer, openers: Sequence[str])
 NO_THINKING = Thinking((), ThinkingEnd.OFF, ())
 
 
-def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str], openers: Sequence[str] = ()) -> str:
+def answer_text(
+    ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str], openers: Sequence[str] = (), written: str | None = None
+) -> str:
     """The answer as it is graded: decoded without special tokens, and cut at the first of the task's stop strings.
 
     Stop strings only count after the first character that is not blank, because an answer may begin with line breaks. An
-    opener at the very beginning is left out, and so is the tag at the end that closes one.
+    opener at the very beginning is left out, and so is the tag at the end that closes one. written is the text itself if the
+    engine returned no ids (Completion.text).
 
     Example: answer_text(tokenizer.encode("<response>5</response>"), tokenizer, (), ("<response>",)) gives "5"
     """
-    text = tokenizer.decode(ids[_n_opening(ids, tokenizer, openers) :], skip_special_tokens=True)
+    if written is None:
+        text = tokenizer.decode(ids[_n_opening(ids, tokenizer, openers) :], skip_special_tokens=True)
+    else:
+        opened = next((opener for opener in openers if written.lstrip().startswith(opener)), "")
+        text = written.lstrip().removeprefix(opened) if opened else written
     for opener in openers:
         if text.rstrip().endswith(closer := f"</{opener[1:]}"):
             text = text.rstrip().removesuffix(closer)
