@@ -197,6 +197,7 @@ async def _open(servers: list[Server], checkpoint: Checkpoint, args: ServerArgs)
     from transformers import AutoTokenizer
 
     identity = await _agreed(servers, args)
+    context = _context(identity.context, args.context)
     tokenizer: Tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.folder))
     dialects: dict[str, tuple[Dialect, float | None]] = {}
     for server in servers:
@@ -217,7 +218,9 @@ async def _open(servers: list[Server], checkpoint: Checkpoint, args: ServerArgs)
         servers, look, attempts=args.attempts, patience_s=args.patience_s, watch_s=args.watch_s, pause_s=args.pause_s
     )
     pool.start()
-    return OpenaiServerBackend(pool, identity.model, dialect, tokenizer, _describe(identity, dialect, checkpoint, args))
+    return OpenaiServerBackend(
+        pool, identity.model, dialect, tokenizer, _describe(identity, context, dialect, checkpoint, args)
+    )
 
 
 async def _agreed(servers: list[Server], args: ServerArgs) -> Identity:
@@ -247,14 +250,19 @@ async def _probe(
     return await Probe(server, identity.model, tokenizer, checkpoint.source).find_dialect()
 
 
-def _describe(identity: Identity, dialect: Dialect, checkpoint: Checkpoint, args: ServerArgs) -> BackendDescription:
-    """The manifest's description. It does not depend on the number and the addresses of the servers."""
-    told = identity.context
-    if told is None and args.context is None:
+def _context(told: int | None, asked: int | None) -> int:
+    """The longest sequence in tokens: what was asked for, or all that the server takes."""
+    if told is None and asked is None:
         raise ConfigError("the server does not say how long its context is. Pass --backend-arg context=TOKENS.")
-    context = min(told or args.context or 0, args.context or told or 0)
-    if args.context and told and args.context > told:
-        raise ConfigError(f"context is {args.context}, but the server takes {told} tokens. Ask for at most that.")
+    if asked and told and asked > told:
+        raise ConfigError(f"context is {asked}, but the server takes {told} tokens. Ask for at most that.")
+    return asked or told or 0
+
+
+def _describe(
+    identity: Identity, context: int, dialect: Dialect, checkpoint: Checkpoint, args: ServerArgs
+) -> BackendDescription:
+    """The manifest's description. It does not depend on the number and the addresses of the servers."""
     config = checkpoint.read_json("config.json")
     text_config = config.get("text_config")
     n_vocab = config.get("vocab_size", text_config.get("vocab_size") if isinstance(text_config, dict) else None)

@@ -47,10 +47,10 @@ class Server:
         ask = self.connection.ask("POST", f"{self.address}/completions", read, body)
         task = asyncio.ensure_future(ask)
         self.tries.add(task)
+        task.add_done_callback(self.tries.discard)
         try:
             await asyncio.wait({task})
         finally:
-            self.tries.discard(task)
             task.cancel()  # does nothing if it is done
         if task.cancelled():
             raise Lost("the server was lost meanwhile")
@@ -98,10 +98,10 @@ class ServerPool:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        for server in self.servers:
-            for task in list(server.tries):
-                task.cancel()
-        await asyncio.sleep(0)
+        tries = [task for server in self.servers for task in server.tries]
+        for task in tries:
+            task.cancel()
+        await asyncio.gather(*tries, return_exceptions=True)
         await asyncio.gather(*(server.connection.close() for server in self.servers))
 
     async def complete(self, body: Any, read: Callable[[Any], T], question: str) -> T:

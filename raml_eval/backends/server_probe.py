@@ -125,15 +125,16 @@ class Probe:
             except RequestFailed as error:
                 refusal = refusal or error
                 continue
-            if dialect.ids_in and not self._took_ids(drawn):
+            if drawn.prompt_ids is not None and drawn.prompt_ids != self._ids:
+                told = f"{self._ids[:8]}... as {drawn.prompt_ids[:8]}..." if dialect.ids_in else f"{PROBE!r} as other ids"
+                raise ConfigError(
+                    f"the server at {self._server.address} reads {told}. Give the model that it serves with --model (now "
+                    f"{self._source})."
+                )
+            if dialect.ids_in and drawn.prompt_ids is None and drawn.n_prompt != len(self._ids):
                 continue
             return dataclasses.replace(dialect, ids_out=drawn.ids is not None), drawn
         raise ConfigError(f"{refusal or self._server.address} No form of a completion request is taken there.")
-
-    def _took_ids(self, drawn: Drawn) -> bool:
-        if drawn.prompt_ids is not None:
-            return drawn.prompt_ids == self._ids
-        return drawn.n_prompt == len(self._ids)
 
     async def _check_tokenizer(self, dialect: Dialect, where: str, advice: str) -> None:
         """The server makes the same ids of a text, as far as it tells."""
