@@ -85,7 +85,7 @@ def test_a_server_that_cannot_be_used_is_refused_at_the_start(
 
 @pytest.mark.parametrize("other", [{"version": "2"}, {"context": 512}, {"logprob": -2.0}, {"ignores": "min_p"}], ids=str)
 def test_servers_that_differ_are_refused(folder: Path, other: dict[str, Any]) -> None:
-    with serve(folder) as one, serve(folder, **other) as two, pytest.raises(ConfigError, match="differ|not the same|two kinds"):
+    with serve(folder) as one, serve(folder, **other) as two, pytest.raises(ConfigError, match=r"differ|not the same|two kinds"):
         open_at(one.url, two.url)
 
 
@@ -122,7 +122,7 @@ def test_a_field_that_is_declared_off_may_be_off_and_nothing_else(folder: Path) 
     with serve(folder, ignores="min_p") as server:
         backend = open_at(server.url, assume_off="min_p")
     backend.check_sampling(params(temperature=1.0))
-    with pytest.raises(ConfigError, match="min_p is 0.1"):
+    with pytest.raises(ConfigError, match=r"min_p is 0\.1"):
         backend.check_sampling(params(temperature=1.0, min_p=0.1))
     assert backend.description.details["args"]["assume_off"] == ["min_p"]
 
@@ -161,7 +161,7 @@ def test_a_refused_request_fails_alone_and_at_once(bench: Bench, folder: Path) -
     big = dataclasses.replace(bench.backend.description, context=10**6)
     bench.backend.description, kept = big, bench.backend.description
     try:
-        with pytest.raises(GenerationError, match="status 400.*context"):
+        with pytest.raises(GenerationError, match=r"status 400.*context"):
             bench.one("Compute 1+2.", max_tokens=5000)
     finally:
         bench.backend.description = kept

@@ -203,8 +203,8 @@ def test_the_key_is_sent_and_stored_nowhere(
     monkeypatch.setenv("SERVER_KEY", KEY)
     with serve(tmp_path, key=KEY, fault="500", every=9) as server:
         assert samples(run(tmp_path / "run", server, api_key_env="SERVER_KEY")) == whole
+        monkeypatch.delenv("SERVER_KEY")
         with pytest.raises(ConfigError, match="SERVER_KEY is not set"):
-            monkeypatch.delenv("SERVER_KEY")
             run(tmp_path / "other", server, api_key_env="SERVER_KEY")
     stored = "".join(path.read_text() for path in (tmp_path / "run").iterdir() if path.suffix in (".json", ".jsonl"))
     assert KEY not in stored + capsys.readouterr().err

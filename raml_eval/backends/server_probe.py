@@ -21,7 +21,7 @@ from raml_eval.types import SamplingParams
 
 PROBE = "Question: what is 12 + 30?\nAnswer: 42. Now count: 1 2 3"
 _N = 12  # tokens of a probe
-_TRIES = 4
+_TRIES = 3
 _HOT = 2.0
 _TOLERANCE = 0.5  # nats, between two servers' log-probabilities of a first token: kernels differ by less, models by more
 _GREEDY = SamplingParams(
@@ -103,6 +103,12 @@ class Probe:
 
         ConfigError if its tokenizer is another one, or if it refuses a request that every field of the sampling is in.
         """
+        try:
+            return await self._find_dialect()
+        except RequestFailed as error:
+            raise ConfigError(f"{error}. Mend the server, or give another.") from None
+
+    async def _find_dialect(self) -> tuple[Dialect, float | None]:
         dialect, greedy = await self._first_draw()
         where = f"the server at {self._server.address}"
         advice = f"Give the model that it serves with --model (now {self._source})."
@@ -134,7 +140,7 @@ class Probe:
             if dialect.ids_in and drawn.prompt_ids is None and drawn.n_prompt != len(self._ids):
                 continue
             return dataclasses.replace(dialect, ids_out=drawn.ids is not None), drawn
-        raise ConfigError(f"{refusal or self._server.address} No form of a completion request is taken there.")
+        raise ConfigError(f"{refusal or self._server.address}; no form of a completion request is taken there.")
 
     async def _check_tokenizer(self, dialect: Dialect, where: str, advice: str) -> None:
         """The server makes the same ids of a text, as far as it tells."""
@@ -204,7 +210,8 @@ class Probe:
             except Unanswered as error:
                 attempt += 1
                 if attempt >= _TRIES:
-                    raise ConfigError(f"the server at {self._server.address} fails a first request: {error}") from None
+                    told = f"the server at {self._server.address} fails a first request: {error}"
+                    raise RequestFailed(told) from None
                 pause_s = next_pause(attempt - 1, 1.0, error.asked_s)
                 self._server.connection.tell_pause(self._server.address, error, pause_s)
                 await asyncio.sleep(pause_s)
