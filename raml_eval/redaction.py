@@ -9,7 +9,7 @@ from typing import Any
 
 REMOVED = "[removed]"
 _SECRET_KEYS = re.compile(
-    r"token$|secret|passw|\bpwd\b|api[_-]?key|private[_-]?key|credential|\bauth(?:orization)?\b", re.IGNORECASE
+    r"token$|^base_url$|secret|passw|\bpwd\b|api[_-]?key|private[_-]?key|credential|\bauth(?:orization)?\b", re.IGNORECASE
 )
 _SECRETS = re.compile(
     r"\b(?:hf|api_org)_[A-Za-z0-9]{16,}|\bsk-[\w-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bAKIA[A-Z0-9]{12,}"

@@ -200,7 +200,7 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
     engine = engine_for(drawing.backend, key.task, key.question_id)
     drawn = await generate_thinking(engine, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
-    drawn = replace(drawn, redrawn=redrawn)
+    drawn = replace(drawn, redrawn=redrawn or drawn.redrawn)
     await drawing.directory.append_trajectory(drawn)
     drawing.directory.trajectories[draw] = drawn
     return drawn

@@ -18,7 +18,7 @@ BACKEND = "openai_server"
 def check_settings(config: RunConfig) -> None:
     """Raises ConfigError if addresses are lacking, are no addresses, or are given to an engine that has none."""
     if config.backend == BACKEND:
-        from raml_eval.backends.openai_server import ServerArgs
+        from raml_eval.backends.server_args import ServerArgs
 
         read_key(ServerArgs.parse(server_args(config)).api_key_env)
         return

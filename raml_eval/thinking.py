@@ -188,6 +188,7 @@ async def generate_thinking(
     end_ids: TokenIds = ()
     end: ThinkingEnd | None = ThinkingEnd.LENGTH
     extensions: list[int] = []
+    redrawn = False
     while limit and len(ids) <= limit:  # at the limit too, where an end may still come
         n_before = len(ids)
         completion = await backend.generate(
@@ -200,6 +201,7 @@ async def generate_thinking(
                 stop_strings=() if len(policy.closer_ids) == 1 else (policy.closer,),
             ),
         )
+        redrawn = redrawn or completion.redrawn
         n, end = _end_of_thinking(completion, tokenizer, policy)
         drawn, end_ids = completion.token_ids[:n], completion.token_ids[n:]
         if end is ThinkingEnd.EOS:
@@ -215,7 +217,7 @@ async def generate_thinking(
         ids, end, end_ids = ids[:limit], ThinkingEnd.LENGTH, ()
     text = tokenizer.decode(ids, skip_special_tokens=False) if ids else ""
     within = tuple(at for at in extensions if at < limit)
-    return Trajectory(key, limit, ids, end, end_ids, text, params.seed, prompt=prompt, extensions=within)
+    return Trajectory(key, limit, ids, end, end_ids, text, params.seed, redrawn, prompt=prompt, extensions=within)
 
 
 def _seed_at(seed: int, n_tokens: int) -> int:

@@ -73,12 +73,14 @@ class Completion:
     """What an engine drew: the ids, including the stop token if one ended the draw.
 
     text is None unless the engine returns texts alone (BackendDescription.ids_exact is false): then it is what the engine
-    wrote, and token_ids are what this side's tokenizer makes of it.
+    wrote, and token_ids are what this side's tokenizer makes of it. redrawn is true if an earlier draw for the same request was
+    lost, on an engine whose seeds do not reproduce.
     """
 
     token_ids: TokenIds
     finish: Finish
     text: str | None = None
+    redrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from raml_eval.backends import open_backend
-from raml_eval.backends.openai_server import ServerArgs, check_base_url
+from raml_eval.backends.server_args import ServerArgs, check_base_url
 from raml_eval.errors import ConfigError, GenerationError
 from raml_eval.manifest import engine_protocol
 from tests.backend_bench import POCKET, Bench, opened, params
@@ -85,7 +85,11 @@ def test_a_server_that_cannot_be_used_is_refused_at_the_start(
 
 @pytest.mark.parametrize("other", [{"version": "2"}, {"context": 512}, {"logprob": -2.0}, {"ignores": "min_p"}], ids=str)
 def test_servers_that_differ_are_refused(folder: Path, other: dict[str, Any]) -> None:
-    with serve(folder) as one, serve(folder, **other) as two, pytest.raises(ConfigError, match=r"differ|not the same|two kinds"):
+    with (
+        serve(folder) as one,
+        serve(folder, **other) as two,
+        pytest.raises(ConfigError, match=r"differ|not the same|two kinds"),
+    ):
         open_at(one.url, two.url)
 
 

@@ -19,6 +19,7 @@ from raml_eval.store import read_run
 from raml_eval.types import StoredRun
 from tests.completion_server import Served, free_port, serve
 from tests.engines import drawn
+from tests.test_cli import cli, fails
 
 KEY = "sk-very-secret-0123456789"
 LIMIT, SAMPLES, BUDGETS = 12, 4, (0, 16, "unlimited")
@@ -244,3 +245,36 @@ def test_addresses_are_checked_before_anything_is_loaded(settings: dict[str, Any
     with pytest.raises(ConfigError, match=match):
         asyncio.run(run_session(build_config([base, settings]), quiet=True))
     assert not (tmp_path / "run").exists()
+
+
+def command(out: Path, *words: str) -> list[str]:
+    flags = ["--backend", "openai_server", "--tasks", "pocket_chain", "--limit", "3", "--thinking-budget", "16", "--quiet"]
+    return ["run", "pocket", *flags, "--out", str(out), "--backend-arg", "pause_s=0.05", *words]
+
+
+def test_the_command_draws_from_the_servers_that_flags_name(tmp_path: Path) -> None:
+    with serve(tmp_path) as one, serve(tmp_path) as other:
+        done = cli(*command(tmp_path / "run", "--base-url", f"{one.url},{other.url}", "--dry-run"))
+        assert done.returncode == 0, done.stderr
+        assert not one.asked()
+        done = cli(*command(tmp_path / "run", "--base-url", one.url, "--base-url", other.url))
+        assert done.returncode == 0, done.stderr
+        assert min(len(one.asked()), len(other.asked())) > 12
+    with serve(tmp_path, fault="500", every=1) as server:
+        owed = cli(*command(tmp_path / "owed", "--base-url", server.url, "--limit", "10", "--backend-arg", "attempts=1"))
+    assert owed.returncode == 4, owed.stderr
+
+
+def test_the_command_refuses_a_server_that_is_not_there(tmp_path: Path) -> None:
+    fails(cli(*command(tmp_path / "run", "--base-url", f"http://127.0.0.1:{free_port()}")), "cannot be used: ConnectError")
+    assert not (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_what_a_dying_server_was_drawing_counts_as_redrawn_unless_its_seeds_reproduce(tmp_path: Path) -> None:
+    counts = {}
+    for reproducible in (False, True):
+        with serve(tmp_path, fault="half", every=9) as server:
+            args = {"reproducible": reproducible}
+            stored = run(tmp_path / f"{reproducible}", server, backend_args=args)
+        counts[reproducible] = sum(one.redrawn for one in stored.trajectories.values())
+    assert counts[False] > 0 == counts[True]

@@ -84,7 +84,9 @@ def test_seeds_repeat_and_differ(bench: Bench) -> None:
 
 def sit(out: Path, backend: str, **more: Any) -> StoredRun:
     base = {"backend": backend, "tasks": "pocket_chain", "limit": 12, "samples": 1, "out": out, **OFF}
-    return asyncio.run(run_session(build_config([merge([load_preset("pocket"), {"backend_args": {}}, base, more])]), quiet=True))
+    return asyncio.run(
+        run_session(build_config([merge([load_preset("pocket"), {"backend_args": {}}, base, more])]), quiet=True)
+    )
 
 
 def test_a_run_without_thinking_has_the_answers_of_transformers(url: str, tmp_path: Path) -> None:

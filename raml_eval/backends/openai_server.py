@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raml_eval.backends.requests import check_request
+from raml_eval.backends.server_args import ServerArgs
 from raml_eval.backends.server_pool import Server, ServerPool
 from raml_eval.backends.server_probe import Identity, Probe, identify, same_model
-from raml_eval.backends.server_requests import SPELLINGS, Dialect, reply_reader, request_body
+from raml_eval.backends.server_requests import Dialect, reply_reader, request_body
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, check_address, read_key
-from raml_eval.errors import ConfigError, GenerationError, near_names
+from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, read_key
+from raml_eval.errors import ConfigError, GenerationError
 from raml_eval.progress import note
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import BackendDescription, Completion, SamplingParams
@@ -22,75 +23,6 @@ _MAX_REPLY = 64_000_000  # bytes
 _HINTS = {401: "Check --api-key-env", 403: "Check --api-key-env", 404: "Check --base-url and served_model"}
 # vLLM raises a lower temperature to the first of these, and servers refuse one above the second.
 _MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.01, 2.0
-_TUPLES = ("base_url", "assume_off")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ServerArgs:
-    """The backend's arguments.
-
-    base_url holds the servers' addresses; api_key_env names the environment variable with their key. served_model is the
-    model's name there. context is the longest sequence in tokens; a server's own limit if it is not given. timeout_s limits
-    one request, attempts its tries, and patience_s how long it waits while no server can be reached. A server that is drawing
-    is looked at every watch_s seconds. reproducible says that a seeded draw does not depend on what else is drawn there.
-    assume_off names the fields of the sampling that the servers do not know, and that do nothing there unless asked for.
-    """
-
-    base_url: tuple[str, ...] = ()
-    api_key_env: str | None = None
-    served_model: str | None = None
-    context: int | None = None
-    timeout_s: float = 1800.0
-    attempts: int = 6
-    patience_s: float = 600.0
-    watch_s: float = 30.0
-    pause_s: float = 1.0
-    reproducible: bool = False
-    assume_off: tuple[str, ...] = ()
-
-    @classmethod
-    def parse(cls, args: Mapping[str, Any]) -> ServerArgs:
-        """The checked arguments. ConfigError for an unknown one, a wrong value, or no address."""
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        values = dict(args)
-        for name, value in args.items():
-            if name not in fields:
-                raise ConfigError(
-                    f"backend openai_server has no argument {name!r}; it takes {', '.join(fields)}.{near_names(name, fields)}"
-                )
-            if name in _TUPLES:
-                words = value.split(",") if isinstance(value, str) else value
-                if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
-                    raise ConfigError(f"{name} of backend openai_server is {value!r}, wanted words by comma. Correct it.")
-                values[name] = tuple(word.strip() for word in words)
-            elif not _fits(name, value, fields[name].default):
-                raise ConfigError(f"{name} of backend openai_server is {value!r}, which cannot be. Correct it.")
-        parsed = cls(**values)
-        if not parsed.base_url:
-            raise ConfigError("backend openai_server has no server. Pass --base-url, such as http://localhost:8000/v1.")
-        if wrong := [name for name in parsed.assume_off if name not in SPELLINGS]:
-            raise ConfigError(f"assume_off is {wrong[0]!r}; it can name {', '.join(SPELLINGS)}. Correct it.")
-        addresses = dict.fromkeys(check_base_url(address) for address in parsed.base_url)
-        return dataclasses.replace(parsed, base_url=tuple(addresses))
-
-
-def _fits(name: str, value: Any, default: Any) -> bool:
-    if isinstance(default, bool):
-        return isinstance(value, bool)
-    if isinstance(default, float):
-        return type(value) in (int, float) and 0 < value < float("inf")
-    if name in ("context", "attempts"):
-        return value is None or (type(value) is int and value >= 1)
-    return value is None or (isinstance(value, str) and bool(value))
-
-
-def check_base_url(address: str) -> str:
-    """The address below which a server answers, ConfigError unless it is a plain http address. /v1 is added to a bare host.
-
-    Example: check_base_url("http://localhost:8000") == "http://localhost:8000/v1"
-    """
-    checked = check_address(address, "--base-url").removesuffix("/completions")
-    return f"{checked}/v1" if checked.count("/") == 2 else checked
 
 
 class OpenaiServerBackend:
@@ -123,9 +55,10 @@ class OpenaiServerBackend:
         redact = self._pool.servers[0].connection.redact
         read = reply_reader(prompt_ids, params, self._dialect, self._tokenizer, redact)
         try:
-            return await self._pool.complete(body, read, question)
+            completion, redrawn = await self._pool.complete(body, read, question)
         except RequestFailed as error:
             raise GenerationError(f"{error}.") from None
+        return dataclasses.replace(completion, redrawn=redrawn) if redrawn and not self.description.reproducible else completion
 
     def routed(self, question: str) -> _Routed:
         """The same servers, for one question."""

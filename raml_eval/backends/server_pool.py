@@ -104,12 +104,13 @@ class ServerPool:
         await asyncio.gather(*tries, return_exceptions=True)
         await asyncio.gather(*(server.connection.close() for server in self.servers))
 
-    async def complete(self, body: Any, read: Callable[[Any], T], question: str) -> T:
-        """The reply to a completion request, as read understands it. Tries again as long as that can help.
+    async def complete(self, body: Any, read: Callable[[Any], T], question: str) -> tuple[T, bool]:
+        """The reply to a completion request, as read understands it, and whether an earlier draw for it was lost on the way.
 
+        Tries again as long as that can help.
         Raises RequestFailed if it does not, EndpointRefused if no server takes any request, GenerationError once closed.
         """
-        n_tries, avoided = 0, None
+        n_tries, avoided, redrawn = 0, None, False
         deadline = time.monotonic() + self._patience_s
         while True:
             server = await self._choose(question, deadline, avoided)
@@ -122,13 +123,14 @@ class ServerPool:
                     told = f"{server.address} gave no answer in {n_tries} tries, the last time: {error}"
                     raise RequestFailed(told) from None
                 avoided = server
+                redrawn = redrawn or (error.reached and not error.replied)
                 await self._heed(server, error, n_tries)
                 deadline = max(deadline, time.monotonic() + self._patience_s) if error.reached else deadline
             except EndpointRefused as error:
                 self._refuse(server, error)
             else:
                 server.n_troubled = 0
-                return reply
+                return reply, redrawn
 
     async def _heed(self, server: Server, error: Unanswered, n_tries: int) -> None:
         """What a failed try says about its server is noted. If other servers can be used, this does not wait."""
