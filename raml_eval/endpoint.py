@@ -140,7 +140,8 @@ class Connection:
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx2.Timeout(self.timeout_s, connect=min(_CONNECT_S, self.timeout_s)),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            # Connections expire here before they do at the server, which could close one just as it is used.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2.0),
             follow_redirects=False,  # a redirect would send the key to another server
         )
 

@@ -105,12 +105,13 @@ def test_nobody_there_is_an_error_within_seconds() -> None:
         ("top_k", {"temperature": 1.0}, {"temperature": 0.0}),
         ("min_p", {"temperature": 1.0, "min_p": 0.1}, {"temperature": 0.0}),
         ("repetition_penalty", {"repetition_penalty": 1.2}, {}),
+        ("stop_ids", {"stop_ids": (258,)}, {}),
     ],
 )
 def test_a_field_that_a_server_ignores_is_refused_by_name(
     folder: Path, field: str, refused: dict[str, Any], allowed: dict[str, Any]
 ) -> None:
-    names = field if field != "repetition_penalty" else "repetition_penalty,repeat_penalty"
+    names = {"repetition_penalty": "repetition_penalty,repeat_penalty", "stop_ids": "stop_token_ids"}.get(field, field)
     with serve(folder, ignores=names) as server:
         assume = {"assume_off": field} if field == "repetition_penalty" else {}
         backend = open_at(server.url, **assume)

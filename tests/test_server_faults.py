@@ -127,17 +127,23 @@ def test_a_server_that_hangs_loses_its_work_to_the_other(tmp_path: Path, whole: 
     assert found == whole
 
 
-def test_a_server_that_comes_back_as_another_model_is_refused(tmp_path: Path) -> None:
-    port = free_port()
-    with serve(tmp_path, port, latency_s=0.1) as server, serve(tmp_path, served="tiny,other", version="2") as _:
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        (("--context", "512"), r"serves .*context=512.* now, and before .*context=1024"),
+        (("--logprob", "-2.5"), r"draws otherwise than the model of this run \(log-probability -2\.5, -0\.5\)"),
+    ],
+)
+def test_a_server_that_comes_back_as_another_model_is_refused(other: tuple[str, ...], match: str, tmp_path: Path) -> None:
+    with serve(tmp_path, latency_s=0.1) as server:
 
         def change() -> None:
             server.kill()
-            server.options = ("--context", "512")
+            server.options = other
             server.start()
 
         thread = meanwhile(server, 40, change)
-        with pytest.raises(ConfigError, match=r"serves .*context=512.* now, and before .*context=1024"):
+        with pytest.raises(ConfigError, match=match):
             run(tmp_path / "run", server)
         thread.join()
 

@@ -72,6 +72,8 @@ class OpenaiServerBackend:
                 "Change it."
             )
         needed = ["repetition_penalty", *(("seed", "top_p", "top_k", "min_p") if params.temperature else ())]
+        if self._dialect.exact and params.stop_ids:
+            needed.append("stop_ids")
         off = {"repetition_penalty": 1.0, "top_k": 0, "min_p": 0.0}
         for name in needed:
             value = getattr(params, name)
@@ -147,8 +149,22 @@ async def _open(servers: list[Server], checkpoint: Checkpoint, args: ServerArgs)
         if found != identity:
             raise EndpointRefused(f"{server.address} serves {found} now, and before {identity}.")
 
+    async def look_closely(server: Server) -> None:
+        await look(server)
+        now = await Probe(server, identity.model, tokenizer, checkpoint.source).first_logprob(dialect)
+        if not same_model(now, logprob):
+            raise EndpointRefused(
+                f"{server.address} draws otherwise than the model of this run (log-probability {now}, {logprob})."
+            )
+
     pool = ServerPool(
-        servers, look, attempts=args.attempts, patience_s=args.patience_s, watch_s=args.watch_s, pause_s=args.pause_s
+        servers,
+        look,
+        look_closely,
+        attempts=args.attempts,
+        patience_s=args.patience_s,
+        watch_s=args.watch_s,
+        pause_s=args.pause_s,
     )
     pool.start()
     return OpenaiServerBackend(

@@ -62,14 +62,15 @@ class ServerPool:
 
     A question stays with the server that drew for it first: the one with the fewest requests in flight. attempts counts the
     tries of one request that reached a server; patience_s limits how long a request waits while no server can be reached.
-    look tells whether a server is well and still serves the same model: it raises Unanswered, or EndpointRefused if not. A
-    server that is drawing is looked at every watch_s seconds.
+    look tells whether a server is well and still serves the same model: it raises Unanswered, or EndpointRefused if not.
+    look_closely lets it draw, too. A server that is drawing is looked at every watch_s seconds, one that was lost closely.
     """
 
     def __init__(
         self,
         servers: list[Server],
         look: Callable[[Server], Awaitable[None]],
+        look_closely: Callable[[Server], Awaitable[None]],
         *,
         attempts: int,
         patience_s: float,
@@ -77,7 +78,7 @@ class ServerPool:
         pause_s: float = 1.0,
     ) -> None:
         self.servers = servers
-        self._look, self._attempts, self._patience_s = look, attempts, patience_s
+        self._look, self._look_closely, self._attempts, self._patience_s = look, look_closely, attempts, patience_s
         self._watch_s, self._pause_s = watch_s, pause_s
         self._homes: dict[str, Server] = {}
         self._changed = asyncio.Event()
@@ -208,7 +209,7 @@ class ServerPool:
             await asyncio.sleep(min(_REVIVAL_PAUSE_S, next_pause(attempt, self._pause_s)))
             attempt += 1
             try:
-                await self._look(server)
+                await self._look_closely(server)
             except EndpointRefused as error:
                 server.lost, server.refused = False, error
                 note(f"{error} It is left out")

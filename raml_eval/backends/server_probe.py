@@ -23,7 +23,7 @@ PROBE = "Question: what is 12 + 30?\nAnswer: 42. Now count: 1 2 3"
 _N = 12  # tokens of a probe
 _TRIES = 3
 _HOT = 2.0
-_TOLERANCE = 0.5  # nats, between two servers' log-probabilities of a first token: kernels differ by less, models by more
+_TOLERANCE = 0.1  # nats, between two servers' log-probabilities of a first token: kernels differ by less, models by more
 _GREEDY = SamplingParams(
     temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, repetition_penalty=1.0, max_tokens=_N, seed=1, stop_ids=()
 )
@@ -121,6 +121,10 @@ class Probe:
         honoured = await self._try_fields(dialect, greedy)
         spelled = {name: honoured.get(name, names[0]) for name, names in SPELLINGS.items()}
         return dataclasses.replace(dialect, spelled=spelled, honoured=frozenset(honoured)), greedy.first_logprob
+
+    async def first_logprob(self, dialect: Dialect) -> float | None:
+        """The log-probability of the first greedy token, None if the server does not tell. Raises RequestFailed."""
+        return (await self._draw(dialect, _GREEDY, logprobs=1)).first_logprob
 
     async def _first_draw(self) -> tuple[Dialect, Drawn]:
         """The richest dialect that the server understands, with its greedy draw."""
