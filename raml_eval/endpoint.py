@@ -52,13 +52,13 @@ class EndpointRefused(ConfigError):
 class Unanswered(RamlError):
     """One try got no answer, and another may get one.
 
-    reached is false if no connection could be made, so that the server never saw the request. replied is true if there was
-    a reply, however useless. asked_s are the seconds that the server asks to wait (Retry-After), None if it does not.
+    reached is false if no connection could be made, so that the server never saw the request. status is that of the reply,
+    None if there was none. asked_s are the seconds that the server asks to wait (Retry-After), None if it does not.
     """
 
-    def __init__(self, reason: str, *, reached: bool = True, replied: bool = False, asked_s: float | None = None) -> None:
+    def __init__(self, reason: str, *, reached: bool = True, status: int | None = None, asked_s: float | None = None) -> None:
         super().__init__(reason)
-        self.reached, self.replied, self.asked_s = reached, replied, asked_s
+        self.reached, self.status, self.asked_s = reached, status, asked_s
 
 
 class BadReply(Exception):
@@ -158,7 +158,7 @@ class Connection:
         """
         status, text, retry_after = await self._send(method, address, body, timeout_s or self.timeout_s)
         if status in RETRIED:
-            raise Unanswered(f"status {status}, {_shorten(text)}", replied=True, asked_s=_retry_after(retry_after))
+            raise Unanswered(f"status {status}, {_shorten(text)}", status=status, asked_s=_retry_after(retry_after))
         if status in ONE_REQUEST:
             raise RequestFailed(f"{address} refuses a request with status {status}: {_shorten(text)}")
         if status != 200:
@@ -167,9 +167,9 @@ class Connection:
         try:
             return read(json.loads(text))
         except BadReply as error:
-            raise Unanswered(f"{error}: {_shorten(text)}", replied=True) from None
+            raise Unanswered(f"{error}: {_shorten(text)}", status=status) from None
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
-            raise Unanswered(f"no such reply as was asked for: {_shorten(text)}", replied=True) from None
+            raise Unanswered(f"no such reply as was asked for: {_shorten(text)}", status=status) from None
 
     async def _send(self, method: str, address: str, body: Any, timeout_s: float) -> tuple[int, str, str | None]:
         """The reply's status, text and Retry-After header."""

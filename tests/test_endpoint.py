@@ -50,7 +50,7 @@ def test_an_address_keeps_its_path_and_loses_its_slash() -> None:
         check_address("h:1", "--x")
 
 
-def test_failures_say_whether_the_server_was_reached_and_whether_it_replied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_say_whether_the_server_was_reached_and_what_it_replied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     async def fail(address: str) -> Unanswered:
@@ -65,7 +65,7 @@ def test_failures_say_whether_the_server_was_reached_and_whether_it_replied(monk
         raise AssertionError("the reply was accepted")
 
     nobody = asyncio.run(fail(f"http://127.0.0.1:{free_port()}/v1"))
-    assert (nobody.reached, nobody.replied) == (False, False)
+    assert (nobody.reached, nobody.status) == (False, None)
     with serve_chat() as chat:
         seen = {}
         for name, reply in {
@@ -76,6 +76,6 @@ def test_failures_say_whether_the_server_was_reached_and_whether_it_replied(monk
         chat.answer = lambda asked, number: Reply(status=413)
         with pytest.raises(RequestFailed, match="status 413"):
             asyncio.run(fail(chat.url))
-    assert {name: (one.reached, one.replied, one.asked_s) for name, one in seen.items()} == {
-        "cut": (True, False, None), "busy": (True, True, 7.0), "useless": (True, True, None),
+    assert {name: (one.reached, one.status, one.asked_s) for name, one in seen.items()} == {
+        "cut": (True, None, None), "busy": (True, 429, 7.0), "useless": (True, 200, None),
     }  # fmt: skip

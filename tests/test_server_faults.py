@@ -73,6 +73,11 @@ def test_retry_after_is_told_and_limited(
     assert "status 429" in told[0]
 
 
+def test_a_busy_server_is_asked_more_often_than_a_broken_one(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, fault="429", every=2) as server:
+        assert samples(run(tmp_path / "run", server, backend_args={"attempts": 1})) == whole
+
+
 def test_while_one_server_rests_the_other_works(tmp_path: Path, whole: dict[Any, Any]) -> None:
     with serve(tmp_path, fault="429", every=1, retry_after="100") as busy, serve(tmp_path) as other:
         started = time.monotonic()

@@ -15,6 +15,7 @@ from raml_eval.progress import note
 T = TypeVar("T")
 _REVIVAL_PAUSE_S = 10.0  # at most, between two looks at a server that is lost
 _MISSES = 3  # unanswered looks in a row after which a server that is drawing counts as lost
+_BUSY = 429
 _TROUBLED = 3  # failures in a row after which a server gets a rest
 
 
@@ -51,7 +52,7 @@ class Server:
         try:
             await asyncio.wait({task})
         finally:
-            task.cancel()  # does nothing if it is done
+            _stop(task)
         if task.cancelled():
             raise Lost("the server was lost meanwhile")
         return task.result()
@@ -61,7 +62,8 @@ class ServerPool:
     """The servers of one model.
 
     A question stays with the server that drew for it first: the one with the fewest requests in flight. attempts counts the
-    tries of one request that reached a server; patience_s limits how long a request waits while no server can be reached.
+    tries of one request that failed at a server; patience_s limits how long a request waits while servers are busy (429),
+    and while none can be reached.
     look tells whether a server is well and still serves the same model: it raises Unanswered, or EndpointRefused if not.
     look_closely lets it draw, too. A server that is drawing is looked at every watch_s seconds, one that was lost closely.
     """
@@ -101,7 +103,7 @@ class ServerPool:
         await asyncio.gather(*self._background, return_exceptions=True)
         tries = [task for server in self.servers for task in server.tries]
         for task in tries:
-            task.cancel()
+            _stop(task)
         await asyncio.gather(*tries, return_exceptions=True)
         await asyncio.gather(*(server.connection.close() for server in self.servers))
 
@@ -111,8 +113,8 @@ class ServerPool:
         Tries again as long as that can help.
         Raises RequestFailed if it does not, EndpointRefused if no server takes any request, GenerationError once closed.
         """
-        n_tries, avoided, redrawn = 0, None, False
-        deadline = time.monotonic() + self._patience_s
+        n_tries, n_failed, avoided, redrawn = 0, 0, None, False
+        busy_until = deadline = time.monotonic() + self._patience_s
         while True:
             server = await self._choose(question, deadline, avoided)
             try:
@@ -120,12 +122,15 @@ class ServerPool:
             except Unanswered as error:
                 if self.closed:
                     raise _closed() from None
-                if error.reached and (n_tries := n_tries + 1) >= self._attempts:
-                    told = f"{server.address} gave no answer in {n_tries} tries, the last time: {error}"
+                busy = error.status == _BUSY and time.monotonic() < busy_until
+                n_failed += error.reached
+                n_tries += error.reached and not busy
+                if n_tries >= self._attempts or (error.status == _BUSY and not busy):
+                    told = f"{server.address} gave no answer in {n_failed} tries, the last time: {error}"
                     raise RequestFailed(told) from None
                 avoided = server
-                redrawn = redrawn or (error.reached and not error.replied)
-                await self._heed(server, error, n_tries)
+                redrawn = redrawn or (error.reached and error.status is None)
+                await self._heed(server, error, n_failed)
                 deadline = max(deadline, time.monotonic() + self._patience_s) if error.reached else deadline
             except EndpointRefused as error:
                 self._refuse(server, error)
@@ -133,7 +138,7 @@ class ServerPool:
                 server.n_troubled = 0
                 return reply, redrawn
 
-    async def _heed(self, server: Server, error: Unanswered, n_tries: int) -> None:
+    async def _heed(self, server: Server, error: Unanswered, n_failed: int) -> None:
         """What a failed try says about its server is noted. If other servers can be used, this does not wait."""
         if not error.reached:
             self._lose(server, str(error))
@@ -141,7 +146,7 @@ class ServerPool:
         if isinstance(error, Lost):
             return
         server.n_troubled += 1
-        pause_s = next_pause(n_tries - 1, self._pause_s, error.asked_s)
+        pause_s = next_pause(n_failed - 1, self._pause_s, error.asked_s)
         if error.asked_s is not None or server.n_troubled >= _TROUBLED:
             server.rests_until = max(server.rests_until, time.monotonic() + pause_s)
         server.connection.tell_pause(server.address, error, pause_s)
@@ -191,7 +196,7 @@ class ServerPool:
         does = "the other servers take its work" if others else f"waiting for it, up to {self._patience_s:g} s"
         note(f"{server.address} is lost ({reason}); {does}")
         for task in list(server.tries):
-            task.cancel()
+            _stop(task)
         self._spawn(self._revive(server))
 
     def _refuse(self, server: Server, error: EndpointRefused) -> None:
@@ -246,6 +251,12 @@ class ServerPool:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _stop(task: asyncio.Task[Any]) -> None:
+    """The task is cancelled, once: a second time would interrupt it while it closes its connection."""
+    if not task.cancelling():
+        task.cancel()
 
 
 def _closed() -> GenerationError:
