@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import itertools
 import json
 import os
 import random
@@ -33,6 +34,7 @@ MAX_PAUSE_S = 120.0
 LONG_PAUSE_S = 10.0  # a longer pause is told
 SHOWN = 200  # characters of a server's reply that an error shows
 _CONNECT_S = 10.0
+_CLIENTS = 16
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,40}")
 _SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _NO_HINTS: Mapping[int, str] = MappingProxyType({})
@@ -130,24 +132,31 @@ class Connection:
             raise ConfigError("the API key is empty or holds characters that no header can carry. Set it again.")
         self._key, self._hints, self._other_hint = api_key, hints, other_hint
         self.timeout_s, self._max_reply = timeout_s, max_reply
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: list[httpx2.AsyncClient] = []
+        self._turns = itertools.count()
         self._quiet_until = 0.0
 
     def open(self) -> None:
         """Requests can be sent, in the running event loop."""
         import httpx2
 
-        self._client = httpx2.AsyncClient(
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-            timeout=httpx2.Timeout(self.timeout_s, connect=min(_CONNECT_S, self.timeout_s)),
-            # Connections expire here before they do at the server, which could close one just as it is used.
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2.0),
-            follow_redirects=False,  # a redirect would send the key to another server
-        )
+        # A client looks through all of its connections for each request, so that hundreds in one would cost milliseconds.
+        context = httpx2.create_ssl_context()
+        self._clients = [
+            httpx2.AsyncClient(
+                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+                timeout=httpx2.Timeout(self.timeout_s, connect=min(_CONNECT_S, self.timeout_s)),
+                # Connections expire here before they do at the server, which could close one just as it is used.
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2.0),
+                follow_redirects=False,  # a redirect would send the key to another server
+                verify=context,
+            )
+            for _ in range(_CLIENTS)
+        ]
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        for client in self._clients:
+            await client.aclose()
 
     async def ask(
         self, method: str, address: str, read: Callable[[Any], T], body: Any = None, timeout_s: float | None = None
@@ -175,10 +184,10 @@ class Connection:
         """The reply's status, text and Retry-After header."""
         import httpx2
 
-        assert self._client is not None, "open() comes first"
+        client = self._clients[next(self._turns) % _CLIENTS]
         try:
             async with asyncio.timeout(timeout_s):
-                async with self._client.stream(method, address, json=body) as response:
+                async with client.stream(method, address, json=body) as response:
                     text = self.redact(await self._read_body(response))
         except TimeoutError:
             raise Unanswered(f"no complete reply within {timeout_s:g} s") from None

@@ -16,7 +16,7 @@ from tests.completion_server import free_port
 
 OPTIONS = [
     "--served-model-name", "pocket", "--host", "127.0.0.1", "--dtype", "float32", "--enforce-eager", "--block-size", "32",
-    "--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096", "--max-num-seqs", "64",
+    "--no-enable-chunked-prefill", "--max-num-batched-tokens", "4096", "--max-num-seqs", "256",
 ]  # fmt: skip
 ENVIRONMENT = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
 
