@@ -49,7 +49,10 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, un
     """
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            fake = {"backend": "fake", "backend_args": {}, "out": Path(folder) / "dry-run", "limit": min(config.limit or 2, 2)}
+            fake: dict[str, Any] = {
+                "backend": "fake", "backend_args": {}, "base_url": (), "api_key_env": None, "out": Path(folder) / "dry-run",
+                "limit": min(config.limit or 2, 2),
+            }  # fmt: skip
             run = _run(config.model_copy(update=fake), quiet=True)
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")

@@ -41,6 +41,12 @@ def _names(value: Any) -> Any:
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
+def _flat_names(value: Any) -> Any:
+    """Names by comma, in a text or in each text of a list, as a repeated flag gives them."""
+    words = [value] if isinstance(value, str) else value
+    return [name for word in words for name in _names(word)] if isinstance(words, list | tuple) else value
+
+
 def _date(value: Any) -> Any:
     text = str(value)  # YAML reads a bare 2025-06-15 as a date
     if text and not is_date(text):
@@ -113,14 +119,17 @@ class RunConfig(_Section):
 
     With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
     prints. trust_tasks lets the Python that tasks in task_path name be run. samples is n, the draws per question. k lists the
-    k of pass@k and related metrics; an empty list means k = n. limit selects a seeded subset of each task. after and before
-    keep the questions whose dates lie between them. If concurrency is None, the backend's default is used.
+    k of pass@k and related metrics; an empty list means k = n. limit selects a seeded subset of each task. base_url holds the
+    addresses of completion servers, and api_key_env names the environment variable with their key. after and before keep the
+    questions whose dates lie between them. If concurrency is None, the backend's default is used.
     """
 
     model: str
     revision: str | None = None
     backend: str = "vllm"
     backend_args: dict[str, Any] = {}
+    base_url: Annotated[tuple[str, ...], BeforeValidator(_flat_names)] = ()
+    api_key_env: str | None = None
     tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
     task_path: tuple[Path, ...] = ()
     trust_tasks: bool = False

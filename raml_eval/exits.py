@@ -40,7 +40,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
         "run": {
             ExitCode.DONE: "every sample is stored; --until-decided: the gate passed; --dry-run: all loads, renders and fits",
             ExitCode.WORSE: "--until-decided: the gate failed",
-            ExitCode.UNUSABLE: "a setting, task, model, base, gate or directory cannot be used, or the directory not written",
+            ExitCode.UNUSABLE: "a setting, task, model, server, base, gate or directory cannot be used, or the directory not "
+            "written",
             ExitCode.INCONCLUSIVE: "--until-decided: the gate is inconclusive, where that blocks: all is drawn, or a cell "
             "cannot pass any more",
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",

@@ -25,6 +25,7 @@ from raml_eval.inputs import Model, build_policy, is_stop_mark, load_model
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend
 from raml_eval.sampling import with_sampling
+from raml_eval.servers import server_args
 from raml_eval.session import CONCURRENCY
 from raml_eval.tasks.rows import question_id
 from raml_eval.thinking import (
@@ -155,7 +156,7 @@ class RamlLM(LM):  # type: ignore[misc]
         if self._engine is None:
             checkpoint = self.model.checkpoint
             self._engine = await open_backend(
-                self.config.backend, checkpoint.source, revision=checkpoint.revision, args=self.config.backend_args
+                self.config.backend, checkpoint.source, revision=checkpoint.revision, args=server_args(self.config)
             )
         policy = build_policy(self.config, self.model, self._engine.description.context)
         answers = [""] * len(jobs)

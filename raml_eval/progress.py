@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
+from raml_eval.wording import one_line
+
 
 class Progress:
     """Counts what is finished and shows it: one live line on a terminal, otherwise a new line every ten seconds."""
@@ -73,6 +75,12 @@ class Progress:
             return
         start, end = ("\r\x1b[2K", "\n" if last else "") if self._live else ("", "\n")
         print(f"{start}{self.line()}", end=end, file=self._stream, flush=True)
+
+
+def note(text: str) -> None:
+    """The text stands on stderr as a note on a line of its own, even while a live line is shown there."""
+    start = "\r\x1b[2K" if sys.stderr.isatty() else ""
+    print(f"{start}note: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 class Stopwatch:

@@ -14,6 +14,7 @@ from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend, NativeBudgets, Tokenizer
+from raml_eval.servers import engine_for
 from raml_eval.store import RunDirectory
 from raml_eval.thinking import (
     NO_THINKING,
@@ -197,8 +198,9 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     hint = () if prompt == THINKING else (prompt,)
     params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking", *hint))
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
-    drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
-    drawn = replace(drawn, redrawn=redrawn)
+    engine = engine_for(drawing.backend, key.task, key.question_id)
+    drawn = await generate_thinking(engine, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
+    drawn = replace(drawn, redrawn=redrawn or drawn.redrawn)
     await drawing.directory.append_trajectory(drawn)
     drawing.directory.trajectories[draw] = drawn
     return drawn
@@ -212,9 +214,8 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
     phase = "off" if prompt == OFF else "answer"
     seed = derive_seed(drawing.seed, key, phase, len(thinking.token_ids), thinking.closing_ids, *hint)
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
-    completion = await generate_answer(
-        drawing.backend, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed)
-    )
+    engine = engine_for(drawing.backend, key.task, key.question_id)
+    completion = await generate_answer(engine, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed))
     trajectory = None if prompt == OFF else drawing.directory.trajectories[key, prompt].id
     return await _store(drawing, key, thinking, trajectory, budgets, completion, seed)
 
@@ -265,9 +266,10 @@ async def _store(
     """The answer is graded and stored: one record for each of the budgets."""
     question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
-    text = answer_text(ids, drawing.tokenizer, question.stop, drawing.policy.answer_openers)
+    written = completion.text if completion else None
+    text = answer_text(ids, drawing.tokenizer, question.stop, drawing.policy.answer_openers, written)
     finish = completion.finish if completion else None
-    if question.stop and text != answer_text(ids, drawing.tokenizer, (), drawing.policy.answer_openers):
+    if question.stop and text != answer_text(ids, drawing.tokenizer, (), drawing.policy.answer_openers, written):
         finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
     if completion and thinking.end is ThinkingEnd.FORCED:
         text = drawing.policy.answer_prefix + text  # what the harness wrote after the delimiter is part of the answer

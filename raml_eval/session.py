@@ -49,6 +49,7 @@ from raml_eval.protocols import Backend, NativeBudgets
 from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
+from raml_eval.servers import check_engine, check_settings, server_args
 from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
@@ -57,7 +58,7 @@ from raml_eval.window import Window, is_date
 from raml_eval.wording import count_noun, one_line
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
-CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
+CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 64}
 NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of an engine's own budget
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -100,6 +101,7 @@ async def run_session(
             args = _engine_args(config, model)
             backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=args)
         try:
+            check_engine(backend, plan.budgets, _sampling(config, model))
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
             drawing = _open_drawing(config, directory, plan, loaded, backend, native, course)
             return await _draw(drawing, watch, quiet, course)
@@ -124,6 +126,7 @@ def _check_config(config: RunConfig) -> Path:
     if config.out is None:
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     check_name(config.backend)
+    check_settings(config)
     if config.thinking.min_tokens and config.thinking.extensions:
         raise ConfigError(
             f"thinking.min_tokens {config.thinking.min_tokens} and thinking.extensions {config.thinking.extensions} are both "
@@ -190,7 +193,7 @@ def _engine_args(config: RunConfig, model: Model) -> dict[str, Any]:
     """The engine's arguments, with the delimiters of thinking if the engine itself enforces the budgets."""
     fmt = model.format
     if config.thinking.capped_by == "harness":
-        return config.backend_args
+        return server_args(config)
     if not fmt.thinks or fmt.answer_opener or fmt.closing.before:
         raise ConfigError(
             f"capped_by is engine, but format {fmt.name} needs more than its end delimiter to close. Leave it out: the harness "

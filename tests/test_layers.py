@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "columns", "concurrency", "budgets", "lazy", "metric_names", "model_faults", "parent_watch", "plugins", "progress",
+        "columns", "concurrency", "budgets", "endpoint", "lazy", "metric_names", "model_faults", "parent_watch", "plugins", "progress",
         "redaction", "reflection", "sandbox", "window", "wording", "yaml_text",
     ],
     [
@@ -19,7 +19,7 @@ LAYERS = [
     ],
     [
         "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "native_budgets",
-        "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
+        "preview", "regrade", "runner", "sampling", "servers", "session", "stock", "tables", "until",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],

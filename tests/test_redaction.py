@@ -93,10 +93,10 @@ def test_long_texts_take_no_long_time(part: str) -> None:
 
 PRIVATE = (
     "api_key api-key apiKey auth pwd private_key accessKey access_key_id secretAccessKey token HF_TOKEN hfToken HFTOKEN "
-    "Authorization credentials passphrase MYSQL_PASSWORD cookie client_secret ssh_key"
+    "Authorization credentials passphrase MYSQL_PASSWORD cookie client_secret ssh_key base_url"
 )
 PUBLIC = (
-    "tokens author passk pass@8 answer_tokens n_tokens tokenizer key token_count eos_token end_of_turn_token authority keyword"
+    "tokens author passk pass@8 answer_tokens n_tokens tokenizer key token_count eos_token end_of_turn_token authority keyword my_base_urls"
 )
 
 

@@ -17,9 +17,12 @@ BACKENDS: Mapping[str, str] = MappingProxyType(
         "fake": "raml_eval.backends.fake",
         "hf": "raml_eval.backends.hf",
         "vllm": "raml_eval.backends.vllm",
+        "openai_server": "raml_eval.backends.openai_server",
     }
 )
-_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"fake": (), "hf": ("torch",), "vllm": ("vllm",)})
+_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"fake": (), "hf": ("torch",), "vllm": ("vllm",), "openai_server": ()}
+)
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
 

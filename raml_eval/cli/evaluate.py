@@ -21,8 +21,12 @@ def run(
     config: Annotated[Place, place_option("YAML file with a run configuration.")] = None,
     model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
-    backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
+    backend: Annotated[Text, typer.Option(help="vllm (the default), hf, openai_server or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
+    base_url: Annotated[
+        Texts, typer.Option(metavar="<url>", help="A server of openai_server, such as http://localhost:8000/v1; repeatable.")
+    ] = None,
+    api_key_env: Annotated[Text, typer.Option(help="Environment variable that holds the servers' API key.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
     task_path: Annotated[Places, place_option("Folder with more tasks.", "<folder>")] = None,
     trust_tasks: Annotated[bool | None, typer.Option("--trust-tasks", help=TRUST)] = None,

@@ -320,6 +320,14 @@ def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(f"the engine ({engine.get('name')}) does not reproduce seeded draws", frozenset({(label, None, None)}))]
 
 
+def _inexact(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    engine: Mapping[str, object] = run.manifest.get("engine", {})
+    if engine.get("ids_exact", True):
+        return []
+    text = "the server returned texts, not tokens: token counts are those of this side's tokenizer"
+    return [(text, frozenset({(label, None, None)}))]
+
+
 def _graders(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if len(run.grader_versions) < 2:
         return []
@@ -380,6 +388,7 @@ _FINDERS = (
     _redrawn,
     _unpaired,
     _engine,
+    _inexact,
     _graders,
     _judged,
     _unsafe,
