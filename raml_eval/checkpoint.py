@@ -197,7 +197,9 @@ def _base_of(folder: Path) -> str:
     """The base that an adapter was trained on, as it says; a path beside the adapter is understood too."""
     base = Checkpoint(str(folder)).read_json(ADAPTER).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
-        raise ModelError(f"{folder / ADAPTER} names no base_model_name_or_path. Give the base as --model and this as --adapter.")
+        raise ModelError(
+            f"{folder / ADAPTER} names no base_model_name_or_path. Give the base as --model and this as --adapter."
+        )
     beside = folder / base
     return str(beside) if not Path(base).is_absolute() and (beside / "config.json").is_file() else base
 

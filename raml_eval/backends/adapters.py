@@ -21,7 +21,15 @@ from raml_eval.checkpoint import ADAPTER, Checkpoint, first_line
 from raml_eval.errors import ModelError
 
 _PREFIX = "base_model.model."
-_TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "chat_template*", "*.tiktoken")
+_TOKENIZER = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "chat_template*",
+    "*.tiktoken",
+)
 # Settings that change what an adapter computes, and the values at which they do not.
 _PLAIN: Mapping[str, tuple[Any, ...]] = {
     "use_dora": (None, False), "peft_type": ("LORA",), "layer_replication": (None, []), "megatron_config": (None,),

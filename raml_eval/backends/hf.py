@@ -56,8 +56,10 @@ class HfBackend:
         the worker, the libraries and their start are kept. The errors are those of WeightSwap.
         """
         check_alike(self._checkpoint, checkpoint)
-        if self._closed or self._waiting or self._scheduler.busy:
-            raise SwapRefused("the hf backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws.")
+        if self._closed or self._waiting or any(not row.future.done() for row in self._scheduler.rows):
+            raise SwapRefused(
+                "the hf backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws."
+            )
         loaded, tested = await asyncio.to_thread(load_beside, self._scheduler.loaded, checkpoint, self._args)
         details = {**self.description.details, "weight_checks": loaded.description.details["weight_checks"]}
         self.description = replace(self.description, details=details)

@@ -47,15 +47,15 @@ def stale_error(model: str, names: Sequence[str]) -> SwapRefused:
 class WorkerExtension:
     """A class that vLLM adds to the bases of its workers, in each of their processes (worker_extension_cls)."""
 
-    def raml_reload_weights(self, folder: str) -> None:
+    def raml_reload_weights(self, weights_path: str) -> None:
         """The folder's weights are reloaded, also into the output layer that is tied to the embedding.
 
         vLLM 0.32 leaves that one out: no tensor of the files names it, and on a CPU it multiplies with a packed copy of its own,
         so the logits would go on to come from the old embedding.
         """
-        self.reload_weights(weights_path=folder)  # type: ignore[attr-defined]
+        self.reload_weights(weights_path=weights_path)  # type: ignore[attr-defined]
         model = self.get_model()  # type: ignore[attr-defined]
-        head = getattr(model, _OUTPUT, None)
+        head: Any = getattr(model, _OUTPUT, None)
         if is_tied(model) and hasattr(head, "quant_method"):
             head.quant_method.process_weights_after_loading(head)
 

@@ -120,10 +120,14 @@ class VllmBackend:
         check_alike(self._checkpoint, checkpoint)
         check_can_swap(checkpoint.source, self._args, self._engine.vllm_config)
         if self._closed or self._pending:
-            raise SwapRefused("the vllm backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws.")
+            raise SwapRefused(
+                "the vllm backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws."
+            )
         with loadable(checkpoint) as plain:
             if not is_folder(plain):
-                raise SwapRefused(f"{checkpoint.source} is a hub id, and only a folder's files can be compared. It is opened anew.")
+                raise SwapRefused(
+                    f"{checkpoint.source} is a hub id, and only a folder's files can be compared. It is opened anew."
+                )
             with _quiet():
                 files = check_files(checkpoint.source, Path(plain.source), self._args)
             with loaded_source(plain) as source:

@@ -25,6 +25,7 @@ from raml_eval.checkpoint import Checkpoint, first_line
 from raml_eval.errors import SwapRefused
 
 EXTENSION = "raml_eval.backends.loaded_weights.WorkerExtension"
+RELOAD, COMPARE = "raml_reload_weights", "raml_compare_weights"  # methods of the extension
 N_PROMPTS, PROMPT_TOKENS, DRAWN_TOKENS = 4, 96, 16  # a prompt fills several blocks of the prefix cache
 # How far below the largest logit a drawn token may be, by the engine's type: two correct computations differ by rounding.
 TOLERANCE: Mapping[str, float] = {"float32": 0.01, "float16": 0.25, "bfloat16": 1.0}
@@ -33,7 +34,9 @@ _PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_si
 
 def check_can_swap(source: str, args: Mapping[str, Any], config: Any) -> None:
     """Raises SwapRefused if the tests after a swap could not tell a wrong engine from a right one."""
-    reasons = [f"the engine argument {name} changes what is loaded" for name in OTHER_SOURCE if args.get(name, "auto") != "auto"]
+    reasons = [
+        f"the engine argument {name} changes what is loaded" for name in OTHER_SOURCE if args.get(name, "auto") != "auto"
+    ]
     reasons += [
         f"{name} is {number}, and the parts of a sharded matrix are not compared"
         for name in _PARALLEL
@@ -44,7 +47,9 @@ def check_can_swap(source: str, args: Mapping[str, Any], config: Any) -> None:
     if str(config.model_config.dtype).removeprefix("torch.") not in TOLERANCE:
         reasons.append(f"its type is {config.model_config.dtype}")
     if reasons:
-        raise SwapRefused(f"the weights of {source} cannot be swapped in and tested: {reasons[0]}. It gets an engine of its own.")
+        raise SwapRefused(
+            f"the weights of {source} cannot be swapped in and tested: {reasons[0]}. It gets an engine of its own."
+        )
 
 
 def probe_prompts(n_vocab: int, context: int) -> list[list[int]]:
@@ -59,8 +64,8 @@ async def reload_weights(engine: Any, source: str, folder: Path) -> str:
     Raises SwapRefused if vLLM cannot reload them, keeps its cache, or computes with other values in any layer.
     """
     try:
-        await engine.collective_rpc("raml_reload_weights", args=(str(folder),))
-        found = await engine.collective_rpc("raml_compare_weights", args=(str(folder),))
+        await engine.collective_rpc(RELOAD, kwargs={"weights_path": str(folder)})
+        found = await engine.collective_rpc(COMPARE, args=(str(folder),))
         is_reset = await engine.reset_prefix_cache()
     except Exception as error:
         raise SwapRefused(
