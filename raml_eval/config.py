@@ -110,7 +110,7 @@ class Grading(_Section):
 class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
-    With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
+    adapter is the folder of a LoRA adapter, which is merged into the model.     With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
     prints. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
     selects a seeded subset of each task. after and before keep the questions whose dates lie between them. If concurrency is
     None, the backend's default is used.
@@ -118,6 +118,7 @@ class RunConfig(_Section):
 
     model: str
     revision: str | None = None
+    adapter: Annotated[Path | None, BeforeValidator(_place)] = None
     backend: str = "vllm"
     backend_args: dict[str, Any] = {}
     tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]

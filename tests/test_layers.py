@@ -18,8 +18,8 @@ LAYERS = [
         "intervals",
     ],
     [
-        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "native_budgets",
-        "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
+        "answer_classes", "comparison", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "matrix",
+        "native_budgets", "preview", "regrade", "runner", "sampling", "series", "session", "stock", "tables", "until",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],
