@@ -73,7 +73,7 @@ def one_run(settings: Mapping[str, Any]) -> RunConfig:
         if isinstance(single.get(key), list | tuple):
             single[key] = next(iter(single[key]), None)
     if single.get("adapter") is not None and single.get("model") is None:
-        single["model"] = single.pop("adapter")  # its adapter_config.json names the base
+        single["model"] = str(single.pop("adapter"))  # its adapter_config.json names the base
     return build_config([single])
 
 

@@ -110,7 +110,7 @@ class _Adapter:
         for key in (name, f"{module}.modules_to_save.{kind}", f"{module}.base_layer.{kind}"):
             if key in self._tensors:
                 self._used.add(key)
-                return self._tensors[key].to(base.dtype)
+                base = self._tensors[key].to(base.dtype)
         if kind != "weight":
             return base
         for a_name, b_name, is_embedding in (
