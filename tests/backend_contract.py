@@ -179,7 +179,8 @@ class SwapContract:
 
         other = variant(model, tmp_path / "other", seed=1)
         requests = [
-            (own_bench.prompt(f"Compute {i}+{i + 2}."), params(max_tokens=40, temperature=i % 2 * 1.0, seed=i)) for i in range(12)
+            (own_bench.prompt(f"Compute {i}+{i + 2}."), params(max_tokens=40, temperature=i % 2 * 1.0, seed=i))
+            for i in range(12)
         ]
         swap(own_bench, model)
         before, described = own_bench.draw(*requests), own_bench.backend.description

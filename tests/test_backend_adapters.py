@@ -42,11 +42,13 @@ def merged(tmp_path: Path, adapter: Path) -> dict[str, torch.Tensor]:
     ],
     ids=str,
 )
-def test_the_merged_weights_are_the_base_and_the_scaled_product(
-    tmp_path: Path, settings: dict[str, Any], scale: float
-) -> None:
+def test_the_merged_weights_are_the_base_and_the_scaled_product(tmp_path: Path, settings: dict[str, Any], scale: float) -> None:
     adapter = save_adapter(tmp_path / "adapter", POCKET, MODULES, **settings)
-    found, base, own = merged(tmp_path, adapter), load_file(POCKET / "model.safetensors"), load_file(adapter / "adapter_model.safetensors")
+    found, base, own = (
+        merged(tmp_path, adapter),
+        load_file(POCKET / "model.safetensors"),
+        load_file(adapter / "adapter_model.safetensors"),
+    )
     assert found.keys() == base.keys()
     for name, values in base.items():
         module = name.removesuffix(".weight")

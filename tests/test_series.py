@@ -79,7 +79,9 @@ def test_a_broken_checkpoint_is_told_and_the_others_go_on(
 
 
 def test_if_no_run_can_be_drawn_the_first_error_is_raised(training: Path, tmp_path: Path) -> None:
-    cells = expand({**fake(training, tmp_path / "out"), "checkpoints": None, "model": [str(tmp_path / "a"), str(tmp_path / "b")]})
+    cells = expand(
+        {**fake(training, tmp_path / "out"), "checkpoints": None, "model": [str(tmp_path / "a"), str(tmp_path / "b")]}
+    )
     with pytest.raises(ModelError, match="does not exist"):
         asyncio.run(run_series(cells, quiet=True))
 

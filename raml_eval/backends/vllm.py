@@ -220,9 +220,10 @@ def engine_params(params: SamplingParams, thinking_token_budget: int | None = No
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> VllmBackend:
     """The engine's process is started, and the checkpoint is loaded into it.
 
-    An adapter is merged into its base first. args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds reproducible. Raises ConfigError for an
-    unknown argument and for one that would make results depend on the batch, ModelError if vLLM cannot start with this
-    model or its weights are broken. A folder's files are checked before the start, a hub id's after it, when they are here.
+    An adapter is merged into its base first. args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds
+    reproducible. Raises ConfigError for an unknown argument and for one that would make results depend on the batch,
+    ModelError if vLLM cannot start with this model or its weights are broken. A folder's files are checked before the start,
+    a hub id's after it, when they are here.
     """
     declare_plugin()
     with loadable(checkpoint) as plain, _quiet():

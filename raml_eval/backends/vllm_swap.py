@@ -21,7 +21,7 @@ from typing import Any
 from raml_eval.backends.loaded_weights import stale_error
 from raml_eval.backends.tensor_files import name_some, read_tensors
 from raml_eval.backends.vllm_weights import OTHER_SOURCE, quiet_transformers
-from raml_eval.checkpoint import Checkpoint, first_line
+from raml_eval.checkpoint import first_line
 from raml_eval.errors import SwapRefused
 
 EXTENSION = "raml_eval.backends.loaded_weights.WorkerExtension"

@@ -31,7 +31,8 @@ def render_by_step(runs: Sequence[StoredRun], frame: pd.DataFrame, metric: str =
     columns = list(dict.fromkeys(key for line in lines.values() for key in line))
     head = ["step", "run", *(f"{name}, budget {budget}" for name, budget in columns)]
     body = [
-        [_text(steps[run]), shorten(run), *(_value(line[key]) if key in line else "" for key in columns)] for run, line in lines.items()
+        [_text(steps[run]), shorten(run), *(_value(line[key]) if key in line else "" for key in columns)]
+        for run, line in lines.items()
     ]
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     told = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *body)]
