@@ -21,9 +21,9 @@ from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
 from raml_eval.backends.vllm_swap import (
     DRAWN_TOKENS,
-    EXTENSION,
     check_can_swap,
     check_greedy,
+    extension_arguments,
     probe_prompts,
     reload_weights,
 )
@@ -49,7 +49,7 @@ _QUIET_LOGS = {
     "TORCH_LOGS": "-torch._library.triton",
     "TQDM_DISABLE": "1",  # the capture of CUDA graphs has no argument against its bars
 }
-_DEFAULTS = {"disable_log_stats": True, "seed": 0, "use_tqdm_on_load": False, "worker_extension_cls": EXTENSION}
+_DEFAULTS = {"disable_log_stats": True, "seed": 0, "use_tqdm_on_load": False}
 _RECORDED = {
     "cache_config": ("block_size", "cache_dtype", "enable_prefix_caching"),
     "scheduler_config": ("enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "async_scheduling"),
@@ -289,6 +289,7 @@ def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bo
         "tokenizer_revision": checkpoint.revision,
         "generation_config": "vllm",
         **_DEFAULTS,
+        **extension_arguments(args),
         **(cpu_defaults(args) if on_cpu else {}),
         **args,
         **({"reasoning_config": reasoning_config(args["reasoning_config"])} if args.get("reasoning_config") else {}),

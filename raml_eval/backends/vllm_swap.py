@@ -32,6 +32,14 @@ TOLERANCE: Mapping[str, float] = {"float32": 0.01, "float16": 0.25, "bfloat16": 
 _PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
+def extension_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine argument with which its worker can compare weights.
+
+    A sharded engine has none: it cannot swap, and its workers may run on machines that do not have this package.
+    """
+    return {} if any(args.get(name, 1) != 1 for name in _PARALLEL) else {"worker_extension_cls": EXTENSION}
+
+
 def check_can_swap(source: str, args: Mapping[str, Any], config: Any) -> None:
     """Raises SwapRefused if the tests after a swap could not tell a wrong engine from a right one."""
     reasons = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,9 @@ def _steps(runs: Sequence[StoredRun]) -> Mapping[str, int | None]:
 def _shown(rows: Sequence[Row], metric: str) -> list[Row]:
     """The means over the tasks of a domain; of a domain with one task, the task."""
     own = [row for row in rows if row["metric"] == metric]
-    means = {(row["run"], row["domain"]) for row in own if row["task"] == MACRO}
-    return [row for row in own if (row["task"] == MACRO) == ((row["run"], row["domain"]) in means)]
+    tasks = {(row["run"], row["domain"], row["task"]) for row in own if row["task"] != MACRO}
+    n_tasks = Counter((run, domain) for run, domain, _ in tasks)
+    return [row for row in own if (row["task"] == MACRO) == (n_tasks[row["run"], row["domain"]] > 1)]
 
 
 def _name(row: Row) -> str:
