@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
 from raml_eval.looks import KEY, Until
+from raml_eval.matrix import Cell
+from raml_eval.series import Outcome, run_series
 from raml_eval.session import run_session
 from raml_eval.store import read_manifest
-from raml_eval.tables import Run, as_run, missing_samples
+from raml_eval.tables import Run, as_run, load_run, missing_samples
 from raml_eval.wording import count_noun
 
 
@@ -61,6 +64,28 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, un
     summary = summarize(run, timed=len(run.manifest["sessions"]) > before)
     looks = run.manifest[KEY]["looks"] if until else []
     return Finished(run, sum(missing_samples(run).values()), summary, looks[-1]["exit_code"] if looks else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSeries:
+    """The result of many runs: those with samples, in order, and what became of each."""
+
+    runs: list[Run]
+    outcomes: list[Outcome]
+
+    @property
+    def is_done(self) -> bool:
+        return all(outcome.is_done for outcome in self.outcomes)
+
+
+def run_matrix(cells: Sequence[Cell], quiet: bool = False) -> FinishedSeries:
+    """The runs of a matrix (raml_eval.matrix.expand), drawn on one engine where that can be. See run_series for errors.
+
+    Example: run_matrix(expand({"model": ["a", "b"], "backend": "hf", "tasks": ["pocket"], "out": "runs/both"})).runs
+    """
+    outcomes = asyncio.run(run_series(cells, quiet))
+    begun = [one.directory for one in outcomes if (one.directory / "manifest.json").is_file()]
+    return FinishedSeries([load_run(directory) for directory in begun], outcomes)
 
 
 def summarize(run: Run, timed: bool = True) -> str:

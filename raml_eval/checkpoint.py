@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,16 +19,23 @@ RECORD = "checkpoint.yaml"  # written by whoever trained the checkpoint; nothing
 # Everything but the weights: configuration, tokenizer in any of its forms, chat template, record.
 _LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", RECORD)
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
+_VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.*", "*.tiktoken")
+_STEP = re.compile(r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_.])", re.IGNORECASE)
+ADAPTER = "adapter_config.json"
 _BLOCK, _BLOCKS = 1 << 16, 256
 _SHIPPED = resources.files("raml_eval") / POCKET
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A checkpoint that was found. source is what an engine loads: the path of a folder, or a hub id with its revision."""
+    """A checkpoint that was found. source is what an engine loads: the path of a folder, or a hub id with its revision.
+
+    adapter is the folder of a LoRA adapter, which stands on top of the checkpoint in source.
+    """
 
     source: str
     revision: str | None = None
+    adapter: str | None = None
 
     @property
     def origin(self) -> str:
@@ -46,6 +54,13 @@ class Checkpoint:
         folder = Path(self.source)
         return folder.resolve() if folder.is_dir() else _download(self.source, self.revision)
 
+    @property
+    def tokenizer_folder(self) -> Path:
+        """The folder with the tokenizer: an adapter's own if one was saved beside it, as trainers do, otherwise folder."""
+        own = Path(self.adapter) if self.adapter else self.folder
+        has_own = (own / "tokenizer_config.json").is_file() and any(any(own.glob(name)) for name in _VOCABULARIES)
+        return own.resolve() if has_own else self.folder
+
     def at_hand(self) -> Checkpoint | None:
         """The checkpoint if this machine holds it: a folder, or a hub id in the cache. None otherwise; the hub is not asked."""
         if Path(self.source).is_dir():
@@ -56,7 +71,7 @@ class Checkpoint:
             folder = snapshot_download(self.source, revision=self.revision, local_files_only=True)
         except (OSError, ValueError):  # not in the cache; not a hub id
             return None
-        return Checkpoint(folder)
+        return Checkpoint(folder, adapter=self.adapter)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """The object in one of the folder's JSON files, or an empty dict if there is no such file."""
@@ -74,17 +89,20 @@ class Checkpoint:
     def read_record(self) -> dict[str, Any]:
         """What checkpoint.yaml says about the checkpoint's training, such as its step; an empty dict if there is no such file.
 
-        Every key is kept; step, if it is given, is an integer from 0 on. The file is not a part of digest(): a model counts by
-        its content. Raises ModelError if the file cannot be read, or holds something else.
+        Every key is kept; step, if it is given, is an integer from 0 on, and if it is not, the number in the folder's name, as
+        in checkpoint-500. The file is not a part of digest(): a model counts by its content. Raises ModelError if the file
+        cannot be read, or holds something else.
 
         Example: step: 500 with base: org/model and paradigm: sft gives {"step": 500, "base": "org/model", "paradigm": "sft"}
         """
-        path = self.folder / RECORD
+        path = (Path(self.adapter) if self.adapter else self.folder) / RECORD
+        known = step_of_path(self.adapter or (self.source if Path(self.source).is_dir() else self.revision or ""))
+        named = {} if known is None else {"step": known}
         wanted = "wanted keys and values such as step: 500. Repair or remove it."
         try:
             record = read_yaml(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
+            return named
         except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read ({first_line(error)}); {wanted}") from error
         if not isinstance(record, dict) or not all(isinstance(key, str) for key in record):
@@ -98,7 +116,7 @@ class Checkpoint:
             raise ModelError(
                 f"{path} holds a value that JSON does not have ({first_line(error)}), and a run stores it as JSON. Quote it."
             ) from error
-        return record
+        return named | record
 
     def check_config(self) -> None:
         """Raises ModelError, within seconds, if there is no config.json that an engine could load."""
@@ -110,36 +128,65 @@ class Checkpoint:
 
         256 blocks of 64 KiB, evenly spread, are read from a weight file over 16 MiB: training changes all tensors, and
         reading hundreds of gigabytes at every start would cost more than it shows. A hub snapshot without weights is
-        identified by its folder's name, which is the commit.
+        identified by its folder's name, which is the commit. With an adapter, it changes with either of the two.
         """
-        folder = self.folder
-        digest = hashlib.sha256()
-        for path in sorted(folder.glob("*.json")):
-            digest.update(path.name.encode() + path.read_bytes())
-        weights = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
-        if not weights:
-            digest.update(folder.name.encode())
-        for path in weights:
-            size = path.stat().st_size
-            digest.update(f"{path.name} {size}".encode())
-            with path.open("rb") as file:
-                for number in range(_BLOCKS):
-                    file.seek(number * max(_BLOCK, (size - _BLOCK) // (_BLOCKS - 1)))
-                    digest.update(file.read(_BLOCK))
-        return digest.hexdigest()[:16]
+        own = _digest(self.folder)
+        return own if self.adapter is None else hashlib.sha256(f"{own} {self.adapter_digest()}".encode()).hexdigest()[:16]
+
+    def adapter_digest(self) -> str:
+        """The digest of the adapter's folder alone."""
+        return _digest(Path(self.adapter or self.source))
 
 
-def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoint:
+def step_of_path(path: str) -> int | None:
+    """The training step in the name of a checkpoint's folder, or of one of the two above it; None if none is there.
+
+    Example: step_of_path("run/global_step_500/actor") == step_of_path("checkpoint-500") == 500
+    """
+    for part in list(reversed(Path(path).parts))[:3]:
+        if match := _STEP.search(part):
+            return int(match[1])
+    return None
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.json")):
+        digest.update(path.name.encode() + path.read_bytes())
+    weights = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
+    if not weights:
+        digest.update(folder.name.encode())
+    for path in weights:
+        size = path.stat().st_size
+        digest.update(f"{path.name} {size}".encode())
+        with path.open("rb") as file:
+            for number in range(_BLOCKS):
+                file.seek(number * max(_BLOCK, (size - _BLOCK) // (_BLOCKS - 1)))
+                digest.update(file.read(_BLOCK))
+    return digest.hexdigest()[:16]
+
+
+def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str | Path | None = None) -> Checkpoint:
     """The checkpoint of a folder, of a hub id, or of the name `pocket`, which ships with the package.
 
-    A folder named pocket that holds a config.json takes precedence over the checkpoint that ships. A hub id is looked up only
-    when its files are needed. Raises ModelError for a file and for a path that does not exist.
+    With adapter, the LoRA adapter in that folder stands on top of it. A folder that holds only an adapter stands for that
+    adapter on the base that its adapter_config.json names, and revision is the base's. A folder named pocket that holds a
+    config.json takes precedence over the checkpoint that ships. A hub id is looked up only when its files are needed. Raises
+    ModelError for a file, for a path that does not exist, and for an adapter that is none or that names no base.
 
     Example: find_checkpoint("Qwen/Qwen3-0.6B").source == "Qwen/Qwen3-0.6B"
     """
+    folder = Path(model).expanduser()
+    if adapter is not None:
+        if not (Path(adapter).expanduser() / ADAPTER).is_file():
+            raise ModelError(f"adapter {adapter} has no {ADAPTER}, so it is not an adapter's folder. Give one that peft saved.")
+        if is_adapter_folder(folder):
+            raise ModelError(f"model {model} is itself an adapter, and --adapter {adapter} needs a whole model. Give the base.")
+        return replace(find_checkpoint(model, revision), adapter=str(Path(adapter).expanduser()))
     if model == POCKET and not (Path(model) / "config.json").is_file():  # --out pocket makes a folder that is no checkpoint
         return Checkpoint(str(_SHIPPED), revision)
-    folder = Path(model).expanduser()
+    if is_adapter_folder(folder):
+        return find_checkpoint(_base_of(folder), revision, folder)
     if folder.is_dir():
         return Checkpoint(str(folder), revision)
     if folder.exists():
@@ -147,6 +194,22 @@ def find_checkpoint(model: str | Path, revision: str | None = None) -> Checkpoin
     if isinstance(model, Path) or model.startswith((".", "/", "~")) or model.count("/") > 1:
         raise ModelError(f"model {model} does not exist. Check the path, or give a hub id such as OWNER/NAME.")
     return Checkpoint(model, revision)
+
+
+def is_adapter_folder(folder: Path) -> bool:
+    """True for a folder that holds an adapter and no model of its own."""
+    return (folder / ADAPTER).is_file() and not (folder / "config.json").is_file()
+
+
+def _base_of(folder: Path) -> str:
+    """The base that an adapter was trained on, as it says; a path beside the adapter is understood too."""
+    base = Checkpoint(str(folder)).read_json(ADAPTER).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ModelError(
+            f"{folder / ADAPTER} names no base_model_name_or_path. Give the base as --model and this as --adapter."
+        )
+    beside = folder / base
+    return str(beside) if not Path(base).is_absolute() and (beside / "config.json").is_file() else base
 
 
 @cache

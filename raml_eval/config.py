@@ -117,15 +117,17 @@ class Grading(_Section):
 class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
-    With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
-    prints. trust_tasks lets the Python that tasks in task_path name be run. samples is n, the draws per question. k lists the
-    k of pass@k and related metrics; an empty list means k = n. limit selects a seeded subset of each task. base_url holds the
-    addresses of completion servers, and api_key_env names the environment variable with their key. after and before keep the
-    questions whose dates lie between them. If concurrency is None, the backend's default is used.
+    adapter is the folder of a LoRA adapter, which is merged into the model. With prompt plain, questions are asked as text,
+    without a chat template. prompt_date is the date that a chat template prints. trust_tasks lets the Python that tasks in
+    task_path name be run. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list
+    means k = n. limit selects a seeded subset of each task. base_url holds the addresses of completion servers, and
+    api_key_env names the environment variable with their key. after and before keep the questions whose dates lie between
+    them. If concurrency is None, the backend's default is used.
     """
 
     model: str
     revision: str | None = None
+    adapter: Annotated[Path | None, BeforeValidator(_place)] = None
     backend: str = "vllm"
     backend_args: dict[str, Any] = {}
     base_url: Annotated[tuple[str, ...], BeforeValidator(_flat_names)] = ()

@@ -9,8 +9,9 @@
     │   │   └── CorruptStore    a stored line that cannot be read
     │   └── SourceError     another harness's log: unreadable, or of samples that cannot be imported
     ├── MetricError         a number that cannot be computed from the samples
-    └── GenerationError     one request failed in the engine: the sample is owed again
-        └── GaveUp          request after request failed: the rest was not tried, and is owed too; exit code 4
+    ├── GenerationError     one request failed in the engine: the sample is owed again
+    │   └── GaveUp          request after request failed: the rest was not tried, and is owed too; exit code 4
+    └── SwapRefused         an engine does not take another checkpoint's weights: a new one is opened
 
 Every message says what failed, the value met, the value wanted, and what to do.
 """
@@ -61,6 +62,10 @@ class MetricError(RamlError):
 
 class GenerationError(RamlError):
     """One request failed in the engine. A failure is not an answer: the sample is owed again."""
+
+
+class SwapRefused(RamlError):
+    """An engine cannot hold the other checkpoint, or a test after the swap failed. It must be closed, and a new one opened."""
 
 
 class GaveUp(GenerationError):

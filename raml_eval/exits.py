@@ -44,7 +44,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             "written",
             ExitCode.INCONCLUSIVE: "--until-decided: the gate is inconclusive, where that blocks: all is drawn, or a cell "
             "cannot pass any more",
-            ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",
+            ExitCode.OWED: "samples failed, or so many in a row that the run was given up; of several runs, one failed or owes "
+            "samples; the same command retries them",
         },
         "report": {
             ExitCode.DONE: "the report is printed or written",

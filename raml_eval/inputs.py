@@ -179,7 +179,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
 
     stored_date is the date that the run's prompts have so far, if there is one.
     """
-    checkpoint = find_checkpoint(config.model, config.revision)
+    checkpoint = find_checkpoint(config.model, config.revision, config.adapter)
     record = checkpoint.read_record()
     tokenizer = prompts.load_tokenizer(checkpoint)
     plain = config.prompt == "plain"

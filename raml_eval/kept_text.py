@@ -23,7 +23,7 @@ def tokenizer_at_hand(manifest: Mapping[str, Any], directory: Path | None = None
     model = manifest.get("model", {})
     for place in model_places(manifest, directory):
         try:
-            checkpoint = find_checkpoint(place, model.get("revision")).at_hand()
+            checkpoint = find_checkpoint(place, model.get("revision"), model.get("adapter", {}).get("name")).at_hand()
             if checkpoint:
                 return load_tokenizer(checkpoint)
         except ModelError:
@@ -34,9 +34,11 @@ def tokenizer_at_hand(manifest: Mapping[str, Any], directory: Path | None = None
 def model_places(manifest: Mapping[str, Any], directory: Path | None = None) -> list[str]:
     """Where the run's model may be: under its own name, and for a relative path in the folders above the run's directory.
 
-    The command that drew the run knew the path from its own working directory, which is often one of these.
+    The command that drew the run knew the path from its own working directory, which is often one of these. Of an adapter, it
+    is the base that is looked for.
     """
-    name = str(manifest.get("model", {}).get("name"))
+    model = manifest.get("model", {})
+    name = str(model.get("adapter", {}).get("base", model.get("name")))
     if directory is None or name.startswith("~") or Path(name).is_absolute():
         return [name]
     above = list(directory.resolve().parents)[:ABOVE]

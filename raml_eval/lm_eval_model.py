@@ -156,7 +156,11 @@ class RamlLM(LM):  # type: ignore[misc]
         if self._engine is None:
             checkpoint = self.model.checkpoint
             self._engine = await open_backend(
-                self.config.backend, checkpoint.source, revision=checkpoint.revision, args=server_args(self.config)
+                self.config.backend,
+                checkpoint.source,
+                revision=checkpoint.revision,
+                adapter=checkpoint.adapter,
+                args=server_args(self.config),
             )
         policy = build_policy(self.config, self.model, self._engine.description.context)
         answers = [""] * len(jobs)

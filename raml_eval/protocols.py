@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 
@@ -53,6 +54,21 @@ class LimitedSampling(Protocol):
     """An engine that may not know every field of the sampling. check_sampling raises ConfigError, which names the field."""
 
     def check_sampling(self, params: SamplingParams) -> None: ...
+
+
+@runtime_checkable
+class WeightSwap(Protocol):
+    """An engine that can go on with another checkpoint's weights, in place of the ones it was opened with.
+
+    After swap_weights, every draw and the description are those of an engine that was opened with the checkpoint; swapped
+    says what was tested to be sure of it, and is empty before. No request may be under way. Raises ModelError if the
+    checkpoint is broken, and the engine is as it was; SwapRefused if the engine cannot hold it, or if a test failed, and the
+    engine must be closed.
+    """
+
+    swapped: Mapping[str, str]
+
+    async def swap_weights(self, checkpoint: Checkpoint) -> None: ...
 
 
 class Tokenizer(Protocol):

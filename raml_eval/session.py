@@ -45,7 +45,7 @@ from raml_eval.manifest import (
 from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
-from raml_eval.protocols import Backend, NativeBudgets
+from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
 from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
@@ -99,7 +99,8 @@ async def run_session(
         with watch("engine"):
             checkpoint = loaded.model.checkpoint
             args = _engine_args(config, model)
-            backend = await opener(config.backend, checkpoint.source, revision=checkpoint.revision, args=args)
+            where = {"revision": checkpoint.revision, **({"adapter": checkpoint.adapter} if checkpoint.adapter else {})}
+            backend = await opener(config.backend, checkpoint.source, **where, args=args)
         try:
             check_engine(backend, plan.budgets, _sampling(config, model))
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
@@ -323,19 +324,33 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
     return build_manifest(
         name=config.name or (config.out.name if config.out else "run"),
         plan=plan,
-        model={
-            "name": config.model,
-            "origin": loaded.model.checkpoint.origin,
-            "revision": config.revision,
-            "fingerprint": loaded.model.digest,
-            **({"checkpoint": dict(loaded.model.record)} if loaded.model.record else {}),
-        },
+        model=_model_entry(config, loaded.model),
         protocol={**loaded.protocol, "engine": engine_protocol(engine)},
         config=config.model_dump(mode="json"),
         engine=asdict(engine),
         tasks=_task_entries(loaded),
         suites=loaded.suites,
     )
+
+
+def _model_entry(config: RunConfig, model: Model) -> dict[str, Any]:
+    """The manifest's entry of the model. An adapter and its base have a fingerprint each, and one together."""
+    checkpoint = model.checkpoint
+    is_adapter = checkpoint.adapter is not None and config.adapter is None  # the name is then the adapter's folder
+    entry: dict[str, Any] = {
+        "name": config.model,
+        "origin": "folder" if is_adapter else checkpoint.origin,
+        "revision": config.revision,
+        "fingerprint": model.digest,
+    }
+    if checkpoint.adapter is not None:
+        entry["adapter"] = {
+            "name": checkpoint.adapter,
+            "fingerprint": checkpoint.adapter_digest(),
+            "base": checkpoint.source,
+            "base_fingerprint": replace(checkpoint, adapter=None).digest(),
+        }
+    return entry | ({"checkpoint": dict(model.record)} if model.record else {})
 
 
 def _task_entries(loaded: Inputs) -> dict[str, dict[str, Any]]:
@@ -360,6 +375,8 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     entry = start_session(GRADER_VERSION, done, directory.torn)
     if _needs_sandbox(drawing.questions):
         entry["sandbox"] = pool.code.open()
+    if isinstance(drawing.backend, WeightSwap) and drawing.backend.swapped:
+        entry["swapped"] = dict(drawing.backend.swapped)
     entry = directory.begin_session(entry)
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
     try:

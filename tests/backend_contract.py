@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from raml_eval.errors import GenerationError
+from raml_eval.checkpoint import find_checkpoint
+from raml_eval.errors import GenerationError, ModelError, SwapRefused
+from raml_eval.protocols import WeightSwap
 from raml_eval.types import Completion, Finish
-from tests.backend_bench import Bench, params
+from tests.backend_bench import Bench, opened, params
 
 
 class BackendContract:
@@ -160,6 +166,76 @@ class SamplingContract(BackendContract):
         with pytest.raises(GenerationError, match="vocabulary"):
             bench.draw(((5, 10**6), params()))
         assert len(bench.one("Compute 1+2.").token_ids) == 16
+
+
+class SwapContract:
+    """Another checkpoint's weights in place of an open engine's. own_bench is the test's own, model what it was opened with."""
+
+    engine = ""
+    args: Mapping[str, Any] = MappingProxyType({})
+
+    def test_after_a_swap_everything_is_as_from_a_new_engine(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
+        from tests.checkpoints import variant
+
+        other = variant(model, tmp_path / "other", seed=1)
+        requests = [
+            (own_bench.prompt(f"Compute {i}+{i + 2}."), params(max_tokens=40, temperature=i % 2 * 1.0, seed=i))
+            for i in range(12)
+        ]
+        swap(own_bench, model)
+        before, described = own_bench.draw(*requests), own_bench.backend.description
+        swap(own_bench, other)
+        swapped = own_bench.draw(*requests)
+        with opened(self.engine, other, self.args) as fresh:
+            assert swapped == fresh.draw(*requests)
+            assert own_bench.backend.description == fresh.backend.description
+        assert swapped != before
+        swap(own_bench, model)
+        assert own_bench.draw(*requests) == before
+        assert own_bench.backend.description == described
+
+    def test_adapters_are_swapped_like_checkpoints(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
+        from tests.checkpoints import save_adapter
+
+        module, drawn = "model.layers.0.self_attn.q_proj", []
+        for seed in (0, 1):
+            adapter = save_adapter(tmp_path / f"adapter-{seed}", model, [module], seed, lora_alpha=40)
+            swap(own_bench, adapter)
+            drawn.append(own_bench.one("Compute 1+2.", max_tokens=60, temperature=1.0))
+            with opened(self.engine, model, self.args, adapter) as fresh:
+                assert fresh.one("Compute 1+2.", max_tokens=60, temperature=1.0) == drawn[-1]
+                assert fresh.backend.description == own_bench.backend.description
+        assert drawn[0] != drawn[1]
+
+    def test_another_architecture_is_refused_by_name(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
+        from tests.checkpoints import reconfigure, variant
+
+        other = reconfigure(variant(model, tmp_path / "other", seed=1), rms_norm_eps=1e-3)
+        with pytest.raises(SwapRefused, match=r"differ in config.json rms_norm_eps"):
+            swap(own_bench, other)
+        (other / "config.json").write_bytes((model / "config.json").read_bytes())
+        (other / "tokenizer.json").write_text((model / "tokenizer.json").read_text() + "\n")
+        with pytest.raises(SwapRefused, match=r"differ in tokenizer.json"):
+            swap(own_bench, other)
+
+    def test_a_broken_checkpoint_leaves_the_engine_as_it_was(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
+        from safetensors.torch import load_file, save_file
+
+        from tests.checkpoints import variant
+
+        before, other = own_bench.one("Compute 1+2."), variant(model, tmp_path / "other", seed=1)
+        tensors = load_file(other / "model.safetensors")
+        save_file({**tensors, "model.norm.weight": tensors["model.norm.weight"] * math.nan}, other / "model.safetensors")
+        with pytest.raises(ModelError, match=r"model.norm.weight"):
+            swap(own_bench, other)
+        assert own_bench.one("Compute 1+2.") == before
+
+
+def swap(bench: Bench, folder: Path) -> Mapping[str, str]:
+    """The bench's engine has the folder's weights. What was tested."""
+    assert isinstance(bench.backend, WeightSwap)
+    bench.runner.run(bench.backend.swap_weights(find_checkpoint(folder)))
+    return bench.backend.swapped
 
 
 def close_and_check(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 
 from raml_eval.backends import BACKENDS, open_backend
 from raml_eval.backends.fake import FakeBackend, open_engine, thinking_script
-from raml_eval.checkpoint import find_checkpoint
-from raml_eval.errors import ConfigError, GenerationError, ModelError
-from raml_eval.protocols import Backend
+from raml_eval.checkpoint import Checkpoint, find_checkpoint
+from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused
+from raml_eval.protocols import Backend, WeightSwap
 from raml_eval.types import Finish, SamplingParams, TokenIds
 from tests.backend_bench import Bench, params
 from tests.backend_contract import BackendContract
@@ -39,6 +40,19 @@ def bench() -> Iterator[Bench]:
 
 class TestContract(BackendContract):
     pass
+
+
+def test_a_swap_asks_for_a_like_model(tmp_path: Path) -> None:
+    fake = asyncio.run(open_engine(find_checkpoint("pocket"), args={}))
+    other = shutil.copytree(find_checkpoint("pocket").source, tmp_path / "other")
+    assert isinstance(fake, WeightSwap)
+    assert not fake.swapped
+    asyncio.run(fake.swap_weights(Checkpoint(str(other))))
+    assert fake.swapped
+    assert fake.checkpoint == Checkpoint(str(other))
+    (other / "tokenizer.json").write_text("{}")
+    with pytest.raises(SwapRefused, match=r"tokenizer.json"):
+        asyncio.run(fake.swap_weights(find_checkpoint("pocket")))
 
 
 def test_it_is_a_backend(bench: Bench) -> None:

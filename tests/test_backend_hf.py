@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from transformers import AutoModelForCausalLM
 
 from raml_eval.backends import open_backend
 from raml_eval.backends.hf_model import HfArgs
-from raml_eval.errors import ConfigError, GenerationError, ModelError
+from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused
 from tests.backend_bench import Bench, Request, checkpoint, opened, params
-from tests.backend_contract import SamplingContract, close_and_check
+from tests.backend_contract import SamplingContract, SwapContract, close_and_check, swap
+from tests.checkpoints import variant
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,27 @@ def own_bench(model: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 class TestContract(SamplingContract):
     pass
+
+
+class TestSwap(SwapContract):
+    engine = "hf"
+    args: Mapping[str, Any] = MappingProxyType({"threads": 1, "dtype": "float32"})
+
+    def test_a_tensor_that_stays_old_is_refused(
+        self, own_bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old = own_bench.backend._scheduler.loaded.model.model.layers[0].input_layernorm  # type: ignore[attr-defined]
+        load = AutoModelForCausalLM.from_pretrained
+
+        def load_most(*args: Any, **kwargs: Any) -> Any:
+            loaded, report = load(*args, **kwargs)
+            loaded.model.layers[0].input_layernorm = old
+            return loaded, report
+
+        other = variant(model, tmp_path / "other", seed=1)
+        monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", load_most)
+        with pytest.raises(SwapRefused, match=r"files' values of model.layers.0.input_layernorm.weight"):
+            swap(own_bench, other)
 
 
 def requests_of_many_lengths(bench: Bench, n: int) -> list[Request]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import importlib.util
 import os
 import random
@@ -10,16 +11,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from raml_eval.backends import open_backend
-from raml_eval.errors import ConfigError, GenerationError, ModelError
+from raml_eval.backends import open_backend, vllm_swap
+from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused
 from tests.backend_bench import ROOT, Bench, checkpoint, opened, params
-from tests.backend_contract import SamplingContract, close_and_check
+from tests.backend_contract import SamplingContract, SwapContract, close_and_check, swap
+from tests.checkpoints import variant
 
 pytestmark = [
     pytest.mark.vllm,
@@ -43,6 +46,59 @@ def bench(model: Path) -> Iterator[Bench]:
 
 class TestContract(SamplingContract):
     pass
+
+
+@pytest.fixture(scope="module")
+def swap_bench(model: Path) -> Iterator[Bench]:
+    """One engine for all swaps: whatever a refused one left behind, the next one must not depend on it."""
+    with opened("vllm", model, TestSwap.args) as bench:
+        yield bench
+
+
+class TestSwap(SwapContract):
+    engine = "vllm"
+    args: Mapping[str, Any] = MappingProxyType({"dtype": "float32", "max_model_len": 2048})
+
+    @pytest.fixture
+    def own_bench(self, swap_bench: Bench) -> Bench:
+        return swap_bench
+
+    def test_it_says_what_was_tested(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
+        tested = swap(own_bench, variant(model, tmp_path / "other", seed=2))
+        assert tested["weights"].endswith("parameters have the values of the files")
+        assert tested["greedy"].startswith("4 x 16 tokens as from transformers")
+
+    def test_bfloat16_is_tested_too(self, model: Path, tmp_path: Path) -> None:
+        with opened("vllm", model, {**self.args, "dtype": "bfloat16"}) as bench:
+            tested = swap(bench, variant(model, tmp_path / "other", seed=2))
+            assert tested["greedy"].startswith("4 x 16 tokens as from transformers")
+
+    def test_an_output_layer_that_vllm_leaves_old_is_refused(
+        self, own_bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # vLLM's own reload, without what is done here for a tied output layer.
+        monkeypatch.setattr(vllm_swap, "RELOAD", "reload_weights")
+        with pytest.raises(SwapRefused, match=r"files' values of lm_head.weight"):
+            swap(own_bench, variant(model, tmp_path / "other", seed=3))
+
+    def test_an_engine_that_cannot_be_compared_is_refused_at_once(self, own_bench: Bench) -> None:
+        config = copy.deepcopy(own_bench.backend._engine.vllm_config)  # type: ignore[attr-defined]
+        vllm_swap.check_can_swap("m", {}, config)
+        with pytest.raises(SwapRefused, match="load_format changes what is loaded"):
+            vllm_swap.check_can_swap("m", {"load_format": "dummy"}, config)
+        config.parallel_config.tensor_parallel_size = 2
+        with pytest.raises(SwapRefused, match="tensor_parallel_size is 2"):
+            vllm_swap.check_can_swap("m", {}, config)
+
+    def test_a_prefix_cache_that_stays_is_refused(
+        self, own_bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def keep_it() -> bool:
+            return True
+
+        monkeypatch.setattr(own_bench.backend._engine, "reset_prefix_cache", keep_it)  # type: ignore[attr-defined]
+        with pytest.raises(SwapRefused, match="below the largest one of the same files in transformers"):
+            swap(own_bench, variant(model, tmp_path / "other", seed=4, scale=0.02))
 
 
 def test_seeded_draws_from_long_prompts_leave_the_engine_alive(bench: Bench) -> None:
@@ -97,7 +153,7 @@ def test_closing_fails_what_is_under_way(bench: Bench) -> None:
 
 CHILD = """
 import asyncio, sys
-from raml_eval.backends import open_backend
+from raml_eval.backends import open_backend, vllm_swap
 
 async def main():
     backend = await open_backend("vllm", sys.argv[1])

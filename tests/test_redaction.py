@@ -96,7 +96,8 @@ PRIVATE = (
     "Authorization credentials passphrase MYSQL_PASSWORD cookie client_secret ssh_key base_url"
 )
 PUBLIC = (
-    "tokens author passk pass@8 answer_tokens n_tokens tokenizer key token_count eos_token end_of_turn_token authority keyword my_base_urls"
+    "tokens author passk pass@8 answer_tokens n_tokens tokenizer key token_count eos_token end_of_turn_token authority keyword "
+    "my_base_urls"
 )
 
 

@@ -33,10 +33,13 @@ def check_name(name: str) -> None:
         raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
 
 
-async def open_backend(name: str, model: str, *, revision: str | None = None, args: Mapping[str, Any] = _NO_ARGS) -> Backend:
+async def open_backend(
+    name: str, model: str, *, revision: str | None = None, adapter: str | None = None, args: Mapping[str, Any] = _NO_ARGS
+) -> Backend:
     """The named engine with the model loaded, ready for generate.
 
-    model is a folder or a hub id; revision is a branch, tag or commit of the hub. args go to the engine (--backend-arg).
+    model is a folder or a hub id; revision is a branch, tag or commit of the hub; adapter is the folder of a LoRA adapter,
+    which is merged into the model. args go to the engine (--backend-arg).
     Raises ConfigError for an unknown backend or argument, ModelError if there is no such model or the engine's library is
     missing.
 
@@ -49,7 +52,7 @@ async def open_backend(name: str, model: str, *, revision: str | None = None, ar
             other = next((one for one in ("hf", "vllm") if one != name and importlib.util.find_spec(_LIBRARIES[one][0])), None)
             instead = f" Or pass --backend {other}, which is installed." if other else ""
             raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.{instead}")
-    checkpoint = find_checkpoint(model, revision)
+    checkpoint = find_checkpoint(model, revision, adapter)
     checkpoint.check_config()
     module = importlib.import_module(BACKENDS[name])
     backend: Backend = await module.open_engine(checkpoint, args=args)

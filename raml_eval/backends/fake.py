@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from raml_eval.backends.alike import check_alike
 from raml_eval.backends.requests import check_request, completes_stop
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.errors import ConfigError, GenerationError, near_names
@@ -34,12 +35,15 @@ class FakeBackend:
         context: int = 16_384,
         reproducible: bool = True,
         latency_s: float = 0.0,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.description = BackendDescription("fake", "1", "none", "none", context, reproducible)
+        self.checkpoint = checkpoint
         self._script = script
         self._tokenizer = tokenizer
         self._latency_s = latency_s
         self._closed = False
+        self.swapped: Mapping[str, str] = {}
 
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
         """The script's ids up to the first stop or max_tokens. GenerationError if it raised, ran out, or cannot fit."""
@@ -53,6 +57,13 @@ class FakeBackend:
             raise
         except Exception as error:
             raise GenerationError(f"the script of the fake backend failed: {error!r}") from error
+
+    async def swap_weights(self, checkpoint: Checkpoint) -> None:
+        """A fake of the other model, which must be like this one; neither has weights. SwapRefused if it is not."""
+        if self.checkpoint is not None:
+            check_alike(self.checkpoint, checkpoint)
+        self.checkpoint = checkpoint
+        self.swapped = {"weights": "not compared: the fake backend has none"}
 
     async def aclose(self) -> None:
         """Every later request fails."""
@@ -119,5 +130,6 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Fak
             raise ConfigError(f"{name} of the fake backend is {value!r}, wanted a number of 0 or more. Pass one.")
     from transformers import AutoTokenizer
 
-    tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.folder))
-    return FakeBackend(thinking_script(tokenizer, tokenizer.eos_token_id, opens=False), tokenizer=tokenizer, **args)
+    tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.tokenizer_folder))
+    script = thinking_script(tokenizer, tokenizer.eos_token_id, opens=False)
+    return FakeBackend(script, tokenizer=tokenizer, checkpoint=checkpoint, **args)

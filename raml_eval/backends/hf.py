@@ -7,24 +7,28 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from raml_eval.backends.alike import check_alike
 from raml_eval.backends.hf_batch import Row
-from raml_eval.backends.hf_model import HfArgs, LoadedModel, load_model
+from raml_eval.backends.hf_model import HfArgs, LoadedModel, load_beside, load_model
 from raml_eval.backends.hf_scheduler import Scheduler, fail
 from raml_eval.backends.requests import check_request
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.errors import GenerationError
+from raml_eval.errors import GenerationError, SwapRefused
 from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 
 class HfBackend:
     """A checkpoint in this process. One thread owns the model; generate only queues a row and waits for it."""
 
-    def __init__(self, loaded: LoadedModel, args: HfArgs) -> None:
+    def __init__(self, checkpoint: Checkpoint, loaded: LoadedModel, args: HfArgs) -> None:
         self.description: BackendDescription = loaded.description
+        self.swapped: Mapping[str, str] = {}
+        self._checkpoint, self._args = checkpoint, args
         self._n_vocab = loaded.n_vocab
         self._threads = loaded.threads
         self._scheduler = Scheduler(loaded, args)
@@ -44,6 +48,23 @@ class HfBackend:
             self._waiting.append(row)
             self._wake.notify()
         return await asyncio.wrap_future(row.future)
+
+    async def swap_weights(self, checkpoint: Checkpoint) -> None:
+        """The other checkpoint's model stands in place of this one, and its weights are those of its files.
+
+        It is loaded beside the old one, as at the start and with the same checks, so that nothing old can be left in it, and
+        the worker, the libraries and their start are kept. The errors are those of WeightSwap.
+        """
+        check_alike(self._checkpoint, checkpoint)
+        if self._closed or self._waiting or any(not row.future.done() for row in self._scheduler.rows):
+            raise SwapRefused(
+                "the hf backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws."
+            )
+        loaded, tested = await asyncio.to_thread(load_beside, self._scheduler.loaded, checkpoint, self._args)
+        details = {**self.description.details, "weight_checks": loaded.description.details["weight_checks"]}
+        self.description = replace(self.description, details=details)
+        self._scheduler = Scheduler(loaded, self._args)
+        self._checkpoint, self.swapped = checkpoint, tested
 
     async def aclose(self) -> None:
         """The worker has ended, and rows that were still being drawn have failed."""
@@ -70,4 +91,4 @@ class HfBackend:
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> HfBackend:
     """The checkpoint is loaded and its worker started. ConfigError for a wrong argument, ModelError if it cannot be loaded."""
     parsed = HfArgs.parse(args)
-    return HfBackend(await asyncio.to_thread(load_model, checkpoint, parsed), parsed)
+    return HfBackend(checkpoint, await asyncio.to_thread(load_model, checkpoint, parsed), parsed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +14,8 @@ import torch
 import transformers
 
 from raml_eval.backends import hf_attention
+from raml_eval.backends.adapters import loadable
+from raml_eval.backends.loaded_weights import compare_weights, stale_error
 from raml_eval.backends.tensor_files import read_headers
 from raml_eval.backends.weights import (
     WeightChecks,
@@ -25,7 +27,7 @@ from raml_eval.backends.weights import (
     refuse_not_finite,
 )
 from raml_eval.checkpoint import Checkpoint, first_line
-from raml_eval.errors import ConfigError, ModelError, near_names
+from raml_eval.errors import ConfigError, ModelError, SwapRefused, near_names
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import BackendDescription
 
@@ -86,17 +88,49 @@ class LoadedModel:
 
 
 def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
-    """The checkpoint is in memory, on its device, and its weights are checked.
+    """The checkpoint is in memory, with its adapter merged in, and its weights are checked. The errors are those of _load."""
+    with loadable(checkpoint) as plain:
+        return _load(plain, checkpoint, args)
+
+
+def load_beside(old: LoadedModel, checkpoint: Checkpoint, args: HfArgs) -> tuple[LoadedModel, dict[str, str]]:
+    """Another checkpoint's model, loaded while the old one is kept, and in words what of it was compared with its files.
+
+    Raises SwapRefused if a GPU has no room for both, or if a parameter is not what the files say; ModelError as load_model.
+    """
+    if old.model.device.type == "cuda":
+        _check_room(old.model, checkpoint.source)
+    with loadable(checkpoint) as plain:
+        loaded = replace(_load(plain, checkpoint, args), cache_bytes=old.cache_bytes)
+        found = compare_weights(loaded.model, Path(plain.source))
+    if found.wrong:
+        raise stale_error(checkpoint.source, found.wrong)
+    return loaded, {"weights": found.tell()}
+
+
+def _check_room(model: Any, source: str) -> None:
+    """Raises SwapRefused if the model's GPU has no room for another one of its size."""
+    torch.cuda.empty_cache()
+    size, free = model.get_memory_footprint(), torch.cuda.mem_get_info(model.device)[0]
+    if free < 1.1 * size:
+        raise SwapRefused(
+            f"{source} takes {size / _GIB:.1f} GiB beside the old model, and the GPU has {free / _GIB:.1f} free. It gets an "
+            "engine of its own."
+        )
+
+
+def _load(checkpoint: Checkpoint, named: Checkpoint, args: HfArgs) -> LoadedModel:
+    """The checkpoint is in memory, on its device, and its weights are checked. named is the one that errors name.
 
     Raises ModelError if it cannot be loaded, has other than attention layers, or is broken: files that are missing, cut off or
     ambiguous, tensors that are missing, unexpected, misshapen or not finite, or logits that are not finite or all equal.
     """
     device = args.device if args.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = args.dtype if args.dtype != "auto" or device != "cpu" else "float32"
-    model, revision = checkpoint.source, checkpoint.revision
+    model, revision, name = checkpoint.source, checkpoint.revision, named.source
     transformers.utils.logging.disable_progress_bar()
     if Path(model).is_dir():
-        refuse_integers(model, checkpoint.read_json("config.json"), read_headers(model, Path(model)))
+        refuse_integers(name, checkpoint.read_json("config.json"), read_headers(name, Path(model)))
     try:
         # A wrong shape is reported by name below; transformers' own error names none.
         loaded, report = transformers.AutoModelForCausalLM.from_pretrained(
@@ -104,29 +138,30 @@ def load_model(checkpoint: Checkpoint, args: HfArgs) -> LoadedModel:
         )
         loaded = loaded.to(device).eval()
     except Exception as error:
-        raise ModelError(f"model {model} cannot be loaded by transformers on {device}: {error}") from error
+        raise ModelError(f"model {name} cannot be loaded by transformers on {device}: {error}") from error
     text_config = loaded.config.get_text_config()
     other = set(getattr(text_config, "layer_types", None) or []) - _ATTENTIONS
     if other:
         raise ModelError(
-            f"model {model} has layers of type {', '.join(sorted(other))}; the hf backend supports only attention layers. "
+            f"model {name} has layers of type {', '.join(sorted(other))}; the hf backend supports only attention layers. "
             "Use --backend vllm."
         )
     if loaded.config._attn_implementation == "sdpa":
         loaded.set_attn_implementation(hf_attention.NAME)
     threads = args.threads or _own_threads(loaded)
     with _threads(threads):
-        checks = check_weights(model, loaded, report)
+        checks = check_weights(name, loaded, report)
 
-    @cache
-    def tokenizer() -> Tokenizer:
-        found: Tokenizer = transformers.AutoTokenizer.from_pretrained(model, revision=revision)
-        return found
-
+    tokenizer = cache(partial(_load_tokenizer, named))
     n_vocab = loaded.get_output_embeddings().weight.shape[0]
     cache_bytes = args.cache_gib * _GIB or _default_cache_bytes(device)
     description = _describe(loaded, text_config, args, threads, cache_bytes, checks)
     return LoadedModel(loaded, n_vocab, tokenizer, description, cache_bytes, threads)
+
+
+def _load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    found: Tokenizer = transformers.AutoTokenizer.from_pretrained(str(checkpoint.tokenizer_folder))
+    return found
 
 
 def check_weights(name: str, model: Any, report: Mapping[str, Any]) -> WeightChecks:

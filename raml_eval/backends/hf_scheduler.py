@@ -31,6 +31,11 @@ class Scheduler:
         self._batch: Batch | None = None
 
     @property
+    def loaded(self) -> LoadedModel:
+        """The model that draws."""
+        return self._loaded
+
+    @property
     def busy(self) -> bool:
         """True if a step would do something without new rows."""
         return bool(self._waiting or self._batch)

@@ -13,14 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from raml_eval.backends.adapters import loadable
+from raml_eval.backends.alike import check_alike, is_folder
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.vllm_budgets import count_open, reasoning_config
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
+from raml_eval.backends.vllm_swap import (
+    DRAWN_TOKENS,
+    check_can_swap,
+    check_greedy,
+    extension_arguments,
+    probe_prompts,
+    reload_weights,
+)
 from raml_eval.backends.vllm_weights import check_downloaded, check_files, check_logits, loaded_source
 from raml_eval.backends.weights import WeightChecks
-from raml_eval.checkpoint import Checkpoint
-from raml_eval.errors import ConfigError, GenerationError, ModelError, near_names
+from raml_eval.checkpoint import Checkpoint, first_line
+from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused, near_names
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
@@ -51,8 +61,10 @@ _RECORDED = {
 class VllmBackend:
     """A checkpoint in vLLM's own process. That process ends when this one does, however this one ends."""
 
-    def __init__(self, engine: Any, args: Mapping[str, Any], on_cpu: bool) -> None:
+    def __init__(self, engine: Any, checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bool) -> None:
         self.description = _describe(engine.vllm_config, args, on_cpu)
+        self.swapped: Mapping[str, str] = {}
+        self._checkpoint, self._args = checkpoint, args
         self._engine = engine
         self._n_vocab: int = engine.model_config.get_vocab_size()
         self._numbers = itertools.count()
@@ -102,6 +114,44 @@ class VllmBackend:
         logits = await check_logits(self._engine, checkpoint.source, described.dtype, self._n_vocab, described.context)
         checks = dataclasses.replace(files, logits=logits).fields()
         self.description = dataclasses.replace(described, details={**described.details, "weight_checks": checks})
+
+    async def swap_weights(self, checkpoint: Checkpoint) -> None:
+        """The engine draws with the other checkpoint's weights, after the tests of vllm_swap. The errors are WeightSwap's."""
+        check_alike(self._checkpoint, checkpoint)
+        check_can_swap(checkpoint.source, self._args, self._engine.vllm_config)
+        if self._closed or self._pending:
+            raise SwapRefused(
+                "the vllm backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws."
+            )
+        with loadable(checkpoint) as plain:
+            if not is_folder(plain):
+                raise SwapRefused(
+                    f"{checkpoint.source} is a hub id, and only a folder's files can be compared. It is opened anew."
+                )
+            with _quiet():
+                files = check_files(checkpoint.source, Path(plain.source), self._args)
+            with loaded_source(plain) as source:
+                self.swapped = await self._swap(checkpoint, Path(source).resolve(), files)
+        self._checkpoint = checkpoint
+
+    async def _swap(self, checkpoint: Checkpoint, folder: Path, files: WeightChecks) -> dict[str, str]:
+        dtype, name = self.description.dtype, checkpoint.source
+        prompts = probe_prompts(self._n_vocab, self.description.context)
+        await self._draw_probes(prompts)  # a prefix cache that survives the swap then holds the old weights' keys
+        weights = await reload_weights(self._engine, name, folder)
+        await self.check_weights(checkpoint, files)
+        drawn = await self._draw_probes(prompts)
+        return {"weights": weights, "greedy": await check_greedy(name, folder, dtype, prompts, drawn)}
+
+    async def _draw_probes(self, prompts: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
+        greedy = SamplingParams(
+            temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, repetition_penalty=1.0, max_tokens=DRAWN_TOKENS, seed=0, stop_ids=()
+        )
+        try:
+            drawn = await asyncio.gather(*(self.generate(prompt, greedy) for prompt in prompts))
+        except GenerationError as error:
+            raise SwapRefused(f"the engine did not draw the prompts that test a swap ({first_line(error)}).") from error
+        return [completion.token_ids for completion in drawn]
 
     async def aclose(self) -> None:
         """The engine's processes have ended, and requests that were still being drawn have failed."""
@@ -170,16 +220,16 @@ def engine_params(params: SamplingParams, thinking_token_budget: int | None = No
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> VllmBackend:
     """The engine's process is started, and the checkpoint is loaded into it.
 
-    args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds reproducible. Raises ConfigError for an
-    unknown argument and for one that would make results depend on the batch, ModelError if vLLM cannot start with this
-    model or its weights are broken. A folder's files are checked before the start, a hub id's after it, when they are here.
+    An adapter is merged into its base first. args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds
+    reproducible. Raises ConfigError for an unknown argument and for one that would make results depend on the batch,
+    ModelError if vLLM cannot start with this model or its weights are broken. A folder's files are checked before the start,
+    a hub id's after it, when they are here.
     """
     declare_plugin()
-    folder = Path(checkpoint.source)
-    with _quiet():
+    with loadable(checkpoint) as plain, _quiet():
         on_cpu = _check_args(args)
-        files = check_files(checkpoint.source, folder, args) if folder.is_dir() else None
-        with loaded_source(checkpoint) as source:
+        files = check_files(checkpoint.source, Path(plain.source), args) if is_folder(plain) else None
+        with loaded_source(plain) as source:
             backend = _start(checkpoint, source, args, on_cpu)
     try:
         if files is None:
@@ -221,8 +271,8 @@ def _start(checkpoint: Checkpoint, source: str, args: Mapping[str, Any], on_cpu:
         engine_args = AsyncEngineArgs(**arguments)
         # No local name for the engine: vLLM keeps a traceback through this frame, and the engine would outlive aclose.
         if on_cpu and forks_engine(args):
-            return backend(start_forked(engine_args), args, on_cpu)
-        return backend(AsyncLLM.from_engine_args(engine_args), args, on_cpu)
+            return backend(start_forked(engine_args), checkpoint, args, on_cpu)
+        return backend(AsyncLLM.from_engine_args(engine_args), checkpoint, args, on_cpu)
     except Exception as error:
         given = f" with {dict(args)}" if args else ""
         raise ModelError(
@@ -239,6 +289,7 @@ def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bo
         "tokenizer_revision": checkpoint.revision,
         "generation_config": "vllm",
         **_DEFAULTS,
+        **extension_arguments(args),
         **(cpu_defaults(args) if on_cpu else {}),
         **args,
         **({"reasoning_config": reasoning_config(args["reasoning_config"])} if args.get("reasoning_config") else {}),

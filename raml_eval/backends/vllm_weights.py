@@ -39,7 +39,7 @@ from raml_eval.checkpoint import Checkpoint, first_line
 from raml_eval.errors import ModelError
 
 # The arguments with which vLLM loads something else than the folder's files and configuration describe.
-_OTHER_SOURCE = ("load_format", "hf_overrides", "hf_config_path", "config_format")
+OTHER_SOURCE = ("load_format", "hf_overrides", "hf_config_path", "config_format")
 _FAVOUR = 1e30  # far above every logit of a working model, and below float32's largest number
 _TYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
@@ -59,7 +59,7 @@ def check_files(model: str, folder: Path, args: Mapping[str, Any], given: bool =
     unexpected, misshapen, not finite or all zero. A check is not made, and says so, if transformers has no such model, the
     checkpoint is quantised (names), the weights are in .bin files (values) or in others, or an argument names another source.
     """
-    if other := [name for name in _OTHER_SOURCE if args.get(name, "auto") != "auto"]:
+    if other := [name for name in OTHER_SOURCE if args.get(name, "auto") != "auto"]:
         reason = f"not made: the engine argument {other[0]} changes what is loaded"
         return WeightChecks(reason, reason)
     if any(folder.glob("consolidated*.safetensors")):
@@ -81,7 +81,7 @@ def check_files(model: str, folder: Path, args: Mapping[str, Any], given: bool =
 
 def _check_names(model: str, folder: Path, tensors: Mapping[str, StoredTensor] | None) -> str:
     try:
-        with _quiet():
+        with quiet_transformers():
             config, report = _report_of_headers(folder, tensors)
         return check_report(model, config, report)
     except _NotMade as reason:
@@ -180,7 +180,8 @@ def _untied(outline: Mapping[str, Any], model_class: Any, config: Any) -> dict[s
 
 @contextlib.contextmanager
 def loaded_source(checkpoint: Checkpoint) -> Iterator[str]:
-    """Inside, the folder or hub id that vLLM must load: a folder of links if adapters lie beside the weights.
+    """Inside, the folder or hub id that vLLM must load: a folder of links if adapters lie beside the weights, which are not
+    asked for.
 
     vLLM reads every safetensors file of a folder that has no index, so it would take an adapter for a part of the model.
     """
@@ -230,7 +231,7 @@ async def _draw_favoured(engine: Any, prompt_ids: list[int], token_id: int) -> i
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """transformers and torch report nothing inside, and start no thread: the engine may be forked from this process."""
     from transformers.utils import logging as transformers_logging
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from raml_eval.cli.ending import stopping
+from raml_eval.cli.many import GOES_ON, print_report, run_many
 from raml_eval.cli.options import TRUST, Count, Number, Place, Places, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 def run(
     preset: Annotated[Text, typer.Argument(help="A preset: pocket, raml-paper, raml-repo.")] = None,
     config: Annotated[Place, place_option("YAML file with a run configuration.")] = None,
-    model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package.")] = None,
+    model: Annotated[
+        Texts,
+        typer.Option(metavar="<model>", help="Checkpoint folder or hub id; 'pocket' ships with the package. Repeatable."),
+    ] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
+    checkpoints: Annotated[Place, place_option("Folder of a training: a run for each checkpoint in it.", "<folder>")] = None,
+    steps: Annotated[Text, typer.Option(help="Which of --checkpoints: 500:4000:500, both ends count, or 500,1000.")] = None,
+    adapter: Annotated[Places, place_option("Folder of a LoRA adapter on the model; repeatable.", "<folder>")] = None,
     backend: Annotated[Text, typer.Option(help="vllm (the default), hf, openai_server or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     base_url: Annotated[
@@ -90,6 +97,7 @@ def run(
 ) -> None:
     """Draw, grade and store samples, then print a table. Exit code 4 if samples are owed; with --gate, 1 and 3 are its own."""
     from raml_eval import config as configs
+    from raml_eval import matrix
     from raml_eval.api import run_config
     from raml_eval.errors import ConfigError
 
@@ -103,18 +111,23 @@ def run(
         {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
         configs.load_preset(preset) if preset else {},
         configs.load_yaml(config) if config else {},
+        {"checkpoints": checkpoints, "steps": steps},
         configs.flags_layer(**flags),
         {"backend_args": configs.parse_backend_args(backend_arg or [])},
         *map(configs.parse_set, set_ or []),
     ]
+    settings = matrix.merge_layers(layers)
+    if matrix.is_matrix(settings):
+        run_many(settings, quiet, unfit={"--until-decided": until_decided, "--dry-run": dry_run or None})
+        return
     until = _open_until(until_decided, gate, looks)
-    with stopping("finished samples are stored, and the same command continues from there"):
-        finished = run_config(configs.build_config(layers), quiet=quiet, dry_run=dry_run, until=until)
+    with stopping(GOES_ON):
+        finished = run_config(matrix.one_run(settings), quiet=quiet, dry_run=dry_run, until=until)
     if dry_run:
         print(finished.summary)
         return
     if not quiet:
-        _print_report([finished.run])
+        print_report([finished.run])
         print(finished.summary)
     if finished.n_owed:
         owed = "1 sample failed and is" if finished.n_owed == 1 else f"{finished.n_owed} samples failed and are"
@@ -135,9 +148,3 @@ def _open_until(base: Path | None, gate: Path | None, looks: int | None) -> Unti
     if base is not None and gate is None:
         raise ConfigError(f"--until-decided {base} needs the rules to decide by. Add --gate FILE.")
     return open_until(base, gate, looks) if base is not None and gate is not None else None
-
-
-def _print_report(runs: list[Any]) -> None:
-    from raml_eval.reporting.report import render_report
-
-    print(render_report(runs, format="terminal", allow_partial=True))

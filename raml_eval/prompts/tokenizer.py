@@ -23,7 +23,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> ChatTokenizer:
 
     Raises ModelError if it has no usable tokenizer, or if the one that it has does not give back the texts it is given.
     """
-    folder = checkpoint.folder
+    folder = checkpoint.tokenizer_folder
     for name, value in _QUIET_TORCH.items():
         os.environ.setdefault(name, value)
     from transformers import AutoTokenizer

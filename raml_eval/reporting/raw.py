@@ -32,7 +32,7 @@ def render_raw(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[F
         rows = [{**row, "notes": of_row} for row, of_row in zip(frame_rows(frame), numbers, strict=True)]
         content = {"notes": [note.text for note in notes], "rows": rows}
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    return _to_csv(frame.assign(notes=["; ".join(notes[number - 1].text for number in of_row) for of_row in numbers]))
+    return frame_csv(frame.assign(notes=["; ".join(notes[number - 1].text for number in of_row) for of_row in numbers]))
 
 
 def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> list[int]:
@@ -60,7 +60,7 @@ def _applies(note: Footnote, run: str, tasks: set[str], budgets: set[Any]) -> bo
     )
 
 
-def _to_csv(frame: pd.DataFrame) -> str:
+def frame_csv(frame: pd.DataFrame) -> str:
     """The frame as CSV. A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay as they are."""
     texts = frame.select_dtypes(exclude="number").columns
     disarmed: Mapping[str, Any] = {name: frame[name].map(_disarm) for name in texts}

@@ -1,0 +1,105 @@
+"""Keeps one engine open from run to run, so that many checkpoints cost one start."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from raml_eval.backends import open_backend
+from raml_eval.checkpoint import Checkpoint, find_checkpoint
+from raml_eval.errors import ModelError, SwapRefused
+from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
+from raml_eval.types import BackendDescription, Completion, SamplingParams
+from raml_eval.wording import one_line
+
+_NO_ARGS: Mapping[str, Any] = MappingProxyType({})
+
+
+class Lent:
+    """An engine for one run. Closing it gives it back, and the engine stays open."""
+
+    def __init__(self, engine: Backend, swapped: Mapping[str, str]) -> None:
+        self.description: BackendDescription = engine.description
+        self.swapped = swapped
+        self._engine = engine
+
+    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
+        return await self._engine.generate(prompt_ids, params)
+
+    async def swap_weights(self, checkpoint: Checkpoint) -> None:
+        raise SwapRefused(f"the engine is lent to a run, so {checkpoint.source} cannot be swapped in. Open it through Engines.")
+
+    async def aclose(self) -> None:
+        pass
+
+
+class LentCapped(Lent):
+    """An engine for one run, with its own thinking budgets."""
+
+    async def generate_capped(
+        self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int
+    ) -> Completion:
+        assert isinstance(self._engine, NativeBudgets)
+        return await self._engine.generate_capped(prompt_ids, params, thinking_token_budget)
+
+
+class Engines:
+    """The engine that was opened last. open is an opener for run_session, and must not be called while another run draws.
+
+    If the engine is what the next run asks for but for the weights, these are swapped in place. If that is refused, the
+    reason is noted on stderr, and a new engine is opened.
+    """
+
+    def __init__(self, opener: Callable[..., Awaitable[Backend]] = open_backend) -> None:
+        self._opener = opener
+        self._engine: Backend | None = None
+        self._asked: tuple[str, str] | None = None
+        self._holds = ""
+
+    async def open(
+        self,
+        name: str,
+        model: str,
+        *,
+        revision: str | None = None,
+        adapter: str | None = None,
+        args: Mapping[str, Any] = _NO_ARGS,
+    ) -> Backend:
+        """The engine with the model's weights. The errors are those of open_backend."""
+        checkpoint = find_checkpoint(model, revision, adapter)
+        asked, digest = (name, json.dumps(args, sort_keys=True, default=str)), checkpoint.digest()
+        if self._engine is None or self._asked != asked or not await self._has(self._engine, checkpoint, digest):
+            await self.aclose()
+            where = {"revision": revision, **({"adapter": adapter} if adapter else {})}
+            self._engine = await self._opener(name, model, **where, args=args)
+        self._asked, self._holds = asked, digest
+        swapped = self._engine.swapped if isinstance(self._engine, WeightSwap) else {}
+        lent = LentCapped if isinstance(self._engine, NativeBudgets) else Lent
+        return lent(self._engine, swapped)
+
+    async def _has(self, engine: Backend, checkpoint: Checkpoint, digest: str) -> bool:
+        """Whether the open engine has these weights now. ModelError if they are broken; the engine then has the old ones."""
+        if self._holds == digest:
+            return True
+        if not isinstance(engine, WeightSwap):
+            return False
+        try:
+            await engine.swap_weights(checkpoint)
+        except SwapRefused as refused:
+            print(f"note: {one_line(str(refused))}", file=sys.stderr)
+            return False
+        except ModelError:
+            raise
+        except BaseException:
+            await self.aclose()  # stopped in the middle: what the engine holds is unknown
+            raise
+        return True
+
+    async def aclose(self) -> None:
+        """No engine is open; the next run gets a new one."""
+        engine, self._engine, self._asked, self._holds = self._engine, None, None, ""
+        if engine is not None:
+            await engine.aclose()
