@@ -45,6 +45,11 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             "cannot pass any more",
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",
         },
+        "merge": {
+            ExitCode.DONE: "the merged run is written",
+            ExitCode.UNUSABLE: "shards are missing or do not belong together, or one lacks samples without --allow-partial, or "
+            "--out exists or cannot be written",
+        },
         "report": {
             ExitCode.DONE: "the report is printed or written",
             ExitCode.UNUSABLE: "no such run, format or template, or samples are missing without --allow-partial",

@@ -11,15 +11,15 @@ LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
         "columns", "concurrency", "budgets", "lazy", "metric_names", "parent_watch", "plugins", "progress", "redaction",
-        "reflection", "sandbox", "window", "wording", "yaml_text",
+        "reflection", "sandbox", "shards", "window", "wording", "yaml_text",
     ],
     [
         "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
         "intervals",
     ],
     [
-        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "native_budgets",
-        "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
+        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "merging",
+        "native_budgets", "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -12,10 +12,12 @@ from raml_eval.tables.counted import (
     largest_budget,
     missing_samples,
     n_planned,
+    n_whole,
     planned_records,
     repeats_draws,
     run_labels,
     same_directory,
+    shard_of_run,
     step_of,
     suites_of,
 )
@@ -67,6 +69,7 @@ __all__ = [
     "load_run",
     "missing_samples",
     "n_planned",
+    "n_whole",
     "pair_counts",
     "parse_measure",
     "planned_records",
@@ -75,6 +78,7 @@ __all__ = [
     "repeats_draws",
     "run_labels",
     "same_directory",
+    "shard_of_run",
     "step_of",
     "suites_of",
 ]
