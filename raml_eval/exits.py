@@ -94,6 +94,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.UNUSABLE: "no such run or task, or the endpoint refuses every request",
             ExitCode.OWED: "requests failed, or so many in a row that the judging was given up; the same command retries them",
         },
+        "doctor": {
+            ExitCode.DONE: "the asked run could start here; without one, vllm or hf could",
+            ExitCode.UNUSABLE: "it could not start here; the problems are printed first",
+        },
         "import": {
             ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",
             ExitCode.UNUSABLE: "the log cannot be read or imported, or --out exists or cannot be written",

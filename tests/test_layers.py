@@ -18,7 +18,7 @@ LAYERS = [
         "intervals",
     ],
     [
-        "answer_classes", "comparison", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "merging",
+        "answer_classes", "comparison", "doctor", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "merging",
         "native_budgets", "preview", "regrade", "runner", "sampling", "session", "stock", "tables", "until",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],

@@ -8,6 +8,7 @@ import typer
 
 from raml_eval.cli import boards, exporting, formats, grading, results, tasks
 from raml_eval.cli.comparing import compare
+from raml_eval.cli.doctoring import doctor
 from raml_eval.cli.ending import run_app
 from raml_eval.cli.evaluate import run
 from raml_eval.cli.importing import import_
@@ -29,6 +30,7 @@ for command in (run, results.report, compare, power, noise, sweep, grading.regra
     app.command()(command)
 app.command()(view)
 app.command()(merge)
+app.command()(doctor)
 app.command("import")(import_)
 app.command("lm-eval", context_settings=PASS_ON)(lm_eval)
 app.add_typer(tasks.app, name="tasks")
