@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 import raml_eval
+from raml_eval.cli import app
 from raml_eval.config import build_config, flags_layer
 from raml_eval.doctor.conflicts import CONFLICTS
 from raml_eval.merging import merge_runs
@@ -89,6 +91,16 @@ def test_the_kubernetes_job_draws_every_shard_of_the_run(whole: Path, tmp_path: 
     assert whole_date is None  # the pocket template prints no date, so that of the job does not matter
     shell(KUBERNETES_LOOP.format(command=shlex.join([word for word in command if "prompt-date" not in word])), tmp_path)
     assert_equal(merged(tmp_path), whole)
+
+
+def test_the_commands_of_the_page_are_understood() -> None:
+    group = typer.main.get_command(app)
+    found = [line.partition(" #")[0] for block in blocks("sh") for line in block.splitlines()]
+    words = [shlex.split(line)[1:] for line in found if line.startswith("raml-eval ")]
+    assert {line[0] for line in words} == {"run", "merge", "doctor"}
+    for name, *rest in words:
+        with group.commands[name].make_context(name, rest):  # type: ignore[attr-defined]
+            pass
 
 
 def test_the_options_of_the_page_are_those_of_a_run() -> None:

@@ -123,10 +123,11 @@ def test_an_import_that_hangs_ends_with_its_children_at_the_limit(broken_torch: 
         "time.sleep(600)"
     )
     started = time.monotonic()
-    answer = ask_all({"torch": {}}, 5)["torch"]
-    assert time.monotonic() - started < 9
-    assert (answer.found, answer.late) == (None, True)
-    assert "no answer within 5 s" in answer.problem
+    done = cli("doctor", "--backend", "hf")
+    assert time.monotonic() - started < 10
+    assert done.returncode == 2
+    assert "importing torch gave no answer within 8 s" in done.stdout
+    assert "→ raml-eval doctor --timeout 60" in done.stdout
     stat = Path(f"/proc/{child.read_text()}/stat")
     deadline = time.monotonic() + 10
     while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:

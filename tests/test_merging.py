@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from raml_eval.merging import merge_runs
 from raml_eval.merging.parts import read_parts, version_notes
 from raml_eval.regrade.regrading import regrade_run
 from raml_eval.reporting.report import render_report
-from raml_eval.store import read_run
+from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.grades import read_layers
 from raml_eval.store.history import read_histories
 from raml_eval.types import Judgement, StoredRun
@@ -245,6 +246,12 @@ def test_shards_that_are_missing_or_named_twice_or_of_other_runs_are_refused(dra
         merge_runs(drawn, whole)
     with pytest.raises(StoreError, match=r"sampling\.seed is 0 there and 1 here"):
         merge_runs([drawn[0], raml_eval.evaluate(**FEW, seed=1, shard="2/3", out=tmp_path / "y").directory, drawn[2]], out)
+
+
+def test_a_shard_that_is_being_drawn_is_not_merged(drawn: list[Path], tmp_path: Path) -> None:
+    with closing(RunDirectory(drawn[1])), pytest.raises(StoreError, match="is locked by process"):
+        merge_runs(drawn, tmp_path / "merged")
+    assert len(read_run(merge_runs(drawn, tmp_path / "merged")).records) == 24
 
 
 def test_libraries_that_differ_are_told(parts: list[Path]) -> None:

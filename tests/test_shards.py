@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import raml_eval
 from raml_eval.comparison import compare_runs
 from raml_eval.config import build_config
 from raml_eval.errors import ConfigError, InputError, MetricError, StoreError
+from raml_eval.exporting.shared import check_publishable
 from raml_eval.plan import Plan, select_questions
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.shards import Shard, parse_shard, read_shard, shard_folder
 from tests.factory import make_question
+from tests.test_cli import ROOT, cli, fails
 from tests.test_session import FEW
 
 QUESTIONS = [make_question("task", i, stratum="abc"[i % 10 // 5 + (i % 10 == 9)]) for i in range(100)]
@@ -170,6 +173,14 @@ def test_a_shard_says_so_in_its_tables_and_is_compared_only_when_asked(part: Pat
     with pytest.raises(MetricError, match=r"is shard 2 of 2, 3 of 6 questions.*--allow-different shard"):
         compare_runs(run, run)
     assert compare_runs(run, run, allow_different=["shard"]).verdict
+
+
+def test_a_shard_is_neither_ranked_nor_published(part: Path) -> None:
+    fails(cli("leaderboard", "add", ROOT / "leaderboards" / "pocket", part), "is shard 2 of 2, a part of the questions")
+    run = raml_eval.load_run(part)
+    real = replace(run, manifest={**run.manifest, "engine": {"name": "hf"}})
+    with pytest.raises(InputError, match=r"is shard 2 of 2, .*a model card states results of the whole"):
+        check_publishable(real, "a model card")
 
 
 def test_a_shard_without_questions_is_a_run_too(tmp_path: Path) -> None:

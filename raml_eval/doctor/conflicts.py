@@ -55,7 +55,7 @@ def _stray(package: str) -> Conflict:
     return Conflict(
         name=f"{package} beside a CPU torch",
         is_there=is_there,
-        happens="the released wheel belongs to another build of torch, and `import vllm` fails, mostly with 'operator "
+        happens="the released wheel is built for another torch, and `import vllm` fails, as with 'operator "
         "torchvision::nms does not exist'",
         fix=f"pip uninstall -y {package}",
         breaks=frozenset({"vllm"}),
