@@ -27,7 +27,10 @@ def doctor(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds that an import may take.", min=0.1)] = 8.0,
 ) -> None:
-    """What is installed here, what can run, and what a run would use. Exit code 2 if the asked run could not start."""
+    """What can run on this machine, and why not.
+
+    Shows what is installed and what a run would use. Exit code 2 if the asked run could not start.
+    """
     import json
 
     from raml_eval import config as configs

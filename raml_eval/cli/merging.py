@@ -19,7 +19,10 @@ def merge(
     ] = False,
     quiet: Annotated[bool, typer.Option(help="No table.")] = False,
 ) -> None:
-    """Join the shards of a run (run --shard) into the run that one machine would have drawn. The shards stay as they are."""
+    """Join the shards of a run into one run.
+
+    It is the run that one machine would have drawn. The shards (run --shard) stay as they are.
+    """
     from raml_eval.merging import merge_runs
 
     with stopping("nothing was written"):
