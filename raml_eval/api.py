@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
+from raml_eval.config import RunConfig, build_config, flags_layer, in_shard_folder, load_preset
 from raml_eval.looks import KEY, Until
 from raml_eval.matrix import Cell
 from raml_eval.series import Outcome, run_series
@@ -59,6 +59,7 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, un
             run = _run(config.model_copy(update=fake), quiet=True)
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
+    config = in_shard_folder(config)
     before = _count_sessions(config.out)
     run = _run(config, quiet, until)
     summary = summarize(run, timed=len(run.manifest["sessions"]) > before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.model_faults import show_value, wanted
+from raml_eval.shards import Shard, parse_shard, read_shard, shard_folder
 from raml_eval.window import is_date
 from raml_eval.yaml_text import read_yaml
 
@@ -58,6 +60,13 @@ def _place(value: Any) -> Any:
     if value == "":
         raise ValueError("it is empty; wanted a path, or . for the current directory")
     return value
+
+
+def _shard(value: Any) -> Any:
+    try:
+        return None if value is None else str(parse_shard(str(value), os.environ))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 class _Section(BaseModel):
@@ -120,9 +129,9 @@ class RunConfig(_Section):
     adapter is the folder of a LoRA adapter, which is merged into the model. With prompt plain, questions are asked as text,
     without a chat template. prompt_date is the date that a chat template prints. trust_tasks lets the Python that tasks in
     task_path name be run. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list
-    means k = n. limit selects a seeded subset of each task. base_url holds the addresses of completion servers, and
-    api_key_env names the environment variable with their key. after and before keep the questions whose dates lie between
-    them. If concurrency is None, the backend's default is used.
+    means k = n. limit selects a seeded subset of each task, and shard a part of the questions for one machine of several.
+    base_url holds the addresses of completion servers, and api_key_env names the environment variable with their key. after
+    and before keep the questions whose dates lie between them. If concurrency is None, the backend's default is used.
     """
 
     model: str
@@ -139,6 +148,7 @@ class RunConfig(_Section):
     samples: int = Field(1, ge=1)
     k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)] = ()
     limit: int | None = Field(None, ge=1)
+    shard: Annotated[str | None, BeforeValidator(_shard)] = None
     after: Annotated[str, BeforeValidator(_date)] = ""
     before: Annotated[str, BeforeValidator(_date)] = ""
     seed: int = Field(0, ge=0)
@@ -153,6 +163,17 @@ class RunConfig(_Section):
     grading: Grading = Grading()
     out: Annotated[Path | None, BeforeValidator(_place)] = None
     name: str | None = None
+
+
+def shard_of(config: RunConfig) -> Shard | None:
+    """The part of the questions that the configuration asks for; None for all of them."""
+    return read_shard(config.shard) if config.shard else None
+
+
+def in_shard_folder(config: RunConfig) -> RunConfig:
+    """The configuration whose out is the run directory of its shard. Without a shard, and a second time, nothing changes."""
+    shard = shard_of(config)
+    return config if shard is None or config.out is None else config.model_copy(update={"out": shard_folder(config.out, shard)})
 
 
 def preset_names() -> list[str]:
@@ -230,7 +251,7 @@ def _problem(detail: Any) -> str:
         return f"unknown key {key};{_near_keys(place[-1])} docs/configuration.md lists all"
     if detail["type"] == "missing":
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
-    if place[:2] == ["thinking", "budgets"]:
+    if place[:2] == ["thinking", "budgets"] or place == ["shard"]:
         return str(detail.get("ctx", {}).get("error", detail["msg"])).rstrip(".")
     if detail["type"] == "value_error":
         return f"{key} is {show_value(detail['input'])}: {str(detail['ctx']['error']).rstrip('.')}"

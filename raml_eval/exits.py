@@ -47,6 +47,11 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; of several runs, one failed or owes "
             "samples; the same command retries them",
         },
+        "merge": {
+            ExitCode.DONE: "the merged run is written",
+            ExitCode.UNUSABLE: "shards are missing or do not belong together, or one lacks samples without --allow-partial, or "
+            "--out exists or cannot be written",
+        },
         "report": {
             ExitCode.DONE: "the report is printed or written",
             ExitCode.UNUSABLE: "no such run, format or template, or samples are missing without --allow-partial",
@@ -90,6 +95,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "every reply is stored, those that could not be read too; answers that --max leaves are not owed",
             ExitCode.UNUSABLE: "no such run or task, or the endpoint refuses every request",
             ExitCode.OWED: "requests failed, or so many in a row that the judging was given up; the same command retries them",
+        },
+        "doctor": {
+            ExitCode.DONE: "the asked run could start here; without one, vllm or hf could",
+            ExitCode.UNUSABLE: "it could not start here; the problems are printed first",
         },
         "import": {
             ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",

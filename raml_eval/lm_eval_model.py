@@ -44,7 +44,7 @@ from raml_eval.wording import one_line
 NAMES = {"pretrained": "model", "budget": "thinking_budget"}
 # What lm-eval itself decides, or what the model has no use for.
 NOT_TAKEN = frozenset(
-    {"tasks", "task_path", "samples", "limit", "out", "k", "capped_by", "allow_unsafe_code", "grading", "name"}
+    {"tasks", "task_path", "samples", "limit", "shard", "out", "k", "capped_by", "allow_unsafe_code", "grading", "name"}
 )
 _REPLACED = ("do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_tokens")
 

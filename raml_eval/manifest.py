@@ -86,6 +86,12 @@ def task_entry(
     }
 
 
+def with_places(entries: Mapping[str, dict[str, Any]], tasks: Mapping[str, LoadedTask]) -> dict[str, dict[str, Any]]:
+    """A shard's entries with the place of each question in its whole task, from which a merge restores their order."""
+    places = {name: {question.id: place for place, question in enumerate(task.questions)} for name, task in tasks.items()}
+    return {name: {**entry, "places": {q: places[name][q] for q in entry["questions"]}} for name, entry in entries.items()}
+
+
 def suite_entry(suite: Suite) -> dict[str, Any]:
     """The manifest's entry of a suite: its tasks and its primary endpoint, null if it declares none."""
     return {"tasks": list(suite.tasks), "primary": asdict(suite.primary) if suite.primary else None}

@@ -25,7 +25,7 @@ from typing import Any
 from raml_eval.answer_classes import form_classes, with_classes
 from raml_eval.backends import check_name, open_backend
 from raml_eval.budgets import THINKING, share_of
-from raml_eval.config import RunConfig
+from raml_eval.config import RunConfig, in_shard_folder, shard_of
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
@@ -41,6 +41,7 @@ from raml_eval.manifest import (
     start_session,
     suite_entry,
     task_entry,
+    with_places,
 )
 from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
@@ -50,7 +51,15 @@ from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.servers import check_engine, check_settings, server_args
-from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
+from raml_eval.store import (
+    RunDirectory,
+    check_prompts,
+    check_protocol,
+    check_resumable,
+    check_shard,
+    read_manifest,
+    read_run,
+)
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
@@ -71,7 +80,10 @@ async def run_session(
     opener opens the engine. With until, questions are drawn in batches, up to the look that decides. Raises InputError,
     before anything is drawn, if the configuration, a task, the model, the base or the directory cannot be used.
     """
+    config = in_shard_folder(config)
     out = _check_config(config)
+    if until and config.shard:
+        raise ConfigError(f"--shard {config.shard} and --until-decided exclude each other: a look needs all questions.")
     catalogue = load_catalogue(config.task_path, config.data_dir, config.trust_tasks)
     tasks = _dated_tasks(catalogue, catalogue.expand(config.tasks), Window(config.after, config.before))
     watch = Stopwatch()
@@ -79,7 +91,7 @@ async def run_session(
         with watch("tokenizer"):
             model = load_model(config, _stored_date(directory.stored))
         config = with_sampling(config, model.checkpoint, quiet)
-        asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit)
+        asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit, shard_of(config))
         plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
         with watch("data"):
@@ -143,7 +155,9 @@ def _check_config(config: RunConfig) -> Path:
     if config.thinking.capped_by == "engine":
         _check_native(config)
     if (config.out / "manifest.json").exists():
-        check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock, which leaves a file
+        stored = read_manifest(config.out / "manifest.json")
+        check_resumable(stored, config.out)  # before the lock, which leaves a file
+        check_shard(stored, config.shard, config.out)
     return config.out
 
 
@@ -328,7 +342,7 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
         protocol={**loaded.protocol, "engine": engine_protocol(engine)},
         config=config.model_dump(mode="json"),
         engine=asdict(engine),
-        tasks=_task_entries(loaded),
+        tasks=with_places(_task_entries(loaded), loaded.tasks) if plan.shard else _task_entries(loaded),
         suites=loaded.suites,
     )
 

@@ -11,16 +11,16 @@ LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
         "columns", "concurrency", "budgets", "endpoint", "lazy", "metric_names", "model_faults", "parent_watch", "plugins",
-        "progress", "redaction", "reflection", "sandbox", "window", "wording", "yaml_text",
+        "progress", "redaction", "reflection", "sandbox", "shards", "window", "wording", "yaml_text",
     ],
     [
         "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
         "intervals",
     ],
     [
-        "answer_classes", "comparison", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "matrix",
-        "native_budgets", "preview", "regrade", "runner", "sampling", "series", "servers", "session", "stock", "tables",
-        "until",
+        "answer_classes", "comparison", "doctor", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks",
+        "matrix", "merging", "native_budgets", "preview", "regrade", "runner", "sampling", "series", "servers", "session",
+        "stock", "tables", "until",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],

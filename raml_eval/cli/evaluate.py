@@ -78,6 +78,14 @@ def run(
     ] = None,
     seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
     limit: Annotated[Count, typer.Option(help="At most this many questions per task, a nested subset.")] = None,
+    shard: Annotated[
+        Text,
+        typer.Option(
+            metavar="<i/n>",
+            help="Only part i of n of the questions, such as 2/8, in OUT-shard-2-of-8; auto or auto/8: as Slurm or Kubernetes "
+            "says. `raml-eval merge` joins the parts.",
+        ),
+    ] = None,
     after: Annotated[Text, typer.Option(help="Only questions from this day or month on, such as 2025-06.")] = None,
     before: Annotated[Text, typer.Option(help="Only questions from before this day or month.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma; n if not given.")] = None,

@@ -29,8 +29,10 @@ from raml_eval.tables import (
     frame_rows,
     missing_samples,
     n_planned,
+    n_whole,
     repeats_draws,
     run_labels,
+    shard_of_run,
 )
 from raml_eval.types import Status, StoredRun, Trajectory
 from raml_eval.wording import count_noun
@@ -143,6 +145,17 @@ def _subset(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if limit is None:
         return []
     text = f"a seeded subset of at most {count_noun(limit, 'question')} per task (--limit {limit})"
+    return [(text, frozenset({(label, None, None)}))]
+
+
+def _shard(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    shard = shard_of_run(run)
+    if shard is None:
+        return []
+    text = (
+        f"{shard.words}: partial, a part of the questions ({len(run.questions)} of {n_whole(run)}), so no number here is that "
+        f"of a whole task: `raml-eval merge` joins the shards"
+    )
     return [(text, frozenset({(label, None, None)}))]
 
 
@@ -374,6 +387,7 @@ _FINDERS = (
     _restored,
     _imported,
     _looked,
+    _shard,
     _partial,
     _subset,
     _synthetic,

@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One regrading. It covers the n_graded samples that the first n_sessions sessions drew.
+    """One regrading. It covers the n_graded samples that the sessions from first_session up to n_sessions drew.
 
     tasks names the tasks that were graded, or is None if all of them were. changes holds the verdicts that came out
     differently. failed says why a sample kept its verdict. verified is when the same grader last confirmed the verdicts, or
@@ -55,10 +55,13 @@ class Layer:
     timeout_s: float | None = None
     failed: Mapping[SampleId, str] | None = None
     verified: str | None = None
+    first_session: int = 0  # of a merged run: where the shard's sessions begin that was regraded
 
     def covers(self, record: SampleRecord) -> bool:
         """True if the record has this layer's verdict, changed or confirmed."""
-        within = record.session < self.n_sessions and (self.tasks is None or record.key.task in self.tasks)
+        within = self.first_session <= record.session < self.n_sessions and (
+            self.tasks is None or record.key.task in self.tasks
+        )
         if not within or (record.key, record.budget) in (self.failed or {}):
             return False
         return (record.key, record.budget) not in self.changes or self.change_for(record) is not None
@@ -131,6 +134,7 @@ def layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
         "timeout_s": layer.timeout_s,
         "n_graded": layer.n_graded,
         "n_sessions": layer.n_sessions,
+        **({"first_session": layer.first_session} if layer.first_session else {}),
         "n_changed": len(layer.changes),
         "n_failed": len(failed),
     }
@@ -194,6 +198,7 @@ def _read_header(number: int, header: Mapping[str, Any], changes: dict[SampleId,
         timeout_s=None if header["timeout_s"] is None else float(header["timeout_s"]),
         failed=failed,
         verified=header["verified"],
+        first_session=int(header.get("first_session", 0)),
     )
 
 

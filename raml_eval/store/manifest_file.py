@@ -31,14 +31,23 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
             f"what ends a turn, so nobody can tell whether new samples would be drawn in the same way. Choose another --out; "
             f"`raml-eval report`, `compare` and `regrade` still read this one."
         )
+    differing = differing_keys(stored, wanted)
+    if differing:
+        raise StoreError(
+            f"run directory {directory} holds another configuration: {'; '.join(differing[:8])}. Choose another --out, or ask "
+            f"for what it holds."
+        )
+
+
+def differing_keys(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What differs between two protocols, one text for each key: the value there (stored) and the value here (wanted).
+
+    A task that only one side has is left out.
+    """
     old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
     new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
-    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    if differing:
-        listed = "; ".join(_difference(key, old.get(key), new.get(key)) for key in differing[:8])
-        raise StoreError(
-            f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
-        )
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return [_difference(key, old.get(key), new.get(key)) for key in keys]
 
 
 def _difference(key: str, there: Any, here: Any) -> str:
@@ -78,6 +87,15 @@ def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
             f"directory never holds both, so it cannot be resumed. Choose another --out. `raml-eval report`, `compare`, "
             f"`regrade` and `leaderboard add` still read the old one."
         )
+
+
+def check_shard(manifest: Mapping[str, Any], shard: str | None, directory: Path) -> None:
+    """Raises StoreError if the directory that has this manifest holds another part of the questions than is asked for."""
+    stored = manifest["plan"].get("shard")
+    if stored != shard:
+        there, here = (f"shard {one}" if one else "the whole run" for one in (stored, shard))
+        advice = f"Pass --shard {stored}, or choose" if stored else "Choose"
+        raise StoreError(f"run directory {directory} holds {there}, but {here} is asked for. {advice} another --out.")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

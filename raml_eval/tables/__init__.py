@@ -13,10 +13,12 @@ from raml_eval.tables.counted import (
     largest_budget,
     missing_samples,
     n_planned,
+    n_whole,
     planned_records,
     repeats_draws,
     run_labels,
     same_directory,
+    shard_of_run,
     step_of,
     suites_of,
 )
@@ -69,6 +71,7 @@ __all__ = [
     "load_run",
     "missing_samples",
     "n_planned",
+    "n_whole",
     "pair_counts",
     "parse_measure",
     "planned_records",
@@ -77,6 +80,7 @@ __all__ = [
     "repeats_draws",
     "run_labels",
     "same_directory",
+    "shard_of_run",
     "step_of",
     "suites_of",
 ]

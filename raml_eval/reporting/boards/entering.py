@@ -16,7 +16,7 @@ from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, N
 from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
 from raml_eval.reporting.imports import describe_source
 from raml_eval.reporting.looked import look_notes, stopped_early
-from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy
+from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy, shard_of_run
 from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 from raml_eval.wording import count_noun
 
@@ -30,13 +30,18 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
 
     name stands for the model's own. Absolute paths are cut to their last part. boards.rules checks the result against the
     board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
-    out at a look, several graders gave its verdicts, or the grader was stopped on more than 1 % of a cell's samples;
-    MetricError if planned samples are missing.
+    out at a look or are in other shards, several graders gave its verdicts, or the grader was stopped on more than 1 % of a
+    cell's samples; MetricError if planned samples are missing.
     """
     if stopped_early(run):
         raise InputError(
             f"run {run.name} holds only the questions up to a look (--until-decided), so its means are biased and cannot be "
             f"ranked. Run again without the option and with the same --out, which draws the rest."
+        )
+    if shard := shard_of_run(run):
+        raise InputError(
+            f"run {run.name} is {shard.words}, a part of the questions, and cannot be ranked. Join the shards with `raml-eval "
+            f"merge`."
         )
     if len(run.grader_versions) != 1:
         graders = " and ".join(run.grader_versions) or "an unknown grader"
