@@ -1,8 +1,8 @@
 """Peak memory of `report` and of a resumed run, on a directory of long trajectories: 4,000 of 8,000 tokens (283 MB).
 
-A small real run (pocket's questions, fake engine) is made first. Its thinking is then replaced by long made-up text with as many
-token ids, in the store's own lines, and its last sample lines are cut off: resuming draws these alone. Each measurement is a
-process of its own on a fresh copy. Half as many trajectories are measured, too: the slope is what one more of them costs.
+A small real run (pocket's questions, fake engine) is made first. Its thinking is then replaced by long made-up text with as
+many token ids, in the store's own lines, and its last sample lines are cut off: resuming draws these alone. Each measurement is
+a process of its own on a fresh copy. Half as many trajectories are measured, too: the slope is what one more of them costs.
 
     python benchmarks/memory.py
     python benchmarks/memory.py --trajectories 1000 --against ../before   # another checkout, in turn with this one
@@ -57,7 +57,9 @@ def measure_both(made: Path, code: Path) -> tuple[float, float]:
             copy = Path(shutil.copytree(made, Path(folder) / "run"))
             (copy / CACHE).unlink(missing_ok=True)
             limit = made.name.rpartition("_")[2]
-            again = (*RUN, "--limit", limit, "--out", str(copy)) if command == "run" else ("report", str(copy), "--allow-partial")
+            again = (
+                (*RUN, "--limit", limit, "--out", str(copy)) if command == "run" else ("report", str(copy), "--allow-partial")
+            )
             seconds, peak = measure(code, *again)
         print(f"{command:>8} {made.name} {seconds:6.1f} s, peak {peak:.2f} GB", flush=True)
         peaks.append(peak)

@@ -9,7 +9,7 @@ Read run_session from its top. Each step calls down into the module that does it
     open the engine    backends     after everything that can refuse the run without an engine
     check budgets      inputs       every prompt fits with every budget into the engine's context
     draw               runner       owed samples are drawn, graded and stored (until: batch by batch, with looks)
-    read back          store        the run as it is now on the disk
+    read back          tables       the run as it is now on the disk
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import form_classes, with_classes
+from raml_eval.answer_classes import Answers, Classes, complete_classes, form_for
 from raml_eval.backends import check_name, open_backend
 from raml_eval.budgets import THINKING, share_of
 from raml_eval.config import RunConfig
@@ -49,7 +50,8 @@ from raml_eval.protocols import Backend, NativeBudgets
 from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
-from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
+from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest
+from raml_eval.tables.loading import load_drawn
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
@@ -274,11 +276,14 @@ def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> Store
     asked = {name: suite_entry(suite) for name, suite in loaded.suites.items()}
     directory.open({**directory.stored, "config": config.model_dump(mode="json"), "suites": asked, "sessions": []})
     directory.add_questions(loaded.questions.values())
-    stored = read_run(directory.path)
-    run = with_classes(stored)
-    if run is not stored:
-        directory.write_classes(run.classes)
-    return run
+
+    def form(answers: Answers, questions: Mapping[QuestionKey, Question], classes: Classes) -> Classes:
+        complete = complete_classes(answers, questions, classes)
+        if complete is not classes:
+            directory.write_classes(complete)
+        return {key: dict(group) for key, group in complete.items()}
+
+    return load_drawn(directory.path, form)
 
 
 def _open_drawing(
@@ -362,14 +367,13 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
         with watch("generation"), progress:
             await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))
         with watch("classes"):
-            run = read_run(directory.path)
-            classes = await asyncio.to_thread(form_classes, run.records, run.questions, run.classes, pool)
-            directory.write_classes(classes)
+            run = await asyncio.to_thread(load_drawn, directory.path, partial(form_for, pool=pool))
+            directory.write_classes(run.classes)
     finally:
         pool.close()
         end_session(entry, directory.count_samples(), progress.errors, watch.seconds)
         directory.write_manifest()
-    return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
+    return replace(run, manifest=read_manifest(directory.path / "manifest.json"))
 
 
 def _needs_sandbox(questions: Mapping[QuestionKey, Question]) -> bool:
