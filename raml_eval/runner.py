@@ -286,7 +286,7 @@ async def _store(
         )
         for budget in budgets
     ]
-    await asyncio.gather(*(drawing.directory.append_sample(record) for record in records))
+    await drawing.directory.append_samples(records)
     return records
 
 

@@ -26,6 +26,7 @@ from typing import Any
 from raml_eval.answer_classes import Answers, Classes, complete_classes, form_for
 from raml_eval.backends import check_name, open_backend
 from raml_eval.budgets import THINKING, share_of
+from raml_eval.codec import codec_of
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
@@ -59,7 +60,7 @@ from raml_eval.window import Window, is_date
 from raml_eval.wording import count_noun, one_line
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
-CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
+CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 512}
 NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of an engine's own budget
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -312,7 +313,7 @@ def _open_drawing(
         seed=config.seed,
         policy=policy,
         sampling=_sampling(config, loaded.model),
-        tokenizer=loaded.model.tokenizer,
+        tokenizer=codec_of(loaded.model.tokenizer),
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -124,10 +124,15 @@ class RunDirectory:
         offset = await self._journals["trajectories"].append(lines.trajectory_line(trajectory))
         self.trajectories.add(trajectory.key, trajectory.prompt, trajectory.limit, offset)
 
+    async def append_samples(self, records: Sequence[SampleRecord]) -> None:
+        """The samples are on the disk, with the number of the present session."""
+        session = max(0, len(self.manifest["sessions"]) - 1)
+        found = [lines.sample_line(record) | {"session": session} for record in records]
+        await self._journals["samples"].append(*found)
+
     async def append_sample(self, record: SampleRecord) -> None:
         """The sample is on the disk, with the number of the present session."""
-        session = max(0, len(self.manifest["sessions"]) - 1)
-        await self._journals["samples"].append(lines.sample_line(replace(record, session=session)))
+        await self.append_samples([record])
 
     async def append_error(self, key: SampleKey, budgets: Iterable[Budget], error: BaseException) -> None:
         """The failure is on the disk, and the sample is still owed."""

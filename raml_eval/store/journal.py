@@ -24,6 +24,7 @@ REPAIRS = {
     "started": "Repair the line or delete it (its sample then no longer counts as redrawn)",
     "judgements": "Repair the line or delete it (the judge is then asked again)",
 }
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 _Entry = tuple[bytes, "asyncio.Future[int]", asyncio.AbstractEventLoop]
 
 
@@ -124,7 +125,7 @@ def encode_line(line: Mapping[str, Any]) -> bytes:
 
     Example: encode_line({"a": 1}) == b'{"a":1}\n'
     """
-    return json.dumps(line, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return _ENCODER.encode(line).encode() + b"\n"
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
