@@ -1,8 +1,8 @@
 """Samples per second of a whole `raml-eval run`, from the command to its table, with every append synced to the disk.
 
-25,600 samples of pocket's chain and logic tasks (16 draws, 4 budgets) come from the fake engine, so that what is measured is the
-harness: prompts, budgets, decoding, grading, storing, answer classes and the table. Each run is a process of its own in a new
-directory, with its imports.
+25,600 samples of pocket's chain and logic tasks (16 draws, 4 budgets) come from the fake engine, so that what is measured is
+the harness: prompts, budgets, decoding, grading, storing, answer classes and the table. Each run is a process of its own in a
+new directory, with its imports.
 
     python benchmarks/throughput.py
     python benchmarks/throughput.py --against ../before   # another checkout, in turn with this one
@@ -53,8 +53,8 @@ def main() -> None:
             n, seconds, generation, digest = run_once(code, asked.more)
             rates[name].append(n / seconds)
             digests.add(digest)
-            told = f"{n:,} samples in {seconds:.1f} s, {n / seconds:,.0f}/s; generation {generation:.1f} s, {n / generation:,.0f}/s"
-            print(f"{name:>6} {told}", flush=True)
+            drawing = f"generation {generation:.1f} s, {n / generation:,.0f}/s"
+            print(f"{name:>6} {n:,} samples in {seconds:.1f} s, {n / seconds:,.0f}/s; {drawing}", flush=True)
     if len(digests) > 1:
         raise SystemExit("the stored samples or trajectories are not the same in every run")
     now = statistics.median(rates["now"])

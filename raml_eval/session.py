@@ -27,6 +27,7 @@ from raml_eval.answer_classes import Answers, Classes, complete_classes, form_fo
 from raml_eval.backends import check_name, open_backend
 from raml_eval.budgets import THINKING, share_of
 from raml_eval.codec import codec_of
+from raml_eval.concurrency import settled_heap
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
@@ -365,7 +366,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     entry = directory.begin_session(entry)
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
     try:
-        with watch("generation"), progress:
+        with watch("generation"), progress, settled_heap():
             await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))
         with watch("classes"):
             run = await asyncio.to_thread(load_drawn, directory.path, partial(form_for, pool=pool))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.choice.after_phrase import read_after
@@ -70,6 +71,7 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     # Beside a letter, 'it is true that ...' speaks of the matter and does not choose the option True.
     by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
 
+    @cache  # a statement that decides nothing is read again at each lower weight
     def read(place: Place) -> tuple[str, int] | None:
         if _is_of_wrong(low, place):
             return None
