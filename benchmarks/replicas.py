@@ -58,11 +58,11 @@ class Replicas:
         self._load[replica] += 1
         length = random.Random(params.seed).lognormvariate(-(SPREAD**2) / 2, SPREAD)
         took = self._mean_s * (length if params.max_tokens > 1000 else ANSWER)
+        self.took.append(took)
         async with self._slots[replica]:
             await asyncio.sleep(took)
             drawn: Completion = await self._engine.generate(prompt_ids, params)
         self._load[replica] -= 1
-        self.took.append(took)
         self.ended.append(time.monotonic())
         return drawn
 
