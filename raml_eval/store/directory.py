@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from raml_eval.budgets import THINKING
-from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.errors import StoreError
 from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.store import lines
@@ -23,7 +23,7 @@ from raml_eval.store.grades import Layer, apply_layers, grader_versions, read_la
 from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
-from raml_eval.store.resuming import SampleSet, StoredSamples, read_samples, read_thinking
+from raml_eval.store.resuming import SampleSet, check_sessions, check_trajectories, read_samples, read_thinking
 from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Draw, Question, QuestionKey, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
@@ -84,8 +84,8 @@ class RunDirectory:
         self.questions = _read_file(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
         self.trajectories = read_thinking(self.path / "trajectories.jsonl")
         samples = read_samples(self.path / "samples.jsonl", self.trajectories)
-        _check_trajectories(self.path, samples)
-        _check_sessions(self.path, samples.last_session, self.stored)
+        check_trajectories(self.path, samples)
+        check_sessions(self.path, samples.last_session, self.stored)
         # The session reads these files only at its end. A line that cannot be used must not wait until everything is drawn.
         read_owed(self.path)
         read_layers(self.path)
@@ -277,25 +277,6 @@ def _read_all(
             raise corrupt(path, number, f"repeats {key(entry)}, which is already on an earlier line")
         entries[key(entry)] = entry
     return entries
-
-
-def _check_trajectories(path: Path, samples: StoredSamples) -> None:
-    if samples.lacking is not None:
-        key, trajectory = samples.lacking
-        raise CorruptStore(
-            f"{path / 'trajectories.jsonl'} lacks {trajectory}, which sample {key.index} of {key.task}/{key.question_id} in "
-            f"samples.jsonl names, and {samples.n_lacking - 1} more. Restore the lines; or delete the lines of these samples "
-            f"in samples.jsonl and run again, and they are drawn again."
-        )
-
-
-def _check_sessions(path: Path, last: int, manifest: Manifest | None) -> None:
-    n_sessions = len(manifest["sessions"]) if manifest else 0
-    if last >= n_sessions:
-        raise CorruptStore(
-            f"{path / 'manifest.json'} lists {n_sessions} sessions, but samples.jsonl holds a sample of session {last} "
-            f"(counted from 0). The manifest is an older one: restore the newer one, or choose another --out."
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from raml_eval.budgets import THINKING
+from raml_eval.errors import CorruptStore
+from raml_eval.manifest import Manifest
 from raml_eval.store import lines
 from raml_eval.store.journal import corrupt
 from raml_eval.store.lean import SampleLine, TrajectoryLine, decoded, is_plain, read_slowly
@@ -256,3 +258,24 @@ def _whole_record(line: Mapping[str, Any]) -> SampleRecord:
     record = lines.read_sample(line, ids=False)
     hash((record.key, record.budget))
     return record
+
+
+def check_trajectories(path: Path, samples: StoredSamples) -> None:
+    """Raises CorruptStore if a sample of the directory names thinking that is not stored."""
+    if samples.lacking is not None:
+        key, trajectory = samples.lacking
+        raise CorruptStore(
+            f"{path / 'trajectories.jsonl'} lacks {trajectory}, which sample {key.index} of {key.task}/{key.question_id} in "
+            f"samples.jsonl names, and {samples.n_lacking - 1} more. Restore the lines; or delete the lines of these samples "
+            f"in samples.jsonl and run again, and they are drawn again."
+        )
+
+
+def check_sessions(path: Path, last: int, manifest: Manifest | None) -> None:
+    """Raises CorruptStore if a sample is of a session that the manifest does not list."""
+    n_sessions = len(manifest["sessions"]) if manifest else 0
+    if last >= n_sessions:
+        raise CorruptStore(
+            f"{path / 'manifest.json'} lists {n_sessions} sessions, but samples.jsonl holds a sample of session {last} "
+            f"(counted from 0). The manifest is an older one: restore the newer one, or choose another --out."
+        )
