@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import gc
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -16,3 +18,16 @@ async def run_workers(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> 
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+
+
+@contextmanager
+def settled_heap() -> Iterator[None]:
+    """Inside, the garbage collector leaves alone what is there now: modules, questions, prompts.
+
+    While many small objects come and go, it would look through all of it again and again.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

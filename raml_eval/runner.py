@@ -202,7 +202,6 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     drawn = await generate_thinking(engine, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
     drawn = replace(drawn, redrawn=redrawn or drawn.redrawn)
     await drawing.directory.append_trajectory(drawn)
-    drawing.directory.trajectories[draw] = drawn
     return drawn
 
 
@@ -216,7 +215,7 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
     engine = engine_for(drawing.backend, key.task, key.question_id)
     completion = await generate_answer(engine, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed))
-    trajectory = None if prompt == OFF else drawing.directory.trajectories[key, prompt].id
+    trajectory = None if prompt == OFF else drawing.directory.trajectories.identity((key, prompt))
     return await _store(drawing, key, thinking, trajectory, budgets, completion, seed)
 
 
@@ -241,17 +240,14 @@ async def answer_capped(drawing: Drawing, key: SampleKey, limit: int, budgets: S
     prompt_ids = drawing.prompts[key.task, key.question_id][THINKING]
     seed = derive_seed(drawing.seed, key, "capped", limit)
     params = replace(drawing.sampling, seed=seed)
-    if stored := directory.drawn.get(f"{key}@{limit}"):
+    if stored := directory.trajectories.at_limit(key, limit):  # or if grading failed in this one
         thinking = cut_thinking(stored, limit, policy)
         completion = await generate_answer(drawing.backend, prompt_ids, thinking, policy, params)
         return await _store(drawing, key, thinking, stored.id, budgets, completion, seed)
     trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
     await directory.append_trajectory(trajectory)
-    directory.drawn[trajectory.id] = trajectory  # if grading fails, another try in this session must not store it twice
     thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
-    records = await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
-    del directory.drawn[trajectory.id]
-    return records
+    return await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
 
 
 async def _store(
@@ -292,7 +288,7 @@ async def _store(
         )
         for budget in budgets
     ]
-    await asyncio.gather(*(drawing.directory.append_sample(record) for record in records))
+    await drawing.directory.append_samples(records)
     return records
 
 

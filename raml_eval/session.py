@@ -9,7 +9,7 @@ Read run_session from its top. Each step calls down into the module that does it
     open the engine    backends     after everything that can refuse the run without an engine
     check budgets      inputs       every prompt fits with every budget into the engine's context
     draw               runner       owed samples are drawn, graded and stored (until: batch by batch, with looks)
-    read back          store        the run as it is now on the disk
+    read back          tables       the run as it is now on the disk
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import form_classes, with_classes
+from raml_eval.answer_classes import Answers, Classes, complete_classes, form_for
 from raml_eval.backends import check_name, open_backend
 from raml_eval.budgets import THINKING, share_of
+from raml_eval.codec import codec_of
+from raml_eval.concurrency import settled_heap
 from raml_eval.config import RunConfig, in_shard_folder, shard_of
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
@@ -58,8 +61,8 @@ from raml_eval.store import (
     check_resumable,
     check_shard,
     read_manifest,
-    read_run,
 )
+from raml_eval.tables.loading import load_drawn
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
@@ -67,7 +70,7 @@ from raml_eval.window import Window, is_date
 from raml_eval.wording import count_noun, one_line
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
-CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 64}
+CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 512}
 NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of an engine's own budget
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -292,11 +295,14 @@ def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> Store
     asked = {name: suite_entry(suite) for name, suite in loaded.suites.items()}
     directory.open({**directory.stored, "config": config.model_dump(mode="json"), "suites": asked, "sessions": []})
     directory.add_questions(loaded.questions.values())
-    stored = read_run(directory.path)
-    run = with_classes(stored)
-    if run is not stored:
-        directory.write_classes(run.classes)
-    return run
+
+    def form(answers: Answers, questions: Mapping[QuestionKey, Question], classes: Classes) -> Classes:
+        complete = complete_classes(answers, questions, classes)
+        if complete is not classes:
+            directory.write_classes(complete)
+        return {key: dict(group) for key, group in complete.items()}
+
+    return load_drawn(directory.path, form)
 
 
 def _open_drawing(
@@ -325,7 +331,7 @@ def _open_drawing(
         seed=config.seed,
         policy=policy,
         sampling=_sampling(config, loaded.model),
-        tokenizer=loaded.model.tokenizer,
+        tokenizer=codec_of(loaded.model.tokenizer),
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
@@ -394,17 +400,16 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     entry = directory.begin_session(entry)
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
     try:
-        with watch("generation"), progress:
+        with watch("generation"), progress, settled_heap():
             await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))
         with watch("classes"):
-            run = read_run(directory.path)
-            classes = await asyncio.to_thread(form_classes, run.records, run.questions, run.classes, pool)
-            directory.write_classes(classes)
+            run = await asyncio.to_thread(load_drawn, directory.path, partial(form_for, pool=pool))
+            directory.write_classes(run.classes)
     finally:
         pool.close()
         end_session(entry, directory.count_samples(), progress.errors, watch.seconds)
         directory.write_manifest()
-    return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
+    return replace(run, manifest=read_manifest(directory.path / "manifest.json"))
 
 
 def _needs_sandbox(questions: Mapping[QuestionKey, Question]) -> bool:

@@ -35,7 +35,7 @@ class _Said(msgspec.Struct):
     n_tokens: int | None
 
 
-class _Sample(msgspec.Struct, gc=False):
+class SampleLine(msgspec.Struct, gc=False):
     """A line of samples.jsonl. What tables do not read must be there, and stays text."""
 
     task: str
@@ -61,7 +61,7 @@ class _Sample(msgspec.Struct, gc=False):
     imported: _Said | None = None
 
 
-class _Trajectory(msgspec.Struct, gc=False):
+class TrajectoryLine(msgspec.Struct, gc=False):
     """A line of trajectories.jsonl."""
 
     task: str
@@ -123,7 +123,7 @@ def present(samples: Samples, wanted: Collection[SampleId]) -> set[SampleId]:
     return there.intersection(wanted)
 
 
-def _decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int, bytes, T | None]]:
+def decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int, bytes, T | None]]:
     """The line numbers and lines of a file, each parsed, or None where the fast parser does not accept it."""
     decode = decoder.decode
     for number, text in whole_lines(path):
@@ -136,7 +136,8 @@ def _decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int
         yield number, text, parsed
 
 
-def _slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[str, Any]], T]) -> T:
+def read_slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[str, Any]], T]) -> T:
+    """What read makes of the line. Raises CorruptStore where it fails."""
     line = parse_line(path, number, text)
     try:
         return read(line)
@@ -144,12 +145,17 @@ def _slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[str, A
         raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
 
 
+def is_plain(t: TrajectoryLine) -> bool:
+    """True if the line has a number of tokens where it has a limit, and neither it nor ids elsewhere."""
+    return (t.n_tokens is None) != (t.limit is not None) and (t.limit is not None or bytes(t.token_ids) == b'""')
+
+
 def _read_trajectories(path: Path, collector: Collector) -> int:
     """Every trajectory is known to the collector. Returns their number."""
     n_read = 0
-    for number, text, t in _decoded(path, msgspec.json.Decoder(_Trajectory)):
-        if t is None or (t.n_tokens is None) == (t.limit is not None) or (t.limit is None and bytes(t.token_ids) != b'""'):
-            drawn = _slowly(path, number, text, lines.read_trajectory)
+    for number, text, t in decoded(path, msgspec.json.Decoder(TrajectoryLine)):
+        if t is None or not is_plain(t):
+            drawn = read_slowly(path, number, text, lines.read_trajectory)
             identity, n_tokens, end, redrawn = drawn.id, len(drawn.token_ids), drawn.end, drawn.redrawn
         else:
             told = "" if t.prompt == THINKING else f"@{t.prompt}"
@@ -177,7 +183,7 @@ class _Samples:
         self.examples: dict[Any, SampleRecord] = {}
 
     def read(self) -> None:
-        for position, (number, text, s) in enumerate(_decoded(self.path, msgspec.json.Decoder(_Sample))):
+        for position, (number, text, s) in enumerate(decoded(self.path, msgspec.json.Decoder(SampleLine))):
             session = schema_1.session_at(position, self.sessions) if self.old else None if s is None else s.session
             if s is None or not isinstance(session, int) or self.must_be_looked_at(s):
                 self.add_record(self.read_record(number, text, session))
@@ -186,13 +192,13 @@ class _Samples:
                 self.examples[s.task, session] = self.read_record(number, text, session)
             self.add_line(s)
 
-    def must_be_looked_at(self, s: _Sample) -> bool:
+    def must_be_looked_at(self, s: SampleLine) -> bool:
         """True if a layer names the sample, and if it does not tell how many tokens its answer has."""
         if s.n_answer_tokens is None and s.imported is None:
             return True
         return bool(self.named) and (SampleKey(s.task, s.question_id, s.sample), s.budget) in self.named
 
-    def add_line(self, s: _Sample) -> None:
+    def add_line(self, s: SampleLine) -> None:
         said = s.imported
         self.words.append(self.count_words(s.answer) if s.thinking_end in COUNTED else -1)
         self.collector.add(
@@ -218,7 +224,7 @@ class _Samples:
             hash((record.key, record.budget))
             return record
 
-        return _slowly(self.path, number, text, read)
+        return read_slowly(self.path, number, text, read)
 
     def add_record(self, stored: SampleRecord) -> None:
         """The sample is added with its last verdict."""
