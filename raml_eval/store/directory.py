@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.store import lines
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
-from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, read_lines
+from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, lacks_trajectories, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
@@ -68,9 +68,7 @@ class RunDirectory:
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
             self.load()
-        self.started: set[Draw] = {
-            (lines.read_key(line), line.get("prompt", THINKING)) for _, line in read_lines(self.path / "started.jsonl")
-        }
+        self.started = _read_started(self.path / "started.jsonl")
         self.manifest = manifest
         self.write_manifest()
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
@@ -88,6 +86,7 @@ class RunDirectory:
         read_owed(self.path)
         read_layers(self.path)
         read_judgements(self.path)
+        _read_started(self.path / "started.jsonl")
         self.drawn: dict[str, Trajectory] = trajectories
         self.trajectories, self.done = _best(trajectories.values()), set(records)
         self.n_leaks = sum(record.leak for record in records.values())
@@ -276,11 +275,11 @@ def _check_trajectories(path: Path, records: Iterable[SampleRecord], trajectorie
     lacking = [r for r in records if r.trajectory is not None and r.trajectory not in trajectories]
     if lacking:
         key = lacking[0].key
-        raise CorruptStore(
-            f"{path / 'trajectories.jsonl'} lacks {lacking[0].trajectory}, which sample {key.index} of {key.task}/"
-            f"{key.question_id} in samples.jsonl names, and {len(lacking) - 1} more. Restore the lines; or delete the lines of "
-            f"these samples in samples.jsonl and run again, and they are drawn again."
-        )
+        raise lacks_trajectories(path, str(lacking[0].trajectory), _told(key), len(lacking) - 1)
+
+
+def _told(key: SampleKey) -> str:
+    return f"{key.index} of {key.task}/{key.question_id}"
 
 
 def _check_sessions(path: Path, records: Iterable[SampleRecord], manifest: Manifest | None) -> None:
@@ -316,6 +315,8 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     samples, read_sample = path / "samples.jsonl", partial(lines.read_sample, ids=drawn)
     records = _read_all(samples, sample_lines(samples, manifest), read_sample, lambda r: (r.key, r.budget))
     trajectories = _read_file(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
+    if drawn:
+        _check_trajectories(path, records.values(), trajectories)
     layers = read_layers(path)
     return build_run(
         path,
@@ -369,7 +370,7 @@ def read_classes(path: Path) -> dict[QuestionKey, dict[str, int]]:
         stored = json.loads(path.read_text(encoding="utf-8"))
         # A task's name may contain a slash; a question's id never does.
         return {(key.rpartition("/")[0], key.rpartition("/")[2]): _read_class_ids(group) for key, group in stored.items()}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {}  # the caller forms them again from the samples
 
 
@@ -379,13 +380,19 @@ def _read_class_ids(group: Mapping[str, Any]) -> dict[str, int]:
 
 def read_owed(path: Path) -> set[SampleId]:
     """The samples that failed, whether or not they were drawn since. Raises CorruptStore for a line that cannot be used."""
-    owed: set[SampleId] = set()
     path = path / "errors.jsonl"
+    return {one for failed in _read_each(path, lines.read_failed) for one in failed}
+
+
+def _read_started(path: Path) -> set[Draw]:
+    """The draws that began. Raises CorruptStore for a line that cannot be used."""
+    return set(_read_each(path, lines.read_started))
+
+
+def _read_each(path: Path, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
     for number, line in read_lines(path):
         try:
-            owed |= {(lines.read_key(line), budget) for budget in line["budgets"]}
-        except (KeyError, TypeError, ValueError) as error:
-            raise corrupt(
-                path / "errors.jsonl", number, f"is not of this file's schema ({type(error).__name__}: {error})"
-            ) from error
-    return owed
+            entry = read(line)
+        except Exception as error:
+            raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
+        yield entry

@@ -107,7 +107,7 @@ def read_manifest(path: Path) -> Manifest:
         raise StoreError(
             f"{path.parent} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if type(version) is not int or version not in (schema_1.NUMBER, SCHEMA_VERSION):
