@@ -46,12 +46,12 @@ def leaderboard_check(
 ) -> None:
     """Check the entries against the board and their own counts."""
     from raml_eval.reporting.boards.leaderboard import find_problems, not_rebuilt, read_entries
-    from raml_eval.wording import count_noun
+    from raml_eval.wording import count_noun, one_line
 
     found = _load_runs(runs or [])
     problems = find_problems(board, found)
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(one_line(str(problem)), file=sys.stderr)
     if problems:
         raise typer.Exit(ExitCode.UNUSABLE)
     rebuilt = f", {count_noun(len(found), 'run')} rebuilt" if runs else ""

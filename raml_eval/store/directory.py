@@ -334,8 +334,8 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
     """The run of a directory: what its manifest and its judgements say, with the other parts as they are given."""
     return StoredRun(
         directory=path,
-        name=manifest["name"],
-        model=manifest["model"]["name"],
+        name=_printable(manifest["name"]),
+        model=_printable(manifest["model"]["name"]),
         manifest=manifest,
         tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
         budgets=tuple(manifest["plan"]["budgets"]),
@@ -343,6 +343,11 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
         judgements=tuple(read_judgements(path)),
         **parts,
     )
+
+
+def _printable(name: str) -> str:
+    """The name as UTF-8 can hold it: a folder may be called by bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_questions(path: Path, manifest: Manifest) -> dict[QuestionKey, Question]:

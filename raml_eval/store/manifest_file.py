@@ -143,7 +143,8 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
         if not isinstance(value, wanted):
             raise TypeError(f"{name} is {value!r:.60}, wanted {NAMES[wanted]}")
     Plan.read(manifest["plan"])
-    for entry in manifest["tasks"].values():
+    for name, entry in manifest["tasks"].items():
+        name.encode()  # UnicodeEncodeError: an import of an earlier version took any name, and no report could print it
         read_task(entry)
     for entry in manifest.get("suites", {}).values():
         read_suite(entry)
