@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.answer_classes import form_classes, with_classes
-from raml_eval.backends import check_name, open_backend
+from raml_eval.backends import check_args_of, check_name, check_sampling, open_backend
 from raml_eval.budgets import THINKING, share_of
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, StoreError, TaskError
@@ -78,6 +78,7 @@ async def run_session(
         with watch("tokenizer"):
             model = load_model(config, _stored_date(directory.stored))
         config = with_sampling(config, model.checkpoint, quiet)
+        check_sampling(config.backend, config.sampling.temperature)
         asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit)
         plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
@@ -265,7 +266,10 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
     directory.load()
     UnaskedThinking(not loaded.model.format.thinks, len(directory.done), directory.n_leaks).check(all_drawn=True)
     owed = plan.owed(loaded.questions, directory.done)
-    return plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+    complete = plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+    if complete:
+        check_args_of(directory.stored, config.backend_args, directory.path)
+    return complete
 
 
 def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> StoredRun:
@@ -313,6 +317,7 @@ def _open_drawing(
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
         native=native,
+        backend_args=config.backend_args,
     )
 
 
@@ -353,7 +358,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     if course is None:
         directory.add_questions(drawing.questions.values())
     done = len(directory.done)
-    entry = start_session(GRADER_VERSION, done, directory.torn)
+    entry = start_session(GRADER_VERSION, done, directory.torn, drawing.backend_args)
     if _needs_sandbox(drawing.questions):
         entry["sandbox"] = pool.code.open()
     entry = directory.begin_session(entry)

@@ -18,7 +18,7 @@ from raml_eval.errors import CorruptStore
 from raml_eval.reflection import count_reflections
 from raml_eval.regrade.regrading import regrade_run
 from raml_eval.store import read_manifest, read_run
-from raml_eval.store.directory import read_owed
+from raml_eval.store.failures import read_owed
 from raml_eval.store.grades import Layer, change_of, write_layer
 from raml_eval.store.lean import present, read_lean
 from raml_eval.types import Grade, SampleKey, Status, StoredRun

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,13 @@ from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.store import lines
+from raml_eval.store.failures import read_owed, read_started
 from raml_eval.store.grades import apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, lacks_trajectories, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.schema_1 import sample_lines
-from raml_eval.types import Budget, Draw, Question, QuestionKey, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
+from raml_eval.types import Budget, Draw, Question, QuestionKey, SampleKey, SampleRecord, StoredRun, Trajectory
 
 JOURNALS = ("questions", "trajectories", "samples", "errors", "started")
 LOCK_WAIT_S = 10.0  # processes that a killed run left behind need some time to end
@@ -68,7 +69,7 @@ class RunDirectory:
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
             self.load()
-        self.started = _read_started(self.path / "started.jsonl")
+        self.started = read_started(self.path / "started.jsonl")
         self.manifest = manifest
         self.write_manifest()
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
@@ -86,7 +87,7 @@ class RunDirectory:
         read_owed(self.path)
         read_layers(self.path)
         read_judgements(self.path)
-        _read_started(self.path / "started.jsonl")
+        read_started(self.path / "started.jsonl")
         self.drawn: dict[str, Trajectory] = trajectories
         self.trajectories, self.done = _best(trajectories.values()), set(records)
         self.n_leaks = sum(record.leak for record in records.values())
@@ -381,23 +382,3 @@ def read_classes(path: Path) -> dict[QuestionKey, dict[str, int]]:
 
 def _read_class_ids(group: Mapping[str, Any]) -> dict[str, int]:
     return {answer: int(number) for answer, number in group.items()}
-
-
-def read_owed(path: Path) -> set[SampleId]:
-    """The samples that failed, whether or not they were drawn since. Raises CorruptStore for a line that cannot be used."""
-    path = path / "errors.jsonl"
-    return {one for failed in _read_each(path, lines.read_failed) for one in failed}
-
-
-def _read_started(path: Path) -> set[Draw]:
-    """The draws that began. Raises CorruptStore for a line that cannot be used."""
-    return set(_read_each(path, lines.read_started))
-
-
-def _read_each(path: Path, read: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
-    for number, line in read_lines(path):
-        try:
-            entry = read(line)
-        except Exception as error:
-            raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
-        yield entry

@@ -21,7 +21,6 @@ from raml_eval.types import (
     Message,
     Primary,
     Question,
-    SampleId,
     SampleKey,
     SampleRecord,
     Status,
@@ -98,10 +97,10 @@ def read_budget(line: Mapping[str, Any]) -> Budget:
     return budget
 
 
-def read_failed(line: Mapping[str, Any]) -> list[SampleId]:
-    """The samples that failed, of one line of errors.jsonl."""
-    key, budgets = read_key(line), _take(line, "budgets", list)
-    return [(key, read_budget({"budget": budget})) for budget in budgets]
+def read_failed(line: Mapping[str, Any]) -> tuple[SampleKey, list[Budget], str]:
+    """The sample that failed, its budgets, and why, of one line of errors.jsonl."""
+    key, budgets = read_key(line), [read_budget({"budget": budget}) for budget in _take(line, "budgets", list)]
+    return key, budgets, ": ".join(str(line[part]) for part in ("error", "message") if line.get(part))
 
 
 def read_started(line: Mapping[str, Any]) -> Draw:
