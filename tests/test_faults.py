@@ -219,7 +219,7 @@ test_split: test
 output_type: generate_until
 doc_to_text: question
 doc_to_target: answer
-metadata: {version: 1, raml: {domain: in_domain, grader: math, answer_format: boxed, licence: MIT, source: mine, revision: main}}
+metadata: {version: 1, raml: {domain: in_domain, grader: math, answer_format: boxed, licence: MIT, source: me, revision: main}}
 """
 
 
