@@ -60,7 +60,7 @@ def test_no_reply_of_the_program_upsets_the_tester(reply: str) -> None:
     assert verdict.detail.startswith("test 1 of 1"), verdict
 
 
-# 200,000 different numbers with the hash 7, in each place where a key can be; and a fraction that is long to reduce.
+# 200,000 different numbers with the hash 7, in each place where a key can be; and a fraction of two million digits.
 COLLIDING = {
     "a set": '{"s": [NUMBERS]}',
     "a frozen set": '{"f": [NUMBERS]}',
