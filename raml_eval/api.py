@@ -15,6 +15,7 @@ from raml_eval.matrix import Cell
 from raml_eval.series import Outcome, run_series
 from raml_eval.session import run_session
 from raml_eval.store import read_manifest
+from raml_eval.store.failures import tell_reasons
 from raml_eval.tables import Run, as_run, load_run, missing_samples
 from raml_eval.wording import count_noun
 
@@ -23,13 +24,14 @@ from raml_eval.wording import count_noun
 class Finished:
     """The result of a session: the run, the number of samples that are still owed, and a line for the user.
 
-    exit_code is that of the look that ended a run with until, otherwise 0.
+    exit_code is that of the look that ended a run with until, otherwise 0. failures tells the samples that failed, by key.
     """
 
     run: Run
     n_owed: int
     summary: str
     exit_code: int = 0
+    failures: Sequence[str] = ()
 
 
 def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) -> Run:
@@ -64,7 +66,9 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, un
     run = _run(config, quiet, until)
     summary = summarize(run, timed=len(run.manifest["sessions"]) > before)
     looks = run.manifest[KEY]["looks"] if until else []
-    return Finished(run, sum(missing_samples(run).values()), summary, looks[-1]["exit_code"] if looks else 0)
+    n_owed = sum(missing_samples(run).values())
+    failures = tell_reasons(run.directory, {(record.key, record.budget) for record in run.records}) if n_owed else ()
+    return Finished(run, n_owed, summary, looks[-1]["exit_code"] if looks else 0, failures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def run_workers(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
@@ -31,3 +33,20 @@ def settled_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+async def finish_soon(work: Coroutine[Any, Any, T], grace_s: float) -> T:
+    """The result of the work. If the caller is cancelled, the work goes on for grace_s seconds before it is cancelled too.
+
+    A second cancellation does not wait. CancelledError is raised in both cases.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        try:
+            await asyncio.wait({task}, timeout=grace_s)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        raise

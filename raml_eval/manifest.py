@@ -97,13 +97,19 @@ def suite_entry(suite: Suite) -> dict[str, Any]:
     return {"tasks": list(suite.tasks), "primary": asdict(suite.primary) if suite.primary else None}
 
 
-def start_session(grader_version: str, samples_before: int = 0, torn: Sequence[str] = ()) -> dict[str, Any]:
-    """The entry of a session that begins now. torn names the files whose last line had to be cut."""
+def start_session(
+    grader_version: str, samples_before: int = 0, torn: Sequence[str] = (), backend_args: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The entry of a session that begins now. torn names the files whose last line had to be cut.
+
+    backend_args are the engine's arguments; None if there is no engine.
+    """
     return {
         "started": now(),
         "samples_before": samples_before,
         "torn": list(torn),
         "grader_version": grader_version,
+        **({} if backend_args is None else {"backend_args": json.loads(json.dumps(dict(backend_args), default=str))}),
         "seconds": {},
     }
 

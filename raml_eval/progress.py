@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
-from raml_eval.wording import one_line
+from raml_eval.wording import one_line, visible
 
 
 class Progress:
@@ -54,7 +54,7 @@ class Progress:
         """A line of its own says something about the work so far."""
         if not self._quiet:
             start = "\r\x1b[2K" if self._live else ""
-            print(f"{start}{text}", file=self._stream, flush=True)
+            print(f"{start}{visible(text)}", file=self._stream, flush=True)
 
     def line(self) -> str:
         """The line, as it would be shown now."""
@@ -67,7 +67,7 @@ class Progress:
             *([f"{self.tokens / elapsed:,.0f} tokens/s"] if self.tokens else []),
             left if self.done < self.total else f"in {_clock(elapsed)}",
         ]
-        return self._about + " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
+        return one_line(self._about) + " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
 
     def _show(self, last: bool = False) -> None:
         self._shown = time.monotonic()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
-from raml_eval.concurrency import run_workers
-from raml_eval.errors import GaveUp, GenerationError, InputError, ModelError, RamlError
+from raml_eval.concurrency import finish_soon, run_workers
+from raml_eval.errors import GaveUp, InputError, ModelError, TaskError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
@@ -45,6 +46,7 @@ from raml_eval.types import (
 )
 
 MAX_FAILURES_IN_A_ROW = 50
+GRACE_S = 3.0  # for the grading of what was drawn when the session is stopped
 WATCHED = 32  # samples without thinking that are looked at for thinking
 View = tuple[str, Thinking]  # a prompt, and its trajectory as a budget sees it
 
@@ -65,6 +67,7 @@ class Drawing:
     directory: RunDirectory
     concurrency: int
     native: NativeBudgets | None = None  # the engine, if it enforces the budgets itself
+    backend_args: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def run_all(drawing: Drawing, progress: Progress) -> None:
@@ -134,8 +137,8 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
     shared = Owed(owed.key, tuple(budget for budget in owed.budgets if not any(budget in group for group in capped.values())))
     try:
         views = await think(drawing, shared)
-    except (GenerationError, OSError) as error:
-        return [], [(owed.budgets, error)]
+    except Exception as error:
+        return [], [(owed.budgets, _of_this_sample(error))]
     asked = [*views.values(), *capped.values()]
     outcomes = await asyncio.gather(
         *(answer(drawing, owed.key, view, budgets) for view, budgets in views.items()),
@@ -145,13 +148,23 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
     records: list[SampleRecord] = []
     failures: list[Failure] = []
     for budgets, outcome in zip(asked, outcomes, strict=True):
-        if isinstance(outcome, RamlError) and not isinstance(outcome, InputError):
-            failures.append((tuple(budgets), outcome))
+        if isinstance(outcome, Exception):
+            failures.append((tuple(budgets), _of_this_sample(outcome)))
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
             records += outcome
     return records, failures
+
+
+def _of_this_sample(error: Exception) -> Exception:
+    """The error, as that of one sample, which must not end the others. Raises it if it is about the run as a whole.
+
+    The tests of one question, a prompt that an engine cannot take and a text that a library cannot read are of one sample.
+    """
+    if isinstance(error, InputError) and not isinstance(error, TaskError):
+        raise error
+    return error
 
 
 async def think(drawing: Drawing, owed: Owed) -> dict[View, list[Budget]]:
@@ -190,9 +203,11 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     stored = drawing.directory.trajectories.get(draw)
     if stored is not None and serves(stored, limit):
         return stored
-    # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking.
-    redrawn = stored is None and draw in drawing.directory.started
-    if not drawing.backend.description.reproducible:
+    # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking. A
+    # greedy draw has no other result that could be shorter.
+    chancy = drawing.sampling.temperature > 0 and not drawing.backend.description.reproducible
+    redrawn = chancy and stored is None and draw in drawing.directory.started
+    if chancy:
         await drawing.directory.append_started(draw)
         drawing.directory.started.add(draw)  # another try in this session is a redraw, too
     hint = () if prompt == THINKING else (prompt,)
@@ -259,7 +274,22 @@ async def _store(
     completion: Completion | None,
     seed: int,
 ) -> list[SampleRecord]:
-    """The answer is graded and stored: one record for each of the budgets."""
+    """The answer is graded and stored: one record for each of the budgets.
+
+    If the session is stopped meanwhile, that is still done if it takes no longer than GRACE_S: the draw was dear.
+    """
+    return await finish_soon(_grade(drawing, key, thinking, trajectory, budgets, completion, seed), GRACE_S)
+
+
+async def _grade(
+    drawing: Drawing,
+    key: SampleKey,
+    thinking: Thinking,
+    trajectory: str | None,
+    budgets: Sequence[Budget],
+    completion: Completion | None,
+    seed: int,
+) -> list[SampleRecord]:
     question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
     written = completion.text if completion else None

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.answer_classes import Answers, Classes, complete_classes, form_for
-from raml_eval.backends import check_name, open_backend
+from raml_eval.backends import check_args_of, check_name, check_sampling, open_backend
 from raml_eval.budgets import THINKING, share_of
 from raml_eval.codec import codec_of
 from raml_eval.concurrency import settled_heap
@@ -94,6 +94,7 @@ async def run_session(
         with watch("tokenizer"):
             model = load_model(config, _stored_date(directory.stored))
         config = with_sampling(config, model.checkpoint, quiet)
+        check_sampling(config.backend, config.sampling.temperature)
         asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit, shard_of(config))
         plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
@@ -286,7 +287,10 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
     directory.load()
     UnaskedThinking(not loaded.model.format.thinks, len(directory.done), directory.n_leaks).check(all_drawn=True)
     owed = plan.owed(loaded.questions, directory.done)
-    return plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+    complete = plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+    if complete:
+        check_args_of(directory.stored, config.backend_args, directory.path)
+    return complete
 
 
 def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> StoredRun:
@@ -337,6 +341,7 @@ def _open_drawing(
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
         native=native,
+        backend_args=config.backend_args,
     )
 
 
@@ -392,7 +397,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     if course is None:
         directory.add_questions(drawing.questions.values())
     done = len(directory.done)
-    entry = start_session(GRADER_VERSION, done, directory.torn)
+    entry = start_session(GRADER_VERSION, done, directory.torn, drawing.backend_args)
     if _needs_sandbox(drawing.questions):
         entry["sandbox"] = pool.code.open()
     if isinstance(drawing.backend, WeightSwap) and drawing.backend.swapped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 import raml_eval
 from raml_eval.checkpoint import find_checkpoint
+from raml_eval.config import build_config, flags_layer
 from raml_eval.errors import ConfigError, InputError, ModelError, StoreError
 from raml_eval.reporting.footnotes import footnotes
+from raml_eval.session import run_session
 from raml_eval.store import read_manifest
 from raml_eval.tables import Run
 
@@ -306,3 +309,40 @@ def test_a_model_that_thinks_unasked_is_stopped_and_told_in_every_later_use(chec
             raml_eval.evaluate(**few)
     notes = footnotes([raml_eval.load_run(tmp_path / "run")], raml_eval.load_run(tmp_path / "run").table())
     assert any("so thinking was graded as the answer" in note for note in notes)
+
+
+def test_a_temperature_that_the_engine_refuses_is_told_before_the_engine(tmp_path: Path) -> None:
+    started: list[str] = []
+
+    async def opener(name: str, *given: Any, **more: Any) -> Any:
+        started.append(name)
+        raise ModelError("no engine here")
+
+    for temperature, said in (
+        (2.5, "temperature is 2.5; vllm takes 0, or 0.01 to 2"),
+        (0.001, "temperature is 0.001; vllm takes"),
+    ):
+        config = build_config([flags_layer(**{**FEW, "backend": "vllm"}, out=tmp_path / "run", temperature=temperature)])
+        with pytest.raises(ConfigError, match=said):
+            asyncio.run(run_session(config, quiet=True, opener=opener))
+    assert started == []
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"latency_s": 1}, r"was drawn with latency_s = 0\.001, but --backend-arg latency_s=1 is asked for"),
+        ({"latency": 0.001}, r"was drawn without an argument 'latency', but .* Did you mean latency_s\?"),
+        ({"nonsense": 1}, "was drawn without an argument 'nonsense'"),
+    ],
+)
+def test_an_argument_that_a_complete_run_was_not_drawn_with_is_refused(args: dict[str, Any], said: str, tmp_path: Path) -> None:
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    raml_eval.evaluate(**{**FEW, "samples": 3}, out=tmp_path, backend_args={"latency_s": 0.001})
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(StoreError, match=said):
+        raml_eval.evaluate(**{**FEW, "samples": 3}, out=tmp_path, backend_args=args)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+    for same in ({}, {"latency_s": 0.001}):
+        assert len(raml_eval.evaluate(**{**FEW, "samples": 3}, out=tmp_path, backend_args=same).manifest["sessions"]) == 2

@@ -54,7 +54,7 @@ def leaderboard_check(
     """Check the entries against the board and their own counts."""
     from raml_eval.reporting.boards.leaderboard import find_problems, not_rebuilt, read_entries
     from raml_eval.tables import load_run
-    from raml_eval.wording import count_noun
+    from raml_eval.wording import count_noun, one_line
 
     entered, skipped, is_whole = _find_runs(board, runs or [])
     found = [load_run(path) for path in entered]
@@ -63,7 +63,7 @@ def leaderboard_check(
     if is_whole:  # a folder of runs should hold those of all entries
         problems += [f"the run of the entry of {model} is not there. Add its folder with --runs." for model in without]
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print(one_line(str(problem)), file=sys.stderr)
     _note_tasks(board)
     others = f", {count_noun(skipped, 'run')} without an entry skipped" if skipped else ""
     if problems:

@@ -108,6 +108,7 @@ def run(
     from raml_eval import matrix
     from raml_eval.api import run_config
     from raml_eval.errors import ConfigError
+    from raml_eval.wording import one_line
 
     if format is not None:
         raise ConfigError(
@@ -137,6 +138,8 @@ def run(
     if not quiet:
         print_report([finished.run])
         print(finished.summary)
+    for failure in finished.failures:
+        print(f"note: {one_line(failure)}", file=sys.stderr)
     if finished.n_owed:
         owed = "1 sample failed and is" if finished.n_owed == 1 else f"{finished.n_owed} samples failed and are"
         print(f"{owed} owed; run the same command again to retry.", file=sys.stderr)

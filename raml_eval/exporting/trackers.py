@@ -18,6 +18,7 @@ from raml_eval.exporting.public import model_name, public_settings
 from raml_eval.exporting.shared import Shared
 from raml_eval.redaction import without_secrets
 from raml_eval.tables import run_labels, step_of
+from raml_eval.wording import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,7 +180,7 @@ def log_mlflow(tracks: Sequence[Track], experiment: str, uri: str | None) -> lis
                 )  # one key is one name at all steps
                 for step, point in track.points.items():
                     mlflow.log_metrics({names[key]: value for key, value in point.items()}, step=step)
-                mlflow.log_text(track.table.to_csv(index=False), "frame.csv")
+                mlflow.log_text(_disarmed(track.table).to_csv(index=False), "frame.csv")
                 places.append(f"experiment {experiment}, run {run.info.run_id}")
     return places
 
@@ -189,6 +190,11 @@ def _keep_together(mlflow: Any, experiment: str, uri: str | None) -> None:
     place = (uri or "").removeprefix("sqlite:///")
     if place not in ("", uri) and mlflow.get_experiment_by_name(experiment) is None:
         mlflow.create_experiment(experiment, artifact_location=(Path(place).resolve().parent / "mlruns").as_uri())
+
+
+def _disarmed(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with every name on one line, without characters that steer a terminal."""
+    return table.map(lambda value: one_line(value) if isinstance(value, str) else value)
 
 
 def mlflow_names(keys: Iterable[str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -19,8 +19,9 @@ from raml_eval.errors import StoreError
 from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.store import lines
+from raml_eval.store.failures import read_owed, read_started
 from raml_eval.store.grades import Layer, apply_layers, grader_versions, read_layers
-from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, read_lines
+from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, lacks_trajectories, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.resuming import SampleSet, check_sessions, check_trajectories, read_samples, read_thinking
@@ -71,8 +72,7 @@ class RunDirectory:
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
             self.load()
-        started = read_lines(self.path / "started.jsonl")
-        self.started = SampleSet((lines.read_key(line), line.get("prompt", THINKING)) for _, line in started)
+        self.started = SampleSet(read_started(self.path / "started.jsonl"))
         self.manifest = manifest
         self.write_manifest()
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
@@ -90,6 +90,7 @@ class RunDirectory:
         read_owed(self.path)
         read_layers(self.path)
         read_judgements(self.path)
+        read_started(self.path / "started.jsonl")
         self.done: Set[SampleId] = samples.done
         self.n_leaks = samples.n_leaks
 
@@ -294,6 +295,17 @@ class ReadState:
     layers: Sequence[Layer]
 
 
+def _check_trajectories(path: Path, records: Iterable[SampleRecord], trajectories: Container[str]) -> None:
+    lacking = [r for r in records if r.trajectory is not None and r.trajectory not in trajectories]
+    if lacking:
+        key = lacking[0].key
+        raise lacks_trajectories(path, str(lacking[0].trajectory), _told(key), len(lacking) - 1)
+
+
+def _told(key: SampleKey) -> str:
+    return f"{key.index} of {key.task}/{key.question_id}"
+
+
 def read_run(path: Path | str, drawn: bool = True, state: ReadState | None = None) -> StoredRun:
     """A run directory read back: every planned question and every finished sample. This needs no lock and writes nothing.
 
@@ -313,6 +325,8 @@ def read_run(path: Path | str, drawn: bool = True, state: ReadState | None = Non
     thinking = path / "trajectories.jsonl"
     thought = islice(read_lines(thinking), n_trajectories) if drawn else ()
     trajectories = _read_all(thinking, thought, lines.read_trajectory, lambda t: t.id)
+    if drawn:
+        _check_trajectories(path, records.values(), trajectories)
     layers = state.layers if state else read_layers(path)
     return build_run(
         path,
@@ -330,8 +344,8 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
     """The run of a directory: what its manifest and its judgements say, with the other parts as they are given."""
     return StoredRun(
         directory=path,
-        name=manifest["name"],
-        model=manifest["model"]["name"],
+        name=_printable(manifest["name"]),
+        model=_printable(manifest["model"]["name"]),
         manifest=manifest,
         tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
         budgets=tuple(manifest["plan"]["budgets"]),
@@ -339,6 +353,11 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
         judgements=tuple(read_judgements(path)),
         **parts,
     )
+
+
+def _printable(name: str) -> str:
+    """The name as UTF-8 can hold it: a folder may be called by bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_questions(path: Path, manifest: Manifest) -> dict[QuestionKey, Question]:
@@ -366,23 +385,9 @@ def read_classes(path: Path) -> dict[QuestionKey, dict[str, int]]:
         stored = json.loads(path.read_text(encoding="utf-8"))
         # A task's name may contain a slash; a question's id never does.
         return {(key.rpartition("/")[0], key.rpartition("/")[2]): _read_class_ids(group) for key, group in stored.items()}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {}  # the caller forms them again from the samples
 
 
 def _read_class_ids(group: Mapping[str, Any]) -> dict[str, int]:
     return {answer: int(number) for answer, number in group.items()}
-
-
-def read_owed(path: Path) -> set[SampleId]:
-    """The samples that failed, whether or not they were drawn since. Raises CorruptStore for a line that cannot be used."""
-    owed: set[SampleId] = set()
-    path = path / "errors.jsonl"
-    for number, line in read_lines(path):
-        try:
-            owed |= {(lines.read_key(line), budget) for budget in line["budgets"]}
-        except (KeyError, TypeError, ValueError) as error:
-            raise corrupt(
-                path / "errors.jsonl", number, f"is not of this file's schema ({type(error).__name__}: {error})"
-            ) from error
-    return owed

@@ -161,11 +161,11 @@ def _read_layer(number: int, path: Path) -> Layer:
         announced = int(header["n_changed"]), int(header["n_failed"])
         for at, line in enumerate(entries, 2):  # noqa: B007
             if "error" in line:
-                failed[lines.read_key(line), line["budget"]] = str(line["error"])
+                failed[lines.read_key(line), lines.read_budget(line)] = str(line["error"])
                 continue
             grades = lines.read_grade(line), lines.read_grade(line["was"])
             draw = str(line["answer_digest"]), int(line["session"])
-            changes[lines.read_key(line), line["budget"]] = Change(*grades, *draw)
+            changes[lines.read_key(line), lines.read_budget(line)] = Change(*grades, *draw)
         at = 1
         layer = _read_header(number, header, changes, failed)
     except CorruptStore as error:

@@ -153,7 +153,7 @@ def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
     """The object of one line. Raises CorruptStore if it is none."""
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # JSON that nests too deeply was not written by this program
         line = None
     if not isinstance(line, dict):
         raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object")
@@ -163,6 +163,15 @@ def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
 def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
     """The error for one line that cannot be used."""
     return CorruptStore(f"{path}:{number} {reason}. {REPAIRS.get(path.stem, 'Repair the line')}, and run again.")
+
+
+def lacks_trajectories(directory: Path, identity: str, sample: str, n_more: int) -> CorruptStore:
+    """The error for samples whose trajectories are not stored: what was thought cannot be told without them."""
+    named = f"{identity}, which sample {sample} in samples.jsonl names, and {n_more} more"
+    return CorruptStore(
+        f"{directory / 'trajectories.jsonl'} lacks {named}. Restore the lines; or delete the lines of these samples in "
+        f"samples.jsonl and run again, and they are drawn again."
+    )
 
 
 def count_lines(path: Path) -> int:

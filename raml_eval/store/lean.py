@@ -22,11 +22,12 @@ from raml_eval.manifest import Manifest
 from raml_eval.reflection import count_reflections
 from raml_eval.store import lines, schema_1
 from raml_eval.store.grades import Layer, apply_layers, grader_versions, read_layers
-from raml_eval.store.journal import corrupt, parse_line, whole_lines
+from raml_eval.store.journal import corrupt, lacks_trajectories, parse_line, whole_lines
 from raml_eval.types import Finish, QuestionKey, SampleId, SampleKey, SampleRecord, Status, ThinkingEnd
 
 T = TypeVar("T")
 _Count = Annotated[int, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Said(msgspec.Struct):
@@ -57,7 +58,7 @@ class SampleLine(msgspec.Struct, gc=False):
     seed: int | None
     answer_ids: msgspec.Raw
     session: _Count | msgspec.UnsetType = msgspec.UNSET
-    score: float | None = None
+    score: _Share | None = None
     imported: _Said | None = None
 
 
@@ -111,6 +112,7 @@ def read_lean(path: Path, manifest: Manifest) -> Lean:
     samples = _Samples(path / "samples.jsonl", manifest, layers, collector)
     n_trajectories = _read_trajectories(path / "trajectories.jsonl", collector)
     samples.read()
+    _check_trajectories(path, collector)
     versions = grader_versions(samples.examples.values(), layers, manifest["sessions"])
     return Lean(path, collector, n_trajectories, np.array(samples.words, dtype=np.int64), versions)
 
@@ -131,7 +133,7 @@ def decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int,
         if text.isascii():  # as lines are written; it would not look into the rest of the others
             try:
                 parsed = decode(text)
-            except (msgspec.DecodeError, UnicodeError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 parsed = None
         yield number, text, parsed
 
@@ -146,8 +148,9 @@ def read_slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[st
 
 
 def is_plain(t: TrajectoryLine) -> bool:
-    """True if the line has a number of tokens where it has a limit, and neither it nor ids elsewhere."""
-    return (t.n_tokens is None) != (t.limit is not None) and (t.limit is not None or bytes(t.token_ids) == b'""')
+    """True if the line's thinking is a text, with a number of tokens where it has a limit, and neither it nor ids elsewhere."""
+    counted = (t.n_tokens is None) != (t.limit is not None) and (t.limit is not None or bytes(t.token_ids) == b'""')
+    return counted and _is_text(t.text)
 
 
 def _read_trajectories(path: Path, collector: Collector) -> int:
@@ -165,6 +168,28 @@ def _read_trajectories(path: Path, collector: Collector) -> int:
             raise corrupt(path, number, f"repeats {identity}, which is already on an earlier line")
         n_read += 1
     return n_read
+
+
+def _check_trajectories(path: Path, collector: Collector) -> None:
+    """Raises CorruptStore if a sample names a trajectory that is not stored, as read_run does."""
+    if not collector.unknown:
+        return
+    again = Collector()  # a run that is being drawn may have stored it since
+    _read_trajectories(path / "trajectories.jsonl", again)
+    lacking = {identity: told for identity, told in collector.unknown.items() if not again.knows(identity)}
+    if lacking:
+        identity, (task, question_id, index) = next(iter(lacking.items()))
+        n_more = sum(collector.n_unknown[one] for one in lacking) - 1
+        raise lacks_trajectories(path, identity, f"{index} of {task}/{question_id}", n_more)
+
+
+def has_texts(s: SampleLine) -> bool:
+    """True if what should be texts of a sample are texts."""
+    return all(map(_is_text, (s.target, s.rule, s.detail)))
+
+
+def _is_text(raw: msgspec.Raw) -> bool:
+    return memoryview(raw)[0] == ord('"')
 
 
 class _Samples:
@@ -194,7 +219,7 @@ class _Samples:
 
     def must_be_looked_at(self, s: SampleLine) -> bool:
         """True if a layer names the sample, and if it does not tell how many tokens its answer has."""
-        if s.n_answer_tokens is None and s.imported is None:
+        if (s.n_answer_tokens is None and s.imported is None) or not has_texts(s):
             return True
         return bool(self.named) and (SampleKey(s.task, s.question_id, s.sample), s.budget) in self.named
 

@@ -125,7 +125,7 @@ def read_manifest(path: Path) -> Manifest:
         raise StoreError(
             f"{path.parent} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if type(version) is not int or version not in (schema_1.NUMBER, SCHEMA_VERSION):
@@ -162,7 +162,8 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
         if not isinstance(value, wanted):
             raise TypeError(f"{name} is {value!r:.60}, wanted {NAMES[wanted]}")
     Plan.read(manifest["plan"])
-    for entry in manifest["tasks"].values():
+    for name, entry in manifest["tasks"].items():
+        name.encode()  # UnicodeEncodeError: an import of an earlier version took any name, and no report could print it
         read_task(entry)
     for entry in manifest.get("suites", {}).values():
         read_suite(entry)

@@ -19,8 +19,8 @@ from raml_eval.budgets import THINKING
 from raml_eval.errors import CorruptStore
 from raml_eval.manifest import Manifest
 from raml_eval.store import lines
-from raml_eval.store.journal import corrupt
-from raml_eval.store.lean import SampleLine, TrajectoryLine, decoded, is_plain, read_slowly
+from raml_eval.store.journal import corrupt, lacks_trajectories
+from raml_eval.store.lean import SampleLine, TrajectoryLine, decoded, has_texts, is_plain, read_slowly
 from raml_eval.types import Budget, Draw, QuestionKey, SampleId, SampleKey, SampleRecord, ThinkingEnd, Trajectory
 
 T = TypeVar("T")
@@ -236,7 +236,7 @@ def read_samples(path: Path, thinking: StoredThinking) -> StoredSamples:
     """The samples of a file. Raises CorruptStore for a line that cannot be used and for a sample that stands twice."""
     found = StoredSamples(SampleSet())
     for number, text, s in decoded(path, msgspec.json.Decoder(SampleLine)):
-        if s is None or not isinstance(s.session, int):
+        if s is None or not isinstance(s.session, int) or not has_texts(s):
             record = read_slowly(path, number, text, _whole_record)
             key, budget, trajectory = record.key, record.budget, record.trajectory
             leak, session = record.leak, record.session
@@ -264,11 +264,8 @@ def check_trajectories(path: Path, samples: StoredSamples) -> None:
     """Raises CorruptStore if a sample of the directory names thinking that is not stored."""
     if samples.lacking is not None:
         key, trajectory = samples.lacking
-        raise CorruptStore(
-            f"{path / 'trajectories.jsonl'} lacks {trajectory}, which sample {key.index} of {key.task}/{key.question_id} in "
-            f"samples.jsonl names, and {samples.n_lacking - 1} more. Restore the lines; or delete the lines of these samples "
-            f"in samples.jsonl and run again, and they are drawn again."
-        )
+        told = f"{key.index} of {key.task}/{key.question_id}"
+        raise lacks_trajectories(path, trajectory, told, samples.n_lacking - 1)
 
 
 def check_sessions(path: Path, last: int, manifest: Manifest | None) -> None:

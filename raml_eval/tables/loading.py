@@ -13,7 +13,8 @@ from raml_eval.lazy import LazyMapping, LazyRecords
 from raml_eval.manifest import Manifest
 from raml_eval.store import read_manifest, read_run
 from raml_eval.store.cache import Kept, keep, read_kept, state_of
-from raml_eval.store.directory import ReadState, build_run, read_classes, read_owed, read_questions
+from raml_eval.store.directory import ReadState, build_run, read_classes, read_questions
+from raml_eval.store.failures import read_owed
 from raml_eval.store.grades import read_layers
 from raml_eval.store.lean import present, read_lean
 from raml_eval.types import Question, QuestionKey, StoredRun

@@ -302,7 +302,7 @@ def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:
         return ""
     if column not in doc:
         raise TaskError(f"{where}: there is no column {column!r}. metadata.raml.{field} must name one of {', '.join(doc)}.")
-    return str(doc[column])
+    return "" if doc[column] is None else str(doc[column])
 
 
 def _date(raml: Mapping[str, Any], doc: Row, where: str) -> str:
