@@ -25,7 +25,7 @@ from typing import Any
 
 from raml_eval.answer_classes import Answers, Classes, complete_classes, form_for
 from raml_eval.backends import check_args_of, check_name, check_sampling, open_backend
-from raml_eval.budgets import THINKING, share_of
+from raml_eval.budgets import THINKING
 from raml_eval.codec import codec_of
 from raml_eval.concurrency import settled_heap
 from raml_eval.config import RunConfig, in_shard_folder, shard_of
@@ -54,6 +54,7 @@ from raml_eval.runner import Drawing, UnaskedThinking, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.servers import check_engine, check_settings, server_args
+from raml_eval.settings import check_together
 from raml_eval.store import (
     RunDirectory,
     check_prompts,
@@ -144,68 +145,12 @@ def _check_config(config: RunConfig) -> Path:
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     check_name(config.backend)
     check_settings(config)
-    if config.thinking.min_tokens and config.thinking.extensions:
-        raise ConfigError(
-            f"thinking.min_tokens {config.thinking.min_tokens} and thinking.extensions {config.thinking.extensions} are both "
-            f"given, and they ask for different lengths. Give one of the two."
-        )
-    shares = [budget for budget in config.thinking.budgets if share_of(budget) is not None]
-    if config.thinking.min_tokens and shares:
-        raise ConfigError(
-            f"thinking budget {shares[0]} and thinking.min_tokens {config.thinking.min_tokens} are both given, and a share may "
-            f"be less than the minimum. Give one of the two."
-        )
-    _check_lengths(config)
-    if config.thinking.capped_by == "engine":
-        _check_native(config)
+    check_together(config)
     if (config.out / "manifest.json").exists():
         stored = read_manifest(config.out / "manifest.json")
         check_resumable(stored, config.out)  # before the lock, which leaves a file
         check_shard(stored, config.shard, config.out)
     return config.out
-
-
-def _check_lengths(config: RunConfig) -> None:
-    """Raises ConfigError if a budget, a minimum and the total cap exclude each other, or if a setting has no effect."""
-    section, total = config.thinking, config.max_total_tokens
-    for budget in (budget for budget in section.budgets if isinstance(budget, int)):
-        if budget < section.min_tokens:
-            raise ConfigError(
-                f"thinking budget {budget} is below --min-thinking-tokens {section.min_tokens}, so one of them would be "
-                f"broken. Ask for a budget >= {section.min_tokens}, or for fewer."
-            )
-        if total is not None and budget > total:
-            raise ConfigError(
-                f"thinking budget {budget} exceeds --max-total-tokens {total}, which would cut it first. Ask for a budget <= "
-                f"{total}, or unlimited."
-            )
-    default = type(section)()
-    if section.grace != default.grace and section.cut == "exact":
-        raise ConfigError(f"--grace {section.grace} has no effect without --cut newline. Add that, or leave it out.")
-    if section.continuation != default.continuation and not (section.min_tokens or section.extensions):
-        raise ConfigError(
-            f"--continuation {section.continuation!r} has no effect without --extensions or --min-thinking-tokens. Add one, or "
-            f"leave it out."
-        )
-
-
-def _check_native(config: RunConfig) -> None:
-    """Raises ConfigError if the settings ask the engine for more than its own budget can do."""
-    section = config.thinking
-    closing = section.closing not in (None, "bare") or bool(section.closing_text)
-    wrong = {
-        f"backend {config.backend} has no budget of its own": config.backend != "vllm",
-        "min_tokens and extensions are given": bool(section.min_tokens or section.extensions),
-        "cut is newline": section.cut != "exact",
-        "a closing text is given, and vLLM then misses ends that the model writes itself": closing,
-        "a budget is not a number, unlimited or off": not all(
-            isinstance(budget, int) or budget in ("unlimited", "off") for budget in section.budgets
-        ),
-        "max_total_tokens is given": config.max_total_tokens is not None,
-    }
-    for problem, is_wrong in wrong.items():
-        if is_wrong:
-            raise ConfigError(f"capped_by is engine, but {problem}. Leave it out: the harness then enforces the budgets.")
 
 
 def _engine_args(config: RunConfig, model: Model) -> dict[str, Any]:

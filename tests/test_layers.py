@@ -20,7 +20,7 @@ LAYERS = [
     [
         "answer_classes", "comparison", "doctor", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks",
         "matrix", "merging", "native_budgets", "preview", "regrade", "runner", "sampling", "series", "servers", "session",
-        "stock", "tables", "until",
+        "settings", "stock", "tables", "until",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],
