@@ -98,7 +98,7 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
         },
         "doctor": {
             ExitCode.DONE: "the asked run could start here; without one, vllm or hf could",
-            ExitCode.UNUSABLE: "it could not start here; the problems are printed first",
+            ExitCode.UNUSABLE: "it could not, or no answer came in time; the problems are printed first",
         },
         "import": {
             ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",

