@@ -32,3 +32,12 @@ def test_other_things_than_samples_are_counted_by_their_name() -> None:
     with Progress(4, stream=io.StringIO(), noun="judgements") as progress:
         progress.advance(samples=2)
         assert re.fullmatch(r"2/4 judgements · [\d,.]+ judgements/s · \d+:\d\d:\d\d left", progress.line())
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    stream = io.StringIO()
+    with Progress(1, stream=stream, about="a\x1b[2J: ") as progress:
+        progress.tell("run \x9b31m is decided")
+    assert "\x1b" not in stream.getvalue()
+    assert "\x9b" not in stream.getvalue()
+    assert "a\\x1b[2J: " in stream.getvalue()
