@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from raml_eval.intervals import Part
-from raml_eval.intervals.ratio import FIELLER, ratio_of_means
+from raml_eval.intervals import Part, pooled_difference
+from raml_eval.intervals.ratio import FIELLER, INVERTED, ratio_of_means, share_of_means
 
 
 def part(values: np.ndarray, names: str) -> Part:
@@ -74,9 +74,48 @@ def test_without_variance_there_is_a_ratio_and_no_interval() -> None:
     assert found.method == "no interval: fewer than six clusters carry it"
 
 
-def test_the_bounds_cut() -> None:
-    rng = np.random.default_rng(5)
-    under = part((rng.random(60) < 0.5).astype(float), "q")
-    over = part(np.where(np.arange(60) % 4, under.new, 0.0), "q")
-    assert ratio_of_means([over], [under], level=0.9999).high > 1.0
-    assert ratio_of_means([over], [under], level=0.9999, bounds=(0.0, 1.0)).high == 1.0
+def shares(
+    seed: int, sizes: tuple[int, ...], n: int, keep: float, hard: tuple[float, float] = (0.2, 0.8)
+) -> tuple[list[Part], list[Part]]:
+    """What two runs of n samples have right, and what the first of them has: hard questions, most of which are kept."""
+    rng = np.random.default_rng(seed)
+    both, base = [], []
+    for task, size in enumerate(sizes):
+        p = rng.beta(*hard, size)
+        q = np.where(rng.random(size) < keep, p, 0.2 * p)
+        x, y = rng.binomial(n, p) / n, rng.binomial(n, q) / n
+        both.append(part(x * y, f"{task}-"))
+        base.append(part(x, f"{task}-"))
+    return both, base
+
+
+def true_share(keep: float) -> float:
+    """E[p q] / E[p] for p from Beta(0.2, 0.8), whose second moment is 0.2 * 1.2 / 2, and q = p or 0.2 p."""
+    return (keep + 0.2 * (1 - keep)) * (0.2 * 1.2 / 2) / 0.2
+
+
+@pytest.mark.parametrize(("sizes", "n", "keep"), [((60,), 4, 0.9), ((30, 200), 1, 0.98), ((15, 15, 60), 8, 0.97)])
+def test_a_share_is_covered_and_always_has_ends(sizes: tuple[int, ...], n: int, keep: float) -> None:
+    """Where few clusters carry the ratio, Fieller's interval is not given, or fails."""
+    found = [share_of_means(*shares(seed, sizes, n, keep)) for seed in range(80)]
+    assert not any(math.isnan(one.low) for one in found)
+    assert sum(one.low <= true_share(keep) <= one.high for one in found) >= 0.92 * len(found)
+
+
+def test_a_share_has_the_ends_at_which_the_difference_could_be_0() -> None:
+    both, base = shares(3, (60, 50), 8, 0.8, hard=(2.0, 2.0))
+    found = share_of_means(both, base)
+    assert found.method == INVERTED
+    assert 0 < found.low < found.value < found.high < 1
+    for end, side in ((found.low, "low"), (found.high, "high")):
+        difference = pooled_difference([Part(end * b.new, a.new, a.clusters) for a, b in zip(both, base, strict=True)])  # type: ignore[operator]
+        assert getattr(difference, side) == pytest.approx(0, abs=1e-3)
+
+
+def test_all_kept_and_nothing_to_keep() -> None:
+    ones, none = part(np.ones(30), "q"), part(np.zeros(30), "q")
+    kept = share_of_means([ones], [ones])
+    assert (kept.value, kept.high) == (1.0, 1.0)
+    assert 0.8 < kept.low < 1
+    assert share_of_means([none], [none]).method == "not given: nothing to keep"
+    assert math.isnan(share_of_means([part(np.ones(1), "q")], [part(np.ones(1), "q")]).low)

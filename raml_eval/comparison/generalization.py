@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.comparison.pairs import Pairs
-from raml_eval.intervals import Part, mean_interval, paired_difference, pooled_difference, ratio_of_means
+from raml_eval.intervals import Part, mean_interval, paired_difference, pooled_difference, ratio_of_means, share_of_means
 from raml_eval.tables import DOMAINS
 from raml_eval.tables.measures import AVERAGE
 from raml_eval.types import Budget, Domain, Interval, QuestionCounts
@@ -110,7 +110,7 @@ def _kept(both: Sequence[tuple[Part, NDArray[np.float64]]], level: float) -> Int
         return mean_interval(values[solved], [part.clusters[place] for place in solved], level)
     over = [Part(np.zeros(len(values)), values, part.clusters) for part, values in both]
     under = [Part(np.zeros(len(part.base)), part.base, part.clusters) for part, _ in both]
-    return ratio_of_means(over, under, level, (0.0, 1.0))
+    return share_of_means(over, under, level)
 
 
 def _right_twice(counts: Sequence[QuestionCounts]) -> NDArray[np.float64]:

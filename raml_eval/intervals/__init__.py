@@ -19,7 +19,7 @@ from raml_eval.intervals.means import (
     paired_difference,
 )
 from raml_eval.intervals.pooled import Part, pooled_difference, side_means
-from raml_eval.intervals.ratio import FIELLER, ratio_of_means
+from raml_eval.intervals.ratio import FIELLER, ratio_of_means, share_of_means
 from raml_eval.intervals.sequential import look_levels
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "paired_difference",
     "pooled_difference",
     "ratio_of_means",
+    "share_of_means",
     "side_means",
     "simultaneous_band",
     "split_noise",

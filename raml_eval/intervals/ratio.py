@@ -1,4 +1,4 @@
-"""The ratio of two means over fixed tasks, which may share questions, with Fieller's interval."""
+"""The ratio of two means over fixed tasks, which may share questions, with an interval."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from raml_eval.intervals.clusters import Bounds, carriers, check_level
+from raml_eval.intervals.clusters import carriers, check_level
 from raml_eval.intervals.means import ENOUGH
-from raml_eval.intervals.pooled import Part, pooled_freedom, pulls_of
+from raml_eval.intervals.pooled import Part, pooled_difference, pooled_freedom, pulls_of
 from raml_eval.types import Interval
 
 FIELLER = "Fieller interval"
+INVERTED = "inverted interval of the difference"
 
 
-def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0.95, bounds: Bounds = None) -> Interval:
+def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0.95) -> Interval:
     """The pooled mean difference of the parts in over, divided by that of the parts in under.
 
     The interval holds every ratio R for which a t-test does not reject that over - R * under is 0 (Fieller 1954, Journal of
-    the Royal Statistical Society B 16), with the clustered variances and the covariance of both means, and is cut at the
-    bounds. The ratio is NaN where the denominator is not told from 0 at the level, since Fieller's set is then no interval.
-    The ends are NaN where fewer than six clusters carry over - R * under, or one of its parts.
+    the Royal Statistical Society B 16), with the clustered variances and the covariance of both means. The ratio is NaN where
+    the denominator is not told from 0 at the level, since Fieller's set is then no interval. The ends are NaN where fewer
+    than six clusters carry over - R * under, or one of its parts.
 
     Example: ratio_of_means([Part([0, 0], [0.2, 0.3], "ab")], [Part([0, 0], [0.5, 0.5], "ab")]).value == 0.5
     """
@@ -41,24 +42,42 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
         return _blank("the denominator's interval includes 0")
     ratio = a / b
     left = top - ratio * bottom  # what each cluster adds to the ratio's error, times b
-    sides = (*pulls, *(_apart(over, under, pulls, ratio)))
-    if carriers(left) < ENOUGH or min(map(carriers, sides)) < ENOUGH:
+    if carriers(left) < ENOUGH or min(map(carriers, pulls)) < ENOUGH:
         return Interval(ratio, math.nan, math.nan, "no interval: fewer than six clusters carry it")
     both = float(top @ bottom)
     centre = (ratio - share * both / spread) / (1 - share)
     inner = float(left @ left) - share * (float(top @ top) - both**2 / spread)
     width = critical / abs(b) * math.sqrt(max(inner, 0.0)) / (1 - share)
-    low, high = centre - width, centre + width
-    if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Interval(ratio, low, high, FIELLER)
+    return Interval(ratio, centre - width, centre + width, FIELLER)
 
 
-def _apart(over: Sequence[Part], under: Sequence[Part], pulls: np.ndarray, ratio: float) -> list[np.ndarray]:
-    """What each cluster adds to the error of the ratio in each task alone, where both sides are of the same tasks."""
-    if len(over) != len(under) or any(set(a.clusters) != set(b.clusters) for a, b in zip(over, under, strict=True)):
-        return []
-    return [pulls[row] - ratio * pulls[len(over) + row] for row in range(len(over))]
+def share_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0.95) -> Interval:
+    """The mean of the parts' new values in over, divided by that in under, where each value is at most the one under it.
+
+    A share R is in the interval if the pooled difference of new - R * under could be 0: its interval, which is that of
+    pooled_difference and so holds near 0 and 1 too, contains 0. It is Fieller's idea with an interval that also holds where
+    few clusters carry the difference. NaN where the parts have no interval, and where every value under is 0.
+
+    Example: share_of_means([Part([0], [0.5], "a")], [Part([0], [1.0], "a")]).value == 0.5
+    """
+    from scipy.optimize import brentq
+
+    check_level(level)
+    whole = _mean_of(under)
+    if whole <= 0:
+        return _blank("nothing to keep")
+    ratio = _mean_of(over) / whole
+
+    def ends(share: float) -> tuple[float, float]:
+        parts = [Part(share * np.asarray(b.new), a.new, a.clusters) for a, b in zip(over, under, strict=True)]
+        found = pooled_difference(parts, level, tested=False)
+        return found.low, found.high
+
+    if any(math.isnan(end) for share in (0.0, ratio, 1.0) for end in ends(share)):
+        return Interval(ratio, math.nan, math.nan, "no interval: too few clusters")
+    low = 0.0 if ends(0.0)[0] <= 0 else brentq(lambda share: ends(share)[0], 0.0, ratio, xtol=1e-4)
+    high = 1.0 if ends(1.0)[1] >= 0 else brentq(lambda share: ends(share)[1], ratio, 1.0, xtol=1e-4)
+    return Interval(ratio, float(low), float(high), INVERTED)
 
 
 def _mean_of(parts: Sequence[Part]) -> float:
