@@ -189,6 +189,9 @@ def test_any_text_is_one_cell(text: str) -> None:
         ((0.5,), "50.0"),
         ((None, None, None), "n/a"),
         ((-0.0001, -0.1, 0.1), "0.0 [-10.0, 10.0]"),
+        ((0.0325,), "3.3"),  # a tie goes away from 0, whatever its binary digits are
+        ((0.0525,), "5.3"),
+        ((-0.6125, None, None), "-61.3"),
     ],
 )
 def test_shares_are_written_in_percent(arguments: tuple[float | None, ...], expected: str) -> None:

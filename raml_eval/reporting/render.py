@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,8 +76,20 @@ def percent(
     """
     if value is None:
         return "n/a"
-    text = f"{100 * value:{'+' if signed else ''}z.1f}"
-    return text if low is None or high is None else f"{text} [{100 * low:z.{digits}f}, {100 * high:z.{digits}f}]"
+    text = _rounded(100 * value, 1, signed)
+    ends = "" if low is None or high is None else f" [{_rounded(100 * low, digits)}, {_rounded(100 * high, digits)}]"
+    return f"{text}{ends}"
+
+
+def _rounded(number: float, digits: int, signed: bool = False) -> str:
+    """The number with these digits. A tie is rounded away from 0, whatever its last binary digit makes of it.
+
+    Example: _rounded(5.25, 1) == "5.3" and _rounded(100 * 0.0325, 1) == "3.3"
+    """
+    if not math.isfinite(number):
+        return f"{number:.1f}"
+    exactly = Decimal(repr(round(number, 9))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{exactly:{'+' if signed else ''}zf}"
 
 
 def percent_of(value: float, low: float, high: float, *, signed: bool = False) -> str:
