@@ -45,6 +45,12 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             "cannot pass any more",
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",
         },
+        "watch": {
+            ExitCode.DONE: "it ended by --until-step or --idle-timeout, and every checkpoint is evaluated, skipped or deleted",
+            ExitCode.WORSE: "--stop-on-regression: the gate failed, for certain over all checkpoints so far",
+            ExitCode.UNUSABLE: "a setting, base, gate or directory cannot be used, or the directory not written",
+            ExitCode.OWED: "a checkpoint is broken, or its samples failed time after time; --retry tries again",
+        },
         "report": {
             ExitCode.DONE: "the report is printed or written",
             ExitCode.UNUSABLE: "no such run, format or template, or samples are missing without --allow-partial",

@@ -20,6 +20,7 @@ LAYERS = [
     [
         "answer_classes", "comparison", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "matrix",
         "native_budgets", "preview", "regrade", "runner", "sampling", "series", "session", "stock", "tables", "until",
+        "watch",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["cli", "__main__", "__init__"],

@@ -121,7 +121,7 @@ def _cells(table: pd.DataFrame) -> list[list[Any]]:
 
 
 @contextlib.contextmanager
-def _telling(library: str) -> Iterator[None]:
+def telling(library: str) -> Iterator[None]:
     """What the library raises inside becomes one line that names it, and what it prints goes to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -140,7 +140,7 @@ def log_wandb(tracks: Sequence[Track], project: str) -> list[str]:
     """Each track is a run of the W&B project. WANDB_MODE=offline keeps it on this machine. Returns where the runs are."""
     wandb = need("wandb", "wandb", "logging to W&B")
     places = []
-    with _telling("wandb"):
+    with telling("wandb"):
         for track in tracks:
             # Console and code would carry paths of this machine, and what else the terminal shows.
             bare = {**{f"x_disable_{what}": True for what in ("meta", "stats", "machine_info")}, "x_save_requirements": False}
@@ -162,14 +162,14 @@ def log_mlflow(tracks: Sequence[Track], experiment: str, uri: str | None) -> lis
     """
     mlflow = need("mlflow", "mlflow", "logging to MLflow")
     places = []
-    with _telling("mlflow"):
+    with telling("mlflow"):
         if uri is not None:
             mlflow.set_tracking_uri(uri)
         mlflow.set_experiment(experiment)
         for track in tracks:
             # MLflow would note the path of the running program.
             with mlflow.start_run(run_name=track.name, tags={"mlflow.source.name": "raml-eval"}) as run:
-                mlflow.log_params({mlflow_name(key): _short(value) for key, value in track.config.items()})
+                mlflow.log_params({mlflow_name(key): short_text(value) for key, value in track.config.items()})
                 for step, point in track.points.items():
                     mlflow.log_metrics({mlflow_name(key): value for key, value in point.items()}, step=step)
                 mlflow.log_text(track.table.to_csv(index=False), "frame.csv")
@@ -185,7 +185,7 @@ def mlflow_name(key: str) -> str:
     return re.sub(r"[^\w\-. :/]", "_", key.replace("@", "_at_"))
 
 
-def _short(value: Any) -> str:
+def short_text(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 6000 else text[:5999] + "…"  # MLflow refuses longer parameters
 
@@ -215,7 +215,7 @@ def log_tensorboard(tracks: Sequence[Track], out: Path) -> list[str]:
         raise ConfigError(
             f"{taken} exists, and TensorBoard would mix its numbers with those. Remove it, or name another --out."
         )
-    with _telling("tensorboard"):
+    with telling("tensorboard"):
         for track, folder in zip(tracks, folders, strict=True):
             writer = writers.EventFileWriter(str(folder))
             try:
@@ -236,7 +236,7 @@ def log_trackio(tracks: Sequence[Track], project: str) -> list[str]:
     """Each track is a run of the local trackio project (TRACKIO_DIR says where). Returns the runs' names."""
     trackio = need("trackio", "trackio", "logging to trackio")
     places = []
-    with _telling("trackio"):
+    with telling("trackio"):
         for track in tracks:
             run = trackio.init(
                 project=project, name=track.name, config=dict(track.config), embed=False, auto_log_gpu=False, auto_log_cpu=False
