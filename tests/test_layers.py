@@ -23,7 +23,7 @@ LAYERS = [
         "watch",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
-    ["cli", "__main__", "__init__"],
+    ["callback", "cli", "__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 APART = {1, 3}  # the layers whose parts leave one another alone: what they share lies below

@@ -216,12 +216,8 @@ class Watcher:
             name = path.parent.name
             model = Path(str(read_manifest(path)["config"].get("model", "")))
             step = step_of_name(name)
-            if (
-                name in self.history.lines
-                or step is None
-                or model.is_dir()
-                or not model.is_relative_to(self.settings.arrivals.folder)
-            ):
+            mine = step is not None and model.is_relative_to(self.settings.arrivals.folder)
+            if step is None or not mine or model.is_dir() or name in self.history.lines:
                 continue
             run = load_run(path.parent)
             if missing_samples(run):
