@@ -24,6 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from raml_eval.store import read_run
+from raml_eval.types import SampleRecord
 
 STEPS = (500, 1000, 1500, 2000)
 SAMPLES = 4
@@ -79,13 +80,15 @@ def compare(alone: Path, together: Path) -> int:
             raise SystemExit(f"the protocols of step {step} differ")
         if step != STEPS[0] and "swapped" not in runs[1].manifest["sessions"][0]:
             print(f"step {step}: a new engine was opened", flush=True)
-        first, second = (
-            {record.key: (record.answer_ids, record.answer_finish, record.n_thinking_tokens, record.grade) for record in one.records}
-            for one in runs
-        )
+        first, second = ({record.key: drawn(record) for record in run.records} for run in runs)
         thoughts = [{key: one.token_ids for key, one in run.trajectories.items()} for run in runs]
         differing += sum(first[key] != second.get(key) for key in first) if thoughts[0] == thoughts[1] else len(first)
     return differing
+
+
+def drawn(record: SampleRecord) -> tuple[object, ...]:
+    """What was drawn and graded for a sample, without what depends on the session."""
+    return record.thinking_end, record.n_thinking_tokens, record.answer_ids, record.answer_finish, record.seed, record.grade
 
 
 def write_variant(folder: Path, seed: int) -> None:

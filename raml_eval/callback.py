@@ -20,7 +20,7 @@ PREFIX = "raml_eval"
 READY = "DONE"
 
 
-class EvaluateCallback(TrainerCallback):
+class EvaluateCallback(TrainerCallback):  # type: ignore[misc]
     """Acts on every checkpoint that the trainer saves, once it is whole.
 
     Without settings, the file ready_file is written into it, which `raml-eval watch --ready-file` waits for. With the settings

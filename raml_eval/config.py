@@ -110,10 +110,10 @@ class Grading(_Section):
 class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
-    adapter is the folder of a LoRA adapter, which is merged into the model.     With prompt plain, questions are asked as text, without a chat template. prompt_date is the date that a chat template
-    prints. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list means k = n. limit
-    selects a seeded subset of each task. after and before keep the questions whose dates lie between them. If concurrency is
-    None, the backend's default is used.
+    adapter is the folder of a LoRA adapter, which is merged into the model. With prompt plain, questions are asked as text,
+    without a chat template. prompt_date is the date that a chat template prints. samples is n, the draws per question. k lists
+    the k of pass@k and related metrics; an empty list means k = n. limit selects a seeded subset of each task. after and
+    before keep the questions whose dates lie between them. If concurrency is None, the backend's default is used.
     """
 
     model: str

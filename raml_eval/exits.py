@@ -43,7 +43,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.UNUSABLE: "a setting, task, model, base, gate or directory cannot be used, or the directory not written",
             ExitCode.INCONCLUSIVE: "--until-decided: the gate is inconclusive, where that blocks: all is drawn, or a cell "
             "cannot pass any more",
-            ExitCode.OWED: "samples failed, or so many in a row that the run was given up; the same command retries them",
+            ExitCode.OWED: "samples failed, or so many in a row that the run was given up; of several runs, one failed or owes "
+            "samples; the same command retries them",
         },
         "watch": {
             ExitCode.DONE: "it ended by --until-step or --idle-timeout, and every checkpoint is evaluated, skipped or deleted",

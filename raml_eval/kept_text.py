@@ -16,7 +16,9 @@ def tokenizer_at_hand(manifest: Mapping[str, Any]) -> Tokenizer | None:
     """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked."""
     model = manifest.get("model", {})
     try:
-        checkpoint = find_checkpoint(str(model.get("name")), model.get("revision"), model.get("adapter", {}).get("name")).at_hand()
+        adapter = model.get("adapter", {})
+        base = str(adapter.get("base", model.get("name")))
+        checkpoint = find_checkpoint(base, model.get("revision"), adapter.get("name")).at_hand()
         return load_tokenizer(checkpoint) if checkpoint else None
     except ModelError:
         return None

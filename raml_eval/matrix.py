@@ -1,7 +1,7 @@
 """Expands one command into the runs of many checkpoints: models by any other settings, each with a directory of its own.
 
-    models        a list, or the checkpoints below a folder in the order of their steps
-    matrix:       in a run.yaml: settings with several values each, such as tasks, thinking.budgets or sampling
+models        a list, or the checkpoints below a folder in the order of their steps
+matrix:       in a run.yaml: settings with several values each, such as tasks, thinking.budgets or sampling
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def find_checkpoints(folder: Path, steps: str | None = None) -> list[tuple[str, 
     Raises ConfigError if there is none, or none of the steps; a step that is asked for one by one must be there.
     """
     if not folder.is_dir():
-        raise ConfigError(f"--checkpoints {folder} is no folder. Give the folder that a training run writes its checkpoints to.")
+        raise ConfigError(
+            f"--checkpoints {folder} is no folder. Give the folder that a training run writes its checkpoints to."
+        )
     found = [(child.name, model) for child in folder.iterdir() if child.is_dir() for model in models_below(child)]
     found.sort(key=lambda pair: (step_of_name(pair[0]) is None, step_of_name(pair[0]) or 0, pair[0]))
     if not found:
@@ -224,7 +226,9 @@ def _axis(key: str, values: Any) -> list[Choice]:
     """The values of a setting, by the names they are given or that they give themselves."""
     known = [*setting_keys(), *RunConfig.model_fields]
     if key not in known:
-        raise ConfigError(f"matrix names {key!r}, which is no setting.{near_names(key, known)} docs/configuration.md lists all.")
+        raise ConfigError(
+            f"matrix names {key!r}, which is no setting.{near_names(key, known)} docs/configuration.md lists all."
+        )
     if key in ("out", "name"):
         raise ConfigError(f"matrix names {key}, but every run gets a directory of its own below --out. Leave it out.")
     named = values.items() if isinstance(values, Mapping) else ((_label(key, value), value) for value in _listed(values))

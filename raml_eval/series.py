@@ -24,7 +24,7 @@ class Outcome:
     name: str
     directory: Path
     n_owed: int = 0
-    error: str = ""
+    error: RamlError | None = None
 
     @property
     def is_done(self) -> bool:
@@ -38,26 +38,32 @@ async def run_series(
 
     One engine is kept from run to run (Engines). Raises InputError, the first run's own, if no run could be drawn.
     """
-    engines, outcomes, first = Engines(opener), [], None
+    engines, outcomes = Engines(opener), []
     try:
         for number, cell in enumerate(cells, 1):
-            out = cell.config.out
-            assert out is not None
             if not quiet:
                 print(one_line(f"run {number} of {len(cells)}: {cell.name}"), file=sys.stderr)
-            failed = False
-            try:
-                run = await run_session(cell.config, quiet, opener=engines.open)
-                outcomes.append(Outcome(cell.name, out, sum(missing_samples(run).values())))
-                del run  # its texts: the report reads what it needs
-            except RamlError as error:
-                first, failed = first or error, isinstance(error, GenerationError)
-                print(one_line(f"error: run {cell.name}: {error}"), file=sys.stderr)
-                outcomes.append(Outcome(cell.name, out, error=str(error)))
-            if outcomes[-1].n_owed or failed:
-                await engines.aclose()  # requests failed: the engine may be dead
+            outcomes.append(await run_cell(cell, engines, quiet))
     finally:
         await engines.aclose()
+    first = outcomes[0].error if outcomes else None
     if isinstance(first, InputError) and all(outcome.error for outcome in outcomes):
         raise first
     return outcomes
+
+
+async def run_cell(cell: Cell, engines: Engines, quiet: bool = False) -> Outcome:
+    """The outcome of one run on the engine that is kept. An error that a user can meet is told on stderr, and not raised."""
+    out = cell.config.out
+    assert out is not None
+    try:
+        run = await run_session(cell.config, quiet, opener=engines.open)
+    except RamlError as error:
+        if isinstance(error, GenerationError):
+            await engines.aclose()  # request after request failed: the engine may be dead
+        print(one_line(f"error: run {cell.name}: {error}"), file=sys.stderr)
+        return Outcome(cell.name, out, error=error)
+    n_owed = sum(missing_samples(run).values())
+    if n_owed:
+        await engines.aclose()
+    return Outcome(cell.name, out, n_owed)

@@ -46,7 +46,7 @@ from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
-from raml_eval.runner import Drawing, UnaskedThinking, run_all
+from raml_eval.runner import Drawing, UnaskedThinking, count_so_far, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
@@ -63,12 +63,17 @@ Opener = Callable[..., Awaitable[Backend]]
 
 
 async def run_session(
-    config: RunConfig, quiet: bool = False, opener: Opener = open_backend, until: Until | None = None
+    config: RunConfig,
+    quiet: bool = False,
+    opener: Opener = open_backend,
+    until: Until | None = None,
+    live: bool = False,
 ) -> StoredRun:
     """The run of the configuration, with every sample that could be drawn. An existing directory is resumed.
 
-    opener opens the engine. With until, questions are drawn in batches, up to the look that decides. Raises InputError,
-    before anything is drawn, if the configuration, a task, the model, the base or the directory cannot be used.
+    opener opens the engine. With until, questions are drawn in batches, up to the look that decides. With live, the progress
+    says what is right so far, and how that is biased. Raises InputError, before anything is drawn, if the configuration, a
+    task, the model, the base or the directory cannot be used.
     """
     out = _check_config(config)
     catalogue = load_catalogue(config.task_path, config.data_dir)
@@ -103,7 +108,7 @@ async def run_session(
         try:
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
             drawing = _open_drawing(config, directory, plan, loaded, backend, native, course)
-            return await _draw(drawing, watch, quiet, course)
+            return await _draw(drawing, watch, quiet, course, live)
         finally:
             await backend.aclose()
 
@@ -357,7 +362,7 @@ def _task_entries(loaded: Inputs) -> dict[str, dict[str, Any]]:
     }
 
 
-async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course | None = None) -> StoredRun:
+async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course | None = None, live: bool = False) -> StoredRun:
     """Everything that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
     directory, pool = drawing.directory, drawing.pool
     if course is None:
@@ -369,7 +374,8 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     if isinstance(drawing.backend, WeightSwap) and drawing.backend.swapped:
         entry["swapped"] = dict(drawing.backend.swapped)
     entry = directory.begin_session(entry)
-    progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
+    so_far = count_so_far(drawing) if live else None
+    progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet, so_far=so_far)
     try:
         with watch("generation"), progress:
             await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))

@@ -57,12 +57,12 @@ class Bench:
 
 
 @contextmanager
-def opened(name: str, model: Path, args: Mapping[str, Any]) -> Iterator[Bench]:
+def opened(name: str, model: Path, args: Mapping[str, Any], adapter: Path | None = None) -> Iterator[Bench]:
     """The backend on the checkpoint, closed again at the end."""
     from transformers import AutoTokenizer
 
     with asyncio.Runner() as runner:
-        backend = runner.run(open_backend(name, str(model), args=args))
+        backend = runner.run(open_backend(name, str(model), adapter=str(adapter) if adapter else None, args=args))
         try:
             yield Bench(backend, runner, AutoTokenizer.from_pretrained(model))
         finally:

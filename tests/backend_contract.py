@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from raml_eval.checkpoint import Checkpoint
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import GenerationError, ModelError, SwapRefused
 from raml_eval.protocols import WeightSwap
 from raml_eval.types import Completion, Finish
@@ -179,7 +179,8 @@ class SwapContract:
 
         other = variant(model, tmp_path / "other", seed=1)
         requests = [
-            (own_bench.prompt(f"Compute {i}+{i + 2}."), params(max_tokens=40, temperature=i % 2 * 1.0, seed=i)) for i in range(12)
+            (own_bench.prompt(f"Compute {i}+{i + 2}."), params(max_tokens=40, temperature=i % 2 * 1.0, seed=i))
+            for i in range(12)
         ]
         swap(own_bench, model)
         before, described = own_bench.draw(*requests), own_bench.backend.description
@@ -192,6 +193,19 @@ class SwapContract:
         swap(own_bench, model)
         assert own_bench.draw(*requests) == before
         assert own_bench.backend.description == described
+
+    def test_adapters_are_swapped_like_checkpoints(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
+        from tests.checkpoints import save_adapter
+
+        module, drawn = "model.layers.0.self_attn.q_proj", []
+        for seed in (0, 1):
+            adapter = save_adapter(tmp_path / f"adapter-{seed}", model, [module], seed, lora_alpha=40)
+            swap(own_bench, adapter)
+            drawn.append(own_bench.one("Compute 1+2.", max_tokens=60, temperature=1.0))
+            with opened(self.engine, model, self.args, adapter) as fresh:
+                assert fresh.one("Compute 1+2.", max_tokens=60, temperature=1.0) == drawn[-1]
+                assert fresh.backend.description == own_bench.backend.description
+        assert drawn[0] != drawn[1]
 
     def test_another_architecture_is_refused_by_name(self, own_bench: Bench, model: Path, tmp_path: Path) -> None:
         from tests.checkpoints import reconfigure, variant
@@ -220,7 +234,7 @@ class SwapContract:
 def swap(bench: Bench, folder: Path) -> Mapping[str, str]:
     """The bench's engine has the folder's weights. What was tested."""
     assert isinstance(bench.backend, WeightSwap)
-    bench.runner.run(bench.backend.swap_weights(Checkpoint(str(folder))))
+    bench.runner.run(bench.backend.swap_weights(find_checkpoint(folder)))
     return bench.backend.swapped
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import importlib.util
 import os
 import random
@@ -67,6 +68,11 @@ class TestSwap(SwapContract):
         assert tested["weights"].endswith("parameters have the values of the files")
         assert tested["greedy"].startswith("4 x 16 tokens as from transformers")
 
+    def test_bfloat16_is_tested_too(self, model: Path, tmp_path: Path) -> None:
+        with opened("vllm", model, {**self.args, "dtype": "bfloat16"}) as bench:
+            tested = swap(bench, variant(model, tmp_path / "other", seed=2))
+            assert tested["greedy"].startswith("4 x 16 tokens as from transformers")
+
     def test_an_output_layer_that_vllm_leaves_old_is_refused(
         self, own_bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -74,6 +80,15 @@ class TestSwap(SwapContract):
         monkeypatch.setattr(vllm_swap, "RELOAD", "reload_weights")
         with pytest.raises(SwapRefused, match=r"files' values of lm_head.weight"):
             swap(own_bench, variant(model, tmp_path / "other", seed=3))
+
+    def test_an_engine_that_cannot_be_compared_is_refused_at_once(self, own_bench: Bench) -> None:
+        config = copy.deepcopy(own_bench.backend._engine.vllm_config)  # type: ignore[attr-defined]
+        vllm_swap.check_can_swap("m", {}, config)
+        with pytest.raises(SwapRefused, match="load_format changes what is loaded"):
+            vllm_swap.check_can_swap("m", {"load_format": "dummy"}, config)
+        config.parallel_config.tensor_parallel_size = 2
+        with pytest.raises(SwapRefused, match="tensor_parallel_size is 2"):
+            vllm_swap.check_can_swap("m", {}, config)
 
     def test_a_prefix_cache_that_stays_is_refused(
         self, own_bench: Bench, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

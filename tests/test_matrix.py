@@ -30,7 +30,10 @@ def test_models_are_named_by_as_much_of_their_paths_as_tells_them_apart() -> Non
 
 
 def test_a_matrix_is_the_product_of_its_settings_with_the_models_slowest() -> None:
-    matrix = {"tasks": [["pocket_chain", "pocket_sort"], "pocket"], "sampling": {"greedy": {"temperature": 0}, "warm": {"top_k": 5}}}
+    matrix = {
+        "tasks": [["pocket_chain", "pocket_sort"], "pocket"],
+        "sampling": {"greedy": {"temperature": 0}, "warm": {"top_k": 5}},
+    }
     cells = expand({**BASE, "model": ["a", "b"], "matrix": matrix, "samples": 3})
     assert len(cells) == 8
     assert cells[1].name == "a_pocket_chain+pocket_sort_warm"
@@ -116,7 +119,12 @@ def test_checkpoints_come_in_the_order_of_their_steps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("steps", "reason"),
-    [("5,7", "has no step 7; there are 5"), ("6:", "has none of the steps 6:"), ("1:2:0", "not understood"), ("x", "not understood")],
+    [
+        ("5,7", "has no step 7; there are 5"),
+        ("6:", "has none of the steps 6:"),
+        ("1:2:0", "not understood"),
+        ("x", "not understood"),
+    ],
 )
 def test_steps_that_are_not_there_are_told(tmp_path: Path, steps: str, reason: str) -> None:
     checkpoint(tmp_path / "step5")
@@ -143,8 +151,8 @@ def test_both_ends_of_a_range_count() -> None:
 @pytest.mark.parametrize(
     ("path", "step"),
     [
-        ("x/checkpoint-500", 500), ("global_step_20/actor/huggingface", 20), ("iter_0000100", 100), ("run/step1000-tokens4B", 1000),
-        ("Qwen3-8B", None), ("model-v2", None), ("stepwise-7", None), ("", None),
+        ("x/checkpoint-500", 500), ("global_step_20/actor/huggingface", 20), ("iter_0000100", 100),
+        ("run/step1000-tokens4B", 1000), ("Qwen3-8B", None), ("model-v2", None), ("stepwise-7", None), ("", None),
     ],
 )  # fmt: skip
 def test_a_step_is_read_from_names_that_say_so(path: str, step: int | None) -> None:

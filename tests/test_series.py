@@ -12,15 +12,17 @@ import pytest
 pytest.importorskip("torch", reason="checkpoints are swapped in an engine (pip install 'raml-eval[hf]')")
 
 from raml_eval.backends import open_backend
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import build_config
 from raml_eval.errors import GenerationError, ModelError
+from raml_eval.kept_text import tokenizer_at_hand
 from raml_eval.matrix import expand
 from raml_eval.protocols import Backend
 from raml_eval.series import run_series
 from raml_eval.session import run_session
 from raml_eval.store import read_run
 from tests.backend_bench import POCKET
-from tests.checkpoints import variant
+from tests.checkpoints import save_adapter, variant
 from tests.engines import ENGINE_ARGS, ENGINES, drawn
 
 SETTINGS: dict[str, Any] = {
@@ -54,6 +56,21 @@ def test_the_records_are_those_of_separate_runs(engine: str, training: Path, tmp
         assert ("swapped" in together.manifest["sessions"][0]) == cell.name.startswith("checkpoint-20")
 
 
+def test_the_manifest_has_the_fingerprints_of_adapter_and_base(training: Path, tmp_path: Path) -> None:
+    base = training / "checkpoint-5"
+    for seed in (0, 1):
+        save_adapter(tmp_path / f"lora-{seed}", base, ["model.layers.0.mlp.down_proj"], seed)
+    settings = {**SETTINGS, "backend": "fake", "adapter": [tmp_path / "lora-0", tmp_path / "lora-1"], "out": tmp_path / "out"}
+    asyncio.run(run_series(expand(settings), quiet=True))
+    entries = [read_run(tmp_path / "out" / f"lora-{seed}").manifest["model"] for seed in (0, 1)]
+    digest = Checkpoint(str(base)).digest()
+    assert [entry["adapter"]["base_fingerprint"] for entry in entries] == [digest, digest]
+    assert len({entry["adapter"]["fingerprint"] for entry in entries}) == 2
+    assert len({entry["fingerprint"] for entry in entries} | {digest}) == 3
+    assert entries[0]["adapter"]["base"] == str(base)
+    assert tokenizer_at_hand({"model": entries[0]}) is not None
+
+
 def fake(training: Path, out: Path, **settings: Any) -> dict[str, Any]:
     return {**SETTINGS, "backend": "fake", "checkpoints": training, "out": out, **settings}
 
@@ -79,7 +96,9 @@ def test_a_broken_checkpoint_is_told_and_the_others_go_on(
 
 
 def test_if_no_run_can_be_drawn_the_first_error_is_raised(training: Path, tmp_path: Path) -> None:
-    cells = expand({**fake(training, tmp_path / "out"), "checkpoints": None, "model": [str(tmp_path / "a"), str(tmp_path / "b")]})
+    cells = expand(
+        {**fake(training, tmp_path / "out"), "checkpoints": None, "model": [str(tmp_path / "a"), str(tmp_path / "b")]}
+    )
     with pytest.raises(ModelError, match="does not exist"):
         asyncio.run(run_series(cells, quiet=True))
 

@@ -74,7 +74,7 @@ def test_each_is_evaluated_once_in_the_order(order: str, names: list[int], train
     assert [line["step"] for line in lines(out)] == names
     assert ending.runs == tuple(out / f"checkpoint-{step}" for step in (5, 10, 15))
     (first, second) = lines(out)[0]["numbers"]
-    assert (first["task"], first["budget"], second["budget"]) == ("in-domain mean", "0", "24")
+    assert (first["task"], first["budget"], second["budget"]) == ("pocket_chain", "0", "24")
     assert 0 <= first["low"] <= first["value"] <= first["high"] <= 1
     before = (out / "history.jsonl").read_bytes()
     assert watch(training, out, order=order) == ending

@@ -96,7 +96,7 @@ class _Adapter:
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         from safetensors.torch import load_file
 
-        self._settings = settings
+        self._folder, self._settings = folder, settings
         path = folder / "adapter_model.safetensors"
         try:
             self._tensors = {name.removeprefix(_PREFIX): values for name, values in load_file(path).items()}
@@ -123,6 +123,9 @@ class _Adapter:
                 delta = (b @ a) * self._scale(module, a.shape[0])
                 if is_embedding or (self._settings.get("fan_in_fan_out") and delta.shape != base.shape):
                     delta = delta.T
+                if delta.shape != base.shape:
+                    shapes = f"{tuple(delta.shape)} of {module} to {tuple(base.shape)}"
+                    raise _refusal(self._folder, f"it was trained on another base: it would add {shapes}")
                 return (base.float() + delta).to(base.dtype)
         return base
 

@@ -39,8 +39,8 @@ class Comparison:
 def stale_error(model: str, names: Sequence[str]) -> SwapRefused:
     """The error for an engine that does not compute with the weights of the files after a swap."""
     return SwapRefused(
-        f"after the swap to {model}, the engine does not compute with the files' values of {name_some(names)}: they are stale or "
-        "mixed. The model gets an engine of its own."
+        f"after the swap to {model}, the engine does not compute with the files' values of {name_some(names)}: they are stale "
+        "or mixed. The model gets an engine of its own."
     )
 
 
@@ -50,8 +50,8 @@ class WorkerExtension:
     def raml_reload_weights(self, weights_path: str) -> None:
         """The folder's weights are reloaded, also into the output layer that is tied to the embedding.
 
-        vLLM 0.32 leaves that one out: no tensor of the files names it, and on a CPU it multiplies with a packed copy of its own,
-        so the logits would go on to come from the old embedding.
+        vLLM 0.32 leaves that one out: no tensor of the files names it, and on a CPU it multiplies with a packed copy of its
+        own, so the logits would go on to come from the old embedding.
         """
         self.reload_weights(weights_path=weights_path)  # type: ignore[attr-defined]
         model = self.get_model()  # type: ignore[attr-defined]
@@ -65,7 +65,6 @@ class WorkerExtension:
         return found.n_compared, list(found.wrong), list(found.unknown)
 
 
-@torch.inference_mode()
 def compare_weights(model: Any, folder: Path) -> Comparison:
     """The model's parameters against the folder's safetensors files. model is transformers' or vLLM's.
 
@@ -126,7 +125,8 @@ def _computed(module: Any, method: Any, n_in: int, parameter: torch.Tensor) -> t
         n = min(_ROWS, n_in - start)
         unit = torch.zeros(n, n_in, dtype=parameter.dtype, device=parameter.device)
         unit[torch.arange(n), start + torch.arange(n)] = 1
-        rows.append(method.apply(module, unit, None))
+        with torch.inference_mode():
+            rows.append(method.apply(module, unit, None))
     return torch.cat(rows).T
 
 
@@ -134,7 +134,7 @@ def _is_same(stored: torch.Tensor, values: torch.Tensor) -> bool | None:
     """Whether the values are equal, None if the shapes forbid it; the engine may have padded a vocabulary with more rows."""
     if values.ndim != stored.ndim or values.shape[1:] != stored.shape[1:] or len(values) < len(stored):
         return None
-    return torch.equal(values[: len(stored)].to("cpu"), stored)
+    return bool(torch.equal(values[: len(stored)].to("cpu"), stored))
 
 
 def _read(name: str, tensor: StoredTensor) -> torch.Tensor:

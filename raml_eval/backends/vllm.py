@@ -21,9 +21,9 @@ from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
 from raml_eval.backends.vllm_swap import (
     DRAWN_TOKENS,
-    EXTENSION,
     check_can_swap,
     check_greedy,
+    extension_arguments,
     probe_prompts,
     reload_weights,
 )
@@ -49,7 +49,7 @@ _QUIET_LOGS = {
     "TORCH_LOGS": "-torch._library.triton",
     "TQDM_DISABLE": "1",  # the capture of CUDA graphs has no argument against its bars
 }
-_DEFAULTS = {"disable_log_stats": True, "seed": 0, "use_tqdm_on_load": False, "worker_extension_cls": EXTENSION}
+_DEFAULTS = {"disable_log_stats": True, "seed": 0, "use_tqdm_on_load": False}
 _RECORDED = {
     "cache_config": ("block_size", "cache_dtype", "enable_prefix_caching"),
     "scheduler_config": ("enable_chunked_prefill", "max_num_batched_tokens", "max_num_seqs", "async_scheduling"),
@@ -220,9 +220,10 @@ def engine_params(params: SamplingParams, thinking_token_budget: int | None = No
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> VllmBackend:
     """The engine's process is started, and the checkpoint is loaded into it.
 
-    An adapter is merged into its base first. args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds reproducible. Raises ConfigError for an
-    unknown argument and for one that would make results depend on the batch, ModelError if vLLM cannot start with this
-    model or its weights are broken. A folder's files are checked before the start, a hub id's after it, when they are here.
+    An adapter is merged into its base first. args are fields of vLLM's AsyncEngineArgs; on a CPU, the defaults keep seeds
+    reproducible. Raises ConfigError for an unknown argument and for one that would make results depend on the batch,
+    ModelError if vLLM cannot start with this model or its weights are broken. A folder's files are checked before the start,
+    a hub id's after it, when they are here.
     """
     declare_plugin()
     with loadable(checkpoint) as plain, _quiet():
@@ -288,6 +289,7 @@ def engine_arguments(checkpoint: Checkpoint, args: Mapping[str, Any], on_cpu: bo
         "tokenizer_revision": checkpoint.revision,
         "generation_config": "vllm",
         **_DEFAULTS,
+        **extension_arguments(args),
         **(cpu_defaults(args) if on_cpu else {}),
         **args,
         **({"reasoning_config": reasoning_config(args["reasoning_config"])} if args.get("reasoning_config") else {}),

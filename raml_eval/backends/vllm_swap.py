@@ -21,7 +21,7 @@ from typing import Any
 from raml_eval.backends.loaded_weights import stale_error
 from raml_eval.backends.tensor_files import name_some, read_tensors
 from raml_eval.backends.vllm_weights import OTHER_SOURCE, quiet_transformers
-from raml_eval.checkpoint import Checkpoint, first_line
+from raml_eval.checkpoint import first_line
 from raml_eval.errors import SwapRefused
 
 EXTENSION = "raml_eval.backends.loaded_weights.WorkerExtension"
@@ -30,6 +30,14 @@ N_PROMPTS, PROMPT_TOKENS, DRAWN_TOKENS = 4, 96, 16  # a prompt fills several blo
 # How far below the largest logit a drawn token may be, by the engine's type: two correct computations differ by rounding.
 TOLERANCE: Mapping[str, float] = {"float32": 0.01, "float16": 0.25, "bfloat16": 1.0}
 _PARALLEL = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
+
+
+def extension_arguments(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine argument with which its worker can compare weights.
+
+    A sharded engine has none: it cannot swap, and its workers may run on machines that do not have this package.
+    """
+    return {} if any(args.get(name, 1) != 1 for name in _PARALLEL) else {"worker_extension_cls": EXTENSION}
 
 
 def check_can_swap(source: str, args: Mapping[str, Any], config: Any) -> None:

@@ -88,6 +88,9 @@ def run(
     gate: Annotated[Place, place_option("YAML file of the rules that --until-decided applies.")] = None,
     looks: Annotated[Count, typer.Option(help="Batches that --until-decided looks after; 6 if not given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Tell every ten seconds what is right so far, which favours short answers.")
+    ] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
     """Draw, grade and store samples, then print a table. Exit code 4 if samples are owed; with --gate, 1 and 3 are its own."""
@@ -96,11 +99,12 @@ def run(
     from raml_eval.api import run_config
 
     if matrix.is_matrix(settings):
-        run_many(settings, quiet, unfit={"--until-decided": until_decided, "--dry-run": dry_run or None})
+        unfit = {"--until-decided": until_decided, "--dry-run": dry_run or None, "--live": live or None}
+        run_many(settings, quiet, unfit)
         return
     until = _open_until(until_decided, gate, looks)
     with stopping(GOES_ON):
-        finished = run_config(matrix.one_run(settings), quiet=quiet, dry_run=dry_run, until=until)
+        finished = run_config(matrix.one_run(settings), quiet=quiet, dry_run=dry_run, until=until, live=live)
     if dry_run:
         print(finished.summary)
         return

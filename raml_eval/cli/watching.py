@@ -68,7 +68,7 @@ def watch(
 
     if order not in ("newest", "oldest"):
         raise ConfigError(f"--order is {order!r}; wanted newest or oldest.")
-    common, quiet = _run_settings(settings or ())
+    common, quiet, live = _run_settings(settings or ())
     alarm = _alarm(gate, against, {"--stop-on-regression": stop_on_regression, "--signal-file": signal_file,
                                    "--on-regression": on_regression}, signal_file, on_regression)  # fmt: skip
     out = Path(common["out"])
@@ -79,7 +79,7 @@ def watch(
     )  # fmt: skip
     with closing(History(out)) as history, stopping(GOES_ON):
         track = functools.partial(_track, grown, history)
-        watcher = Watcher(watched, history, functools.partial(_cell, common), alarm=alarm, track=track, quiet=quiet)
+        watcher = Watcher(watched, history, functools.partial(_cell, common), alarm=alarm, track=track, quiet=quiet, live=live)
         ending = asyncio.run(watcher.run())
     _tell(ending, out, quiet, stop_on_regression)
 
@@ -98,8 +98,8 @@ def _tell(ending: Ending, out: Path, quiet: bool, stop_on_regression: bool) -> N
         raise typer.Exit(ExitCode.OWED)
 
 
-def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool]:
-    """The settings that every checkpoint is evaluated with, and whether nothing is printed, from the words after --."""
+def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool, bool]:
+    """The settings of every run, whether nothing is printed, and whether --live is given, from the words after --."""
     from raml_eval.errors import ConfigError
     from raml_eval.matrix import is_matrix
 
@@ -122,7 +122,7 @@ def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool]:
     if not settings.get("out"):
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR after --.")
     _cell(settings, "checkpoint-1", Path("checkpoint-1"))  # refused now, not at the first checkpoint
-    return settings, bool(given["quiet"])
+    return settings, bool(given["quiet"]), bool(given["live"])
 
 
 def _cell(settings: Mapping[str, Any], name: str, model: Path) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def render_by_step(runs: Sequence[StoredRun], frame: pd.DataFrame, metric: str =
     columns = list(dict.fromkeys(key for line in lines.values() for key in line))
     head = ["step", "run", *(f"{name}, budget {budget}" for name, budget in columns)]
     body = [
-        [_text(steps[run]), shorten(run), *(_value(line[key]) if key in line else "" for key in columns)] for run, line in lines.items()
+        [_text(steps[run]), shorten(run), *(_value(line[key]) if key in line else "" for key in columns)]
+        for run, line in lines.items()
     ]
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     told = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *body)]
@@ -51,8 +53,9 @@ def _steps(runs: Sequence[StoredRun]) -> Mapping[str, int | None]:
 def _shown(rows: Sequence[Row], metric: str) -> list[Row]:
     """The means over the tasks of a domain; of a domain with one task, the task."""
     own = [row for row in rows if row["metric"] == metric]
-    means = {(row["run"], row["domain"]) for row in own if row["task"] == MACRO}
-    return [row for row in own if (row["task"] == MACRO) == ((row["run"], row["domain"]) in means)]
+    tasks = {(row["run"], row["domain"], row["task"]) for row in own if row["task"] != MACRO}
+    n_tasks = Counter((run, domain) for run, domain, _ in tasks)
+    return [row for row in own if (row["task"] == MACRO) == (n_tasks[row["run"], row["domain"]] > 1)]
 
 
 def _name(row: Row) -> str:

@@ -132,6 +132,7 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
         **{key: (manifest[key], wanted) for key, wanted in REQUIRED.items()},
         "model.name": (manifest["model"]["name"], str),
         "model.checkpoint": (manifest["model"].get("checkpoint", {}), dict),
+        "model.adapter": (manifest["model"].get("adapter", {}), dict),
         "suites": (manifest.get("suites", {}), dict),
         "protocol.engine": (manifest["protocol"].get("engine", {}), dict),
         "protocol.tasks": (manifest["protocol"].get("tasks", {}), dict),

@@ -83,7 +83,7 @@ def draws_apart(run: StoredRun) -> bool:
 
 
 def step_of(run: StoredRun) -> int | None:
-    """The training step of the run's checkpoint, as checkpoint.yaml beside the model says; None if it does not say."""
+    """The training step of the run's checkpoint, as its checkpoint.yaml or its folder's name says; None if neither does."""
     step = (run.manifest.get("model", {}).get("checkpoint") or {}).get("step")
     return step if type(step) is int else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ METRIC = "avg@n"
 def headline_numbers(run: StoredRun) -> list[dict[str, Any]]:
     """An object for each number: task, budget, metric, value, and the ends of its interval, None where there is none."""
     rows = [row for row in frame_rows(build_frame([run])) if row["metric"] == METRIC]
-    with_mean = {row["domain"] for row in rows if row["task"] == MACRO}
-    shown = [row for row in rows if (row["task"] == MACRO) == (row["domain"] in with_mean)]
+    n_tasks = Counter(domain for domain, task in {(row["domain"], row["task"]) for row in rows} if task != MACRO)
+    shown = [row for row in rows if (row["task"] == MACRO) == (n_tasks[row["domain"]] > 1)]
     return [
         {
             "task": DOMAIN_MEANS[row["domain"]] if row["task"] == MACRO else row["task"],

@@ -69,10 +69,12 @@ class Watcher:
         alarm: Alarm | None = None,
         track: Callable[[], None] = lambda: None,
         quiet: bool = False,
+        live: bool = False,
         opener: Callable[..., Awaitable[Backend]] = open_backend,
     ) -> None:
         self.settings, self.history, self.out = settings, history, history.path.parent
         self._make_cell, self._alarm, self._track, self._quiet = make_cell, alarm, track, quiet
+        self._live = live
         self._engines = Engines(opener)
         self._tries: Counter[str] = Counter()
         self._retried = {line["name"] for line in history.of(BROKEN, OWED)} if settings.retry else set()
@@ -145,7 +147,7 @@ class Watcher:
         self._say(f"{arrival.name}: evaluated now, in {self._directory(arrival)}")
         try:
             cell = self._make_cell(arrival.name, arrival.model)
-            run = await run_session(cell.config, self._quiet, opener=self._engines.open)
+            run = await run_session(cell.config, self._quiet, opener=self._engines.open, live=self._live)
         except (RamlError, OSError) as error:
             await self._fail(arrival, error)
             return
