@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
 
 from raml_eval.api import evaluate
 from raml_eval.errors import ConfigError
@@ -48,7 +48,7 @@ class EvaluateCallback(TrainerCallback):  # type: ignore[misc]
 
     @classmethod
     def attach(cls, trainer: Any, **settings: Any) -> EvaluateCallback:
-        """The callback, added to the trainer, through whose log() the numbers go."""
+        """The callback, added to the trainer, through whose logs the numbers go."""
         callback = cls(**settings)
         callback._trainer = trainer
         trainer.add_callback(callback)
@@ -79,6 +79,7 @@ class EvaluateCallback(TrainerCallback):  # type: ignore[misc]
             if one[part] is not None
         }
         if self._trainer is not None:
-            self._trainer.log(numbers)
+            # Not its own log(): those of trl's trainers add, and then clear, what they average until the next log.
+            Trainer.log(self._trainer, numbers)
         else:
             state.log_history.append({**numbers, "epoch": state.epoch, "step": state.global_step})

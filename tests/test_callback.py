@@ -26,9 +26,15 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def build(folder: Path, trainer_class: Any = None, **more: Any) -> Any:
+def build(folder: Path, **more: Any) -> Any:
     """A trainer that takes four steps, with dropout-free weights and shuffled rows, and saves after two and four."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+
+    class Averaging(Trainer):  # type: ignore[misc]
+        """Adds to every log what it gathered since the last one, as trl's trainers do."""
+
+        def log(self, logs: Any, *given: Any) -> None:
+            super().log({**logs, "gathered": self.state.global_step}, *given)
 
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(POCKET, dtype=torch.float32)
@@ -38,7 +44,7 @@ def build(folder: Path, trainer_class: Any = None, **more: Any) -> Any:
         output_dir=str(folder), max_steps=4, save_steps=2, logging_steps=1, per_device_train_batch_size=2, report_to="none",
         use_cpu=True, learning_rate=1e-3, disable_tqdm=True,
     )  # fmt: skip
-    return Trainer(model, args, train_dataset=rows, processing_class=AutoTokenizer.from_pretrained(POCKET), **more)
+    return Averaging(model, args, train_dataset=rows, processing_class=AutoTokenizer.from_pretrained(POCKET), **more)
 
 
 def train(trainer: Any) -> dict[str, Any]:
@@ -75,6 +81,7 @@ def test_it_is_evaluated_into_the_trainers_logs_and_the_training_is_the_same(tmp
     assert [entry["step"] for entry in trainer.state.log_history if key in entry] == [2, 4]
     assert [step for step, logs in seen if key in logs] == [2, 4]
     assert [step for step, logs in seen if "loss" in logs] == [1, 2, 3, 4]
+    assert not any(key in logs and "gathered" in logs for _, logs in seen)
     words = [
         f"--{name.replace('_', '-')}={value}" for name, value in SETTINGS.items() if name not in ("prompt_date", "backend_args")
     ]

@@ -125,6 +125,25 @@ def test_one_that_is_deleted_while_it_is_evaluated_is_told(training: Path, tmp_p
     assert ending.owed == ()
 
 
+def test_one_that_is_deleted_before_its_turn_is_told(training: Path, tmp_path: Path) -> None:
+    async def opener(name: str, model: str, **settings: Any) -> Backend:
+        shutil.rmtree(training / "checkpoint-5")
+        return await open_backend(name, model, **settings)
+
+    watch(training, tmp_path / "out", opener=opener)
+    assert [(line["step"], line["status"]) for line in lines(tmp_path / "out")] == [(15, "done"), (5, "gone"), (10, "done")]
+
+
+def test_a_directory_that_cannot_be_written_is_not_the_checkpoints_fault(training: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    watch(training, out, max_behind=0)
+    (out / "checkpoint-16").write_text("where a run directory would be")
+    shutil.copytree(POCKET, training / "checkpoint-16")
+    with pytest.raises(StoreError, match="cannot write"):
+        watch(training, out)
+    assert "checkpoint-16" not in (out / "history.jsonl").read_text()
+
+
 def test_failed_samples_are_tried_again_but_not_for_ever(training: Path, tmp_path: Path) -> None:
     opened = []
 

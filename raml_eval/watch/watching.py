@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from raml_eval.backends import open_backend
 from raml_eval.engines import Engines
-from raml_eval.errors import GenerationError, InputError, MetricError, ModelError, RamlError
+from raml_eval.errors import ConfigError, GenerationError, MetricError, ModelError
 from raml_eval.matrix import Cell, step_of_name
 from raml_eval.protocols import Backend
 from raml_eval.session import run_session
@@ -78,6 +78,7 @@ class Watcher:
         self._engines = Engines(opener)
         self._tries: Counter[str] = Counter()
         self._retried = {line["name"] for line in history.of(BROKEN, OWED)} if settings.retry else set()
+        self._awaited: dict[str, Arrival] = {}
         self._told, self._stamps, self._changed = "", "", time.monotonic()
 
     async def run(self) -> Ending:
@@ -100,14 +101,17 @@ class Watcher:
         return self._end()
 
     def _look(self) -> list[Arrival]:
-        """What is not settled. A broken checkpoint whose files have changed is no longer settled."""
+        """What is not settled. A broken checkpoint whose files have changed is no longer settled; one that has gone is."""
         settled = {line["name"] for line in self.history.of(DONE, SKIPPED)}
         arrivals = [one for one in self.settings.arrivals.look(settled) if self._is_open(one)]
         if (stamps := "".join(one.stamp for one in arrivals)) != self._stamps:
             self._stamps, self._changed = stamps, time.monotonic()
-        for one in arrivals:
-            if one.state is State.BROKEN:
+        for one in (*self._awaited.values(), *arrivals):
+            if one.name in self._awaited and one.is_gone and one.name not in self.history.lines:
+                self._settle(one, GONE, "it was deleted before it was evaluated")
+            elif one.state is State.BROKEN:
                 self._settle(one, BROKEN, one.why)
+        self._awaited = {one.name: one for one in arrivals if one.state is State.WHOLE}
         return [one for one in arrivals if one.state is not State.BROKEN]
 
     def _is_open(self, arrival: Arrival) -> bool:
@@ -148,7 +152,7 @@ class Watcher:
         try:
             cell = self._make_cell(arrival.name, arrival.model)
             run = await run_session(cell.config, self._quiet, opener=self._engines.open, live=self._live)
-        except (RamlError, OSError) as error:
+        except Exception as error:
             await self._fail(arrival, error)
             return
         if owed := sum(missing_samples(run).values()):
@@ -176,7 +180,7 @@ class Watcher:
         self._say(f"{name}: {headline_text(numbers)} in {seconds:.1f} s{told}", always=verdict is not None and verdict.certain)
         self._track()
 
-    async def _fail(self, arrival: Arrival, error: RamlError | OSError) -> None:
+    async def _fail(self, arrival: Arrival, error: Exception) -> None:
         """The checkpoint is settled as gone or broken, or is tried again. Raises what is not the checkpoint's fault."""
         if isinstance(error, GenerationError):
             await self._engines.aclose()
@@ -185,6 +189,8 @@ class Watcher:
         if arrival.is_gone:
             self._settle(arrival, GONE, "it was deleted while it was evaluated")
             return
+        if not isinstance(error, ModelError | ConfigError | MetricError | OSError):
+            raise error  # a task, the run's directory, or a bug
         try:
             same, problem = stamp_of(arrival.folder) == arrival.stamp, find_problem(arrival.model)
         except OSError:
@@ -193,7 +199,7 @@ class Watcher:
             self._try_again(arrival, BROKEN, f"its files changed while it was evaluated ({error})")
         elif isinstance(error, ModelError) or problem:
             self._settle(arrival, BROKEN, problem or str(error))
-        elif isinstance(error, InputError | MetricError) and self.history.of(DONE):
+        elif not isinstance(error, OSError) and self.history.of(DONE):
             self._settle(arrival, BROKEN, str(error))  # the settings are good: others could be evaluated with them
         else:
             raise error
