@@ -115,7 +115,8 @@ def test_another_configuration_on_the_same_directory(finished: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_writes_no_samples(change: list[str], words: list[str], tmp_path: Path) -> None:
-    fails(cli(*FAKE, *change, "--out", tmp_path / "run"), *words)
+    asked = ["run", *FAKE[3:]] if "--model" in change else FAKE  # a second model would be a second run
+    fails(cli(*asked, *change, "--out", tmp_path / "run"), *words)
     assert not (tmp_path / "run" / "samples.jsonl").exists() or not (tmp_path / "run" / "samples.jsonl").read_bytes()
 
 

@@ -22,7 +22,8 @@ def run(
     preset: Annotated[Text, typer.Argument(help="A preset: pocket, raml-paper, raml-repo.")] = None,
     config: Annotated[Place, place_option("YAML file with a run configuration.")] = None,
     model: Annotated[
-        Texts, typer.Option(help="Checkpoint folder or hub id; 'pocket' ships with the package. Repeatable.")
+        Texts,
+        typer.Option(metavar="<model>", help="Checkpoint folder or hub id; 'pocket' ships with the package. Repeatable."),
     ] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
     checkpoints: Annotated[Place, place_option("Folder of a training: a run for each checkpoint in it.", "<folder>")] = None,
