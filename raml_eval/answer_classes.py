@@ -35,7 +35,17 @@ def form_classes(
     pool: GradingPool,
 ) -> Classes:
     """Every graded answer to the questions has a class. Classes of a question that hold all its answers are kept. Blocks."""
-    return _form(lacking_classes(graded_answers(records), classes), questions, classes, pool)
+    return form_for(graded_answers(records), questions, classes, pool)
+
+
+def form_for(
+    answers: Answers,
+    questions: Mapping[QuestionKey, Question],
+    classes: Mapping[QuestionKey, Mapping[str, int]],
+    pool: GradingPool,
+) -> Classes:
+    """As form_classes, for graded answers that were collected before."""
+    return _form(lacking_classes(answers, classes), questions, classes, pool)
 
 
 def _form(

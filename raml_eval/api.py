@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.config import RunConfig, build_config, flags_layer, load_preset
+from raml_eval.config import RunConfig, build_config, flags_layer, in_shard_folder, load_preset
 from raml_eval.looks import KEY, Until
 from raml_eval.matrix import Cell
 from raml_eval.series import Outcome, run_series
 from raml_eval.session import run_session
 from raml_eval.store import read_manifest
+from raml_eval.store.failures import tell_reasons
 from raml_eval.tables import Run, as_run, load_run, missing_samples
 from raml_eval.wording import count_noun
 
@@ -23,13 +24,14 @@ from raml_eval.wording import count_noun
 class Finished:
     """The result of a session: the run, the number of samples that are still owed, and a line for the user.
 
-    exit_code is that of the look that ended a run with until, otherwise 0.
+    exit_code is that of the look that ended a run with until, otherwise 0. failures tells the samples that failed, by key.
     """
 
     run: Run
     n_owed: int
     summary: str
     exit_code: int = 0
+    failures: Sequence[str] = ()
 
 
 def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) -> Run:
@@ -56,15 +58,21 @@ def run_config(
     """
     if dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            fake = {"backend": "fake", "backend_args": {}, "out": Path(folder) / "dry-run", "limit": min(config.limit or 2, 2)}
+            fake: dict[str, Any] = {
+                "backend": "fake", "backend_args": {}, "base_url": (), "api_key_env": None, "out": Path(folder) / "dry-run",
+                "limit": min(config.limit or 2, 2),
+            }  # fmt: skip
             run = _run(config.model_copy(update=fake), quiet=True)
             names = ", ".join(run.tasks)
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
+    config = in_shard_folder(config)
     before = _count_sessions(config.out)
     run = _run(config, quiet, until, live)
     summary = summarize(run, timed=len(run.manifest["sessions"]) > before)
     looks = run.manifest[KEY]["looks"] if until else []
-    return Finished(run, sum(missing_samples(run).values()), summary, looks[-1]["exit_code"] if looks else 0)
+    n_owed = sum(missing_samples(run).values())
+    failures = tell_reasons(run.directory, {(record.key, record.budget) for record in run.records}) if n_owed else ()
+    return Finished(run, n_owed, summary, looks[-1]["exit_code"] if looks else 0, failures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.*", "*.tiktoken")
 _STEP = re.compile(r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_.])", re.IGNORECASE)
 ADAPTER = "adapter_config.json"
 _BLOCK, _BLOCKS = 1 << 16, 256
+_SHIPPED = resources.files("raml_eval") / POCKET
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class Checkpoint:
     source: str
     revision: str | None = None
     adapter: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where the checkpoint comes from: hub, folder, or package for the one that ships."""
+        if self.source == str(_SHIPPED):
+            return "package"
+        return "folder" if Path(self.source).is_dir() else "hub"
 
     @property
     def folder(self) -> Path:
@@ -176,7 +184,7 @@ def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str
             raise ModelError(f"model {model} is itself an adapter, and --adapter {adapter} needs a whole model. Give the base.")
         return replace(find_checkpoint(model, revision), adapter=str(Path(adapter).expanduser()))
     if model == POCKET and not (Path(model) / "config.json").is_file():  # --out pocket makes a folder that is no checkpoint
-        return Checkpoint(str(resources.files("raml_eval") / POCKET), revision)
+        return Checkpoint(str(_SHIPPED), revision)
     if is_adapter_folder(folder):
         return find_checkpoint(_base_of(folder), revision, folder)
     if folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -128,6 +129,8 @@ class Collector:
         self._budgets: dict[Budget, int] = {}
         self._trajectories: dict[str, int] = {}
         self._full = array("d")
+        self.unknown: dict[str, tuple[str, str, int]] = {}  # trajectories that were not added, each with a sample that names it
+        self.n_unknown: Counter[str] = Counter()  # the number of samples that name them
         self._answers: dict[QuestionKey, dict[str, int]] = {}
         self._n_answers = self._n = self._n_redrawn = 0
         self._verdicts: dict[str, tuple[array[int], array[float]]] = {}
@@ -180,7 +183,7 @@ class Collector:
         put["leak"](leak)
         put["ending_unknown"](ending_unknown)
         put["code"](NONE if extracted is None or status not in GRADED else self._code(question, extracted))
-        put["trajectory"](NONE if trajectory is None else self._known(trajectory))
+        put["trajectory"](NONE if trajectory is None else self._known(trajectory, key))
         for metric, value in (verdict or {}).items():
             rows, values = self._verdicts.setdefault(metric, (array("q"), array("d")))
             rows.append(self._n)
@@ -210,10 +213,17 @@ class Collector:
             self._n_answers += 1
         return code
 
-    def _known(self, identity: str) -> int:
+    def knows(self, identity: str) -> bool:
+        """True if the trajectory was added, or a sample named it."""
+        return identity in self._trajectories
+
+    def _known(self, identity: str, sample: tuple[str, str, int]) -> int:
         if identity not in self._trajectories:  # a sample may name a trajectory that is not stored
             self._trajectories[identity] = len(self._trajectories)
             self._full.append(np.nan)
+            self.unknown[identity] = sample
+        if self.unknown and identity in self.unknown:
+            self.n_unknown[identity] += 1
         return self._trajectories[identity]
 
     def finish(

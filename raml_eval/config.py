@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.model_faults import show_value, wanted
+from raml_eval.shards import Shard, parse_shard, read_shard, shard_folder
 from raml_eval.window import is_date
 from raml_eval.yaml_text import read_yaml
 
@@ -40,6 +43,12 @@ def _names(value: Any) -> Any:
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
+def _flat_names(value: Any) -> Any:
+    """Names by comma, in a text or in each text of a list, as a repeated flag gives them."""
+    words = [value] if isinstance(value, str) else value
+    return [name for word in words for name in _names(word)] if isinstance(words, list | tuple) else value
+
+
 def _date(value: Any) -> Any:
     text = str(value)  # YAML reads a bare 2025-06-15 as a date
     if text and not is_date(text):
@@ -51,6 +60,13 @@ def _place(value: Any) -> Any:
     if value == "":
         raise ValueError("it is empty; wanted a path, or . for the current directory")
     return value
+
+
+def _shard(value: Any) -> Any:
+    try:
+        return None if value is None else str(parse_shard(str(value), os.environ))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 class _Section(BaseModel):
@@ -111,9 +127,11 @@ class RunConfig(_Section):
     """Everything that decides a run. Unknown keys are refused.
 
     adapter is the folder of a LoRA adapter, which is merged into the model. With prompt plain, questions are asked as text,
-    without a chat template. prompt_date is the date that a chat template prints. samples is n, the draws per question. k lists
-    the k of pass@k and related metrics; an empty list means k = n. limit selects a seeded subset of each task. after and
-    before keep the questions whose dates lie between them. If concurrency is None, the backend's default is used.
+    without a chat template. prompt_date is the date that a chat template prints. trust_tasks lets the Python that tasks in
+    task_path name be run. samples is n, the draws per question. k lists the k of pass@k and related metrics; an empty list
+    means k = n. limit selects a seeded subset of each task, and shard a part of the questions for one machine of several.
+    base_url holds the addresses of completion servers, and api_key_env names the environment variable with their key. after
+    and before keep the questions whose dates lie between them. If concurrency is None, the backend's default is used.
     """
 
     model: str
@@ -121,12 +139,16 @@ class RunConfig(_Section):
     adapter: Annotated[Path | None, BeforeValidator(_place)] = None
     backend: str = "vllm"
     backend_args: dict[str, Any] = {}
+    base_url: Annotated[tuple[str, ...], BeforeValidator(_flat_names)] = ()
+    api_key_env: str | None = None
     tasks: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
     task_path: tuple[Path, ...] = ()
+    trust_tasks: bool = False
     data_dir: Path | None = None
     samples: int = Field(1, ge=1)
     k: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_split)] = ()
     limit: int | None = Field(None, ge=1)
+    shard: Annotated[str | None, BeforeValidator(_shard)] = None
     after: Annotated[str, BeforeValidator(_date)] = ""
     before: Annotated[str, BeforeValidator(_date)] = ""
     seed: int = Field(0, ge=0)
@@ -141,6 +163,17 @@ class RunConfig(_Section):
     grading: Grading = Grading()
     out: Annotated[Path | None, BeforeValidator(_place)] = None
     name: str | None = None
+
+
+def shard_of(config: RunConfig) -> Shard | None:
+    """The part of the questions that the configuration asks for; None for all of them."""
+    return read_shard(config.shard) if config.shard else None
+
+
+def in_shard_folder(config: RunConfig) -> RunConfig:
+    """The configuration whose out is the run directory of its shard. Without a shard, and a second time, nothing changes."""
+    shard = shard_of(config)
+    return config if shard is None or config.out is None else config.model_copy(update={"out": shard_folder(config.out, shard)})
 
 
 def preset_names() -> list[str]:
@@ -218,9 +251,11 @@ def _problem(detail: Any) -> str:
         return f"unknown key {key};{_near_keys(place[-1])} docs/configuration.md lists all"
     if detail["type"] == "missing":
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
-    if place[:2] == ["thinking", "budgets"]:
+    if place[:2] == ["thinking", "budgets"] or place == ["shard"]:
         return str(detail.get("ctx", {}).get("error", detail["msg"])).rstrip(".")
-    return f"{key} is {detail['input']!r}: {detail['msg'].lower()}"
+    if detail["type"] == "value_error":
+        return f"{key} is {show_value(detail['input'])}: {str(detail['ctx']['error']).rstrip('.')}"
+    return f"{key} is {show_value(detail['input'])}, wanted {wanted(detail, RunConfig)}"
 
 
 def _near_keys(name: str) -> str:

@@ -19,7 +19,9 @@ Every message says what failed, the value met, the value wanted, and what to do.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class RamlError(Exception):
@@ -68,6 +70,18 @@ class SwapRefused(RamlError):
 
 class GaveUp(GenerationError):
     """So many requests in a row failed that the rest was not tried. What finished is stored, and everything else is owed."""
+
+
+@contextmanager
+def writing(path: Path, advice: str = "Choose a writable --out.", kind: type[RamlError] = ConfigError) -> Iterator[None]:
+    """Inside, an OSError becomes an error of this kind, which names the path, the reason and what to do.
+
+    Example: writing(Path("out.txt")) around a write gives "cannot write out.txt: Permission denied. Choose a writable --out."
+    """
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"cannot write {path}: {error.strerror or error}. {advice}") from error
 
 
 def near_names(wanted: str, known: Iterable[str]) -> str:

@@ -40,7 +40,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
         "run": {
             ExitCode.DONE: "every sample is stored; --until-decided: the gate passed; --dry-run: all loads, renders and fits",
             ExitCode.WORSE: "--until-decided: the gate failed",
-            ExitCode.UNUSABLE: "a setting, task, model, base, gate or directory cannot be used, or the directory not written",
+            ExitCode.UNUSABLE: "a setting, task, model, server, base, gate or directory cannot be used, or the directory not "
+            "written",
             ExitCode.INCONCLUSIVE: "--until-decided: the gate is inconclusive, where that blocks: all is drawn, or a cell "
             "cannot pass any more",
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; of several runs, one failed or owes "
@@ -51,6 +52,11 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.WORSE: "--stop-on-regression: the gate failed, for certain over all checkpoints so far",
             ExitCode.UNUSABLE: "a setting, base, gate or directory cannot be used, or the directory not written",
             ExitCode.OWED: "a checkpoint is broken, or its samples failed time after time; --retry tries again",
+        },
+        "merge": {
+            ExitCode.DONE: "the merged run is written",
+            ExitCode.UNUSABLE: "shards are missing or do not belong together, or one lacks samples without --allow-partial, or "
+            "--out exists or cannot be written",
         },
         "report": {
             ExitCode.DONE: "the report is printed or written",
@@ -95,6 +101,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "every reply is stored, those that could not be read too; answers that --max leaves are not owed",
             ExitCode.UNUSABLE: "no such run or task, or the endpoint refuses every request",
             ExitCode.OWED: "requests failed, or so many in a row that the judging was given up; the same command retries them",
+        },
+        "doctor": {
+            ExitCode.DONE: "the asked run could start here; without one, vllm or hf could",
+            ExitCode.UNUSABLE: "it could not, or no answer came in time; the problems are printed first",
         },
         "import": {
             ExitCode.DONE: "the run is written; samples that failed in the log are counted in it",

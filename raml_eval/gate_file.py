@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.model_faults import wanted
 from raml_eval.types import Budget, Domain
 from raml_eval.yaml_text import kind_of, read_yaml
 
@@ -210,13 +211,8 @@ def _problem(detail: Any) -> str:
             return f"{told}unknown key {key!r}.{near_names(key, section.model_fields)}".rstrip(".")
         case "missing":
             return _NO_CELLS
-        case "tuple_type":
-            return f"{key} is {met}; wanted a list"
         case "model_type":
             return f"{told}{met} is no mapping; wanted keys such as {', '.join(list(section.model_fields)[:5])}"
         case "value_error":
             return f"{told}{str(detail['ctx']['error']).rstrip('.')}"
-        case "literal_error":
-            wanted = str(detail["ctx"]["expected"]).replace("'", "")
-            return f"{told}{key} is {met}; wanted {wanted}"
-    return f"{told}{key} is {met}: {detail['msg'].lower()}"
+    return f"{told}{key} is {met}; wanted {wanted(detail)}"

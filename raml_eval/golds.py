@@ -15,7 +15,7 @@ from raml_eval.grading.kinds import KINDS, extract_answer
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.tasks.check import Problem, find_task_files
 from raml_eval.tasks.load import load_task
-from raml_eval.tasks.task_file import has_local_rows
+from raml_eval.tasks.task_file import foreign_functions, has_local_rows
 from raml_eval.types import Question
 
 MOST_SHOWN = 5  # bad golds of one task that are listed
@@ -46,10 +46,9 @@ def check_golds(questions: Iterable[Question]) -> None:
 
 def find_bad_golds(questions: Iterable[Question]) -> Iterator[BadGold]:
     """The questions whose golds cannot be graded, in order. No process is started, so formulas are compared by spelling."""
-    first: dict[tuple[str, ...], Question] = {}
+    first: dict[tuple[str, str], Question] = {}
     for question in questions:
-        prompt = (question.task, *(str(message["content"]) for message in question.messages))
-        other = first.setdefault(prompt, question) if question.messages else question
+        other = first.setdefault((question.task, question.asked), question) if question.messages else question
         reason = _problem_of(question) or (_contradiction(other, question) if other is not question else "")
         if reason:
             yield BadGold(question, reason)
@@ -118,26 +117,35 @@ def _problem_of_text(question: Question) -> str:
 
 
 class CheckedTask(NamedTuple):
-    """A task whose rows were loaded: the number of its questions, and what is wrong with them."""
+    """A task whose rows were loaded: the number of its questions, and what is wrong with them.
+
+    untrusted: its rows were not loaded, because that would run Python which nobody has trusted.
+    """
 
     name: str
     n_questions: int
     problems: tuple[Problem, ...]
+    untrusted: bool = False
 
 
 def check_rows(
-    paths: Sequence[Path], hub: bool, data_dir: Path | None = None, without: Collection[Path] = ()
+    paths: Sequence[Path],
+    hub: bool,
+    data_dir: Path | None = None,
+    without: Collection[Path] = (),
+    trust_tasks: bool = False,
 ) -> Iterator[CheckedTask]:
     """Each task of these YAML files with its rows loaded and its golds graded.
 
     Files that the catalogue cannot use are left out, and those in without, whose faults are known.
-    Without hub, only tasks whose rows lie beside their YAML are loaded. Functions that the files name are run.
+    Without hub, only tasks whose rows lie beside their YAML are loaded. Python of the tasks' own is run with trust_tasks only.
     """
-    catalogue = load_catalogue(paths, data_dir)
+    catalogue = load_catalogue(paths, data_dir, trust_tasks)
     wanted = {path.expanduser().resolve() for path in find_task_files(paths)}
     for name, file in catalogue.files.items():
         if file.path in wanted and file.path not in without and (hub or has_local_rows(file)):
-            yield _check_task(catalogue, name, file.path)
+            untrusted = name in catalogue.untrusted and bool(foreign_functions(file))
+            yield CheckedTask(name, 0, (), untrusted) if untrusted else _check_task(catalogue, name, file.path)
 
 
 def _check_task(catalogue: Catalogue, name: str, path: Path) -> CheckedTask:

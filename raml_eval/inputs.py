@@ -19,6 +19,7 @@ from raml_eval.golds import check_golds
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
 from raml_eval.protocols import ChatTokenizer
+from raml_eval.shards import Shard
 from raml_eval.tasks.catalogue import Catalogue
 from raml_eval.tasks.load import load_task
 from raml_eval.thinking import ThinkingPolicy
@@ -126,7 +127,7 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
     """
     window = Window(config.after, config.before)
     tasks = load_tasks(catalogue, plan.tasks, window)
-    questions = choose_questions(tasks, plan.limit, model)
+    questions = choose_questions(tasks, plan.limit, model, plan.shard)
     check_golds(questions.values())
     tasks = {name: with_overrides(task, questions) for name, task in tasks.items()}
     for name, task in tasks.items():
@@ -260,14 +261,16 @@ def keep_dates(task: LoadedTask, window: Window) -> LoadedTask:
     return replace(task, questions=kept)
 
 
-def choose_questions(tasks: Mapping[str, LoadedTask], limit: int | None, model: Model) -> dict[QuestionKey, Question]:
+def choose_questions(
+    tasks: Mapping[str, LoadedTask], limit: int | None, model: Model, shard: Shard | None = None
+) -> dict[QuestionKey, Question]:
     """The questions that the run asks, by task and id, in the order of the tasks.
 
     Under a chat template, only a task's stop strings that are marks are kept (is_stop_mark).
     """
     chosen: dict[QuestionKey, Question] = {}
     for name, task in tasks.items():
-        for question in select_questions(task.questions, limit):
+        for question in select_questions(task.questions, limit, shard):
             stop = tuple(word for word in question.stop if model.settings.plain or is_stop_mark(word))
             chosen[name, question.id] = replace(question, stop=stop) if stop != question.stop else question
     return chosen

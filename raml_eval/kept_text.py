@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from raml_eval.checkpoint import find_checkpoint
@@ -11,17 +12,37 @@ from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import Trajectory
 
+ABOVE = 4  # folders above a run's directory in which its model is looked for
 
-def tokenizer_at_hand(manifest: Mapping[str, Any]) -> Tokenizer | None:
-    """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked."""
+
+def tokenizer_at_hand(manifest: Mapping[str, Any], directory: Path | None = None) -> Tokenizer | None:
+    """The tokenizer of the run's model; None if this machine does not hold it. The hub is not asked.
+
+    With the run's directory, a model that is named by a relative path is looked for beside it too (model_places).
+    """
     model = manifest.get("model", {})
-    try:
-        adapter = model.get("adapter", {})
-        base = str(adapter.get("base", model.get("name")))
-        checkpoint = find_checkpoint(base, model.get("revision"), adapter.get("name")).at_hand()
-        return load_tokenizer(checkpoint) if checkpoint else None
-    except ModelError:
-        return None
+    for place in model_places(manifest, directory):
+        try:
+            checkpoint = find_checkpoint(place, model.get("revision"), model.get("adapter", {}).get("name")).at_hand()
+            if checkpoint:
+                return load_tokenizer(checkpoint)
+        except ModelError:
+            continue
+    return None
+
+
+def model_places(manifest: Mapping[str, Any], directory: Path | None = None) -> list[str]:
+    """Where the run's model may be: under its own name, and for a relative path in the folders above the run's directory.
+
+    The command that drew the run knew the path from its own working directory, which is often one of these. Of an adapter, it
+    is the base that is looked for.
+    """
+    model = manifest.get("model", {})
+    name = str(model.get("adapter", {}).get("base", model.get("name")))
+    if directory is None or name.startswith("~") or Path(name).is_absolute():
+        return [name]
+    above = list(directory.resolve().parents)[:ABOVE]
+    return [name, *(str(folder / name) for folder in above if (folder / name).is_dir())]
 
 
 def decode_first(trajectory: Trajectory, n: int, tokenizer: Tokenizer | None) -> str | None:

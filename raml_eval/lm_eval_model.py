@@ -25,6 +25,7 @@ from raml_eval.inputs import Model, build_policy, is_stop_mark, load_model
 from raml_eval.progress import Progress
 from raml_eval.protocols import Backend
 from raml_eval.sampling import with_sampling
+from raml_eval.servers import server_args
 from raml_eval.session import CONCURRENCY
 from raml_eval.tasks.rows import question_id
 from raml_eval.thinking import (
@@ -43,7 +44,7 @@ from raml_eval.wording import one_line
 NAMES = {"pretrained": "model", "budget": "thinking_budget"}
 # What lm-eval itself decides, or what the model has no use for.
 NOT_TAKEN = frozenset(
-    {"tasks", "task_path", "samples", "limit", "out", "k", "capped_by", "allow_unsafe_code", "grading", "name"}
+    {"tasks", "task_path", "samples", "limit", "shard", "out", "k", "capped_by", "allow_unsafe_code", "grading", "name"}
 )
 _REPLACED = ("do_sample", "temperature", "top_p", "top_k", "max_gen_toks", "max_tokens")
 
@@ -159,7 +160,7 @@ class RamlLM(LM):  # type: ignore[misc]
                 checkpoint.source,
                 revision=checkpoint.revision,
                 adapter=checkpoint.adapter,
-                args=self.config.backend_args,
+                args=server_args(self.config),
             )
         policy = build_policy(self.config, self.model, self._engine.description.context)
         answers = [""] * len(jobs)

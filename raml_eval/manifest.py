@@ -86,18 +86,30 @@ def task_entry(
     }
 
 
+def with_places(entries: Mapping[str, dict[str, Any]], tasks: Mapping[str, LoadedTask]) -> dict[str, dict[str, Any]]:
+    """A shard's entries with the place of each question in its whole task, from which a merge restores their order."""
+    places = {name: {question.id: place for place, question in enumerate(task.questions)} for name, task in tasks.items()}
+    return {name: {**entry, "places": {q: places[name][q] for q in entry["questions"]}} for name, entry in entries.items()}
+
+
 def suite_entry(suite: Suite) -> dict[str, Any]:
     """The manifest's entry of a suite: its tasks and its primary endpoint, null if it declares none."""
     return {"tasks": list(suite.tasks), "primary": asdict(suite.primary) if suite.primary else None}
 
 
-def start_session(grader_version: str, samples_before: int = 0, torn: Sequence[str] = ()) -> dict[str, Any]:
-    """The entry of a session that begins now. torn names the files whose last line had to be cut."""
+def start_session(
+    grader_version: str, samples_before: int = 0, torn: Sequence[str] = (), backend_args: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The entry of a session that begins now. torn names the files whose last line had to be cut.
+
+    backend_args are the engine's arguments; None if there is no engine.
+    """
     return {
         "started": now(),
         "samples_before": samples_before,
         "torn": list(torn),
         "grader_version": grader_version,
+        **({} if backend_args is None else {"backend_args": json.loads(json.dumps(dict(backend_args), default=str))}),
         "seconds": {},
     }
 

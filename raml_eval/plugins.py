@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
@@ -15,6 +17,11 @@ FORMATS = "raml_eval.thinking_formats"  # a record, a ThinkingFormat, or a funct
 
 def plugin_names(group: str) -> tuple[str, ...]:
     """The names that installed packages declare in a group, sorted. Nothing of theirs is imported."""
+    return _names(group, tuple(sys.path))
+
+
+@lru_cache(maxsize=8)  # the folders of all installed packages are looked through: 10 ms, and each task asks
+def _names(group: str, path: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in metadata.entry_points(group=group)}))
 
 

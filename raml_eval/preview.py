@@ -18,13 +18,15 @@ from raml_eval.wording import count_noun
 _LONGEST = 2000  # characters of a gold
 
 
-def preview_task(name: str, limit: int, model: str, task_path: tuple[Path, ...], data_dir: Path | None) -> Iterator[str]:
+def preview_task(
+    name: str, limit: int, model: str, task_path: tuple[Path, ...], data_dir: Path | None, trust_tasks: bool = False
+) -> Iterator[str]:
     """The lines that `raml-eval tasks preview` prints about the first questions that --limit would take.
 
     Raises TaskError or ModelError as a run of this task with this model would.
     """
     loaded = load_model(RunConfig(model=model, tasks=(name,)))
-    catalogue = load_catalogue(task_path, data_dir)
+    catalogue = load_catalogue(task_path, data_dir, trust_tasks)
     for task_name in catalogue.expand([name]):
         task = load_task(catalogue, task_name)
         questions = choose_questions({task_name: task}, limit, loaded)

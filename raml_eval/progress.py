@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, one_line, visible
 
 _ESTIMATE_S = 10.0
 
@@ -103,7 +103,7 @@ class Progress:
         """A line of its own says something about the work so far."""
         if not self._quiet:
             start = "\r\x1b[2K" if self._live else ""
-            print(f"{start}{text}", file=self._stream, flush=True)
+            print(f"{start}{visible(text)}", file=self._stream, flush=True)
 
     def line(self) -> str:
         """The line, as it would be shown now."""
@@ -116,7 +116,7 @@ class Progress:
             *([f"{self.tokens / elapsed:,.0f} tokens/s"] if self.tokens else []),
             left if self.done < self.total else f"in {_clock(elapsed)}",
         ]
-        return self._about + " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
+        return one_line(self._about) + " · ".join(words + ([f"{self.errors} failed"] if self.errors else []))
 
     def _show(self, last: bool = False) -> None:
         self._shown = time.monotonic()
@@ -124,6 +124,12 @@ class Progress:
             return
         start, end = ("\r\x1b[2K", "\n" if last else "") if self._live else ("", "\n")
         print(f"{start}{self.line()}", end=end, file=self._stream, flush=True)
+
+
+def note(text: str) -> None:
+    """The text stands on stderr as a note on a line of its own, even while a live line is shown there."""
+    start = "\r\x1b[2K" if sys.stderr.isatty() else ""
+    print(f"{start}note: {one_line(text)}", file=sys.stderr, flush=True)
 
 
 class Stopwatch:

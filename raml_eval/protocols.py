@@ -39,6 +39,24 @@ class NativeBudgets(Protocol):
 
 
 @runtime_checkable
+class Routed(Protocol):
+    """An engine of several servers or replicas.
+
+    routed gives the same engine for one question: its draws go to one of them, whose cache holds the prompt, for as long as
+    that one answers.
+    """
+
+    def routed(self, question: str) -> Backend: ...
+
+
+@runtime_checkable
+class LimitedSampling(Protocol):
+    """An engine that may not know every field of the sampling. check_sampling raises ConfigError, which names the field."""
+
+    def check_sampling(self, params: SamplingParams) -> None: ...
+
+
+@runtime_checkable
 class WeightSwap(Protocol):
     """An engine that can go on with another checkpoint's weights, in place of the ones it was opened with.
 

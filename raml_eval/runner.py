@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
-from raml_eval.concurrency import run_workers
-from raml_eval.errors import GaveUp, GenerationError, InputError, ModelError, RamlError
+from raml_eval.concurrency import finish_soon, run_workers
+from raml_eval.errors import GaveUp, InputError, ModelError, TaskError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
 from raml_eval.progress import Progress, SoFar
 from raml_eval.protocols import Backend, NativeBudgets, Tokenizer
+from raml_eval.servers import engine_for
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.thinking import (
     NO_THINKING,
@@ -45,6 +47,7 @@ from raml_eval.types import (
 )
 
 MAX_FAILURES_IN_A_ROW = 50
+GRACE_S = 3.0  # for the grading of what was drawn when the session is stopped
 WATCHED = 32  # samples without thinking that are looked at for thinking
 View = tuple[str, Thinking]  # a prompt, and its trajectory as a budget sees it
 
@@ -65,6 +68,7 @@ class Drawing:
     directory: RunDirectory
     concurrency: int
     native: NativeBudgets | None = None  # the engine, if it enforces the budgets itself
+    backend_args: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def run_all(drawing: Drawing, progress: Progress) -> None:
@@ -148,8 +152,8 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
     shared = Owed(owed.key, tuple(budget for budget in owed.budgets if not any(budget in group for group in capped.values())))
     try:
         views = await think(drawing, shared)
-    except (GenerationError, OSError) as error:
-        return [], [(owed.budgets, error)]
+    except Exception as error:
+        return [], [(owed.budgets, _of_this_sample(error))]
     asked = [*views.values(), *capped.values()]
     outcomes = await asyncio.gather(
         *(answer(drawing, owed.key, view, budgets) for view, budgets in views.items()),
@@ -159,13 +163,23 @@ async def run_sample(drawing: Drawing, owed: Owed) -> tuple[list[SampleRecord], 
     records: list[SampleRecord] = []
     failures: list[Failure] = []
     for budgets, outcome in zip(asked, outcomes, strict=True):
-        if isinstance(outcome, RamlError) and not isinstance(outcome, InputError):
-            failures.append((tuple(budgets), outcome))
+        if isinstance(outcome, Exception):
+            failures.append((tuple(budgets), _of_this_sample(outcome)))
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
             records += outcome
     return records, failures
+
+
+def _of_this_sample(error: Exception) -> Exception:
+    """The error, as that of one sample, which must not end the others. Raises it if it is about the run as a whole.
+
+    The tests of one question, a prompt that an engine cannot take and a text that a library cannot read are of one sample.
+    """
+    if isinstance(error, InputError) and not isinstance(error, TaskError):
+        raise error
+    return error
 
 
 async def think(drawing: Drawing, owed: Owed) -> dict[View, list[Budget]]:
@@ -204,18 +218,20 @@ async def _trajectory(drawing: Drawing, draw: Draw, limit: int) -> Trajectory:
     stored = drawing.directory.trajectories.get(draw)
     if stored is not None and serves(stored, limit):
         return stored
-    # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking.
-    redrawn = stored is None and draw in drawing.directory.started
-    if not drawing.backend.description.reproducible:
+    # If seeds do not reproduce, a redraw gives another result. It is counted, because redrawing favours short thinking. A
+    # greedy draw has no other result that could be shorter.
+    chancy = drawing.sampling.temperature > 0 and not drawing.backend.description.reproducible
+    redrawn = chancy and stored is None and draw in drawing.directory.started
+    if chancy:
         await drawing.directory.append_started(draw)
         drawing.directory.started.add(draw)  # another try in this session is a redraw, too
     hint = () if prompt == THINKING else (prompt,)
     params = replace(drawing.sampling, seed=derive_seed(drawing.seed, key, "thinking", *hint))
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
-    drawn = await generate_thinking(drawing.backend, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
-    drawn = replace(drawn, redrawn=redrawn)
+    engine = engine_for(drawing.backend, key.task, key.question_id)
+    drawn = await generate_thinking(engine, drawing.tokenizer, prompt_ids, key, limit, drawing.policy, params, prompt)
+    drawn = replace(drawn, redrawn=redrawn or drawn.redrawn)
     await drawing.directory.append_trajectory(drawn)
-    drawing.directory.trajectories[draw] = drawn
     return drawn
 
 
@@ -227,10 +243,9 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
     phase = "off" if prompt == OFF else "answer"
     seed = derive_seed(drawing.seed, key, phase, len(thinking.token_ids), thinking.closing_ids, *hint)
     prompt_ids = drawing.prompts[key.task, key.question_id][prompt]
-    completion = await generate_answer(
-        drawing.backend, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed)
-    )
-    trajectory = None if prompt == OFF else drawing.directory.trajectories[key, prompt].id
+    engine = engine_for(drawing.backend, key.task, key.question_id)
+    completion = await generate_answer(engine, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed))
+    trajectory = None if prompt == OFF else drawing.directory.trajectories.identity((key, prompt))
     return await _store(drawing, key, thinking, trajectory, budgets, completion, seed)
 
 
@@ -255,17 +270,14 @@ async def answer_capped(drawing: Drawing, key: SampleKey, limit: int, budgets: S
     prompt_ids = drawing.prompts[key.task, key.question_id][THINKING]
     seed = derive_seed(drawing.seed, key, "capped", limit)
     params = replace(drawing.sampling, seed=seed)
-    if stored := directory.drawn.get(f"{key}@{limit}"):
+    if stored := directory.trajectories.at_limit(key, limit):  # or if grading failed in this one
         thinking = cut_thinking(stored, limit, policy)
         completion = await generate_answer(drawing.backend, prompt_ids, thinking, policy, params)
         return await _store(drawing, key, thinking, stored.id, budgets, completion, seed)
     trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
     await directory.append_trajectory(trajectory)
-    directory.drawn[trajectory.id] = trajectory  # if grading fails, another try in this session must not store it twice
     thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
-    records = await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
-    del directory.drawn[trajectory.id]
-    return records
+    return await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
 
 
 async def _store(
@@ -277,12 +289,28 @@ async def _store(
     completion: Completion | None,
     seed: int,
 ) -> list[SampleRecord]:
-    """The answer is graded and stored: one record for each of the budgets."""
+    """The answer is graded and stored: one record for each of the budgets.
+
+    If the session is stopped meanwhile, that is still done if it takes no longer than GRACE_S: the draw was dear.
+    """
+    return await finish_soon(_grade(drawing, key, thinking, trajectory, budgets, completion, seed), GRACE_S)
+
+
+async def _grade(
+    drawing: Drawing,
+    key: SampleKey,
+    thinking: Thinking,
+    trajectory: str | None,
+    budgets: Sequence[Budget],
+    completion: Completion | None,
+    seed: int,
+) -> list[SampleRecord]:
     question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
-    text = answer_text(ids, drawing.tokenizer, question.stop, drawing.policy.answer_openers)
+    written = completion.text if completion else None
+    text = answer_text(ids, drawing.tokenizer, question.stop, drawing.policy.answer_openers, written)
     finish = completion.finish if completion else None
-    if question.stop and text != answer_text(ids, drawing.tokenizer, (), drawing.policy.answer_openers):
+    if question.stop and text != answer_text(ids, drawing.tokenizer, (), drawing.policy.answer_openers, written):
         finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
     if completion and thinking.end is ThinkingEnd.FORCED:
         text = drawing.policy.answer_prefix + text  # what the harness wrote after the delimiter is part of the answer
@@ -305,7 +333,7 @@ async def _store(
         )
         for budget in budgets
     ]
-    await asyncio.gather(*(drawing.directory.append_sample(record) for record in records))
+    await drawing.directory.append_samples(records)
     return records
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import RunConfig, Sampling
 from raml_eval.errors import ModelError
+from raml_eval.model_faults import show_value, wanted
 
 # What a generation_config.json leaves out is off, as vLLM reads it.
 _OFF = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -35,8 +36,8 @@ def with_sampling(config: RunConfig, checkpoint: Checkpoint, quiet: bool = False
         except ValidationError as error:
             wrong = error.errors()[0]
             raise ModelError(
-                f"generation_config.json of {checkpoint.source} has {wrong['loc'][0]} {wrong['input']!r}: "
-                f"{wrong['msg'].lower()}. Give that setting yourself, or correct the file."
+                f"generation_config.json of {checkpoint.source} has {wrong['loc'][0]} {show_value(wrong['input'])}, "
+                f"wanted {wanted(wrong)}. Give that setting yourself, or correct the file."
             ) from None
         return config.model_copy(update={"sampling": sampling})
     used = config.sampling.model_dump(include=set(_OFF))

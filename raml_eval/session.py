@@ -9,7 +9,7 @@ Read run_session from its top. Each step calls down into the module that does it
     open the engine    backends     after everything that can refuse the run without an engine
     check budgets      inputs       every prompt fits with every budget into the engine's context
     draw               runner       owed samples are drawn, graded and stored (until: batch by batch, with looks)
-    read back          store        the run as it is now on the disk
+    read back          tables       the run as it is now on the disk
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import form_classes, with_classes
-from raml_eval.backends import check_name, open_backend
-from raml_eval.budgets import THINKING, share_of
-from raml_eval.config import RunConfig
+from raml_eval.answer_classes import Answers, Classes, complete_classes, form_for
+from raml_eval.backends import check_args_of, check_name, check_sampling, open_backend
+from raml_eval.budgets import THINKING
+from raml_eval.codec import codec_of
+from raml_eval.concurrency import settled_heap
+from raml_eval.config import RunConfig, in_shard_folder, shard_of
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
@@ -41,6 +44,7 @@ from raml_eval.manifest import (
     start_session,
     suite_entry,
     task_entry,
+    with_places,
 )
 from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
@@ -49,7 +53,17 @@ from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
 from raml_eval.runner import Drawing, UnaskedThinking, count_so_far, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
-from raml_eval.store import RunDirectory, check_prompts, check_protocol, check_resumable, read_manifest, read_run
+from raml_eval.servers import check_engine, check_settings, server_args
+from raml_eval.settings import check_together
+from raml_eval.store import (
+    RunDirectory,
+    check_prompts,
+    check_protocol,
+    check_resumable,
+    check_shard,
+    read_manifest,
+)
+from raml_eval.tables.loading import load_drawn
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
@@ -57,7 +71,7 @@ from raml_eval.window import Window, is_date
 from raml_eval.wording import count_noun, one_line
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
-CONCURRENCY = {"vllm": 512, "hf": 256, "fake": 64}
+CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 512}
 NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of an engine's own budget
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -75,15 +89,19 @@ async def run_session(
     says what is right so far, and how that is biased. Raises InputError, before anything is drawn, if the configuration, a
     task, the model, the base or the directory cannot be used.
     """
+    config = in_shard_folder(config)
     out = _check_config(config)
-    catalogue = load_catalogue(config.task_path, config.data_dir)
+    if until and config.shard:
+        raise ConfigError(f"--shard {config.shard} and --until-decided exclude each other: a look needs all questions.")
+    catalogue = load_catalogue(config.task_path, config.data_dir, config.trust_tasks)
     tasks = _dated_tasks(catalogue, catalogue.expand(config.tasks), Window(config.after, config.before))
     watch = Stopwatch()
     with closing(RunDirectory(out)) as directory:
         with watch("tokenizer"):
             model = load_model(config, _stored_date(directory.stored))
         config = with_sampling(config, model.checkpoint, quiet)
-        asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit)
+        check_sampling(config.backend, config.sampling.temperature)
+        asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit, shard_of(config))
         plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
         with watch("data"):
@@ -106,6 +124,7 @@ async def run_session(
             where = {"revision": checkpoint.revision, **({"adapter": checkpoint.adapter} if checkpoint.adapter else {})}
             backend = await opener(config.backend, checkpoint.source, **where, args=args)
         try:
+            check_engine(backend, plan.budgets, _sampling(config, model))
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
             drawing = _open_drawing(config, directory, plan, loaded, backend, native, course)
             return await _draw(drawing, watch, quiet, course, live)
@@ -130,73 +149,20 @@ def _check_config(config: RunConfig) -> Path:
     if config.out is None:
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     check_name(config.backend)
-    if config.thinking.min_tokens and config.thinking.extensions:
-        raise ConfigError(
-            f"thinking.min_tokens {config.thinking.min_tokens} and thinking.extensions {config.thinking.extensions} are both "
-            f"given, and they ask for different lengths. Give one of the two."
-        )
-    shares = [budget for budget in config.thinking.budgets if share_of(budget) is not None]
-    if config.thinking.min_tokens and shares:
-        raise ConfigError(
-            f"thinking budget {shares[0]} and thinking.min_tokens {config.thinking.min_tokens} are both given, and a share may "
-            f"be less than the minimum. Give one of the two."
-        )
-    _check_lengths(config)
-    if config.thinking.capped_by == "engine":
-        _check_native(config)
+    check_settings(config)
+    check_together(config)
     if (config.out / "manifest.json").exists():
-        check_resumable(read_manifest(config.out / "manifest.json"), config.out)  # before the lock, which leaves a file
+        stored = read_manifest(config.out / "manifest.json")
+        check_resumable(stored, config.out)  # before the lock, which leaves a file
+        check_shard(stored, config.shard, config.out)
     return config.out
-
-
-def _check_lengths(config: RunConfig) -> None:
-    """Raises ConfigError if a budget, a minimum and the total cap exclude each other, or if a setting has no effect."""
-    section, total = config.thinking, config.max_total_tokens
-    for budget in (budget for budget in section.budgets if isinstance(budget, int)):
-        if budget < section.min_tokens:
-            raise ConfigError(
-                f"thinking budget {budget} is below --min-thinking-tokens {section.min_tokens}, so one of them would be "
-                f"broken. Ask for a budget >= {section.min_tokens}, or for fewer."
-            )
-        if total is not None and budget > total:
-            raise ConfigError(
-                f"thinking budget {budget} exceeds --max-total-tokens {total}, which would cut it first. Ask for a budget <= "
-                f"{total}, or unlimited."
-            )
-    default = type(section)()
-    if section.grace != default.grace and section.cut == "exact":
-        raise ConfigError(f"--grace {section.grace} has no effect without --cut newline. Add that, or leave it out.")
-    if section.continuation != default.continuation and not (section.min_tokens or section.extensions):
-        raise ConfigError(
-            f"--continuation {section.continuation!r} has no effect without --extensions or --min-thinking-tokens. Add one, or "
-            f"leave it out."
-        )
-
-
-def _check_native(config: RunConfig) -> None:
-    """Raises ConfigError if the settings ask the engine for more than its own budget can do."""
-    section = config.thinking
-    closing = section.closing not in (None, "bare") or bool(section.closing_text)
-    wrong = {
-        f"backend {config.backend} has no budget of its own": config.backend != "vllm",
-        "min_tokens and extensions are given": bool(section.min_tokens or section.extensions),
-        "cut is newline": section.cut != "exact",
-        "a closing text is given, and vLLM then misses ends that the model writes itself": closing,
-        "a budget is not a number, unlimited or off": not all(
-            isinstance(budget, int) or budget in ("unlimited", "off") for budget in section.budgets
-        ),
-        "max_total_tokens is given": config.max_total_tokens is not None,
-    }
-    for problem, is_wrong in wrong.items():
-        if is_wrong:
-            raise ConfigError(f"capped_by is engine, but {problem}. Leave it out: the harness then enforces the budgets.")
 
 
 def _engine_args(config: RunConfig, model: Model) -> dict[str, Any]:
     """The engine's arguments, with the delimiters of thinking if the engine itself enforces the budgets."""
     fmt = model.format
     if config.thinking.capped_by == "harness":
-        return config.backend_args
+        return server_args(config)
     if not fmt.thinks or fmt.answer_opener or fmt.closing.before:
         raise ConfigError(
             f"capped_by is engine, but format {fmt.name} needs more than its end delimiter to close. Leave it out: the harness "
@@ -271,7 +237,10 @@ def _is_complete(config: RunConfig, directory: RunDirectory, plan: Plan, loaded:
     directory.load()
     UnaskedThinking(not loaded.model.format.thinks, len(directory.done), directory.n_leaks).check(all_drawn=True)
     owed = plan.owed(loaded.questions, directory.done)
-    return plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+    complete = plan == Plan.read(directory.stored["plan"]) and next(owed, None) is None
+    if complete:
+        check_args_of(directory.stored, config.backend_args, directory.path)
+    return complete
 
 
 def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> StoredRun:
@@ -280,11 +249,14 @@ def _finish(config: RunConfig, directory: RunDirectory, loaded: Inputs) -> Store
     asked = {name: suite_entry(suite) for name, suite in loaded.suites.items()}
     directory.open({**directory.stored, "config": config.model_dump(mode="json"), "suites": asked, "sessions": []})
     directory.add_questions(loaded.questions.values())
-    stored = read_run(directory.path)
-    run = with_classes(stored)
-    if run is not stored:
-        directory.write_classes(run.classes)
-    return run
+
+    def form(answers: Answers, questions: Mapping[QuestionKey, Question], classes: Classes) -> Classes:
+        complete = complete_classes(answers, questions, classes)
+        if complete is not classes:
+            directory.write_classes(complete)
+        return {key: dict(group) for key, group in complete.items()}
+
+    return load_drawn(directory.path, form)
 
 
 def _open_drawing(
@@ -313,12 +285,13 @@ def _open_drawing(
         seed=config.seed,
         policy=policy,
         sampling=_sampling(config, loaded.model),
-        tokenizer=loaded.model.tokenizer,
+        tokenizer=codec_of(loaded.model.tokenizer),
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
         concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
         native=native,
+        backend_args=config.backend_args,
     )
 
 
@@ -330,15 +303,21 @@ def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: Backe
         protocol={**loaded.protocol, "engine": engine_protocol(engine)},
         config=config.model_dump(mode="json"),
         engine=asdict(engine),
-        tasks=_task_entries(loaded),
+        tasks=with_places(_task_entries(loaded), loaded.tasks) if plan.shard else _task_entries(loaded),
         suites=loaded.suites,
     )
 
 
 def _model_entry(config: RunConfig, model: Model) -> dict[str, Any]:
     """The manifest's entry of the model. An adapter and its base have a fingerprint each, and one together."""
-    entry: dict[str, Any] = {"name": config.model, "revision": config.revision, "fingerprint": model.digest}
     checkpoint = model.checkpoint
+    is_adapter = checkpoint.adapter is not None and config.adapter is None  # the name is then the adapter's folder
+    entry: dict[str, Any] = {
+        "name": config.model,
+        "origin": "folder" if is_adapter else checkpoint.origin,
+        "revision": config.revision,
+        "fingerprint": model.digest,
+    }
     if checkpoint.adapter is not None:
         entry["adapter"] = {
             "name": checkpoint.adapter,
@@ -368,7 +347,7 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     if course is None:
         directory.add_questions(drawing.questions.values())
     done = len(directory.done)
-    entry = start_session(GRADER_VERSION, done, directory.torn)
+    entry = start_session(GRADER_VERSION, done, directory.torn, drawing.backend_args)
     if _needs_sandbox(drawing.questions):
         entry["sandbox"] = pool.code.open()
     if isinstance(drawing.backend, WeightSwap) and drawing.backend.swapped:
@@ -377,17 +356,16 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     so_far = count_so_far(drawing) if live else None
     progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet, so_far=so_far)
     try:
-        with watch("generation"), progress:
+        with watch("generation"), progress, settled_heap():
             await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))
         with watch("classes"):
-            run = read_run(directory.path)
-            classes = await asyncio.to_thread(form_classes, run.records, run.questions, run.classes, pool)
-            directory.write_classes(classes)
+            run = await asyncio.to_thread(load_drawn, directory.path, partial(form_for, pool=pool))
+            directory.write_classes(run.classes)
     finally:
         pool.close()
         end_session(entry, directory.count_samples(), progress.errors, watch.seconds)
         directory.write_manifest()
-    return replace(run, classes=classes, manifest=read_manifest(directory.path / "manifest.json"))
+    return replace(run, manifest=read_manifest(directory.path / "manifest.json"))
 
 
 def _needs_sandbox(questions: Mapping[QuestionKey, Question]) -> bool:

@@ -188,6 +188,7 @@ async def generate_thinking(
     end_ids: TokenIds = ()
     end: ThinkingEnd | None = ThinkingEnd.LENGTH
     extensions: list[int] = []
+    redrawn = False
     while limit and len(ids) <= limit:  # at the limit too, where an end may still come
         n_before = len(ids)
         completion = await backend.generate(
@@ -200,6 +201,7 @@ async def generate_thinking(
                 stop_strings=() if len(policy.closer_ids) == 1 else (policy.closer,),
             ),
         )
+        redrawn = redrawn or completion.redrawn
         n, end = _end_of_thinking(completion, tokenizer, policy)
         drawn, end_ids = completion.token_ids[:n], completion.token_ids[n:]
         if end is ThinkingEnd.EOS:
@@ -215,7 +217,7 @@ async def generate_thinking(
         ids, end, end_ids = ids[:limit], ThinkingEnd.LENGTH, ()
     text = tokenizer.decode(ids, skip_special_tokens=False) if ids else ""
     within = tuple(at for at in extensions if at < limit)
-    return Trajectory(key, limit, ids, end, end_ids, text, params.seed, prompt=prompt, extensions=within)
+    return Trajectory(key, limit, ids, end, end_ids, text, params.seed, redrawn, prompt=prompt, extensions=within)
 
 
 def _seed_at(seed: int, n_tokens: int) -> int:
@@ -338,15 +340,22 @@ def _n_opening(ids: Sequence[int], tokenizer: Tokenizer, openers: Sequence[str])
 NO_THINKING = Thinking((), ThinkingEnd.OFF, ())
 
 
-def answer_text(ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str], openers: Sequence[str] = ()) -> str:
+def answer_text(
+    ids: Sequence[int], tokenizer: Tokenizer, stop: Iterable[str], openers: Sequence[str] = (), written: str | None = None
+) -> str:
     """The answer as it is graded: decoded without special tokens, and cut at the first of the task's stop strings.
 
     Stop strings only count after the first character that is not blank, because an answer may begin with line breaks. An
-    opener at the very beginning is left out, and so is the tag at the end that closes one.
+    opener at the very beginning is left out, and so is the tag at the end that closes one. written is the text itself if the
+    engine returned no ids (Completion.text).
 
     Example: answer_text(tokenizer.encode("<response>5</response>"), tokenizer, (), ("<response>",)) gives "5"
     """
-    text = tokenizer.decode(ids[_n_opening(ids, tokenizer, openers) :], skip_special_tokens=True)
+    if written is None:
+        text = tokenizer.decode(ids[_n_opening(ids, tokenizer, openers) :], skip_special_tokens=True)
+    else:
+        opened = next((opener for opener in openers if written.lstrip().startswith(opener)), "")
+        text = written.lstrip().removeprefix(opened) if opened else written
     for opener in openers:
         if text.rstrip().endswith(closer := f"</{opener[1:]}"):
             text = text.rstrip().removesuffix(closer)

@@ -70,10 +70,17 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What an engine drew: the ids, including the stop token if one ended the draw."""
+    """What an engine drew: the ids, including the stop token if one ended the draw.
+
+    text is None unless the engine returns texts alone (BackendDescription.ids_exact is false): then it is what the engine
+    wrote, and token_ids are what this side's tokenizer makes of it. redrawn is true if an earlier draw for the same request was
+    lost, on an engine whose seeds do not reproduce.
+    """
 
     token_ids: TokenIds
     finish: Finish
+    text: str | None = None
+    redrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,11 @@ class Question:
     def gold(self) -> str:
         """What a grader compares the answer with."""
         return self.tests or self.target
+
+    @property
+    def asked(self) -> str:
+        """The text of all messages with their roles; empty for an imported question without any."""
+        return "".join(f"message {message.get('role')} {message.get('content')}\n" for message in self.messages)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -321,7 +333,8 @@ class LoadedTask:
 class BackendDescription:
     """What the manifest stores about an engine. context is its longest sequence in tokens.
 
-    reproducible is true if a seeded draw gives the same result whatever else is in the batch.
+    reproducible is true if a seeded draw gives the same result whatever else is in the batch. ids_exact is false if the engine
+    takes or returns texts in place of token ids, so that nothing can be written into what it draws.
     """
 
     name: str
@@ -331,6 +344,7 @@ class BackendDescription:
     context: int
     reproducible: bool
     details: Mapping[str, Any] = field(default_factory=dict)
+    ids_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

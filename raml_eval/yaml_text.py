@@ -26,6 +26,8 @@ def read_yaml(text: str) -> Any:
         return yaml.load(text, Loader=_Loader)  # a SafeLoader: no objects are built
     except yaml.YAMLError as error:
         raise ValueError(_reason(error)) from error
+    except RecursionError:
+        raise ValueError("its brackets or blocks are nested too deep") from None
 
 
 def kind_of(content: Any) -> str:

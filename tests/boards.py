@@ -57,7 +57,8 @@ def entrant(
     outcome = by_row(hits if callable(hits) else lambda row: hits)
     settings = {"n_questions": 30, **settings, "engine": {"name": backend, **settings.get("engine", {})}}
     run = make_run(outcome, name=f"of {model}", model=model, protocol={**protocol, "engine": {"name": backend}}, **settings)
-    told = {**run.manifest, "model": {"name": model, "fingerprint": fingerprint or f"of {model}"}}
+    origin = "folder" if model.startswith("/") else "hub"
+    told = {**run.manifest, "model": {"name": model, "origin": origin, "fingerprint": fingerprint or f"of {model}"}}
     return replace(run, manifest=told, grader_versions=(grader,))
 
 

@@ -65,6 +65,7 @@ def run_scripted(
     reproducible: bool = True,
     latency_s: float = 0.0,
     concurrency: int = 4,
+    temperature: float = 1.0,
 ) -> StoredRun:
     """The stored run after one session."""
     asked = {(q.task, q.id): q for q in questions(n_questions)}
@@ -94,7 +95,7 @@ def run_scripted(
                 plan=Plan.read(directory.manifest["plan"]),
                 seed=0,
                 policy=ThinkingPolicy(**settings),
-                sampling=SamplingParams(1.0, 1.0, 0, 0.0, 1.0, 1, 0, (EOS,)),
+                sampling=SamplingParams(temperature, 1.0, 0, 0.0, 1.0, 1, 0, (EOS,)),
                 tokenizer=Letters(),
                 backend=FakeBackend(script, context=200, reproducible=reproducible, latency_s=latency_s),
                 pool=pool,

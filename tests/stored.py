@@ -91,9 +91,8 @@ async def _append(directory: RunDirectory, numbered: Sequence[tuple[int, Questio
             text = sample.thinking
             ids = tuple(range(len(text)))
             trajectory = Trajectory(record.key, 64, ids, ThinkingEnd.NATURAL, (1,), text, index)
-            directory.trajectories[record.key, "thinking"] = trajectory
             await directory.append_trajectory(trajectory)
-        await directory.append_sample(replace(record, trajectory=directory.trajectories[record.key, "thinking"].id))
+        await directory.append_sample(replace(record, trajectory=directory.trajectories.identity((record.key, "thinking"))))
 
 
 def make_stored(index: int, question: Question, sample: Drawn) -> SampleRecord:

@@ -43,8 +43,17 @@ def test_pocket_is_the_one_that_ships(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (
         find_checkpoint("pocket").folder / "model.safetensors"
     ).exists()  # --out pocket makes a folder that is no checkpoint
+    assert find_checkpoint("pocket").origin == "package"
     (tmp_path / "pocket" / "config.json").write_text("{}")
+    assert find_checkpoint("pocket").origin == "folder"
     assert find_checkpoint("pocket").source == "pocket"  # a folder of that name is what the person means
+
+
+def test_a_folder_is_not_taken_for_an_id_of_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_checkpoint("checkpoints/rl-16").origin == "hub"  # there is no such folder
+    (tmp_path / "checkpoints" / "rl-16").mkdir(parents=True)
+    assert find_checkpoint("checkpoints/rl-16").origin == "folder"
 
 
 def test_a_checkpoint_at_hand_is_a_folder_or_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

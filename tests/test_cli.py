@@ -198,10 +198,24 @@ def test_a_report_is_written_in_the_format_of_its_ending(finished: Path, tmp_pat
     for name, begins in (("a.md", "# fake"), ("a.tex", "% fake"), ("a.txt", "fake\n===="), ("a", "fake\n====")):
         assert cli("report", finished, "--out", tmp_path / name).returncode == 0
         assert (tmp_path / name).read_text().startswith(begins)
-    fails(cli("report", finished, "--out", tmp_path / "plot.doc"), "plot.doc ends in '.doc'", ".md, .csv, .json, .tex, .txt")
+    fails(
+        cli("report", finished, "--out", tmp_path / "plot.doc"),
+        "plot.doc ends in '.doc'",
+        ".md, .html, .tex, .txt, .csv, .json",
+    )
     fails(cli("report", finished, "--out", tmp_path / "plot.pdf"), "plot.pdf is one picture, and the report has 2 figures")
     assert not (tmp_path / "plot.pdf").exists()
     assert cli("report", finished, "--out", tmp_path / "a.report", "--format", "csv").returncode == 0
+    fails(cli("report", finished, "--format", "csv", "--out", tmp_path / "page.html"), "which is html, and --format is csv")
+    assert not (tmp_path / "page.html").exists()
+    assert cli("report", finished, "--format", "markdown", "--out", tmp_path / "b.txt").returncode == 0
+
+
+@pytest.mark.parametrize("words", [["--out", "x.doc"], ["--out", "x.csv", "--format", "json"], ["--report", "chekpoint"]])
+def test_what_cannot_be_written_is_refused_before_a_run_is_read(words: list[str], tmp_path: Path) -> None:
+    done = cli("report", tmp_path / "no_such_run", *words)
+    assert done.returncode != 0
+    assert "no_such_run" not in done.stderr
 
 
 def test_a_sweep_is_printed_written_and_drawn(finished: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from raml_eval.concurrency import run_workers
+from raml_eval.concurrency import finish_soon, run_workers
 
 
 def test_each_piece_of_work_is_done_once_and_side_by_side() -> None:
@@ -43,3 +43,34 @@ def test_where_one_fails_the_others_are_cancelled_and_its_error_is_raised() -> N
     with pytest.raises(ValueError, match="the third"):
         asyncio.run(run_workers(work, 3))
     assert sorted(cancelled) == [0, 1]
+
+
+@pytest.mark.parametrize(("takes_s", "grace_s", "finished"), [(0.05, 5.0, True), (60.0, 0.05, False)])
+def test_what_is_nearly_done_is_finished_before_the_cancellation_passes(takes_s: float, grace_s: float, finished: bool) -> None:
+    done = []
+
+    async def work() -> None:
+        await asyncio.sleep(takes_s)
+        done.append(True)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(finish_soon(work(), grace_s))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert bool(done) is finished
+
+
+def test_a_second_cancellation_does_not_wait() -> None:
+    async def cancel() -> None:
+        task = asyncio.create_task(finish_soon(asyncio.sleep(60), 60.0))
+        for _ in range(2):
+            await asyncio.sleep(0.01)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 5)
+
+    asyncio.run(cancel())

@@ -34,3 +34,22 @@ def test_every_key_is_explained() -> None:
     names = {*Board.model_fields, *rules, *Ranking.model_fields, *RunEntry.model_fields, *Asked.model_fields, *FREE}
     names |= set(Counted.model_fields) - {"task", "budget"}
     assert [name for name in sorted(names - {"rules"}) if f"`{name}`" not in PAGE] == []
+
+
+def test_the_readme_shows_the_numbers_of_the_shipped_board() -> None:
+    """Both are of `raml-eval run pocket`."""
+    root = Path(__file__).parents[1]
+    text = (root / "README.md").read_text(encoding="utf-8").split("## What comes out", 1)[1].split("\n## ", 1)[0]
+    board = (root / "leaderboards" / "pocket" / "README.md").read_text(encoding="utf-8")
+
+    def rows(of: str, start: str) -> list[list[str]]:
+        table = of.split(start, 1)[1].split("\n\n")[1]
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+    means = {row[0]: row for row in rows(text, "**Macro means.**") if row[2] == "unlimited"}
+    (entry,) = rows(board, "**At budget unlimited")
+    assert [means[domain][3] for domain in ("in-domain", "cross-domain")] == entry[4:6]
+    assert [means[domain][5] for domain in ("in-domain", "cross-domain")] == entry[6:8]
+    (by_task,) = rows(board, "**avg@n by task")
+    in_domain = [row for row in rows(text, "**In-domain.**") if row[1] == "unlimited"]
+    assert in_domain[0][2:] == by_task[2:4]

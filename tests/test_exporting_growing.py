@@ -14,7 +14,7 @@ import pytest
 
 from raml_eval.errors import InputError
 from raml_eval.exporting.growing import Grown, Logged
-from raml_eval.exporting.trackers import mlflow_name, named
+from raml_eval.exporting.trackers import mlflow_names, named
 from tests.shared_runs import holds_nothing_private, private_run, share
 from tests.test_exporting_trackers import read_events, read_log, read_with
 
@@ -80,7 +80,7 @@ print(json.dumps([found, run.data.params, sorted(f.path for f in client.list_art
     found, params, frames = read_with(script, tmp_path)
     late, early = (named(share(run)) for run in runs)
     assert {key: sorted(points) for key, points in found.items()} == {
-        mlflow_name(key): [[500, early[key]], [900, late[key]]] for key in late
+        mlflow_names(late)[key]: [[500, early[key]], [900, late[key]]] for key in late
     }
     assert frames == ["frames/checkpoint-500.csv", "frames/checkpoint-900.csv"]
     assert params["samples"] == "4"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,13 +25,17 @@ def run(tmp_path: Path) -> Path:
     return private_run(tmp_path / "run")
 
 
-def push(hub: UploadHub, *words: str | Path, token: str | None = TOKEN) -> subprocess.CompletedProcess[str]:
+def started(hub: UploadHub, *words: str | Path, token: str | None = TOKEN) -> dict[str, Any]:
     """`export hub` in a process of its own, because huggingface_hub reads its variables when it is imported."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
     env = {**kept, "HF_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     env |= {"HF_TOKEN": token} if token else {}
     command = [sys.executable, "-m", "raml_eval", "export", "hub", *map(str, words)]
-    return subprocess.run(command, env=env, text=True, capture_output=True, timeout=120, check=False)
+    return {"args": command, "env": env, "text": True}
+
+
+def push(hub: UploadHub, *words: str | Path, token: str | None = TOKEN) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(**started(hub, *words, token=token), capture_output=True, timeout=120, check=False)
 
 
 def read(content: bytes | Path) -> list[dict[str, Any]]:
@@ -177,6 +182,49 @@ def test_what_the_hub_refuses_is_one_line(run: Path) -> None:
     done = push(hub, run, "me/mine")  # nobody listens
     assert done.returncode == 2
     assert "did not take me/mine" in done.stderr
+
+
+def test_a_push_that_the_hub_breaks_off_is_one_line_and_can_be_repeated(run: Path) -> None:
+    with serve_uploads() as hub:
+        for part, status in (("create", 403), ("preupload", 401), ("commit", 500)):
+            hub.broken = {part: status}
+            done = push(hub, run, "me/mine")
+            assert (done.returncode, done.stdout) == (2, "")
+            (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+            assert "did not take me/mine" in line
+            assert str(status) in line
+            assert TOKEN not in done.stderr
+            assert "Traceback" not in done.stderr
+        assert hub.files == {}
+        hub.broken = {}
+        assert push(hub, run, "me/mine").returncode == 0
+        assert len(hub.files["me/mine"]) >= 5
+        assert len(hub.messages) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_push_can_be_repeated(number: signal.Signals, run: Path, tmp_path: Path) -> None:
+    with serve_uploads() as hub:
+        hub.held = "commit"
+        with subprocess.Popen(**started(hub, run, "me/mine"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as push_of_ours:
+            assert hub.reached.wait(60)
+            push_of_ours.send_signal(number)
+            _, told = push_of_ours.communicate(timeout=60)
+        assert push_of_ours.returncode == 128 + number
+        assert "the hub may hold a new repository without files" in told
+        assert "Traceback" not in told
+        hub.released.set()
+        hub.held = ""
+        done = push(hub, run, "me/mine")
+        assert done.returncode == 0, done.stderr
+    assert cli("export", "hub", run, "me/mine", "--folder", tmp_path / "folder").returncode == 0
+    assert hub.files["me/mine"]["README.md"].decode() == (tmp_path / "folder" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["no-owner", "a/b/c", "/b", "a/", "a b/c", "a/b--c", "a/b..c", "a/b.git", "-a/b", "a/b."])
+def test_a_name_that_the_hub_would_refuse_is_told_before_anything_is_written(name: str, run: Path, tmp_path: Path) -> None:
+    fails(cli("export", "hub", "--folder", tmp_path / "out", "--", run, name), repr(name), "wanted OWNER/NAME")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_text_with_the_token_is_not_pushed(run: Path) -> None:

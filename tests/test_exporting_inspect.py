@@ -28,6 +28,7 @@ from tests.test_cli import FAKE, cli
 
 OLD = Path(__file__).resolve().parent / "fixtures" / "runs_v1"
 inspect_log = pytest.importorskip("inspect_ai.log")
+scorer = pytest.importorskip("inspect_ai.scorer")
 
 SIZES = {"--samples": "8", "--limit": "63", "--thinking-budget": "off,0,16,unlimited"}  # 4,032 samples
 HOSTILE = [
@@ -280,26 +281,87 @@ def test_inspect_lists_bundles_and_tabulates_the_logs(run: Run, logs: Path, tmp_
     assert Counter(frame["score_status"]) == Counter(record.status.value for record in run.records)
 
 
-def test_a_log_that_was_changed_is_refused(run: Run, tmp_path: Path) -> None:
-    (path,) = export_inspect(run, tmp_path / "log.json", tasks=["pocket_chain"], budgets=["off"])
-    whole = path.read_text()
+def status_too(sample: Any) -> None:
+    sample["scores"]["math"].update(value="C", metadata={**sample["scores"]["math"]["metadata"], "status": "correct"})
+    sample["scores"]["status"]["value"] = "correct"
 
-    def refused(told: str, change: Any) -> None:
-        log = json.loads(whole)
-        change(log["samples"][3])
-        path.write_text(json.dumps(log))
-        with pytest.raises(SourceError, match=told):
-            back(path, tmp_path / "back")
-        assert not (tmp_path / "back").exists()
 
-    refused("sample 3: a score was changed", lambda sample: sample["scores"]["math"].update(value="P"))
-    refused("sample 3: the answer was changed", lambda s: s["output"]["choices"][0]["message"]["content"][0].update(text="?"))
-    refused("sample 3: the id or the epoch was changed", lambda sample: sample.update(epoch=7))
-    refused("is not JSON", lambda sample: sample["store"].update({"raml_eval:sample": "{"}))
-    refused("has no 'sample'", lambda sample: sample["store"].clear())
-    refused("does not give a run back", lambda sample: sample["store"].update(
-        {key: text.replace('"thinking_end":"off"', '"thinking_end":"?"') for key, text in sample["store"].items()}
-    ))  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "change"),
+    [
+        ("a score", lambda sample: sample["scores"]["math"].update(value="P")),
+        ("a score", status_too),
+        ("a score", lambda sample: sample.update(scores={"other": {"value": "C"}})),
+        ("a score", lambda sample: sample["scores"].pop("status")),
+        ("a score", lambda sample: sample["scores"]["math"].update(answer="?")),
+        ("the target", lambda sample: sample.update(target="?")),
+        ("the question", lambda sample: sample.update(input="?")),
+        ("the question", lambda sample: sample["messages"][0].update(content="?")),
+        ("the answer", lambda sample: sample["output"]["choices"][0]["message"]["content"][0].update(text="?")),
+        ("the answer", lambda sample: sample["messages"][-1]["content"][0].update(text="?")),
+        ("the answer", lambda sample: sample["output"]["choices"][0].update(stop_reason="unknown")),
+        ("the id or the epoch", lambda sample: sample.update(epoch=7)),
+        ("the metadata", lambda sample: sample["metadata"].update(status="unfinished")),
+        ("its seal", lambda sample: sample["store"].pop("raml_eval:seal")),
+        (
+            "what raml_eval stored in it",
+            lambda s: s["store"].update({"raml_eval:sample": s["store"]["raml_eval:sample"].replace('"off"', '"?"')}),
+        ),
+    ],
+)
+def test_a_sample_that_was_edited_by_hand_is_refused(told: str, change: Any, chain_log: str, tmp_path: Path) -> None:
+    log = json.loads(chain_log)
+    change(log["samples"][3])
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    with pytest.raises(SourceError, match=rf"sample 3: {told} was changed after the export"):
+        back(tmp_path / "log.json", tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "change"),
+    [
+        (
+            "sample 3: what raml_eval stored in it is not JSON",
+            lambda log: log["samples"][3]["store"].update({"raml_eval:sample": "{"}),
+        ),
+        ("has no 'sample'", lambda log: log["samples"][3]["store"].clear()),
+        ("the results was changed", lambda log: log["results"]["scores"][0]["metrics"]["accuracy"].update(value=0.99)),
+        ("the model or the settings was changed", lambda log: log["eval"].update(model="another")),
+        ("the metadata was changed", lambda log: log["eval"]["metadata"].update(run="another")),
+        (r"holds 503 samples, and 504 were exported", lambda log: log["samples"].pop()),
+    ],
+)
+def test_a_log_that_was_edited_by_hand_is_refused(told: str, change: Any, chain_log: str, tmp_path: Path) -> None:
+    log = json.loads(chain_log)
+    change(log)
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    with pytest.raises(SourceError, match=told):
+        back(tmp_path / "log.json", tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+@pytest.fixture(scope="module")
+def chain_log(run: Run, tmp_path_factory: pytest.TempPathFactory) -> str:
+    (path,) = export_inspect(run, tmp_path_factory.mktemp("one") / "log.json", tasks=["pocket_chain"], budgets=["off"])
+    return path.read_text()
+
+
+@pytest.mark.parametrize("ending", [".eval", ".json"])
+def test_inspect_may_write_a_log_again_but_not_edit_it(ending: str, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / f"log{ending}"
+    export_inspect(run, path, tasks=["pocket_chain"], budgets=["unlimited"])
+    log = inspect_log.read_eval_log(path)
+    inspect_log.write_eval_log(log, path)
+    again = back(path, tmp_path / "again")
+    assert len(again.records) == 504
+    sample = log.samples[5]
+    edit = scorer.ScoreEdit(value="C", provenance=inspect_log.ProvenanceData(author="somebody", reason="kindness"))
+    inspect_log.edit_score(log, sample.id, "math", edit, recompute_metrics=False, epoch=sample.epoch)
+    inspect_log.write_eval_log(log, path)
+    with pytest.raises(SourceError, match="a score was changed after the export"):
+        back(path, tmp_path / "edited")
+    assert not (tmp_path / "edited").exists()
 
 
 def test_logs_that_do_not_go_together_are_refused(run: Run, logs: Path, tmp_path: Path) -> None:

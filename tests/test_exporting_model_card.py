@@ -76,6 +76,16 @@ def test_a_readme_keeps_its_text_and_other_results(run: Path, tmp_path: Path) ->
     assert results["free: avg@4, a thinking budget of 8 tokens"].dataset_revision == COMMIT
 
 
+@pytest.mark.parametrize("text", ["# Mine\n\nText.\n", "# Mine\r\n\r\nText.\r\n", ""])
+def test_a_readme_without_metadata_gets_it_without_a_word(text: str, run: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_bytes(text.encode())
+    done = cli("export", "model-card", run, "--out", readme)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert readme.read_bytes().decode().endswith(f"---\n\n{text}")
+    assert len(ModelCard.load(readme).data.eval_results) == 3
+
+
 def test_a_new_readme(run: Path, tmp_path: Path) -> None:
     assert cli("export", "model-card", run, "--out", tmp_path / "new.md", "--model-id", "me/mine").returncode == 0
     card = ModelCard.load(tmp_path / "new.md")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from raml_eval.errors import InputError
-from raml_eval.exporting.trackers import build_tracks, mlflow_name, named
+from raml_eval.exporting.trackers import build_tracks, mlflow_names, named
 from tests.shared_runs import holds_nothing_private, private_run, share, values
 from tests.test_cli import cli, fails
 
@@ -49,7 +49,7 @@ def test_every_number_of_the_frame_and_no_other(runs: tuple[Path, Path]) -> None
     assert found["free/8/avg@4"] == pytest.approx(9 / 12)
     assert "in-domain mean/8/pass@2" in found
     assert not any("@64" in key for key in found)  # cannot be given at n = 4
-    assert len({mlflow_name(key) for key in named(shared)}) == len(named(shared))
+    assert set(mlflow_names(named(shared)).values()) == {key.replace("@", "_at_") for key in named(shared)}
 
 
 def test_together_is_a_point_for_each_step(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -57,7 +57,9 @@ def test_together_is_a_point_for_each_step(runs: tuple[Path, Path], tmp_path: Pa
     assert list(track.points) == [500, 900]
     assert track.points[500] == wanted(runs[1])
     assert track.table["step"].tolist() == [500] * (len(track.table) // 2) + [900] * (len(track.table) // 2)
-    with pytest.raises(InputError, match="step 500 is that of two runs"):
+    with pytest.raises(
+        InputError, match=r"step 500 is that of \S+/early and \S+/again; --together wants one run for each step"
+    ):
         build_tracks([share(runs[1]), share(private_run(tmp_path / "again", step=500))], "curve")
     with pytest.raises(InputError, match="run bare has no step"):
         build_tracks([share(private_run(tmp_path / "bare", step=None))], "curve")
@@ -69,6 +71,31 @@ def test_runs_of_one_name_are_kept_apart(runs: tuple[Path, Path], tmp_path: Path
     assert [track.name for track in build_tracks([share(runs[0]), share(same)])] == ["late", "late-2"]
     with pytest.raises(InputError, match="given twice"):
         build_tracks([share(same), share(same)])
+
+
+def test_names_that_a_tracker_would_mix_are_kept_apart() -> None:
+    assert mlflow_names(["a@b", "a_at_b", "a&b", "a_b", "a@b/low"]) == {
+        "a@b": "a_at_b", "a_at_b": "a_at_b-2", "a&b": "a_b", "a_b": "a_b-2", "a@b/low": "a_at_b/low",
+    }  # fmt: skip
+
+
+def test_tensorboard_keeps_runs_apart_whose_names_are_one_folder(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    runs = [private_run(tmp_path / name, right=right) for name, right in (("a b", (4, 4, 4)), ("a-b", (0, 0, 0)))]
+    told = log("tensorboard", *runs, "--out", tmp_path / "tb", "--k", "2", cwd=tmp_path)
+    assert told.splitlines() == [str(tmp_path / "tb" / "a-b"), str(tmp_path / "tb" / "a-b-2")]
+    assert [read_events(Path(folder))[0]["free/8/avg@4"] for folder in told.splitlines()] == [[(500, 1.0)], [(500, 0.0)]]
+
+
+def test_a_place_for_event_files_that_is_a_file(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    (tmp_path / "file").touch()
+    fails(cli("export", "tensorboard", runs[0], "--out", tmp_path / "file"), f"cannot write {tmp_path / 'file'}: File exists")
+    below = tmp_path / "file" / "below"
+    fails(
+        cli("export", "tensorboard", runs[0], "--out", below),
+        f"cannot write {below}: Not a directory. Choose a writable --out.",
+    )
 
 
 def test_tensorboard_reads_them_back(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -108,7 +135,11 @@ def test_mlflow_reads_them_back(runs: tuple[Path, Path], tmp_path: Path) -> None
     pytest.importorskip("mlflow")
     pytest.importorskip("sqlalchemy")
     uri = f"sqlite:///{tmp_path / 'ml.db'}"
-    log("mlflow", *runs, "--uri", uri, "--experiment", "mine", "--together", "curve", "--k", "2,64", cwd=tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    words = ["--uri", uri, "--experiment", "mine", "--together", "curve", "--k", "2,64"]
+    log("mlflow", *runs, *words, cwd=tmp_path / "elsewhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "ml.db", "mlruns"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []  # everything stands beside the database
     script = f"""
 import json, mlflow
 client = mlflow.MlflowClient({uri!r})
@@ -120,7 +151,7 @@ print(json.dumps([run.info.run_name, found, files, run.data.params, run.data.tag
     name, found, files, params, tags = read_with(script, tmp_path)
     assert (name, files) == ("curve", ["frame.csv"])
     late, early = map(wanted, runs)
-    assert found == {mlflow_name(key): [[500, early[key]], [900, late[key]]] for key in late}
+    assert found == {mlflow_names([key])[key]: [[500, early[key]], [900, late[key]]] for key in late}
     assert params["samples"] == "4"
     assert params["runs"] == "['early', 'late']"
     holds_nothing_private(json.dumps(params))
@@ -224,4 +255,6 @@ print(json.dumps([SQLiteStorage.get_logs("mine", "curve"), SQLiteStorage.get_run
 def test_a_missing_library_is_one_line(library: str, runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     words = ["--out", "somewhere"] if library == "tensorboard" else []
-    fails(cli("export", library, runs[0], *words), library, f"pip install {library}")
+    purpose = {"tensorboard": "writing event files for TensorBoard", "wandb": "logging to W&B", "mlflow": "logging to MLflow"}
+    told = f"error: {purpose.get(library, 'logging to trackio')} needs the package {library}, which is missing"
+    fails(cli("export", library, runs[0], *words), told, f"pip install {library}")

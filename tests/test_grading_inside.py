@@ -60,6 +60,42 @@ def test_no_reply_of_the_program_upsets_the_tester(reply: str) -> None:
     assert verdict.detail.startswith("test 1 of 1"), verdict
 
 
+# 200,000 different numbers with the hash 7, in each place where a key can be; and a fraction of two million digits.
+COLLIDING = {
+    "a set": '{"s": [NUMBERS]}',
+    "a frozen set": '{"f": [NUMBERS]}',
+    "keys": '{"d": [PAIRS]}',
+    "a list": "[NUMBERS]",
+    "a tuple": '{"t": [NUMBERS]}',
+    "a fraction": '{"q": ["0xHUGE", "0x1HUGE"]}',
+}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", COLLIDING)
+def test_a_reply_cannot_force_a_timeout(name: str) -> None:
+    program = f"""
+import os
+def f(x):
+    numbers = [str(7 + n * (2**61 - 1)) for n in range(1, 200_000)]
+    text = {COLLIDING[name]!r}.replace("NUMBERS", ",".join(numbers)).replace("HUGE", "b7" * 1_000_000)
+    text = '{{"value": ' + text.replace("PAIRS", ",".join(f"[{{n}},0]" for n in numbers)) + "}}"
+    left = memoryview(len(text).to_bytes(8, "big") + text.encode())
+    while left:
+        left = left[os.write(3, left):]
+    while True: pass
+"""
+    verdict = try_out(program, [f"assert len(set(f([1]))) == {SECRET}"], "python", names=["f"], wall_s=8.0)
+    assert verdict.status is Status.INCORRECT, verdict
+    assert "hashes collide" in verdict.detail or "fraction of more than" in verdict.detail, verdict
+
+
+def test_equal_and_few_alike_values_are_plain_data() -> None:
+    prime = 2**61 - 1
+    for value in ([7] * 1000, [7, 7 + prime] * 1000, {n * prime for n in range(40)}, list(range(-1000, 1000)), [[1]] * 100):
+        assert decode(encode(value, lambda other: other), lambda tag, content: content) == value
+
+
 def test_the_tampering_is_real() -> None:
     """The same comparisons in one process with the program are fooled, so the cases above are worth their names."""
     space: dict[str, Any] = {}

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from raml_eval.errors import RamlError
+from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.start import PROCESSES, no_sandbox
 from raml_eval.types import Status
-from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, needs_sandbox, nothing_left, try_out
+from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, here, needs_sandbox, nothing_left, try_out
 
 
 def got(program: str, **settings: object) -> str:
@@ -132,6 +139,127 @@ def test_each_test_begins_with_an_empty_folder_and_the_same_hashes() -> None:
     first = got(program)
     assert first.startswith("[] [] ")
     assert try_out(program, [["", first]] * 3).status is Status.CORRECT
+
+
+KEEPS = {
+    "a read-only folder": "os.makedirs('a/b'); open('a/b/x', 'w'); os.chmod('a/b', 0o500); os.chmod('a', 0)",
+    "a link to a folder": "os.mkdir('/dev/shm/a'); os.symlink('/dev/shm/a', 'link'); os.symlink('/nowhere', 'other')",
+    "3,000 levels": """
+for level in range(3000):
+    os.mkdir('d')
+    os.chdir('d')
+open('x', 'w')
+""",
+    "3,000 closed levels": """
+for level in range(3000):
+    os.mkdir('d')
+    os.chdir('d')
+for level in range(3000):
+    os.chdir('..')
+    os.chmod('d', 0)
+""",
+    "strange names": "os.mkdir(b'\\xff'); os.mkdir('-rf'); os.mkfifo('-rf/pipe'); os.mkdir('/dev/shm/...')",
+    "a closed folder above all": "open('x', 'w'); os.stat('/tmp').st_uid == os.getuid() and os.chmod('/tmp', 0)",
+}
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", KEEPS)
+def test_no_file_survives_from_one_test_to_the_next(name: str) -> None:
+    found = "import os\nprint(os.listdir('.') + os.listdir('/dev/shm'), flush=True)"
+    program = f"{found}\n{KEEPS[name]}"
+    verdict = try_out(program, [["", "[]"]] * 3, wall_s=20.0)
+    assert verdict.status is Status.CORRECT, verdict
+
+
+SOCKET_HOG = """
+import socket, os, sys
+kept = []
+def fill(n):
+    for _ in range(n):
+        pair = socket.socketpair()
+        for end in pair:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            end.setblocking(False)
+            try:
+                while True:
+                    end.send(b"x" * 65536)
+            except BlockingIOError:
+                pass
+        kept.append(pair)
+for _ in range(50):
+    if os.fork() == 0:
+        fill(110)
+        import time; time.sleep(30)
+import time; time.sleep(3); print("ok")
+"""
+
+
+@needs_sandbox
+def test_socket_buffers_are_memory() -> None:
+    verdict = try_out(SOCKET_HOG, [["", "ok"]], wall_s=20.0)
+    assert (verdict.status, "more than 2 GiB of memory" in verdict.detail) == (Status.INCORRECT, True), verdict
+    few = "import socket\nkept = [socket.socketpair() for _ in range(100)]\nimport time; time.sleep(0.5); print('ok')"
+    assert try_out(few, [["", "ok"]], wall_s=20.0).status is Status.CORRECT
+
+
+def kill_at_work(role: str, seen: list[int], stop: threading.Event, times: int) -> None:
+    """The first process of a program's sandbox is killed from outside while the program sleeps, so many times."""
+    while not stop.is_set() and len(seen) < times:
+        for pid in process_tree.descendants(os.getpid()):
+            with contextlib.suppress(OSError):
+                status = Path(f"/proc/{pid}/status").read_text()
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                inside = len(status.partition("NSpid:")[2].split("\n")[0].split())
+                which = status.partition("NSpid:")[2].split("\n")[0].split()[-1]
+                wanted = {"first": inside > 1 and which == "1", "program": inside > 1 and which != "1"}
+                if b"inside.program" in command and wanted[role] and pid not in seen:
+                    time.sleep(0.4)
+                    os.kill(pid, signal.SIGKILL)
+                    seen.append(pid)
+                    if len(seen) >= times:
+                        return
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def killer(role: str, times: int) -> Iterator[list[int]]:
+    seen: list[int] = []
+    stop = threading.Event()
+    here()  # its own first trial must not be disturbed
+    thread = threading.Thread(target=kill_at_work, args=(role, seen, stop, times))
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+SLEEPER = "import time\ntime.sleep(1.5)\nprint('ok')"
+
+
+@needs_sandbox
+@pytest.mark.parametrize("role", ["first", "program"])
+def test_a_program_that_is_killed_from_outside_is_tried_again(role: str) -> None:
+    with killer(role, 1) as seen:
+        verdict = try_out(SLEEPER, OK, wall_s=10.0)
+    assert len(seen) == 1
+    assert verdict.status is Status.CORRECT, verdict
+
+
+@needs_sandbox
+def test_a_sandbox_that_is_always_killed_is_owed() -> None:
+    with killer("first", 99) as seen, pytest.raises(RamlError, match=r"killed from outside, 3 times.*nothing was graded"):
+        try_out(SLEEPER, OK, wall_s=10.0)
+    assert len(seen) == 3
+
+
+@needs_sandbox
+@pytest.mark.parametrize("call", ["os.kill(os.getpid(), 9)", "os.kill(0, 9)", "os.kill(-1, 9)", "os.kill(1, 9); os._exit(3)"])
+def test_a_program_that_kills_itself_is_incorrect(call: str) -> None:
+    verdict = try_out(f"import os\n{call}\nprint('ok')", OK, wall_s=10.0)
+    assert verdict.status is Status.INCORRECT, verdict
 
 
 ORDINARY = """

@@ -32,10 +32,10 @@ from tests.test_cli import cli
 from tests.test_exits import raml_eval
 
 BENIGN = tuple(f"text {number}" for number in range(len(PAYLOADS)))
-# Every element of the page with the names of its attributes, but for what marks a character that was escaped.
+# Every element of the page with the names of its attributes, but for marks of escaped characters and of where a label breaks.
 SKELETON = """() => {
   const told = (element) =>
-    element.matches(".escaped, mark") ? "" : element.tagName + "[" + element.getAttributeNames().sort() + "](" +
+    element.matches(".escaped, mark, wbr, .keep") ? "" : element.tagName + "[" + element.getAttributeNames().sort() + "](" +
       Array.from(element.children, told).filter(Boolean).join() + ")";
   return told(document.documentElement);
 }"""

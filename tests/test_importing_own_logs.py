@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from raml_eval.importing import open_source
 from raml_eval.importing.own_logs import is_own, open_own
 from raml_eval.importing.settings import ImportSettings
 from raml_eval.importing.writer import import_run
+from raml_eval.store.portable import FORMAT, encode_text
+from raml_eval.store.sealing import SEAL, seal_log
 from raml_eval.tables import build_frame, load_run
 from tests.imports import FIXTURES
 from tests.test_cli import cli
@@ -64,11 +67,40 @@ def test_one_log_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_another_format_and_broken_headers_are_refused(tmp_path: Path) -> None:
-    spec = {"task": "sums", "metadata": {"raml_eval:run": json.dumps({"format": 2})}, "packages": {"raml-eval": "9.9"}}
+    spec = {"task": "sums", "metadata": {"raml_eval:run": json.dumps({"format": 9})}, "packages": {"raml-eval": "9.9"}}
     assert is_own(spec)
-    with pytest.raises(SourceError, match=r"exported in format 2, and this raml-eval reads 1\. Install .*\(9\.9\)"):
-        open_own(tmp_path / "log.eval", spec, lambda: iter(()))
+    with pytest.raises(SourceError, match=r"exported in format 9, and this raml-eval reads 2\. Install .*\(9\.9\)"):
+        open_own(tmp_path / "log.eval", {"eval": spec}, lambda: iter(()))
     for text, told in (("{", "is not JSON"), ("[]", "is list, wanted an object"), (None, "is not JSON")):
         with pytest.raises(SourceError, match=told):
-            open_own(tmp_path / "log.eval", {**spec, "metadata": {"raml_eval:run": text}}, lambda: iter(()))
+            open_own(tmp_path / "log.eval", {"eval": {**spec, "metadata": {"raml_eval:run": text}}}, lambda: iter(()))
     assert not is_own({"task": "sums", "metadata": None})
+
+
+@pytest.mark.parametrize("numbers", [["1"], [1.0], [True], [0], [2, 1], [1, 1], [None], ["../../x"]])
+def test_layers_of_grades_are_numbered_by_integers(numbers: list[Any], tmp_path: Path) -> None:
+    log = sealed([{"number": number} for number in numbers])
+    with pytest.raises(SourceError, match=r"log\.eval numbers its layers of grades .*wanted integers from 1 on"):
+        open_own(tmp_path / "log.eval", log, lambda: iter(()))
+
+
+def test_a_header_that_was_changed_is_refused(tmp_path: Path) -> None:
+    assert open_own(tmp_path / "log.eval", sealed([{"number": 1}, {"number": 3}]), lambda: iter(())).task == "sums"
+    for told, part, change in (
+        ("the metadata", "metadata", {"raml_eval:run": encode_text({"format": FORMAT, "n_samples": 9, "layers": []})}),
+        ("its seal", "metadata", {"raml_eval:seal": None}),
+        ("its seal", "metadata", {"raml_eval:seal": "{}"}),
+        ("the task, the model or the settings", "model", "another"),
+    ):
+        log = sealed([])
+        log["eval"][part] = {**log["eval"][part], **change} if isinstance(change, dict) else change
+        with pytest.raises(SourceError, match=rf"log\.eval: {told} was changed after the export"):
+            open_own(tmp_path / "log.eval", log, lambda: iter(()))
+
+
+def sealed(layers: list[Any]) -> dict[str, Any]:
+    """A log without samples, as the export would write it."""
+    header = {"format": FORMAT, "n_samples": 0, "layers": layers}
+    log: dict[str, Any] = {"eval": {"task": "sums", "model": "pocket", "metadata": {"raml_eval:run": encode_text(header)}}}
+    log["eval"]["metadata"][SEAL] = seal_log(log)
+    return log

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from raml_eval import endpoint
+from raml_eval.endpoint import EndpointRefused, RequestFailed
 from raml_eval.errors import ConfigError
-from raml_eval.judge.client import ChatClient, EndpointRefused, RequestFailed, check_endpoint
+from raml_eval.judge.client import ChatClient, check_endpoint
 from tests.chat_server import Chat, Reply, free_port, serve_chat
 
 MESSAGES = [{"role": "user", "content": "?"}]
@@ -103,7 +105,7 @@ def test_the_limit_holds_for_the_whole_reply(chat: Chat, slow: Reply) -> None:
 
 def test_an_endless_reply_is_cut(chat: Chat) -> None:
     chat.answer = first(Reply(raw=b'"' + b"x" * 20_000_000))
-    with pytest.raises(RequestFailed, match="no chat completion"):
+    with pytest.raises(RequestFailed, match="no such reply as was asked for"):
         ask(chat.url, attempts=1)
 
 
@@ -176,3 +178,20 @@ def test_silence_is_an_empty_reply(chat: Chat) -> None:
     chat.answer = first(Reply(content=None))
     assert ask(chat.url) == ""
     assert json.loads(Reply(content=None).body())["choices"][0]["message"]["content"] is None
+
+
+def test_a_long_wait_is_told_once_and_limited(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(endpoint, "MAX_PAUSE_S", 0.5)
+    chat.answer = lambda asked, number: Reply(status=429, headers={"Retry-After": "600"}) if number <= 3 else Reply("ok")
+
+    async def ask_three() -> list[str]:
+        async with ChatClient(chat.url, "tiny") as client:
+            return await asyncio.gather(*(client.ask(MESSAGES) for _ in range(3)))
+
+    assert asyncio.run(ask_three()) == ["ok"] * 3
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "status 429" in told
+    assert "asks to wait 600 s; the next try is in 0 s" in told

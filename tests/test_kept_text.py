@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from raml_eval.checkpoint import find_checkpoint
-from raml_eval.kept_text import decode_first, tokenizer_at_hand
+from raml_eval.kept_text import decode_first, model_places, tokenizer_at_hand
 from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.types import SampleKey, ThinkingEnd, Trajectory
 
@@ -33,3 +34,14 @@ def test_the_first_tokens_as_text() -> None:
 
 def test_a_model_that_is_not_here_has_no_tokenizer() -> None:
     assert tokenizer_at_hand(manifest_of("/no/such/model")) is None
+
+
+def test_a_relative_model_is_looked_for_above_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "mine"
+    for folder in (run, tmp_path / "models" / "m", tmp_path / "runs" / "models" / "m"):
+        folder.mkdir(parents=True)
+    found = [str(tmp_path / "runs" / "models" / "m"), str(tmp_path / "models" / "m")]
+    assert model_places(manifest_of("models/m"), run) == ["models/m", *found]  # the nearest first
+    assert model_places(manifest_of("models/m")) == ["models/m"]
+    assert model_places(manifest_of(str(tmp_path / "models")), run) == [str(tmp_path / "models")]
+    assert model_places(manifest_of("org/name"), run) == ["org/name"]

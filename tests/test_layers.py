@@ -10,17 +10,17 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "columns", "concurrency", "budgets", "lazy", "metric_names", "parent_watch", "plugins", "progress", "redaction",
-        "reflection", "sandbox", "window", "wording", "yaml_text",
+        "codec", "columns", "concurrency", "budgets", "endpoint", "lazy", "metric_names", "model_faults", "parent_watch",
+        "plugins", "progress", "redaction", "reflection", "sandbox", "shards", "window", "wording", "yaml_text",
     ],
     [
         "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",
         "intervals",
     ],
     [
-        "answer_classes", "comparison", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks", "matrix",
-        "native_budgets", "preview", "regrade", "runner", "sampling", "series", "session", "stock", "tables", "until",
-        "watch",
+        "answer_classes", "comparison", "doctor", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks",
+        "matrix", "merging", "native_budgets", "preview", "regrade", "runner", "sampling", "series", "servers", "session",
+        "settings", "stock", "tables", "until", "watch",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
     ["callback", "cli", "__main__", "__init__"],

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from raml_eval.errors import ConfigError, InputError, MetricError
-from raml_eval.reporting.boards.leaderboard import add_entry, add_published, build_board, find_problems, not_rebuilt
+from raml_eval.reporting.boards.leaderboard import (
+    add_entry,
+    add_published,
+    build_board,
+    find_problems,
+    not_rebuilt,
+    unknown_tasks,
+)
 from raml_eval.types import Status, StoredRun
 from tests.boards import BOARD, PROTOCOL, entrant, tamper, write_board
 from tests.test_cli import FAKE, cli, fails
@@ -79,7 +86,7 @@ def test_the_pages_rank_and_a_second_build_changes_nothing(board: Path) -> None:
         add_entry(board, entrant(model, hits))
     text = readme(board)
     found = [row[:4] for row in rows(text, "At budget 64")]
-    assert found == [["1", "1", "a", "best"], ["2", "2 to 3", "b", "a"], ["2", "2 to 3", "b", "b"], ["4", "4", "c", "worst"]]
+    assert found == [["1", "best", "a", "1"], ["2", "a", "b", "2 to 3"], ["2", "b", "b", "2 to 3"], ["4", "worst", "c", "4"]]
     assert "Tiny \\| board" in text
     assert "50.0 [" in text
     before = files(board)
@@ -98,7 +105,7 @@ def test_a_change_is_shown_until_the_next_one_and_kept_in_the_history(board: Pat
     build_board(board)
     add_entry(board, entrant("m", 3))
     add_entry(board, entrant("late", 0))
-    changed = {row[3]: row[-5] for row in rows(readme(board), "At budget 64")}
+    changed = {row[1]: row[2] for row in rows(readme(board), "Change, tokens")}
     assert changed == {"m": "+25.0", "other": "=", "late": "new"}
     (board / "entries" / "late.json").unlink()
     text = readme(board)
@@ -113,7 +120,7 @@ def test_a_change_is_shown_until_the_next_one_and_kept_in_the_history(board: Pat
         (entrant("m", tasks={"pocket_chain": "in_domain"}), "lacks task pocket_sort"),
         (entrant("m", budgets=(16,)), "lacks budget 64"),
         (entrant("m", n_samples=3), "has 3 samples per question, the board 'Tiny | board' needs 4"),
-        (entrant("m", limit=10), "limit is 10, wanted None"),
+        (entrant("m", limit=10), "limit is 10, wanted null"),
         (entrant("m", grader="3"), "was graded by grader 3, wanted 4"),
         (replace(entrant("m"), grader_versions=("3", "4")), "are those of 3 and 4, wanted one"),
         (entrant("m", backend="fake"), "was drawn by the backend fake, which makes its answers up"),
@@ -129,13 +136,13 @@ def test_a_run_that_the_board_cannot_rank_is_refused(board: Path, run: StoredRun
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("prompt.system_prompt", "Think.", "prompt.system_prompt is 'Think.', wanted None"),
+        ("prompt.system_prompt", "Think.", "prompt.system_prompt is 'Think.', wanted null"),
         ("sampling.temperature", 0.5, "sampling.temperature is 0.5, wanted 1.0"),
         ("sampling.repetition_penalty", 1.1, "sampling.repetition_penalty is 1.1, wanted 1.0"),
         ("thinking.closing.before", "Stop.", "thinking.closing.before is 'Stop.', wanted ''"),
-        ("max_total_tokens", 100, "max_total_tokens is 100, wanted None"),
-        ("max_total_tokens", False, "max_total_tokens is False, wanted None"),
-        ("max_total_tokens", ..., "max_total_tokens is not stored, wanted None"),
+        ("max_total_tokens", 100, "max_total_tokens is 100, wanted null"),
+        ("max_total_tokens", False, "max_total_tokens is false, wanted null"),
+        ("max_total_tokens", ..., "max_total_tokens is not stored, wanted null"),
     ],
 )
 def test_each_pinned_key_is_named_with_what_was_met_and_wanted(board: Path, key: str, value: object, message: str) -> None:
@@ -284,7 +291,7 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a shorter interval": (set_rows(low=0.49), "the low of avg@n of pocket_chain (in_domain) at 16 is 0.49"),
     "no value": (set_rows(value=None), "is none, but 0.5 follows"),
     "another metric": (set_rows(metric="pass@k", k=3), "nothing gives|lacks|is"),
-    "a text for a number": (set_rows(value="0.5"), "rows.0.value: input should be a valid number"),
+    "a text for a number": (set_rows(value="0.5"), "rows.0.value is '0.5', wanted a number"),
     "a number twice": (
         lambda e: e["rows"].append(e["rows"][0]),
         "avg@n of pocket_chain (in_domain) at 16, which is there twice",
@@ -300,16 +307,16 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a count fewer": (lambda e: e["counts"][0]["n"].pop(), "n of pocket_chain at 16 has 29 numbers, wanted 30"),
     "counts fewer": (lambda e: e["counts"].pop(), "has not one set of counts for each of its tasks"),
     "a cluster fewer": (shrink_clusters, "the questions of pocket_chain have not one id, cluster and group each"),
-    "a negative count": (lambda e: e["counts"][0]["correct"].__setitem__(0, -1), "counts.0.correct.0: input should be greater"),
+    "a negative count": (lambda e: e["counts"][0]["correct"].__setitem__(0, -1), "counts.0.correct.0 is -1, wanted 0 or more"),
     "no counts": (lambda e: e.pop("counts"), "counts is missing"),
-    "a new key": (lambda e: e.update(extra=1), "extra: extra inputs are not permitted"),
+    "a new key": (lambda e: e.update(extra=1), "unknown key 'extra'. Keys: schema_version, kind"),
     "another grader": (lambda e: e.update(grader_version="3"), "was graded by grader 3, wanted 4"),
     "another backend": (lambda e: e.update(backend="vllm"), "names the backend vllm, and its protocol hf"),
     "fake": (lambda e: e.update(backend="fake"), "was drawn by the backend fake"),
     "a pinned key": (lambda e: e["protocol"]["sampling"].update(temperature=0.1), "sampling.temperature is 0.1, wanted 1.0"),
     "another key": (lambda e: e["protocol"].update(answer_tokens=1), "has a protocol whose digest is not that of its run"),
     "n_samples": (lambda e: e.update(n_samples=8), "samples is 8, wanted 4"),
-    "limit": (lambda e: e.update(limit=3), "limit is 3, wanted None"),
+    "limit": (lambda e: e.update(limit=3), "limit is 3, wanted null"),
     "a missing section": (lambda e: e["protocol"].pop("sampling"), "sampling.temperature is not stored, wanted 1.0"),
     "a section that is a text": (lambda e: e["protocol"].update(sampling="x"), "sampling.temperature is not stored"),
     "another task": (
@@ -344,11 +351,12 @@ def test_a_tampered_entry_is_refused_in_one_line(board: Path, name: str) -> None
     ("text", "told"),
     [
         ("{", "cannot be read"),
-        ("[]", "has schema_version None"),
-        ('{"schema_version": 2}', "is not an entry"),
-        ('{"schema_version": true}', "has schema_version True"),
+        ("[]", "has no schema_version"),
+        ('{"schema_version": 2}', "has no kind, wanted run or published"),
+        ('{"schema_version": true}', "has schema_version true"),
         ('{"a": NaN}', "NaN is no number of JSON"),
         ("[" * 100_000, "cannot be read"),
+        ('{"a": 1e999}', "1e999 is no number of JSON"),
     ],
 )
 def test_a_broken_file_is_one_line(board: Path, text: str, told: str) -> None:
@@ -405,8 +413,7 @@ def test_check_with_a_run_finds_what_only_the_run_tells(board: Path) -> None:
     assert find_problems(board) == []  # consistent, and not what was drawn
     (problem,) = find_problems(board, [run])
     assert "m.json is not what run of m gives: correct of pocket_chain/0-aaaaaa at 16 is 1, and 0 in the run" in problem
-    (problem,) = find_problems(board, [entrant("new")])
-    assert "run of new has no sound entry on the board" in problem
+    assert find_problems(board, [entrant("new"), run]) == find_problems(board, [run])  # it was never entered
     (problem,) = find_problems(board, [entrant("m", backend="vllm")])
     assert "backend is 'hf', and 'vllm' in the run" in problem
 
@@ -432,13 +439,18 @@ def test_published_numbers_are_quoted_and_not_ranked(board: Path, tmp_path: Path
     ("change", "told"),
     [
         ({"kind": "run"}, "is no published entry"),
-        ({"numbers": [{"task": "pocket_chain", "metric": "pass@4", "percent": "500"}]}, "numbers.0.percent"),
+        (
+            {"numbers": [{"task": "pocket_chain", "metric": "pass@4", "percent": "127"}]},
+            "is '127', wanted a share from \"0\" to",
+        ),
+        ({"source": {"title": "A paper", "url": "example.org", "place": "t"}}, "wanted an address that begins with https://"),
+        ({"model": "half \ud800"}, "wanted a text without halves of characters"),
         ({"numbers": [{"task": "pocket_chain", "metric": "pass@4", "percent": 5.0}]}, "numbers.0.percent"),
         ({"numbers": [{"task": "gsm8k", "metric": "pass@4", "percent": "5"}]}, "gives pass@4 of gsm8k; the board"),
         ({"numbers": QUOTED["numbers"] * 2}, "gives pass@4 of pocket_chain for the second time"),  # type: ignore[operator]
         ({"source": {"title": "A paper", "url": "javascript:alert(1)", "place": "t"}}, "source.url"),
         ({"numbers": []}, "numbers"),
-        ({"counts": []}, "counts: extra inputs"),
+        ({"counts": []}, "unknown key 'counts'. Keys: schema_version, kind, model, source"),
     ],
 )
 def test_a_published_entry_that_is_wrong_is_refused(board: Path, tmp_path: Path, change: dict[str, Any], told: str) -> None:
@@ -447,7 +459,40 @@ def test_a_published_entry_that_is_wrong_is_refused(board: Path, tmp_path: Path,
     with pytest.raises(InputError) as error:
         add_published(board, file)
     assert told in str(error.value)
-    assert not (board / "entries").exists()
+    assert "Correct it" in str(error.value) or "is added by its directory" in str(error.value)
+    assert "add its run" not in str(error.value)  # it has none
+    assert not list(board.glob("entries/*"))
+
+
+def test_a_broken_file_of_published_numbers_is_to_be_corrected(board: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs.json").write_text("{")
+    with pytest.raises(InputError, match=r"theirs\.json cannot be read: .*Correct it there, and add it again\.$"):
+        add_published(board, tmp_path / "theirs.json")
+
+
+def test_published_numbers_do_not_take_the_place_of_a_run(board: Path, tmp_path: Path) -> None:
+    add_entry(board, entrant("theirs"))
+    (tmp_path / "theirs.json").write_text(json.dumps(QUOTED))
+    with pytest.raises(InputError, match="holds the counts of a run with the name 'theirs'"):
+        add_published(board, tmp_path / "theirs.json")
+    add_published(board, tmp_path / "theirs.json", replace=True)
+    add_published(board, tmp_path / "theirs.json")  # published numbers may be corrected
+
+
+def test_names_that_the_board_has_wrong_are_told_with_those_that_resemble(board: Path) -> None:
+    add_entry(board, entrant("m"))
+    write_board(board, BOARD.replace("pocket_sort]", "pocket_srt]"))
+    (problem,) = find_problems(board)
+    assert "wanted pocket_chain, pocket_srt. Did you mean pocket_sort" in problem
+    assert "Correct tasks in board.yaml, or delete the entry" in problem
+    assert "'pocket_srt', which does not ship. Did you mean pocket_sort" in unknown_tasks(board)[0]
+    with pytest.raises(InputError, match=r"lacks task pocket_srt.* Did you mean pocket_sort"):
+        add_entry(board, entrant("n"))
+    write_board(board, BOARD.replace("{temperature: 1.0,", "{temprature: 1.0,"))
+    (problem,) = find_problems(board)
+    assert "sampling.temprature is not stored, wanted 1.0, but there is sampling.temperature" in problem
+    write_board(board)
+    assert unknown_tasks(board) == []
 
 
 def test_a_metric_may_be_written_as_in_the_board(board: Path, tmp_path: Path) -> None:
@@ -527,7 +572,7 @@ def test_a_fake_run_does_not_take_the_place_of_the_shipped_entry(tmp_path: Path)
     fails(cli("leaderboard", "add", copy, out), "drawn by the backend fake, wanted hf or vllm", "Run again with --backend hf")
     text = (copy / "board.yaml").read_text().replace("[hf, vllm]", "[hf, fake]")
     (copy / "board.yaml").write_text(text)
-    fails(cli("leaderboard", "add", copy, out), "by the backend fake, and the entry of this checkpoint", "delete")
+    fails(cli("leaderboard", "add", copy, out), "by the backend fake, and the entry of this checkpoint", "--replace")
     done = cli("leaderboard", "check", copy, "--runs", tmp_path)
     assert done.returncode == 2
     assert "backend is 'hf', and 'fake' in the run" in done.stderr

@@ -14,7 +14,19 @@ from tests.boards import BOARD, write_board
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (BOARD + "tassk: 1\n", "tassk: Extra inputs are not permitted"),
+        (BOARD + "tassk: 1\n", "unknown key 'tassk'. Did you mean tasks? Keys: title, description, tasks, budgets, "),
+        (BOARD.replace("columns:", "colums:"), "unknown key 'colums'. Did you mean columns? Keys: title, "),
+        (
+            BOARD.replace("{budget: 64}", "{budgt: 64}"),
+            "unknown key 'rank_by.budgt'. Did you mean budget? Keys of rank_by: metric, domain, budget. Correct it there.",
+        ),
+        (BOARD.replace("[16, 64]", '["hint:N.."]'), "thinking budget 'hint:N..' is not known; wanted a number of tokens"),
+        (BOARD.replace("[16, 64]", "[16, 16, 64]"), "budgets: 16 is there twice"),
+        (BOARD.replace("[pocket_chain, pocket_sort]", "[pocket_chain, pocket_chain]"), "tasks: pocket_chain is there twice"),
+        (BOARD.replace("samples: 4", "samples: four"), "samples is 'four', wanted a whole number"),
+        (BOARD.replace('grader_version: "4"', "grader_version: 4"), "rules.grader_version is 4, wanted a text, in quotes"),
+        (BOARD.replace("pass@4,", '"pass@4:0.5",'), "TAU belongs to g_pass only. Write pass@4."),
+        ("[" * 10_000, "nested too deep"),
         (BOARD + "k: 8\n", "k is now samples"),
         (BOARD + "metric: avg@n\n", "metric is now rank_by.metric and columns"),
         (BOARD + "settings: {}\n", "settings is now rules.protocol"),
@@ -24,7 +36,7 @@ from tests.boards import BOARD, write_board
         (BOARD.replace("pass@4", "unfinished_rate"), "there is no metric 'unfinished_rate'"),
         (BOARD.replace("[16, 64]", "[16, often]"), "budgets"),
         (BOARD.replace("samples: 4", "samples: 0"), "samples"),
-        (BOARD.replace("title: Tiny | board", ""), "title: Field required"),
+        (BOARD.replace("title: Tiny | board", ""), "title is missing"),
         (BOARD + "samples: 5\n", "the key 'samples' occurs twice"),
         ("title: [", "is not YAML"),
         ("- 1", "is not a board"),
@@ -52,3 +64,8 @@ def test_a_board_says_what_it_shows_and_asks_for(tmp_path: Path) -> None:
 def test_budgets_are_those_of_a_run(tmp_path: Path) -> None:
     text = BOARD.replace("[16, 64]", '["log:16:64:3", off, unlimited]')
     assert read_board(write_board(tmp_path, text)).budgets == (16, 32, 64, "off", "unlimited")
+
+
+def test_a_date_is_the_text_that_a_manifest_has(tmp_path: Path) -> None:
+    text = BOARD.replace("{system_prompt: null}", "{system_prompt: null, date: 2026-01-31}")
+    assert read_board(write_board(tmp_path, text)).rules.pins()["prompt.date"] == "2026-01-31"

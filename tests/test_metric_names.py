@@ -4,7 +4,10 @@ import re
 
 import pytest
 
+from raml_eval.errors import ConfigError
 from raml_eval.metric_names import EXAMPLES, MetricName, split_metric, what_is_wrong
+from raml_eval.tables import parse_measure
+from raml_eval.tables.measures import AVERAGE
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,19 @@ def test_what_is_wrong_with_a_near_miss_is_said(name: str, said: str) -> None:
 @pytest.mark.parametrize("name", [*EXAMPLES, "g_pass@4:1", "best@8", "avg", "avg@8", ""])
 def test_right_names_and_other_texts_are_no_near_misses(name: str) -> None:
     assert what_is_wrong(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "words"),
+    [
+        ("avg@16", {8}, "the runs have 8 samples per question. Write avg@n"),
+        ("avg@8", {4, 8}, "the runs have 4 or 8 samples per question"),
+        ("avg@8", set(), "Write avg@n, the mean over all samples"),
+        ("avg@x", {8}, "Write avg@n"),
+        ("avg@08", {8}, "Write avg@n"),
+    ],
+)
+def test_an_average_is_named_by_the_samples_that_the_runs_have(name: str, counts: set[int], words: str) -> None:
+    assert parse_measure("avg@8", {8}) == parse_measure("avg@n", counts) == AVERAGE
+    with pytest.raises(ConfigError, match=f"there is no metric '{name}'.*{words}"):
+        parse_measure(name, counts)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.reporting.html import escape_html, render_html
-from raml_eval.reporting.html_cells import Reading, read_cell
+from raml_eval.reporting.html_cells import Reading, TableCells, breakable, read_cell
 from raml_eval.reporting.html_figures import embed_svg
-from raml_eval.reporting.render import Cell, Figure, Table, percent
+from raml_eval.reporting.render import Cell, Figure, Table, alignments, percent, render
 from raml_eval.reporting.report import Report
 from raml_eval.reporting.sections import Section
 from tests.browser import opened
@@ -130,6 +130,45 @@ def test_an_interval_is_drawn_to_the_scale_of_its_kind() -> None:
     assert gains.count('class="zero"') == 1
 
 
+def test_columns_of_other_units_have_scales_of_their_own() -> None:
+    """Neither tokens nor a transfer ratio may squeeze the shares of the same table, nor be squeezed by them."""
+    header = ("model", "avg@8", "pass@8", "thinking tokens", "transfer", "gain")
+    rows = (
+        ("a", "20.0 [10.0, 30.0]", "50.0 [40.0, 60.0]", "900.0 [800.0, 1,000.0]", "1.00 [0.33, 3.02]", "+5.0 [1.0, 9.0]"),
+        ("b", "20.0 [10.0, 30.0]", "50.0 [40.0, 60.0]", "46.9 [40.0, 50.0]", "2.00 [1.00, 3.00]", "-5.0 [-9.0, -1.0]"),
+    )
+    table = Table("In percent [95 % interval]", tuple(map(Cell, header)), tuple(tuple(map(Cell, row)) for row in rows))
+    cells = TableCells(table)
+
+    def places(column: int) -> list[float]:
+        return [float(re.findall(r'cx="([\d.]+)"', cells.cell(row, column))[0]) for row in table.rows]
+
+    assert places(1) == [22.6, 22.6]  # 20 of 0 to 100, on 98 pixels after 3
+    assert places(2) == [52.0, 52.0]
+    for column in (3, 4, 5):
+        assert abs(places(column)[0] - places(column)[1]) > 25  # their difference is seen
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sft-4", '<span class="keep">sft-4</span>'),
+        ("runs/sft-4, 64", 'runs/<wbr><span class="keep">sft-4,</span> 64'),
+        ("a-word-that-is-too-long-to-be-kept", "a-word-that-is-too-long-to-be-kept"),
+        ("a/b", "a/<wbr>b"),
+        ("&lt;/b&gt; &amp;", "&lt;/<wbr>b&gt; &amp;"),
+    ],
+)
+def test_names_break_at_slashes_and_not_at_hyphens(text: str, expected: str) -> None:
+    assert breakable(text) == expected
+
+
+@given(st.text())
+def test_a_breakable_text_is_the_same_text(text: str) -> None:
+    found = breakable(escape_html(text))
+    assert re.sub(r'<wbr>|<span class="keep">|</span>', "", found) == escape_html(text)
+
+
 @given(st.text())
 def test_any_text_stays_text(text: str) -> None:
     safe = escape_html(text)
@@ -215,13 +254,23 @@ def test_without_scripts_all_is_there(page: Path) -> None:
 def test_a_phone_scrolls_a_table_and_not_the_page(tmp_path: Path, dark: bool) -> None:
     header = (Cell("model"), *(Cell(f"a long task's name {i}") for i in range(12)))
     table = Table(
-        "Wide", header, tuple((Cell(f"model {j}"), *(Cell("50.0 [40.0, 60.0]") for _ in range(12))) for j in range(3))
+        "Gains in points, transfer, and retention in percent [95 % interval]",
+        header,
+        tuple((Cell(f"checkpoints/sft-4 model {j}"), *(Cell("50.0 [40.0, 60.0]") for _ in range(12))) for j in range(3)),
     )
     path = tmp_path / "wide.html"
     path.write_text(render_html(Report("Wide", (), (Section("All", "", (table,), (draw(),)),), (), ())), encoding="utf-8")
     with opened(path, width=360, dark=dark) as watched:
         look = watched.page.evaluate
         assert look("document.documentElement.scrollWidth") <= 360
+        caption = watched.page.locator("caption span").bounding_box()
+        assert caption["x"] + caption["width"] <= 360  # it wraps
+        assert look("document.querySelector('figure svg').getBoundingClientRect().width") > 500  # its words can be read
+        assert look("document.querySelector('.drawing').getBoundingClientRect().right") <= 360
+        label = watched.page.locator("tbody th .keep").first
+        assert label.inner_text() == "sft-4"
+        assert label.bounding_box()["height"] < 24  # on one line
+        assert watched.page.get_by_text("scroll sideways").is_visible()
         look("document.querySelector('.box').scrollLeft = 500")
         edge = look("document.querySelector('tbody th').getBoundingClientRect().left")
         assert 0 <= edge < 40  # the label stays in sight
@@ -229,3 +278,32 @@ def test_a_phone_scrolls_a_table_and_not_the_page(tmp_path: Path, dark: bool) ->
         bright = [sum(map(int, re.findall(r"\d+", colour))) for colour in (ink, paper)]
         assert (bright[0] > 500 > 100 > bright[1]) if dark else (bright[1] > 500 > 100 > bright[0])
         watched.check_quiet()
+
+
+MIXED = Table(
+    "Mixed",
+    tuple(map(Cell, ("step", "engine", "gain", "verdict", "empty"))),
+    (
+        tuple(map(Cell, ("100", "hf 5.1", "+0.5 [0.1, 0.9]", "holds", ""))),
+        tuple(map(Cell, ("200", "vllm 0.1", "n/a", "not tested: 2 runs", ""))),
+    ),
+)
+
+
+def test_texts_stand_left_and_numbers_right_in_every_form() -> None:
+    assert alignments(MIXED) == ("left", "left", "right", "left", "right")
+    mixed = Report("t", (), (Section("s", "", (MIXED,)),), (), ())
+    html = render_html(mixed)
+    assert '<td class="text">hf 5.1</td>' in html
+    assert '<th scope="col" class="text">engine</th>' in html
+    assert "<td>n/a</td>" in html
+    markdown = render("default.markdown.jinja", "markdown", report=mixed)
+    (rules,) = [line for line in markdown.splitlines() if line.startswith("|:")]
+    assert [rule.startswith(":") for rule in rules.strip("|").split("|")] == [True, True, False, True, False]
+    terminal = render("default.terminal.jinja", "terminal", report=mixed)
+    assert re.search(r"^100 +hf 5\.1 ", terminal, re.MULTILINE)
+    assert "\\ramltable{llrlr}" in render("default.latex.jinja", "latex", report=mixed)
+
+
+def test_captions_are_sentences(page: Path) -> None:
+    assert "<figcaption><b>A line.</b> It rises from 0 to 1.</figcaption>" in page.read_text(encoding="utf-8")

@@ -282,3 +282,23 @@ def test_one_question_has_no_interval_and_a_note_says_so() -> None:
 )
 def test_the_chart_rounds_every_half_up(value: float, shown: str) -> None:
     assert _bar(value).split()[1] == shown
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown"])
+@pytest.mark.parametrize(
+    ("primary", "shown"), [("avg@n", ""), ("mg_pass_normalized@4", "mG-Pass@4 normalized"), ("g_pass@2:0.50", "G-Pass@2 τ=0.5")]
+)
+def test_stability_shows_the_main_columns_and_what_a_suite_calls_primary(primary: str, shown: str, form: str) -> None:
+    run = make_run(by_row(lambda row: row % 5), k=[2, 4], budgets=(16,))
+    suites = {"mine": {"tasks": list(run.tasks), "primary": {"metric": primary, "budget": "unlimited"}}}
+    run = replace(run, manifest={**run.manifest, "suites": suites})
+
+    def columns(full: bool) -> list[str]:
+        report = build_report([run], build_frame([run]), short=form == "terminal", full=full)
+        (table, *_) = [t for section in report.sections for t in section.tables if t.title.startswith("Stability")]
+        return [cell.text for cell in table.header[table.n_labels :]]
+
+    main = ["pass@4", "G-Pass@4 τ=1", "mG-Pass@4"]
+    assert [name for name in columns(False) if name != shown] == main
+    assert (shown in columns(False)) == bool(shown)
+    assert len(columns(True)) == 16  # of each k: pass@k, four thresholds, both forms of mG-Pass@k, maj@k

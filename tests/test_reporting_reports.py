@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from raml_eval.errors import ConfigError, MetricError
+from raml_eval.errors import ConfigError, InputError, MetricError
 from raml_eval.reporting.render import Table
 from raml_eval.reporting.reports.assemble import PARTS, Assembled, assemble
 from raml_eval.reporting.reports.definition import Definition, Part, find_report, read_definition, report_names, reports_dir
@@ -196,7 +196,7 @@ def test_runs_are_chosen_and_ordered() -> None:
     report = assemble(definition, (MORE, BASE, SFT), about=ABOUT)
     assert [row[0].text for row in tables_of(report)[0].rows] == ["sft", "more"]
     nothing = definition.model_copy(update={"runs": {"paradigm": ("rl",)}})
-    with pytest.raises(ConfigError, match="takes only runs with paradigm rl, and none of these is one"):
+    with pytest.raises(ConfigError, match=r"runs takes only those with paradigm rl\. These have base, sft"):
         assemble(nothing, RUNS, about=ABOUT)
     assert sorted([None, "b", 10, 9], key=rank) == [9, 10, "b", None]
 
@@ -216,10 +216,16 @@ def test_an_unknown_report_names_those_there_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("title: a\nabout: b\n", "parts: Field required"),
-        ("title: a\nabout: b\nparts: []\n", "parts: "),
-        ("title: a\nabout: b\nparts: [{part: tabel}]\n", r"parts\.0\.part: Input should be"),
-        ("title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n", r"parts\.0\.x_axis: Extra inputs"),
+        ("title: a\nabout: b\n", "parts is missing"),
+        ("title: a\nabout: b\nparts: []\n", r"parts is .*wanted at least 1"),
+        (
+            "title: a\nabout: b\nparts: [{part: tabel}]\n",
+            r"parts\.0\.part is 'tabel', wanted [^;]* or claims \(did you mean table\?\)\. docs",
+        ),
+        (
+            "title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n",
+            r"unknown key 'parts\.0\.x_axis'\. Keys of parts\.0: part, ",
+        ),
         ("title: a\ntitle: b\n", "the key 'title' occurs twice"),
     ],
 )
@@ -300,7 +306,7 @@ def test_published_values_must_fit_their_columns(tmp_path: Path, values: dict[st
 
 def test_a_bare_off_is_a_budget_and_a_mistyped_one_is_an_error() -> None:
     assert Part.model_validate({"part": "table", "budgets": [False, 16]}).budgets == ("off", "16")
-    with pytest.raises(ConfigError, match="the part table shows the budget 17, and these runs have 16, unlimited"):
+    with pytest.raises(ConfigError, match=r"the part table shows the budget 17, and no run has it\..* There are 16, unlimited"):
         assemble(parts({"part": "table", "budgets": [17]}), [SFT])
 
 
@@ -335,3 +341,108 @@ def test_filtered_runs_may_have_one_name() -> None:
 
 def test_the_latex_says_how_the_runs_were_drawn() -> None:
     assert "samples per question" in text_of(made("stability"), "latex")
+
+
+def test_figures_of_one_metric_have_names_of_their_own() -> None:
+    several = (
+        *({"part": "trend", "metrics": [metric]} for metric in ("pass@2", "pass@4", "g_pass@4:0.5", "g_pass@4:1")),
+        *({"part": "trend", "metrics": ["pass@2"], "group": group} for group in ("data_size", "", "Data/..size")),
+        {"part": "trend", "metrics": ["pass@2"]},
+    )
+    about = (*ABOUT, *(f"{label}:Data/..size=1" for label in ("base", "sft", "more")))
+    report = assemble(parts(*several), RUNS, about=about)
+    assert [figure.name for figure in figures_of(report)] == [
+        "pass-at-2-by-step", "pass-at-4-by-step", "g_pass-at-4-0-5-by-step", "g_pass-at-4-1-by-step",
+        "pass-at-2-by-step-per-data_size", "pass-at-2-by-step-per-nothing", "pass-at-2-by-step-per-Data-size",
+        "pass-at-2-by-step-2",
+    ]  # fmt: skip
+
+
+def test_one_path_is_not_written_twice(tmp_path: Path) -> None:
+    report = made("generalization")
+    section = next(section for section in report.report.sections if section.figures)
+    twice = replace(section, figures=(section.figures[0], replace(section.figures[0], name=section.figures[0].name.upper())))
+    both = replace(report, report=replace(report.report, sections=(twice,)))
+    with pytest.raises(ConfigError, match="two figures of the report are named heatmap, and each is a file"):
+        write_report(both, tmp_path / "page.md")
+
+
+def test_groups_that_are_numbers_stand_in_their_order() -> None:
+    one = assemble(parts({"part": "trend", "group": "trajectories_per_question"}), RUNS, about=ABOUT)
+    (table,) = tables_of(one)
+    assert [row[0].text for row in table.rows] == ["1", "4", "16"]
+    rates = [f"{label}:rate={rate}" for label, rate in zip(("base", "sft", "more"), ("1e-3", "16", "4"), strict=True)]
+    (table,) = tables_of(assemble(parts({"part": "trend", "x": "rate"}), RUNS, about=[*ABOUT[:1], *rates]))
+    assert [row[1].text for row in table.rows] == ["0.001", "4", "16"]
+
+
+def test_no_table_names_two_columns_alike() -> None:
+    for table in tables_of(made("generalization")):
+        names = [cell.text for cell in table.header]
+        assert len(set(names)) == len(names)
+
+
+def test_a_partial_run_is_refused_with_advice_that_helps() -> None:
+    partial = replace(SFT, records=SFT.records[1:])
+    for name in ("generalization", "comparison"):
+        with pytest.raises(MetricError, match=r"run sft lacks 1 of its .* --allow-partial does not change that") as error:
+            assemble(find_report(name)[1], [BASE, partial], base=BASE, allow_partial=True)
+        with pytest.raises(MetricError, match="--allow-partial does not change that"):
+            assemble(find_report(name)[1], [BASE, partial], base=BASE)
+        assert "--report checkpoint --allow-partial" in str(error.value)
+    assert assemble(find_report("checkpoint")[1], [BASE, partial], allow_partial=True).report.sections
+
+
+def test_a_copy_of_a_run_is_refused() -> None:
+    made_at = {"created": "2026-01-01T00:00:00+00:00"}
+    run = replace(SFT, manifest={**SFT.manifest, **made_at})
+    copy = replace(run, directory=Path("elsewhere"))
+    for runs, base in (([run, copy], None), ([copy], run)):
+        with pytest.raises(InputError, match=r"is a copy of .*: both hold the same samples"):
+            assemble(find_report("checkpoint")[1], runs, base=base)
+    other = replace(copy, manifest={**copy.manifest, "created": "2026-01-02T00:00:00+00:00"})
+    assert len(assemble(find_report("checkpoint")[1], [run, other]).runs) == 2
+
+
+def test_two_runs_of_one_name_are_told_apart_in_the_head() -> None:
+    first, second = (replace(SFT, directory=Path(place) / "sft") for place in ("a", "b"))
+    lead = assemble(find_report("checkpoint")[1], [first, second]).report.lead
+    assert [line.partition(":")[0] for line in lead[1:]] == ["a/sft", "b/sft"]
+
+
+def test_avg_at_8_is_avg_at_n_of_runs_with_8_samples() -> None:
+    def values(metric: str) -> list[str]:
+        report = assemble(
+            parts({"part": "table", "metrics": [metric]}, {"part": "trend", "metrics": [metric]}), RUNS, about=ABOUT
+        )
+        return [cell.text for table in tables_of(report) for row in table.rows for cell in row]
+
+    assert values("avg@4") == values("avg@n")
+    with pytest.raises(ConfigError, match=r"there is no metric 'avg@8': the runs have 4 samples per question\. Write avg@n"):
+        values("avg@8")
+
+
+def without_a_question(run: StoredRun) -> StoredRun:
+    gone = ("sums", "0-aaaaaa")
+    questions = {key: question for key, question in run.questions.items() if key != gone}
+    return replace(run, questions=questions, records=tuple(r for r in run.records if (r.key.task, r.key.question_id) != gone))
+
+
+def test_the_notes_of_a_pair_stand_on_its_differences_in_the_frame() -> None:
+    runs = [BASE, without_a_question(SFT), without_a_question(MORE)]
+    report = assemble(find_report("generalization")[1], runs, base=BASE, about=ABOUT)
+    shown = json.loads(text_of(report, "json"))
+    (number,) = [i for i, text in enumerate(shown["notes"], 1) if text.startswith("sft: sums: 29 questions are shared")]
+    told = {(row["run"], row["metric"]) for row in shown["rows"] if number in row["notes"]}
+    assert {run for run, _ in told} == {"sft"}
+    assert {metric for _, metric in told} >= {"gain", "retention", "transfer_ratio"}
+    assert not {metric for _, metric in told} & {"pass@k", "thinking_tokens_mean"}
+    assert shown["notes"][number - 1] in report.report.notes
+
+
+def test_a_report_has_no_two_empty_lines_and_fits_a_terminal() -> None:
+    for name in report_names():
+        lines = text_of(made(name, short=True), "terminal").splitlines()
+        assert not [at for at, line in enumerate(lines[1:]) if not line and not lines[at]]
+        assert max(map(len, lines)) <= 100
+        assert "\n\n\n" not in text_of(made(name), "markdown")

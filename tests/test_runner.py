@@ -16,9 +16,22 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.errors import GenerationError, ModelError
+from raml_eval.errors import GenerationError, ModelError, TaskError
+from raml_eval.grading.pool import GradingPool
 from raml_eval.store import read_run
-from raml_eval.types import Budget, Finish, SampleKey, SampleRecord, SamplingParams, Status, StoredRun, ThinkingEnd
+from raml_eval.store.failures import tell_reasons
+from raml_eval.types import (
+    Budget,
+    Finish,
+    Grade,
+    Question,
+    SampleKey,
+    SampleRecord,
+    SamplingParams,
+    Status,
+    StoredRun,
+    ThinkingEnd,
+)
 from tests.scripted import CLOSE, EOS, HINT, OPEN, run_scripted, solver
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -187,6 +200,33 @@ def test_redraws_are_marked_where_seeds_do_not_reproduce(tmp_path: Path) -> None
     killed["on"] = False
     run = run_scripted(tmp_path, script=script, budgets=(4,), reproducible=False)
     assert {t.key.question_id for t in run.trajectories.values() if t.redrawn} == {"3-abcdef"}
+
+
+def test_a_greedy_redraw_favours_nothing(tmp_path: Path) -> None:
+    def script(prompt: Sequence[int], params: SamplingParams) -> Iterator[int]:
+        if prompt[0] == 103:
+            raise GenerationError("cut short")
+        return solver(prompt, params)
+
+    for one in (script, solver):
+        run = run_scripted(tmp_path, script=one, budgets=(4,), reproducible=False, temperature=0.0)
+    assert len(run.trajectories) == 12
+    assert not any(t.redrawn for t in run.trajectories.values())
+
+
+def test_any_error_of_one_sample_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grade = GradingPool.grade_sample
+
+    async def fail(self: GradingPool, question: Question, answer: str, finish: Finish | None) -> Grade:
+        if question.id.startswith("3-"):
+            raise RecursionError("too deep") if answer else TaskError("its tests cannot be run")
+        return await grade(self, question, answer, finish)
+
+    monkeypatch.setattr(GradingPool, "grade_sample", fail)
+    run = run_scripted(tmp_path, budgets=("unlimited",))
+    assert (len(run.records), run.n_errors) == (5 * 2, 2)
+    (told, _) = tell_reasons(tmp_path, {(record.key, record.budget) for record in run.records})
+    assert told == "sums/3-abcdef, sample 0 at unlimited: RecursionError: too deep"
 
 
 NEVER_THINKS = {"closer": "", "closer_ids": (), "closing_ids": (), "marks": ("<t>", "</t>")}

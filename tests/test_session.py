@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 import raml_eval
 from raml_eval.checkpoint import find_checkpoint
+from raml_eval.config import build_config, flags_layer
 from raml_eval.errors import ConfigError, InputError, ModelError, StoreError
 from raml_eval.reporting.footnotes import footnotes
+from raml_eval.session import run_session
+from raml_eval.store import read_manifest
 from raml_eval.tables import Run
 
 FEW: dict[str, Any] = {
@@ -198,9 +202,23 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_checkpoint_is_the_same_however_its_path_is_written(checkpoint: Path, tmp_path: Path) -> None:
     for path in ("pk", "pk/", "./pk", str(checkpoint)):
         raml_eval.evaluate(**{**FEW, "model": path}, out=tmp_path / "run")
+    assert read_manifest(tmp_path / "run" / "manifest.json")["model"]["origin"] == "folder"
     checkpoint.rename(tmp_path / "moved")
     raml_eval.evaluate(**{**FEW, "model": "moved", "samples": 3}, out=tmp_path / "run")
     assert len(lines(tmp_path / "run", "samples")) == 2 * 3 * 3 * 2
+
+
+def test_the_origin_is_that_of_the_name_that_is_stored(checkpoint: Path, tmp_path: Path) -> None:
+    """A run of an earlier version does not know it, and a resume from elsewhere must not make a folder an id of the hub."""
+    out = tmp_path / "run"
+    raml_eval.evaluate(**{**FEW, "model": "pk"}, out=out)
+    for samples, name, origin in ((3, "other/pk", None), (4, "pk", "folder")):
+        manifest = read_manifest(out / "manifest.json")
+        model = {key: value for key, value in manifest["model"].items() if key != "origin"}
+        (out / "manifest.json").write_text(json.dumps({**manifest, "model": {**model, "name": name}}))
+        raml_eval.evaluate(**{**FEW, "model": "pk", "samples": samples}, out=out)
+        told = read_manifest(out / "manifest.json")["model"]
+        assert (told["name"], told.get("origin")) == (name, origin)
 
 
 def test_a_run_without_the_present_keys_is_read_but_not_resumed(tmp_path: Path) -> None:
@@ -291,3 +309,40 @@ def test_a_model_that_thinks_unasked_is_stopped_and_told_in_every_later_use(chec
             raml_eval.evaluate(**few)
     notes = footnotes([raml_eval.load_run(tmp_path / "run")], raml_eval.load_run(tmp_path / "run").table())
     assert any("so thinking was graded as the answer" in note for note in notes)
+
+
+def test_a_temperature_that_the_engine_refuses_is_told_before_the_engine(tmp_path: Path) -> None:
+    started: list[str] = []
+
+    async def opener(name: str, *given: Any, **more: Any) -> Any:
+        started.append(name)
+        raise ModelError("no engine here")
+
+    for temperature, said in (
+        (2.5, "temperature is 2.5; vllm takes 0, or 0.01 to 2"),
+        (0.001, "temperature is 0.001; vllm takes"),
+    ):
+        config = build_config([flags_layer(**{**FEW, "backend": "vllm"}, out=tmp_path / "run", temperature=temperature)])
+        with pytest.raises(ConfigError, match=said):
+            asyncio.run(run_session(config, quiet=True, opener=opener))
+    assert started == []
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"latency_s": 1}, r"was drawn with latency_s = 0\.001, but --backend-arg latency_s=1 is asked for"),
+        ({"latency": 0.001}, r"was drawn without an argument 'latency', but .* Did you mean latency_s\?"),
+        ({"nonsense": 1}, "was drawn without an argument 'nonsense'"),
+    ],
+)
+def test_an_argument_that_a_complete_run_was_not_drawn_with_is_refused(args: dict[str, Any], said: str, tmp_path: Path) -> None:
+    raml_eval.evaluate(**FEW, out=tmp_path)
+    raml_eval.evaluate(**{**FEW, "samples": 3}, out=tmp_path, backend_args={"latency_s": 0.001})
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(StoreError, match=said):
+        raml_eval.evaluate(**{**FEW, "samples": 3}, out=tmp_path, backend_args=args)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+    for same in ({}, {"latency_s": 0.001}):
+        assert len(raml_eval.evaluate(**{**FEW, "samples": 3}, out=tmp_path, backend_args=same).manifest["sessions"]) == 2

@@ -124,6 +124,7 @@ def test_any_text_of_a_model_is_kept(tmp_path: Path, text: str) -> None:
     directory = RunDirectory(tmp_path)
     directory.open(manifest())
     directory.add_questions([QUESTION])
+    asyncio.run(directory.append_trajectory(TRAJECTORY))
     asyncio.run(directory.append_sample(record(answer=text)))
     directory.close()
     assert read_run(tmp_path).records[0].answer == text
@@ -265,6 +266,7 @@ def test_owed_errors_are_counted_until_the_sample_is_there(tmp_path: Path) -> No
 
     async def fail() -> None:
         await directory.append_error(KEY, [8, "off"], ValueError("engine fell over"))
+        await directory.append_trajectory(TRAJECTORY)
         await directory.append_sample(record())
 
     asyncio.run(fail())

@@ -18,7 +18,7 @@ from raml_eval.errors import CorruptStore
 from raml_eval.reflection import count_reflections
 from raml_eval.regrade.regrading import regrade_run
 from raml_eval.store import read_manifest, read_run
-from raml_eval.store.directory import read_owed
+from raml_eval.store.failures import read_owed
 from raml_eval.store.grades import Layer, change_of, write_layer
 from raml_eval.store.lean import present, read_lean
 from raml_eval.types import Grade, SampleKey, Status, StoredRun
@@ -140,7 +140,6 @@ def edit(path: Path, change: Callable[[dict[str, Any]], Any], number: int = 1) -
         lambda e: e.update(more={"unknown": [1]}),
         lambda e: e.update(sample="7", seed=None, leak=0, answer_finish=""),
         lambda e: e.update(budget="effort:low", score=1),
-        lambda e: e.update(trajectory="one that is not there"),
         lambda e: e.update(imported={"verdict": {"acc": 1}, "of_question": True, "n_tokens": None}, n_answer_tokens=None),
     ],
 )  # fmt: skip
@@ -165,6 +164,12 @@ BAD: list[Callable[[dict[str, Any]], Any]] = [
     lambda e: e.update(imported={"verdict": {"acc": "yes"}, "of_question": False, "n_tokens": 1}),
     lambda e: e.update(imported={}),
     lambda e: e.update(sample=0),  # repeats the first line's
+    lambda e: e.update(trajectory="one that is not there"),
+    *(lambda e, value=value: e.update(budget=value) for value in (True, 1.5, None)),
+    *(lambda e, name=name: e.update({name: 5}) for name in ("answer", "target", "rule", "detail", "extracted", "trajectory")),
+    lambda e: e.update(task=["sums"]),
+    lambda e: "[" * 100_000,
+    lambda e: json.dumps(e)[:-1] + ',"more":' + "[" * 100_000 + "]" * 100_000 + "}",
 ]
 
 
@@ -183,6 +188,9 @@ def test_a_line_of_samples_is_refused_with_the_same_words(change: Callable[[dict
         lambda e: e.update(limit="long"),
         lambda e: e.update(seed="x"),
         lambda e: e.update(extensions=[None]),
+        lambda e: e.update(text=None),
+        lambda e: e.update(prompt=["thinking"]),
+        lambda e: '{"token_ids":' + "[" * 100_000,
         lambda e: json.dumps(e) + "\n" + json.dumps(e),
     ],
 )  # fmt: skip

@@ -34,7 +34,7 @@ def pieces(run: StoredRun) -> Parts:
     """The headers of the tasks, and each sample's piece with its thinking and question; all as they come back from JSON."""
     found = RunPieces(run)
     parts = [found.piece(record, with_trajectory=True, with_question=True) for record in run.records]
-    return tuple(json.loads(encode_text([[found.header(task) for task in run.tasks], parts])))  # type: ignore[return-value]
+    return tuple(json.loads(encode_text([[found.header(task, 9) for task in run.tasks], parts])))  # type: ignore[return-value]
 
 
 def restore(folder: Path, parts: Parts) -> StoredRun:

@@ -54,6 +54,7 @@ def test_a_gold_that_is_no_text(tmp_path: Path, gold: Any, target: str) -> None:
 @pytest.mark.parametrize(
     ("text", "rows", "words"),
     [
+        (with_target("'{{answer.of[0]}}'"), [ROW | {"answer": {"of": [None]}}], "doc_to_target writes a null as a word"),
         (with_target("anwser"), [ROW], "doc_to_target is 'anwser', which is neither a column nor a template.*mean answer"),
         (with_text("qestion"), [ROW], "doc_to_text is 'qestion', which is neither a column nor a template.*mean question"),
         (LOCAL, [{"question": "What is 2+3?"}], "doc_to_target is 'answer', which is neither a column nor a template"),
@@ -118,6 +119,14 @@ def test_a_prompt_that_shows_its_options(tmp_path: Path, text: str, prompt: str)
 def test_a_prompt_that_does_not_show_its_options_is_refused(tmp_path: Path, text: str, prompt: str, words: str) -> None:
     with pytest.raises(TaskError, match=f"question 0-.*: the prompt {words}"):
         target_of(tmp_path, text, PICK | {"question": prompt} | ({"answer": "guilty"} if text == LABEL else {}))
+
+
+def test_a_null_option_is_refused_and_a_null_cluster_is_none(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="hold a null; wanted a text for each"):
+        target_of(tmp_path, CHOICE, PICK | {"question": "Which?\n(A) None\n(B) blue fish", "options": [None, "blue fish"]})
+    target_of(tmp_path, LOCAL.replace("grader: math", "grader: math, cluster: of, stratum: of"), ROW | {"of": None})
+    (question,) = load_task(load_catalogue([tmp_path]), "mine").questions
+    assert (question.cluster, question.stratum) == (question.id, "")
 
 
 def test_a_null_that_nothing_writes_is_no_fault(tmp_path: Path) -> None:

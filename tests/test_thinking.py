@@ -228,3 +228,10 @@ def test_an_opener_of_special_tokens_and_words_is_left_out_whole() -> None:
     ids = [10, CLOSE, *map(ord, "answer"), CLOSE, *map(ord, "B")]
     assert answer_text(ids, Letters(), (), ("</t>answer</t>",)) == "B"
     assert answer_text(ids, Letters(), ()) == "\n</t>answer</t>B"
+
+
+def test_a_written_text_is_read_as_the_decoded_one_would_be() -> None:
+    openers = ("<response>",)
+    for text in ("\n<response> 5</response>", "It is 5. Q: next", "  <b>5", ""):
+        ids = list(map(ord, text))
+        assert answer_text((), Letters(), ("Q:",), openers, text) == answer_text(ids, Letters(), ("Q:",), openers)

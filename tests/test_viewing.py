@@ -21,7 +21,7 @@ from raml_eval.store.lines import pack_ids
 from raml_eval.types import Finish, Grade, SampleKey, Status, ThinkingEnd, Trajectory
 from tests.browser import opened
 from tests.stored import Drawn, ask, store_run
-from tests.test_cli import FAKE, cli
+from tests.test_cli import FAKE, cli, fails
 from tests.test_old_runs import OLD
 
 RIGHT, WRONG = Grade(Status.CORRECT, "12", "boxed", "number"), Grade(Status.INCORRECT, "7", "boxed", "number")
@@ -279,9 +279,77 @@ def test_keys_go_to_the_next_and_the_previous_draw(shown: Path) -> None:
         page.keyboard.press("/")
         page.keyboard.type("jk")  # in a field, keys are text
         assert page.get_by_label("Text").input_value() == "jk"
+        page.get_by_text("0 of 4 draws").wait_for()
+        page.get_by_label("Text").fill("")
+        page.locator("#list a").nth(1).click()
         page.reload()
         page.get_by_text("2 of 4", exact=True).wait_for()  # the address names the draw
         watched.check_quiet()
+
+
+def wait_for_address(page: Any, end: str) -> None:
+    page.wait_for_function("end => location.hash === end", arg=end)
+
+
+def test_the_address_holds_the_filters(shown: Path) -> None:
+    with opened(shown) as watched:
+        page = watched.page
+        choose(page, "Between budgets", "wrong, then right")
+        wait_for_address(page, "#sums/0-abcdef/0?flip=gained")
+        page.get_by_label("In", exact=True).select_option(label="second")
+        page.get_by_label("Status", exact=True).select_option(label="correct")
+        page.get_by_label("Budget", exact=True).select_option(label="16")
+        page.get_by_label("Text").fill("second")
+        wait_for_address(page, "#sums/1-abcdef/0?budget=16&status=correct&in=1&flip=gained&text=second")
+        assert names(page) == [ALL[2]]
+        assert page.locator("#list a").first.get_attribute("href").endswith("&text=second")
+        sent = page.url
+        page.goto("about:blank")
+        page.goto(sent)
+        page.get_by_text("1 of 4 draws").wait_for()
+        assert names(page) == [ALL[2]]
+        assert page.get_by_label("Text").input_value() == "second"
+        assert page.get_by_label("Budget", exact=True).evaluate("field => field.selectedOptions[0].text") == "16"
+        page.evaluate("location.hash = '#riddles/2-abcdef/0?task=riddles'")  # as one who pastes another address
+        page.get_by_text("riddles/2-abcdef, sample 0").wait_for()
+        assert names(page) == [ALL[3]]
+        assert page.get_by_label("Text").input_value() == ""
+        assert page.locator("#told").is_hidden()
+
+
+def test_an_address_that_names_what_is_not_here_is_told(shown: Path) -> None:
+    for address, told in (
+        ("#nonsense/1/9", "The address asks for a draw nonsense/1/9, which this page does not have. The first match is shown."),
+        ("#sums/0-abcdef/1/7", "a draw sums/0-abcdef/1/7, which"),
+        ("#%zz", "a draw %zz, which"),
+        ("#sums/0-abcdef/1?budget=77&colour=red", "asks for a filter colour, budget 77, which this page does not have."),
+        ("#sums/0-abcdef/1?task=riddles", "The draw sums/0-abcdef/1 does not fit the filters. The first match is shown."),
+        ("#<img src=x onerror=alert(1)>", "onerror=alert(1)"),
+    ):
+        with opened(shown) as watched:
+            page = watched.page
+            page.goto("about:blank")
+            page.goto(shown.resolve().as_uri() + address)
+            page.get_by_text(told).wait_for()
+            page.keyboard.press("j")
+            assert page.locator("#told").is_hidden()  # it is of the address, which is another one now
+            assert watched.dialogs == []
+    with opened(shown) as watched:
+        watched.page.get_by_text("1 of 4", exact=True).wait_for()
+        assert watched.page.locator("#told").is_hidden()
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_verdicts_of_two_runs_fit_their_boxes(shown: Path, width: int) -> None:
+    with opened(shown, width=width) as watched:
+        page = watched.page
+        page.get_by_text("1 of 4", exact=True).wait_for()
+        boxes = page.locator(".sides .table").evaluate_all("boxes => boxes.map((box) => [box.scrollWidth, box.clientWidth])")
+        assert len(boxes) == 2
+        assert all(inside <= seen for inside, seen in boxes), boxes
+        assert page.locator(".sides td.more").first.inner_text().endswith("found by rule boxed; decided by number")
+        cut = "fields => fields.filter((f) => f.offsetParent && f.clientWidth < 180).map((f) => f.id)"
+        assert page.locator("#filters select").evaluate_all(cut) == []  # "only the second right" can be read
 
 
 def test_a_draw_shows_both_runs_and_why(shown: Path) -> None:
@@ -310,7 +378,7 @@ def test_cuts_stand_inside_the_thinking(tmp_path: Path) -> None:
         text = page.locator("pre", has=page.locator(".cut")).first
         assert text.inner_text().lstrip().startswith("✂ 0: cut after 0 tokens")
         page.get_by_label("Budget", exact=True).select_option(label="5")
-        page.locator("tr.chosen", has_text="5").wait_for()
+        page.locator("tbody.chosen", has_text="5").wait_for()
         assert text.locator(".beyond").count() == 1
         watched.check_quiet()
 
@@ -327,6 +395,44 @@ def test_without_the_tokenizer_only_counts_are_told(tmp_path: Path) -> None:
         watched.page.get_by_text("Cut at 8 after 8 tokens. The places are not shown").first.wait_for()
         assert watched.page.locator(".cut").count() == 0
         watched.check_quiet()
+
+
+def test_the_terminal_says_why_no_cuts_are_marked(tmp_path: Path) -> None:
+    """The model was named by a path from another folder: it is looked for above the run, and can be named."""
+    checkpoint = find_checkpoint("pocket").at_hand()
+    assert checkpoint is not None
+    drawn = tmp_path / "drawn"
+    assert cli(*FAKE, "--thinking-budget", "5,unlimited", "--out", drawn / "run").returncode == 0
+    path = drawn / "run" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"model": manifest["model"] | {"name": "models/mine"}}))
+
+    def marked(*given: Any) -> tuple[bool, str]:
+        done = cli("view", drawn / "run", "--out", tmp_path / "view", *given)
+        assert done.returncode == 0, done.stderr
+        thinkings = [
+            thinking
+            for page in pages_of(tmp_path / "view" / "index.html")
+            for part in page
+            for draw in part["draws"]
+            for thinking in draw["runs"][0]["thinkings"]
+        ]
+        return any(thinking["counts"] for thinking in thinkings), done.stderr
+
+    has_cuts, told = marked()
+    assert not has_cuts
+    assert "thinkings that a budget cut show no cuts: the tokenizer of its model models/mine is neither in" in told
+    assert told.endswith("Name its folder with --tokenizer FOLDER.\n")
+    assert len(told.splitlines()) == 1
+    assert marked("--tokenizer", checkpoint.source) == (True, "")
+    (drawn / "models").mkdir()
+    (drawn / "models" / "mine").symlink_to(checkpoint.source)
+    assert marked() == (True, "")
+    before = (tmp_path / "view" / "index.js").read_bytes()
+    fails(cli("view", drawn / "run", "--out", tmp_path / "view", "--tokenizer", tmp_path), "has no usable tokenizer")
+    two = ("--tokenizer", "a", "--tokenizer", "b")
+    fails(cli("view", drawn / "run", "--out", tmp_path / "view", *two), "--tokenizer is given 2 times; wanted once")
+    assert (tmp_path / "view" / "index.js").read_bytes() == before
 
 
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1300, False)])

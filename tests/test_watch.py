@@ -322,6 +322,7 @@ def test_options_that_lack_another_are_refused(more: list[str], told: str, tmp_p
     [
         (["--model", "pocket", "--out", "out"], "--model is no setting of a watch"),
         (["--tasks", "pocket"], "out is not given"),
+        (["--tasks", "pocket", "--out", "out", "--backend", "openai_server"], "the weights that its server holds"),
         (["--out", "out"], "tasks is not given"),
         (["--tasks", "pocket", "--out", "out", "--sample", "3"], "No such option"),
     ],

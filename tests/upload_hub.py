@@ -18,7 +18,10 @@ OLD = "0" * 40
 
 @dataclass
 class UploadHub:
-    """What the hub holds. large sends the bodies of Parquet files through LFS, as the real hub does."""
+    """What the hub holds. large sends the bodies of Parquet files through LFS, as the real hub does.
+
+    broken maps the last part of a path to the status with which it is refused; held is one that waits, and sets reached.
+    """
 
     url: str = ""
     large: bool = False
@@ -29,6 +32,10 @@ class UploadHub:
     tokens: set[str | None] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    broken: dict[str, int] = field(default_factory=dict)
+    held: str = ""
+    reached: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 @contextlib.contextmanager
@@ -63,6 +70,13 @@ def serve_uploads(large: bool = False) -> Iterator[UploadHub]:
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 self.reply({"error": "Invalid credentials"}, 401)
                 return
+            ends = set(path.split("/"))
+            if hub.held and hub.held in ends and not hub.released.is_set():
+                hub.reached.set()
+                hub.released.wait(60)
+            if status := next((status for part, status in hub.broken.items() if part in ends), None):
+                self.reply({"error": "the hub is broken"}, status)
+                return
             answer = respond(hub, path, body)
             self.reply({"error": f"no such endpoint: {path}"}, 404) if answer is None else self.reply(*answer)
 
@@ -72,7 +86,8 @@ def serve_uploads(large: bool = False) -> Iterator[UploadHub]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(text)
+            with contextlib.suppress(OSError):  # whoever asked may be gone
+                self.wfile.write(text)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     hub.url = f"http://127.0.0.1:{server.server_port}"

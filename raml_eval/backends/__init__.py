@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from raml_eval.backends.limits import temperature_problem
 from raml_eval.checkpoint import find_checkpoint
-from raml_eval.errors import ConfigError, ModelError, near_names
+from raml_eval.errors import ConfigError, ModelError, StoreError, near_names
 from raml_eval.protocols import Backend
 
 BACKENDS: Mapping[str, str] = MappingProxyType(
@@ -17,9 +19,12 @@ BACKENDS: Mapping[str, str] = MappingProxyType(
         "fake": "raml_eval.backends.fake",
         "hf": "raml_eval.backends.hf",
         "vllm": "raml_eval.backends.vllm",
+        "openai_server": "raml_eval.backends.openai_server",
     }
 )
-_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"fake": (), "hf": ("torch",), "vllm": ("vllm",)})
+_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"fake": (), "hf": ("torch",), "vllm": ("vllm",), "openai_server": ()}
+)
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -28,6 +33,28 @@ def check_name(name: str) -> None:
     if name not in BACKENDS:
         known = ", ".join(BACKENDS)
         raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
+
+
+def check_sampling(backend: str, temperature: float) -> None:
+    """Raises ConfigError if the engine would refuse the temperature, which it says only after a long start."""
+    if problem := temperature_problem(backend, temperature):
+        raise ConfigError(problem)
+
+
+def check_args_of(manifest: Mapping[str, Any], args: Mapping[str, Any], directory: Path) -> None:
+    """Raises StoreError if no session of a complete run had one of these engine arguments, so that they have no effect."""
+    sessions = [manifest["config"], *manifest["sessions"]]
+    had = [known for session in sessions if isinstance(known := session.get("backend_args"), Mapping)]
+    for name, value in args.items():
+        values = [known[name] for known in had if name in known]
+        if value in values:
+            continue
+        names = dict.fromkeys(key for known in had for key in known)
+        there = f"with {name} = {values[-1]!r}" if values else f"without an argument {name!r}"
+        raise StoreError(
+            f"run directory {directory} is complete and was drawn {there}, but --backend-arg {name}={value} is asked for and "
+            f"would change nothing.{near_names(name, names) if not values else ''} Leave it out, or choose another --out."
+        )
 
 
 async def open_backend(

@@ -12,6 +12,7 @@ from typing import Any
 from raml_eval.backends.alike import check_alike
 from raml_eval.backends.requests import check_request, completes_stop
 from raml_eval.checkpoint import Checkpoint
+from raml_eval.codec import codec_of, load_library_tokenizer
 from raml_eval.errors import ConfigError, GenerationError, near_names
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams, TokenIds
@@ -71,11 +72,12 @@ class FakeBackend:
 
     def _draw(self, prompt_ids: TokenIds, params: SamplingParams) -> Completion:
         drawn: list[int] = []
+        stops, strings, most = frozenset(params.stop_ids), params.stop_strings, params.max_tokens
         for token_id in self._script(prompt_ids, params):
             drawn.append(token_id)
-            if token_id in params.stop_ids or self._completes_stop(prompt_ids, drawn, params):
+            if token_id in stops or (strings and self._completes_stop(prompt_ids, drawn, params)):
                 return Completion(tuple(drawn), Finish.STOP)
-            if len(drawn) == params.max_tokens:
+            if len(drawn) == most:
                 return Completion(tuple(drawn), Finish.LENGTH)
         raise GenerationError(
             f"the script ran out after {len(drawn)} tokens, before a stop and before max_tokens ({params.max_tokens}). "
@@ -83,8 +85,6 @@ class FakeBackend:
         )
 
     def _completes_stop(self, prompt_ids: TokenIds, drawn: list[int], params: SamplingParams) -> bool:
-        if not params.stop_strings:
-            return False
         if self._tokenizer is None:
             raise GenerationError("stop strings need a tokenizer. Pass tokenizer= to FakeBackend.")
         return completes_stop(self._tokenizer, prompt_ids, drawn, params.stop_strings)
@@ -128,8 +128,7 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Fak
             raise ConfigError(f"the fake backend has no argument {name!r}; it takes {tuple(known)}.{near_names(name, known)}")
         if type(value) not in known[name] or value < 0:
             raise ConfigError(f"{name} of the fake backend is {value!r}, wanted a number of 0 or more. Pass one.")
-    from transformers import AutoTokenizer
-
-    tokenizer = await asyncio.to_thread(AutoTokenizer.from_pretrained, str(checkpoint.tokenizer_folder))
-    script = thinking_script(tokenizer, tokenizer.eos_token_id, opens=False)
-    return FakeBackend(script, tokenizer=tokenizer, checkpoint=checkpoint, **args)
+    tokenizer = await asyncio.to_thread(load_library_tokenizer, checkpoint.tokenizer_folder)
+    codec = codec_of(tokenizer)
+    script = thinking_script(codec, tokenizer.eos_token_id, opens=False)
+    return FakeBackend(script, tokenizer=codec, checkpoint=checkpoint, **args)

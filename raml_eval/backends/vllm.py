@@ -15,6 +15,7 @@ from typing import Any
 
 from raml_eval.backends.adapters import loadable
 from raml_eval.backends.alike import check_alike, is_folder
+from raml_eval.backends.limits import temperature_problem
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.vllm_budgets import count_open, reasoning_config
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
@@ -34,8 +35,6 @@ from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefus
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
-# vLLM raises a lower temperature to the first of these, and refuses one above the second.
-_MIN_TEMPERATURE, _MAX_TEMPERATURE = 0.01, 2.0
 _OURS = {
     "model": "It is --model.",
     "revision": "It is --revision.",
@@ -189,10 +188,8 @@ def engine_params(params: SamplingParams, thinking_token_budget: int | None = No
     from vllm import SamplingParams as EngineParams
     from vllm.sampling_params import RequestOutputKind
 
-    if 0 < params.temperature < _MIN_TEMPERATURE or params.temperature > _MAX_TEMPERATURE:
-        raise GenerationError(
-            f"temperature is {params.temperature}; vLLM takes 0 or {_MIN_TEMPERATURE} to {_MAX_TEMPERATURE}. Change it."
-        )
+    if problem := temperature_problem("vllm", params.temperature):
+        raise GenerationError(problem)
     return EngineParams(
         n=1,
         temperature=params.temperature,

@@ -8,10 +8,12 @@ import typer
 
 from raml_eval.cli import boards, exporting, formats, grading, results, tasks
 from raml_eval.cli.comparing import compare
+from raml_eval.cli.doctoring import doctor
 from raml_eval.cli.ending import run_app
 from raml_eval.cli.evaluate import run
 from raml_eval.cli.importing import import_
 from raml_eval.cli.lm_eval import PASS_ON, lm_eval
+from raml_eval.cli.merging import merge
 from raml_eval.cli.planning import noise, power
 from raml_eval.cli.sweeping import sweep
 from raml_eval.cli.viewing import view
@@ -40,6 +42,8 @@ for command in (
 ):
     app.command()(command)
 app.command()(view)
+app.command()(merge)
+app.command()(doctor)
 app.command("import")(import_)
 app.command("lm-eval", context_settings=PASS_ON)(lm_eval)
 app.add_typer(tasks.app, name="tasks")

@@ -116,12 +116,14 @@ def _check_flags(gate: Path, **flags: float | None) -> None:
 def _compare(base: Path, new: Path, gate: GateFile | None, settings: Mapping[str, Any], full: bool) -> Compared:
     from raml_eval.comparison import compare_gated, compare_runs
     from raml_eval.reporting.gated import Compared
-    from raml_eval.tables import load_run
+    from raml_eval.tables import load_run, parse_measure
 
     given = {name: value for name, value in settings.items() if value is not None}
     if "margin" in given:
         given["margin"] /= 100
     runs = load_run(base), load_run(new)
+    if "metric" in given:
+        given["metric"] = parse_measure(given["metric"], {run.n_samples for run in runs}).name
     if gate is None:
         return Compared(compare_runs(*runs, **given), None, *runs, full)
     return Compared(*compare_gated(*runs, gate, **given), *runs, full)

@@ -11,7 +11,7 @@ import typer
 
 from raml_eval.cli.ending import stopping
 from raml_eval.cli.many import GOES_ON, print_report, run_many
-from raml_eval.cli.options import Count, Number, Place, Places, Text, Texts, place_option
+from raml_eval.cli.options import TRUST, Count, Number, Place, Places, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 
 if TYPE_CHECKING:
@@ -29,10 +29,15 @@ def run(
     checkpoints: Annotated[Place, place_option("Folder of a training: a run for each checkpoint in it.", "<folder>")] = None,
     steps: Annotated[Text, typer.Option(help="Which of --checkpoints: 500:4000:500, both ends count, or 500,1000.")] = None,
     adapter: Annotated[Places, place_option("Folder of a LoRA adapter on the model; repeatable.", "<folder>")] = None,
-    backend: Annotated[Text, typer.Option(help="vllm (the default), hf or fake.")] = None,
+    backend: Annotated[Text, typer.Option(help="vllm (the default), hf, openai_server or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
+    base_url: Annotated[
+        Texts, typer.Option(metavar="<url>", help="A server of openai_server, such as http://localhost:8000/v1; repeatable.")
+    ] = None,
+    api_key_env: Annotated[Text, typer.Option(help="Environment variable that holds the servers' API key.")] = None,
     tasks: Annotated[Text, typer.Option(help="Tasks and suites, separated by commas.")] = None,
-    task_path: Annotated[Places, place_option("Folder with more tasks; its Python is run.", "<folder>")] = None,
+    task_path: Annotated[Places, place_option("Folder with more tasks.", "<folder>")] = None,
+    trust_tasks: Annotated[bool | None, typer.Option("--trust-tasks", help=TRUST)] = None,
     data_dir: Annotated[
         Place, place_option("Folder with the data sets, OWNER/NAME each, in place of a hub.", "<folder>")
     ] = None,
@@ -74,6 +79,14 @@ def run(
     ] = None,
     seed: Annotated[Count, typer.Option(help="Run seed; 0 if not given.")] = None,
     limit: Annotated[Count, typer.Option(help="At most this many questions per task, a nested subset.")] = None,
+    shard: Annotated[
+        Text,
+        typer.Option(
+            metavar="<i/n>",
+            help="Only part i of n of the questions, such as 2/8, in OUT-shard-2-of-8; auto or auto/8: as Slurm or Kubernetes "
+            "says. `raml-eval merge` joins the parts.",
+        ),
+    ] = None,
     after: Annotated[Text, typer.Option(help="Only questions from this day or month on, such as 2025-06.")] = None,
     before: Annotated[Text, typer.Option(help="Only questions from before this day or month.")] = None,
     k: Annotated[Text, typer.Option(help="The k of pass@k and related metrics, by comma; n if not given.")] = None,
@@ -98,6 +111,7 @@ def run(
     settings = read_settings(locals())
     from raml_eval import matrix
     from raml_eval.api import run_config
+    from raml_eval.wording import one_line
 
     if matrix.is_matrix(settings):
         unfit = {"--until-decided": until_decided, "--dry-run": dry_run or None, "--live": live or None}
@@ -112,6 +126,8 @@ def run(
     if not quiet:
         print_report([finished.run])
         print(finished.summary)
+    for failure in finished.failures:
+        print(f"note: {one_line(failure)}", file=sys.stderr)
     if finished.n_owed:
         owed = "1 sample failed and is" if finished.n_owed == 1 else f"{finished.n_owed} samples failed and are"
         print(f"{owed} owed; run the same command again to retry.", file=sys.stderr)

@@ -108,13 +108,14 @@ def judge(
 
     It is kept beside the verdicts. Exit code 4 if requests failed.
     """
+    from raml_eval.endpoint import read_key
     from raml_eval.judge.client import ChatClient
     from raml_eval.judge.judging import judge_run
     from raml_eval.reporting.judged import render_judging
     from raml_eval.reporting.listing import check_format
 
     check_format(format)
-    client = ChatClient(endpoint, model, _read_key(api_key_env), timeout_s=timeout)
+    client = ChatClient(endpoint, model, read_key(api_key_env), timeout_s=timeout)
     with stopping("judgements so far are stored, and the same command continues from there"):
         done = judge_run(
             run,
@@ -130,18 +131,6 @@ def judge(
         told = f"{count_noun(done.n_failed, 'request')} failed, the last with: {done.last_failure}"
         print(f"{one_line(told)}. Fix the cause, and run the same command again to retry them", file=sys.stderr)
         raise typer.Exit(ExitCode.OWED)
-
-
-def _read_key(variable: str | None) -> str | None:
-    import os
-
-    from raml_eval.errors import ConfigError
-
-    if variable is None:
-        return None
-    if not os.environ.get(variable):
-        raise ConfigError(f"environment variable {variable} is not set; --api-key-env must name one that holds the key.")
-    return os.environ[variable]
 
 
 def _print(text: str) -> None:

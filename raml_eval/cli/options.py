@@ -13,6 +13,7 @@ Count = Optional[int]  # noqa: UP045
 Place = Optional[Path]  # noqa: UP045
 Texts = Optional[list[str]]  # noqa: UP045
 Places = Optional[list[Path]]  # noqa: UP045
+TRUST = "Let the Python that tasks in --task-path name be run."
 
 
 def read_place(text: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Count, Place, Places, Text, Texts, place_option
+from raml_eval.cli.options import TRUST, Count, Place, Places, Text, Texts, place_option
 from raml_eval.cli.results import format_of, write_text
 
 
@@ -28,6 +28,7 @@ def power(
     level: Annotated[float, typer.Option(help="Level of the whole comparison.")] = 0.95,
     power: Annotated[float, typer.Option(help="Chance with which the difference should be found.")] = 0.8,
     task_path: Annotated[Places, place_option("Folder with more tasks.", "<folder>")] = None,
+    trust_tasks: Annotated[bool, typer.Option("--trust-tasks", help=TRUST)] = False,
     format: Annotated[
         Text, typer.Option(help="terminal, markdown or json; if not given, by the ending of --out (.md, .json, .txt).")
     ] = None,
@@ -37,11 +38,13 @@ def power(
     from raml_eval.comparison.planned import Wanted, check_wanted, plan_comparison
     from raml_eval.comparison.power import power_rows
     from raml_eval.reporting.power import render_power
-    from raml_eval.tables import load_run
+    from raml_eval.tables import load_run, parse_measure
 
     wanted = Wanted(difference / 100, spread / 100, level, power)
     check_wanted(wanted)
     run = load_run(base) if base else None
+    if metric and run is not None:
+        metric = parse_measure(metric, {run.n_samples}).name
     planned = plan_comparison(
         tasks or [],
         base=run,
@@ -51,6 +54,7 @@ def power(
         metric=metric,
         budget=budget,
         task_path=task_path or (),
+        trust_tasks=trust_tasks,
     )
     text = render_power(power_rows(planned, wanted), planned, wanted, format or format_of(out), run)
     print(text if out is None else write_text(out, text))
@@ -91,7 +95,8 @@ def noise(
     loaded = [load_run(path) for path in runs]
     several = len(loaded) > 1
     ordered = sort_by_step(loaded) if several else loaded
-    named = [parse_measure(name.strip()) for text in metric or () for name in text.split(",")]
+    counts = {run.n_samples for run in loaded}
+    named = [parse_measure(name.strip(), counts) for text in metric or () for name in text.split(",")]
     measures = list(dict.fromkeys(named)) or default_measures(ordered)
     chosen = choose_places(ordered, task or (), budget or (), all_budgets)
     labels = run_labels(ordered)

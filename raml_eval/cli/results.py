@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raml_eval.cli.options import Place, Text, place_option
+
+if TYPE_CHECKING:
+    from raml_eval.reporting.reports.definition import Definition
 
 _FORMATS = {".md": "markdown", ".csv": "csv", ".json": "json", ".tex": "latex", ".txt": "terminal", "": "terminal"}
 
@@ -51,12 +54,15 @@ def report(
     from raml_eval.tables import build_frame, load_run
 
     _check_options(report, template, contamination, cutoff, plot)
+    by_parts = report is not None or bool(about) or _needs_definition(format, out)
+    definition = _find_definition(report or "checkpoint") if by_parts else None
+    _check_out(out, format)
     loaded = [load_run(path) for path in runs]
     base_run = load_run(base) if base else None
     ks = read_numbers(k)
     shared: dict[str, Any] = {"k": ks, "base": base_run, "allow_partial": allow_partial, "full": full}
-    if report is not None or about or _needs_definition(format, out):
-        _define_and_write(report or "checkpoint", loaded, format, out, about=about or (), **shared)
+    if definition is not None:
+        _define_and_write(definition, loaded, format, out, about=about or (), **shared)
     else:
         from raml_eval.reporting.report import Contamination, render_report
 
@@ -98,16 +104,24 @@ def _needs_definition(format: str | None, out: Path | None) -> bool:
     return format == "html" or written
 
 
-def _define_and_write(name: str, runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:
-    """The named report of these runs is printed, or written to --out."""
-    from raml_eval.errors import ConfigError, near_names
-    from raml_eval.reporting.reports.assemble import assemble
+def _find_definition(name: str) -> Definition:
     from raml_eval.reporting.reports.definition import find_report
-    from raml_eval.reporting.reports.files import FORMATS, text_of, write_report
 
-    if format is not None and format not in FORMATS:
-        raise ConfigError(f"there is no report format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
-    _, definition = find_report(name)
+    return find_report(name)[1]
+
+
+def _check_out(out: Path | None, format: str | None) -> None:
+    """Raises ConfigError for an --out or a --format that nothing can be written in, before the numbers are computed."""
+    from raml_eval.reporting.reports.files import check_out
+
+    check_out(None if is_summary(out) else out, format)
+
+
+def _define_and_write(definition: Definition, runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:
+    """The report of these runs is printed, or written to --out."""
+    from raml_eval.reporting.reports.assemble import assemble
+    from raml_eval.reporting.reports.files import text_of, write_report
+
     shown = format or ("terminal" if out is None else None)
     made = assemble(definition, runs, short=shown == "terminal", **settings)
     if out is None or is_summary(out):
@@ -153,18 +167,16 @@ def write_text(path: Path, text: str) -> Path:
 
     The summary of a GitHub step keeps what earlier commands wrote there: the text is added below it, after a blank line.
     """
-    from raml_eval.errors import ConfigError
+    from raml_eval.errors import writing
 
     whole = text if text.endswith("\n") else f"{text}\n"
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if is_summary(path) and path.exists() and path.stat().st_size:
             with path.open("a", encoding="utf-8") as file:
                 file.write(f"\n{whole}")
         else:
             path.write_text(whole, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}. Choose a writable --out.") from error
     return path
 
 

@@ -95,12 +95,29 @@ def export_model_card(
     check_publishable(shared.run, "a model card")
     numbers = choose_numbers(shared, metric or (), budget or ())
     if out.suffix == ".md":
+        if not out.exists():
+            _note_name(shared, model_id)
         print(write_model_index(shared, numbers, out, settings))
         return
     for path in write_eval_results(shared, numbers, out, settings):
         print(path)
     if lacking := left_out(shared, numbers):
         print(f"note: left out {', '.join(lacking)}, whose data is not a data set of the hub", file=sys.stderr)
+
+
+def _note_name(shared: Shared, model_id: str | None, so: str = "") -> None:
+    """A note stands on stderr if the model may have lost its owner, or has none where so says what follows from that."""
+    from raml_eval.exporting.public import model_name
+    from raml_eval.redaction import may_be_hub_id
+
+    name, known = model_name(shared.run), shared.run.manifest.get("model", {})
+    unknown = may_be_hub_id(known)
+    if model_id or "/" in name or not (unknown or so):
+        return
+    why = "the model has no owner"
+    if unknown:
+        why = f"the run does not say whether {known['name']} is an id of the hub or a folder, and it is published as {name}"
+    print(f"note: {', '.join(filter(None, (why, so)))}. Name it: --model-id OWNER/NAME", file=sys.stderr)
 
 
 def export_every_eval_ever(
@@ -119,7 +136,6 @@ def export_every_eval_ever(
     """Results in the schema of Every Eval Ever, a JSON file for each task."""
     from raml_eval.exporting.dataset import Passing
     from raml_eval.exporting.every_eval_ever import Source, write_every_eval_ever
-    from raml_eval.exporting.public import model_name
     from raml_eval.exporting.shared import check_publishable
 
     passing = Passing(split_pairs(redistribute, "--redistribute"))
@@ -127,10 +143,7 @@ def export_every_eval_ever(
     check_publishable(shared.run, "a record of every_eval_ever")
     passing.check(shared.run)
     source = Source(organization, relationship, availability, model_id or "")
-    if not model_id and "/" not in model_name(shared.run):
-        print(
-            "note: the model has no owner, so the records stand under unknown/. Name it: --model-id OWNER/NAME", file=sys.stderr
-        )
+    _note_name(shared, model_id, "so the records stand under unknown/")
     for path in write_every_eval_ever(shared, out, source, passing if samples else None):
         print(path)
     if samples and (withheld := sorted(passing.withheld(shared.run))):
@@ -212,9 +225,9 @@ def export_tensorboard(
     k: Ks = None,
 ) -> None:
     """Write the numbers as event files of TensorBoard."""
-    from raml_eval.exporting.trackers import log_tensorboard
+    from raml_eval.exporting.trackers import TENSORBOARD, log_tensorboard
 
-    _tell(log_tensorboard(_track("tensorboard", "event files for TensorBoard", runs, k, together), out))
+    _tell(log_tensorboard(_track(*TENSORBOARD, runs, k, together), out))
 
 
 def export_trackio(runs: Runs, project: Project = "raml-eval", together: Together = None, k: Ks = None) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli.options import Place, Places, Text, place_option
+from raml_eval.cli.options import TRUST, Place, Places, Text, place_option
 from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun, one_line
 
@@ -19,6 +19,7 @@ app = typer.Typer(rich_markup_mode=None, help="The tasks that can be asked.", no
 LONGEST_NAME = 44  # the column's width; a longer name moves the rest of its line
 MEMBERS_WIDTH = 110
 
+Trusted = Annotated[bool, typer.Option("--trust-tasks", help=TRUST)]
 TaskPaths = Annotated[Places, place_option("Folder with more tasks.", "<folder>")]
 
 
@@ -120,7 +121,7 @@ DataDir = Annotated[Place, place_option("Folder with the data sets, OWNER/NAME e
 
 
 @app.command("check")
-def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None) -> None:
+def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None, trust_tasks: Trusted = False) -> None:
     """Check task YAML, and the golds of rows beside it."""
     from raml_eval.stock import check_scorers
     from raml_eval.tasks.catalogue import tasks_dir
@@ -129,13 +130,22 @@ def tasks_check(paths: Paths = None, data: Data = None, data_dir: DataDir = None
     roots = paths or [tasks_dir()]
     problems = check_tasks(roots) + check_scorers(roots)
     loaded = n_golds = 0
+    untrusted = []
     if data is not False:
         from raml_eval.golds import check_rows
 
         known = {problem.path for problem in problems}
-        for task in check_rows(roots, hub=data is True or data_dir is not None, data_dir=data_dir, without=known):
+        for task in check_rows(
+            roots, hub=data is True or data_dir is not None, data_dir=data_dir, without=known, trust_tasks=trust_tasks
+        ):
+            if task.untrusted:
+                untrusted.append(task.name)
+                continue
             problems += task.problems
             loaded, n_golds = loaded + 1, n_golds + task.n_questions
+    if untrusted:
+        named = f"{', '.join(untrusted)}: rows not loaded, because Python of that folder would be run"
+        print(one_line(f"note: {named}; pass --trust-tasks if it may"), file=sys.stderr)
     for problem in problems:
         print(one_line(str(problem)), file=sys.stderr)
     if problems:
@@ -172,9 +182,10 @@ def tasks_preview(
     model: Annotated[str, typer.Option(help="Checkpoint folder or hub id whose chat template renders them.")] = "pocket",
     task_path: TaskPaths = None,
     data_dir: DataDir = None,
+    trust_tasks: Trusted = False,
 ) -> None:
     """Show prompts as a model sees them, and golds."""
     from raml_eval.preview import preview_task
 
-    for line in preview_task(name, limit, model, tuple(task_path or ()), data_dir):
+    for line in preview_task(name, limit, model, tuple(task_path or ()), data_dir, trust_tasks):
         print(line)

@@ -121,7 +121,11 @@ def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool, bool]:
         raise ConfigError("a watch evaluates each checkpoint once, and a matrix is asked for. Start a watch for each value.")
     if not settings.get("out"):
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR after --.")
-    _cell(settings, "checkpoint-1", Path("checkpoint-1"))  # refused now, not at the first checkpoint
+    config = _cell(settings, "checkpoint-1", Path("checkpoint-1")).config  # refused now, not at the first checkpoint
+    if config.backend == "openai_server":
+        raise ConfigError(
+            "--backend openai_server draws from the weights that its server holds, not from those that arrive. Choose hf."
+        )
     return settings, bool(given["quiet"]), bool(given["live"])
 
 

@@ -107,7 +107,7 @@ def pair_runs(base: StoredRun, new: StoredRun, planned: bool = False) -> Pairs:
         )
     for run, side in ((base, 0), (new, 1)):
         for place, pair in cells.items():
-            _check_timeouts(run, place, pair[side])
+            check_timeouts(run, place, pair[side])
     return Pairs(base, new, cells, global_clusters(new.questions, new.tasks))
 
 
@@ -147,7 +147,8 @@ def _check_drawn(run: StoredRun, measure: Measure) -> None:
         )
 
 
-def _check_timeouts(run: StoredRun, place: Place, counts: Sequence[QuestionCounts]) -> None:
+def check_timeouts(run: StoredRun, place: Place, counts: Sequence[QuestionCounts]) -> None:
+    """Raises MetricError if more than TIMEOUTS_ALLOWED of the samples timed out."""
     stopped, drawn = sum(q.statuses.get(Status.TIMEOUT, 0) for q in counts), sum(q.n for q in counts)
     if stopped > TIMEOUTS_ALLOWED * drawn:
         raise MetricError(

@@ -132,6 +132,7 @@ def plan_comparison(
     metric: str | None = None,
     budget: str | None = None,
     task_path: Sequence[Path] = (),
+    trust_tasks: bool = False,
 ) -> Planned:
     """The comparison of these tasks or suites; without names, of all tasks of the base run.
 
@@ -142,7 +143,7 @@ def plan_comparison(
     """
     check_sizes(n, n_questions)
     beta = None if assume is None else parse_beta(assume)
-    catalogue = load_catalogue(task_path)
+    catalogue = load_catalogue(task_path, trust_tasks=trust_tasks)
     suites = catalogue.suites_among(names) if names or base is None else suites_of(base)
     declared, _ = declared_primary(suites)
     measure = primary_measure(metric or declared.metric)

@@ -8,10 +8,12 @@ from typing import Any
 
 from raml_eval.errors import MetricError, near_names
 from raml_eval.manifest import flatten
+from raml_eval.tables import n_whole, shard_of_run
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
 GRADER = "grader"
+SHARD = "shard"
 # What makes a comparison one: another model, and other draws of it. Neither is a difference of how the runs were made.
 _EXPECTED = ("model.", "sampling.seed")
 _SHOWN = 8  # differing keys that an error names
@@ -63,8 +65,10 @@ def check_protocols(
 
     A key that only one run stores is no reason to refuse, because runs of different versions store different keys; it is
     returned with the others. Raises MetricError with every other difference; in_gate is true if only the file of a gate can
-    allow it.
+    allow it. A run that holds one shard of its questions is refused unless SHARD is allowed.
     """
+    if not any(_covers(name, SHARD) for name in allowed):
+        _check_whole(base, new, in_gate)
     found = protocol_differences(base, new, tasks)
     refused = [one for one in found if one.known and not any(_covers(name, one.key) for name in allowed)]
     if not refused:
@@ -82,6 +86,17 @@ def check_protocols(
         f"runs {base.name} and {new.name} were made differently in {count_noun(len(refused), 'key')}, so a difference could "
         f"come from that: {listed}.{near}{graders} Draw one of them again, or allow each by name: {advice}"
     )
+
+
+def _check_whole(base: StoredRun, new: StoredRun, in_gate: bool) -> None:
+    """Raises MetricError if one of the runs holds only a part of its questions."""
+    for run in (base, new):
+        if shard := shard_of_run(run):
+            advice = f"`allow_different: [{SHARD}]` in the gate's file" if in_gate else f"--allow-different {SHARD}"
+            raise MetricError(
+                f"run {run.name} is {shard.words}, {len(run.questions)} of {n_whole(run)} questions, so a comparison would not "
+                f"be that of the whole. Join the shards with `raml-eval merge`, or allow it by name: {advice}"
+            )
 
 
 def _covers(name: str, key: str) -> bool:

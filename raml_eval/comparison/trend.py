@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
+from raml_eval.comparison.pairs import check_timeouts
 from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, Part, pooled_difference
 from raml_eval.tables import Measure, count_run, global_clusters, question_values
 from raml_eval.tables.measures import AVERAGE
-from raml_eval.types import Budget, Domain, QuestionCounts, Status, StoredRun
+from raml_eval.types import Budget, Domain, QuestionCounts, QuestionKey, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,13 @@ def fit_trend(
     centred = at - at.mean()
     weights = centred / float(centred @ centred) * (at.max() - at.min())
     tasks = list(dict.fromkeys(task for run in runs for task, about in run.tasks.items() if about.domain == domain))
-    shared = {task: _shared(runs, task, budget) for task in tasks}
-    parts = {task: _part(counts, weights, measure, runs, task) for task, counts in shared.items() if counts[0]}
+    counted = [count_run(run) for run in runs]
+    shared = {task: _shared([cells.get((task, budget), []) for cells in counted]) for task in tasks}
+    for task, counts in shared.items():
+        for run, of_run in zip(runs, counts, strict=True):
+            check_timeouts(run, (task, budget), of_run)
+    clusters = global_clusters(runs[-1].questions, runs[-1].tasks)
+    parts = {task: _part(counts, weights, measure, clusters) for task, counts in shared.items() if counts[0]}
     if not parts:
         raise MetricError(f"the runs share no question of the {domain} tasks at budget {budget}. Run them on the same tasks.")
     scale = float(weights[weights > 0].sum())
@@ -62,33 +67,21 @@ def fit_trend(
     return Trend(change, log, tuple(parts), tuple(task for task in tasks if task not in parts))
 
 
-def _shared(runs: Sequence[StoredRun], task: str, budget: Budget) -> list[list[QuestionCounts]]:
+def _shared(counted: Sequence[Sequence[QuestionCounts]]) -> list[list[QuestionCounts]]:
     """The counts of the questions that all runs have, in one order."""
-    of_runs = [{q.question_id: q for q in count_run(run).get((task, budget), [])} for run in runs]
+    of_runs = [{q.question_id: q for q in counts} for counts in counted]
     common = [one for one in of_runs[-1] if all(one in of_run for of_run in of_runs)]
     return [[of_run[one] for one in common] for of_run in of_runs]
 
 
 def _part(
-    counts: Sequence[Sequence[QuestionCounts]],
-    weights: np.ndarray,
-    measure: Measure,
-    runs: Sequence[StoredRun],
-    task: str,
+    counts: Sequence[Sequence[QuestionCounts]], weights: np.ndarray, measure: Measure, clusters: Mapping[QuestionKey, str]
 ) -> Part:
     """The weighted scores of the runs with a weight below 0 against those above it. Each side's weights sum to 1."""
-    last = runs[-1]
-    for run, of_run in zip(runs, counts, strict=True):
-        stopped, drawn = sum(q.statuses.get(Status.TIMEOUT, 0) for q in of_run), sum(q.n for q in of_run)
-        if stopped > TIMEOUTS_ALLOWED * drawn:
-            raise MetricError(
-                f"the grader was stopped on {stopped} of {drawn} samples of {task} in {run.name}. Grade them again."
-            )
-    clusters: Mapping[tuple[str, str], str] = global_clusters(last.questions, last.tasks)
     values = np.array([question_values(of_run, measure) for of_run in counts])  # (R, Q)
     if np.isnan(values).any():
-        raise MetricError(f"{measure.name} is not known for all questions of {task}. Take another metric.")
+        raise MetricError(f"{measure.name} is not known for all questions of {counts[0][0].task}. Take another metric.")
     scale = math.fsum(weights[weights > 0])
     base = -np.minimum(weights, 0) @ values / scale
     new = np.maximum(weights, 0) @ values / scale
-    return Part(np.clip(base, 0, 1), np.clip(new, 0, 1), [clusters[task, q.question_id] for q in counts[0]])
+    return Part(np.clip(base, 0, 1), np.clip(new, 0, 1), [clusters[q.task, q.question_id] for q in counts[0]])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, writing
 from raml_eval.exporting.public import model_name
 from raml_eval.exporting.shared import Shared
 from raml_eval.redaction import without_secrets
@@ -176,15 +176,13 @@ def _write(folder: Path, name: str, types: Mapping[str, str], rows: Iterable[dic
 
     path = folder / "data" / f"{name}.parquet"
     schema, count = pa.schema(list(types.items())), 0
-    try:
+    with writing(path, "Choose a writable place with room."):
         path.parent.mkdir(parents=True, exist_ok=True)
         with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in _batches(rows):
                 clean = [{key: _clean(value) for key, value in row.items()} for row in batch]
                 writer.write_table(pa.Table.from_pylist(clean, schema=schema))
                 count += len(batch)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}. Choose a writable place with room.") from error
     return count
 
 

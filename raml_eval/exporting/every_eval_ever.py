@@ -5,7 +5,6 @@ The schema wants text in every free field and finite numbers, so that what canno
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, writing
 from raml_eval.exporting.dataset import Passing
 from raml_eval.exporting.every_eval_ever_samples import write_samples
 from raml_eval.exporting.model_card import dataset_commit, hub_dataset
@@ -64,13 +63,11 @@ def write_every_eval_ever(shared: Shared, out: Path, source: Source, passing: Pa
             told = write_samples(shared.run, task, record, samples, f"{place}_samples.jsonl")
             record["detailed_evaluation_results"] = told
         else:
-            with contextlib.suppress(NotADirectoryError):  # told below
+            with writing(path):
                 samples.unlink(missing_ok=True)  # of an earlier export, which the record would not name
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
         paths.append(path)
     return paths
 

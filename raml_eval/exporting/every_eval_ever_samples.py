@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import InputError
+from raml_eval.errors import writing
 from raml_eval.tables import budget_label
 from raml_eval.types import Question, SampleRecord, StoredRun
 
@@ -19,7 +19,7 @@ def write_samples(run: StoredRun, task: str, record: Mapping[str, Any], path: Pa
     record is that of the task, and place is the path of the file from data/ on. Raises InputError if it cannot be written.
     """
     digest, rows = hashlib.sha256(), 0
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             for line in _lines(run, task, record):
@@ -27,8 +27,6 @@ def write_samples(run: StoredRun, task: str, record: Mapping[str, Any], path: Pa
                 digest.update(text)
                 rows += 1
                 file.write(text)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
     return {
         "format": "jsonl",
         "file_path": place,

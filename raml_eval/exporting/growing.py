@@ -15,7 +15,7 @@ from pathlib import Path
 
 from raml_eval.exporting.libraries import need
 from raml_eval.exporting.shared import Shared
-from raml_eval.exporting.trackers import Track, build_tracks, log_tensorboard, mlflow_name, short_text, telling
+from raml_eval.exporting.trackers import Track, build_tracks, keep_together, log_tensorboard, mlflow_names, short_text, telling
 from raml_eval.store.journal import cut_torn_line, encode_line, read_lines
 
 STEP = "training_step"  # the axis of the numbers in W&B, which drops a point whose own step is below that of an earlier one
@@ -80,19 +80,22 @@ def grow_mlflow(track: Track, key: str, experiment: str, uri: str | None) -> Non
     with telling("mlflow"):
         if uri is not None:
             mlflow.set_tracking_uri(uri)
+        keep_together(mlflow, experiment, uri)
         chosen = mlflow.set_experiment(experiment)
         client = mlflow.MlflowClient()
         mine = f"tags.`raml_eval.watch` = '{track.name}'"
         found = client.search_runs([chosen.experiment_id], mine, max_results=1)
-        names = {"run_name": track.name, "tags": {"mlflow.source.name": "raml-eval", "raml_eval.watch": track.name}}
-        with mlflow.start_run(**({"run_id": found[0].info.run_id} if found else names)) as run:
+        new = {"run_name": track.name, "tags": {"mlflow.source.name": "raml-eval", "raml_eval.watch": track.name}}
+        with mlflow.start_run(**({"run_id": found[0].info.run_id} if found else new)) as run:
             if not found:
-                mlflow.log_params({mlflow_name(name): short_text(value) for name, value in track.config.items()})
-            first = mlflow_name(next(iter(point)))
+                named = mlflow_names(track.config)
+                mlflow.log_params({named[setting]: short_text(value) for setting, value in track.config.items()})
+            names = mlflow_names(point)
+            first = next(iter(names.values()))
             if any(metric.step == step for metric in client.get_metric_history(run.info.run_id, first)):
                 return
             mlflow.log_text(track.table.to_csv(index=False), f"frames/{key}.csv")
-            mlflow.log_metrics({mlflow_name(name): value for name, value in point.items()}, step=step)
+            mlflow.log_metrics({names[number]: value for number, value in point.items()}, step=step)
 
 
 def grow_wandb(track: Track, key: str, project: str) -> None:

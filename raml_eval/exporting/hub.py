@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, InputError, writing
 from raml_eval.exporting.card import write_card
 from raml_eval.exporting.dataset import TABLES, Passing, write_tables
 from raml_eval.exporting.shared import Shared
 from raml_eval.redaction import without_secrets
 
 TOKEN = "HF_TOKEN"
-_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_PART = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
+_REPO_ID = re.compile(rf"(?!.*(?:--|\.\.|\.git\Z)){_PART}/{_PART}", re.ASCII)  # as huggingface_hub checks it
 
 
 def write_dataset(shared: Shared, repo_id: str, folder: Path, passing: Passing) -> list[Path]:
@@ -25,16 +26,16 @@ def write_dataset(shared: Shared, repo_id: str, folder: Path, passing: Passing) 
     Raises ConfigError for an unusable repo_id or folder, InputError if a file cannot be written or would hold a secret.
     """
     if not _REPO_ID.fullmatch(repo_id):
-        raise ConfigError(f"the repository is {repo_id!r}; wanted OWNER/NAME, such as my-group/my-run-samples.")
+        raise ConfigError(
+            f"the repository is {repo_id!r}; wanted OWNER/NAME as the hub allows it, such as my-group/my-run-samples."
+        )
     passing.check(shared.run)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} exists and is not an empty folder. Remove it, or name another.")
     rows = write_tables(shared, folder, passing)
     card = folder / "README.md"
-    try:
+    with writing(card, "Choose a writable place with room."):
         card.write_text(write_card(shared, repo_id, rows, passing), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {card}: {error.strerror or error}. Choose a writable place.") from error
     paths = [card, *(folder / "data" / f"{table}.parquet" for table in TABLES)]
     _check_no_secret(paths, shared)
     return paths

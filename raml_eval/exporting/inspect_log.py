@@ -12,13 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from raml_eval.errors import ConfigError, choose_names
-from raml_eval.exporting.inspect_header import build_reductions, build_results, build_spec, build_stats, log_id
+from raml_eval.errors import ConfigError, choose_names, writing
+from raml_eval.exporting.inspect_header import build_reductions, build_results, build_spec, build_stats, log_id, run_id
 from raml_eval.exporting.inspect_samples import INSPECT, SampleMaker
 from raml_eval.exporting.inspect_writer import write_log
 from raml_eval.exporting.libraries import need
 from raml_eval.kept_text import tokenizer_at_hand
 from raml_eval.store.portable import RunPieces
+from raml_eval.store.sealing import READ, SEAL, seal_log, seal_sample
 from raml_eval.tables import Cells, budget_label, budget_order, build_frame, count_run, planned_records
 from raml_eval.types import Budget, SampleRecord, StoredRun
 
@@ -107,11 +108,10 @@ def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """The file is there whole or not at all."""
     draft = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(draft.absolute())
-        draft.rename(path)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(draft.absolute())
+            draft.rename(path)
     finally:
         with contextlib.suppress(OSError):  # the folder may be a file, which the error above tells
             draft.unlink(missing_ok=True)
@@ -136,7 +136,9 @@ class _Export:
             first = record.key.question_id not in seen
             seen.add(record.key.question_id)
             home = self.homes.get(record.trajectory or "") == cell[1]
-            yield self.maker.make(record, self.pieces.piece(record, home, first))
+            sample = self.maker.make(record, self.pieces.piece(record, home, first))
+            sample.store[SEAL] = seal_sample(sample.model_dump(mode="json", include=set(READ)), run_id(self.run))
+            yield sample
 
     def log(self, cell: Cell) -> Any:
         """The EvalLog of one task at one budget, without its samples."""
@@ -146,7 +148,7 @@ class _Export:
         asked = [key for key in self.run.questions if key[0] == task.name]
         planned = len(asked) * self.run.n_samples
         rows = self.rows[(self.rows["task"] == task.name) & (self.rows["budget"] == budget_label(budget))]
-        header = self.pieces.header(task.name, [key for key in asked if key[1] not in present])
+        header = self.pieces.header(task.name, len(records), [key for key in asked if key[1] not in present])
         log = self.maker.log.EvalLog(
             status="success" if len(records) == planned else "cancelled",
             eval=build_spec(self.run, task, budget, header),
@@ -157,5 +159,6 @@ class _Export:
             results=build_results(task, rows, self.counts[cell], records, planned),
             stats=build_stats(self.run, records),
         )
+        log.eval.metadata[SEAL] = seal_log(log.model_dump(mode="json", include={"eval", "results"}))
         log.reductions = build_reductions(task, records)  # the constructor takes them only with results that are no object
         return log

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, InputError, writing
 from raml_eval.exporting.public import ended, model_name, public_settings
 from raml_eval.exporting.shared import Number, Shared, describe_budget
 from raml_eval.redaction import without_secrets
@@ -22,6 +22,7 @@ from raml_eval.types import TaskDescription
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _FILES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".yaml", ".txt", ".zip")
+_NO_METADATA = "---\n{}\n---\n"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -135,18 +136,16 @@ def write_model_index(shared: Shared, numbers: Sequence[Number], path: Path, set
     A result with the same data, metric and arguments is replaced. Raises InputError for a README whose metadata cannot be
     read, or if what was written does not read back equal.
     """
-    from huggingface_hub import EvalResult, ModelCard, ModelCardData
+    from huggingface_hub import EvalResult, ModelCard
 
     new = [EvalResult(**_result(shared, number, settings)) for number in numbers]
     try:
-        card = ModelCard.load(path, repo_type="model") if path.exists() else None
+        card = ModelCard(_with_metadata(path, settings.model_id or model_name(shared.run)))
     except (ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0]
         raise InputError(
             f"{path} is no model card that can be read ({why}). Repair its metadata, or name another --out."
         ) from error
-    if card is None:
-        card = ModelCard(f"---\n{ModelCardData().to_yaml()}\n---\n\n# {settings.model_id or model_name(shared.run)}\n")
     about: Any = card.data
     kept = [old for old in about.eval_results or [] if not any(_same_place(old, one) for one in new)]
     about.model_name = about.model_name or settings.model_id or model_name(shared.run)
@@ -158,6 +157,17 @@ def write_model_index(shared: Shared, numbers: Sequence[Number], path: Path, set
             f"the model-index of {path} reads back with other results than were written. Report it with the README."
         )
     return path
+
+
+def _with_metadata(path: Path, title: str) -> str:
+    """The README's text, or a new one of this title. One without metadata gets an empty block, lest the hub's library warns."""
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    if not path.exists():
+        return f"{_NO_METADATA}\n# {title}\n"
+    with path.open(encoding="utf-8", newline="") as file:  # line breaks stay what they are
+        text = file.read()
+    return text if REGEX_YAML_BLOCK.search(text) else f"{_NO_METADATA}\n{text}"
 
 
 def _same_place(old: Any, new: Any) -> bool:
@@ -219,8 +229,6 @@ def check_settings(settings: CardSettings, tasks: Sequence[str]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error

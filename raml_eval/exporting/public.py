@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PureWindowsPath
 from typing import Any
 
 from raml_eval.manifest import flatten
-from raml_eval.redaction import without_secrets
+from raml_eval.redaction import public_model, without_secrets
 from raml_eval.tables import budget_label, step_of
 from raml_eval.types import StoredRun
 
@@ -16,14 +15,11 @@ _ENGINE = ("name", "version", "dtype", "device", "context", "reproducible")
 
 
 def model_name(run: StoredRun) -> str:
-    """The model as the public may know it: a hub id, or the last part of a path.
+    """The model as the public may know it: the hub id of a model from the hub, or the last part of a path.
 
-    Example: a run of --model ../out/step_500 gives "step_500"
+    Example: a run of --model out/step_500, a folder, gives "step_500"
     """
-    name = run.model
-    if name.startswith((".", "~", "/")) or "\\" in name or name.count("/") > 1:
-        name = PureWindowsPath(name).name
-    return str(without_secrets(name)) or "model"
+    return public_model({"name": run.model, **run.manifest.get("model", {})})
 
 
 def ended(run: StoredRun) -> str:
@@ -45,7 +41,10 @@ def public_settings(run: StoredRun) -> dict[str, Any]:
     prompt: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     form = prompt.get("format")
     tree = {
-        "model": {"name": model_name(run), **{k: manifest.get("model", {}).get(k) for k in ("revision", "fingerprint")}},
+        "model": {
+            "name": model_name(run),
+            **{k: manifest.get("model", {}).get(k) for k in ("origin", "revision", "fingerprint")},
+        },
         "checkpoint": manifest.get("model", {}).get("checkpoint") or {},
         "engine": {key: engine.get(key) for key in _ENGINE},
         **{key: protocol.get(key) for key in _PROTOCOL},

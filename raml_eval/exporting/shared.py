@@ -11,7 +11,7 @@ from raml_eval.errors import ConfigError, InputError, MetricError, near_names
 from raml_eval.looks import KEY as LOOKS
 from raml_eval.looks import read_looks
 from raml_eval.redaction import without_secrets
-from raml_eval.tables import DOMAIN_MEANS, MACRO, Measure, budget_order, frame_rows
+from raml_eval.tables import DOMAIN_MEANS, MACRO, Measure, budget_order, frame_rows, shard_of_run
 from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def choose_numbers(shared: Shared, metrics: Sequence[str], budgets: Sequence[str
 
 
 def check_publishable(run: StoredRun, purpose: str) -> None:
-    """Raises InputError if the numbers of the run say nothing about its model: made-up answers, or a drawing that was stopped.
+    """Raises InputError if the numbers of the run say nothing about its model: made-up answers, a shard, or a stopped drawing.
 
     purpose names what cannot be written, such as "a model card".
     """
@@ -144,6 +144,11 @@ def check_publishable(run: StoredRun, purpose: str) -> None:
         raise InputError(
             f"run {run.name} holds answers that the fake backend made up, and {purpose} states results of a model. Draw the "
             f"run with another --backend."
+        )
+    if shard := shard_of_run(run):
+        raise InputError(
+            f"run {run.name} is {shard.words}, a part of the questions, and {purpose} states results of the whole. Join the "
+            f"shards with `raml-eval merge`."
         )
     told = read_looks(run) if LOOKS in run.manifest else None
     if told is not None and not told["drawn_on"] and told["stopped_at"] != len(told["fractions"]):

@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.errors import ConfigError, InputError
+from raml_eval.errors import ConfigError, InputError, writing
 from raml_eval.exporting.libraries import need
 from raml_eval.exporting.markdown import markdown_table, setting_rows
 from raml_eval.exporting.public import model_name, public_settings
 from raml_eval.exporting.shared import Shared
 from raml_eval.redaction import without_secrets
 from raml_eval.tables import run_labels, step_of
+from raml_eval.wording import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TENSORBOARD = "tensorboard", "writing event files for TensorBoard"  # package, purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ def build_tracks(every: Sequence[Shared], together: str | None = None) -> list[T
         )
     known = [step for step in steps if step is not None]
     if twice := [step for step in known if known.count(step) > 1]:
-        raise InputError(f"step {twice[0]} is that of two runs; --together wants one run for each step. Leave one out.")
+        both = " and ".join(str(s.run.directory) for s, step in zip(every, known, strict=True) if step == twice[0])
+        raise InputError(
+            f"step {twice[0]} is that of {both}; --together wants one run for each step. Leave out all but one of them."
+        )
     ordered = [shared for _, shared in sorted(zip(known, every, strict=True), key=lambda pair: pair[0])]
     points = {step: named(shared) for step, shared in sorted(zip(known, every, strict=True), key=lambda pair: pair[0])}
     notes = tuple(dict.fromkeys(f"{s.run.name}: {note}" for s in ordered for note in s.notes))
@@ -121,7 +127,7 @@ def _cells(table: pd.DataFrame) -> list[list[Any]]:
 
 
 @contextlib.contextmanager
-def telling(library: str) -> Iterator[None]:
+def telling(library: str, advice: str = "Check its server and its settings, and run the command again.") -> Iterator[None]:
     """What the library raises inside becomes one line that names it, and what it prints goes to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -130,10 +136,7 @@ def telling(library: str) -> Iterator[None]:
         raise
     except Exception as error:
         why = str(without_secrets(" ".join(str(error).split())))
-        raise InputError(
-            f"{library} could not log the run ({type(error).__name__}: {why[:300]}). Check its server and its settings, and "
-            f"run the command again."
-        ) from error
+        raise InputError(f"{library} could not log the run ({type(error).__name__}: {why[:300]}). {advice}") from error
 
 
 def log_wandb(tracks: Sequence[Track], project: str) -> list[str]:
@@ -165,24 +168,42 @@ def log_mlflow(tracks: Sequence[Track], experiment: str, uri: str | None) -> lis
     with telling("mlflow"):
         if uri is not None:
             mlflow.set_tracking_uri(uri)
+        keep_together(mlflow, experiment, uri)
         mlflow.set_experiment(experiment)
         for track in tracks:
             # MLflow would note the path of the running program.
             with mlflow.start_run(run_name=track.name, tags={"mlflow.source.name": "raml-eval"}) as run:
-                mlflow.log_params({mlflow_name(key): short_text(value) for key, value in track.config.items()})
+                names = mlflow_names(track.config)
+                mlflow.log_params({names[key]: short_text(value) for key, value in track.config.items()})
+                names = mlflow_names(
+                    dict.fromkeys(chain.from_iterable(track.points.values()))
+                )  # one key is one name at all steps
                 for step, point in track.points.items():
-                    mlflow.log_metrics({mlflow_name(key): value for key, value in point.items()}, step=step)
-                mlflow.log_text(track.table.to_csv(index=False), "frame.csv")
+                    mlflow.log_metrics({names[key]: value for key, value in point.items()}, step=step)
+                mlflow.log_text(_disarmed(track.table).to_csv(index=False), "frame.csv")
                 places.append(f"experiment {experiment}, run {run.info.run_id}")
     return places
 
 
-def mlflow_name(key: str) -> str:
-    """The key in the characters that MLflow allows.
+def keep_together(mlflow: Any, experiment: str, uri: str | None) -> None:
+    """A new experiment in an SQLite file of uri keeps its files beside that; MLflow would take the working directory."""
+    place = (uri or "").removeprefix("sqlite:///")
+    if place not in ("", uri) and mlflow.get_experiment_by_name(experiment) is None:
+        mlflow.create_experiment(experiment, artifact_location=(Path(place).resolve().parent / "mlruns").as_uri())
 
-    Example: mlflow_name("gsm8k/1024/g_pass@8:0.5") == "gsm8k/1024/g_pass_at_8:0.5"
+
+def _disarmed(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with every name on one line, without characters that steer a terminal."""
+    return table.map(lambda value: one_line(value) if isinstance(value, str) else value)
+
+
+def mlflow_names(keys: Iterable[str]) -> dict[str, str]:
+    """Each key in the characters that MLflow allows, numbered where two would come to one name.
+
+    Example: mlflow_names(["gsm8k/1024/g_pass@8:0.5"]) == {"gsm8k/1024/g_pass@8:0.5": "gsm8k/1024/g_pass_at_8:0.5"}
     """
-    return re.sub(r"[^\w\-. :/]", "_", key.replace("@", "_at_"))
+    every = list(keys)
+    return dict(zip(every, _distinct([re.sub(r"[^\w\-. :/]", "_", key.replace("@", "_at_")) for key in every]), strict=True))
 
 
 def short_text(value: Any) -> str:
@@ -190,32 +211,19 @@ def short_text(value: Any) -> str:
     return text if len(text) <= 6000 else text[:5999] + "…"  # MLflow refuses longer parameters
 
 
-def _own_names(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that an earlier one has too.
-
-    Example: _own_names(["a", "b", "a"]) == ["a", "b", "a-2"]
-    """
-    taken: list[str] = []
-    for name in names:
-        number = 1
-        while (own := name if number == 1 else f"{name}-{number}") in taken:
-            number += 1
-        taken.append(own)
-    return taken
-
-
 def log_tensorboard(tracks: Sequence[Track], out: Path) -> list[str]:
     """Each track is a folder of event files in out, with the numbers as scalars, and settings and table as text."""
-    writers = need("tensorboard.summary.writer.event_file_writer", "tensorboard", "event files for TensorBoard")
-    scalar = need("tensorboard.plugins.scalar.summary_v2", "tensorboard", "event files for TensorBoard").scalar_pb
-    text = need("tensorboard.plugins.text.summary_v2", "tensorboard", "event files for TensorBoard").text_pb
-    event = need("tensorboard.compat.proto.event_pb2", "tensorboard", "event files for TensorBoard").Event
-    folders = [out / name for name in _own_names([re.sub(r"[^\w.@+-]+", "-", track.name) for track in tracks])]
+    writers = need("tensorboard.summary.writer.event_file_writer", *TENSORBOARD)
+    scalar = need("tensorboard.plugins.scalar.summary_v2", *TENSORBOARD).scalar_pb
+    text = need("tensorboard.plugins.text.summary_v2", *TENSORBOARD).text_pb
+    event = need("tensorboard.compat.proto.event_pb2", *TENSORBOARD).Event
+    folders = [out / name for name in _distinct([re.sub(r"[^\w.@+-]+", "-", track.name) for track in tracks])]
     if taken := next((folder for folder in folders if folder.exists()), None):
         raise ConfigError(
             f"{taken} exists, and TensorBoard would mix its numbers with those. Remove it, or name another --out."
         )
-    with telling("tensorboard"):
+    with telling("tensorboard", "Report it with the run's manifest."), writing(out):
+        out.mkdir(parents=True, exist_ok=True)
         for track, folder in zip(tracks, folders, strict=True):
             writer = writers.EventFileWriter(str(folder))
             try:

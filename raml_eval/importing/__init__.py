@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from raml_eval.errors import SourceError, near_names
-from raml_eval.importing.samples import ImportedSample, Source
+from raml_eval.importing.files import check_kind_of_file
+from raml_eval.importing.samples import ImportedSample, Source, check_sample
 
 # Format -> the module with its open_source(path), which is imported only when it is asked for.
 FORMATS = MappingProxyType(
@@ -37,12 +38,15 @@ def open_source(format: str, path: Path) -> Source:
         raise SourceError(f"there is no log format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
     if not path.exists():
         raise SourceError(f"{path} does not exist. Name the file or folder that {format} wrote.")
+    check_kind_of_file(path)
     with _explained(format, path):
         source: Source = import_module(FORMATS[format]).open_source(path)
 
     def read() -> Iterator[ImportedSample]:
         with _explained(format, path):
-            yield from source.read()
+            for sample in source.read():
+                check_sample(sample)
+                yield sample
 
     if source.restore is None:
         return replace(source, read=read)
@@ -60,7 +64,7 @@ def _explained(format: str, path: Path) -> Iterator[None]:
     """Inside, the exceptions that an unexpected layout causes become an error about that file."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise SourceError(
             f"{path} does not have the layout of {format} logs ({type(error).__name__}: {error}). Name another format, or a "
             f"log of the version that docs/importing.md names."

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from raml_eval.errors import SourceError
-from raml_eval.importing.files import parse_json
+from raml_eval.importing.files import check_kind_of_file, parse_json
 
 ZSTANDARD = 93  # the method's number in the zip format
+ENCRYPTED = 1  # the bit of a member's flags
 MAX_BYTES = 1 << 30  # unpacked bytes of one member, because a small file can unpack to any size
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 
@@ -22,9 +23,10 @@ class EvalZip:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        check_kind_of_file(path)
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise SourceError(
                 f"{path} is not a complete .eval file ({error}). Name a log that was written to its end."
             ) from error
@@ -48,9 +50,13 @@ class EvalZip:
         info = self._members[name]
         if info.file_size > MAX_BYTES:
             raise SourceError(f"{where} claims to unpack to {info.file_size} bytes, wanted at most {MAX_BYTES}. Leave it out.")
+        if info.flag_bits & ENCRYPTED:
+            raise SourceError(f"{where} is encrypted, so it cannot be read. Unpack the log with its password first.")
         try:
             text = self._unpack_zstandard(info) if info.compress_type == ZSTANDARD else self._zip.read(info)
-        except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, struct.error, EOFError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged member: each method of compression has errors of its own
             raise SourceError(f"{where} cannot be unpacked ({error}). Name a log that was written to its end.") from error
         return parse_json(text, where)
 

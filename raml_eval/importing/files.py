@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,20 @@ from typing import Any
 from raml_eval.errors import SourceError
 
 
+def check_kind_of_file(path: Path) -> None:
+    """Raises SourceError for a pipe, a device or a socket: reading one may never end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}. Make it readable.") from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+        raise SourceError(f"{path} is {kind}, wanted a file. Write what it gives into a file, and name that.")
+
+
 def read_json(path: Path) -> Any:
     """The JSON of a file. Raises SourceError if it cannot be read."""
+    check_kind_of_file(path)
     try:
         return parse_json(path.read_bytes(), str(path))
     except OSError as error:
@@ -35,6 +48,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Raises SourceError for a line that is not a JSON object, and for a file without any.
     """
+    check_kind_of_file(path)
     found = False
     try:
         with path.open("rb") as file:
@@ -83,6 +97,7 @@ def digest_files(paths: Iterable[Path]) -> list[dict[str, str]]:
 
 
 def _digest(path: Path) -> str:
+    check_kind_of_file(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

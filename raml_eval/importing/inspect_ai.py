@@ -17,6 +17,7 @@ from raml_eval.importing.samples import (
     ImportedSample,
     Source,
     TaskFacts,
+    as_options,
     as_texts,
     identify,
     read_count,
@@ -52,9 +53,7 @@ def open_source(path: Path) -> Source:
         files=tuple(headers),
         read=lambda: chain.from_iterable(map(_read_log, logs)),
     )
-    own = [
-        open_own(file, header["eval"], partial(_samples, file)) for file, header in headers.items() if is_own(header["eval"])
-    ]
+    own = [open_own(file, header, partial(_samples, file)) for file, header in headers.items() if is_own(header["eval"])]
     if own:
         if len(own) < len(logs):
             other = next(file for file in headers if file not in {log.path for log in own})
@@ -154,7 +153,7 @@ def _read_sample(log: _Log, sample: Mapping[str, Any], where: str) -> ImportedSa
         model=log.model,
         thinking=thinking,
         sealed=thinking is None and (sealed or bool(n_thinking)),
-        options=as_texts(sample.get("choices")),
+        options=as_options(sample.get("choices")),
         verdict=_verdict(sample.get("scores") or {}),
         finish=_FINISH.get(str((choice or {}).get("stop_reason")), Finish.UNKNOWN),
         n_tokens=n_tokens,
@@ -173,7 +172,7 @@ def _prompt(messages: list[Mapping[str, Any]], attachments: Mapping[str, str]) -
 def _texts(asked: Any, attachments: Mapping[str, str]) -> tuple[Message, ...]:
     if isinstance(asked, str):
         return ({"role": "user", "content": _resolve(asked, attachments)},)
-    return tuple({"role": str(m.get("role", "user")), "content": _content(m.get("content"), attachments)} for m in asked)
+    return tuple({"role": str(m.get("role") or "user"), "content": _content(m.get("content"), attachments)} for m in asked)
 
 
 def _resolve(text: str, attachments: Mapping[str, str]) -> str:
@@ -185,7 +184,7 @@ def _content(content: Any, attachments: Mapping[str, str]) -> str:
     if isinstance(content, str):
         return _resolve(content, attachments)
     parts = [part for part in content or [] if isinstance(part, Mapping) and part.get("type") == "text"]
-    return "\n".join(_resolve(str(part.get("text", "")), attachments) for part in parts)
+    return "\n".join(_resolve(str(part.get("text") or ""), attachments) for part in parts)
 
 
 def _split(choice: Mapping[str, Any] | None, attachments: Mapping[str, str]) -> tuple[str | None, bool, str]:
@@ -193,7 +192,7 @@ def _split(choice: Mapping[str, Any] | None, attachments: Mapping[str, str]) -> 
     content = ((choice or {}).get("message") or {}).get("content")
     parts = [part for part in (content if isinstance(content, list) else []) if isinstance(part, Mapping)]
     reasoning = [part for part in parts if part.get("type") == "reasoning"]
-    shown = [_resolve(str(part.get("reasoning", "")), attachments) for part in reasoning if not part.get("redacted")]
+    shown = [_resolve(str(part.get("reasoning") or ""), attachments) for part in reasoning if not part.get("redacted")]
     thinking = "\n\n".join(filter(str.strip, shown))
     return thinking or None, bool(reasoning), _content(content, attachments)
 

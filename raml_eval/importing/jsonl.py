@@ -17,6 +17,7 @@ from raml_eval.importing.samples import (
     Source,
     TaskFacts,
     as_messages,
+    as_options,
     as_texts,
     identify,
     read_count,
@@ -71,8 +72,8 @@ class _Reader:
             targets=as_texts(line["target"]),
             text="",
             model=None if line.get("model") is None else _text(line, "model", where),
-            options=as_texts(line.get("options")),
-            cluster=str(line.get("cluster", "")),
+            options=as_options(line.get("options")),
+            cluster="" if line.get("cluster") is None else str(line["cluster"]),
         )
         for completion in _completions(line, where):
             given = self._given.get((task.name, question_id), 0)
@@ -82,12 +83,12 @@ class _Reader:
     def _task(self, line: Mapping[str, Any], where: str) -> TaskFacts:
         name, sampling = _text(line, "task", where), line.get("sampling") or {}
         if not isinstance(sampling, Mapping):
-            raise SourceError(f"{where}: sampling is {sampling!r}, wanted one like {{'temperature': 0.6}}. Correct it.")
+            raise SourceError(f"{where}: sampling is {sampling!r:.60}, wanted one like {{'temperature': 0.6}}. Correct it.")
         found = TaskFacts(name, sampling=read_sampling(sampling, "max_tokens"), grader=line.get("grader"))
         known = self._tasks.setdefault(name, found)
         if known != found:
             raise SourceError(
-                f"{where}: task {name} has grader {found.grader} and sampling {dict(found.sampling)}, on an earlier line "
+                f"{where}: task {name} has grader {found.grader!s:.60} and sampling {dict(found.sampling)}, on an earlier line "
                 f"{known.grader} and {dict(known.sampling)}; wanted the same on all its lines. Make two tasks of it."
             )
         return known
@@ -139,10 +140,11 @@ def _complete(question: ImportedSample, said: Mapping[str, Any], given: int, whe
     finish, verdict, index = said.get("finish"), said.get("verdict"), said.get("sample", given)
     verdict = {} if verdict is None else verdict if isinstance(verdict, Mapping) else {"verdict": verdict}
     numbers = {str(metric): read_number(value) for metric, value in verdict.items()}
-    if finish not in (None, "stop", "length") or None in numbers.values() or read_count(index) is None:
+    if finish not in (None, "stop", "length") or None in numbers.values() or not _is_whole(index):
+        met = f"finish is {finish!r:.60}, verdict {said.get('verdict')!r:.60} and sample {index!r:.60}"
         raise SourceError(
-            f"{where}: finish is {finish!r}, verdict {said.get('verdict')!r} and sample {index!r}; wanted stop or length, "
-            f"numbers by metric, and a number from 0 on. Correct them, or leave out what is not known."
+            f"{where}: {met}; wanted stop or length, numbers by metric, and a number from 0 on. Correct "
+            f"them, or leave out what is not known."
         )
     return replace(
         question,
@@ -155,6 +157,11 @@ def _complete(question: ImportedSample, said: Mapping[str, Any], given: int, whe
         n_thinking_tokens=read_count(said.get("n_thinking_tokens")),
         n_answer_tokens=read_count(said.get("n_answer_tokens")),
     )
+
+
+def _is_whole(index: Any) -> bool:
+    number = read_number(index)
+    return number is not None and number >= 0 and number == int(number)
 
 
 def _digest(asked: Mapping[str, Any]) -> str:
@@ -173,5 +180,5 @@ def _check_keys(entry: Mapping[str, Any], known: tuple[str, ...], where: str) ->
 def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str):
-        raise SourceError(f"{where}: {key} is {value!r}, wanted a text. Add it.")
+        raise SourceError(f"{where}: {key} is {value!r:.60}, wanted a text. Add it.")
     return value

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import SourceError
-from raml_eval.importing.files import as_object, read_json, refuse_twice
+from raml_eval.importing.files import as_object, check_kind_of_file, read_json, refuse_twice
 from raml_eval.importing.samples import (
     ImportedSample,
     Source,
     TaskFacts,
+    as_options,
     as_texts,
     identify,
     read_count,
@@ -88,6 +89,7 @@ def _read_log(log: _Log) -> Iterator[ImportedSample]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    check_kind_of_file(log.path)
     found = False
     try:
         with pq.ParquetFile(log.path) as file:
@@ -127,10 +129,10 @@ def _read_row(
             index=index,
             messages=_messages(log, doc),
             targets=golds,
-            text=str(text),
+            text="" if text is None else str(text),
             model=log.model,
             thinking=_at(response.get("reasonings"), index),
-            options=tuple(str(choice).strip() for choice in choices) if single else (),
+            options=tuple(choice.strip() for choice in as_options(choices)) if single else (),
             verdict=verdict,
             of_question=len(texts) > 1,
             # lighteval does not log how a text ended, but a text of exactly the allowed length was cut.
@@ -141,7 +143,7 @@ def _read_row(
 
 def _identify(doc: Mapping[str, Any]) -> str:
     """The document's identity, by its question: the fields that scoring and sampling add differ from run to run."""
-    label = str(doc.get("id", ""))
+    label = "" if doc.get("id") is None else str(doc["id"])
     content = {key: doc.get(key) for key in ("query", "choices", "gold_index")}
     return identify(int(label) if label.isdecimal() else label, content)
 

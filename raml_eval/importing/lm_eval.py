@@ -18,6 +18,7 @@ from raml_eval.importing.samples import (
     Source,
     TaskFacts,
     as_messages,
+    as_options,
     as_texts,
     identify,
     read_number,
@@ -195,7 +196,7 @@ def _messages(prompt: Any) -> tuple[Message, ...]:
     if isinstance(prompt, list) and isinstance(text, str):
         try:
             return as_messages(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):  # a prompt that begins as JSON does
             pass
     return as_messages(text)
 
@@ -205,4 +206,4 @@ def _options(config: Mapping[str, Any], doc: Mapping[str, Any]) -> tuple[str, ..
     named = raml_of(config).get("options")
     found = named if isinstance(named, list) else doc.get(str(named or "options")) or doc.get("choices")
     texts = found.get("text") if isinstance(found, Mapping) else found
-    return tuple(map(str, texts)) if isinstance(texts, list) else ()
+    return as_options(texts) if isinstance(texts, list) else ()

@@ -11,8 +11,8 @@ from typing import Any
 from raml_eval.errors import SourceError, StoreError, choose_names
 from raml_eval.importing.files import digest_files, take
 from raml_eval.store import read_run
-from raml_eval.store.portable import FORMAT, LETTERS, PREFIX, Line, Piece, restore_pieces, shown_text
-from raml_eval.types import Status
+from raml_eval.store.portable import FORMAT, PREFIX, Line, Piece, restore_pieces
+from raml_eval.store.sealing import SEAL, broken_log_part, broken_part
 
 _HEADER = f"{PREFIX}run"
 Samples = Callable[[], Iterator[tuple[str, Mapping[str, Any]]]]  # each with its place
@@ -34,15 +34,29 @@ def is_own(spec: Mapping[str, Any]) -> bool:
     return _HEADER in (spec.get("metadata") or {})
 
 
-def open_own(path: Path, spec: Mapping[str, Any], samples: Samples) -> OwnLog:
-    """The log with its header read. Raises SourceError if it has another format than this version's."""
+def open_own(path: Path, log: Mapping[str, Any], samples: Samples) -> OwnLog:
+    """The log with its header read; log is all of it but the samples.
+
+    Raises SourceError if it has another format than this version's, or was changed after the export.
+    """
+    spec = log["eval"]
     header = _parse(spec["metadata"][_HEADER], str(path))
     if header.get("format") != FORMAT:
         raise SourceError(
             f"{path} was exported in format {header.get('format')!r}, and this raml-eval reads {FORMAT}. Install the version "
             f"that wrote it ({(spec.get('packages') or {}).get('raml-eval', 'unknown')})."
         )
+    if changed := broken_log_part(log):
+        raise _changed(str(path), changed)
+    _check_layers(header, path)
     return OwnLog(path, header, str(spec.get("run_id")), str(take(spec, "task", str(path), "Inspect")), samples)
+
+
+def _check_layers(header: Line, path: Path) -> None:
+    """Raises SourceError unless the layers of grades are numbered by integers, as their files are."""
+    numbers = [layer.get("number") for layer in take(header, "layers", str(path), "raml_eval")]
+    if any(type(number) is not int or number < 1 for number in numbers) or numbers != sorted(set(numbers)):
+        raise SourceError(f"{path} numbers its layers of grades {numbers}; wanted integers from 1 on. Export the run again.")
 
 
 def restore_run(logs: Sequence[OwnLog], version: str, folder: Path, tasks: Collection[str], name: str | None) -> None:
@@ -69,6 +83,7 @@ def restore_run(logs: Sequence[OwnLog], version: str, folder: Path, tasks: Colle
 def _pieces(logs: Sequence[OwnLog]) -> Iterator[Piece]:
     seen: dict[tuple[Any, ...], str] = {}
     for log in logs:
+        before = len(seen)
         for where, sample in log.samples():
             piece = _read_piece(sample, where)
             line = piece["sample"]
@@ -76,33 +91,28 @@ def _pieces(logs: Sequence[OwnLog]) -> Iterator[Piece]:
             if key in seen:
                 raise SourceError(f"{where} holds a sample that {seen[key]} holds too, wanted it once. Name each log once.")
             seen[key] = where
-            _check_unchanged(sample, line, where)
+            if changed := broken_part(sample, log.run_id):
+                raise _changed(where, changed)
             yield piece
+        if (there := len(seen) - before) != log.header["n_samples"]:
+            raise SourceError(
+                f"{log.path} holds {there} samples, and {log.header['n_samples']} were exported. Export it again."
+            )
 
 
 def _read_piece(sample: Mapping[str, Any], where: str) -> Piece:
     store = sample.get("store") or {}
-    piece = {part.removeprefix(PREFIX): _parse(text, where) for part, text in store.items() if part.startswith(PREFIX)}
+    piece = {part.removeprefix(PREFIX): _parse(text, where) for part, text in store.items() if _is_piece(part)}
     take(piece, "sample", f"{where}: its store", "raml_eval")
     return piece
 
 
-def _check_unchanged(sample: Mapping[str, Any], line: Line, where: str) -> None:
-    """Raises SourceError if a person or a program has edited what the viewer shows: the import would lose it in silence."""
-    choice: Mapping[str, Any] = next(iter((sample.get("output") or {}).get("choices") or []), {})
-    content = (choice.get("message") or {}).get("content")
-    texts = [part.get("text") for part in content if part.get("type") == "text"] if isinstance(content, list) else [content]
-    if texts != [shown_text(line["answer"])]:
-        raise _changed(where, "the answer")
-    if (sample.get("id"), sample.get("epoch")) != (line["question_id"], line["sample"] + 1):
-        raise _changed(where, "the id or the epoch")
-    for score in (sample.get("scores") or {}).values():
-        status = (score.get("metadata") or {}).get("status")
-        if score.get("history") or (status is not None and score.get("value") != LETTERS[Status(status)]):
-            raise _changed(where, "a score")
+def _is_piece(part: str) -> bool:
+    return part.startswith(PREFIX) and part != SEAL
 
 
 def _changed(where: str, what: str) -> SourceError:
+    """The error about a log that was edited: an import would lose the edit in silence, or take it for the run's."""
     return SourceError(f"{where}: {what} was changed after the export, so the run is not what the log shows. Export it again.")
 
 

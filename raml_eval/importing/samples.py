@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from raml_eval.errors import SourceError
 from raml_eval.tasks.rows import question_id
 from raml_eval.types import Domain, Finish, GraderKind, Message
 
+MOST_TOKENS = 1 << 53  # a larger number is no count: a float does not hold it exactly
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
@@ -105,7 +107,7 @@ def read_number(value: Any) -> float | None:
 def read_count(value: Any) -> int | None:
     """A number of tokens; None if the value is not one."""
     number = read_number(value)
-    return int(number) if number is not None and number >= 0 and number == int(number) else None
+    return int(number) if number is not None and 0 <= number <= MOST_TOKENS and number == int(number) else None
 
 
 def read_sampling(settings: Mapping[str, Any], max_tokens: str) -> dict[str, Any]:
@@ -116,13 +118,22 @@ def read_sampling(settings: Mapping[str, Any], max_tokens: str) -> dict[str, Any
 
 
 def as_texts(value: Any) -> tuple[str, ...]:
-    """A text or number, or a list of them, as texts; empty for None.
+    """A text or number, or a list of them, as texts. A null is no text, and left out.
 
-    Example: as_texts([1, "two"]) == ("1", "two")
+    Example: as_texts([1, None, "two"]) == ("1", "two")
     """
-    if value is None:
-        return ()
-    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+    items = value if isinstance(value, list | tuple) else (value,)
+    return tuple(str(item) for item in items if item is not None)
+
+
+def as_options(value: Any) -> tuple[str, ...]:
+    """The options of a choice as texts. Raises SourceError for a null among them: without it, the letters would move.
+
+    Example: as_options(["one", 2]) == ("one", "2")
+    """
+    if isinstance(value, list | tuple) and None in value:
+        raise SourceError(f"the options {value!r:.80} hold a null, wanted texts. Correct the log, or leave the task out.")
+    return as_texts(value)
 
 
 def as_messages(prompt: Any) -> tuple[Message, ...]:
@@ -133,14 +144,46 @@ def as_messages(prompt: Any) -> tuple[Message, ...]:
     Example: as_messages("1+1?") == ({"role": "user", "content": "1+1?"},)
     """
     if not isinstance(prompt, list | tuple):
-        return ({"role": "user", "content": "" if prompt is None else str(prompt)},)
+        return ({"role": "user", "content": _content(prompt)},)
     roles = {"HUMAN": "user", "BOT": "assistant", "SYSTEM": "system"}
     messages = []
     for entry in prompt:
         if isinstance(entry, Mapping):
-            role = str(entry.get("role", "user"))
-            content = entry.get("content", entry.get("prompt", ""))
-            messages.append({"role": roles.get(role, role), "content": content if isinstance(content, str) else str(content)})
+            role = str(entry.get("role") or "user")
+            messages.append({"role": roles.get(role, role), "content": _content(entry.get("content", entry.get("prompt")))})
         else:
-            messages.append({"role": "user", "content": str(entry)})
+            messages.append({"role": "user", "content": _content(entry)})
     return tuple(messages)
+
+
+def _content(value: Any) -> str:
+    """What a message says; nothing for a null, which must not become the word None."""
+    return "" if value is None else str(value)
+
+
+def check_sample(sample: ImportedSample) -> None:
+    """Raises SourceError for a grader that is no text, and for a name that is no valid Unicode, which nothing could print."""
+    task = sample.task
+    for what, said in (("grader", task.grader), ("domain", task.domain)):
+        if said is not None and not isinstance(said, str):
+            raise SourceError(f"task {task.name!r:.80} has the {what} {said!r:.60}, wanted a text. Correct it in the log.")
+    if task.domain is not None and task.domain not in get_args(Domain):
+        raise SourceError(
+            f"task {task.name!r:.80} has the domain {task.domain!r:.60}, wanted one of "
+            f"{', '.join(get_args(Domain))}. Correct it in the log."
+        )
+    names = {"task": task.name, "model": sample.model, "version": task.version, "data set": task.dataset, "split": task.split}
+    names |= {"configuration": task.config, "question": sample.question_id, "cluster": sample.cluster}
+    for what, name in (*names.items(), *(("metric", metric) for metric in sample.verdict)):
+        if name is not None and not isinstance(name, str):
+            raise SourceError(f"the {what} of a sample of {task.name!r:.80} is {name!r:.60}, wanted a text. Correct the log.")
+        if name is not None and not _is_unicode(name):
+            raise SourceError(f"the {what} is called {name!r:.80}, which is no valid Unicode. Give it another name in the log.")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -121,6 +121,16 @@ def welch_freedom(variances: Sequence[float], freedoms: Sequence[float]) -> floa
     return math.fsum(variances) ** 2 / spread if spread > 0 else float(sum(freedoms))
 
 
+def pooled_freedom(parts: Sequence[Part], pulls: FloatArray) -> float:
+    """Welch and Satterthwaite's degrees of freedom of the parts' mean, over groups of parts that share no cluster.
+
+    pulls are those of the parts, (T, G). Each group has the degrees of freedom of the part with the fewest.
+    """
+    groups, freedoms = groups_of(parts), freedoms_of(parts)
+    variances = [float(np.sum(pulls[group].sum(axis=0) ** 2)) for group in groups]
+    return welch_freedom(variances, [min(freedoms[row] for row in group) for group in groups])
+
+
 def _by_cluster(parts: Sequence[Part]) -> tuple[FloatArray, FloatArray]:
     """The sums of the differences and the numbers of questions of each cluster in each part, (T, G) each."""
     place: dict[str, int] = {}
@@ -171,9 +181,7 @@ def groups_of(parts: Sequence[Part]) -> list[list[int]]:
 def _pooled_t(
     pooled: PairedDifference, parts: Sequence[Part], pulls: FloatArray, level: float, bounds: Bounds
 ) -> PairedDifference:
-    groups, freedoms = groups_of(parts), freedoms_of(parts)
-    variances = [float(np.sum(pulls[group].sum(axis=0) ** 2)) for group in groups]
-    freedom = welch_freedom(variances, [min(freedoms[row] for row in group) for group in groups])
+    freedom = pooled_freedom(parts, pulls)
     together = pulls.sum(axis=0) / len(parts)
     span = (bounds[0] - bounds[1], bounds[1] - bounds[0]) if bounds else None
     low, high = t_ends(pooled.value, together, freedom, level, span)

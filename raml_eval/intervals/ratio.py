@@ -9,7 +9,7 @@ import numpy as np
 
 from raml_eval.intervals.clusters import Bounds, carriers, check_level
 from raml_eval.intervals.means import ENOUGH
-from raml_eval.intervals.pooled import Part, freedoms_of, groups_of, pulls_of, welch_freedom
+from raml_eval.intervals.pooled import Part, pooled_freedom, pulls_of
 from raml_eval.types import Interval
 
 FIELLER = "Fieller interval"
@@ -31,7 +31,7 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
     pulls = pulls_of([*over, *under])
     top, bottom = pulls[: len(over)].mean(axis=0), pulls[len(over) :].mean(axis=0)
     a, b = _mean_of(over), _mean_of(under)
-    freedom = min(_freedom(over, pulls[: len(over)]), _freedom(under, pulls[len(over) :]))
+    freedom = min(pooled_freedom(over, pulls[: len(over)]), pooled_freedom(under, pulls[len(over) :]))
     if freedom <= 0:
         return _blank("too few clusters")
     critical = float(t.ppf((1 + level) / 2, freedom))
@@ -63,12 +63,6 @@ def _apart(over: Sequence[Part], under: Sequence[Part], pulls: np.ndarray, ratio
 
 def _mean_of(parts: Sequence[Part]) -> float:
     return float(np.mean([np.mean(np.asarray(part.new) - np.asarray(part.base)) for part in parts]))
-
-
-def _freedom(parts: Sequence[Part], pulls: np.ndarray) -> float:
-    groups, freedoms = groups_of(parts), freedoms_of(parts)
-    variances = [float(np.sum(pulls[group].sum(axis=0) ** 2)) for group in groups]
-    return welch_freedom(variances, [min(freedoms[row] for row in group) for group in groups])
 
 
 def _blank(reason: str) -> Interval:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from raml_eval.concurrency import run_workers
+from raml_eval.endpoint import RequestFailed
 from raml_eval.errors import GaveUp, choose_names
 from raml_eval.judge.candidates import Asked, collect_candidates, judgements_by
-from raml_eval.judge.client import ChatClient, RequestFailed
+from raml_eval.judge.client import ChatClient
 from raml_eval.judge.prompt import PROMPT_VERSION, REASON_KEPT, build_messages, read_reply
 from raml_eval.manifest import now
 from raml_eval.progress import Progress

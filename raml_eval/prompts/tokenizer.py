@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from raml_eval.checkpoint import Checkpoint, first_line
+from raml_eval.codec import load_library_tokenizer
 from raml_eval.errors import ModelError
 from raml_eval.prompts.template import render_template
 from raml_eval.protocols import ChatTokenizer
@@ -26,10 +27,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> ChatTokenizer:
     folder = checkpoint.tokenizer_folder
     for name, value in _QUIET_TORCH.items():
         os.environ.setdefault(name, value)
-    from transformers import AutoTokenizer
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        tokenizer = load_library_tokenizer(folder)
     except Exception as error:  # a broken folder raises many types: OSError, ValueError, KeyError, a Rust error
         tekken = " It has tekken.json, which is another library's file." if (folder / "tekken.json").is_file() else ""
         raise ModelError(

@@ -12,7 +12,7 @@ from raml_eval.intervals import PairedDifference
 from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.reporting.comparison_json import comparison_values
 from raml_eval.reporting.footnotes import footnotes
-from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, percent, render
+from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, percent, percent_of, render
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.sections import TITLES, Section
 from raml_eval.tables import build_frame, same_directory, step_of
@@ -107,17 +107,12 @@ def _needs(cell: ComparedCell) -> str:
 
 def _told(cell: ComparedCell, placed: bool = False) -> str:
     place = f" ({cell.metric} at {cell.budget})" if placed else ""
-    return f"{cell.scope}{place} {_word(cell)}, {_difference(cell.difference, cell.low, cell.high)} points"
+    return f"{cell.scope}{place} {_word(cell)}, {percent_of(cell.difference, cell.low, cell.high, signed=True)} points"
 
 
 def _word(cell: ComparedCell) -> str:
     note = cell.within_margin and cell.verdict in (Verdict.BETTER, Verdict.WORSE)
     return f"{cell.verdict} (within the margin)" if note else str(cell.verdict)
-
-
-def _difference(value: float, low: float, high: float) -> str:
-    ends = (None, None) if math.isnan(low) else (low, high)
-    return percent(value, *ends, signed=True)
 
 
 def _rule(comparison: Comparison) -> str:
@@ -160,7 +155,7 @@ def _cell_table(cells: Sequence[ComparedCell], whole: float, short: bool) -> Tab
         "verdict": [_word(cell) for cell in cells],
         "base": [percent(cell.base) for cell in cells],
         "new": [percent(cell.new) for cell in cells],
-        "difference": [_difference(cell.difference, cell.low, cell.high) for cell in cells],
+        "difference": [percent_of(cell.difference, cell.low, cell.high, signed=True) for cell in cells],
         "at level": [f"{100 * cell.level:.4g} %" for cell in cells],
         f"alone, {100 * whole:g} %": [_ends(cell.alone) for cell in cells],
         "p adj.": [_chance(cell.p_adjusted) for cell in cells],
@@ -237,7 +232,7 @@ def _listed_tables(listed: Sequence[Listed], level: float) -> Iterator[Table]:
 def _listed_row(one: Listed) -> tuple[Cell, ...]:
     found = one.found
     if not one.metric.endswith("_tokens_mean"):
-        numbers = (percent(one.base), percent(one.new), _difference(found.value, found.low, found.high))
+        numbers = (percent(one.base), percent(one.new), percent_of(found.value, found.low, found.high, signed=True))
     else:
         numbers = (f"{one.base:.1f}", f"{one.new:.1f}", _tokens(found))
     return tuple(map(Cell, (one.scope, one.budget, one.metric, *numbers)))
@@ -268,7 +263,7 @@ def _curve_table(curve: Curve, comparison: Comparison) -> Table:
                     f"{curve.ks[i]}",
                     percent(curve.base[i]),
                     percent(curve.new[i]),
-                    _difference(curve.difference[i], curve.low[i], curve.high[i]),
+                    percent_of(curve.difference[i], curve.low[i], curve.high[i], signed=True),
                 ),
             )
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from raml_eval.comparison.contamination import Contrast, find_contrasts
 from raml_eval.errors import ConfigError
-from raml_eval.reporting.render import Cell, Table, percent
+from raml_eval.reporting.render import Cell, Table, percent_of
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import same_directory
 from raml_eval.types import Interval, StoredRun
@@ -42,8 +41,4 @@ def _row(name: str, contrast: Contrast) -> tuple[str, ...]:
 
 
 def _points(interval: Interval) -> str:
-    if math.isnan(interval.value):
-        return ""
-    if math.isnan(interval.low):
-        return percent(interval.value, signed=True)
-    return percent(interval.value, interval.low, interval.high, signed=True)
+    return percent_of(interval.value, interval.low, interval.high, signed=True)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raml_eval.columns import IntArray
+from raml_eval.columns import IntArray, Samples
 from raml_eval.grading import KINDS
 from raml_eval.lazy import samples_of
 from raml_eval.reporting.imports import import_notes
 from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.looked import look_notes
+from raml_eval.reporting.naming import name_runs
 from raml_eval.reporting.render import percent
 from raml_eval.tables import (
     DOMAIN_MEANS,
@@ -28,8 +29,10 @@ from raml_eval.tables import (
     frame_rows,
     missing_samples,
     n_planned,
+    n_whole,
     repeats_draws,
     run_labels,
+    shard_of_run,
 )
 from raml_eval.types import Budget, Status, StoredRun, Trajectory
 from raml_eval.wording import count_noun
@@ -37,32 +40,48 @@ from raml_eval.wording import count_noun
 if TYPE_CHECKING:
     import pandas as pd
 
-Place = tuple[str | None, str | None, str | None]  # run, task, budget; None: all of them
+Place = tuple[str, str | None, str | None]  # run, task or name of a domain's mean, budget; None: all of the run's
 Rows = list[Row]
 Found = tuple[str, frozenset[Place]]
+Finder = Callable[[StoredRun, str, Rows], list[Found]]  # a run, its label, its rows of the frame
 ESCAPES = 0.1  # the share of forced answers that go on reasoning above which a table warns
 LISTED = 4  # places that one footnote names; it only counts the rest
 
 
 @dataclass(frozen=True, slots=True)
 class Footnote:
-    """One caveat. Its mark is set at each of its places; without places it applies to the whole table, or all of its run."""
+    """One caveat, and the places that it applies to. If marked, tables set its mark there.
+
+    paired is true for a caveat of a run held against a base: it applies to gains and other differences only.
+    """
 
     text: str
-    places: frozenset[Place] = frozenset()
-    run: str | None = None  # the label of the only run that it is about
+    places: frozenset[Place]
+    marked: bool = True
+    paired: bool = False
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
-    """Every caveat about the runs and their frame, in a fixed order. If there are several runs, the text names the run."""
-    found: list[Footnote] = []
+    """Every caveat about the runs and their frame, in a fixed order.
+
+    If there are several runs, the text names the run. What is the same of several is one note, which names them all.
+    """
+    found: dict[tuple[str, Finder], dict[str, frozenset[Place]]] = {}
     rows = frame_rows(frame)
-    for run, label in zip(runs, run_labels(runs), strict=True):
+    labels = run_labels(runs)
+    for run, label in zip(runs, labels, strict=True):
         own = [row for row in rows if row["run"] == label]
-        prefix = f"{label}: " if len(runs) > 1 else ""
         for find in _FINDERS:
-            found += [Footnote(prefix + text, places, label) for text, places in find(run, label, own)]
-    return found + _graded_apart(runs) + _other_tasks(runs)
+            for text, places in find(run, label, own):
+                of_text = found.setdefault((text, find), {})
+                of_text[label] = of_text.get(label, frozenset()) | places
+    notes = [
+        Footnote(
+            name_runs(text, list(of_runs), labels), frozenset().union(*of_runs.values()), find not in _UNMARKED, find is _gains
+        )
+        for (text, find), of_runs in found.items()
+    ]
+    return notes + _graded_apart(runs) + _other_tasks(runs)
 
 
 def _other_tasks(runs: Sequence[StoredRun]) -> list[Footnote]:
@@ -75,7 +94,7 @@ def _other_tasks(runs: Sequence[StoredRun]) -> list[Footnote]:
             if names and set(names) != set(every):
                 without = _list_some([name for name in every if name not in names])
                 text = f"{label}: the {DOMAIN_MEANS[domain]} is that of {_list_some(names)}, without {without}"
-                found.append(Footnote(text, frozenset({(label, None, None)})))
+                found.append(Footnote(text, frozenset({(label, DOMAIN_MEANS[domain], None)})))
     return found
 
 
@@ -136,13 +155,24 @@ def _subset(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(text, frozenset({(label, None, None)}))]
 
 
+def _shard(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    shard = shard_of_run(run)
+    if shard is None:
+        return []
+    text = (
+        f"{shard.words}: partial, a part of the questions ({len(run.questions)} of {n_whole(run)}), so no number here is that "
+        f"of a whole task: `raml-eval merge` joins the shards"
+    )
+    return [(text, frozenset({(label, None, None)}))]
+
+
 def _synthetic(run: StoredRun, label: str, own: Rows) -> list[Found]:
     found: list[Found] = []
     for task in run.tasks:
         rows = [q.synthetic for (of, _), q in run.questions.items() if of == task]
         if any(rows):
             text = f"{task}: {sum(rows)} of {len(rows)} questions are synthetic, so this is no score on that benchmark"
-            found.append((text, frozenset({(None, task, None), (label, task, None)})))
+            found.append((text, frozenset({(label, task, None)})))
     return found
 
 
@@ -163,12 +193,16 @@ def _timeouts(run: StoredRun, label: str, own: Rows) -> list[Found]:
         f"the grader was stopped on {len(stopped)} of {len(run.records)} samples, which count as wrong; worst and best "
         f"accuracy in percent: {_list_some(listed)}"
     )
-    where = set(zip(stopped.question.tolist(), stopped.budget.tolist(), strict=True))
-    places = ((label, stopped.questions[q][0], budget_label(stopped.budgets[budget])) for q, budget in where)
-    return [(text, frozenset(places))]
+    return [(text, _places_of(stopped, label))]
 
 
-def _rate_note(metric: str, text: str, mark: bool, skip: str = "") -> Callable[[StoredRun, str, Rows], list[Found]]:
+def _places_of(samples: Samples, label: str) -> frozenset[Place]:
+    """The tasks and budgets of these samples."""
+    where = set(zip(samples.question.tolist(), samples.budget.tolist(), strict=True))
+    return frozenset((label, samples.questions[q][0], budget_label(samples.budgets[budget])) for q, budget in where)
+
+
+def _rate_note(metric: str, text: str, skip: str = "") -> Finder:
     """Finds the largest rate of a run. The budget skip is left out."""
 
     def find(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -178,7 +212,7 @@ def _rate_note(metric: str, text: str, mark: bool, skip: str = "") -> Callable[[
         top = max(rows, key=lambda row: float(row["value"]))
         places = frozenset((label, row["task"], row["budget"]) for row in rows)
         share = f"up to {percent(top['value'])} % of samples ({top['task']} at {top['budget']})"
-        return [(text.format(share=share), places if mark else frozenset())]
+        return [(text.format(share=share), places)]
 
     return find
 
@@ -189,14 +223,15 @@ def _unasked(run: StoredRun, label: str, own: Rows) -> list[Found]:
     form = told.get("format") if isinstance(told, dict) else None
     if not isinstance(form, dict) or form.get("closer") != "":
         return []
-    n_marked = int(samples_of(run).leak.sum())
-    if not n_marked:
+    samples = samples_of(run)
+    marked = samples.take(samples.leak)
+    if not len(marked):
         return []
     text = (
-        f"{n_marked} of {len(run.records)} samples hold delimiters of thinking, but the model was taken for one that does not "
-        f"think (format {form.get('name')}), so thinking was graded as the answer"
+        f"{len(marked)} of {len(run.records)} samples hold delimiters of thinking, but the model was taken for one that does "
+        f"not think (format {form.get('name')}), so thinking was graded as the answer"
     )
-    return [(text, frozenset({(label, None, None)}))]
+    return [(text, _places_of(marked, label))]
 
 
 def _escaped(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -251,7 +286,7 @@ def _gains(run: StoredRun, label: str, own: Rows) -> list[Found]:
         f"{row['n_questions']} of {totals[row['task'], row['budget']]} in {row['task']} at {row['budget']}" for row in fewer
     ]
     text = f"gains cover only the questions that the base run has too: {_list_some(listed)}"
-    return [(text, frozenset())] if fewer else []
+    return [(text, frozenset((label, row["task"], row["budget"]) for row in fewer))] if fewer else []
 
 
 def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
@@ -305,6 +340,14 @@ def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [(f"the engine ({engine.get('name')}) does not reproduce seeded draws", frozenset({(label, None, None)}))]
 
 
+def _inexact(run: StoredRun, label: str, own: Rows) -> list[Found]:
+    engine: Mapping[str, object] = run.manifest.get("engine", {})
+    if engine.get("ids_exact", True):
+        return []
+    text = "the server returned texts, not tokens: token counts are those of this side's tokenizer"
+    return [(text, frozenset({(label, None, None)}))]
+
+
 def _graders(run: StoredRun, label: str, own: Rows) -> list[Found]:
     if len(run.grader_versions) < 2:
         return []
@@ -344,25 +387,29 @@ def _restored(run: StoredRun, label: str, own: Rows) -> list[Found]:
     return [("made again from an exported log, which anybody may have changed", frozenset({(label, None, None)}))]
 
 
+_cut = _rate_note("forced_rate", "the budget cut the thinking of {share}", skip="0")  # 0 cuts every thinking
+_UNMARKED = (_cut, _gains)  # what most rows of a sweep have, and what gains say beside their cells
 _FINDERS = (
     _made_up,
     _restored,
     _imported,
     _looked,
+    _shard,
     _partial,
     _subset,
     _synthetic,
     _timeouts,
-    _rate_note("unfinished_rate", "{share} are unfinished and count as wrong", mark=True),
+    _rate_note("unfinished_rate", "{share} are unfinished and count as wrong"),
     _uncovered,
     _lone,
     _gains,
-    _rate_note("forced_rate", "the budget cut the thinking of {share}", mark=False, skip="0"),  # 0 cuts every thinking
+    _cut,
     _unasked,
     _escaped,
     _redrawn,
     _unpaired,
     _engine,
+    _inexact,
     _graders,
     _judged,
     _unsafe,

@@ -85,10 +85,20 @@ def _table(table: Table) -> str:
     title = escape_html(table.title)
     return (
         f'<div class="table"><div class="box" role="region" tabindex="0" aria-label="{title}"><table>\n'
-        f"<caption>{title}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></div>"
+        f"<caption><span>{title}</span></caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div></div>"
     )
 
 
 def _picture(figure: Figure, prefix: str) -> str:
-    about = f"<figcaption><b>{escape_html(figure.title)}</b> {escape_html(figure.about)}</figcaption>"
-    return f"<figure>{figure_markup(figure, prefix)}{about}</figure>"
+    about = f"<figcaption><b>{escape_html(_stopped(figure.title))}</b> {escape_html(_stopped(figure.about))}</figcaption>"
+    # A region that scrolls must be reachable by keyboard, and have a name.
+    region = f'<div class="drawing" role="region" tabindex="0" aria-labelledby="{prefix}title">'
+    return f"<figure>{region}{figure_markup(figure, prefix)}</div>{about}</figure>"
+
+
+def _stopped(text: str) -> str:
+    """The text as a sentence, with a capital and a full stop.
+
+    Example: _stopped("avg@n") == "Avg@n."
+    """
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

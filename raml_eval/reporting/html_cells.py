@@ -7,10 +7,13 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from raml_eval.reporting.render import Cell, Table, clean
+from raml_eval.reporting.render import Cell, Table, alignments, clean
 
 _NUMBER = r"[+\-−]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
 _NUMBERS = re.compile(rf"({_NUMBER})(?: ?%)?(?: \[({_NUMBER}), ({_NUMBER})\])?(?: ?%)?(?![\w.,/:\-])")
+_HYPHENATED = re.compile(r"[^\s/<>]+-[^\s/<>]+")
+KEPT = 14  # characters of a word with a hyphen that is kept on one line
+_OWN_UNIT = re.compile(r"token|second", re.IGNORECASE)  # headers of columns in another unit than the table's
 LONG = 32  # characters from which a label is broken into lines
 WIDTH, HEIGHT, PAD = 104, 9, 3  # of a drawn interval, in pixels
 
@@ -42,12 +45,14 @@ def read_cell(text: str) -> Reading | None:
 class TableCells:
     """Writes the cells of one table.
 
-    Intervals of one kind share a scale, so that columns can be compared: shares from 0 to 100, differences (where a cell of
-    the column is signed) around 0, and anything else from its lowest to its highest end.
+    Intervals of one unit share a scale, so that columns can be compared: shares of a table in percent from 0 to 100,
+    differences (where a cell of the column is signed) and ratios around 0. A column of anything else, such as tokens, has a
+    scale of its own, from its lowest to its highest end.
     """
 
     def __init__(self, table: Table) -> None:
         self.table = table
+        self._align = alignments(table)
         rows = table.rows
         self._readings = [
             [None if column < table.n_labels else read_cell(clean(cell.text)) for column, cell in enumerate(row)]
@@ -56,27 +61,33 @@ class TableCells:
         width = len(table.header)
         self._signed = [any(row[column].signed for row in self._readings if row[column]) for column in range(width)]  # type: ignore[union-attr]
 
-    def _kind(self, column: int) -> str:
-        """What a column's numbers are: differences, ratios (which have two decimals), or shares and all others."""
+    @cached_property
+    def _units(self) -> list[str]:
+        """What each column's numbers are: differences, ratios (which have two decimals), shares, or something of its own."""
+        return [self._unit(column) for column in range(len(self.table.header))]
+
+    def _unit(self, column: int) -> str:
+        own = f" {column}" if _OWN_UNIT.search(self.table.header[column].text) else ""
         if self._signed[column]:
-            return "difference"
+            return f"difference{own}"
         texts = [clean(row[column].text) for row in self.table.rows]
-        return "ratio" if any(re.match(r"-?\d+\.\d\d(?!\d)", text) for text in texts) else "plain"
+        if any(re.match(r"-?\d+\.\d\d(?!\d)", text) for text in texts):
+            return f"ratio{own}"
+        ends = self._ends(column)
+        is_share = "percent" in self.table.title and not own and ends and min(ends) >= 0 and max(ends) <= 100
+        return "share" if is_share else f"other {column}"
+
+    def _ends(self, column: int) -> list[float]:
+        told = [row[column] for row in self._readings]
+        return [end for of in told if of and of.low is not None and of.high is not None for end in (of.value, of.low, of.high)]
 
     @cached_property
     def _scales(self) -> dict[str, tuple[float, float]]:
-        ends: dict[str, list[float]] = {"difference": [0.0], "ratio": [0.0], "plain": []}
-        for row in self._readings:
-            for column, reading in enumerate(row):
-                if reading is not None and reading.low is not None and reading.high is not None:
-                    ends[self._kind(column)] += [reading.value, reading.low, reading.high]
-        plain = ends["plain"] or [0.0]
-        shares = "percent" in self.table.title and min(plain) >= 0 and max(plain) <= 100
-        return {
-            "difference": _around(ends["difference"]),
-            "ratio": _around(ends["ratio"]),
-            "plain": (0.0, 100.0) if shares else _around(plain),
-        }
+        ends: dict[str, list[float]] = {}
+        for column, unit in enumerate(self._units):
+            zero = [] if unit.startswith("other") else [0.0]
+            ends[unit] = [*ends.get(unit, zero), *self._ends(column)]
+        return {unit: (0.0, 100.0) if unit == "share" else _around(of or [0.0]) for unit, of in ends.items()}
 
     def head(self, column: int) -> str:
         """The header of a column."""
@@ -86,21 +97,35 @@ class TableCells:
         """One cell of a row. Labels are row headers."""
         cell = row[column]
         if column < self.table.n_labels:
-            return f'<th scope="row"{self._classes(column, cell)}>{_content(cell)}</th>'
+            return f'<th scope="row"{self._classes(column, cell)}>{_content(cell, is_label=True)}</th>'
         reading = read_cell(clean(cell.text))
         if reading is None:
-            return f"<td>{_content(cell)}</td>"
+            return f"<td{self._classes(column, cell)}>{_content(cell)}</td>"
         drawn = ""
         if reading.low is not None and reading.high is not None:
-            kind = self._kind(column)
-            drawn = _whisker(reading.value, reading.low, reading.high, self._scales[kind], kind != "plain")
+            unit = self._units[column]
+            signed = unit.startswith(("difference", "ratio"))
+            drawn = _whisker(reading.value, reading.low, reading.high, self._scales[unit], signed)
         return f'<td data-v="{reading.value:g}">{_content(cell)}{drawn}</td>'
 
     def _classes(self, column: int, cell: Cell) -> str:
-        if column >= self.table.n_labels:
+        if self._align[column] == "right":
             return ""
+        if column >= self.table.n_labels:
+            return ' class="text long"' if len(cell.text) > LONG else ' class="text"'
         names = ["label", *(["first"] if column == 0 else []), *(["long"] if len(cell.text) > LONG else [])]
         return f' class="{" ".join(names)}"'
+
+
+def breakable(escaped: str) -> str:
+    """Escaped text that a narrow column breaks behind slashes, and not at the hyphens of short words such as sft-4.
+
+    Example: breakable("runs/sft-4") == 'runs/<wbr><span class="keep">sft-4</span>'
+    """
+    kept = _HYPHENATED.sub(
+        lambda found: f'<span class="keep">{found[0]}</span>' if len(found[0]) <= KEPT else found[0], escaped
+    )
+    return re.sub(r"(?<!<)/(?=\w|<span)", "/<wbr>", kept)
 
 
 def _around(ends: list[float]) -> tuple[float, float]:
@@ -109,8 +134,10 @@ def _around(ends: list[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _content(cell: Cell) -> str:
+def _content(cell: Cell, is_label: bool = False) -> str:
     text = html.escape(clean(cell.text), quote=True)
+    if is_label:
+        text = breakable(text)
     text = re.sub(rf"^({_NUMBER}) (\[{_NUMBER}, {_NUMBER}\])", r'\1 <span class="range">\2</span>', text)
     links = ",".join(f'<a href="#note-{mark}" aria-label="note {mark}">{mark}</a>' for mark in cell.marks)
     return f"{text}<sup>{links}</sup>" if links else text

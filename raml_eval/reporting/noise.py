@@ -35,13 +35,13 @@ def render_noise(rows: Sequence[NoiseRow], runs: Sequence[StoredRun], format: st
         return render_raw(runs, noise_frame(rows), found, format).rstrip("\n")
     names = " and ".join(dict.fromkeys(run.name for run in runs))
     notes = (*_explain(rows), *_caveats(rows, runs), *(note.text for note in found))
-    listing = Listing(f"Noise of {names}", tuple(map(_lead, runs)), tuple(_tables(rows, runs)), (), notes)
+    listing = Listing(f"Noise of {names}", tuple(map(_lead, runs, run_labels(runs))), tuple(_tables(rows, runs)), (), notes)
     return render_listing(listing, format)
 
 
-def _lead(run: StoredRun) -> str:
+def _lead(run: StoredRun, label: str) -> str:
     step = step_of(run)
-    return drawn_by(run) + ("" if step is None else f"; checkpoint at step {step:,}")
+    return drawn_by(run, label) + ("" if step is None else f"; checkpoint at step {step:,}")
 
 
 def _tables(rows: Sequence[NoiseRow], runs: Sequence[StoredRun]) -> Iterator[Table]:

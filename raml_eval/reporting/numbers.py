@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from raml_eval.reporting.footnotes import Footnote, Place, find_footnotes
 from raml_eval.reporting.render import Cell, percent
-from raml_eval.tables import Row, frame_rows, run_labels
-from raml_eval.types import StoredRun
+from raml_eval.tables import DOMAIN_MEANS, MACRO, Row, frame_rows, run_labels
+from raml_eval.types import Domain, StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +69,13 @@ class Numbers:
         return Cell("n/a" if row["value"] is None else f"{scale * row['value']:.1f}")
 
     def marks(self, *places: Place) -> tuple[int, ...]:
-        """The numbers of the footnotes that belong to any of the places."""
-        return tuple(i for i, note in enumerate(self.notes, 1) if note.places.intersection(places))
+        """The numbers of the marked footnotes that belong to any of the places."""
+        return tuple(i for i, note in enumerate(self.notes, 1) if note.marked and note.places.intersection(places))
+
+    def column_marks(self, task: str, domain: Domain) -> tuple[int, ...]:
+        """The numbers of the marked footnotes on all budgets of a task, or of a domain's mean, for the head of its column."""
+        name = DOMAIN_MEANS[domain] if task == MACRO else task
+        return self.marks(*((run, name, None) for run in self.models))
 
 
 def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool, full: bool = False) -> Numbers:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.errors import ConfigError, MetricError
+from raml_eval.errors import MetricError, writing
 from raml_eval.tables import MACRO, budget_order
 
 if TYPE_CHECKING:
@@ -75,12 +75,10 @@ def save_figure(figure: Any, path: Path) -> Path:
     """The path holds the figure, in the format of its ending. Raises ConfigError if it cannot be written."""
     import matplotlib as mpl
 
-    try:
+    with writing(path, "Choose a writable --plot."):
         path.parent.mkdir(parents=True, exist_ok=True)
         with mpl.rc_context({"svg.hashsalt": "raml_eval"}):  # a fixed salt: equal frames give equal files
             figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --plot.") from error
     return path
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.reporting.footnotes import Footnote
-from raml_eval.tables import MACRO, Row, budget_label, frame_rows, run_labels
+from raml_eval.tables import DOMAIN_MEANS, MACRO, Row, budget_label, frame_rows, run_labels
 from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RAW = ("csv", "json")
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # characters that begin a spreadsheet's formula, full width ones too
+# The metrics of a run held against a base.
+_PAIRED = re.compile(r"gain$|retention|transfer_ratio$|difference of |claim: gain$|avg@n of the base$")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -36,18 +38,24 @@ def render_raw(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[F
 def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> list[int]:
     """The numbers, from 1, of the notes that apply to a row of the runs' frame, or of their sweep's."""
     run = dict(zip(run_labels(runs), runs, strict=True))[row["run"]]
-    tasks = {name for name, task in run.tasks.items() if row["task"] == MACRO and task.domain == row["domain"]} | {row["task"]}
+    tasks = {row["task"]}
+    mean = DOMAIN_MEANS.get(row["domain"])
+    if row["task"] in (MACRO, mean):
+        tasks = {mean, *(name for name, task in run.tasks.items() if task.domain == row["domain"])}
     known = {budget_label(budget) for budget in run.budgets}
     # A number of a sweep may be a difference to another budget, or rest on all budgets of the run.
     budgets = {row["budget"], row.get("against")} if row["budget"] in known else known
-    return [number for number, note in enumerate(notes, 1) if _applies(note, row["run"], tasks, budgets)]
+    pairs = _PAIRED.match(row.get("metric", "")) is not None
+    return [
+        number
+        for number, note in enumerate(notes, 1)
+        if _applies(note, row["run"], tasks, budgets) and (pairs or not note.paired)
+    ]
 
 
 def _applies(note: Footnote, run: str, tasks: set[str], budgets: set[Any]) -> bool:
-    if note.run not in (None, run):
-        return False
-    return not note.places or any(
-        place[0] in (None, run) and (place[1] is None or place[1] in tasks) and (place[2] is None or place[2] in budgets)
+    return any(
+        place[0] == run and (place[1] is None or place[1] in tasks) and (place[2] is None or place[2] in budgets)
         for place in note.places
     )
 

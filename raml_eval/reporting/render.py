@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.latex import escape_line, latex_table, mark_latex
 
 TEMPLATES = Path(__file__).parent / "templates"
 WIDTH = 100  # columns of a terminal
 MAX_LABEL = 32  # columns of a terminal that one label may take
+Align = Literal["left", "right"]
+_NUMBER = re.compile(r"[+\-−]?\d")
+_NO_NUMBER = ("", "n/a", "none")  # what stands in place of a number
 
 
 class Ready(str):
@@ -74,6 +79,16 @@ def percent(
     return text if low is None or high is None else f"{text} [{100 * low:z.{digits}f}, {100 * high:z.{digits}f}]"
 
 
+def percent_of(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """A share in percent with its interval; without one if its ends are NaN, and empty if the share is NaN.
+
+    Example: percent_of(0.1, math.nan, math.nan, signed=True) == "+10.0"
+    """
+    if math.isnan(value):
+        return ""
+    return percent(value, *((None, None) if math.isnan(low) else (low, high)), signed=signed)
+
+
 def shorten(text: str, size: int = MAX_LABEL) -> str:
     """The text, cleaned, in at most size characters.
 
@@ -115,65 +130,57 @@ def _markdown_cell(text: str) -> str:
     return escape_markdown(text, begins_line=False)
 
 
-_LATEX = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "τ": r"$\tau$",
-    "≤": r"$\le$",
-}
-
-
 def escape_latex(text: str) -> str:
     r"""The text as LaTeX that prints it literally.
 
     Example: escape_latex("50%") == "50\\%"
     """
-    safe = "".join(_LATEX.get(c, c) for c in clean(text)).replace("--", "-{}-")
-    return f"{{[}}{safe[1:]}" if safe.startswith("[") else safe  # LaTeX reads a [ after \\ as the start of an option
+    return escape_line(clean(text))
 
 
-def _grid(table: Table, form: str, escape: Callable[[str], str], mark: Callable[[str], str]) -> str:
+def alignments(table: Table) -> tuple[Align, ...]:
+    """How each column is aligned: numbers to the right, labels and texts to the left.
+
+    Example: of the columns "rl", "hf 5.1" and "+0.5 [0.1, 0.9]" after the labels, only the last is aligned to the right
+    """
+
+    def of(column: int) -> Align:
+        texts = [text for row in table.rows if (text := clean(row[column].text)) not in _NO_NUMBER]
+        n_numbers = sum(bool(_NUMBER.match(text)) for text in texts)
+        return "left" if column < table.n_labels or 2 * n_numbers < len(texts) else "right"
+
+    return tuple(of(column) for column in range(len(table.header)))
+
+
+def _write(cell: Cell, escape: Callable[[str], str], mark: Callable[[str], str]) -> str:
+    return escape(cell.text) + (mark(",".join(map(str, cell.marks))) if cell.marks else "")
+
+
+def _markdown(table: Table) -> str:
     from tabulate import tabulate
 
-    def write(cell: Cell) -> str:
-        return escape(cell.text) + (mark(",".join(map(str, cell.marks))) if cell.marks else "")
-
-    rows = [[write(cell) for cell in row] for row in table.rows]
-    align = ["left"] * table.n_labels + ["right"] * (len(table.header) - table.n_labels)
-    return tabulate(rows, [write(cell) for cell in table.header], form, disable_numparse=True, colalign=align if rows else None)
+    rows = [[_write(cell, _markdown_cell, _mark_markdown) for cell in row] for row in table.rows]
+    head = [_write(cell, _markdown_cell, _mark_markdown) for cell in table.header]
+    return tabulate(rows, head, "pipe", disable_numparse=True, colalign=alignments(table) if rows else None)
 
 
-def _booktabs(table: str) -> str:
-    """The table with the rules of booktabs, and no wider than the page."""
-    above, header, rest = table.split(r"\hline", 2)
-    body, _, below = rest.rpartition(r"\hline")
-    ruled = rf"{above}\toprule{header}\midrule{body}\bottomrule{below}"
-    return rf"\resizebox{{\ifdim\width>\linewidth\linewidth\else\width\fi}}{{!}}{{%{chr(10)}{ruled}}}"
+def _latex(table: Table) -> str:
+    head, *rows = [[_write(cell, escape_latex, mark_latex) for cell in row] for row in (table.header, *table.rows)]
+    every = (table.header, *table.rows)
+    sizes = [max(len(clean(row[column].text)) + len(row[column].marks) for row in every) for column in range(len(head))]
+    return latex_table(escape_latex(table.title), head, rows, alignments(table), sizes, table.n_labels)
 
 
 def _mark_markdown(numbers: str) -> str:
     return f"<sup>{numbers}</sup>"
 
 
-def _mark_latex(numbers: str) -> str:
-    return f"\\textsuperscript{{{numbers}}}"
-
-
 def _mark_terminal(numbers: str) -> str:
     return " " + numbers.translate(str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹ "))
 
 
-def _write_terminal(cell: Cell) -> str:
-    return clean(cell.text) + (_mark_terminal(",".join(map(str, cell.marks))) if cell.marks else "")
-
-
 def _terminal(table: Table) -> str:
-    lines = [[_write_terminal(cell) for cell in row] for row in (table.header, *table.rows)]
+    lines = [[_write(cell, clean, _mark_terminal) for cell in row] for row in (table.header, *table.rows)]
     widths = [max(len(line[column]) for line in lines) + 2 for column in range(len(table.header))]
     label_width = sum(min(w, MAX_LABEL + 2) for w in widths[: table.n_labels])
     groups: list[list[int]] = [[]]
@@ -181,10 +188,11 @@ def _terminal(table: Table) -> str:
         if groups[-1] and label_width + sum(widths[c] for c in groups[-1]) + widths[column] > WIDTH:
             groups.append([])
         groups[-1].append(column)
-    return "\n\n".join(_terminal_part(lines, table.n_labels, group) for group in groups)
+    align = alignments(table)
+    return "\n\n".join(_terminal_part(lines, table.n_labels, group, align) for group in groups)
 
 
-def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Sequence[int]) -> str:
+def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Sequence[int], align: Sequence[Align]) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -194,7 +202,7 @@ def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Seque
     for label in range(n_labels):
         grid.add_column(Text(lines[0][label]), max_width=MAX_LABEL, overflow="fold")
     for column in columns:
-        grid.add_column(Text(lines[0][column]), justify="right", no_wrap=True)
+        grid.add_column(Text(lines[0][column]), justify=align[column], no_wrap=True)
     above: Sequence[str] = ()
     for line in lines[1:]:
         same = 0  # labels that repeat the line above are left blank, except the last label
@@ -209,8 +217,8 @@ def _terminal_part(lines: Sequence[Sequence[str]], n_labels: int, columns: Seque
 
 FORMATS = {
     "terminal": Format(clean, _mark_terminal, _terminal),
-    "markdown": Format(escape_markdown, _mark_markdown, lambda table: _grid(table, "pipe", _markdown_cell, _mark_markdown)),
-    "latex": Format(escape_latex, _mark_latex, lambda table: _booktabs(_grid(table, "latex_raw", escape_latex, _mark_latex))),
+    "markdown": Format(escape_markdown, _mark_markdown, _markdown),
+    "latex": Format(escape_latex, mark_latex, _latex),
 }
 
 

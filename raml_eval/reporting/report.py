@@ -15,7 +15,16 @@ from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
 from raml_eval.reporting.sweep_tables import thinking_section
 from raml_eval.reporting.swept import index_sweep
-from raml_eval.tables import DOMAINS, build_frame, build_sweep, describe_engine, has_sweep, same_directory
+from raml_eval.tables import (
+    DOMAINS,
+    build_frame,
+    build_sweep,
+    check_copies,
+    describe_engine,
+    has_sweep,
+    run_labels,
+    same_directory,
+)
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -67,6 +76,7 @@ def render_report(
     if raw and contamination is not None:
         raise ConfigError(f"the table of contamination has no form as {format}. Ask for {', '.join(FORMATS)}.")
     file = "" if raw else find_template(template, format)
+    check_copies([*runs, *([base] if base is not None else [])])
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
     if base is not None and not all(same_directory(run, base) for run in runs) and not (frame["metric"] == "gain").any():
         raise ConfigError(
@@ -91,22 +101,22 @@ def build_report(
         sweep = build_sweep(runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
         sections += [] if sweep.empty else [thinking_section(index_sweep(sweep, numbers))]
     return Report(
-        title=" and ".join(dict.fromkeys(run.name for run in runs)),
-        lead=tuple(map(drawn_by, runs)),
+        title=" and ".join(run_labels(runs)),
+        lead=tuple(drawn_by(run, label) for run, label in zip(runs, run_labels(runs), strict=True)),
         sections=(*sections, means_section(numbers, runs, base)),
         curve=tuple(draw_curve(numbers, runs)),
         notes=tuple(note.text for note in numbers.notes),
     )
 
 
-def drawn_by(run: StoredRun) -> str:
-    """The run, its model, the engine and the sampling settings in one line."""
+def drawn_by(run: StoredRun, label: str = "") -> str:
+    """The run by its label, or else its name, its model, the engine and the sampling settings in one line."""
     sampling = run.manifest.get("config", {}).get("sampling", {})
     settings = "".join(f", {name} {value:g}" for name, value in sampling.items() if isinstance(value, int | float))
     settings += " (where not given, as the checkpoint asks for)" if sampling.get("source") == "model" else ""
     drawn = f"drawn by {describe_engine(run)}" if run.imported is None else f"imported from {run.manifest['engine']['version']}"
     asked = "".join(f", {told}" for told in _thinking_settings(run))
-    return f"{run.name}: {run.model}, {drawn}; {count_noun(run.n_samples, 'sample')} per question{settings}{asked}"
+    return f"{label or run.name}: {run.model}, {drawn}; {count_noun(run.n_samples, 'sample')} per question{settings}{asked}"
 
 
 def _thinking_settings(run: StoredRun) -> list[str]:

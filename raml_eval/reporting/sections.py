@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from raml_eval.reporting.numbers import Key, Numbers
 from raml_eval.reporting.render import Cell, Figure, Table, shorten
-from raml_eval.tables import DOMAINS, MACRO, TAUS, Measure, budget_order, suites_of
+from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, TAUS, Measure, budget_order, parse_measure, suites_of
 from raml_eval.types import Domain, StoredRun
 from raml_eval.wording import plural
 
@@ -85,7 +85,7 @@ def _describe(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str])
 def _accuracy(numbers: Numbers, runs: Sequence[StoredRun], tasks: Sequence[str], domain: Domain) -> Table:
     header = [Cell("model"), Cell("budget")]
     for task in tasks:
-        header.append(Cell(task, numbers.marks((None, task, None))))
+        header.append(Cell(task, numbers.column_marks(task, domain)))
         header += [Cell(f"gain in {task}")] if numbers.has_gains else []
     rows = []
     for run, budget in numbers.lines:
@@ -121,7 +121,8 @@ def _task_header(numbers: Numbers) -> tuple[Cell, ...]:
 
 def _stability_columns(numbers: Numbers, runs: Sequence[StoredRun]) -> list[tuple[str, tuple[str, int | None, float | None]]]:
     """pass@k, G-Pass@k at tau = 1 and mG-Pass@k at the largest k, and what a suite calls primary; with full, all there are."""
-    primary = {suite.primary.metric for run in runs for suite in suites_of(run).values() if suite.primary is not None}
+    declared = {suite.primary.metric for run in runs for suite in suites_of(run).values() if suite.primary is not None}
+    primary = {parse_measure(name).name for name in declared}  # a suite may write g_pass@8:1.0
     columns: list[tuple[str, tuple[str, int | None, float | None]]] = []
     for k in numbers.ks:
         of_k: list[tuple[str, tuple[str, int | None, float | None]]] = [(f"pass@{k}", ("pass@k", k, None))]
@@ -177,7 +178,8 @@ def means_section(numbers: Numbers, runs: Sequence[StoredRun], base: StoredRun |
             keys = [Key(run, MACRO, domain, budget, *what) for _, what in measures]
             cells = [numbers.share(key, signed=key.metric == "gain") for key in keys]
             if keys[0] in numbers.rows:
-                rows.append((Cell(TITLES[domain].lower()), _model(numbers, run), Cell(budget), *cells))
+                named = Cell(TITLES[domain].lower(), numbers.marks((run, DOMAIN_MEANS[domain], None)))
+                rows.append((named, _model(numbers, run), Cell(budget), *cells))
     header = (Cell("domain"), Cell("model"), Cell("budget"), *(Cell(name) for name, _ in measures))
     lead = "The tasks of a domain have equal weights and are fixed: the intervals are those of their questions."
     lead += f" Gains are over {base.model} ({base.name}), paired on shared questions." if base is not None else ""

@@ -43,7 +43,7 @@ def show_question(
         trajectories=read_trajectories(run.directory, asked.task, asked.id),
         histories=read_histories(run.directory, asked.task, asked.id),
         full=full,
-        tokenizer=cache(partial(tokenizer_at_hand, run.manifest)),
+        tokenizer=cache(partial(tokenizer_at_hand, run.manifest, run.directory)),
     )
     blocks = ["\n".join(_question_lines(asked, full))]
     blocks += ["\n".join(view.sample_lines(record)) for record in records]

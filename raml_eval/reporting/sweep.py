@@ -25,7 +25,7 @@ from raml_eval.reporting.sweep_tables import (
     stability_table,
 )
 from raml_eval.reporting.swept import Swept, index_sweep
-from raml_eval.tables import build_frame, has_sweep
+from raml_eval.tables import build_frame, has_sweep, run_labels
 from raml_eval.tables.escape import NATURAL
 from raml_eval.types import StoredRun
 
@@ -52,7 +52,7 @@ def render_sweep(runs: Sequence[StoredRun], frame: pd.DataFrame, format: str = "
         return render_raw(runs, frame, numbers.notes, format)
     report = Report(
         title=f"Thinking budgets of {' and '.join(dict.fromkeys(run.name for run in runs))}",
-        lead=(*map(drawn_by, runs), *_other_budgets(runs)),
+        lead=(*map(drawn_by, runs, run_labels(runs)), *_other_budgets(runs)),
         sections=tuple(_sections(index_sweep(frame, numbers))),
         curve=(),
         notes=tuple(note.text for note in numbers.notes),

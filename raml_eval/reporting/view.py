@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.budgets import in_tokens, parse_label
-from raml_eval.errors import ConfigError, choose_names
+from raml_eval.errors import ConfigError, choose_names, writing
 from raml_eval.reporting.html import policy, read_page
 from raml_eval.reporting.view_data import Fields, Viewed, question_fields, view_question
 from raml_eval.store.seeking import RunReader
@@ -23,31 +23,42 @@ MADE_BY = '<meta name="generator" content="raml-eval view">'
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written: the page to open, the number of draws, of their samples, and of files of draws."""
+    """What was written: the page to open, the number of draws, of their samples, and of files of draws.
+
+    notes say what the pages cannot show, and what to do about it.
+    """
 
     index: Path
     n_draws: int
     n_samples: int
     n_pages: int
+    notes: tuple[str, ...] = ()
 
 
-def write_view(runs: Sequence[Path], out: Path, tasks: Sequence[str] = ()) -> Written:
+def write_view(runs: Sequence[Path], out: Path, tasks: Sequence[str] = (), tokenizers: Sequence[Path] = ()) -> Written:
     """out/index.html shows the samples of one run or two. The draws of the same question and sample stand side by side.
 
-    Only one question at a time is in memory. An earlier view in out is replaced. Raises ConfigError for a folder that holds
-    something else, for an unknown task, and if out cannot be written; StoreError and CorruptStore as read_run does.
+    tokenizers are folders of the runs' tokenizers, one for all runs or one for each; without them, those of the models are
+    looked for. Only one question at a time is in memory. An earlier view in out is replaced. Raises ConfigError for a folder
+    that holds something else, for an unknown task, and if out cannot be written; ModelError for a folder without a tokenizer;
+    StoreError and CorruptStore as read_run does.
 
     Example: write_view([Path("runs/mine"), Path("runs/base")], Path("view"))
     """
     with ExitStack() as stack:
-        viewed = [Viewed(stack.enter_context(RunReader(path))) for path in runs]
+        if len(tokenizers) not in (0, 1, len(runs)):
+            raise ConfigError(
+                f"--tokenizer is given {len(tokenizers)} times; wanted once, or once for each run in their order."
+            )
+        named: list[Path | None] = [*tokenizers] * (1 if len(tokenizers) == len(runs) else len(runs)) or [None] * len(runs)
+        viewed = [Viewed(stack.enter_context(RunReader(path)), of) for path, of in zip(runs, named, strict=True)]
+        for run in viewed:
+            run.check()
         questions = _choose_questions(viewed, tasks)
-        try:
+        with writing(out):
             _prepare(out)
             (out / "index.html").write_text(_index_page(), encoding="utf-8")  # first: it marks the folder as ours
             return _write(viewed, questions, out)
-        except OSError as error:
-            raise ConfigError(f"cannot write {out}: {error.strerror or error}. Choose a writable --out.") from error
 
 
 def _choose_questions(viewed: Sequence[Viewed], tasks: Sequence[str]) -> dict[QuestionKey, Question]:
@@ -84,7 +95,8 @@ def _write(viewed: Sequence[Viewed], questions: dict[QuestionKey, Question], out
     }
     (out / "index.js").write_text(call("raml_index", content), encoding="ascii")
     n_samples = sum(len(letters) - letters.count("-") for run in index.letters for letters in run)
-    return Written(out / "index.html", len(index.samples), n_samples, index.n_pages)
+    notes = tuple(note for run in viewed if (note := run.unmarked()))
+    return Written(out / "index.html", len(index.samples), n_samples, index.n_pages, notes)
 
 
 def _draws_of(viewed: Sequence[Viewed], key: QuestionKey, budgets: list[str]) -> tuple[list[Fields], list[list[str]]]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.kept_text import cut_text, tokenizer_at_hand
+from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
 from raml_eval.tables import budget_label
@@ -21,15 +25,44 @@ LETTERS: Mapping[Status, str] = dict(zip(Status, "cinut", strict=True))
 
 @dataclass(frozen=True)
 class Viewed:
-    """One of the runs that are shown: its files, and its model's tokenizer if this machine holds it."""
+    """One of the runs that are shown: its files, and the folder of a tokenizer if one was named.
+
+    n_thinkings counts those that a budget cut: with their cuts marked (True), and without (False).
+    """
 
     reader: RunReader
-    load: Callable[[Mapping[str, Any]], Tokenizer | None] = tokenizer_at_hand
+    named: Path | None = None
+    n_thinkings: Counter[bool] = field(default_factory=Counter)
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
-        """Loaded only if a budget cut a thinking."""
-        return self.load(self.reader.manifest)
+        """The one that was named, or that of the run's model if this machine holds it. Loaded only if a budget cut a thinking.
+
+        Raises ModelError for a folder without a tokenizer.
+        """
+        if self.named is not None:
+            return load_tokenizer(find_checkpoint(self.named))
+        return tokenizer_at_hand(self.reader.manifest, self.reader.directory)
+
+    def check(self) -> None:
+        """Raises ModelError if a tokenizer was named that cannot be loaded, before anything is written."""
+        if self.named is not None:
+            _ = self.tokenizer
+
+    def unmarked(self) -> str:
+        """Why thinkings have no marks where budgets cut them, and what to do; empty if all have."""
+        if not self.n_thinkings[False]:
+            return ""
+        run, model = self.reader.manifest["name"], self.reader.manifest["model"]["name"]
+        without = f"in run {run}, {self.n_thinkings[False]:,} of {self.n_thinkings.total():,} thinkings that a budget cut"
+        if self.tokenizer is None:
+            relative = f"neither in {Path.cwd()} nor above the run nor in the hub's cache"
+            asked = f"the tokenizer of its model {model} is {'not there' if Path(model).is_absolute() else relative}"
+            return f"{without} show no cuts: {asked}. Name its folder with --tokenizer FOLDER."
+        whose = f"in {self.named}" if self.named is not None else f"of {model}"
+        return (
+            f"{without} show no cuts: the tokenizer {whose} does not give their text. Name another one with --tokenizer FOLDER."
+        )
 
     @property
     def budgets(self) -> tuple[str, ...]:
@@ -142,6 +175,8 @@ def _thinking(trajectory: Trajectory, records: Sequence[SampleRecord], run: View
         }
     )
     parts = cut_text(trajectory, counts, run.tokenizer) if counts else [trajectory.text]
+    if counts:
+        run.n_thinkings[parts is not None] += 1
     return {
         "drawn": drawn,
         "end": trajectory.end.value,

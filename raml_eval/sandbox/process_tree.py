@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -16,8 +17,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Usage:
     """The resources that a tree of processes has used.
 
-    cpu_s is seconds of CPU time, reaped children included. The memory is the bytes that belong to the tree alone. waited_s
-    holds, by process, the seconds in which the process was ready to run but got no core.
+    cpu_s is seconds of CPU time, reaped children included. The memory is the bytes that belong to the tree alone, with what the
+    buffers of its sockets may hold if it has a network of its own. waited_s holds, by process, the seconds in which the
+    process was ready to run but got no core.
     """
 
     cpu_s: float
@@ -52,7 +54,40 @@ def measure(pid: int) -> Usage:
                 if line.startswith(("RssAnon:", "RssShmem:")):
                     memory += int(line.split()[1]) << 10
             waited[child] = int(_read(child, "schedstat").split()[1]) / 1e9
-    return Usage(cpu_s, memory, waited)
+    inner = next(iter(reversed(waited)), None)  # the first processes of a sandbox may be outside its network yet
+    return Usage(cpu_s, memory + (0 if inner is None else socket_bytes(inner)), waited)
+
+
+def socket_bytes(pid: int) -> int:
+    """The most that the socket buffers in this process's network hold, in bytes; 0 if it is the network of this process.
+
+    /proc tells no sizes of UNIX sockets, so each counts as full; it lists those too that no process has open but a message
+    carries. Of the others it tells what is queued, without the kernel's overhead, which is about as much again.
+    """
+    total = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        if os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+            return 0
+        total += (_read(pid, "net/unix").count("\n") - 1) * _unix_buffer_bytes()
+        for name in ("tcp", "tcp6", "udp", "udp6"):
+            for line in _read(pid, f"net/{name}").splitlines()[1:]:
+                queued = line.split()[4].split(":")
+                total += 2 * sum(int(size, 16) for size in queued)
+    return total
+
+
+@functools.cache
+def _unix_buffer_bytes() -> int:
+    """The most that one UNIX socket may have sent before it is read: the kernel doubles what a program asks for."""
+    with open("/proc/sys/net/core/wmem_max", encoding="ascii") as file:
+        return 2 * int(file.read())
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for memory since the start; 0 if it does not tell."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/vmstat", encoding="ascii") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return 0
 
 
 def _read(pid: int, name: str) -> str:

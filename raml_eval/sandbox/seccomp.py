@@ -48,6 +48,10 @@ DENIED: Mapping[str, tuple[int, int]] = {
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
+# Programs talk to themselves (asyncio, multiprocessing) by the first family, and to a loopback that leads nowhere by the
+# others. Every other family is one more part of the kernel to attack, or a way out (AF_VSOCK reaches a virtual machine's host).
+FAMILIES: Mapping[str, int] = {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
+SOCKETS: Mapping[str, tuple[int, int]] = {"socket": (41, 198), "socketpair": (53, 199)}
 CLONE: tuple[int, int] = (56, 220)
 CLONE3: tuple[int, int] = (435, 435)
 MACHINES: Mapping[str, tuple[int, int]] = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, audit number
@@ -56,14 +60,15 @@ _NEW_NAMESPACES = 0x7E020000  # all CLONE_NEW* flags
 _X32 = 0x40000000  # calls of the x32 interface carry this bit
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF_LD|W|ABS, BPF_JMP|..., BPF_RET
 _NUMBER, _MACHINE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
-_ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+_ALLOW, _KILL, _EPERM, _ENOSYS, _EAFNOSUPPORT = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026, 0x00050061
 
 
 def build_filter(machine: str = "") -> bytes:
     """The filter as an array of struct sock_filter, for this machine or the named one.
 
     Denied calls fail with EPERM. clone3 fails with ENOSYS, as on a kernel without it, because its flags are in memory,
-    where a filter cannot see them; libraries then use clone, whose flags the filter sees. KeyError if the machine is not in
+    where a filter cannot see them; libraries then use clone, whose flags the filter sees. A socket of a family that is not in
+    FAMILIES fails with EAFNOSUPPORT, as on a kernel without it. KeyError if the machine is not in
     MACHINES.
     """
     column, audit = MACHINES[machine or platform.machine()]
@@ -77,6 +82,10 @@ def build_filter(machine: str = "") -> bytes:
     ]
     for numbers in DENIED.values():
         program += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _EPERM)]
+    for numbers in SOCKETS.values():
+        program += [(_EQUAL, 0, 3 + len(FAMILIES), numbers[column]), (_LOAD, 0, 0, _FIRST_ARGUMENT)]
+        program += [(_EQUAL, len(FAMILIES) - place, 0, family) for place, family in enumerate(FAMILIES.values())]
+        program += [(_RETURN, 0, 0, _EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
     program += [
         (_EQUAL, 0, 1, CLONE3[column]),
         (_RETURN, 0, 0, _ENOSYS),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import functools
 import json
 import math
 import os
 import select
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +24,8 @@ from raml_eval.types import Status
 
 START_LIMIT_S = 120.0
 POLL_S = 0.05
+TRIES = 3  # at a program that was killed
+LOST_S = 10.0  # for a sandbox to end whose first process is gone
 
 Job = Mapping[str, Any]  # style, sources, tests, and for tests in Python names, prefix and setup
 
@@ -56,15 +60,39 @@ class Limits:
         return 0.8 * self.wall_s
 
 
+class _Doubtful(Exception):
+    """The program did not end by itself, or not certainly. certain is true if somebody outside has killed its sandbox."""
+
+    def __init__(self, verdict: TrialResult, certain: bool) -> None:
+        self.verdict, self.certain = verdict, certain
+
+
 def try_program(sandbox: Sandbox, tester: Tester, job: Job, wall_s: float, stop: threading.Event | None = None) -> TrialResult:
     """The tester's verdict on the program, or the limit that the program broke. Tests after the first failure are not run.
 
-    wall_s is the wall-clock limit of each test; see Limits. Raises TaskError if the tests cannot be run, RamlError if the
-    sandbox ended without a verdict or if stop was set: neither says anything about the program.
+    wall_s is the wall-clock limit of each test; see Limits. A program that was killed is tried again, up to TRIES times in
+    all: one that kills itself does it each time. Raises TaskError if the tests cannot be run, RamlError if the sandbox ended
+    without a verdict, if it was killed from outside or for the machine's memory in every trial, or if stop was set: none of
+    these says anything about the program.
     """
-    limits = Limits(wall_s)
+    n_before = process_tree.oom_kills()
+    for _ in range(TRIES):
+        try:
+            return _try_once(sandbox, tester, job, Limits(wall_s), stop or threading.Event())
+        except _Doubtful as doubtful:
+            last = doubtful
+    if last.certain or process_tree.oom_kills() != n_before:
+        raise RamlError(
+            f"the sandbox of a program was killed from outside, {TRIES} times ({last.verdict.detail}); nothing was graded. Is "
+            "the machine out of memory?"
+        )
+    return last.verdict
+
+
+def _try_once(sandbox: Sandbox, tester: Tester, job: Job, limits: Limits, stop: threading.Event) -> TrialResult:
+    """The verdict of one trial. Raises _Doubtful if the program may have been killed by somebody else."""
     with sandbox.start(tester, job, math.ceil(limits.cpu_s)) as trial:
-        for message in _messages(trial, limits, stop or threading.Event()):
+        for message in _messages(trial, limits, stop):
             if isinstance(message, TrialResult):
                 return message
             if "broken" in message:
@@ -72,9 +100,28 @@ def try_program(sandbox: Sandbox, tester: Tester, job: Job, wall_s: float, stop:
             if not message:
                 break
             if "passed" in message:
-                return TrialResult(Status.CORRECT if message["passed"] else Status.INCORRECT, message["detail"])
+                verdict = TrialResult(Status.CORRECT if message["passed"] else Status.INCORRECT, message["detail"])
+                if message.get("doubt"):
+                    _consider(sandbox, trial, message["doubt"], verdict)
+                return verdict
         said = tail_of(trial.errors) or tail_of(tester.errors)
     raise RamlError(f"the sandbox of a program ended without a verdict ({said or 'nothing was said'}); run again")
+
+
+def _consider(sandbox: Sandbox, trial: Trial, doubt: str, verdict: TrialResult) -> None:
+    """Raises _Doubtful unless the program itself brought its end about.
+
+    Nothing inside a sandbox can signal its first process, which bubblewrap reports as 128 and the signal. Without a sandbox, a
+    program can kill whatever its user may.
+    """
+    if not sandbox.bwrap:
+        return
+    if doubt == "killed":
+        raise _Doubtful(verdict, certain=False)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        code = trial.program.wait(LOST_S)
+        if code < 0 or code > 128:
+            raise _Doubtful(verdict, certain=True)
 
 
 def _messages(trial: Trial, limits: Limits, stop: threading.Event) -> Iterator[dict[str, Any] | TrialResult]:

@@ -2,13 +2,14 @@
 
 from raml_eval.store.directory import RunDirectory, read_run
 from raml_eval.store.lines import pack_ids, read_suite, sample_line, unpack_ids
-from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest
+from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, check_shard, read_manifest
 
 __all__ = [
     "RunDirectory",
     "check_prompts",
     "check_protocol",
     "check_resumable",
+    "check_shard",
     "pack_ids",
     "read_manifest",
     "read_run",

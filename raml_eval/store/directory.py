@@ -7,21 +7,24 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from raml_eval.budgets import THINKING
-from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.errors import StoreError
 from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.store import lines
-from raml_eval.store.grades import apply_layers, grader_versions, read_layers
-from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, read_lines
+from raml_eval.store.failures import read_owed, read_started
+from raml_eval.store.grades import Layer, apply_layers, grader_versions, read_layers
+from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, lacks_trajectories, read_lines
 from raml_eval.store.judgements import read_judgements
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
+from raml_eval.store.resuming import SampleSet, check_sessions, check_trajectories, read_samples, read_thinking
 from raml_eval.store.schema_1 import sample_lines
 from raml_eval.types import Budget, Draw, Question, QuestionKey, SampleId, SampleKey, SampleRecord, StoredRun, Trajectory
 
@@ -33,8 +36,9 @@ T = TypeVar("T")
 class RunDirectory:
     """A run directory under its lock, for one writer. Opening an existing directory resumes it.
 
-    stored is the manifest that was found, or None. After open(), trajectories and done hold what earlier sessions finished,
-    started holds the draws that began, and torn names the files whose last line had to be cut.
+    stored is the manifest that was found, or None. After open(), done holds the samples that earlier sessions finished,
+    trajectories finds all thinking that is stored, started holds the draws that began, and torn names the files whose last
+    line had to be cut.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,29 +72,27 @@ class RunDirectory:
             manifest = _grown(self.stored, manifest)
         if not self._loaded:
             self.load()
-        self.started: set[Draw] = {
-            (lines.read_key(line), line.get("prompt", THINKING)) for _, line in read_lines(self.path / "started.jsonl")
-        }
+        self.started = SampleSet(read_started(self.path / "started.jsonl"))
         self.manifest = manifest
         self.write_manifest()
         self._journals = {name: Journal(self.path / f"{name}.jsonl") for name in JOURNALS}
 
     def load(self) -> None:
-        """Everything that earlier sessions stored is in memory, and torn last lines are cut."""
+        """What earlier sessions stored is known, every line has been looked at, and torn last lines are cut."""
         self._loaded = True
         self.torn = [name for name in JOURNALS if cut_torn_line(self.path / f"{name}.jsonl")]
         self.questions = _read_file(self.path / "questions.jsonl", lines.read_question, lambda q: (q.task, q.id))
-        trajectories = _read_file(self.path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id)
-        records = _read_file(self.path / "samples.jsonl", partial(lines.read_sample, ids=False), lambda r: (r.key, r.budget))
-        _check_trajectories(self.path, records.values(), trajectories)
-        _check_sessions(self.path, records.values(), self.stored)
+        self.trajectories = read_thinking(self.path / "trajectories.jsonl")
+        samples = read_samples(self.path / "samples.jsonl", self.trajectories)
+        check_trajectories(self.path, samples)
+        check_sessions(self.path, samples.last_session, self.stored)
         # The session reads these files only at its end. A line that cannot be used must not wait until everything is drawn.
         read_owed(self.path)
         read_layers(self.path)
         read_judgements(self.path)
-        self.drawn: dict[str, Trajectory] = trajectories
-        self.trajectories, self.done = _best(trajectories.values()), set(records)
-        self.n_leaks = sum(record.leak for record in records.values())
+        read_started(self.path / "started.jsonl")
+        self.done: Set[SampleId] = samples.done
+        self.n_leaks = samples.n_leaks
 
     def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest on the disk lists a new session, and samples stored from now on carry its number.
@@ -119,13 +121,19 @@ class RunDirectory:
         await self._journals["started"].append({**lines.key_line(key), **told})
 
     async def append_trajectory(self, trajectory: Trajectory) -> None:
-        """The trajectory is on the disk."""
-        await self._journals["trajectories"].append(lines.trajectory_line(trajectory))
+        """The trajectory is on the disk, and found among the directory's."""
+        offset = await self._journals["trajectories"].append(lines.trajectory_line(trajectory))
+        self.trajectories.add(trajectory.key, trajectory.prompt, trajectory.limit, offset)
+
+    async def append_samples(self, records: Sequence[SampleRecord]) -> None:
+        """The samples are on the disk, with the number of the present session."""
+        session = max(0, len(self.manifest["sessions"]) - 1)
+        found = [lines.sample_line(record) | {"session": session} for record in records]
+        await self._journals["samples"].append(*found)
 
     async def append_sample(self, record: SampleRecord) -> None:
         """The sample is on the disk, with the number of the present session."""
-        session = max(0, len(self.manifest["sessions"]) - 1)
-        await self._journals["samples"].append(lines.sample_line(replace(record, session=session)))
+        await self.append_samples([record])
 
     async def append_error(self, key: SampleKey, budgets: Iterable[Budget], error: BaseException) -> None:
         """The failure is on the disk, and the sample is still owed."""
@@ -225,11 +233,17 @@ def _grown(stored: Manifest, wanted: Manifest) -> Manifest:
         "plan": Plan.read(stored["plan"]).grow(Plan.read(wanted["plan"])).fields(),
         "protocol": protocol,
         "tasks": tasks,
-        "model": {**wanted["model"], **stored["model"]},
+        "model": _grown_model(stored["model"], wanted["model"]),
         "suites": _grown_suites(stored.get("suites", {}), wanted.get("suites", {})),
         "config": {**stored["config"], "k": wanted["config"]["k"] or stored["config"]["k"]},
         "sessions": [*stored["sessions"], *wanted["sessions"]],
     }
+
+
+def _grown_model(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What both know of the model. The same checkpoint may bear another name now, and the stored name has not its origin."""
+    known = wanted if wanted["name"] == stored["name"] else {key: wanted[key] for key in wanted if key != "origin"}
+    return {**known, **stored}
 
 
 def _grown_suites(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,41 +286,32 @@ def _read_all(
     return entries
 
 
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """A directory at one moment: its files only grow, so that their first lines are what it held then."""
+
+    n_samples: int
+    n_trajectories: int
+    layers: Sequence[Layer]
+
+
 def _check_trajectories(path: Path, records: Iterable[SampleRecord], trajectories: Container[str]) -> None:
     lacking = [r for r in records if r.trajectory is not None and r.trajectory not in trajectories]
     if lacking:
         key = lacking[0].key
-        raise CorruptStore(
-            f"{path / 'trajectories.jsonl'} lacks {lacking[0].trajectory}, which sample {key.index} of {key.task}/"
-            f"{key.question_id} in samples.jsonl names, and {len(lacking) - 1} more. Restore the lines; or delete the lines of "
-            f"these samples in samples.jsonl and run again, and they are drawn again."
-        )
+        raise lacks_trajectories(path, str(lacking[0].trajectory), _told(key), len(lacking) - 1)
 
 
-def _check_sessions(path: Path, records: Iterable[SampleRecord], manifest: Manifest | None) -> None:
-    last, n_sessions = max((r.session for r in records), default=-1), len(manifest["sessions"]) if manifest else 0
-    if last >= n_sessions:
-        raise CorruptStore(
-            f"{path / 'manifest.json'} lists {n_sessions} sessions, but samples.jsonl holds a sample of session {last} "
-            f"(counted from 0). The manifest is an older one: restore the newer one, or choose another --out."
-        )
+def _told(key: SampleKey) -> str:
+    return f"{key.index} of {key.task}/{key.question_id}"
 
 
-def _best(trajectories: Iterable[Trajectory]) -> dict[Draw, Trajectory]:
-    """For each draw, the trajectory that was drawn the furthest."""
-    best: dict[Draw, Trajectory] = {}
-    for trajectory in trajectories:
-        draw = trajectory.key, trajectory.prompt
-        if draw not in best or (best[draw].limit or 0) < (trajectory.limit or 0):
-            best[draw] = trajectory
-    return best
-
-
-def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
+def read_run(path: Path | str, drawn: bool = True, state: ReadState | None = None) -> StoredRun:
     """A run directory read back: every planned question and every finished sample. This needs no lock and writes nothing.
 
-    If drawn is False, trajectories and token ids are left out, which are most of a large run. Raises StoreError if the
-    folder is not a run directory, CorruptStore if a line other than a torn last one cannot be read.
+    If drawn is False, trajectories and token ids are left out, which are most of a large run. With a state, samples and
+    trajectories are those of that moment. Raises StoreError if the folder is not a run directory, CorruptStore if a line
+    other than a torn last one cannot be read.
 
     Example: read_run("runs/mine").records[0].grade
     """
@@ -314,9 +319,15 @@ def read_run(path: Path | str, drawn: bool = True) -> StoredRun:
     manifest = read_manifest(path / "manifest.json")
     questions = read_questions(path, manifest)
     samples, read_sample = path / "samples.jsonl", partial(lines.read_sample, ids=drawn)
-    records = _read_all(samples, sample_lines(samples, manifest), read_sample, lambda r: (r.key, r.budget))
-    trajectories = _read_file(path / "trajectories.jsonl", lines.read_trajectory, lambda t: t.id) if drawn else {}
-    layers = read_layers(path)
+    n_samples, n_trajectories = (state.n_samples, state.n_trajectories) if state else (None, None)
+    sampled = islice(sample_lines(samples, manifest), n_samples)
+    records = _read_all(samples, sampled, read_sample, lambda r: (r.key, r.budget))
+    thinking = path / "trajectories.jsonl"
+    thought = islice(read_lines(thinking), n_trajectories) if drawn else ()
+    trajectories = _read_all(thinking, thought, lines.read_trajectory, lambda t: t.id)
+    if drawn:
+        _check_trajectories(path, records.values(), trajectories)
+    layers = state.layers if state else read_layers(path)
     return build_run(
         path,
         manifest,
@@ -333,8 +344,8 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
     """The run of a directory: what its manifest and its judgements say, with the other parts as they are given."""
     return StoredRun(
         directory=path,
-        name=manifest["name"],
-        model=manifest["model"]["name"],
+        name=_printable(manifest["name"]),
+        model=_printable(manifest["model"]["name"]),
         manifest=manifest,
         tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
         budgets=tuple(manifest["plan"]["budgets"]),
@@ -342,6 +353,11 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
         judgements=tuple(read_judgements(path)),
         **parts,
     )
+
+
+def _printable(name: str) -> str:
+    """The name as UTF-8 can hold it: a folder may be called by bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_questions(path: Path, manifest: Manifest) -> dict[QuestionKey, Question]:
@@ -369,23 +385,9 @@ def read_classes(path: Path) -> dict[QuestionKey, dict[str, int]]:
         stored = json.loads(path.read_text(encoding="utf-8"))
         # A task's name may contain a slash; a question's id never does.
         return {(key.rpartition("/")[0], key.rpartition("/")[2]): _read_class_ids(group) for key, group in stored.items()}
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return {}  # the caller forms them again from the samples
 
 
 def _read_class_ids(group: Mapping[str, Any]) -> dict[str, int]:
     return {answer: int(number) for answer, number in group.items()}
-
-
-def read_owed(path: Path) -> set[SampleId]:
-    """The samples that failed, whether or not they were drawn since. Raises CorruptStore for a line that cannot be used."""
-    owed: set[SampleId] = set()
-    path = path / "errors.jsonl"
-    for number, line in read_lines(path):
-        try:
-            owed |= {(lines.read_key(line), budget) for budget in line["budgets"]}
-        except (KeyError, TypeError, ValueError) as error:
-            raise corrupt(
-                path / "errors.jsonl", number, f"is not of this file's schema ({type(error).__name__}: {error})"
-            ) from error
-    return owed

@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One regrading. It covers the n_graded samples that the first n_sessions sessions drew.
+    """One regrading. It covers the n_graded samples that the sessions from first_session up to n_sessions drew.
 
     tasks names the tasks that were graded, or is None if all of them were. changes holds the verdicts that came out
     differently. failed says why a sample kept its verdict. verified is when the same grader last confirmed the verdicts, or
@@ -55,10 +55,13 @@ class Layer:
     timeout_s: float | None = None
     failed: Mapping[SampleId, str] | None = None
     verified: str | None = None
+    first_session: int = 0  # of a merged run: where the shard's sessions begin that was regraded
 
     def covers(self, record: SampleRecord) -> bool:
         """True if the record has this layer's verdict, changed or confirmed."""
-        within = record.session < self.n_sessions and (self.tasks is None or record.key.task in self.tasks)
+        within = self.first_session <= record.session < self.n_sessions and (
+            self.tasks is None or record.key.task in self.tasks
+        )
         if not within or (record.key, record.budget) in (self.failed or {}):
             return False
         return (record.key, record.budget) not in self.changes or self.change_for(record) is not None
@@ -131,6 +134,7 @@ def layer_lines(layer: Layer) -> Iterator[dict[str, Any]]:
         "timeout_s": layer.timeout_s,
         "n_graded": layer.n_graded,
         "n_sessions": layer.n_sessions,
+        **({"first_session": layer.first_session} if layer.first_session else {}),
         "n_changed": len(layer.changes),
         "n_failed": len(failed),
     }
@@ -157,11 +161,11 @@ def _read_layer(number: int, path: Path) -> Layer:
         announced = int(header["n_changed"]), int(header["n_failed"])
         for at, line in enumerate(entries, 2):  # noqa: B007
             if "error" in line:
-                failed[lines.read_key(line), line["budget"]] = str(line["error"])
+                failed[lines.read_key(line), lines.read_budget(line)] = str(line["error"])
                 continue
             grades = lines.read_grade(line), lines.read_grade(line["was"])
             draw = str(line["answer_digest"]), int(line["session"])
-            changes[lines.read_key(line), line["budget"]] = Change(*grades, *draw)
+            changes[lines.read_key(line), lines.read_budget(line)] = Change(*grades, *draw)
         at = 1
         layer = _read_header(number, header, changes, failed)
     except CorruptStore as error:
@@ -194,6 +198,7 @@ def _read_header(number: int, header: Mapping[str, Any], changes: dict[SampleId,
         timeout_s=None if header["timeout_s"] is None else float(header["timeout_s"]),
         failed=failed,
         verified=header["verified"],
+        first_session=int(header.get("first_session", 0)),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ REPAIRS = {
     "started": "Repair the line or delete it (its sample then no longer counts as redrawn)",
     "judgements": "Repair the line or delete it (the judge is then asked again)",
 }
-_Entry = tuple[bytes, asyncio.Future[None], asyncio.AbstractEventLoop]
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+_Entry = tuple[bytes, "asyncio.Future[int]", asyncio.AbstractEventLoop]
 
 
 class Journal:
@@ -38,23 +40,26 @@ class Journal:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
             raise _unwritable(path, error) from error
+        self._end = os.fstat(self._file).st_size
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._failed: StoreError | None = None
         self._thread = threading.Thread(target=self._write_all, name=f"journal-{path.name}", daemon=True)
         self._thread.start()
 
-    async def append(self, line: Mapping[str, Any]) -> None:
-        """The line is on the disk. Raises StoreError if it could not be written."""
+    async def append(self, *lines: Mapping[str, Any]) -> int:
+        """The lines are on the disk, one after the other; returns the offset of the first. StoreError if they could not be."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        self._queue.put((encode_line(line), done, loop))
-        await done
+        done: asyncio.Future[int] = loop.create_future()
+        self._queue.put((b"".join(map(encode_line, lines)), done, loop))
+        return await done
 
     def append_all(self, lines: list[Mapping[str, Any]]) -> None:
         """All lines are on the disk. Use this before or after the run, not at the same time as append."""
         try:
-            _write(self._file, b"".join(map(encode_line, lines)))
+            text = b"".join(map(encode_line, lines))
+            _write(self._file, text)
             os.fsync(self._file)
+            self._end += len(text)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -75,10 +80,13 @@ class Journal:
                     os.fsync(self._file)
                 except OSError as error:
                     self._failed = _unwritable(self.path, error)
-            for _, done, loop in batch:
-                # Nobody waits on a loop that is closed.
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(_settle, done, self._failed)
+            by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
+            for text, done, loop in batch:
+                by_loop.setdefault(loop, []).append((done, self._end))
+                self._end += len(text)
+            for loop, waiting in by_loop.items():
+                with contextlib.suppress(RuntimeError):  # nobody waits on a loop that is closed
+                    loop.call_soon_threadsafe(_settle, waiting, self._failed)
             if None in entries:
                 return
 
@@ -89,13 +97,14 @@ class Journal:
         return entries
 
 
-def _settle(done: asyncio.Future[None], error: StoreError | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
+def _settle(waiting: Iterable[tuple[asyncio.Future[int], int]], error: StoreError | None) -> None:
+    for done, offset in waiting:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(offset)
+        else:
+            done.set_exception(error)
 
 
 def _write(file: int, text: bytes) -> None:
@@ -116,7 +125,7 @@ def encode_line(line: Mapping[str, Any]) -> bytes:
 
     Example: encode_line({"a": 1}) == b'{"a":1}\n'
     """
-    return json.dumps(line, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    return _ENCODER.encode(line).encode() + b"\n"
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -144,7 +153,7 @@ def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
     """The object of one line. Raises CorruptStore if it is none."""
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # JSON that nests too deeply was not written by this program
         line = None
     if not isinstance(line, dict):
         raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object")
@@ -154,6 +163,15 @@ def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
 def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
     """The error for one line that cannot be used."""
     return CorruptStore(f"{path}:{number} {reason}. {REPAIRS.get(path.stem, 'Repair the line')}, and run again.")
+
+
+def lacks_trajectories(directory: Path, identity: str, sample: str, n_more: int) -> CorruptStore:
+    """The error for samples whose trajectories are not stored: what was thought cannot be told without them."""
+    named = f"{identity}, which sample {sample} in samples.jsonl names, and {n_more} more"
+    return CorruptStore(
+        f"{directory / 'trajectories.jsonl'} lacks {named}. Restore the lines; or delete the lines of these samples in "
+        f"samples.jsonl and run again, and they are drawn again."
+    )
 
 
 def count_lines(path: Path) -> int:

@@ -40,7 +40,11 @@ def judgement_key(judgement: Judgement) -> tuple[str, ...]:
 
 
 def _read(line: Mapping[str, Any]) -> Judgement:
-    judgement = Judgement(**{field.name: str(line[field.name]) for field in fields(Judgement)})
+    said = {field.name: line[field.name] for field in fields(Judgement)}
+    for name, value in said.items():
+        if type(value) is not str:
+            raise TypeError(f"{name} is {value!r:.60}, wanted a text")
+    judgement = Judgement(**said)
     if judgement.verdict not in VERDICTS:
         raise ValueError(f"verdict {judgement.verdict!r}, wanted one of {', '.join(VERDICTS)}")
     return judgement

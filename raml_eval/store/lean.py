@@ -22,11 +22,12 @@ from raml_eval.manifest import Manifest
 from raml_eval.reflection import count_reflections
 from raml_eval.store import lines, schema_1
 from raml_eval.store.grades import Layer, apply_layers, grader_versions, read_layers
-from raml_eval.store.journal import corrupt, parse_line, whole_lines
+from raml_eval.store.journal import corrupt, lacks_trajectories, parse_line, whole_lines
 from raml_eval.types import Finish, QuestionKey, SampleId, SampleKey, SampleRecord, Status, ThinkingEnd
 
 T = TypeVar("T")
 _Count = Annotated[int, msgspec.Meta(ge=0)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Said(msgspec.Struct):
@@ -35,7 +36,7 @@ class _Said(msgspec.Struct):
     n_tokens: int | None
 
 
-class _Sample(msgspec.Struct, gc=False):
+class SampleLine(msgspec.Struct, gc=False):
     """A line of samples.jsonl. What tables do not read must be there, and stays text."""
 
     task: str
@@ -57,11 +58,11 @@ class _Sample(msgspec.Struct, gc=False):
     seed: int | None
     answer_ids: msgspec.Raw
     session: _Count | msgspec.UnsetType = msgspec.UNSET
-    score: float | None = None
+    score: _Share | None = None
     imported: _Said | None = None
 
 
-class _Trajectory(msgspec.Struct, gc=False):
+class TrajectoryLine(msgspec.Struct, gc=False):
     """A line of trajectories.jsonl."""
 
     task: str
@@ -111,6 +112,7 @@ def read_lean(path: Path, manifest: Manifest) -> Lean:
     samples = _Samples(path / "samples.jsonl", manifest, layers, collector)
     n_trajectories = _read_trajectories(path / "trajectories.jsonl", collector)
     samples.read()
+    _check_trajectories(path, collector)
     versions = grader_versions(samples.examples.values(), layers, manifest["sessions"])
     return Lean(path, collector, n_trajectories, np.array(samples.words, dtype=np.int64), versions)
 
@@ -123,7 +125,7 @@ def present(samples: Samples, wanted: Collection[SampleId]) -> set[SampleId]:
     return there.intersection(wanted)
 
 
-def _decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int, bytes, T | None]]:
+def decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int, bytes, T | None]]:
     """The line numbers and lines of a file, each parsed, or None where the fast parser does not accept it."""
     decode = decoder.decode
     for number, text in whole_lines(path):
@@ -131,12 +133,13 @@ def _decoded(path: Path, decoder: msgspec.json.Decoder[T]) -> Iterator[tuple[int
         if text.isascii():  # as lines are written; it would not look into the rest of the others
             try:
                 parsed = decode(text)
-            except (msgspec.DecodeError, UnicodeError):
+            except (msgspec.DecodeError, UnicodeError, RecursionError):
                 parsed = None
         yield number, text, parsed
 
 
-def _slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[str, Any]], T]) -> T:
+def read_slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[str, Any]], T]) -> T:
+    """What read makes of the line. Raises CorruptStore where it fails."""
     line = parse_line(path, number, text)
     try:
         return read(line)
@@ -144,12 +147,18 @@ def _slowly(path: Path, number: int, text: bytes, read: Callable[[Mapping[str, A
         raise corrupt(path, number, f"is not of this file's schema ({type(error).__name__}: {error})") from error
 
 
+def is_plain(t: TrajectoryLine) -> bool:
+    """True if the line's thinking is a text, with a number of tokens where it has a limit, and neither it nor ids elsewhere."""
+    counted = (t.n_tokens is None) != (t.limit is not None) and (t.limit is not None or bytes(t.token_ids) == b'""')
+    return counted and _is_text(t.text)
+
+
 def _read_trajectories(path: Path, collector: Collector) -> int:
     """Every trajectory is known to the collector. Returns their number."""
     n_read = 0
-    for number, text, t in _decoded(path, msgspec.json.Decoder(_Trajectory)):
-        if t is None or (t.n_tokens is None) == (t.limit is not None) or (t.limit is None and bytes(t.token_ids) != b'""'):
-            drawn = _slowly(path, number, text, lines.read_trajectory)
+    for number, text, t in decoded(path, msgspec.json.Decoder(TrajectoryLine)):
+        if t is None or not is_plain(t):
+            drawn = read_slowly(path, number, text, lines.read_trajectory)
             identity, n_tokens, end, redrawn = drawn.id, len(drawn.token_ids), drawn.end, drawn.redrawn
         else:
             told = "" if t.prompt == THINKING else f"@{t.prompt}"
@@ -159,6 +168,28 @@ def _read_trajectories(path: Path, collector: Collector) -> int:
             raise corrupt(path, number, f"repeats {identity}, which is already on an earlier line")
         n_read += 1
     return n_read
+
+
+def _check_trajectories(path: Path, collector: Collector) -> None:
+    """Raises CorruptStore if a sample names a trajectory that is not stored, as read_run does."""
+    if not collector.unknown:
+        return
+    again = Collector()  # a run that is being drawn may have stored it since
+    _read_trajectories(path / "trajectories.jsonl", again)
+    lacking = {identity: told for identity, told in collector.unknown.items() if not again.knows(identity)}
+    if lacking:
+        identity, (task, question_id, index) = next(iter(lacking.items()))
+        n_more = sum(collector.n_unknown[one] for one in lacking) - 1
+        raise lacks_trajectories(path, identity, f"{index} of {task}/{question_id}", n_more)
+
+
+def has_texts(s: SampleLine) -> bool:
+    """True if what should be texts of a sample are texts."""
+    return all(map(_is_text, (s.target, s.rule, s.detail)))
+
+
+def _is_text(raw: msgspec.Raw) -> bool:
+    return memoryview(raw)[0] == ord('"')
 
 
 class _Samples:
@@ -177,7 +208,7 @@ class _Samples:
         self.examples: dict[Any, SampleRecord] = {}
 
     def read(self) -> None:
-        for position, (number, text, s) in enumerate(_decoded(self.path, msgspec.json.Decoder(_Sample))):
+        for position, (number, text, s) in enumerate(decoded(self.path, msgspec.json.Decoder(SampleLine))):
             session = schema_1.session_at(position, self.sessions) if self.old else None if s is None else s.session
             if s is None or not isinstance(session, int) or self.must_be_looked_at(s):
                 self.add_record(self.read_record(number, text, session))
@@ -186,13 +217,13 @@ class _Samples:
                 self.examples[s.task, session] = self.read_record(number, text, session)
             self.add_line(s)
 
-    def must_be_looked_at(self, s: _Sample) -> bool:
+    def must_be_looked_at(self, s: SampleLine) -> bool:
         """True if a layer names the sample, and if it does not tell how many tokens its answer has."""
-        if s.n_answer_tokens is None and s.imported is None:
+        if (s.n_answer_tokens is None and s.imported is None) or not has_texts(s):
             return True
         return bool(self.named) and (SampleKey(s.task, s.question_id, s.sample), s.budget) in self.named
 
-    def add_line(self, s: _Sample) -> None:
+    def add_line(self, s: SampleLine) -> None:
         said = s.imported
         self.words.append(self.count_words(s.answer) if s.thinking_end in COUNTED else -1)
         self.collector.add(
@@ -218,7 +249,7 @@ class _Samples:
             hash((record.key, record.budget))
             return record
 
-        return _slowly(self.path, number, text, read)
+        return read_slowly(self.path, number, text, read)
 
     def add_record(self, stored: SampleRecord) -> None:
         """The sample is added with its last verdict."""

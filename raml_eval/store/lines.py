@@ -13,9 +13,12 @@ from typing import Any
 from raml_eval.budgets import THINKING
 from raml_eval.manifest import SCHEMA_VERSION
 from raml_eval.types import (
+    Budget,
+    Draw,
     Finish,
     Grade,
     Imported,
+    Message,
     Primary,
     Question,
     SampleKey,
@@ -58,6 +61,26 @@ def unpack_ids(packed: str) -> TokenIds:
     return tuple(words)
 
 
+_KINDS: Mapping[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object", type(None): "null"}
+_TEXT_OR_NULL = (str, type(None))
+
+
+def _take(line: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    """The value of a field. Raises KeyError if it is missing, TypeError if it is of none of these types."""
+    value = line[name]
+    if type(value) not in kinds:
+        raise TypeError(f"{name} is {value!r:.60}, wanted {' or '.join(_KINDS[kind] for kind in kinds)}")
+    return value
+
+
+def _texts(line: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    values = _take(line, name, list)
+    for value in values:
+        if type(value) is not str:
+            raise TypeError(f"{name} holds {value!r:.60}, wanted texts")
+    return tuple(values)
+
+
 def key_line(key: SampleKey) -> Line:
     """The three fields that name a sample in every file."""
     return {"task": key.task, "question_id": key.question_id, "sample": key.index}
@@ -65,7 +88,24 @@ def key_line(key: SampleKey) -> Line:
 
 def read_key(line: Mapping[str, Any]) -> SampleKey:
     """The sample that a line is about."""
-    return SampleKey(line["task"], line["question_id"], int(line["sample"]))
+    return SampleKey(_take(line, "task", str), _take(line, "question_id", str), int(line["sample"]))
+
+
+def read_budget(line: Mapping[str, Any]) -> Budget:
+    """The budget that a line is about."""
+    budget: Budget = _take(line, "budget", int, str)
+    return budget
+
+
+def read_failed(line: Mapping[str, Any]) -> tuple[SampleKey, list[Budget], str]:
+    """The sample that failed, its budgets, and why, of one line of errors.jsonl."""
+    key, budgets = read_key(line), [read_budget({"budget": budget}) for budget in _take(line, "budgets", list)]
+    return key, budgets, ": ".join(str(line[part]) for part in ("error", "message") if line.get(part))
+
+
+def read_started(line: Mapping[str, Any]) -> Draw:
+    """The draw that began, of one line of started.jsonl."""
+    return read_key(line), _take({"prompt": THINKING, **line}, "prompt", str)
 
 
 def trajectory_line(trajectory: Trajectory) -> Line:
@@ -95,10 +135,10 @@ def read_trajectory(line: Mapping[str, Any]) -> Trajectory:
         token_ids=unpack_ids(line["token_ids"]),
         end=ThinkingEnd(line["end"]),
         end_ids=unpack_ids(line["end_ids"]),
-        text=line["text"],
+        text=_take(line, "text", str),
         seed=_read_count(line["seed"]),
         redrawn=bool(line["redrawn"]),
-        prompt=line.get("prompt", THINKING),
+        prompt=_take({"prompt": THINKING, **line}, "prompt", str),
         extensions=tuple(map(int, line.get("extensions", ()))),
     )
 
@@ -132,14 +172,14 @@ def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
     """The sample of one line of samples.jsonl. If ids is False, answer_ids is empty, which saves most of the reading time."""
     return SampleRecord(
         key=read_key(line),
-        budget=line["budget"],
-        trajectory=line["trajectory"],
+        budget=read_budget(line),
+        trajectory=_take(line, "trajectory", *_TEXT_OR_NULL),
         thinking_end=ThinkingEnd(line["thinking_end"]),
         n_thinking_tokens=_read_count(line["n_thinking_tokens"]),
-        answer=line["answer"],
+        answer=_take(line, "answer", str),
         answer_ids=unpack_ids(line["answer_ids"]) if ids else (),
         answer_finish=Finish(line["answer_finish"]) if line["answer_finish"] else None,
-        target=line["target"],
+        target=_take(line, "target", str),
         grade=read_grade(line),
         seed=_read_count(line["seed"]),
         leak=bool(line["leak"]),
@@ -181,8 +221,13 @@ def grade_fields(grade: Grade) -> Line:
 def read_grade(line: Mapping[str, Any]) -> Grade:
     """The verdict in a line of samples.jsonl or of a layer of grades. Lines of earlier versions have no score."""
     score = line.get("score")
-    grade = Grade(Status(line["status"]), line["extracted"], line["rule"], line["detail"])
-    return grade if score is None else replace(grade, score=float(score))
+    said = _take(line, "extracted", *_TEXT_OR_NULL), _take(line, "rule", str), _take(line, "detail", str)
+    grade = Grade(Status(line["status"]), *said)
+    if score is None:
+        return grade
+    if float(score) < 0 or float(score) > 1:
+        raise ValueError(f"score is {score}, wanted a share from 0 to 1")
+    return replace(grade, score=float(score))
 
 
 def question_line(question: Question) -> Line:
@@ -207,20 +252,27 @@ def question_line(question: Question) -> Line:
 def read_question(line: Mapping[str, Any]) -> Question:
     """The question of one line of questions.jsonl. Its doc is empty, because the row is not stored."""
     return Question(
-        task=line["task"],
-        id=line["question_id"],
-        cluster=line["cluster"],
+        task=_take(line, "task", str),
+        id=_take(line, "question_id", str),
+        cluster=_take(line, "cluster", str),
         doc={},
-        messages=tuple(line["messages"]),
-        target=line["target"],
-        grader=line["grader"],
-        stratum=line["stratum"],
-        options=tuple(line["options"]),
-        stop=tuple(line["stop"]),
+        messages=tuple(map(_read_message, _take(line, "messages", list))),
+        target=_take(line, "target", str),
+        grader=_take(line, "grader", str),
+        stratum=_take(line, "stratum", str),
+        options=_texts(line, "options"),
+        stop=_texts(line, "stop"),
         synthetic=bool(line["synthetic"]),
-        tests=line.get("tests", ""),
-        date=line.get("date", ""),
+        tests=_take({"tests": "", **line}, "tests", str),
+        date=_take({"date": "", **line}, "date", str),
     )
+
+
+def _read_message(message: Any) -> Message:
+    if type(message) is not dict or any(type(text) is not str for text in message.values()):
+        raise TypeError(f"a message is {message!r:.60}, wanted texts by role and content")
+    found: Message = message
+    return found
 
 
 def read_task(entry: Mapping[str, Any]) -> TaskDescription:

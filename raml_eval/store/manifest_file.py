@@ -31,14 +31,23 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
             f"what ends a turn, so nobody can tell whether new samples would be drawn in the same way. Choose another --out; "
             f"`raml-eval report`, `compare` and `regrade` still read this one."
         )
+    differing = differing_keys(stored, wanted)
+    if differing:
+        raise StoreError(
+            f"run directory {directory} holds another configuration: {'; '.join(differing[:8])}. Choose another --out, or ask "
+            f"for what it holds."
+        )
+
+
+def differing_keys(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What differs between two protocols, one text for each key: the value there (stored) and the value here (wanted).
+
+    A task that only one side has is left out.
+    """
     old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
     new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
-    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    if differing:
-        listed = "; ".join(_difference(key, old.get(key), new.get(key)) for key in differing[:8])
-        raise StoreError(
-            f"run directory {directory} holds another configuration: {listed}. Choose another --out, or ask for what it holds."
-        )
+    keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return [_difference(key, old.get(key), new.get(key)) for key in keys]
 
 
 def _difference(key: str, there: Any, here: Any) -> str:
@@ -80,6 +89,15 @@ def check_resumable(manifest: Mapping[str, Any], directory: Path) -> None:
         )
 
 
+def check_shard(manifest: Mapping[str, Any], shard: str | None, directory: Path) -> None:
+    """Raises StoreError if the directory that has this manifest holds another part of the questions than is asked for."""
+    stored = manifest["plan"].get("shard")
+    if stored != shard:
+        there, here = (f"shard {one}" if one else "the whole run" for one in (stored, shard))
+        advice = f"Pass --shard {stored}, or choose" if stored else "Choose"
+        raise StoreError(f"run directory {directory} holds {there}, but {here} is asked for. {advice} another --out.")
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """The file at path holds the whole object. A reader sees the old file or the new one, never half of one."""
     draft = path.with_name(f".{path.name}.draft")
@@ -107,7 +125,7 @@ def read_manifest(path: Path) -> Manifest:
         raise StoreError(
             f"{path.parent} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None
     if type(version) is not int or version not in (schema_1.NUMBER, SCHEMA_VERSION):
@@ -144,7 +162,8 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
         if not isinstance(value, wanted):
             raise TypeError(f"{name} is {value!r:.60}, wanted {NAMES[wanted]}")
     Plan.read(manifest["plan"])
-    for entry in manifest["tasks"].values():
+    for name, entry in manifest["tasks"].items():
+        name.encode()  # UnicodeEncodeError: an import of an earlier version took any name, and no report could print it
         read_task(entry)
     for entry in manifest.get("suites", {}).values():
         read_suite(entry)

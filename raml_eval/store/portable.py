@@ -23,7 +23,7 @@ from raml_eval.store.judgements import judgement_line
 from raml_eval.store.manifest_file import write_json
 from raml_eval.types import Grade, QuestionKey, SampleId, SampleRecord, Status, StoredRun
 
-FORMAT = 1  # of the pieces; another number is refused
+FORMAT = 2  # of the pieces; another number is refused
 PREFIX = "raml_eval:"  # of the names under which a log holds the parts of a piece
 # Inspect's letters, which other programs know too: correct, incorrect, no answer. None of the last three was judged.
 LETTERS = MappingProxyType(
@@ -69,8 +69,8 @@ class RunPieces:
         for judgement in run.judgements:
             self._judgements[judgement.task, judgement.question_id].append(judgement_line(judgement))
 
-    def header(self, task: str, lacking: Iterable[QuestionKey] = ()) -> Line:
-        """What the samples of a task share: the manifest with this task alone, and the headers of the layers of grades.
+    def header(self, task: str, n_samples: int, lacking: Iterable[QuestionKey] = ()) -> Line:
+        """What the n_samples of a log share: the manifest with this task alone, and the headers of the layers of grades.
 
         lacking are the questions of which the log has no sample; it holds them too.
         """
@@ -80,6 +80,7 @@ class RunPieces:
             entry["prompts"] = {}  # each question has its own
         return {
             "format": FORMAT,
+            "n_samples": n_samples,
             "manifest": {**manifest, "tasks": {task: entry}},
             "layers": self._headers,
             "questions": [self.question(key) for key in lacking],

@@ -30,7 +30,7 @@ def global_clusters(questions: Mapping[QuestionKey, Question], tasks: Mapping[st
 
     rows = Counter((task, _row(question_id)) for task, question_id in questions)
     for key, question in questions.items():
-        told = [_asked(question)]
+        told = [question.asked]
         if rows[key[0], _row(key[1])] == 1:
             told.append(f"row {tasks[key[0]].dataset} {_row(key[1])}")
         for shared in filter(None, told):
@@ -47,11 +47,6 @@ def _own(task: TaskDescription, question: Question) -> str:
 
 def _row(question_id: str) -> str:
     return question_id.rpartition("-")[2]
-
-
-def _asked(question: Question) -> str:
-    """The text of all messages; empty for an imported question without any."""
-    return "".join(f"message {message.get('role')} {message.get('content')}\n" for message in question.messages)
 
 
 def overlap(clusters: Sequence[Collection[str]]) -> NDArray[np.float64] | None:

@@ -12,6 +12,7 @@ from raml_eval.columns import Samples
 from raml_eval.counts import count_samples
 from raml_eval.errors import InputError, MetricError
 from raml_eval.lazy import samples_of
+from raml_eval.shards import Shard, read_shard
 from raml_eval.store import read_suite
 from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun, Suite
 
@@ -32,6 +33,19 @@ def run_labels(runs: Sequence[StoredRun]) -> list[str]:
     if twice := [label for label, place in zip(labels, places, strict=True) if places.count(place) > 1]:
         raise InputError(f"run {twice[0]} is given twice, wanted once. Name each run directory once.")
     return labels
+
+
+def check_copies(runs: Sequence[StoredRun]) -> None:
+    """Raises InputError for two runs with one manifest in two directories: a copy would count the same samples twice."""
+    for place, run in enumerate(runs):
+        if not run.manifest.get("created"):
+            continue
+        for other in runs[:place]:
+            if not same_directory(run, other) and run.manifest == other.manifest:
+                raise InputError(
+                    f"run {run.directory} is a copy of {other.directory}: both hold the same samples, drawn at "
+                    f"{run.manifest['created']}. Name one of them only."
+                )
 
 
 def budget_label(budget: Budget) -> str:
@@ -99,6 +113,21 @@ def suites_of(run: StoredRun) -> dict[str, Suite]:
 def n_planned(run: StoredRun) -> int:
     """The number of samples that the finished run has: questions times samples times budgets."""
     return len(run.questions) * run.n_samples * len(run.budgets)
+
+
+def shard_of_run(run: StoredRun) -> Shard | None:
+    """The part of its questions that the run holds; None for a run of all of them."""
+    shard = run.manifest.get("plan", {}).get("shard")
+    return read_shard(shard) if shard else None
+
+
+def n_whole(run: StoredRun) -> int:
+    """The number of questions that all shards of the run have together; those of the run itself if it is no shard."""
+    if shard_of_run(run) is None:
+        return len(run.questions)
+    limit = run.manifest["plan"]["limit"]
+    sizes = [int(entry["n_available"]) for entry in run.manifest["tasks"].values()]
+    return sum(size if limit is None else min(size, limit) for size in sizes)
 
 
 def missing_samples(run: StoredRun) -> dict[tuple[str, Budget], int]:

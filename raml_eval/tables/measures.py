@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,15 +63,18 @@ _RATES: Mapping[str, Callable[[QuestionCounts], int]] = {
 }
 
 
-def parse_measure(name: str) -> Measure:
+def parse_measure(name: str, counts: Collection[int] = ()) -> Measure:
     """The measure of that name: avg@n, pass@K, g_pass@K:TAU, mg_pass@K, mg_pass_normalized@K, maj@K, partial_score, a rate
     such as unfinished_rate, thinking_tokens_mean or answer_tokens_mean.
 
+    avg@n may be written as tables print it, such as avg@8, if counts, the samples per question of the runs, are all 8.
     Raises ConfigError for another name. Example: parse_measure("g_pass@8:0.5").k == 8
     """
     plain = {m.name: m for m in (AVERAGE, PARTIAL, *(Measure(rate) for rate in _RATES if rate not in _TIMEOUT_BOUNDS), *_MEANS)}
     if name in plain:
         return plain[name]
+    if name.startswith("avg@") and name != AVERAGE.name:
+        return _counted_average(name, counts)
     found = split_metric(name)
     if found is None:
         if lacking := what_is_wrong(name):
@@ -81,6 +84,19 @@ def parse_measure(name: str) -> Measure:
             f"there is no metric {name!r} to compare by.{near_names(name, known)} Give one such as {', '.join(known)}."
         )
     return Measure(*found)
+
+
+def _counted_average(name: str, counts: Collection[int]) -> Measure:
+    """avg@n by the name that tables print, such as avg@8. Raises ConfigError if it is not that of the runs."""
+    own = sorted(set(counts))
+    if [name] == [f"avg@{n}" for n in own]:
+        return AVERAGE
+    if not own:
+        raise ConfigError(f"there is no metric {name!r} here. Write avg@n, the mean over all samples of each question.")
+    have = " or ".join(map(str, own))
+    raise ConfigError(
+        f"there is no metric {name!r}: the runs have {have} samples per question. Write avg@n, the mean over all of them."
+    )
 
 
 def measures_for(ks: Sequence[int], timeouts: bool, cells: bool = False) -> list[Measure]:

@@ -32,7 +32,7 @@ class Catalogue:
     suites maps a name to its tasks, with nested groups flattened, and primary to the primary endpoint that it declares, if it
     declares one. about is what a suite says of itself, if it does. files holds the YAML of each task. unusable maps each name
     that a YAML file declares but that cannot be run to the reason. data_dir is a folder with data sets that is read in place
-    of a hub.
+    of a hub. untrusted names the tasks of foreign files, whose Python must not be run.
     """
 
     tasks: dict[str, TaskDescription] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class Catalogue:
     primary: dict[str, Primary] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
     data_dir: Path | None = None
+    untrusted: set[str] = field(default_factory=set)
 
     def expand(self, names: Iterable[str]) -> list[str]:
         """The task names behind these task and suite names, in order, each once. TaskError for a name that cannot be used.
@@ -100,10 +101,11 @@ def _plugin_folders() -> Iterator[Path]:
             yield Path(folder)
 
 
-def load_catalogue(extra_paths: Sequence[Path] = (), data_dir: Path | None = None) -> Catalogue:
+def load_catalogue(extra_paths: Sequence[Path] = (), data_dir: Path | None = None, trust_tasks: bool = False) -> Catalogue:
     """The tasks that ship with the package and those in these folders or files. No data and no code is loaded.
 
-    data_dir is where tasks of the catalogue then find their data sets, in place of a hub.
+    data_dir is where tasks of the catalogue then find their data sets, in place of a hub. With trust_tasks, the Python that
+    files in extra_paths name may be run when a task is loaded; otherwise load_task refuses such a task.
 
     If two files declare the same name, neither is used: a score must never appear under the name of another task.
 
@@ -111,14 +113,17 @@ def load_catalogue(extra_paths: Sequence[Path] = (), data_dir: Path | None = Non
     """
     catalogue = Catalogue(data_dir=data_dir)
     groups: dict[str, TaskFile] = {}
-    paths = [path for root in (tasks_dir(), *_plugin_folders(), *extra_paths) for path in iterate_yaml_paths(Path(root))]
-    for path in dict.fromkeys(path.expanduser().resolve() for path in paths):
+    installed = {path.resolve(): None for root in (tasks_dir(), *_plugin_folders()) for path in iterate_yaml_paths(root)}
+    added = {path.expanduser().resolve(): None for root in extra_paths for path in iterate_yaml_paths(Path(root))}
+    for path in [*installed, *(path for path in added if path not in installed)]:
         try:
             file = read_task_file(path)
         except TaskError as error:
             catalogue.unusable[path.stem] = str(error)
             continue
         _add(catalogue, groups, file)
+        if path not in installed and not trust_tasks and file.name in catalogue.tasks:
+            catalogue.untrusted.add(file.name)
     tags = _tags_of(catalogue)
     for name in groups:
         _add_suite(catalogue, groups, tags, name)

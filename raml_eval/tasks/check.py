@@ -18,7 +18,7 @@ from raml_eval.errors import TaskError, near_names
 from raml_eval.tasks.catalogue import load_catalogue, tasks_dir
 from raml_eval.tasks.rules import find_suite_problems, find_task_problems, members_of, raml_of, tags_of
 from raml_eval.tasks.sources import is_source_name, read_source_task
-from raml_eval.tasks.task_file import FunctionName, TaskFile, iterate_yaml_paths, read_task_file
+from raml_eval.tasks.task_file import FunctionName, TaskFile, functions_in, iterate_yaml_paths, read_task_file
 
 MOST_NEAR = 3  # members of one group for which near names are looked up
 
@@ -160,21 +160,13 @@ def _data_problems(file: TaskFile) -> Iterator[str]:
 
 
 def _function_problems(value: Any) -> Iterator[str]:
-    if isinstance(value, FunctionName):
-        if message := _missing_function(value):
-            yield message
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _function_problems(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _function_problems(inner)
+    yield from filter(None, map(_missing_function, functions_in(value)))
 
 
 def _missing_function(name: FunctionName) -> str:
     """Why lm-eval would not find the function; empty if it would. Its module is parsed but never run."""
     module, _, function = name.rpartition(".")
-    beside = name.folder / f"{module.replace('.', '/')}.py"
+    beside = name.beside
     try:
         spec = None if beside.is_file() or not module else importlib.util.find_spec(module)
     except (ImportError, ValueError):

@@ -25,7 +25,7 @@ from raml_eval.tasks.packages import advice_for
 from raml_eval.tasks.render import Unusable, check_columns, check_options, read_options, read_target, render_messages
 from raml_eval.tasks.rows import Row, content_hash, is_synthetic, question_id
 from raml_eval.tasks.rules import raml_of
-from raml_eval.tasks.task_file import TaskFile, TaskTests, has_local_rows
+from raml_eval.tasks.task_file import TaskFile, TaskTests, foreign_functions, has_local_rows
 from raml_eval.tasks.upstream import resolve_functions
 from raml_eval.types import LoadedTask, Question, TaskDescription
 from raml_eval.window import is_date
@@ -49,15 +49,16 @@ def load_task(catalogue: Catalogue, name: str) -> LoadedTask:
         raise TaskError(f"{name} is a suite. Expand it first, and load its tasks one by one.")
     (name,) = expanded  # a source's task has one name for all orders of its parameters
     file, description = catalogue.files[name], catalogue.tasks[name]
-    with quiet_libraries(), local_mirror(catalogue.data_dir):
+    if name in catalogue.untrusted:
+        _refuse_code(file)
+    with quiet_libraries(), local_mirror(catalogue.data_dir), _templates_confined():
         task = _build(file, description)
         if description.grader != "task_rule":
             check_columns(task, name)
         published = task.dataset[description.split]
         rows, commit = published.to_list(), commit_of(published)
         sources = _read_sources(task, file, description, rows)
-        with _templates_compiled_once():
-            questions = _share_clusters(_question(task, file, description, source) for source in sources)
+        questions = _share_clusters(_question(task, file, description, source) for source in sources)
     ids = {question.id for question in questions}
     if len(ids) != len(questions):
         raise TaskError(f"task {name} gives {len(questions)} questions from {len(ids)} rows. Make one question per row.")
@@ -166,13 +167,29 @@ def _read_sources(task: Any, file: TaskFile, description: TaskDescription, rows:
     return sources
 
 
+def _refuse_code(file: TaskFile) -> None:
+    """Raises TaskError if loading the task would run Python that neither this package nor lm-eval brings."""
+    if named := foreign_functions(file):
+        raise TaskError(
+            f"task {file.name} ({file.path}) names the function {named[0]}"
+            f"{f' and {len(named) - 1} more' if len(named) > 1 else ''}, which is Python code that would run on this machine. "
+            f"Read it, and pass --trust-tasks (trust_tasks: true) if it may."
+        )
+
+
 @contextlib.contextmanager
-def _templates_compiled_once() -> Iterator[None]:
-    """lm-eval compiles a template anew for every text that it renders: 25,000 times for gsm8k_cot, which takes it 15 s."""
+def _templates_confined() -> Iterator[None]:
+    """Inside, lm-eval renders templates in Jinja's sandbox, where they cannot reach Python's internals, and compiles each once.
+
+    lm-eval itself compiles a template anew for every text: 25,000 times for gsm8k_cot, which takes it 15 s.
+    """
+    from jinja2.sandbox import SandboxedEnvironment
     from lm_eval import utils
 
+    confined = SandboxedEnvironment(undefined=utils.env.undefined, keep_trailing_newline=utils.env.keep_trailing_newline)
+    confined.filters |= utils.env.filters
     compile_ = utils.env.from_string
-    utils.env.from_string = functools.lru_cache(maxsize=64)(compile_)
+    utils.env.from_string = functools.lru_cache(maxsize=64)(confined.from_string)
     try:
         yield
     finally:
@@ -217,12 +234,11 @@ def _columns_for(error: Exception, columns: Iterable[str]) -> str:
 
 def _share_clusters(questions: Iterable[Question]) -> tuple[Question, ...]:
     """The questions, where one that repeats the prompt of an earlier one is in its cluster, unless the task states clusters."""
-    first: dict[tuple[str, ...], str] = {}
+    first: dict[str, str] = {}
     joined = []
     for question in questions:
         if question.cluster == question.id:
-            prompt = tuple(str(message["content"]) for message in question.messages)
-            question = replace(question, cluster=first.setdefault(prompt, question.id))
+            question = replace(question, cluster=first.setdefault(question.asked, question.id))
         joined.append(question)
     return tuple(joined)
 
@@ -286,7 +302,7 @@ def _column(raml: Mapping[str, Any], field: str, doc: Row, where: str) -> str:
         return ""
     if column not in doc:
         raise TaskError(f"{where}: there is no column {column!r}. metadata.raml.{field} must name one of {', '.join(doc)}.")
-    return str(doc[column])
+    return "" if doc[column] is None else str(doc[column])
 
 
 def _date(raml: Mapping[str, Any], doc: Row, where: str) -> str:

@@ -65,6 +65,8 @@ def read_options(source: str | Sequence[Any], doc: Row) -> tuple[str, ...]:
     found = doc.get(source) if isinstance(source, str) else source
     if not isinstance(found, (list, tuple)) or not found:
         raise Unusable(f"there is no list of options in {source!r}; metadata.raml.options must name its column.")
+    if None in found:
+        raise Unusable(f"the options {found!r:.{_SHOWN}} hold a null; wanted a text for each.")
     return tuple(str(option) for option in found)
 
 
@@ -105,7 +107,8 @@ def read_target(task: Any, doc: Row, shown_only: bool = False) -> str:
     """
     if shown_only:
         target = task.doc_to_target(doc)
-        return " | ".join(map(str, target)) if isinstance(target, list | tuple) else str(target)
+        texts = target if isinstance(target, list | tuple) else (target,)
+        return " | ".join(str(text) for text in texts if text is not None)
     target = _without_null(lambda row: _target_of(task, row), doc, "doc_to_target")
     if isinstance(target, list) and len(target) == 1:
         target = target[0]
@@ -141,10 +144,10 @@ def _without_null(render: Callable[[Row], Any], doc: Row, field: str) -> Any:
     nothing but some of these words is gone.
     """
     value = render(doc)
-    nulls = [column for column, content in doc.items() if content is None or content != content]
+    nulls = [column for column, content in doc.items() if _holds_null(content)]
     if not nulls or not isinstance(value, str) or _NULL.search(value) is None:
         return value
-    filled: Mapping[str, Any] = {**doc, **dict.fromkeys(nulls, "")}
+    filled: Mapping[str, Any] = {**doc, **{column: _fill(doc[column]) for column in nulls}}
     try:
         other = render(filled)
     except Exception:  # the row's own functions may need the null
@@ -154,3 +157,19 @@ def _without_null(render: Callable[[Row], Any], doc: Row, field: str) -> Any:
         printed = ", ".join(repr(column) for column in nulls)
         raise Unusable(f"{field} writes a null as a word, in {value[-_SHOWN:]!r}; the row has none in {printed}.")
     return value
+
+
+def _holds_null(content: Any) -> bool:
+    """True for a null, for a number that is none, and for a list or record with one at any depth."""
+    if isinstance(content, Mapping | list | tuple):
+        return any(map(_holds_null, content.values() if isinstance(content, Mapping) else content))
+    return content is None or (isinstance(content, float) and math.isnan(content))
+
+
+def _fill(content: Any) -> Any:
+    """The content with empty texts for its nulls."""
+    if isinstance(content, Mapping):
+        return {key: _fill(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return type(content)(map(_fill, content))
+    return "" if _holds_null(content) else content

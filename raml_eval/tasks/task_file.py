@@ -16,6 +16,7 @@ import yaml
 
 from raml_eval.errors import TaskError
 
+_OWN = ("raml_eval.", "lm_eval.")  # packages whose functions a foreign task may name without being trusted
 _SKIPPED_FOLDERS = {"__pycache__", ".ipynb_checkpoints"}
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -25,6 +26,11 @@ class FunctionName(str):
 
     __slots__ = ("folder",)
     folder: Path
+
+    @property
+    def beside(self) -> Path:
+        """Where its module lies if it is beside the YAML. lm-eval looks there first."""
+        return self.folder / f"{self.rpartition('.')[0].replace('.', '/')}.py"
 
 
 @runtime_checkable
@@ -56,6 +62,23 @@ class TaskFile:
     def name(self) -> str:
         """The name of the task or suite, or the file's stem if the file states none."""
         return str(self.config.get("group" if self.is_suite else "task") or self.path.stem)
+
+
+def functions_in(value: Any) -> Iterator[FunctionName]:
+    """Every !function in a part of a task's configuration."""
+    if isinstance(value, FunctionName):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from functions_in(inner)
+
+
+def foreign_functions(file: TaskFile) -> list[FunctionName]:
+    """The functions that the file names, but for those of raml_eval and lm-eval themselves.
+
+    lm-eval looks for a module beside the YAML first, so a file there can stand in for one of ours: it counts as foreign.
+    """
+    return [name for name in functions_in(file.config) if not (name.startswith(_OWN) and not name.beside.exists())]
 
 
 def has_local_rows(file: TaskFile) -> bool:

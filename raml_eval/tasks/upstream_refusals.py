@@ -11,7 +11,7 @@ from typing import Any
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import tasks_dir
 from raml_eval.tasks.rules import LIST_FILTERS
-from raml_eval.tasks.task_file import FunctionName, read_task_file
+from raml_eval.tasks.task_file import FunctionName, functions_in, read_task_file
 from raml_eval.tasks.upstream_index import Index
 
 # The metrics that lm-eval computes over all answers at once; a single answer has none.
@@ -111,18 +111,10 @@ def _metric_name(metric: Mapping[str, Any]) -> str:
     return name.rpartition(".")[2] if isinstance(name, FunctionName) else str(name)
 
 
-def _functions(value: Any) -> Iterator[FunctionName]:
-    if isinstance(value, FunctionName):
-        yield value
-    elif isinstance(value, Mapping | list):
-        for inner in value.values() if isinstance(value, Mapping) else value:
-            yield from _functions(inner)
-
-
 def _loads_metric(config: Mapping[str, Any]) -> str:
     """The module beside the YAML that loads a metric from the hub; empty if none does."""
-    for function in _functions(config):
-        beside = function.folder / f"{function.rpartition('.')[0].replace('.', '/')}.py"
+    for function in functions_in(config):
+        beside = function.beside
         if beside.is_file() and re.search(r"\bevaluate\.load\(|\bload_metric\(", beside.read_text(encoding="utf-8")):
             return beside.name
     return ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
+from itertools import tee
 
 from raml_eval.errors import TaskError
 from raml_eval.grading.choice.after_phrase import read_after
@@ -70,6 +72,7 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
     # Beside a letter, 'it is true that ...' speaks of the matter and does not choose the option True.
     by_text = texts.are_words_of_truth and _BY_LETTER.search(text) is None
 
+    @cache  # a statement that decides nothing is read again at each lower weight
     def read(place: Place) -> tuple[str, int] | None:
         if _is_of_wrong(low, place):
             return None
@@ -83,16 +86,15 @@ def _extract(text: str, low: str, texts: OptionTexts) -> Extraction:
             return None
         return read_weak(text, place, texts)
 
-    def strong() -> Iterator[Place]:
-        return strong_places(text, _line_places(text, texts), phrase_places(low))
+    strong, again = tee(strong_places(text, _line_places(text, texts), phrase_places(low)))
 
     def closing() -> Reading | None:
         named = extract_label(text, texts.texts) if by_text else None
         if named is not None and named.answer is not None:
             return Reading(texts.letters[texts.texts.index(named.answer)], 0, len(text), named.rule, named.closed)
-        return closing_reading(text, low, texts) or settle(low, strong(), read, weight=1)
+        return closing_reading(text, low, texts) or settle(low, again, read, weight=1)
 
-    found = settle_text(low, strong(), read, lambda start: weak_places(text, low, start), read_prose, closing)
+    found = settle_text(low, strong, read, lambda start: weak_places(text, low, start), read_prose, closing)
     return to_extraction(found, "several letters")
 
 

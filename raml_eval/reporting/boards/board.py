@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from raml_eval.budgets import parse_budgets
 from raml_eval.errors import ConfigError
 from raml_eval.manifest import flatten
-from raml_eval.metric_names import EXAMPLES, split_metric
+from raml_eval.metric_names import EXAMPLES, split_metric, what_is_wrong
+from raml_eval.model_faults import faults
 from raml_eval.tables import Measure
 from raml_eval.types import Budget, Domain
 from raml_eval.yaml_text import read_yaml
@@ -41,11 +43,19 @@ def _budget(value: Any) -> Any:
 def _metric(value: Any) -> Any:
     found = split_metric(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f"there is no metric {value!r} that follows from counts; wanted one such as {', '.join(EXAMPLES)}")
+        why = what_is_wrong(value) if isinstance(value, str) else None
+        told = why or f"wanted one such as {', '.join(EXAMPLES)}"
+        raise ValueError(f"there is no metric {value!r} that follows from counts; {told}")
     return value
 
 
 Metric = Annotated[str, BeforeValidator(_metric)]
+
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if twice := [value for place, value in enumerate(values) if value in values[:place]]:
+        raise ValueError(f"{twice[0]} is there twice; wanted each once")
+    return values
 
 
 class _Part(BaseModel):
@@ -76,8 +86,9 @@ class Rules(_Part):
     free: tuple[str, ...] = FREE
 
     def pins(self) -> dict[str, Any]:
-        """The wanted value of each pinned key, with dots, as in "sampling.top_k"."""
-        return flatten(self.protocol)
+        """The wanted value of each pinned key, with dots, as in "sampling.top_k". A date is the text that a manifest has."""
+        found = flatten(self.protocol)
+        return {key: value.isoformat() if isinstance(value, date) else value for key, value in found.items()}
 
     def is_free(self, key: str) -> bool:
         """True if entries may differ in the key."""
@@ -92,10 +103,10 @@ class Board(_Part):
 
     title: str = Field(min_length=1)
     description: str
-    tasks: tuple[str, ...] = Field(min_length=1)
-    budgets: Annotated[tuple[Budget, ...], BeforeValidator(_budgets), Field(min_length=1)]
+    tasks: Annotated[tuple[str, ...], AfterValidator(_each_once)] = Field(min_length=1)
+    budgets: Annotated[tuple[Budget, ...], BeforeValidator(_budgets), AfterValidator(_each_once), Field(min_length=1)]
     samples: int = Field(ge=1)
-    columns: tuple[Metric, ...] = Field(("avg@n",), min_length=1)
+    columns: Annotated[tuple[Metric, ...], AfterValidator(_each_once)] = Field(("avg@n",), min_length=1)
     rank_by: Ranking
     limit: int | None = Field(None, ge=1)
     rules: Rules = Rules()
@@ -142,8 +153,7 @@ def read_board(folder: Path) -> Board:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a folder with a board.yaml.") from error
     except ValidationError as error:
-        wrong = "; ".join(_problem(detail) for detail in error.errors())
-        raise ConfigError(f"{path} is not a board: {wrong}. Correct it there.") from error
+        raise ConfigError(f"{path} is not a board: {faults(error, Board, _EARLIER)}. Correct it there.") from error
     except ValueError as error:  # UnicodeDecodeError is one
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it there.") from error
     if board.rank_by.budget not in board.budgets:
@@ -154,10 +164,3 @@ def read_board(folder: Path) -> Board:
             f"Raise samples or lower k there."
         )
     return board
-
-
-def _problem(detail: Any) -> str:
-    place = [str(part) for part in detail["loc"]]
-    if detail["type"] == "extra_forbidden" and place[-1] in _EARLIER and len(place) == 1:
-        return f"{place[0]} is now {_EARLIER[place[0]]}"
-    return f"{'.'.join(place) or 'file'}: {' '.join(str(detail['msg']).split()).removeprefix('Value error, ')}"

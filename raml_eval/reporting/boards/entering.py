@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
 
 from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
-from raml_eval.errors import InputError
+from raml_eval.errors import InputError, near_names
 from raml_eval.grading import KINDS
 from raml_eval.manifest import flatten, protocol_digest
-from raml_eval.redaction import without_secrets
+from raml_eval.redaction import public_model, without_secrets
 from raml_eval.reporting.boards.board import Board
 from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, NOTE, SYNTHETIC, Asked, Content, Counted, seal
 from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
 from raml_eval.reporting.imports import describe_source
 from raml_eval.reporting.looked import look_notes, stopped_early
-from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy
+from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy, shard_of_run
 from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 from raml_eval.wording import count_noun
 
@@ -27,17 +25,23 @@ FACTS = ("created", "engine", "versions", "git_commit", "plan")
 SHOWN = 6  # keys that a caveat names
 
 
-def make_entry(run: StoredRun, board: Board) -> Content:
+def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content:
     """The run as the content of an entry, with its digest: counts, what follows from them, and where they came from.
 
-    Absolute paths are cut to their last part. boards.rules checks the result against the board. Raises InputError for a run
-    that the board cannot show: tasks, budgets or samples are missing, questions were left out at a look, several graders gave
-    its verdicts, or the grader was stopped on more than 1 % of a cell's samples; MetricError if planned samples are missing.
+    name stands for the model's own. Absolute paths are cut to their last part. boards.rules checks the result against the
+    board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
+    out at a look or are in other shards, several graders gave its verdicts, or the grader was stopped on more than 1 % of a
+    cell's samples; MetricError if planned samples are missing.
     """
     if stopped_early(run):
         raise InputError(
             f"run {run.name} holds only the questions up to a look (--until-decided), so its means are biased and cannot be "
             f"ranked. Run again without the option and with the same --out, which draws the rest."
+        )
+    if shard := shard_of_run(run):
+        raise InputError(
+            f"run {run.name} is {shard.words}, a part of the questions, and cannot be ranked. Join the shards with `raml-eval "
+            f"merge`."
         )
     if len(run.grader_versions) != 1:
         graders = " and ".join(run.grader_versions) or "an unknown grader"
@@ -48,12 +52,14 @@ def make_entry(run: StoredRun, board: Board) -> Content:
     questions, counts = _ask(run), _count(run)
     protocol = run.manifest.get("protocol", {})  # as it is: a system prompt may be /no_think
     tasks = {task: entry for task, entry in protocol.get("tasks", {}).items() if task in run.tasks}
+    model = run.manifest["model"]
+    shown = public_model(model) if name is None else str(without_secrets(name))
     facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
     content = {
         "schema_version": ENTRY_VERSION,
         "kind": "run",
-        "model": without_secrets(without_paths(run.model)),
-        "checkpoint": without_secrets(run.manifest.get("model", {})),
+        "model": shown,
+        "checkpoint": {**without_secrets(model), "name": public_model(model)},
         "run": run.name,
         "backend": str(run.manifest.get("engine", {}).get("name")),
         "engine": describe_engine(run),
@@ -77,8 +83,10 @@ def _restrict(run: StoredRun, board: Board) -> StoredRun:
     lacking = [f"task {t}" for t in board.tasks if t not in run.tasks]
     lacking += [f"budget {b}" for b in board.budgets if b not in run.budgets]
     if lacking:
+        near = "".join(near_names(task, run.tasks) for task in board.tasks if task not in run.tasks)
         raise InputError(
-            f"run {run.name} lacks {', '.join(lacking)}, which the board {board.title!r} shows. Run again with them."
+            f"run {run.name} lacks {', '.join(lacking)}, which the board {board.title!r} shows.{near} Run again with them, or "
+            f"correct board.yaml."
         )
     if run.n_samples < board.samples:
         raise InputError(
@@ -186,20 +194,3 @@ def _untold(run: StoredRun, board: Board) -> str:
     untold = [key for key in board.rules.pins() if told.get(key) is None and not key.startswith("tasks.")]
     more = f" and {len(untold) - SHOWN} more" if len(untold) > SHOWN else ""
     return f"; its log does not tell {', '.join(untold[:SHOWN])}{more}" if untold else ""
-
-
-def without_paths(value: Any) -> Any:
-    """The value with every absolute path in it cut to its last part, because an entry is published.
-
-    Example: without_paths({"model": "/home/me/ckpt"}) == {"model": "ckpt"}
-    """
-    if isinstance(value, Mapping):
-        return {key: without_paths(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_paths(inner) for inner in value]
-    if isinstance(value, str):
-        value = value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-        for kind in (PurePosixPath, PureWindowsPath):
-            if kind(value).is_absolute() or value.startswith("~"):
-                return kind(value).name
-    return value

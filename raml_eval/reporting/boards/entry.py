@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -12,10 +13,13 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from raml_eval.errors import InputError
+from raml_eval.errors import InputError, writing
+from raml_eval.model_faults import faults, show_value
 from raml_eval.types import Domain
 
 ENTRY_VERSION = 2
+MAX_BYTES = 256_000_000  # of an entry: a thousand times a large one; a larger file is something else
+REPAIR = "Delete it, and add its run again."
 MADE_UP, IMPORTED, SYNTHETIC, NOTE = "made_up", "imported", "synthetic", "note"
 
 Content = dict[str, Any]
@@ -121,7 +125,7 @@ class Source(_Part):
     """Where published numbers stand."""
 
     title: str = Field(min_length=1)
-    url: str = Field(pattern=r"^https?://\S+$")
+    url: str = Field(pattern=r"^https?://\S+$", description="an address that begins with https:// or http://")
     place: str = Field(min_length=1)
 
 
@@ -130,7 +134,10 @@ class Quoted(_Part):
 
     task: str
     metric: str
-    percent: str = Field(pattern=r"^(100(\.0+)?|\d{1,2}(\.\d+)?)$")
+    percent: str = Field(
+        pattern=r"^(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)$",
+        description='a share from "0" to "100" with the digits that were printed, in quotes, such as "27.37"',
+    )
 
 
 class PublishedEntry(_Part):
@@ -146,6 +153,7 @@ class PublishedEntry(_Part):
 
 
 Entry = RunEntry | PublishedEntry
+_KINDS: Mapping[str, type[RunEntry] | type[PublishedEntry]] = {"run": RunEntry, "published": PublishedEntry}
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
 
 
@@ -171,42 +179,54 @@ def seal(content: Mapping[str, Any]) -> Content:
     return {**plain, "digest": digest_of(plain)}
 
 
-def validate(content: Any, where: Path | str) -> Entry:
-    """The entry of this content. Raises InputError, which names each key that is missing or wrong."""
+def validate(content: Any, where: Path | str, repair: str = "") -> Entry:
+    """The entry of this content. Raises InputError, which names each key that is missing or wrong, and ends in repair.
+
+    Without repair it says what to do about an entry of a board.
+    """
     version = content.get("schema_version") if isinstance(content, dict) else None
+    repair = repair or repair_of(content)
     if version != ENTRY_VERSION or type(version) is not int:
         early = " Older entries hold no counts, so their numbers cannot be checked." if version == 1 else ""
-        raise InputError(
-            f"{where} has schema_version {version!r}, wanted {ENTRY_VERSION}.{early} Delete it, and add its run again."
-        )
+        met = "no schema_version" if version is None else f"schema_version {show_value(version)}"
+        raise InputError(f"{where} has {met}, wanted {ENTRY_VERSION}.{early} {repair}")
+    model = _KINDS.get(str(content.get("kind")))
+    if model is None:
+        met = f"kind {show_value(content['kind'])}" if "kind" in content else "no kind"
+        raise InputError(f"{where} has {met}, wanted {' or '.join(_KINDS)}. {repair}")
     try:
-        return _ENTRY.validate_python(content)
+        return model.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{where} is not an entry: {_problems(error)}. Delete it, and add its run again.") from None
+        raise InputError(f"{where} is not an entry: {faults(error, model)}. {repair}") from None
 
 
-def _problems(error: ValidationError) -> str:
-    kinds = ("run", "published")
-    found = []
-    for detail in error.errors()[:4]:
-        key = ".".join(str(part) for number, part in enumerate(detail["loc"]) if number or part not in kinds) or "file"
-        met = "" if detail["type"] == "missing" else f", met {detail['input']!r:.40}"
-        wrong = "is missing" if detail["type"] == "missing" else " ".join(detail["msg"].split()).lower()
-        found.append(f"{key} {wrong}{met}" if detail["type"] == "missing" else f"{key}: {wrong}{met}")
-    more = error.error_count() - len(found)
-    return "; ".join(found) + (f"; and {more} more" if more > 0 else "")
+def repair_of(content: Any) -> str:
+    """What to do about a stored entry that is wrong. Published numbers have no run that could be added again."""
+    kind = content.get("kind") if isinstance(content, dict) else getattr(content, "kind", None)
+    return "Delete it, and add the file of the published numbers again." if kind == "published" else REPAIR
 
 
-def read_content(path: Path) -> Any:
+def read_content(path: Path, repair: str = REPAIR) -> Any:
     """The JSON of a file. Raises InputError if it cannot be read, or holds NaN or an infinite number."""
 
     def refuse(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no number of JSON")
+        raise ValueError(f"{word:.20} is no number of JSON")
+
+    def read_float(word: str) -> float:
+        number = float(word)
+        if not math.isfinite(number):
+            refuse(word)
+        return number
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise ValueError(f"it has {size / 1e6:,.0f} MB, wanted at most {MAX_BYTES / 1e6:,.0f}")
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse, parse_float=read_float)
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read: {error}. Delete it, and add its run again.") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(f"{path} cannot be read: {why}. {repair}") from error
 
 
 def read_entry(path: Path) -> Entry:
@@ -216,7 +236,7 @@ def read_entry(path: Path) -> Entry:
     if entry.digest != (wanted := digest_of(content)):
         raise InputError(
             f"{path} was changed after it was written: its digest is {entry.digest:.12}, and its content has {wanted:.12}. "
-            f"Delete it, and add its run again."
+            f"{repair_of(content)}"
         )
     if path.name != (name := f"{file_name(entry.model)}.json"):
         raise InputError(f"{path} holds the entry of {entry.model!r}, which belongs into {name}. Rename it.")
@@ -250,17 +270,22 @@ def file_name(model: str) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """path holds the whole text, or is unchanged. Raises InputError if the folder cannot be written."""
+    """path holds the whole text, or is unchanged. Raises InputError if the folder cannot be written, or the text is none."""
     draft = path.with_name(f".{path.name}.draft")
     try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(text[error.start]):04X}"
+        raise InputError(
+            f"cannot write {path}: it would hold half of a character ({half}), which no file can. Correct it."
+        ) from None
+    with writing(path, "Make the folder writable."):
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}. Make the folder writable.") from error
 
 
 def caveats_of(entry: Entry, kinds: Iterable[str]) -> list[str]:

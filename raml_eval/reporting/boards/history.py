@@ -51,7 +51,7 @@ def held_in(record: Mapping[str, Any]) -> dict[str, Held]:
     found = {}
     for model, of in record["entries"].items():
         rank, value = of["rank"], of["value"]
-        if rank is not None and (type(rank) is not int or not math.isfinite(value)):
+        if (rank is None) != (value is None) or (rank is not None and (type(rank) is not int or not math.isfinite(value))):
             raise ValueError(f"rank {rank!r} and value {value!r} of {model}")
         found[model] = Held(str(of["digest"]), rank, value)
     return found

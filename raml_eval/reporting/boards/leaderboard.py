@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from raml_eval.errors import InputError, RamlError
-from raml_eval.manifest import flatten
+from raml_eval.errors import InputError, RamlError, near_names
+from raml_eval.redaction import public_model
 from raml_eval.reporting.boards.board import Board, read_board
-from raml_eval.reporting.boards.entering import make_entry, without_paths
+from raml_eval.reporting.boards.entering import make_entry
 from raml_eval.reporting.boards.entry import (
     ENTRY_VERSION,
     Content,
@@ -25,6 +25,7 @@ from raml_eval.reporting.boards.entry import (
 )
 from raml_eval.reporting.boards.history import Held, add_build, read_history, write_history
 from raml_eval.reporting.boards.page import board_page
+from raml_eval.reporting.boards.rebuilding import Origin, check_rebuilt, match_origins, read_sound
 from raml_eval.reporting.boards.rules import (
     Placed,
     check_alike,
@@ -37,46 +38,53 @@ from raml_eval.reporting.boards.standings import rank_entries
 from raml_eval.reporting.boards.tables import Marks, board_lines, board_notes, board_tables
 from raml_eval.reporting.render import clean, render
 from raml_eval.tables import budget_label
+from raml_eval.tasks.catalogue import load_catalogue
 from raml_eval.types import StoredRun
 
 
-def add_entry(board_dir: Path | str, run: StoredRun) -> Path:
+def add_entry(board_dir: Path | str, run: StoredRun, name: str | None = None, replace: bool = False) -> Path:
     """The file entries/<model>.json in the board's folder holds the run's counts, its numbers and their origin.
 
-    An earlier entry of the same checkpoint is replaced by a run of the same backend and protocol. Raises InputError for a run
-    that the board cannot rank, that cannot be ranked with its entries, or that may not replace the entry that is there;
-    MetricError if planned samples are missing. The entries are then as they were.
+    name stands for the model's own. An earlier entry of the same checkpoint is replaced by a run of the same backend and
+    protocol; with replace, whatever entry has the name. Raises InputError for a run that the board cannot rank, that cannot be
+    ranked with its entries, or that may not replace the entry that is there; MetricError if planned samples are missing. The
+    entries are then as they were.
 
     Example: add_entry("leaderboards/pocket", load_run("runs/pocket"))
     """
     folder = Path(board_dir)
     board = read_board(folder)
-    return _add(folder, board, make_entry(run, board), f"run {run.name}")
+    return _add(folder, board, make_entry(run, board, name), f"run {run.name}", replace)
 
 
-def add_published(board_dir: Path | str, file: Path) -> Path:
+def add_published(board_dir: Path | str, file: Path, replace: bool = False) -> Path:
     """The board has the published numbers of a JSON file: an entry of the kind "published", without its digest.
 
-    Raises InputError if the file is none, or the board does not show what it gives.
+    An earlier entry of the same name is replaced if it has published numbers too, or with replace. Raises InputError if the
+    file is none, or the board does not show what it gives.
     """
     folder = Path(board_dir)
     board = read_board(folder)
-    content = read_content(file)
+    content = read_content(file, CORRECT)
     if not isinstance(content, dict) or content.get("kind") != "published":
         raise InputError(f"{file} is no published entry: its kind is not 'published'. A run is added by its directory.")
-    return _add(folder, board, seal({"schema_version": ENTRY_VERSION, **content}), str(file))
+    return _add(folder, board, seal({"schema_version": ENTRY_VERSION, **content}), str(file), replace)
 
 
-def _add(folder: Path, board: Board, content: Content, where: str) -> Path:
-    entry = validate(content, where)
+CORRECT = "Correct it there, and add it again."
+
+
+def _add(folder: Path, board: Board, content: Content, where: str, replace: bool) -> Path:
+    entry = validate(content, where, CORRECT if content["kind"] == "published" else "")
     check_entry(entry, board, where)
     path = folder / "entries" / f"{file_name(entry.model)}.json"
     for other_path, other in read_entries(folder):
-        if isinstance(entry, RunEntry):
-            if path == other_path and entry.model == other.model:
-                check_replacement(entry, where, other, path)
-            if isinstance(other, RunEntry):
-                check_alike(entry, where, other, other_path, board)
+        if replace and path == other_path and entry.model == other.model:
+            continue  # as if it had been deleted before
+        if path == other_path and entry.model == other.model:
+            check_replacement(entry, where, other, path)
+        if isinstance(entry, RunEntry) and isinstance(other, RunEntry):
+            check_alike(entry, where, other, other_path, board)
         if path == other_path and entry.model != other.model:
             raise InputError(
                 f"{path} holds the entry of {other.model!r}, and {entry.model!r} would have the same file. Give the model "
@@ -96,12 +104,13 @@ def read_entries(folder: Path) -> list[Placed]:
 def find_problems(board_dir: Path | str, runs: Sequence[StoredRun] = ()) -> list[str]:
     """What is wrong with a board's entries, a line for each; empty if every number follows from its counts and all rules hold.
 
-    With runs, the entry of each run is made again and compared with the stored one. No problem holds a control character,
-    whatever a file holds. Raises ConfigError for a broken board.yaml.
+    With runs, each entry that one of them is behind is made again and compared; a run that was never entered is no problem.
+    No problem holds a control character, whatever a file holds. Raises ConfigError for a broken board.yaml.
     """
     folder = Path(board_dir)
     board = read_board(folder)
-    problems, sound = [], []
+    problems: list[str] = []
+    sound: list[Placed] = []
     for path in sorted((folder / "entries").glob("*.json")):
         try:
             entry = read_entry(path)
@@ -114,61 +123,37 @@ def find_problems(board_dir: Path | str, runs: Sequence[StoredRun] = ()) -> list
         read_history(folder)
     except InputError as error:
         problems.append(clean(str(error)))
-    for run in runs:
+    matched = match_origins(sound, [Origin.of_run(run) for run in runs])
+    for place, (path, entry) in matched.items():
         try:
-            _check_rebuilt(run, board, sound)
+            check_rebuilt(runs[place], board, path, entry)
         except RamlError as error:
             problems.append(clean(str(error)))
     return problems
 
 
-def not_rebuilt(board_dir: Path | str, runs: Sequence[StoredRun]) -> list[str]:
-    """The models of the entries that none of the runs gives."""
-    made = {without_paths(run.model) for run in runs}
+def unknown_tasks(board_dir: Path | str) -> list[str]:
+    """What is to be said of tasks of the board that no entry has and that do not ship: a line for each.
+
+    They may be somebody's own, so they are no problem of the board.
+    """
+    board = read_board(Path(board_dir))
+    held = {task for _, entry in read_sound(Path(board_dir)) if isinstance(entry, RunEntry) for task in entry.questions}
+    known = load_catalogue()
     return [
-        entry.model for _, entry in read_entries(Path(board_dir)) if isinstance(entry, RunEntry) and entry.model not in made
+        f"board.yaml names the task {task!r}, which does not ship.{near_names(task, known.tasks)} Correct it there, unless "
+        f"it is a task of your own that the runs have."
+        for task in board.tasks
+        if task not in held and task not in known.tasks
     ]
 
 
-def _check_rebuilt(run: StoredRun, board: Board, entries: Sequence[Placed]) -> None:
-    """Raises InputError if the board's entry of the run's model is not the one that the run gives."""
-    made = validate(make_entry(run, board), f"run {run.name}")
-    assert isinstance(made, RunEntry)
-    found = [(path, entry) for path, entry in entries if entry.model == made.model and isinstance(entry, RunEntry)]
-    if not found:
-        raise InputError(
-            f"run {run.name} has no sound entry on the board {board.title!r} ({made.model!r}). Add it, or leave it out."
-        )
-    path, entry = found[0]
-    if difference := first_difference(entry, made):
-        raise InputError(f"{path} is not what run {run.name} gives: {difference}. Delete it, and add the run again.")
-
-
-def first_difference(entry: RunEntry, made: RunEntry) -> str:
-    """What an entry says otherwise than that which was made again of its run; empty if nothing.
-
-    The numbers are left out: they follow from the counts, and their last digits differ from machine to machine.
-    """
-    for name in ("backend", "grader_version", "n_samples", "limit", "run"):
-        if (met := getattr(entry, name)) != (right := getattr(made, name)):
-            return f"{name} is {met!r:.60}, and {right!r:.60} in the run"
-    kept, new = flatten(entry.protocol), flatten(made.protocol)
-    for key in sorted(kept.keys() | new.keys()):
-        if kept.get(key) != new.get(key):
-            return f"{key} is {kept.get(key)!r:.60}, and {new.get(key)!r:.60} in the run"
-    if tasks := [task for task, asked in made.questions.items() if entry.questions.get(task) != asked]:
-        return f"it has other questions of {', '.join(tasks)}"
-    counts = {(cell.task, cell.budget): cell for cell in entry.counts}
-    for right_cell in made.counts:
-        met_cell = counts[right_cell.task, right_cell.budget]
-        for name in type(right_cell).model_fields:
-            met, right = getattr(met_cell, name), getattr(right_cell, name)
-            if met != right:
-                at = next(i for i, (one, other) in enumerate(zip(met, right, strict=True)) if one != other)
-                asked = f"{right_cell.task}/{made.questions[right_cell.task].ids[at]} at {right_cell.budget}"
-                return f"{name} of {asked} is {met[at]}, and {right[at]} in the run"
-    others = [name for name in ("checkpoint", "engine", "caveats", "origin") if getattr(entry, name) != getattr(made, name)]
-    return f"its {', '.join(others)} {'is' if len(others) == 1 else 'are'} not the run's" if others else ""
+def not_rebuilt(board_dir: Path | str, runs: Sequence[StoredRun]) -> list[str]:
+    """The models of the entries that none of the runs gives."""
+    made = {public_model(run.manifest["model"]) for run in runs}
+    return [
+        entry.model for _, entry in read_entries(Path(board_dir)) if isinstance(entry, RunEntry) and entry.model not in made
+    ]
 
 
 def build_board(board_dir: Path | str) -> list[Path]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from raml_eval.errors import InputError
 from raml_eval.intervals import Part, macro_mean, mean_interval
-from raml_eval.reporting.boards.entry import Asked, Counted, Number, RunEntry
+from raml_eval.reporting.boards.entry import REPAIR, Asked, Counted, Number, RunEntry
 from raml_eval.tables import DOMAINS, MACRO, STABILITY, Measure
 from raml_eval.tables.clusters import overlap
 from raml_eval.tables.measures import UNCOUNTED, estimate, measures_for, not_given, question_values
@@ -120,27 +120,24 @@ def check_counts(entry: RunEntry, where: object) -> None:
     """Raises InputError if the counts cannot be those of a run: lengths, sums, or n itself do not fit."""
     for task, asked in entry.questions.items():
         if not len(asked.ids) == len(asked.clusters) == len(asked.groups) == len(set(asked.ids)):
-            raise InputError(f"{where}: the questions of {task} have not one id, cluster and group each. {_REPAIR}")
+            raise InputError(f"{where}: the questions of {task} have not one id, cluster and group each. {REPAIR}")
         if asked.synthetic > len(asked.ids):
-            raise InputError(f"{where}: {asked.synthetic} of {len(asked.ids)} questions of {task} are synthetic. {_REPAIR}")
+            raise InputError(f"{where}: {asked.synthetic} of {len(asked.ids)} questions of {task} are synthetic. {REPAIR}")
     places = [(cell.task, cell.budget) for cell in entry.counts]
     wanted = {(task, budget) for task in entry.questions for _, budget in places}
     if len(places) != len(set(places)) or set(places) != wanted:
-        raise InputError(f"{where} has not one set of counts for each of its tasks at each of its budgets. {_REPAIR}")
+        raise InputError(f"{where} has not one set of counts for each of its tasks at each of its budgets. {REPAIR}")
     for cell in entry.counts:
         n_questions = len(entry.questions[cell.task].ids)
         for name in _PER_QUESTION:
             if len(getattr(cell, name)) != n_questions:
                 met = len(getattr(cell, name))
                 raise InputError(
-                    f"{where}: {name} of {cell.task} at {cell.budget} has {met} numbers, wanted {n_questions}. {_REPAIR}"
+                    f"{where}: {name} of {cell.task} at {cell.budget} has {met} numbers, wanted {n_questions}. {REPAIR}"
                 )
         for i, question_id in enumerate(entry.questions[cell.task].ids):
             if fault := _fault(cell, i, entry.n_samples):
-                raise InputError(f"{where}: {cell.task}/{question_id} at {cell.budget} has {fault}. {_REPAIR}")
-
-
-_REPAIR = "Delete it, and add its run again."
+                raise InputError(f"{where}: {cell.task}/{question_id} at {cell.budget} has {fault}. {REPAIR}")
 
 
 def _fault(cell: Counted, i: int, n_samples: int) -> str:
@@ -163,14 +160,14 @@ def check_numbers(entry: RunEntry, where: object) -> None:
     """Raises InputError if a number of the entry does not follow from its counts; the first one is named."""
     ks = sorted({row.k for row in entry.rows if row.k})
     if ks and not 1 <= ks[0] <= ks[-1] <= entry.n_samples:
-        raise InputError(f"{where} has numbers with k = {ks[-1]} from n = {entry.n_samples}. {_REPAIR}")
+        raise InputError(f"{where} has numbers with k = {ks[-1]} from n = {entry.n_samples}. {REPAIR}")
     wanted = {number_key(row): row for row in compute_numbers(entry.questions, entry.counts, measures_of(ks), entry.greedy)}
     seen = set()
     for row in entry.rows:
         key = number_key(row)
         if key not in wanted or key in seen:
             raise InputError(
-                f"{where} holds {_name(row)}, which {'is there twice' if key in seen else 'nothing gives'}. {_REPAIR}"
+                f"{where} holds {_name(row)}, which {'is there twice' if key in seen else 'nothing gives'}. {REPAIR}"
             )
         seen.add(key)
         for name in ("value", "low", "high"):
@@ -178,13 +175,13 @@ def check_numbers(entry: RunEntry, where: object) -> None:
             if not _agree(met, follows, VALUES_AGREE if name == "value" else ENDS_AGREE):
                 raise InputError(
                     f"{where}: the {name} of {_name(row)} is {_shown(met)}, but {_shown(follows)} follows from its counts. "
-                    f"{_REPAIR}"
+                    f"{REPAIR}"
                 )
         if row.n_questions != wanted[key].n_questions:
             met, follows = row.n_questions, wanted[key].n_questions
-            raise InputError(f"{where}: {_name(row)} covers {met} questions, but the counts are of {follows}. {_REPAIR}")
+            raise InputError(f"{where}: {_name(row)} covers {met} questions, but the counts are of {follows}. {REPAIR}")
     if lacking := [row for key, row in wanted.items() if key not in seen]:
-        raise InputError(f"{where} lacks {_name(lacking[0])}. {_REPAIR}")
+        raise InputError(f"{where} lacks {_name(lacking[0])}. {REPAIR}")
 
 
 def _agree(met: float | None, follows: float | None, tolerance: float) -> bool:

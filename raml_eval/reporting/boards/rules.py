@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import InputError
+from raml_eval.errors import InputError, near_names
 from raml_eval.manifest import flatten, protocol_digest
+from raml_eval.model_faults import show_value
 from raml_eval.reporting.boards.board import Board, metric_name
 from raml_eval.reporting.boards.entering import FAKE
-from raml_eval.reporting.boards.entry import IMPORTED, MADE_UP, SYNTHETIC, Entry, PublishedEntry, RunEntry, caveats_of
+from raml_eval.reporting.boards.entry import (
+    IMPORTED,
+    MADE_UP,
+    REPAIR,
+    SYNTHETIC,
+    Entry,
+    PublishedEntry,
+    RunEntry,
+    caveats_of,
+)
 from raml_eval.reporting.boards.numbers import check_counts, check_numbers
 from raml_eval.tables import budget_label
 
@@ -53,12 +63,13 @@ def check_rules(entry: RunEntry, board: Board, where: Path | str) -> None:
             f"{where} was drawn by the backend fake, which makes its answers up. Run again with a real backend; a board for "
             f"tests names fake in rules.backends, and marks the entry."
         )
-    differing = [_difference(key, met, wanted) for key, met, wanted in _from_rules(entry, board, imported)]
+    told = flatten(entry.protocol)
+    differing = [_difference(key, met, wanted, told) for key, met, wanted in _from_rules(entry, board, imported)]
     if differing:
         more = f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
         raise InputError(
             f"{where} was drawn under another protocol than the board {board.title!r} asks for: {'; '.join(differing[:SHOWN])}"
-            f"{more}. Run again with the board's settings."
+            f"{more}. Run again with the board's settings, or correct board.yaml."
         )
     wanted = board.rules.grader_version
     if wanted is not None and entry.grader_version != wanted:
@@ -91,8 +102,10 @@ def _same(met: Any, wanted: Any) -> bool:
     return bool(met == wanted) and isinstance(met, bool) == isinstance(wanted, bool)
 
 
-def _difference(key: str, met: Any, wanted: Any) -> str:
-    return f"{key} is {'not stored' if met is _NOTHING else f'{met!r:.60}'}, wanted {wanted!r:.60}"
+def _difference(key: str, met: Any, wanted: Any, told: Iterable[str]) -> str:
+    """A pinned key, with keys that resemble it if the run has none of its name: board.yaml may have it wrong."""
+    near = near_names(key, told).rstrip("?").replace(" Did you mean", ", but there is") if met is _NOTHING else ""
+    return f"{key} is {_shown(met)}, wanted {show_value(wanted)}{near}"
 
 
 def check_marks(entry: RunEntry, where: Path | str) -> None:
@@ -104,15 +117,13 @@ def check_marks(entry: RunEntry, where: Path | str) -> None:
     }
     met = caveats_of(entry, owed)
     if lacking := [kind for kind, due in owed.items() if due and kind not in met]:
-        raise InputError(f"{where} lacks the caveat {', '.join(lacking)} of its results. Delete it, and add its run again.")
+        raise InputError(f"{where} lacks the caveat {', '.join(lacking)} of its results. {REPAIR}")
     digest = entry.origin.get("protocol_digest")
     if digest is not None and digest != protocol_digest(entry.protocol):
-        raise InputError(f"{where} has a protocol whose digest is not that of its run. Delete it, and add its run again.")
+        raise InputError(f"{where} has a protocol whose digest is not that of its run. {REPAIR}")
     stored = str((entry.protocol.get("engine") or {}).get("name", entry.backend))
     if stored != entry.backend:
-        raise InputError(
-            f"{where} names the backend {entry.backend}, and its protocol {stored}. Delete it, and add its run again."
-        )
+        raise InputError(f"{where} names the backend {entry.backend}, and its protocol {stored}. {REPAIR}")
 
 
 def _check_holdings(entry: RunEntry, board: Board, where: Path | str) -> None:
@@ -121,9 +132,10 @@ def _check_holdings(entry: RunEntry, board: Board, where: Path | str) -> None:
     wanted = set(board.tasks), set(map(budget_label, board.budgets))
     for noun, of, asked in zip(("tasks", "budgets"), met, wanted, strict=True):
         if of != asked:
+            near = "".join(dict.fromkeys(near_names(name, of) for name in sorted(asked - of)))
             raise InputError(
-                f"{where} has the {noun} {', '.join(sorted(of))}, wanted {', '.join(sorted(asked))}. Delete it, and "
-                f"add its run again."
+                f"{where} has the {noun} {', '.join(sorted(of))}, wanted {', '.join(sorted(asked))}.{near} Correct {noun} in "
+                f"board.yaml, or delete the entry and add its run again."
             )
 
 
@@ -187,7 +199,7 @@ def check_alike(entry: RunEntry, where: Path | str, other: RunEntry, other_path:
 
 
 def _shown(value: Any) -> str:
-    return "not stored" if value is _NOTHING else f"{value!r:.60}"
+    return "not stored" if value is _NOTHING else show_value(value)
 
 
 def _differing(here: Mapping[str, Any], there: Mapping[str, Any], board: Board) -> list[tuple[str, Any, Any]]:
@@ -211,26 +223,45 @@ def _differing(here: Mapping[str, Any], there: Mapping[str, Any], board: Board) 
     return found
 
 
-def check_replacement(entry: RunEntry, where: Path | str, old: Entry, path: Path) -> None:
+def check_replacement(entry: Entry, where: Path | str, old: Entry, path: Path) -> None:
     """Raises InputError if an entry may not take the place of that in path, which has its name."""
-    if isinstance(old, PublishedEntry):
-        raise InputError(
-            f"{path} holds published numbers with the name {entry.model!r}. Give the run's model another name, or delete "
-            f"that entry, and add it again."
+    if isinstance(entry, PublishedEntry) and isinstance(old, PublishedEntry):
+        return
+    if isinstance(entry, PublishedEntry) or isinstance(old, PublishedEntry):
+        kinds = {PublishedEntry: "published numbers", RunEntry: "the counts of a run"}
+        raise InputError(f"{path} holds {kinds[type(old)]} with the name {entry.model!r}. {_BESIDE}")
+    if not _is_same_model(entry, old):
+        known = entry.fingerprint and old.fingerprint
+        told = (
+            f"another checkpoint with the name {entry.model!r}"
+            if known
+            else (
+                f"an entry of {entry.model!r}, and nothing shows that {where} is of the same model, because "
+                f"{'that entry' if entry.fingerprint else 'the run'} has no fingerprint of a checkpoint"
+            )
         )
-    if entry.checkpoint.get("fingerprint") != old.checkpoint.get("fingerprint"):
-        raise InputError(
-            f"{path} holds another checkpoint with the name {entry.model!r}. Delete that entry, or give the checkpoint another "
-            f"name, and add it again."
-        )
+        raise InputError(f"{path} holds {told}. {_BESIDE}")
     if entry.backend != old.backend:
         raise InputError(
             f"{where} was drawn by the backend {entry.backend}, and the entry of this checkpoint in {path} by {old.backend}. "
-            f"Run again with --backend {old.backend}; to replace it all the same, delete {path} first."
+            f"Run again with --backend {old.backend}; to replace it all the same, add it with --replace."
         )
-    kinds = (MADE_UP, IMPORTED, SYNTHETIC)
-    if worse := [kind for kind in caveats_of(entry, kinds) if kind not in caveats_of(old, kinds)]:
+    kinds_marked = (MADE_UP, IMPORTED, SYNTHETIC)
+    if worse := [kind for kind in caveats_of(entry, kinds_marked) if kind not in caveats_of(old, kinds_marked)]:
         raise InputError(
             f"{where} has results that are {', '.join(worse)}, and would replace {path}, which has none. To replace it all the "
-            f"same, delete that entry first."
+            f"same, add it with --replace."
         )
+
+
+_BESIDE = "Add it with --name NAME to keep both, or with --replace to put it in the place of the old one."
+
+
+def _is_same_model(entry: RunEntry, old: RunEntry) -> bool:
+    """True if both have one fingerprint, or the entry is the old one again. Equal names alone show nothing.
+
+    Many checkpoints lie in folders called final, and a log that was imported tells no fingerprint.
+    """
+    if entry.fingerprint or old.fingerprint:
+        return entry.fingerprint == old.fingerprint
+    return (entry.run, entry.origin, entry.counts) == (old.run, old.origin, old.counts)

@@ -69,35 +69,45 @@ def board_lines(standings: Sequence[Standing], published: Sequence[PublishedEntr
 
 
 def board_tables(lines: Sequence[Line], board: Board, history: Sequence[Record]) -> list[Table]:
-    """The ranking, if there is an entry to rank, each metric by task, and the metric that ranks over the budgets."""
+    """The ranking and how its entries were drawn, if there is one to rank; each metric by task; the metric that ranks over
+    the budgets."""
     ranked = [line for line in lines if line.standing]
-    tables = [_ranking(ranked, board, changes(history))] if ranked or not lines else []
+    tables = [_ranking(ranked, board)] if ranked or not lines else []
     for measure in board.measures:
         told = [line for line in lines if isinstance(line.entry, RunEntry) or _quotes(line.entry, measure)]
         tables += [_by_task(told, board, measure)] if told else []
     if ranked and len(board.budgets) > 1:
         tables.append(_by_budget(ranked, board))
-    return tables
+    return [*tables, _drawn(ranked, board, changes(history))] if ranked else tables
 
 
-def _ranking(lines: Sequence[Line], board: Board, changed: Mapping[str, str]) -> Table:
+def _ranking(lines: Sequence[Line], board: Board) -> Table:
+    """What ranks, and the other metrics of the columns. What else is known of an entry has its own table: pages are narrow."""
     at, first = budget_label(board.rank_by.budget), board.rank_by.domain
     domains = _domains(lines, first)
-    head = ["rank", "possible", "letters", "model"]
+    head = ["rank", "model", "letters", "possible"]
     head += [f"{_title(domain)} {metric_title(measure)}" for measure in board.measures for domain in domains]
-    head += ["change", *(title for title, _ in _TOKENS), "n", "engine"]
+    rows = []
+    for line in lines:
+        assert line.standing is not None
+        place = line.standing
+        possible = f"{place.rank}" if place.rank == place.last else f"{place.rank} to {place.last}"
+        cells = [Cell(f"{place.rank}"), line.name, Cell(place.letters), Cell(possible)]
+        rows.append((*cells, *(_share(line, MACRO, domain, at, measure) for measure in board.measures for domain in domains)))
+    return Table(f"At budget {at}, in percent [95 % interval]", tuple(map(Cell, head)), tuple(rows), 2)
+
+
+def _drawn(lines: Sequence[Line], board: Board, changed: Mapping[str, str]) -> Table:
+    at, first = budget_label(board.rank_by.budget), board.rank_by.domain
+    head = ["rank", "model", "change", *(title for title, _ in _TOKENS), "n", "engine"]
     rows = []
     for line in lines:
         assert line.standing is not None
         assert isinstance(line.entry, RunEntry)
-        place = line.standing
-        possible = f"{place.rank}" if place.rank == place.last else f"{place.rank} to {place.last}"
-        cells = [Cell(f"{place.rank}"), Cell(possible), Cell(place.letters), line.name]
-        cells += [_share(line, MACRO, domain, at, measure) for measure in board.measures for domain in domains]
-        cells.append(Cell(changed.get(line.entry.model, "")))
+        cells = [Cell(f"{line.standing.rank}"), line.name, Cell(changed.get(line.entry.model, ""))]
         cells += [_tokens(line, first, at, metric) for _, metric in _TOKENS]
         rows.append((*cells, Cell(f"{line.entry.n_samples}"), Cell(line.entry.engine)))
-    return Table(f"At budget {at}, in percent [95 % interval]", tuple(map(Cell, head)), tuple(rows), 4)
+    return Table(f"Change, tokens at budget {at}, and engine", tuple(map(Cell, head)), tuple(rows), 2)
 
 
 def _by_task(lines: Sequence[Line], board: Board, measure: Measure) -> Table:

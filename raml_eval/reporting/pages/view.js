@@ -172,7 +172,73 @@ function* textsOf({ question, draw }) {
   }
 }
 
-async function applyFilters(keep) {
+// ---- the address: TASK/ID/SAMPLE, then ? and the filters that are set, by name
+
+const FILTERS = { task: "task", budget: "budget", status: "status", side: "in", flip: "flip", differ: "differ", search: "text" };
+
+function filterText() {
+  const told = new URLSearchParams();
+  for (const [id, name] of Object.entries(FILTERS)) {
+    const field = byId(id);
+    if (id === "search" ? field.value : field.selectedIndex > 0) told.set(name, wellFormed(id === "search" || id === "side" ? field.value : names(id).get(field.value)));
+  }
+  const text = String(told);
+  return text && "?" + text;
+}
+
+// What the address calls each value of a filter: the words, which mean the same when the folder is written again.
+function names(id) {
+  const options = Array.from(byId(id).options).map((option) => option.value);
+  const word = { task: (value) => index.tasks[value], budget: (value) => index.budgets[value], status: (value) => STATUS[value] }[id];
+  return new Map(options.map((value) => [value, word ? word(value) : value]));
+}
+
+// Sets the filters as the address says; the result tells what it says that is not here.
+function readAddress() {
+  const [place, , rest] = location.hash.slice(1).match(/^([^?]*)(\?(.*))?$/s).slice(1);
+  const told = new URLSearchParams(rest || "");
+  const strange = [...told.keys()].filter((name) => !Object.values(FILTERS).includes(name)).map((name) => `a filter ${name}`);
+  for (const [id, name] of Object.entries(FILTERS)) {
+    const field = byId(id);
+    const asked = told.get(name);
+    if (id === "search") {
+      field.value = asked || "";
+      continue;
+    }
+    const found = asked === null ? undefined : [...names(id)].find(([, word]) => word !== undefined && wellFormed(word) === asked);
+    field.selectedIndex = found ? Array.from(field.options).findIndex((option) => option.value === found[0]) : 0;
+    if (asked !== null && !found) strange.push(`${name} ${asked}`);
+  }
+  const draw = place ? fromPlace(place) : undefined;
+  if (place && draw === undefined) strange.unshift(`a draw ${spoken(place)}`);
+  return { draw, strange };
+}
+
+function spoken(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+async function followAddress() {
+  const { draw, strange } = readAddress();
+  tell("");
+  await applyFilters(draw, false);
+  const told = strange.length ? [`The address asks for ${strange.join(", ")}, which this page does not have.`] : [];
+  if (draw !== undefined && !matches.includes(draw)) told.push(`The draw ${addressOf(draw).join("/")} does not fit the filters.`);
+  if (told.length && matches.length) told.push("The first match is shown.");
+  tell(told.join(" "));
+}
+
+function tell(text) {
+  byId("told").hidden = !text;
+  byId("told").replaceChildren(...oneLine(text));
+}
+
+async function applyFilters(keep, byHand = true) {
+  if (byHand) tell("");
   const search = ++asked;
   const chosen = readFilters();
   const shown = keep === undefined ? matches[at] : keep;
@@ -222,6 +288,7 @@ function showMatches(shown) {
     at = -1;
     first = 0;
     drawList();
+    setAddress("#" + filterText());
     byId("draw").replaceChildren(make("p", "message", "No draw fits the filters."));
   }
 }
@@ -248,19 +315,29 @@ function addressOf(draw) {
   return [index.tasks[task], id, String(index.samples[draw])].map(wellFormed);
 }
 
-const hashOf = (draw) => "#" + addressOf(draw).map(encodeURIComponent).join("/");
+const hashOf = (draw, filters) => "#" + addressOf(draw).map(encodeURIComponent).join("/") + filters;
+
+function setAddress(hash) {
+  try {
+    history.replaceState(null, "", hash);
+  } catch {
+    // a browser may forbid it for files
+  }
+}
 
 function drawList() {
   const list = byId("list");
   const focused = list.contains(document.activeElement);
+  const filters = filterText();
   const links = matches.slice(first, first + WINDOW).map((draw, place) => {
     const [task, id] = index.questions[index.of[draw]];
     const name = make("span", "name", ...oneLine(`${index.tasks[task]}/${id} · ${index.samples[draw]}`));
     const link = make("a", "", name, lights(draw));
-    link.setAttribute("href", hashOf(draw));
+    link.setAttribute("href", hashOf(draw, filters));
     if (first + place === at) link.setAttribute("aria-current", "true");
     link.addEventListener("click", (event) => {
       event.preventDefault();
+      tell("");
       select(first + place);
     });
     return make("li", "", link);
@@ -289,11 +366,7 @@ function select(place) {
   if (at < first || at >= first + WINDOW) first = Math.floor(at / WINDOW) * WINDOW;
   drawList();
   const draw = matches[at];
-  try {
-    history.replaceState(null, "", hashOf(draw));
-  } catch {
-    // a browser may forbid it for files
-  }
+  setAddress(hashOf(draw, filterText()));
   loadDraw(draw).then(
     (loaded) => matches[at] === draw && showDraw(loaded),
     (error) => matches[at] === draw && byId("draw").replaceChildren(make("p", "message", error.message))
@@ -311,13 +384,14 @@ function fill(id, options) {
   byId(id).replaceChildren(...made);
 }
 
-function fromHash() {
+function fromPlace(place) {
   let parts;
   try {
-    parts = location.hash.slice(1).split("/").map(decodeURIComponent);
+    parts = place.split("/").map(decodeURIComponent);
   } catch {
     return undefined;
   }
+  if (parts.length !== 3) return undefined;
   const found = index.samples.findIndex((_, draw) => addressOf(draw).every((part, place) => part === parts[place]));
   return found < 0 ? undefined : found;
 }
@@ -342,7 +416,7 @@ function raml_index(content) {
   for (const id of ["task", "budget", "status", "side", "flip", "differ"]) byId(id).addEventListener("change", () => applyFilters());
   byId("search").addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(applyFilters, 250);
+    timer = setTimeout(() => applyFilters(), 250);
   });
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("earlier").addEventListener("click", () => turn(-WINDOW));
@@ -362,9 +436,6 @@ function raml_index(content) {
       byId("search").focus();
     }
   });
-  window.addEventListener("hashchange", () => {
-    const draw = fromHash();
-    if (draw !== undefined && matches.includes(draw)) select(matches.indexOf(draw));
-  });
-  applyFilters(fromHash());
+  window.addEventListener("hashchange", followAddress);
+  followAddress();
 }

@@ -28,8 +28,8 @@ function flipMark(before, now) {
 }
 
 function verdictTable(run, other, otherName, chosen) {
-  const head = ["budget", "status", "thinking", "extracted", "why", "ended", "answer"];
-  const rows = [];
+  const head = ["budget", "status", "thinking", "extracted"];
+  const groups = [];
   let before = null;
   for (const sample of run.samples) {
     const twin = other && other.samples.find((one) => one.budget === sample.budget);
@@ -37,7 +37,7 @@ function verdictTable(run, other, otherName, chosen) {
     if (index.caps.includes(sample.budget)) {
       const marks = flipMark(before, sample);
       marks.forEach((mark) => (mark.title = "against the next smaller budget"));
-      status.append(...marks);
+      status.append(...marks.flatMap((mark) => [" ", mark]));
       before = sample;
     }
     if (twin && (twin.status === "correct") !== (sample.status === "correct")) {
@@ -45,22 +45,25 @@ function verdictTable(run, other, otherName, chosen) {
       mark.title = "the other run's verdict differs";
       mark.setAttribute("aria-label", `${otherName} differs`);
       mark.setAttribute("role", "img");
-      status.append(mark);
+      status.append(" ", mark);
     }
     const budget = make("th", "", index.budgets[sample.budget]);
-    budget.scope = "row";
-    const ended = sample.end + (sample.leak ? ", goes on in the answer" : "");
-    const answer = sample.finish ? `${sample.tokens === undefined ? "not counted" : sample.tokens} (${sample.finish})` : "none drawn";
+    budget.scope = "rowgroup";
+    budget.rowSpan = 2;
+    const ended = `thinking ended ${sample.end}${sample.leak ? ", goes on in the answer" : ""}`;
+    const answer = sample.finish ? `answer ${count(sample.tokens, "token")} (${sample.finish})` : "no answer drawn";
+    const more = make("td", "more", ...oneLine([ended, answer, whyGraded(sample)].filter(Boolean).join("; ")));
+    more.colSpan = head.length - 1;
     const extracted = sample.extracted === undefined ? make("td", "m", "nothing") : make("td", "words", ...oneLine(sample.extracted));
-    const cells = [budget, status, make("td", "count", thinkingOf(run, sample)), extracted, make("td", "words", ...oneLine(whyGraded(sample))), make("td", "", ...oneLine(ended)), make("td", "count", answer)];
-    rows.push(make("tr", sample.budget === chosen ? "chosen" : "", ...cells));
+    const cells = [budget, status, make("td", "count", thinkingOf(run, sample)), extracted];
+    groups.push(make("tbody", sample.budget === chosen ? "chosen" : "", make("tr", "main", ...cells), make("tr", "", more)));
   }
   const heads = head.map((name) => {
     const cell = make("th", "", name);
     cell.scope = "col";
     return cell;
   });
-  const table = make("table", "", make("thead", "", make("tr", "", ...heads)), make("tbody", "", ...rows));
+  const table = make("table", "", make("thead", "", make("tr", "", ...heads)), ...groups);
   const box = make("div", "table", table);
   box.tabIndex = 0;
   box.setAttribute("role", "region");
@@ -89,7 +92,7 @@ function thinkingBlock(run, thinking, own, chosen) {
   const told = thinking.seed === null ? [] : [make("p", "role", `seed ${thinking.seed}`)];
   if (!thinking.cut) {
     const cuts = own.filter((sample) => sample.kept !== undefined && sample.kept < thinking.drawn).map((sample) => `${index.budgets[sample.budget]} after ${count(sample.kept, "token")}`);
-    told.push(make("p", "role", `Cut at ${cuts.join(", ")}. The places are not shown, because the model's tokenizer is not here.`));
+    told.push(make("p", "role", `Cut at ${cuts.join(", ")}. The places are not shown, because the model's tokenizer was not found, or does not give this text (raml-eval view --tokenizer FOLDER names one).`));
   }
   return [title, ...told, box];
 }
@@ -148,4 +151,7 @@ function showDraw({ question, draw }) {
   main.scrollTop = 0;
 }
 
-const step = (by) => select(Math.max(0, Math.min(at + by, matches.length - 1)));
+function step(by) {
+  tell("");
+  select(Math.max(0, Math.min(at + by, matches.length - 1)));
+}

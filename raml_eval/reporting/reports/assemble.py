@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,12 +11,14 @@ from raml_eval.comparison import ComparedCell, compare_runs
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.compare import comparison_sections
 from raml_eval.reporting.footnotes import Footnote
+from raml_eval.reporting.naming import merge_runs
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.reports import axes, figures, general, plain, published
+from raml_eval.reporting.reports.checking import check_definition, why_left_out
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import Built, Material, as_row, gather, narrowed, select, with_rows
+from raml_eval.reporting.reports.material import Built, Material, as_row, check_whole, gather, narrowed, select, with_rows
 from raml_eval.reporting.sections import Section
-from raml_eval.tables import Row, parse_measure
+from raml_eval.tables import Row, check_copies, parse_measure
 from raml_eval.types import Interval, StoredRun
 
 if TYPE_CHECKING:
@@ -30,9 +32,10 @@ def comparison(material: Material, part: Part) -> Iterable[Built]:
     for label, pairs in material.pairs.items():
         compared = compare_runs(pairs.base, pairs.new)
         rows = tuple(_compared_row(material, label, cell) for cell in compared.cells)
-        notes = (*material.pair_notes, *(f"{label}: {note}" for note in compared.notes))
         for section in comparison_sections(compared, (None, None), short=True, full=False):
-            yield Built(section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section, rows, notes)
+            yield Built(
+                section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section, rows, material.pair_notes
+            )
             rows = ()
 
 
@@ -90,44 +93,66 @@ def assemble(
     """
     if definition.base == "required" and base is None:
         raise ConfigError("this report measures gains over a base run. Name its directory with --base.")
+    check_copies([*runs, *([base] if base is not None else [])])
+    for run in runs if definition.base == "required" else ():
+        check_whole(run)  # before the numbers, whose refusal would advise --allow-partial
     ks = _ks(definition, runs, k)
     every = gather(runs, about=about, base=base, k=ks, allow_partial=allow_partial, full=full, short=short)
+    check_definition(definition, every)
     material = narrowed(every, select(every, definition.runs, definition.order), ks, allow_partial)
-    built = [one for part in definition.parts for one in _built(material, part)]
+    made = [(part, list(_built(material, part))) for part in definition.parts]
+    built = [one for _, ones in made for one in ones]
+    left_out = [why_left_out(material, part) for part, ones in made if not ones]
     filled = with_rows(material, [row for one in built for row in one.rows])
-    added = [note for one in built for note in one.notes]
+    notes = (*material.numbers.notes, *_pair_notes(material, built))
     over = f" Gains are over {base.name}." if base is not None else ""
     return Assembled(
         Report(
             title=definition.title,
-            lead=(*([example] if example else []), f"{definition.about.strip()}{over}", *map(drawn_by, material.runs)),
+            lead=(
+                *([example] if example else []),
+                f"{definition.about.strip()}{over}",
+                *(drawn_by(run, label) for label, run in material.labels.items()),
+            ),
             sections=_with_own_figures([one.section for one in built]),
             curve=(),
-            notes=tuple(dict.fromkeys([note.text for note in material.numbers.notes] + added)),
+            notes=tuple(dict.fromkeys([note.text for note in notes] + left_out)),
         ),
         material.runs,
-        material.numbers.notes,
+        notes,
         filled.frame,
     )
 
 
+def _pair_notes(material: Material, built: Sequence[Built]) -> list[Footnote]:
+    """The caveats of the runs that parts held against the base, those of several runs merged."""
+    labels = list(material.labels)
+    merged = merge_runs([note for one in built for note in one.notes], labels)
+    return [
+        Footnote(text, frozenset((label, None, None) for label in of_runs or labels), marked=False, paired=True)
+        for text, of_runs in merged
+    ]
+
+
 def _with_own_figures(sections: Sequence[Section]) -> tuple[Section, ...]:
-    """The sections with a name of its own for every figure, since each is a file."""
-    seen: Counter[str] = Counter()
+    """The sections with a name of its own for every figure, whatever the case of its letters, since each is a file."""
+    taken: set[str] = set()
     renamed = []
     for section in sections:
         figures = []
         for figure in section.figures:
-            seen[figure.name] += 1
-            number = seen[figure.name]
-            figures.append(replace(figure, name=f"{figure.name}-{number}") if number > 1 else figure)
+            names = (f"{figure.name}-{number}" if number > 1 else figure.name for number in itertools.count(1))
+            name = next(name for name in names if name.lower() not in taken)
+            taken.add(name.lower())
+            figures.append(replace(figure, name=name))
         renamed.append(replace(section, figures=tuple(figures)))
     return tuple(renamed)
 
 
 def _ks(definition: Definition, runs: Sequence[StoredRun], asked: Sequence[int] | None) -> Sequence[int] | None:
     """The k of the report's metrics, if none is asked for: those that its parts name, beside the runs' own."""
-    named = {k for part in definition.parts for name in part.metrics if (k := parse_measure(name).k) is not None}
+    counts = {run.n_samples for run in runs}
+    named = {k for part in definition.parts for name in part.metrics if (k := parse_measure(name, counts).k) is not None}
     if asked is not None or not named:
         return asked
     own = {k for run in runs for k in run.manifest.get("config", {}).get("k") or [run.n_samples]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +12,13 @@ from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, holm, pooled_difference
 from raml_eval.intervals import Part as Values
 from raml_eval.reporting.numbers import Key
-from raml_eval.reporting.render import Cell, Figure, Table, percent
+from raml_eval.reporting.render import Cell, Figure, Table, percent_of
 from raml_eval.reporting.reports.definition import Claim, Part
 from raml_eval.reporting.reports.figures import draw_axis
 from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_number, as_row, matches, rank
 from raml_eval.reporting.reports.plain import unit_of
 from raml_eval.reporting.sections import TITLES, Section
-from raml_eval.tables import DOMAINS, MACRO, budget_label, largest_budget, parse_measure
+from raml_eval.tables import DOMAINS, MACRO, budget_label, largest_budget
 from raml_eval.tables.measures import AVERAGE
 from raml_eval.types import Budget, Domain, Interval
 
@@ -29,8 +30,8 @@ def trend(material: Material, part: Part) -> Built | None:
     known = {label: x for label, about in material.about.items() if (x := as_number(about.get(part.x))) is not None}
     if len(set(known.values())) < 2:
         return None
-    measure = parse_measure((part.metrics or ("avg@n",))[0])
-    ordered = sorted(known, key=lambda label: (str(material.about[label].get(part.group, "")), known[label]))
+    measure = material.measure((part.metrics or ("avg@n",))[0])
+    ordered = sorted(known, key=lambda label: (rank(material.about[label].get(part.group)), known[label]))
     budget = budget_label(common_budget(material, ordered))  # one, so that a line joins numbers of one kind
     header = (KNOWN.get(part.group, part.group), KNOWN.get(part.x, part.x), "model", "budget")
     rows, points = [], []
@@ -52,7 +53,9 @@ def trend(material: Material, part: Part) -> Built | None:
     )
     lines = f"a line for each {KNOWN.get(part.group, part.group)}"
     about = f"{measure.name} of both domains at budget {budget} against {name}, {lines}, with 95 % intervals"
-    figure = Figure(f"{measure.metric.replace('@', '-at-')}-by-{part.x}", title, about, draw_axis(points, name, measure))
+    apart = "" if part.group == "paradigm" else f"-per-{part.group or 'nothing'}"
+    file = re.sub(r"[^\w-]+", "-", f"{measure.name.replace('@', '-at-')}-by-{part.x}{apart}")
+    figure = Figure(file, title, about, draw_axis(points, name, measure))
     return Built(Section(title, part.note, (table,), (figure,)))
 
 
@@ -87,8 +90,7 @@ def claims(material: Material, part: Part) -> Built:
         p = adjusted.get(id(one))
         measured, verdict = "", one.why or "not tested: no interval"
         if one.change is not None:
-            ends = (None, None) if math.isnan(one.change.low) else (one.change.low, one.change.high)
-            measured = percent(one.change.value, *ends, signed=True)
+            measured = percent_of(one.change.value, one.change.low, one.change.high, signed=True)
             if p is not None:
                 verdict = _verdict(one.change.value, p) + (f", without {', '.join(one.left_out)}" if one.left_out else "")
                 interval = Interval(one.change.value, one.change.low, one.change.high, one.change.method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 import raml_eval
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.model_faults import faults
 from raml_eval.yaml_text import read_yaml
 
 FILE = "report.yaml"
@@ -17,6 +19,18 @@ PartName = Literal[
     "stability_curve", "comparison", "published", "claims",
 ]  # fmt: skip
 Texts = tuple[str, ...]
+READS: Mapping[str, Texts] = {  # what a part reads beside title and note
+    "table": ("tasks", "metrics", "budgets"),
+    "levels": ("tasks",),
+    "trend": ("x", "group", "metrics"),
+    "published": ("published", "source", "tasks", "metrics", "budgets"),
+    "claims": ("claims", "x"),
+}
+
+
+def _as_list(value: Any) -> Any:
+    """The list itself; another value as a list of it."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 class _Strict(BaseModel):
@@ -66,7 +80,26 @@ class Part(_Strict):
     @classmethod
     def _as_labels(cls, value: Any) -> Any:
         # YAML reads a bare off as false.
-        return ["off" if one is False else str(one) for one in value] if isinstance(value, list | tuple) else value
+        return ["off" if one is False else str(one) for one in _as_list(value)] if value is not None else value
+
+    @field_validator("tasks", "metrics", mode="before")
+    @classmethod
+    def _as_texts(cls, value: Any) -> Any:
+        return _as_list(value)
+
+    @model_validator(mode="after")
+    def _reads_its_fields(self) -> Part:
+        reads = READS.get(self.part, ())
+        if unread := sorted(self.model_fields_set - {"part", "title", "note", *reads}):
+            wanted = ", ".join(("title", "note", *reads))
+            raise ValueError(f"the part {self.part} does not read {', '.join(unread)}; it reads {wanted}")
+        if self.part == "trend" and len(self.metrics) > 1:
+            raise ValueError(f"the part trend shows one metric, and has {', '.join(self.metrics)}; wanted a part for each")
+        lacking: list[str] = [field for field in ("published", "claims") if self.part == field and not getattr(self, field)]
+        lacking += ["metrics"] if self.part == "published" and not self.metrics else []
+        if lacking:
+            raise ValueError(f"the part {self.part} has no {' and no '.join(lacking)}")
+        return self
 
     @model_validator(mode="after")
     def _published_fit(self) -> Part:
@@ -98,9 +131,7 @@ class Definition(_Strict):
     @field_validator("runs", mode="before")
     @classmethod
     def _as_lists(cls, value: Any) -> Any:
-        return (
-            {key: one if isinstance(one, list) else [one] for key, one in value.items()} if isinstance(value, dict) else value
-        )
+        return {key: _as_list(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def reports_dir() -> Path | None:
@@ -145,7 +176,6 @@ def read_definition(path: Path) -> Definition:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a report.yaml.") from error
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{path} is not a report: {wrong}. docs/reports.md shows the fields.") from error
+        raise ConfigError(f"{path} is not a report: {faults(error, Definition)}. docs/reports.md shows the fields.") from error
     except ValueError as error:  # a ValidationError is one too
         raise ConfigError(f"{path} is not YAML: {error}. Correct it there.") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, near_names, writing
 from raml_eval.reporting.html import render_html
 from raml_eval.reporting.plots import save_figure
 from raml_eval.reporting.raw import mark_row, render_raw
@@ -32,6 +32,34 @@ def text_of(made: Assembled, format: str, pictures: str = "") -> str:
     return render(find_template("default", format), format, report=made.report, pictures=pictures)
 
 
+def check_out(path: Path | None, format: str | None) -> None:
+    """Raises ConfigError for an ending that is unknown, or that is another format's than the one asked for.
+
+    It reads nothing, so that it can go before the numbers, which may take long. A .txt may hold any document.
+    """
+    if format is not None and format not in FORMATS:
+        raise ConfigError(f"there is no report format {format!r}.{near_names(format, FORMATS)} Known: {', '.join(FORMATS)}.")
+    if path is None:
+        return
+    if path.is_dir():
+        if format is not None:
+            raise ConfigError(f"--out {path} is a folder, and --format {format} is for one file. Name a file in it.")
+        return
+    suffix = path.suffix
+    if suffix not in ENDINGS:
+        if suffix and format is None:
+            raise ConfigError(
+                f"--out {path} ends in {suffix!r}; wanted one of {', '.join(ENDINGS)}, or a folder. Rename it, or name its "
+                f"format with --format."
+            )
+        return
+    own = {**DOCUMENTS, **RAW}.get(suffix, suffix.removeprefix("."))
+    if format not in (None, own) and not (suffix == ".txt" and format in DOCUMENTS.values() and format != "html"):
+        raise ConfigError(
+            f"--out {path} ends in {suffix!r}, which is {own}, and --format is {format}. Leave --format out, or rename it."
+        )
+
+
 def write_report(made: Assembled, path: Path, format: str | None = None) -> list[Path]:
     """The files written for --out: one of the ending's format with the figures beside it, or all of them into a folder.
 
@@ -40,9 +68,8 @@ def write_report(made: Assembled, path: Path, format: str | None = None) -> list
     """
     if path.is_dir() or (not path.suffix and format is None):
         return _write_folder(made, path)
+    check_out(path, format)
     suffix = path.suffix
-    if format is None and suffix not in ENDINGS:
-        raise ConfigError(f"--out {path} ends in {suffix!r}; wanted one of {', '.join(ENDINGS)}, or a folder.")
     if suffix in PICTURES:
         return [save_figure(_only_figure(made, path).drawing, path)]
     if suffix == ".parquet":
@@ -68,6 +95,11 @@ def figures_of(made: Assembled) -> Iterator[Figure]:
 
 
 def _write_pictures(made: Assembled, folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Every figure in each of these formats. Raises ConfigError if two figures would be one file."""
+    names = [one.name for one in figures_of(made)]
+    lowered = [name.lower() for name in names]
+    if twice := [name for name in names if lowered.count(name.lower()) > 1]:
+        raise ConfigError(f"two figures of the report are named {twice[0]}, and each is a file. Give one another name.")
     return [save_figure(one.drawing, folder / f"{one.name}{ending}") for one in figures_of(made) for ending in endings]
 
 
@@ -101,9 +133,7 @@ def _write_parquet(made: Assembled, path: Path) -> Path:
 
 
 def _written(path: Path, write: Callable[[], object]) -> Path:
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write()
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
     return path

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from raml_eval.comparison.generalization import Generalization, generalize
-from raml_eval.reporting.render import Cell, Table, percent
+from raml_eval.comparison.generalization import Generalization
+from raml_eval.reporting.render import Cell, Table, percent, percent_of
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material, as_row
 from raml_eval.reporting.sections import Section
@@ -22,16 +22,11 @@ _LEAD = (
 _GAP_LEAD = "The raw gap is descriptive: the domains differ in difficulty and in chance level, so it is no measure of transfer."
 
 
-def generalizations(material: Material) -> Mapping[str, Generalization]:
-    """Each run but the base, held against it at its primary budget, by label."""
-    return {label: generalize(pairs, material.primary(label)) for label, pairs in material.pairs.items()}
-
-
 def generalization(material: Material, part: Part) -> Built | None:
     """Gains by domain, transfer and retention of each run; None without a base."""
     if material.base is None:
         return None
-    found = generalizations(material)
+    found = material.generalizations
     header = (
         "model",
         "budget",
@@ -39,9 +34,9 @@ def generalization(material: Material, part: Part) -> Built | None:
         "cross-domain gain",
         "transfer",
         "kept in-domain",
-        "repeat",
+        "repeat in-domain",
         "kept cross-domain",
-        "repeat",
+        "repeat cross-domain",
     )
     rows = []
     for label, one in found.items():
@@ -65,14 +60,7 @@ def _share(one: Generalization, domain: str, field: str) -> Cell:
     if of is None:
         return Cell("")
     interval: Interval = getattr(of, field)
-    return Cell(_percent(interval, signed=field == "gain"))
-
-
-def _percent(interval: Interval, signed: bool = False) -> str:
-    if math.isnan(interval.value):
-        return ""
-    ends = (None, None) if math.isnan(interval.low) else (interval.low, interval.high)
-    return percent(interval.value, *ends, signed=signed)
+    return Cell(percent_of(interval.value, interval.low, interval.high, signed=field == "gain"))
 
 
 def _ratio(interval: Interval) -> str:
@@ -108,7 +96,15 @@ def _gap_table(material: Material) -> Table:
         gap = "" if None in means else percent(float(means[0] or 0) - float(means[1] or 0), signed=True)
         shown = [Cell("" if value is None else percent(value)) for pair in zip(means, chances, strict=True) for value in pair]
         rows.append((material.model(label), Cell(budget), *shown, Cell(gap)))
-    header = ("model", "budget", "in-domain", "chance", "cross-domain", "chance", "raw gap (descriptive)")
+    header = (
+        "model",
+        "budget",
+        "in-domain",
+        "chance in-domain",
+        "cross-domain",
+        "chance cross-domain",
+        "raw gap (descriptive)",
+    )
     return Table("Means in percent", _cells(header), tuple(rows), 2)
 
 
@@ -116,12 +112,13 @@ def levels(material: Material, part: Part) -> Built | None:
     """The gain on each level of difficulty of the tasks that have levels; None without a base, or without levels."""
     rows: list[tuple[Cell, ...]] = []
     numbers: list[Row] = []
-    for label, one in generalizations(material).items():
+    for label, one in material.generalizations.items():
         for of in one.levels:
             if part.tasks and of.task not in part.tasks:
                 continue
+            gain = percent_of(of.gain.value, of.gain.low, of.gain.high, signed=True)
             facts = (Cell(of.task), Cell(of.level), material.model(label), Cell(str(of.n_questions)))
-            rows.append((*facts, Cell(percent(of.base)), Cell(percent(of.new)), Cell(_percent(of.gain, signed=True))))
+            rows.append((*facts, Cell(percent(of.base)), Cell(percent(of.new)), Cell(gain)))
             domain = material.labels[label].tasks[of.task].domain
             place = {"task": of.task, "domain": domain, "budget": budget_label(one.budget), "level": of.level}
             numbers.append(as_row(material, label, of.gain, **place, metric="gain", n_questions=of.n_questions))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.comparison.endpoints import choose_primary
+from raml_eval.comparison.generalization import Generalization, generalize
 from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
-from raml_eval.errors import ConfigError, near_names
+from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.looks import check_looks
 from raml_eval.reporting.footnotes import footnotes
 from raml_eval.reporting.numbers import Numbers, index_numbers
 from raml_eval.reporting.render import Cell
 from raml_eval.reporting.sections import Section
-from raml_eval.tables import Row, build_frame, run_labels, same_directory
+from raml_eval.tables import Measure, Row, build_frame, missing_samples, n_planned, parse_measure, run_labels, same_directory
 from raml_eval.types import Budget, Interval, StoredRun
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ KNOWN: Mapping[str, str] = {
     "step": "step",
     "data_size": "training samples",
 }
+_NUMERAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 NUMBERS = ("trajectories_per_question", "trajectory_length", "step", "data_size")
 
 
@@ -92,15 +95,25 @@ class Material:
         for label, run in self.labels.items():
             if not same_directory(run, self.base):
                 for one in (self.base, run):
+                    check_whole(one)
                     check_looks(one, gated=False)
                 pairs = pair_runs(self.base, run)
                 differing = check_protocols(self.base, run, pairs.tasks())
                 found[label] = pairs, (*choose_primary(pairs).notes, *comparison_notes(pairs, differing))
         return found
 
+    @cached_property
+    def generalizations(self) -> dict[str, Generalization]:
+        """Each run but the base, held against it at its primary budget, by label."""
+        return {label: generalize(pairs, self.primary(label)) for label, pairs in self.pairs.items()}
+
     def primary(self, label: str) -> Budget:
         """The budget at which a run is held against the base: what its suites declare, otherwise the largest of both."""
         return choose_primary(self.pairs[label]).budget
+
+    def measure(self, name: str) -> Measure:
+        """The measure of that name, which may be avg@8 where the runs have 8 samples per question."""
+        return parse_measure(name, {run.n_samples for run in self.runs})
 
     def model(self, label: str) -> Cell:
         """The run as the label of a row."""
@@ -130,9 +143,33 @@ def gather(
     return Material(tuple(runs), told, frame, index_numbers(runs, frame, short, full), base, full, short)
 
 
+def check_whole(run: StoredRun) -> None:
+    """Raises MetricError if planned samples are missing, which allow_partial does not allow where runs are held together."""
+    if missing := missing_samples(run):
+        again = "Import a whole log" if run.imported else "Run again with the same --out"
+        raise MetricError(
+            f"run {run.name} lacks {sum(missing.values())} of its {n_planned(run)} planned samples, and this report tests "
+            f"differences between runs, which needs whole ones: --allow-partial does not change that. {again}, or take a "
+            f"report that tests none, such as --report checkpoint --allow-partial."
+        )
+
+
 def _recorded(run: StoredRun) -> dict[str, Any]:
     record: Mapping[str, Any] = run.manifest.get("model", {}).get("checkpoint") or {}
-    return {key: int(value) if key in NUMBERS and _is_whole(value) else value for key, value in record.items()}
+    return {key: told_value(key, value) for key, value in record.items()}
+
+
+def told_value(key: str, value: Any) -> Any:
+    """What is told of a checkpoint: a number if its text is one, but for names.
+
+    YAML reads 1e-4 as a text, and so is everything behind --about.
+
+    Example: told_value("learning_rate", "1e-4") == 0.0001 and told_value("base", "7") == "7"
+    """
+    named = key in ("name", "model") or (key in KNOWN and key not in NUMBERS)
+    if named or not isinstance(value, str) or not _NUMERAL.fullmatch(value):
+        return value
+    return int(value) if _is_whole(value) else float(value)
 
 
 def _is_whole(value: Any) -> bool:
@@ -164,7 +201,7 @@ def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
         if not _is_whole(value):
             raise ConfigError(f"--about {text!r}: {key} is {value!r}; wanted a whole number.")
         return label, key, int(value)
-    return label, key, value
+    return label, key, told_value(key, value)
 
 
 def _cut(text: str) -> tuple[str, str, str]:
@@ -204,7 +241,7 @@ def narrowed(material: Material, labels: Sequence[str], k: Sequence[int] | None,
 def matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:
     run = material.labels[label]
     facts = {"name": run.name, "model": run.model, **material.about[label]}
-    return all(str(facts.get(key)) in map(str, values) for key, values in wanted.items())
+    return all(str(facts.get(key)) in (str(told_value(key, one)) for one in values) for key, values in wanted.items())
 
 
 def rank(value: Any) -> tuple[int, float, str]:

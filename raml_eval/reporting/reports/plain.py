@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.definition import Part
@@ -17,11 +17,11 @@ from raml_eval.tables import (
     DOMAINS,
     MACRO,
     Measure,
+    budget_order,
     build_sweep,
     describe_engine,
     frame_rows,
     has_sweep,
-    parse_measure,
 )
 from raml_eval.types import Domain
 
@@ -63,7 +63,7 @@ def thinking(material: Material, part: Part) -> Built | None:
 
 def table(material: Material, part: Part) -> Built | None:
     """The chosen metrics of the chosen tasks, or of both domains' means, one row for each run and budget."""
-    metrics = [parse_measure(name) for name in part.metrics or ("avg@n",)]
+    metrics = [material.measure(name) for name in part.metrics or ("avg@n",)]
     columns: list[tuple[str, str, Domain]] = []
     for domain in DOMAINS:
         of_domain = tasks_of(material.runs, domain)
@@ -74,8 +74,8 @@ def table(material: Material, part: Part) -> Built | None:
         return None
     header = [Cell("model"), Cell("budget")]
     header += [
-        Cell(f"{name} {metric.name}", material.numbers.marks((None, task, None)))
-        for name, task, _ in columns
+        Cell(f"{name} {metric.name}", material.numbers.column_marks(task, domain))
+        for name, task, domain in columns
         for metric in metrics
     ]
     check_budgets(material, part)
@@ -95,6 +95,8 @@ def table(material: Material, part: Part) -> Built | None:
         if any(cell.text for cell in cells):
             rows.append((material.model(label), Cell(budget), *cells))
     _check_ks(material, part)
+    if not rows:
+        return None
     section = Section(part.title or "Scores", part.note, (Table(unit_of(metrics), tuple(header), tuple(rows), 2),))
     return Built(section)
 
@@ -103,9 +105,10 @@ def check_budgets(material: Material, part: Part) -> None:
     """Raises ConfigError for a budget that no run has."""
     there = {budget for _, budget in material.numbers.lines}
     if lacking := [budget for budget in part.budgets if budget not in there]:
+        have = sorted(there, key=budget_order)
         raise ConfigError(
-            f"the part {part.part} shows the budget {', '.join(lacking)}, and these runs have {', '.join(sorted(there))}. "
-            "Correct the report, or draw the budget."
+            f"the part {part.part} shows the budget {', '.join(lacking)}, and no run has it.{near_names(lacking[0], have)} "
+            f"There are {', '.join(have)}. Correct the report, or draw the budget."
         )
 
 
@@ -118,7 +121,7 @@ def unit_of(metrics: Sequence[Measure]) -> str:
 def _check_ks(material: Material, part: Part) -> None:
     """Raises ConfigError for a metric whose k the frame was not built with."""
     have = {row.k for row in material.numbers.rows}
-    lacking = [name for name in part.metrics if (k := parse_measure(name).k) is not None and k not in have]
+    lacking = [name for name in part.metrics if (k := material.measure(name).k) is not None and k not in have]
     if lacking:
         made = ", ".join(str(k) for k in sorted(k for k in have if k)) or "none"
         raise ConfigError(

@@ -8,7 +8,6 @@ from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.reports.plain import check_budgets, unit_of
 from raml_eval.reporting.sections import Section
-from raml_eval.tables import parse_measure
 from raml_eval.wording import count_noun
 
 MARK = "published, not rerun"
@@ -24,7 +23,7 @@ def published(material: Material, part: Part) -> Built:
 
     Runs without any of the tasks get columns of their own tasks, which the text calls an example.
     """
-    metrics = [parse_measure(name) for name in part.metrics]
+    metrics = [material.measure(name) for name in part.metrics]
     domains = {task: about.domain for run in material.runs for task, about in run.tasks.items()}
     others = (
         [] if any(task in domains for task in part.tasks) else [t for t, domain in domains.items() if domain == "in_domain"]

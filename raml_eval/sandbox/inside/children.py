@@ -59,17 +59,46 @@ def _own_children() -> list[int]:
 
 
 def wipe(settings: Settings) -> None:
-    """The writable folders are empty."""
+    """The writable folders are empty. Raises OSError if they are not, which no program should bring about."""
     folders = settings["folders"]
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.chmod(folder, 0o1777)  # where the program is of the same user, it may have closed the folder itself
     if not any(map(os.listdir, folders)):
         return
     cleaner = os.fork()
     if cleaner == 0:
         with contextlib.suppress(BaseException):
             give_up(settings["uid"])
-            import shutil
-
-            for path in [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)]:
-                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+            for folder in folders:
+                empty(folder)
         os._exit(0)
     os.waitpid(cleaner, 0)
+    if any(map(os.listdir, folders)):
+        raise OSError("files of the program are left")
+
+
+def empty(folder: str) -> None:
+    """Nothing is left in the folder, however deep its folders are and whatever their modes. Links are not followed.
+
+    Folders of folders are moved to the top before their own is removed, so that no path becomes long and nothing recurs.
+    """
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    n_moved = 0
+    while entries := list(os.scandir(top)):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.name, dir_fd=top)
+                continue
+            os.chmod(entry.name, 0o700, dir_fd=top)
+            inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+            for child in list(os.scandir(inner)):
+                if child.is_dir(follow_symlinks=False):
+                    os.chmod(child.name, 0o700, dir_fd=inner)
+                    n_moved += 1
+                    os.rename(child.name, f".moved-{os.getpid()}-{n_moved}", src_dir_fd=inner, dst_dir_fd=top)
+                else:
+                    os.unlink(child.name, dir_fd=inner)
+            os.close(inner)
+            os.rmdir(entry.name, dir_fd=top)
+    os.close(top)

@@ -14,6 +14,8 @@ from typing import Any
 
 DEEPEST = 150  # levels of containers; without a limit, encoding a list that holds itself would never end
 LONGEST_RANGE = 1_000_000
+MOST_ALIKE = 50  # different values with one hash, in one container
+LONGEST_FRACTION = 100_000  # hexadecimal digits of each part: to reduce a fraction takes time that grows with their square
 _WIDE = 1 << 63
 
 Unplain = Callable[[Any], Any]  # encodes what is not plain data; its result must be JSON
@@ -87,17 +89,38 @@ def decode(coded: Any, refer: Callable[[str, Any], Any]) -> Any:
 
 def _decode(coded: Any, refer: Callable[[str, Any], Any]) -> Any:
     if isinstance(coded, list):
-        return [_decode(item, refer) for item in coded]
+        return _apart([_decode(item, refer) for item in coded])
     if not isinstance(coded, dict):
         return coded
     ((tag, content),) = coded.items()
     if tag == "d":
-        return {_decode(key, refer): _decode(item, refer) for key, item in content}
+        keys = _apart([_decode(key, refer) for key, _ in content])
+        return dict(zip(keys, [_decode(item, refer) for _, item in content], strict=True))
     if tag in _BUILDERS:
-        return _BUILDERS[tag]([_decode(item, refer) for item in content])
+        return _BUILDERS[tag](_apart([_decode(item, refer) for item in content]))
     if tag in _READERS:
         return _READERS[tag](content)
     return refer(tag, content)
+
+
+def _apart(items: list[Any]) -> list[Any]:
+    """The items, if a set of them takes no longer than their number asks. Raises NotPlain for many that have one hash.
+
+    A set or mapping of n different keys with one hash takes time that grows with n squared, which the tester would spend.
+    """
+    if len(items) <= MOST_ALIKE:
+        return items
+    by_hash: dict[int, list[Any]] = {}
+    for item in items:
+        try:
+            alike = by_hash.setdefault(hash(item), [])
+        except TypeError:  # a list or a mapping is no key
+            continue
+        if item not in alike[:1] and (len(alike) < 2 or item not in alike):
+            alike.append(item)
+            if len(alike) > MOST_ALIKE:
+                raise NotPlain("values whose hashes collide")
+    return items
 
 
 def _read_range(ends: list[int]) -> range:
@@ -123,6 +146,8 @@ def _read_decimal(text: str) -> Any:
 def _read_fraction(parts: list[str]) -> Any:
     from fractions import Fraction
 
+    if max(map(len, parts)) > LONGEST_FRACTION:
+        raise NotPlain(f"a fraction of more than {LONGEST_FRACTION} digits")
     return Fraction(int(parts[0], 16), int(parts[1], 16))
 
 

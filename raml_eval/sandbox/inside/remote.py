@@ -34,9 +34,10 @@ class Program:
         self.n_calls = 0
         self.last_call = ""
         self.last_value: Any = None
+        self.doubt = ""  # how the program ended, if somebody else may have ended it: "lost" or "killed"
 
     def started(self) -> bool:
-        """True if the program's sandbox has come up. If it is lost later, that is the program's doing."""
+        """True if the program's sandbox has come up."""
         return read_message(self._control) == {"ready": True}
 
     def run_script(self, job: Mapping[str, Any], stdin: str) -> dict[str, Any]:
@@ -82,6 +83,7 @@ class Program:
     def describe_end(self, ended: Mapping[str, Any]) -> str:
         """How the program ended, in a few words; empty for exit code 0."""
         if ended.get("lost"):
+            self.doubt = "lost"
             return "its sandbox ended"
         if ended["signal"] is None:
             how = f"exit code {ended['exit']}" if ended["exit"] else ""
@@ -89,6 +91,8 @@ class Program:
         name = signal.Signals(ended["signal"]).name
         if ended["signal"] == signal.SIGXCPU or ended["cpu_s"] >= self._limits["cpu_s"]:
             return f"used up its {self._limits['cpu_s']} s of CPU time"
+        if ended["signal"] == signal.SIGKILL:
+            self.doubt = "killed"
         return f"ended by {name}"
 
     def _refer(self, tag: str, content: Any) -> RemoteObject:

@@ -103,7 +103,7 @@ def run_tests(job: Job, program: Program, report: Report) -> dict[str, Any]:
     try:
         styles[job["style"]](job, program, report)
     except Failed as failed:
-        return {"passed": False, "detail": str(failed)}
+        return {"passed": False, "detail": str(failed), "doubt": program.doubt}
     except Broken as broken:
         return {"broken": str(broken)}
     return {"passed": True, "detail": f"passed {_count(len(job['tests']))}"}

@@ -1,0 +1,263 @@
+"""Several servers of one model as one: requests are spread, retried, moved away from a server that is lost, and back again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, next_pause
+from raml_eval.errors import GenerationError
+from raml_eval.progress import note
+
+T = TypeVar("T")
+_REVIVAL_PAUSE_S = 10.0  # at most, between two looks at a server that is lost
+_MISSES = 3  # unanswered looks in a row after which a server that is drawing counts as lost
+_BUSY = 429
+_TROUBLED = 3  # failures in a row after which a server gets a rest
+
+
+class Lost(Unanswered):
+    """The server was given up on while it was drawing."""
+
+
+@dataclass(slots=True, eq=False)
+class Server:
+    """One server: its base address (such as http://localhost:8000/v1), its requests in flight, and whether it can be used.
+
+    It is lost while it cannot be reached, and rests until a time that it asked for or that its failures call for. refused says
+    why it must not be used at all, for example because it serves another model.
+    """
+
+    address: str
+    connection: Connection
+    tries: set[asyncio.Task[Any]] = field(default_factory=set)
+    lost: bool = False
+    rests_until: float = 0.0
+    n_troubled: int = 0
+    refused: EndpointRefused | None = None
+
+    @property
+    def usable(self) -> bool:
+        return not self.lost and self.refused is None and self.rests_until <= time.monotonic()
+
+    async def complete(self, body: Any, read: Callable[[Any], T]) -> T:
+        """What read makes of the reply to one completion request, after one try."""
+        ask = self.connection.ask("POST", f"{self.address}/completions", read, body)
+        task = asyncio.ensure_future(ask)
+        self.tries.add(task)
+        task.add_done_callback(self.tries.discard)
+        try:
+            await asyncio.wait({task})
+        finally:
+            _stop(task)
+        if task.cancelled():
+            raise Lost("the server was lost meanwhile")
+        return task.result()
+
+
+class ServerPool:
+    """The servers of one model.
+
+    A question stays with the server that drew for it first: the one with the fewest requests in flight. attempts counts the
+    tries of one request that failed at a server; patience_s limits how long a request waits while servers are busy (429),
+    and while none can be reached.
+    look tells whether a server is well and still serves the same model: it raises Unanswered, or EndpointRefused if not.
+    look_closely lets it draw, too. A server that is drawing is looked at every watch_s seconds, one that was lost closely.
+    """
+
+    def __init__(
+        self,
+        servers: list[Server],
+        look: Callable[[Server], Awaitable[None]],
+        look_closely: Callable[[Server], Awaitable[None]],
+        *,
+        attempts: int,
+        patience_s: float,
+        watch_s: float,
+        pause_s: float = 1.0,
+    ) -> None:
+        self.servers = servers
+        self._look, self._look_closely, self._attempts, self._patience_s = look, look_closely, attempts, patience_s
+        self._watch_s, self._pause_s = watch_s, pause_s
+        self._homes: dict[str, Server] = {}
+        self._changed = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+        self.closed = False
+
+    def start(self) -> None:
+        """The servers are watched from now on, and those that are lost are looked for."""
+        for server in self.servers:
+            self._spawn(self._watch(server))
+            if server.lost:
+                self._spawn(self._revive(server))
+
+    async def close(self) -> None:
+        """Requests that are under way fail, and no connection is left."""
+        self.closed = True
+        self._changed.set()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        tries = [task for server in self.servers for task in server.tries]
+        for task in tries:
+            _stop(task)
+        await asyncio.gather(*tries, return_exceptions=True)
+        await asyncio.gather(*(server.connection.close() for server in self.servers))
+
+    async def complete(self, body: Any, read: Callable[[Any], T], question: str) -> tuple[T, bool]:
+        """The reply to a completion request, as read understands it, and whether an earlier draw for it was lost on the way.
+
+        Tries again as long as that can help.
+        Raises RequestFailed if it does not, EndpointRefused if no server takes any request, GenerationError once closed.
+        """
+        n_tries, n_failed, avoided, redrawn = 0, 0, None, False
+        busy_until = deadline = time.monotonic() + self._patience_s
+        while True:
+            server = await self._choose(question, deadline, avoided)
+            try:
+                reply = await server.complete(body, read)
+            except Unanswered as error:
+                if self.closed:
+                    raise _closed() from None
+                busy = error.status == _BUSY and time.monotonic() < busy_until
+                n_failed += error.reached
+                n_tries += error.reached and not busy
+                if n_tries >= self._attempts or (error.status == _BUSY and not busy):
+                    told = f"{server.address} gave no answer in {n_failed} tries, the last time: {error}"
+                    raise RequestFailed(told) from None
+                avoided = server
+                redrawn = redrawn or (error.reached and error.status is None)
+                await self._heed(server, error, n_failed)
+                deadline = max(deadline, time.monotonic() + self._patience_s) if error.reached else deadline
+            except EndpointRefused as error:
+                self._refuse(server, error)
+            else:
+                server.n_troubled = 0
+                return reply, redrawn
+
+    async def _heed(self, server: Server, error: Unanswered, n_failed: int) -> None:
+        """What a failed try says about its server is noted. If other servers can be used, this does not wait."""
+        if not error.reached:
+            self._lose(server, str(error))
+            return
+        if isinstance(error, Lost):
+            return
+        server.n_troubled += 1
+        pause_s = next_pause(n_failed - 1, self._pause_s, error.asked_s)
+        if error.asked_s is not None or server.n_troubled >= _TROUBLED:
+            server.rests_until = max(server.rests_until, time.monotonic() + pause_s)
+        server.connection.tell_pause(server.address, error, pause_s)
+        if not any(other.usable for other in self.servers if other is not server):
+            await asyncio.sleep(pause_s)
+
+    async def _choose(self, question: str, deadline: float, avoided: Server | None) -> Server:
+        """The question's server, or another one while it cannot be used. Waits until there is one."""
+        while True:
+            if self.closed:
+                raise _closed()
+            usable = [server for server in self.servers if server.usable]
+            preferred = [server for server in usable if server is not avoided] or usable
+            home = self._homes.get(question)
+            if home in preferred:
+                return home
+            if preferred:
+                chosen = min(preferred, key=lambda server: len(server.tries))
+                self._homes[question] = chosen
+                return chosen
+            await self._wait(deadline)
+
+    async def _wait(self, deadline: float) -> None:
+        """Until a server may be usable again. RequestFailed after the deadline if none can be reached."""
+        refused = [server.refused for server in self.servers if server.refused]
+        if len(refused) == len(self.servers) and refused[0]:
+            raise refused[0]
+        now = time.monotonic()
+        resting = [server.rests_until for server in self.servers if not (server.lost or server.refused)]
+        if not resting and now >= deadline:
+            addresses = ", ".join(server.address for server in self.servers)
+            raise RequestFailed(f"no server answered for {self._patience_s:g} s: {addresses}. Start it, and run again")
+        self._changed.clear()
+        until = min(resting) if resting else deadline
+        try:
+            async with asyncio.timeout(max(0.01, until - now)):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _lose(self, server: Server, reason: str) -> None:
+        """The server gets no request until it answers again, and what it was drawing is drawn elsewhere."""
+        if server.lost or self.closed:
+            return
+        server.lost = True
+        others = [other for other in self.servers if other is not server and not other.lost and other.refused is None]
+        does = "the other servers take its work" if others else f"waiting for it, up to {self._patience_s:g} s"
+        note(f"{server.address} is lost ({reason}); {does}")
+        for task in list(server.tries):
+            _stop(task)
+        self._spawn(self._revive(server))
+
+    def _refuse(self, server: Server, error: EndpointRefused) -> None:
+        """The server is not used any more. The error is raised if there is no other one."""
+        server.refused = error
+        self._changed.set()
+        if all(other.refused for other in self.servers):
+            raise error
+        note(f"{error} The other servers take its work")
+
+    async def _revive(self, server: Server) -> None:
+        """The server is used again as soon as it answers, if it still serves the same model."""
+        attempt = 0
+        while server.lost:
+            await asyncio.sleep(min(_REVIVAL_PAUSE_S, next_pause(attempt, self._pause_s)))
+            attempt += 1
+            try:
+                await self._look_closely(server)
+            except EndpointRefused as error:
+                server.lost, server.refused = False, error
+                note(f"{error} It is left out")
+            except (Unanswered, RequestFailed):
+                continue
+            else:
+                server.lost, server.n_troubled, server.rests_until = False, 0, 0.0
+                note(f"{server.address} answers again")
+        self._changed.set()
+
+    async def _watch(self, server: Server) -> None:
+        """A server that hangs while it is drawing is lost."""
+        misses = 0
+        while True:
+            await asyncio.sleep(self._watch_s)
+            if server.lost or server.refused or not server.tries:
+                misses = 0
+                continue
+            try:
+                await self._look(server)
+                misses = 0
+            except Unanswered as error:
+                misses += 1
+                if misses >= _MISSES or not error.reached:
+                    self._lose(server, f"{error}, {misses} times in a row" if error.reached else str(error))
+            except EndpointRefused as error:
+                server.refused = error
+                note(f"{error} It is left out")
+                self._changed.set()
+            except RequestFailed:
+                misses = 0  # it answers, if only with a refusal
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _stop(task: asyncio.Task[Any]) -> None:
+    """The task is cancelled, once: a second time would interrupt it while it closes its connection."""
+    if not task.cancelling():
+        task.cancel()
+
+
+def _closed() -> GenerationError:
+    return GenerationError("the openai_server backend is closed. Open a new one.")

@@ -1,0 +1,145 @@
+"""What a report.yaml asks of runs, held against what they have: whatever would be left out in silence is an error or a note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.reports.definition import Definition, Part
+from raml_eval.reporting.reports.material import KNOWN, PARADIGMS, Material, as_number, told_value
+from raml_eval.tables import has_sweep, same_directory
+
+OWN = ("name", "model")  # what a report can choose runs by beside what is known of their checkpoints
+ALL = "all"
+_ON_AXES = ("trend", "claims")
+
+
+def check_definition(definition: Definition, material: Material) -> None:
+    """Raises ConfigError for a key, value, task, axis or base in the report that none of the runs could ever fill.
+
+    The error names the field of the report.yaml, the value met, what there is, and what to do.
+    """
+    _check_others(definition, material)
+    for field, wanted in _choices(definition):
+        _check_choice(material, field, wanted)
+    if definition.order:
+        _check_key(material, "order", definition.order)
+    for number, part in enumerate(definition.parts, 1):
+        where = f"part {number} ({part.part})"
+        if part.part != "published":
+            _check_tasks(material, where, part.tasks)
+        if part.part == "trend" or any(claim.test == "rises" for claim in part.claims):
+            _check_axis(material, where, part.x)
+        if part.part == "trend" and part.group:
+            _check_key(material, f"{where}: group", part.group)
+
+
+def _check_others(definition: Definition, material: Material) -> None:
+    base = material.base
+    if definition.base == "required" and base is not None and all(same_directory(run, base) for run in material.runs):
+        raise ConfigError(
+            f"this report holds runs against the base {base.name}, and no other run is given. Name at least one beside it."
+        )
+
+
+def _choices(definition: Definition) -> Iterator[tuple[str, Mapping[str, Sequence[object]]]]:
+    yield "runs", definition.runs
+    for number, part in enumerate(definition.parts, 1):
+        for claim in part.claims:
+            chosen = {key: one if isinstance(one, list) else [one] for key, one in claim.where.items()}
+            yield f"part {number} (claims): where", chosen
+
+
+def _check_choice(material: Material, field: str, wanted: Mapping[str, Sequence[object]]) -> None:
+    for key, values in wanted.items():
+        _check_key(material, field, key)
+        if key == "paradigm" and (wrong := [str(value) for value in values if value not in PARADIGMS]):
+            near = near_names(wrong[0], PARADIGMS)
+            raise ConfigError(
+                f"{field} has the paradigm {wrong[0]!r}.{near} There are {', '.join(PARADIGMS)}. Correct the report."
+            )
+        told = _told(material, key)
+        if field == "runs" and not {str(told_value(key, value)) for value in values} & set(told):
+            shown = " or ".join(map(str, values))
+            raise ConfigError(
+                f"runs takes only those with {key} {shown}.{near_names(str(values[0]), told) if values else ''} These have "
+                f"{', '.join(told) or 'none'}. Correct the report, or tell what the runs are with --about RUN:{key}=VALUE."
+            )
+
+
+def _told(material: Material, key: str) -> list[str]:
+    """The values of the key in the runs, as texts."""
+    facts = ({"name": run.name, "model": run.model, **material.about[label]}.get(key) for label, run in material.labels.items())
+    return list(dict.fromkeys(str(value) for value in facts if value is not None))
+
+
+def _check_key(material: Material, field: str, key: str) -> None:
+    """Raises ConfigError for a key that reports do not know by name and no run tells."""
+    known = [*KNOWN, *OWN, *(key for about in material.about.values() for key in about)]
+    if key not in known:
+        raise ConfigError(
+            f"{field} names {key!r}, which no run tells.{near_names(key, known)} There are {_listed(known)}. Correct the "
+            f"report, or tell it with --about RUN:{key}=VALUE."
+        )
+
+
+def _check_tasks(material: Material, where: str, tasks: Sequence[str]) -> None:
+    there = [task for run in material.runs for task in run.tasks]
+    if ALL in tasks and len(tasks) > 1:
+        raise ConfigError(f"{where} has tasks {', '.join(tasks)}: all stands for every task. Name it alone, or leave it out.")
+    if lacking := [task for task in tasks if task not in there and task != ALL]:
+        raise ConfigError(
+            f"{where} has the task {lacking[0]!r}, which no run has.{near_names(lacking[0], there)} There are "
+            f"{_listed(there)}. Correct the report, or add a run of the task."
+        )
+
+
+def _check_axis(material: Material, where: str, x: str) -> None:
+    """Raises ConfigError for an axis that nobody knows, and for a value on it that is no finite number."""
+    _check_key(material, f"{where}: x", x)
+    if x in OWN:
+        raise ConfigError(f"{where}: x is {x!r}, a name and no number. Take a key of checkpoint.yaml such as step.")
+    for label, about in material.about.items():
+        if (value := about.get(x)) is not None and as_number(value) is None:
+            raise ConfigError(
+                f"{where}: x is {x}, and {label} tells {value!r:.60}; wanted a finite number. Correct it in the "
+                f"report with another x, or tell it with --about {label}:{x}=NUMBER."
+            )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def why_left_out(material: Material, part: Part) -> str:
+    """The note on a part that these runs do not fill, which is legitimate: a report may be made for more than one has.
+
+    Example: "trend is left out: it needs runs with two values of step, and these tell none"
+    """
+    title = f"{part.part} ({part.title})" if part.title else part.part
+    return f"{title} is left out: {_why(material, part)}"
+
+
+def _why(material: Material, part: Part) -> str:
+    match part.part:
+        case "trend":
+            told = _listed(f"{x:g}" for about in material.about.values() if (x := as_number(about.get(part.x))) is not None)
+            return (
+                f"it needs runs with two values of {part.x}, and these tell {told or 'none'}; it stands in their "
+                f"checkpoint.yaml, or is told with --about"
+            )
+        case "budget_curve":
+            return "it needs two thinking budgets"
+        case "thinking" if not any(map(has_sweep, material.runs)):
+            return "it needs two thinking budgets in tokens"
+        case "stability_curve":
+            return "it needs several samples per question, and a k above 1"
+        case "generalization":
+            return "it needs a base run (--base)"
+        case "levels":
+            return "it needs a base run (--base)" if material.base is None else "the shared tasks have no levels"
+        case "comparison":
+            return "it needs a base run (--base) and another run"
+        case "heatmap":
+            return "no run shares a task and a budget with the base" if material.numbers.has_gains else "no task has a number"
+    return "these runs have no number of it"

@@ -1,0 +1,52 @@
+"""What a run on completion servers needs beside their backend: its settings, and what such an engine cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from raml_eval.budgets import OFF
+from raml_eval.config import RunConfig
+from raml_eval.endpoint import read_key
+from raml_eval.errors import ConfigError
+from raml_eval.protocols import Backend, LimitedSampling, Routed
+from raml_eval.types import Budget, SamplingParams
+
+BACKEND = "openai_server"
+
+
+def check_settings(config: RunConfig) -> None:
+    """Raises ConfigError if addresses are lacking, are no addresses, or are given to an engine that has none."""
+    if config.backend == BACKEND:
+        from raml_eval.backends.server_args import ServerArgs
+
+        read_key(ServerArgs.parse(server_args(config)).api_key_env)
+        return
+    for name, value in (("base_url", config.base_url), ("api_key_env", config.api_key_env)):
+        if value:
+            raise ConfigError(f"{name} has no effect on backend {config.backend}. Pass --backend {BACKEND}, or leave it out.")
+
+
+def server_args(config: RunConfig) -> dict[str, Any]:
+    """The engine's arguments; those of servers hold the addresses, and the name of the variable with the key, too."""
+    if config.backend != BACKEND:
+        return dict(config.backend_args)
+    given = {"base_url": config.base_url, "api_key_env": config.api_key_env}
+    return {**{name: value for name, value in given.items() if value}, **config.backend_args}
+
+
+def check_engine(engine: Backend, budgets: Sequence[Budget], sampling: SamplingParams) -> None:
+    """Raises ConfigError if the open engine cannot enforce one of the budgets, or does not know a field of the sampling."""
+    if isinstance(engine, LimitedSampling):
+        engine.check_sampling(sampling)
+    forced = [budget for budget in budgets if budget != OFF]
+    if forced and not engine.description.ids_exact:
+        raise ConfigError(
+            f"backend {engine.description.name} returns no token ids; a forced end of thinking needs them, and thinking budget "
+            f"{forced[0]} may force one. Serve with vLLM or SGLang, or ask for the budget off."
+        )
+
+
+def engine_for(engine: Backend, task: str, question_id: str) -> Backend:
+    """The engine for the draws of one question, which an engine of several servers keeps on one of them."""
+    return engine.routed(f"{task}/{question_id}") if isinstance(engine, Routed) else engine

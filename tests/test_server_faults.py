@@ -1,0 +1,291 @@
+"""Whole runs on completion servers that fail: nothing is lost, nothing is stored twice, and what is wrong is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raml_eval.config import build_config, load_preset, merge
+from raml_eval.errors import ConfigError, GaveUp, StoreError
+from raml_eval.session import run_session
+from raml_eval.store import read_run
+from raml_eval.types import StoredRun
+from tests.completion_server import Served, free_port, serve
+from tests.engines import drawn
+from tests.test_cli import cli, fails
+
+KEY = "sk-very-secret-0123456789"
+LIMIT, SAMPLES, BUDGETS = 12, 4, (0, 16, "unlimited")
+FAST = {"pause_s": 0.05, "watch_s": 0.2, "patience_s": 60.0, "attempts": 6}
+
+
+def run(out: Path, *servers: Served, **settings: Any) -> StoredRun:
+    args = {**FAST, **settings.pop("backend_args", {})}
+    base = {
+        "backend": "openai_server", "base_url": [server.url for server in servers], "backend_args": args, "out": out,
+        "tasks": "pocket_chain", "limit": LIMIT, "samples": SAMPLES, "thinking": {"budgets": list(BUDGETS)},
+        "max_total_tokens": None, "concurrency": 16, "sampling": {"temperature": 1.0},
+    }  # fmt: skip
+    return asyncio.run(run_session(build_config([merge([load_preset("pocket"), base, settings])]), quiet=True))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
+    """The samples of an undisturbed run."""
+    folder = tmp_path_factory.mktemp("whole")
+    with serve(folder) as server:
+        return samples(run(folder / "run", server))
+
+
+def samples(stored: StoredRun) -> dict[Any, Any]:
+    """What was drawn, by sample and budget. Every stored line counts: a sample that is stored twice is an error."""
+    lines = [json.loads(line) for line in (stored.directory / "samples.jsonl").read_text().splitlines()]
+    keys = [(line["task"], line["question_id"], line["sample"], line["budget"]) for line in lines]
+    assert len(keys) == len(set(keys)) == len(stored.records) == LIMIT * SAMPLES * len(BUDGETS)
+    thinkings = [json.loads(line)["id"] for line in (stored.directory / "trajectories.jsonl").read_text().splitlines()]
+    assert len(thinkings) == len(set(thinkings)) == LIMIT * SAMPLES
+    assert stored.n_errors == 0
+    return {(record.key, record.budget): drawn(record) for record in stored.records}
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "502", "503", "504", "garbage", "half", "reset", "short"])
+def test_every_seventh_request_fails(fault: str, tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, fault=fault, every=7) as server:
+        assert samples(run(tmp_path / "run", server)) == whole
+        assert len(server.asked()) > 1.15 * LIMIT * SAMPLES
+
+
+def test_retry_after_is_told_and_limited(
+    tmp_path: Path, whole: dict[Any, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("raml_eval.endpoint.MAX_PAUSE_S", 0.5)
+    with serve(tmp_path, fault="429", every=30, retry_after="600") as server:
+        assert samples(run(tmp_path / "run", server)) == whole
+    told = [line for line in capsys.readouterr().err.splitlines() if "600" in line]
+    assert 1 <= len(told) <= 8
+    assert "status 429" in told[0]
+
+
+def test_a_busy_server_is_asked_more_often_than_a_broken_one(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, fault="429", every=2) as server:
+        assert samples(run(tmp_path / "run", server, backend_args={"attempts": 1})) == whole
+
+
+def test_while_one_server_rests_the_other_works(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, fault="429", every=1, retry_after="100") as busy, serve(tmp_path) as other:
+        started = time.monotonic()
+        assert samples(run(tmp_path / "run", busy, other)) == whole
+        assert time.monotonic() - started < 40
+
+
+def test_a_request_that_hangs_is_sent_again(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, fault="hang", every=25) as server:
+        assert samples(run(tmp_path / "run", server, backend_args={"timeout_s": 3.0})) == whole
+
+
+def meanwhile(server: Served, n_asked: int, act: Callable[[], None]) -> threading.Thread:
+    """A thread that acts as soon as the server has been asked so often."""
+
+    def work() -> None:
+        while len(server.asked()) < n_asked:
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("n_servers", [1, 2])
+def test_a_server_that_dies_and_comes_back(
+    n_servers: int, tmp_path: Path, whole: dict[Any, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve(tmp_path, latency_s=0.1) as dying, serve(tmp_path, latency_s=0.1) as other:
+
+        def die() -> None:
+            dying.kill()
+            time.sleep(1)
+            dying.start()
+
+        thread = meanwhile(dying, 40, die)
+        found = samples(run(tmp_path / "run", *[dying, other][:n_servers]))
+        thread.join()
+    assert found == whole
+    told = capsys.readouterr().err
+    assert f"{dying.url} is lost" in told
+    assert n_servers == 2 or f"{dying.url} answers again" in told
+
+
+def test_a_server_that_hangs_loses_its_work_to_the_other(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, latency_s=0.1) as hanging, serve(tmp_path, latency_s=0.1) as other:
+        thread = meanwhile(hanging, 40, hanging.pause)
+        found = samples(run(tmp_path / "run", hanging, other))
+        thread.join()
+        hanging.go_on()
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        (("--context", "512"), r"serves .*context=512.* now, and before .*context=1024"),
+        (("--logprob", "-2.5"), r"draws otherwise than the model of this run \(log-probability -2\.5, -0\.5\)"),
+    ],
+)
+def test_a_server_that_comes_back_as_another_model_is_refused(other: tuple[str, ...], match: str, tmp_path: Path) -> None:
+    with serve(tmp_path, latency_s=0.1) as server:
+
+        def change() -> None:
+            server.kill()
+            server.options = other
+            server.start()
+
+        thread = meanwhile(server, 40, change)
+        with pytest.raises(ConfigError, match=match):
+            run(tmp_path / "run", server)
+        thread.join()
+
+
+def test_a_run_that_lost_its_server_is_resumed_on_another(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    out = tmp_path / "run"
+    with serve(tmp_path, latency_s=0.05) as server:
+        thread = meanwhile(server, 100, server.kill)
+        with pytest.raises(GaveUp, match=r"no server answered for 1 s.*Start it"):
+            run(out, server, limit=200, backend_args={"patience_s": 1.0})
+        thread.join()
+    assert 0 < len(read_run(out).records) < len(whole)
+    with serve(tmp_path) as server, serve(tmp_path) as other:
+        stored = run(out, server, other, limit=200)
+    found = {(record.key, record.budget): drawn(record) for record in stored.records}
+    assert len(found) == len(stored.records) == 200 * SAMPLES * len(BUDGETS)
+    assert {key: found[key] for key in whole} == whole
+
+
+@pytest.mark.parametrize(("fault", "match"), [("401", "Check --api-key-env"), ("404", "Check --base-url")])
+def test_a_refusal_ends_the_run_at_once(fault: str, match: str, tmp_path: Path) -> None:
+    with serve(tmp_path, fault=fault, every=20) as server:
+        with pytest.raises(ConfigError, match=match):
+            run(tmp_path / "run", server)
+        assert len(server.asked()) < 100
+
+
+def test_one_poisoned_prompt_fails_alone(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path) as server:
+        text = server.asked  # the prompts of a first run name one to poison
+        run(tmp_path / "first", server)
+        prompt = text()[-1]["prompt"]
+    from transformers import AutoTokenizer
+
+    from tests.backend_bench import POCKET
+
+    said = AutoTokenizer.from_pretrained(POCKET).decode(prompt).split("<|im_start|>user")[1].split("<|im_end|>")[0].strip()
+    with serve(tmp_path, poison=said) as server:
+        stored = run(tmp_path / "run", server, backend_args={"attempts": 2})
+    missing = whole.keys() - {(record.key, record.budget) for record in stored.records}
+    assert len({key.question_id for key, _ in missing}) == 1
+    assert len(missing) == SAMPLES * len(BUDGETS) == stored.n_errors
+    with serve(tmp_path) as server:
+        assert samples(run(tmp_path / "run", server)) == whole
+
+
+def test_all_draws_of_a_question_go_to_one_server(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, latency_s=0.02) as one, serve(tmp_path, latency_s=0.02) as other:
+        assert samples(run(tmp_path / "run", one, other)) == whole
+        prompts = [
+            {tuple(asked["prompt"][:n]) for asked in server.asked()[12:] if len(asked["prompt"]) >= n}
+            for server in (one, other)
+            for n in [min(len(asked["prompt"]) for asked in server.asked()[20:])]
+        ]
+        counts = [len(server.asked()) for server in (one, other)]
+    assert min(counts) > 0.2 * sum(counts)
+    shared = {p for p in prompts[0] if any(p[: len(q)] == q[: len(p)] for q in prompts[1])}
+    assert not {p for p in shared if len(p) > 60}
+
+
+def test_the_key_is_sent_and_stored_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], whole: dict[Any, Any]
+) -> None:
+    monkeypatch.setenv("SERVER_KEY", KEY)
+    with serve(tmp_path, key=KEY, fault="500", every=9) as server:
+        assert samples(run(tmp_path / "run", server, api_key_env="SERVER_KEY")) == whole
+        monkeypatch.delenv("SERVER_KEY")
+        with pytest.raises(ConfigError, match="SERVER_KEY is not set"):
+            run(tmp_path / "other", server, api_key_env="SERVER_KEY")
+    stored = "".join(path.read_text() for path in (tmp_path / "run").iterdir() if path.suffix in (".json", ".jsonl"))
+    assert KEY not in stored + capsys.readouterr().err
+    assert "SERVER_KEY" in stored
+
+
+def test_another_version_of_the_server_does_not_go_on(tmp_path: Path) -> None:
+    with serve(tmp_path) as server:
+        run(tmp_path / "run", server, limit=2)
+    with serve(tmp_path, version="2") as server, pytest.raises(StoreError, match=r"engine\.version"):
+        run(tmp_path / "run", server, limit=3)
+
+
+def test_a_server_of_texts_answers_without_thinking_and_refuses_budgets(tmp_path: Path) -> None:
+    with serve(tmp_path, text_only=1) as server:
+        with pytest.raises(ConfigError, match=r"returns no token ids.*thinking budget 0 may force one.*budget off"):
+            run(tmp_path / "refused", server)
+        stored = run(tmp_path / "run", server, thinking={"budgets": ["off"]})
+    assert not (tmp_path / "refused" / "manifest.json").exists()
+    assert len(stored.records) == LIMIT * SAMPLES
+    assert all(record.answer.startswith("\\boxed{") for record in stored.records)
+    assert stored.manifest["engine"]["ids_exact"] is False
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"backend": "hf", "base_url": "http://h/v1", "backend_args": {}}, "base_url has no effect on backend hf"),
+        ({"backend": "fake", "base_url": [], "api_key_env": "K", "backend_args": {}}, "api_key_env has no effect"),
+        ({"base_url": []}, "Pass --base-url"),
+        ({"base_url": "nonsense"}, "--base-url is not an http"),
+    ],
+    ids=str,
+)
+def test_addresses_are_checked_before_anything_is_loaded(settings: dict[str, Any], match: str, tmp_path: Path) -> None:
+    base = {"model": "no/such/model", "tasks": "pocket_chain", "backend": "openai_server", "out": tmp_path / "run"}
+    with pytest.raises(ConfigError, match=match):
+        asyncio.run(run_session(build_config([base, settings]), quiet=True))
+    assert not (tmp_path / "run").exists()
+
+
+def command(out: Path, *words: str) -> list[str]:
+    flags = ["--backend", "openai_server", "--tasks", "pocket_chain", "--limit", "3", "--thinking-budget", "16", "--quiet"]
+    return ["run", "pocket", *flags, "--out", str(out), "--backend-arg", "pause_s=0.05", *words]
+
+
+def test_the_command_draws_from_the_servers_that_flags_name(tmp_path: Path) -> None:
+    with serve(tmp_path) as one, serve(tmp_path) as other:
+        done = cli(*command(tmp_path / "run", "--base-url", f"{one.url},{other.url}", "--dry-run"))
+        assert done.returncode == 0, done.stderr
+        assert not one.asked()
+        done = cli(*command(tmp_path / "run", "--base-url", one.url, "--base-url", other.url))
+        assert done.returncode == 0, done.stderr
+        assert min(len(one.asked()), len(other.asked())) > 12
+    with serve(tmp_path, fault="500", every=1) as server:
+        owed = cli(*command(tmp_path / "owed", "--base-url", server.url, "--limit", "10", "--backend-arg", "attempts=1"))
+    assert owed.returncode == 4, owed.stderr
+
+
+def test_the_command_refuses_a_server_that_is_not_there(tmp_path: Path) -> None:
+    fails(cli(*command(tmp_path / "run", "--base-url", f"http://127.0.0.1:{free_port()}")), "cannot be used: ConnectError")
+    assert not (tmp_path / "run" / "manifest.json").exists()
+
+
+def test_what_a_dying_server_was_drawing_counts_as_redrawn_unless_its_seeds_reproduce(tmp_path: Path) -> None:
+    counts = {}
+    for reproducible in (False, True):
+        with serve(tmp_path, fault="half", every=9) as server:
+            args = {"reproducible": reproducible}
+            stored = run(tmp_path / f"{reproducible}", server, backend_args=args)
+        counts[reproducible] = sum(one.redrawn for one in stored.trajectories.values())
+    assert counts[False] > 0 == counts[True]
