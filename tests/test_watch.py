@@ -305,6 +305,29 @@ def test_a_certain_regression_is_signalled_and_ends_it(training: Path, tmp_path:
     assert (tmp_path / "step").read_text() == f"5{out / 'checkpoint-5'}"
 
 
+def test_trackers_get_each_checkpoint_once_and_what_they_missed_later(training: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    out, board = tmp_path / "out", tmp_path / "board"
+    board.write_text("in the way")
+    words = command(training, out, "--tensorboard", board)
+    done = cli(*words)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("warning: cannot write") == 6  # of one, of two, of three
+    board.unlink()
+
+    def again() -> list[str]:
+        assert cli(*words).returncode == 0
+        return sorted(path.name for path in (board / "out").iterdir())
+
+    logged = again()
+    assert {name.rpartition(".")[2] for name in logged} == {"checkpoint-5", "checkpoint-10", "checkpoint-15"}
+    assert len(logged) == 3
+    assert again() == logged
+    (out / "trackers.jsonl").unlink()  # killed before it remembered
+    assert again() == logged
+    assert len((out / "trackers.jsonl").read_text().splitlines()) == 3
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
