@@ -109,7 +109,7 @@ def start_session(
         "samples_before": samples_before,
         "torn": list(torn),
         "grader_version": grader_version,
-        **({} if backend_args is None else {"backend_args": json.loads(json.dumps(dict(backend_args), default=str))}),
+        "backend_args": None if backend_args is None else json.loads(json.dumps(dict(backend_args), default=str)),
         "seconds": {},
     }
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from raml_eval.errors import InputError
-from raml_eval.exporting.trackers import build_tracks, mlflow_names, named
+from raml_eval.exporting.trackers import build_tracks, disarm_table, mlflow_names, named
 from tests.shared_runs import holds_nothing_private, private_run, share, values
 from tests.test_cli import cli, fails
 
@@ -129,6 +130,11 @@ def read_events(folder: Path) -> tuple[dict[str, list[tuple[int, float]]], dict[
             else:
                 found[tag] = [(step, value.item()) for step, value in tensors]
     return found, text
+
+
+def test_a_table_in_a_file_carries_no_escapes() -> None:
+    table = disarm_table(pd.DataFrame({"run": ["a\x1b[2J\nb"], "value": [0.5]}))
+    assert table.to_csv(index=False) == "run,value\na\\x1b[2J b,0.5\n"
 
 
 def test_mlflow_reads_them_back(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -60,3 +60,12 @@ def test_what_is_right_so_far_is_told_now_and_then_and_at_the_end(monkeypatch: p
     assert stream.getvalue() == "so far, biased toward short answers: budget 0: 100 % of 1 sample right, 8 missing\n"
     progress.end()
     assert stream.getvalue().count("so far, biased") == 2
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    stream = io.StringIO()
+    with Progress(1, stream=stream, about="a\x1b[2J: ") as progress:
+        progress.tell("run \x9b31m is decided")
+    assert "\x1b" not in stream.getvalue()
+    assert "\x9b" not in stream.getvalue()
+    assert "a\\x1b[2J: " in stream.getvalue()

@@ -180,7 +180,7 @@ def log_mlflow(tracks: Sequence[Track], experiment: str, uri: str | None) -> lis
                 )  # one key is one name at all steps
                 for step, point in track.points.items():
                     mlflow.log_metrics({names[key]: value for key, value in point.items()}, step=step)
-                mlflow.log_text(_disarmed(track.table).to_csv(index=False), "frame.csv")
+                mlflow.log_text(disarm_table(track.table).to_csv(index=False), "frame.csv")
                 places.append(f"experiment {experiment}, run {run.info.run_id}")
     return places
 
@@ -192,7 +192,7 @@ def keep_together(mlflow: Any, experiment: str, uri: str | None) -> None:
         mlflow.create_experiment(experiment, artifact_location=(Path(place).resolve().parent / "mlruns").as_uri())
 
 
-def _disarmed(table: pd.DataFrame) -> pd.DataFrame:
+def disarm_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table with every name on one line, without characters that steer a terminal."""
     return table.map(lambda value: one_line(value) if isinstance(value, str) else value)
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from raml_eval.columns import IntArray, Samples
+from raml_eval.columns import Samples
 from raml_eval.grading import KINDS
 from raml_eval.lazy import samples_of
 from raml_eval.reporting.imports import import_notes
@@ -17,6 +15,7 @@ from raml_eval.reporting.judged import judge_notes
 from raml_eval.reporting.looked import look_notes
 from raml_eval.reporting.naming import name_runs
 from raml_eval.reporting.render import percent
+from raml_eval.reporting.unpaired import unpaired_notes
 from raml_eval.tables import (
     DOMAIN_MEANS,
     DOMAINS,
@@ -24,7 +23,6 @@ from raml_eval.tables import (
     STABILITY,
     Row,
     budget_label,
-    draws_apart,
     escape_rates,
     frame_rows,
     missing_samples,
@@ -34,7 +32,7 @@ from raml_eval.tables import (
     run_labels,
     shard_of_run,
 )
-from raml_eval.types import Budget, Status, StoredRun, Trajectory
+from raml_eval.types import Budget, Status, StoredRun
 from raml_eval.wording import count_noun
 
 if TYPE_CHECKING:
@@ -301,36 +299,7 @@ def _redrawn(run: StoredRun, label: str, own: Rows) -> list[Found]:
 
 
 def _unpaired(run: StoredRun, label: str, own: Rows) -> list[Found]:
-    samples = samples_of(run)
-    thought = np.flatnonzero(samples.trajectory >= 0)
-    draw, trajectory = samples.draws()[thought], samples.trajectory[thought]
-    n_trajectories = int(trajectory.max(initial=0)) + 1
-    pairs = np.unique(draw * n_trajectories + trajectory)  # each draw's trajectories, once
-    found, counts = np.unique(pairs // n_trajectories, return_counts=True)
-    several = int((counts > 1).sum())
-    if several and not draws_apart(run):
-        several = _count_apart(run, thought[np.isin(draw, found[counts > 1])])
-    if not several:
-        return []
-    why = "their thinking was drawn at several limits and came out differently"
-    why = "the engine enforced the budgets, and each is a draw of its own (--capped-by engine)" if draws_apart(run) else why
-    text = f"the budgets of {several} of {len(found)} samples are not cuts of one trajectory: {why}"
-    return [(text, frozenset({(label, None, None)}))]
-
-
-def _count_apart(run: StoredRun, rows: IntArray) -> int:
-    """How many of the draws of these samples have trajectories that are not the beginnings of one."""
-    draws: dict[object, set[str]] = {}
-    for row in rows:
-        record = run.records[row]
-        draws.setdefault(record.key, set()).add(record.trajectory or "")
-    return sum(not _one_draw([run.trajectories[i] for i in ids]) for ids in draws.values())
-
-
-def _one_draw(trajectories: Sequence[Trajectory]) -> bool:
-    """True if each shorter draw is the beginning of the longest one, as a reproducible engine draws it."""
-    longest = max(trajectories, key=lambda t: len(t.token_ids)).token_ids
-    return all(t.token_ids == longest[: len(t.token_ids)] for t in trajectories)
+    return [(text, frozenset({(label, None, None)})) for text in unpaired_notes(run)]
 
 
 def _engine(run: StoredRun, label: str, own: Rows) -> list[Found]:
