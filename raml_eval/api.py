@@ -47,8 +47,12 @@ def evaluate(preset: str | None = None, *, quiet: bool = True, **settings: Any) 
     return run_config(build_config(layers), quiet=quiet).run
 
 
-def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, until: Until | None = None) -> Finished:
+def run_config(
+    config: RunConfig, quiet: bool = False, dry_run: bool = False, until: Until | None = None, live: bool = False
+) -> Finished:
     """The configuration's run, with every sample that could be drawn; with until, up to the look that decides.
+
+    With live, the progress says what is right so far, and how that is biased.
 
     A dry run draws two questions per task from a fake engine, takes no look, and writes nothing.
     """
@@ -63,7 +67,7 @@ def run_config(config: RunConfig, quiet: bool = False, dry_run: bool = False, un
             return Finished(run, 0, f"dry run: {names} load, render and fit; nothing was written")
     config = in_shard_folder(config)
     before = _count_sessions(config.out)
-    run = _run(config, quiet, until)
+    run = _run(config, quiet, until, live)
     summary = summarize(run, timed=len(run.manifest["sessions"]) > before)
     looks = run.manifest[KEY]["looks"] if until else []
     n_owed = sum(missing_samples(run).values())
@@ -105,5 +109,5 @@ def _count_sessions(out: Path | None) -> int:
     return len(read_manifest(path)["sessions"]) if path and path.exists() else 0
 
 
-def _run(config: RunConfig, quiet: bool, until: Until | None = None) -> Run:
-    return as_run(asyncio.run(run_session(config, quiet, until=until)))
+def _run(config: RunConfig, quiet: bool, until: Until | None = None, live: bool = False) -> Run:
+    return as_run(asyncio.run(run_session(config, quiet, until=until, live=live)))

@@ -47,6 +47,12 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.OWED: "samples failed, or so many in a row that the run was given up; of several runs, one failed or owes "
             "samples; the same command retries them",
         },
+        "watch": {
+            ExitCode.DONE: "it ended by --until-step or --idle-timeout, and every checkpoint is evaluated, skipped or deleted",
+            ExitCode.WORSE: "--stop-on-regression: the gate failed, for certain over all checkpoints so far",
+            ExitCode.UNUSABLE: "a setting, base, gate or directory cannot be used, or the directory not written",
+            ExitCode.OWED: "a checkpoint is broken, or its samples failed time after time; --retry tries again",
+        },
         "merge": {
             ExitCode.DONE: "the merged run is written",
             ExitCode.UNUSABLE: "shards are missing or do not belong together, or one lacks samples without --allow-partial, or "

@@ -113,8 +113,8 @@ def find_checkpoints(folder: Path, steps: str | None = None) -> list[tuple[str, 
         raise ConfigError(
             f"--checkpoints {folder} is no folder. Give the folder that a training run writes its checkpoints to."
         )
-    found = [(child.name, model) for child in folder.iterdir() if child.is_dir() for model in _models_below(child)]
-    found.sort(key=lambda pair: (_step(pair[0]) is None, _step(pair[0]) or 0, pair[0]))
+    found = [(child.name, model) for child in folder.iterdir() if child.is_dir() for model in models_below(child)]
+    found.sort(key=lambda pair: (step_of_name(pair[0]) is None, step_of_name(pair[0]) or 0, pair[0]))
     if not found:
         raise ConfigError(
             f"--checkpoints {folder} has no subfolder that is a checkpoint: none has config.json or adapter_config.json."
@@ -122,8 +122,8 @@ def find_checkpoints(folder: Path, steps: str | None = None) -> list[tuple[str, 
     if steps is None:
         return found
     wanted = parse_steps(steps)
-    kept = [(name, model) for name, model in found if (step := _step(name)) is not None and wanted.holds(step)]
-    there = {step for name, _ in found if (step := _step(name)) is not None}
+    kept = [(name, model) for name, model in found if (step := step_of_name(name)) is not None and wanted.holds(step)]
+    there = {step for name, _ in found if (step := step_of_name(name)) is not None}
     lacking = sorted(wanted.single - there)
     if not kept or lacking:
         known = ", ".join(map(str, sorted(there)))
@@ -160,20 +160,20 @@ def parse_steps(text: str) -> Steps:
     return Steps(frozenset(single), tuple(ranges))
 
 
-def _step(name: str) -> int | None:
+def step_of_name(name: str) -> int | None:
     """The step that a subfolder's name gives: as step_of_path, or its last number, because here all are checkpoints."""
     step = step_of_path(name)
     numbers = re.findall(r"\d+", name)
     return step if step is not None else int(numbers[-1]) if numbers else None
 
 
-def _models_below(folder: Path, depth: int = _DEPTH) -> list[Path]:
+def models_below(folder: Path, depth: int = _DEPTH) -> list[Path]:
     """The folder if it is a checkpoint or an adapter, otherwise the only one below it; empty if there is none."""
     if (folder / "config.json").is_file() or is_adapter_folder(folder):
         return [folder]
     if depth == 0:
         return []
-    below = [model for child in sorted(folder.iterdir()) if child.is_dir() for model in _models_below(child, depth - 1)]
+    below = [model for child in sorted(folder.iterdir()) if child.is_dir() for model in models_below(child, depth - 1)]
     if len(below) > 1:
         names = ", ".join(str(model.relative_to(folder)) for model in below[:3])
         raise ConfigError(f"{folder} holds several checkpoints ({names}). Name the ones that are meant with --model.")

@@ -4,16 +4,55 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TextIO
 
-from raml_eval.wording import one_line, visible
+from raml_eval.wording import count_noun, one_line, visible
+
+_ESTIMATE_S = 10.0
+
+
+class SoFar:
+    """The share of right samples among those that are there, by budget, while others are missing.
+
+    planned is the number of samples that each budget will have. Short thinking finishes first, and it is right more often, so
+    the shares are no estimates of the finished run's, and the text says so.
+    """
+
+    def __init__(self, planned: Mapping[str, int]) -> None:
+        self._planned = dict(planned)
+        self._right: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()
+
+    def count(self, budget: str, right: bool) -> None:
+        """One more sample is there."""
+        self._seen[budget] += 1
+        self._right[budget] += right
+
+    def text(self) -> str:
+        """The shares and what is missing; empty if nothing is there, or nothing is missing.
+
+        For example: so far, biased toward short answers: budget 1024: 61 % of 120 samples right, 280 missing
+        """
+        n_missing = sum(max(0, planned - self._seen[budget]) for budget, planned in self._planned.items())
+        if not n_missing or not self._seen.total():
+            return ""
+        return f"so far, biased toward short answers: {'; '.join(map(self._of, self._planned))}"
+
+    def _of(self, budget: str) -> str:
+        seen, missing = self._seen[budget], max(0, self._planned[budget] - self._seen[budget])
+        share = f"{100 * self._right[budget] / seen:.0f} % of {count_noun(seen, 'sample')} right" if seen else "no sample"
+        return f"budget {budget}: {share}, {missing:,} missing"
 
 
 class Progress:
-    """Counts what is finished and shows it: one live line on a terminal, otherwise a new line every ten seconds."""
+    """Counts what is finished and shows it: one live line on a terminal, otherwise a new line every ten seconds.
+
+    With so_far, a line every ten seconds says what is there so far, and how it is biased.
+    """
 
     def __init__(
         self,
@@ -23,6 +62,7 @@ class Progress:
         quiet: bool = False,
         noun: str = "samples",
         about: str = "",
+        so_far: SoFar | None = None,
     ) -> None:
         self.total, self.done, self.errors, self.tokens = total, done, 0, 0
         self._skipped, self._noun, self._about = done, noun, about
@@ -30,7 +70,8 @@ class Progress:
         self._live = self._stream.isatty()
         self._every = 0.2 if self._live else 10.0
         self._quiet = quiet
-        self._started = self._shown = time.monotonic()
+        self.so_far = so_far
+        self._started = self._shown = self._estimated = time.monotonic()
 
     def __enter__(self) -> Progress:
         return self
@@ -41,6 +82,7 @@ class Progress:
     def end(self) -> None:
         """The line is shown for the last time."""
         self._show(last=True)
+        self._estimate()
 
     def advance(self, samples: int = 0, tokens: int = 0, errors: int = 0) -> None:
         """The samples, tokens and errors are added to the totals, and the line is shown if it is due."""
@@ -49,6 +91,13 @@ class Progress:
         self.errors += errors
         if time.monotonic() - self._shown >= self._every:
             self._show()
+        if time.monotonic() - self._estimated >= _ESTIMATE_S:
+            self._estimate()
+
+    def _estimate(self) -> None:
+        self._estimated = time.monotonic()
+        if self.so_far is not None and (text := self.so_far.text()):
+            self.tell(text)
 
     def tell(self, text: str) -> None:
         """A line of its own says something about the work so far."""

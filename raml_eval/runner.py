@@ -13,10 +13,10 @@ from raml_eval.errors import GaveUp, InputError, ModelError, TaskError
 from raml_eval.grading.pool import GradingPool
 from raml_eval.native_budgets import draw_capped
 from raml_eval.plan import Owed, Plan
-from raml_eval.progress import Progress
+from raml_eval.progress import Progress, SoFar
 from raml_eval.protocols import Backend, NativeBudgets, Tokenizer
 from raml_eval.servers import engine_for
-from raml_eval.store import RunDirectory
+from raml_eval.store import RunDirectory, read_run
 from raml_eval.thinking import (
     NO_THINKING,
     ThinkingPolicy,
@@ -39,6 +39,7 @@ from raml_eval.types import (
     SampleKey,
     SampleRecord,
     SamplingParams,
+    Status,
     Thinking,
     ThinkingEnd,
     TokenIds,
@@ -89,6 +90,9 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
             for budgets, error in errors:
                 await drawing.directory.append_error(sample.key, budgets, error)
             tokens = sum((record.n_thinking_tokens or 0) + len(record.answer_ids) for record in finished)
+            if progress.so_far is not None:
+                for record in finished:
+                    progress.so_far.count(str(record.budget), record.grade.status is Status.CORRECT)
             progress.advance(len(finished), tokens, len(errors))
             watch.look(finished)
             if failures >= MAX_FAILURES_IN_A_ROW and errors:
@@ -99,6 +103,17 @@ async def run_all(drawing: Drawing, progress: Progress) -> None:
 
     await run_workers(work, drawing.concurrency)
     watch.check(all_drawn=True)
+
+
+def count_so_far(drawing: Drawing) -> SoFar:
+    """What the directory holds of the planned samples, by budget."""
+    plan, stored = drawing.plan, drawing.directory
+    so_far = SoFar({str(budget): plan.count(len(drawing.questions)) // len(plan.budgets) for budget in plan.budgets})
+    for record in read_run(stored.path).records if stored.done else ():
+        key = record.key
+        if record.budget in plan.budgets and key.index < plan.samples and (key.task, key.question_id) in drawing.questions:
+            so_far.count(str(record.budget), record.grade.status is Status.CORRECT)
+    return so_far
 
 
 @dataclass(slots=True)

@@ -50,7 +50,7 @@ from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress, Stopwatch
 from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
-from raml_eval.runner import Drawing, UnaskedThinking, run_all
+from raml_eval.runner import Drawing, UnaskedThinking, count_so_far, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
 from raml_eval.servers import check_engine, check_settings, server_args
@@ -77,12 +77,17 @@ Opener = Callable[..., Awaitable[Backend]]
 
 
 async def run_session(
-    config: RunConfig, quiet: bool = False, opener: Opener = open_backend, until: Until | None = None
+    config: RunConfig,
+    quiet: bool = False,
+    opener: Opener = open_backend,
+    until: Until | None = None,
+    live: bool = False,
 ) -> StoredRun:
     """The run of the configuration, with every sample that could be drawn. An existing directory is resumed.
 
-    opener opens the engine. With until, questions are drawn in batches, up to the look that decides. Raises InputError,
-    before anything is drawn, if the configuration, a task, the model, the base or the directory cannot be used.
+    opener opens the engine. With until, questions are drawn in batches, up to the look that decides. With live, the progress
+    says what is right so far, and how that is biased. Raises InputError, before anything is drawn, if the configuration, a
+    task, the model, the base or the directory cannot be used.
     """
     config = in_shard_folder(config)
     out = _check_config(config)
@@ -122,7 +127,7 @@ async def run_session(
             check_engine(backend, plan.budgets, _sampling(config, model))
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
             drawing = _open_drawing(config, directory, plan, loaded, backend, native, course)
-            return await _draw(drawing, watch, quiet, course)
+            return await _draw(drawing, watch, quiet, course, live)
         finally:
             await backend.aclose()
 
@@ -336,7 +341,7 @@ def _task_entries(loaded: Inputs) -> dict[str, dict[str, Any]]:
     }
 
 
-async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course | None = None) -> StoredRun:
+async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course | None = None, live: bool = False) -> StoredRun:
     """Everything that is owed is drawn and stored, the answer classes are formed, and the manifest lists the session."""
     directory, pool = drawing.directory, drawing.pool
     if course is None:
@@ -348,7 +353,8 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
     if isinstance(drawing.backend, WeightSwap) and drawing.backend.swapped:
         entry["swapped"] = dict(drawing.backend.swapped)
     entry = directory.begin_session(entry)
-    progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet)
+    so_far = count_so_far(drawing) if live else None
+    progress = Progress(drawing.plan.count(len(drawing.questions)), done, quiet=quiet, so_far=so_far)
     try:
         with watch("generation"), progress, settled_heap():
             await (draw_until(drawing, course, progress) if course else run_all(drawing, progress))

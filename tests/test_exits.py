@@ -184,6 +184,7 @@ def test_a_crash_prints_its_traceback_and_is_no_regression() -> None:
 FIFO_TASK = ["--task-path", "{folder}/fifo.d"]
 WAITING = {
     "run": ["run", "--config", "{fifo}"],
+    "watch": ["watch", "{folder}", "--", "--config", "{fifo}"],
     "merge": ["merge", "{folder}", "--out", "{folder}/out"],
     "doctor": ["doctor", "--config", "{fifo}"],
     "report": ["report", "{folder}"],

@@ -20,10 +20,10 @@ LAYERS = [
     [
         "answer_classes", "comparison", "doctor", "engines", "golds", "inputs", "inspection", "judge", "kept_text", "looks",
         "matrix", "merging", "native_budgets", "preview", "regrade", "runner", "sampling", "series", "servers", "session",
-        "settings", "stock", "tables", "until",
+        "settings", "stock", "tables", "until", "watch",
     ],
     ["api", "exporting", "importing", "lm_eval_model", "reporting"],
-    ["cli", "__main__", "__init__"],
+    ["callback", "cli", "__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 APART = {1, 3}  # the layers whose parts leave one another alone: what they share lies below

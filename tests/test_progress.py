@@ -3,7 +3,9 @@
 import io
 import re
 
-from raml_eval.progress import Progress
+import pytest
+
+from raml_eval.progress import Progress, SoFar
 
 
 def test_a_line_has_counts_rates_and_what_is_left() -> None:
@@ -32,6 +34,32 @@ def test_other_things_than_samples_are_counted_by_their_name() -> None:
     with Progress(4, stream=io.StringIO(), noun="judgements") as progress:
         progress.advance(samples=2)
         assert re.fullmatch(r"2/4 judgements · [\d,.]+ judgements/s · \d+:\d\d:\d\d left", progress.line())
+
+
+def test_what_is_right_so_far_says_how_it_is_biased_and_what_is_missing() -> None:
+    so_far = SoFar({"0": 4, "1024": 4})
+    assert so_far.text() == ""
+    for right in (True, True, False):
+        so_far.count("1024", right)
+    assert so_far.text() == (
+        "so far, biased toward short answers: budget 0: no sample, 4 missing; budget 1024: 67 % of 3 samples right, 1 missing"
+    )
+    for budget in ("0", "0", "0", "0", "1024"):
+        so_far.count(budget, False)
+    assert so_far.text() == ""  # the table has the whole
+
+
+def test_what_is_right_so_far_is_told_now_and_then_and_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, so_far = io.StringIO(), SoFar({"0": 9})
+    progress = Progress(9, stream=stream, so_far=so_far)
+    so_far.count("0", True)
+    progress.advance(samples=1)
+    assert stream.getvalue() == ""
+    monkeypatch.setattr("raml_eval.progress._ESTIMATE_S", 0)
+    progress.advance(samples=1)
+    assert stream.getvalue() == "so far, biased toward short answers: budget 0: 100 % of 1 sample right, 8 missing\n"
+    progress.end()
+    assert stream.getvalue().count("so far, biased") == 2
 
 
 def test_names_cannot_steer_the_terminal() -> None:

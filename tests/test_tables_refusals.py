@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -41,7 +42,9 @@ def test_a_partial_run_is_tabulated_on_demand_with_a_footnote() -> None:
     assert chain.loc["pass@k", "n_questions"] == 9
     assert chain.loc["pass@k", ["value"]].isna().all()
     text = footnotes([PARTIAL], frame)
-    assert any(line.startswith("partial: 7 of 160 planned samples are missing (2 of them failed)") for line in text)
+    (told,) = [line for line in text if line.startswith("partial: 7 of 160 planned samples are missing (2 of them failed)")]
+    assert "biased toward short answers; missing are " in told
+    assert sum(int(n) for n in re.findall(r"(\d+) of \w+ at ", told)) == 7
     assert any("pass@4" in line and "9 of 10 questions of pocket_chain at 16" in line for line in text)
 
 

@@ -60,7 +60,7 @@ def read_tensors(folder: Path) -> dict[str, StoredTensor] | None:
         files = sorted(path for path in folder.glob("*.safetensors") if not is_adapter(path))
     if not files:
         return None
-    return {name: tensor for path in files for name, tensor in _read_header(path).items()}
+    return {name: tensor for path in files for name, tensor in read_file(path).items()}
 
 
 def read_headers(model: str, folder: Path) -> dict[str, StoredTensor]:
@@ -81,7 +81,7 @@ def read_headers(model: str, folder: Path) -> dict[str, StoredTensor]:
     elif not has_weights(folder) and not (folder / "adapter_config.json").is_file():
         raise no_weights(model)
     files = listed or [path for path in [single] if path.is_file()]
-    return {name: tensor for path in files for name, tensor in _read_header(path).items()}
+    return {name: tensor for path in files for name, tensor in read_file(path).items()}
 
 
 def has_weights(folder: Path) -> bool:
@@ -127,8 +127,8 @@ def _listed(folder: Path, index_name: str) -> list[Path] | None:
     return [folder / name for name in names]
 
 
-def _read_header(path: Path) -> dict[str, StoredTensor]:
-    """The tensors of one file (https://github.com/huggingface/safetensors#format)."""
+def read_file(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of one file (https://github.com/huggingface/safetensors#format). ModelError if it is cut off or damaged."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:

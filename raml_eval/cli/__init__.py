@@ -17,6 +17,7 @@ from raml_eval.cli.merging import merge
 from raml_eval.cli.planning import noise, power
 from raml_eval.cli.sweeping import sweep
 from raml_eval.cli.viewing import view
+from raml_eval.cli.watching import watch
 
 app = typer.Typer(
     name="raml-eval",
@@ -26,7 +27,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rendering help with rich takes longer than everything else at the start
 )
-for command in (run, results.report, compare, power, noise, sweep, grading.regrade, grading.audit, grading.show, grading.judge):
+for command in (
+    run,
+    watch,
+    results.report,
+    compare,
+    power,
+    noise,
+    sweep,
+    grading.regrade,
+    grading.audit,
+    grading.show,
+    grading.judge,
+):
     app.command()(command)
 app.command()(view)
 app.command()(merge)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -101,37 +102,24 @@ def run(
     gate: Annotated[Place, place_option("YAML file of the rules that --until-decided applies.")] = None,
     looks: Annotated[Count, typer.Option(help="Batches that --until-decided looks after; 6 if not given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Tell every ten seconds what is right so far, which favours short answers.")
+    ] = False,
     quiet: Annotated[bool, typer.Option(help="No progress and no table.")] = False,
 ) -> None:
     """Draw, grade and store samples, then print a table. Exit code 4 if samples are owed; with --gate, 1 and 3 are its own."""
-    from raml_eval import config as configs
+    settings = read_settings(locals())
     from raml_eval import matrix
     from raml_eval.api import run_config
-    from raml_eval.errors import ConfigError
     from raml_eval.wording import one_line
 
-    if format is not None:
-        raise ConfigError(
-            f"run has no --format {format}; it has --thinking-format for the texts around thinking. Pass --thinking-format "
-            f"{format}, or run `raml-eval report --format` afterwards for another form of the table."
-        )
-    flags = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
-    layers = [
-        {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
-        configs.load_preset(preset) if preset else {},
-        configs.load_yaml(config) if config else {},
-        {"checkpoints": checkpoints, "steps": steps},
-        configs.flags_layer(**flags),
-        {"backend_args": configs.parse_backend_args(backend_arg or [])},
-        *map(configs.parse_set, set_ or []),
-    ]
-    settings = matrix.merge_layers(layers)
     if matrix.is_matrix(settings):
-        run_many(settings, quiet, unfit={"--until-decided": until_decided, "--dry-run": dry_run or None})
+        unfit = {"--until-decided": until_decided, "--dry-run": dry_run or None, "--live": live or None}
+        run_many(settings, quiet, unfit)
         return
     until = _open_until(until_decided, gate, looks)
     with stopping(GOES_ON):
-        finished = run_config(matrix.one_run(settings), quiet=quiet, dry_run=dry_run, until=until)
+        finished = run_config(matrix.one_run(settings), quiet=quiet, dry_run=dry_run, until=until, live=live)
     if dry_run:
         print(finished.summary)
         return
@@ -146,6 +134,30 @@ def run(
         raise typer.Exit(ExitCode.OWED)
     if finished.exit_code:
         raise typer.Exit(finished.exit_code)
+
+
+def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The merged settings of the preset, the file and the options, for raml_eval.matrix. given has an entry for each option."""
+    from raml_eval import config as configs
+    from raml_eval.errors import ConfigError
+    from raml_eval.matrix import merge_layers
+
+    preset, config, format = given["preset"], given["config"], given["format"]
+    if format is not None:
+        raise ConfigError(
+            f"run has no --format {format}; it has --thinking-format for the texts around thinking. Pass --thinking-format "
+            f"{format}, or run `raml-eval report --format` afterwards for another form of the table."
+        )
+    layers = [
+        {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
+        configs.load_preset(preset) if preset else {},
+        configs.load_yaml(config) if config else {},
+        {"checkpoints": given["checkpoints"], "steps": given["steps"]},
+        configs.flags_layer(**{name: value for name, value in given.items() if name in configs.FLAGS and value is not None}),
+        {"backend_args": configs.parse_backend_args(given["backend_arg"] or [])},
+        *map(configs.parse_set, given["set_"] or []),
+    ]
+    return merge_layers(layers)
 
 
 def _open_until(base: Path | None, gate: Path | None, looks: int | None) -> Until | None:

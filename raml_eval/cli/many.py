@@ -33,7 +33,7 @@ def run_many(settings: Mapping[str, Any], quiet: bool, unfit: Mapping[str, Any])
     with stopping(GOES_ON):
         finished = run_matrix(cells, quiet)
     if finished.runs:
-        _show(finished.runs, out, quiet)
+        show_runs(finished.runs, out, quiet)
     failed = [one for one in finished.outcomes if not one.is_done]
     if failed:
         told = "; ".join(f"{one.name}: {f'{one.n_owed} samples owed' if one.n_owed else one.error}" for one in failed)
@@ -41,7 +41,7 @@ def run_many(settings: Mapping[str, Any], quiet: bool, unfit: Mapping[str, Any])
         raise typer.Exit(ExitCode.OWED)
 
 
-def _show(runs: Sequence[Any], out: Path, quiet: bool) -> None:
+def show_runs(runs: Sequence[Any], out: Path, quiet: bool) -> None:
     """The table of all runs and the one by step are printed, and the numbers by step are written to a file."""
     from raml_eval.reporting.by_step import by_step_csv, render_by_step
     from raml_eval.tables import build_frame

@@ -127,7 +127,7 @@ def _cells(table: pd.DataFrame) -> list[list[Any]]:
 
 
 @contextlib.contextmanager
-def _telling(library: str, advice: str = "Check its server and its settings, and run the command again.") -> Iterator[None]:
+def telling(library: str, advice: str = "Check its server and its settings, and run the command again.") -> Iterator[None]:
     """What the library raises inside becomes one line that names it, and what it prints goes to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -143,7 +143,7 @@ def log_wandb(tracks: Sequence[Track], project: str) -> list[str]:
     """Each track is a run of the W&B project. WANDB_MODE=offline keeps it on this machine. Returns where the runs are."""
     wandb = need("wandb", "wandb", "logging to W&B")
     places = []
-    with _telling("wandb"):
+    with telling("wandb"):
         for track in tracks:
             # Console and code would carry paths of this machine, and what else the terminal shows.
             bare = {**{f"x_disable_{what}": True for what in ("meta", "stats", "machine_info")}, "x_save_requirements": False}
@@ -165,16 +165,16 @@ def log_mlflow(tracks: Sequence[Track], experiment: str, uri: str | None) -> lis
     """
     mlflow = need("mlflow", "mlflow", "logging to MLflow")
     places = []
-    with _telling("mlflow"):
+    with telling("mlflow"):
         if uri is not None:
             mlflow.set_tracking_uri(uri)
-        _keep_together(mlflow, experiment, uri)
+        keep_together(mlflow, experiment, uri)
         mlflow.set_experiment(experiment)
         for track in tracks:
             # MLflow would note the path of the running program.
             with mlflow.start_run(run_name=track.name, tags={"mlflow.source.name": "raml-eval"}) as run:
                 names = mlflow_names(track.config)
-                mlflow.log_params({names[key]: _short(value) for key, value in track.config.items()})
+                mlflow.log_params({names[key]: short_text(value) for key, value in track.config.items()})
                 names = mlflow_names(
                     dict.fromkeys(chain.from_iterable(track.points.values()))
                 )  # one key is one name at all steps
@@ -185,7 +185,7 @@ def log_mlflow(tracks: Sequence[Track], experiment: str, uri: str | None) -> lis
     return places
 
 
-def _keep_together(mlflow: Any, experiment: str, uri: str | None) -> None:
+def keep_together(mlflow: Any, experiment: str, uri: str | None) -> None:
     """A new experiment in an SQLite file of uri keeps its files beside that; MLflow would take the working directory."""
     place = (uri or "").removeprefix("sqlite:///")
     if place not in ("", uri) and mlflow.get_experiment_by_name(experiment) is None:
@@ -206,7 +206,7 @@ def mlflow_names(keys: Iterable[str]) -> dict[str, str]:
     return dict(zip(every, _distinct([re.sub(r"[^\w\-. :/]", "_", key.replace("@", "_at_")) for key in every]), strict=True))
 
 
-def _short(value: Any) -> str:
+def short_text(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 6000 else text[:5999] + "…"  # MLflow refuses longer parameters
 
@@ -222,7 +222,7 @@ def log_tensorboard(tracks: Sequence[Track], out: Path) -> list[str]:
         raise ConfigError(
             f"{taken} exists, and TensorBoard would mix its numbers with those. Remove it, or name another --out."
         )
-    with _telling("tensorboard", "Report it with the run's manifest."), writing(out):
+    with telling("tensorboard", "Report it with the run's manifest."), writing(out):
         out.mkdir(parents=True, exist_ok=True)
         for track, folder in zip(tracks, folders, strict=True):
             writer = writers.EventFileWriter(str(folder))
@@ -244,7 +244,7 @@ def log_trackio(tracks: Sequence[Track], project: str) -> list[str]:
     """Each track is a run of the local trackio project (TRACKIO_DIR says where). Returns the runs' names."""
     trackio = need("trackio", "trackio", "logging to trackio")
     places = []
-    with _telling("trackio"):
+    with telling("trackio"):
         for track in tracks:
             run = trackio.init(
                 project=project, name=track.name, config=dict(track.config), embed=False, auto_log_gpu=False, auto_log_cpu=False

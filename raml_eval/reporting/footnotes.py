@@ -32,7 +32,7 @@ from raml_eval.tables import (
     run_labels,
     shard_of_run,
 )
-from raml_eval.types import Status, StoredRun
+from raml_eval.types import Budget, Status, StoredRun
 from raml_eval.wording import count_noun
 
 if TYPE_CHECKING:
@@ -133,9 +133,16 @@ def _partial(run: StoredRun, label: str, own: Rows) -> list[Found]:
         return []
     text = (
         f"partial: {sum(missing.values())} of {n_planned(run)} planned samples are missing ({run.n_errors} of them failed); "
-        f"short thinking finishes first, so these numbers are biased"
+        f"short thinking finishes first, so these numbers are biased toward short answers; missing are {_named(missing)}"
     )
     return [(text, frozenset((label, task, budget_label(budget)) for task, budget in missing))]
+
+
+def _named(missing: Mapping[tuple[str, Budget], int], most: int = 4) -> str:
+    """The first cells with their numbers, then how many more there are."""
+    named = [f"{n} of {task} at {budget_label(budget)}" for (task, budget), n in list(missing.items())[:most]]
+    more = len(missing) - len(named)
+    return ", ".join(named) + (f" and more in {count_noun(more, 'other cell')}" if more else "")
 
 
 def _subset(run: StoredRun, label: str, own: Rows) -> list[Found]:

@@ -1,0 +1,79 @@
+"""The history file of a watched training: one line for each checkpoint that needs no more work."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import StoreError
+from raml_eval.store.journal import corrupt, cut_torn_line, encode_line, read_lines
+
+NAME = "history.jsonl"
+DONE, SKIPPED, GONE, BROKEN, OWED = "done", "skipped", "gone", "broken", "owed"
+_LOCK_WAIT_S = 10.0  # worker processes of a killed watch hold the lock until they notice the kill
+
+
+class History:
+    """The lines of the file, the last one for each checkpoint. While it is open, no other process can open it.
+
+    A line is on the disk as a whole or not at all. Raises StoreError if the file is in use, cannot be written, or is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._lock()
+        cut_torn_line(self.path)
+        self.lines: dict[str, Mapping[str, Any]] = {}
+        for number, line in read_lines(self.path):
+            name, step = line.get("name"), line.get("step")
+            if not isinstance(name, str) or type(step) is not int or not isinstance(line.get("status"), str):
+                raise corrupt(self.path, number, "has no name, step and status")
+            self.lines[name] = line
+
+    def append(self, name: str, step: int, status: str, **more: Any) -> Mapping[str, Any]:
+        """The line is on the disk, with the present time."""
+        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        line = {"name": name, "step": step, "status": status, **more, "time": at}
+        try:
+            os.write(self._file, encode_line(line))
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self.lines[name] = line
+        return line
+
+    def of(self, *status: str) -> list[Mapping[str, Any]]:
+        """The lines of the checkpoints that ended so, in the order in which they did."""
+        return [line for line in self.lines.values() if line["status"] in status]
+
+    def close(self) -> None:
+        """The file is closed, and another process can open it."""
+        os.close(self._file)
+
+    def _lock(self) -> None:
+        deadline = time.monotonic() + _LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                os.close(self._file)
+                raise StoreError(
+                    f"{self.path} is in use by another raml-eval watch. Wait for it or stop it, or choose another --out."
+                ) from error
+            return
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot write {self.path}: {error.strerror or error}. Make room, or choose a writable --out.")
