@@ -58,7 +58,10 @@ def watch(
         Text, typer.Option(metavar="<command>", help="Command to run then, without a shell: RAML_EVAL_STEP, RAML_EVAL_RUN.")
     ] = None,
 ) -> None:
-    """Evaluate checkpoints as they appear, once each, after they are whole. The same command goes on after a kill."""
+    """Evaluate checkpoints as they appear, once each.
+
+    A checkpoint is evaluated when it is whole. The same command goes on after a kill.
+    """
     import asyncio
     from contextlib import closing
 
