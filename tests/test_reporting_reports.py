@@ -327,7 +327,11 @@ def test_a_pair_that_compare_refuses_is_refused() -> None:
 def test_the_notes_of_the_pairs_and_of_the_base_are_carried() -> None:
     fake = replace(BASE, manifest={**BASE.manifest, "engine": {**BASE.manifest["engine"], "name": "fake"}})
     notes = assemble(find_report("generalization")[1], [SFT], base=fake).report.notes
-    assert any(note.startswith("base: ") and "the fake backend made these answers up" in note for note in notes)
+    assert any(note.startswith("the base base: the fake backend made these answers up") for note in notes)
+    named = replace(SFT, name="base", directory=Path("other/base"))  # a run with the label "base" is another one
+    made_up = assemble(find_report("generalization")[1], [named, MORE], base=fake)
+    (note,) = (note for note in made_up.notes if note.text.startswith("the base base: the fake backend"))
+    assert {label for label, _, _ in note.places} == {"base", "more"}
     compared = assemble(find_report("comparison")[1], [BASE, SFT], base=BASE)
     assert (compared.frame["metric"] == "difference of avg@n").any()
     assert compared.report.notes

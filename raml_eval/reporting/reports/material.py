@@ -17,6 +17,7 @@ from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.looks import check_looks
 from raml_eval.reporting.footnotes import footnotes
+from raml_eval.reporting.naming import Told
 from raml_eval.reporting.numbers import Numbers, index_numbers
 from raml_eval.reporting.render import Cell
 from raml_eval.reporting.sections import Section
@@ -47,7 +48,7 @@ class Built:
 
     section: Section
     rows: tuple[Row, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ class Material:
         return {label: pairs for label, (pairs, _) in self._paired.items()}
 
     @cached_property
-    def pair_notes(self) -> tuple[str, ...]:
-        """The caveats of the pairs, and those of the base if it is not among the runs."""
-        found = [f"{label}: {note}" for label, (_, notes) in self._paired.items() for note in notes]
+    def pair_notes(self) -> tuple[Told, ...]:
+        """The caveats of the pairs by label, and under no label those of the base if it is not among the runs."""
+        found = [(label, note) for label, (_, notes) in self._paired.items() for note in notes]
         if self.base is not None and not any(same_directory(run, self.base) for run in self.runs):
             told = footnotes([self.base], build_frame([self.base], k=[1], allow_partial=True))
-            found += ["base: " + note.removeprefix(f"{self.base.name}: ") for note in told]
+            found += [("", f"the base {self.base.name}: {note}") for note in told]
         return tuple(dict.fromkeys(found))
 
     @cached_property
