@@ -178,6 +178,8 @@ def test_one_document_has_its_figures_beside_it(tmp_path: Path) -> None:
         ("sff:step=1", "is about a run 'sff'. Did you mean sft"),
         ("sft:step=many", "step is 'many'; wanted a whole number"),
         ("sft:paradigm=magic", "the paradigm is 'magic'; wanted one of base, sft, rl, sft[+]rl"),
+        ("sft:name=other", "tells the name, which every run has of its own"),
+        (f"sft:step={'9' * 5000}", "step is '999.*; wanted a whole number"),
     ],
 )
 def test_what_is_told_of_a_run_is_checked(text: str, words: str) -> None:
@@ -189,6 +191,32 @@ def test_what_is_told_goes_before_the_checkpoint_s_record() -> None:
     run = replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": {"step": 5, "base": "x"}}})
     assert gather([run]).about == {"sft": {"step": 5, "base": "x"}}
     assert gather([run], about=["sft:step=7"]).about == {"sft": {"step": 7, "base": "x"}}
+
+
+def test_a_key_is_told_of_a_run_once() -> None:
+    with pytest.raises(ConfigError, match=r"--about tells step of sft twice, as 'sft:step=1' and 'sft:step=2'; wanted once"):
+        gather(RUNS, about=["sft:step=1", "more:step=2", "sft:step=2"])
+
+
+def test_a_run_s_own_name_and_model_choose_order_and_group() -> None:
+    record = {"name": "zz", "model": "zz", "step": 10**400}
+    runs = [MORE, BASE, replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": record}})]
+    by_name = assemble(parts({"part": "runs"}, runs={"name": ["sft", "more", "base"]}, order="name"), runs)
+    assert [run.name for run in by_name.runs] == ["base", "more", "sft"]
+    with pytest.raises(ConfigError, match="only those with name zz"):
+        assemble(parts({"part": "runs"}, runs={"name": ["zz"]}), runs)
+    (table,) = tables_of(assemble(parts({"part": "trend", "group": "name"}), RUNS, about=ABOUT))
+    assert [row[0].text for row in table.rows] == ["base", "more", "sft"]
+    (table,) = tables_of(assemble(parts({"part": "trend", "group": "model"}), RUNS, about=ABOUT))
+    assert {row[0].text for row in table.rows} == {"tiny"}
+
+
+def test_a_step_that_is_no_finite_number_stands_after_those_that_are() -> None:
+    endless = replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": {"step": 10**400}}})
+    report = assemble(parts({"part": "runs"}, order="step"), [endless, MORE, BASE], about=["more:step=7"])
+    assert [run.name for run in report.runs] == ["more", "sft", "base"]
+    with pytest.raises(ConfigError, match="x is step, and sft tells 1000.*; wanted a finite number"):
+        assemble(parts({"part": "trend"}), [endless, MORE], about=["more:step=7"])
 
 
 def test_runs_are_chosen_and_ordered() -> None:

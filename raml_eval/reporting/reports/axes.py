@@ -31,12 +31,12 @@ def trend(material: Material, part: Part) -> Built | None:
     if len(set(known.values())) < 2:
         return None
     measure = material.measure((part.metrics or ("avg@n",))[0])
-    ordered = sorted(known, key=lambda label: (rank(material.about[label].get(part.group)), known[label]))
+    ordered = sorted(known, key=lambda label: (rank(material.facts(label).get(part.group)), known[label]))
     budget = budget_label(common_budget(material, ordered))  # one, so that a line joins numbers of one kind
     header = (KNOWN.get(part.group, part.group), KNOWN.get(part.x, part.x), "model", "budget")
     rows, points = [], []
     for label in ordered:
-        group = str(material.about[label].get(part.group, ""))
+        group = str(material.facts(label).get(part.group, ""))
         keys = [Key(label, MACRO, domain, budget, measure.metric, measure.k, measure.tau) for domain in DOMAINS]
         cells = (material.numbers.written(key, measure.bounds is not None) for key in keys)
         rows.append((Cell(group), Cell(f"{known[label]:g}"), material.model(label), Cell(budget), *cells))

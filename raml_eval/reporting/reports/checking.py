@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import KNOWN, PARADIGMS, Material, as_number, told_value
+from raml_eval.reporting.reports.material import KNOWN, OWN, PARADIGMS, Material, as_number, told_value
 from raml_eval.tables import has_sweep, same_directory
 
-OWN = ("name", "model")  # what a report can choose runs by beside what is known of their checkpoints
 ALL = "all"
-_ON_AXES = ("trend", "claims")
 
 
 def check_definition(definition: Definition, material: Material) -> None:
@@ -69,8 +67,8 @@ def _check_choice(material: Material, field: str, wanted: Mapping[str, Sequence[
 
 def _told(material: Material, key: str) -> list[str]:
     """The values of the key in the runs, as texts."""
-    facts = ({"name": run.name, "model": run.model, **material.about[label]}.get(key) for label, run in material.labels.items())
-    return list(dict.fromkeys(str(value) for value in facts if value is not None))
+    values = (material.facts(label).get(key) for label in material.labels)
+    return list(dict.fromkeys(str(value) for value in values if value is not None))
 
 
 def _check_key(material: Material, field: str, key: str) -> None:
