@@ -219,6 +219,20 @@ def test_a_step_that_is_no_finite_number_stands_after_those_that_are() -> None:
         assemble(parts({"part": "trend"}), [endless, MORE], about=["more:step=7"])
 
 
+def test_a_base_outside_the_runs_is_told_of_and_listed() -> None:
+    base = replace(BASE, name="sft", directory=Path("other/sft"))
+    about = ["other/sft:paradigm=base", "sft:paradigm=sft"]
+    report = assemble(parts({"part": "runs"}), [SFT], base=base, about=about)
+    (table,) = tables_of(report)
+    assert [(row[0].text, row[2].text) for row in table.rows] == [("sft", "sft"), ("other/sft (base)", "base")]
+    assert [line.partition(":")[0] for line in report.report.lead[1:]] == ["sft", "other/sft (base)"]
+    assert set(report.frame["run"]) == {"sft"}
+    among = assemble(parts({"part": "runs"}, runs={"paradigm": ["sft"]}), RUNS, base=BASE, about=ABOUT)
+    assert [row[2].text for row in tables_of(among)[0].rows] == ["sft", "sft", "base"]  # told, though not chosen
+    with pytest.raises(ConfigError, match=r"is about a run 'bse'\. Did you mean base\?"):
+        assemble(parts({"part": "runs"}), [SFT], base=BASE, about=["bse:paradigm=base"])
+
+
 def test_runs_are_chosen_and_ordered() -> None:
     definition = Definition(title="t", about="a", runs={"paradigm": ["sft"]}, order="step", parts=(Part(part="runs"),))
     report = assemble(definition, (MORE, BASE, SFT), about=ABOUT)

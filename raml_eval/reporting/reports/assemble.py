@@ -112,7 +112,7 @@ def assemble(
             lead=(
                 *([example] if example else []),
                 f"{definition.about.strip()}{over}",
-                *(drawn_by(run, label) for label, run in material.labels.items()),
+                *(drawn_by(run, label) for label, run in material.heads.items()),
             ),
             sections=_with_own_figures([one.section for one in built]),
             curve=(),

@@ -75,6 +75,13 @@ class Material:
         """The runs by their labels, in order."""
         return dict(zip(run_labels(self.runs), self.runs, strict=True))
 
+    @cached_property
+    def heads(self) -> dict[str, StoredRun]:
+        """The runs by the names that stand in the head of the report, and a base outside the runs, marked as the base."""
+        if self.base is None or any(same_directory(run, self.base) for run in self.runs):
+            return self.labels
+        return {**self.labels, f"{self.base_label} (base)": self.base}
+
     def facts(self, label: str) -> dict[str, Any]:
         """What a report chooses, orders and groups a run by: its own name and model, and what is known of its checkpoint."""
         run = self.labels[label]

@@ -27,13 +27,14 @@ from raml_eval.types import Domain
 
 
 def runs(material: Material, part: Part) -> Built:
-    """One row for each run: what is known of its checkpoint, the engine, and the samples per question."""
-    told = [key for key in KNOWN if any(about.get(key) is not None for about in material.about.values())]
+    """One row for each run and the base: what is known of its checkpoint, the engine, and the samples per question."""
+    every = {name: material.about.get(name, material.base_about) for name in material.heads}
+    told = [key for key in KNOWN if any(about.get(key) is not None for about in every.values())]
     header = ("run", "model", *(KNOWN[key] for key in told), "engine", "n")
     rows = []
-    for label, run in material.labels.items():
-        facts = (str(material.about[label].get(key, "")) for key in told)
-        rows.append(tuple(map(Cell, (label, run.model, *facts, describe_engine(run), str(run.n_samples)))))
+    for name, run in material.heads.items():
+        facts = (str(every[name].get(key, "")) for key in told)
+        rows.append(tuple(map(Cell, (name, run.model, *facts, describe_engine(run), str(run.n_samples)))))
     table = Table("Checkpoints", tuple(map(Cell, header)), tuple(rows), 2)
     lead = "What is known of the checkpoints stands in their checkpoint.yaml, or was told with --about."
     return Built(Section(part.title or "Runs", lead, (table,)))
