@@ -215,7 +215,7 @@ def test_a_step_that_is_no_finite_number_stands_after_those_that_are() -> None:
     endless = replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": {"step": 10**400}}})
     report = assemble(parts({"part": "runs"}, order="step"), [endless, MORE, BASE], about=["more:step=7"])
     assert [run.name for run in report.runs] == ["more", "sft", "base"]
-    with pytest.raises(ConfigError, match="x is step, and sft tells 1000.*; wanted a finite number"):
+    with pytest.raises(ConfigError, match=r"x is step, and sft tells 1000.*; wanted a finite number"):
         assemble(parts({"part": "trend"}), [endless, MORE], about=["more:step=7"])
 
 
@@ -262,11 +262,11 @@ def test_an_unknown_report_names_those_there_are(tmp_path: Path) -> None:
         ("title: a\nabout: b\nparts: []\n", r"parts is .*wanted at least 1"),
         (
             "title: a\nabout: b\nparts: [{part: tabel}]\n",
-            r"parts\.0\.part is 'tabel', wanted [^;]* or claims \(did you mean table\?\)\. docs",
+            r"part 1 \(tabel\): part is 'tabel', wanted [^;]* or claims \(did you mean table\?\)\. docs",
         ),
         (
             "title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n",
-            r"unknown key 'parts\.0\.x_axis'\. Keys of parts\.0: part, ",
+            r"unknown key 'part 1 \(runs\): x_axis'\. Keys of part 1 \(runs\): part, ",
         ),
         ("title: a\ntitle: b\n", "the key 'title' occurs twice"),
     ],
@@ -348,7 +348,9 @@ def test_published_values_must_fit_their_columns(tmp_path: Path, values: dict[st
 
 def test_a_bare_off_is_a_budget_and_a_mistyped_one_is_an_error() -> None:
     assert Part.model_validate({"part": "table", "budgets": [False, 16]}).budgets == ("off", "16")
-    with pytest.raises(ConfigError, match=r"the part table shows the budget 17, and no run has it\..* There are 16, unlimited"):
+    with pytest.raises(
+        ConfigError, match=r"part 1 \(table\) shows the budget 17, and no run has it\..* There are 16, unlimited"
+    ):
         assemble(parts({"part": "table", "budgets": [17]}), [SFT])
 
 

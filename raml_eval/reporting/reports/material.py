@@ -46,11 +46,15 @@ _MOST_DIGITS = 300  # of a number that is told; more are no finite one
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them."""
+    """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them.
+
+    left_out are the notes on runs that have no row in it.
+    """
 
     section: Section
     rows: tuple[Row, ...] = ()
     notes: tuple[Told, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -278,7 +282,8 @@ def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str) 
     kept = [label for label in material.labels if matches(material, label, wanted)]
     if not kept:
         told = "; ".join(f"{key} {' or '.join(map(str, values))}" for key, values in wanted.items())
-        raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Tell what they are with --about.")
+        tell = "" if set(wanted) <= set(OWN) else ", or tell what they are with --about"
+        raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Correct the report{tell}.")
     return sorted(kept, key=lambda label: rank(material.facts(label).get(order))) if order else kept
 
 
