@@ -178,6 +178,7 @@ def left_out(runs: Sequence[StoredRun], *given: dict[str, Any], **more: Any) -> 
 
 
 CLAIM = {"says": "it rises", "test": "rises"}
+SWEPT = make_run(by_row(lambda row: 1), name="swept", tasks=TASKS, budgets=(16, 64))
 STEPS = ("sft:step=1", "more:step=2")
 
 
@@ -201,7 +202,7 @@ STEPS = ("sft:step=1", "more:step=2")
          "base is left out of the claim 'it rises' of part 2 (claims): drawn at 16, not at unlimited"),
         ({"part": "stability_curve"}, [make_run(by_row(lambda row: 1), name="few", tasks=TASKS, n_samples=2), BASE], (),
          "few is left out of part 2 (stability_curve): no G-Pass@4 can be given"),
-        ({"part": "thinking"}, [make_run(by_row(lambda row: 1), name="swept", tasks=TASKS, budgets=(16, 64)), at_budgets(BASE, 16)], (),
+        ({"part": "thinking"}, [SWEPT, at_budgets(BASE, 16)], (),
          "base is left out of part 2 (thinking): fewer than two thinking budgets in tokens"),
     ],
 )  # fmt: skip
