@@ -220,12 +220,16 @@ def test_runs_with_a_row_are_not(part: dict[str, Any]) -> None:
     assert left_out(RUNS, part, about=ABOUT) == []
 
 
-def test_a_run_that_shares_nothing_with_the_base_is_told_where_a_map_shows_gains() -> None:
+def test_a_run_that_shares_nothing_with_the_base_is_told_where_gains_are_shown() -> None:
     runs, base = [of_task(SFT, "logic"), MORE, BASE], of_task(BASE, "sums")
     note = "sft is left out of part 1 (heatmap): no task and budget shared with the base"
     assert left_out([runs[0], MORE], {"part": "heatmap"}, base=base) == [note]
     assert left_out(RUNS, {"part": "heatmap"}, base=BASE) == []
     assert left_out(runs, {"part": "heatmap"}) == []
+    questions = {key: replace(question, stratum=None) for key, question in SFT.questions.items()}
+    flat = replace(SFT, questions=questions)
+    note = "sft is left out of part 1 (levels): no levels of a task shared with the base"
+    assert left_out([BASE, flat, MORE], {"part": "levels"}, base=BASE) == [note]
 
 
 def test_no_common_budget_is_no_error_of_the_whole_report() -> None:
