@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from raml_eval.errors import near_names
 
+Place = tuple[int | str, ...]
 MOST = 6  # faults that are told
 SHOWN = 60  # characters of a value that is met
 _WANTED: Mapping[str, str] = {
@@ -39,25 +40,31 @@ _WANTED: Mapping[str, str] = {
 }
 
 
-def faults(error: ValidationError, model: type[BaseModel], renamed: Mapping[str, str] | None = None) -> str:
+def faults(
+    error: ValidationError,
+    model: type[BaseModel],
+    renamed: Mapping[str, str] | None = None,
+    name_place: Callable[[Place], str] | None = None,
+) -> str:
     """Everything that is wrong, in one line without a full stop: each key, the value met and the one wanted.
 
-    After an unknown key stand those that resemble it, and at the end the keys that there are. renamed says what became of
-    keys of the top that once were.
+        After an unknown key stand those that resemble it, and at the end the keys that there are. renamed says what became of
+    keys of the top that once were; name_place is how errors write a place in the file, "samples.0.text" unless given.
 
-    Example: "unknown key 'colums'. Did you mean columns?; samples is 0, wanted 1 or more. Keys: title, samples, columns"
+        Example: "unknown key 'colums'. Did you mean columns?; samples is 0, wanted 1 or more. Keys: title, samples, columns"
     """
+    path_of = name_place or _path
     every = error.errors(include_url=False)
     # A list whose entries are wrong is also told to be too short, as if they were not there.
     inner = {detail["loc"][:length] for detail in every for length in range(len(detail["loc"]))}
     details = [detail for detail in every if detail["type"] != "too_short" or detail["loc"] not in inner]
-    found = list(dict.fromkeys(_fault(detail, model, renamed or {}) for detail in details))
+    found = list(dict.fromkeys(_fault(detail, model, renamed or {}, path_of(detail["loc"])) for detail in details))
     told = "; ".join([*found[:MOST], *([f"and {len(found) - MOST} more"] if len(found) > MOST else [])])
     parts: dict[str, type[BaseModel]] = {}
     for detail in details:
         place = detail["loc"]
         if detail["type"] == "extra_forbidden" and not (len(place) == 1 and place[0] in (renamed or {})):
-            parts.setdefault(_path(place[:-1]), section_of(model, place[:-1]))
+            parts.setdefault(path_of(place[:-1]), section_of(model, place[:-1]))
     keys = [f"Keys{f' of {path}' if path else ''}: {', '.join(part.model_fields)}" for path, part in parts.items()]
     stop = "" if told.endswith("?") or not keys else "."
     return " ".join([told + stop, ". ".join(keys)]).strip()
@@ -113,9 +120,8 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
 
 
-def _fault(detail: Any, model: type[BaseModel], renamed: Mapping[str, str]) -> str:
+def _fault(detail: Any, model: type[BaseModel], renamed: Mapping[str, str], path: str) -> str:
     place = detail["loc"]
-    path = _path(place)
     match detail["type"]:
         case "extra_forbidden":
             if len(place) == 1 and place[0] in renamed:
@@ -133,5 +139,5 @@ def _fault(detail: Any, model: type[BaseModel], renamed: Mapping[str, str]) -> s
     return f"{path or 'it'} is {show_value(detail['input'])}, wanted {wanted(detail, model)}{near}"
 
 
-def _path(place: tuple[int | str, ...]) -> str:
+def _path(place: Place) -> str:
     return ".".join(str(part) for part in place)

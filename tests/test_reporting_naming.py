@@ -17,10 +17,12 @@ def test_a_note_names_its_runs(told: list[str], labels: list[str], start: str) -
 
 
 def test_notes_that_differ_in_the_run_alone_are_merged() -> None:
-    texts = ["a: seed 0", "b: of b", "b: seed 0", "base: seed 0", "c: b: seed 0", "plain"]
-    assert merge_runs(texts, ["a", "b", "c: b"]) == [
+    notes = [("a", "seed 0"), ("b", "of b"), ("b", "seed 0"), ("", "the base x: seed 0"), ("c: b", "seed 0"), ("", "plain")]
+    assert merge_runs(notes, ["a", "b", "c: b"]) == [
         ("a, b, c: b: seed 0", ["a", "b", "c: b"]),
         ("b: of b", ["b"]),
-        ("base: seed 0", []),
+        ("the base x: seed 0", []),
         ("plain", []),
     ]
+    # A note that begins like one of another run stays with its own.
+    assert merge_runs([("a", "b: so")], ["a", "b"]) == [("a: b: so", ["a"])]

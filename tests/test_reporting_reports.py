@@ -178,6 +178,8 @@ def test_one_document_has_its_figures_beside_it(tmp_path: Path) -> None:
         ("sff:step=1", "is about a run 'sff'. Did you mean sft"),
         ("sft:step=many", "step is 'many'; wanted a whole number"),
         ("sft:paradigm=magic", "the paradigm is 'magic'; wanted one of base, sft, rl, sft[+]rl"),
+        ("sft:name=other", "tells the name, which every run has of its own"),
+        (f"sft:step={'9' * 5000}", "step is '999.*; wanted a whole number"),
     ],
 )
 def test_what_is_told_of_a_run_is_checked(text: str, words: str) -> None:
@@ -189,6 +191,46 @@ def test_what_is_told_goes_before_the_checkpoint_s_record() -> None:
     run = replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": {"step": 5, "base": "x"}}})
     assert gather([run]).about == {"sft": {"step": 5, "base": "x"}}
     assert gather([run], about=["sft:step=7"]).about == {"sft": {"step": 7, "base": "x"}}
+
+
+def test_a_key_is_told_of_a_run_once() -> None:
+    with pytest.raises(ConfigError, match=r"--about tells step of sft twice, as 'sft:step=1' and 'sft:step=2'; wanted once"):
+        gather(RUNS, about=["sft:step=1", "more:step=2", "sft:step=2"])
+
+
+def test_a_run_s_own_name_and_model_choose_order_and_group() -> None:
+    record = {"name": "zz", "model": "zz", "step": 10**400}
+    runs = [MORE, BASE, replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": record}})]
+    by_name = assemble(parts({"part": "runs"}, runs={"name": ["sft", "more", "base"]}, order="name"), runs)
+    assert [run.name for run in by_name.runs] == ["base", "more", "sft"]
+    with pytest.raises(ConfigError, match="only those with name zz"):
+        assemble(parts({"part": "runs"}, runs={"name": ["zz"]}), runs)
+    (table,) = tables_of(assemble(parts({"part": "trend", "group": "name"}), RUNS, about=ABOUT))
+    assert [row[0].text for row in table.rows] == ["base", "more", "sft"]
+    (table,) = tables_of(assemble(parts({"part": "trend", "group": "model"}), RUNS, about=ABOUT))
+    assert {row[0].text for row in table.rows} == {"tiny"}
+
+
+def test_a_step_that_is_no_finite_number_stands_after_those_that_are() -> None:
+    endless = replace(SFT, manifest={**SFT.manifest, "model": {"checkpoint": {"step": 10**400}}})
+    report = assemble(parts({"part": "runs"}, order="step"), [endless, MORE, BASE], about=["more:step=7"])
+    assert [run.name for run in report.runs] == ["more", "sft", "base"]
+    with pytest.raises(ConfigError, match=r"x is step, and sft tells 1000.*; wanted a finite number"):
+        assemble(parts({"part": "trend"}), [endless, MORE], about=["more:step=7"])
+
+
+def test_a_base_outside_the_runs_is_told_of_and_listed() -> None:
+    base = replace(BASE, name="sft", directory=Path("other/sft"))
+    about = ["other/sft:paradigm=base", "sft:paradigm=sft"]
+    report = assemble(parts({"part": "runs"}), [SFT], base=base, about=about)
+    (table,) = tables_of(report)
+    assert [(row[0].text, row[2].text) for row in table.rows] == [("sft", "sft"), ("other/sft (base)", "base")]
+    assert [line.partition(":")[0] for line in report.report.lead[1:]] == ["sft", "other/sft (base)"]
+    assert set(report.frame["run"]) == {"sft"}
+    among = assemble(parts({"part": "runs"}, runs={"paradigm": ["sft"]}), RUNS, base=BASE, about=ABOUT)
+    assert [row[2].text for row in tables_of(among)[0].rows] == ["sft", "sft", "base"]  # told, though not chosen
+    with pytest.raises(ConfigError, match=r"is about a run 'bse'\. Did you mean base\?"):
+        assemble(parts({"part": "runs"}), [SFT], base=BASE, about=["bse:paradigm=base"])
 
 
 def test_runs_are_chosen_and_ordered() -> None:
@@ -220,11 +262,11 @@ def test_an_unknown_report_names_those_there_are(tmp_path: Path) -> None:
         ("title: a\nabout: b\nparts: []\n", r"parts is .*wanted at least 1"),
         (
             "title: a\nabout: b\nparts: [{part: tabel}]\n",
-            r"parts\.0\.part is 'tabel', wanted [^;]* or claims \(did you mean table\?\)\. docs",
+            r"part 1 \(tabel\): part is 'tabel', wanted [^;]* or claims \(did you mean table\?\)\. docs",
         ),
         (
             "title: a\nabout: b\nparts: [{part: runs, x_axis: step}]\n",
-            r"unknown key 'parts\.0\.x_axis'\. Keys of parts\.0: part, ",
+            r"unknown key 'part 1 \(runs\): x_axis'\. Keys of part 1 \(runs\): part, ",
         ),
         ("title: a\ntitle: b\n", "the key 'title' occurs twice"),
     ],
@@ -306,7 +348,9 @@ def test_published_values_must_fit_their_columns(tmp_path: Path, values: dict[st
 
 def test_a_bare_off_is_a_budget_and_a_mistyped_one_is_an_error() -> None:
     assert Part.model_validate({"part": "table", "budgets": [False, 16]}).budgets == ("off", "16")
-    with pytest.raises(ConfigError, match=r"the part table shows the budget 17, and no run has it\..* There are 16, unlimited"):
+    with pytest.raises(
+        ConfigError, match=r"part 1 \(table\) shows the budget 17, and no run has it\..* There are 16, unlimited"
+    ):
         assemble(parts({"part": "table", "budgets": [17]}), [SFT])
 
 
@@ -327,7 +371,11 @@ def test_a_pair_that_compare_refuses_is_refused() -> None:
 def test_the_notes_of_the_pairs_and_of_the_base_are_carried() -> None:
     fake = replace(BASE, manifest={**BASE.manifest, "engine": {**BASE.manifest["engine"], "name": "fake"}})
     notes = assemble(find_report("generalization")[1], [SFT], base=fake).report.notes
-    assert any(note.startswith("base: ") and "the fake backend made these answers up" in note for note in notes)
+    assert any(note.startswith("the base base: the fake backend made these answers up") for note in notes)
+    named = replace(SFT, name="base", directory=Path("other/base"))  # a run with the label "base" is another one
+    made_up = assemble(find_report("generalization")[1], [named, MORE], base=fake)
+    (note,) = (note for note in made_up.notes if note.text.startswith("the base base: the fake backend"))
+    assert {label for label, _, _ in note.places} == {"base", "more"}
     compared = assemble(find_report("comparison")[1], [BASE, SFT], base=BASE)
     assert (compared.frame["metric"] == "difference of avg@n").any()
     assert compared.report.notes

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from raml_eval.errors import InputError, MetricError
 from raml_eval.reporting.footnotes import footnotes
-from raml_eval.tables import STABILITY, build_frame
+from raml_eval.tables import STABILITY, build_frame, run_labels
 from raml_eval.tables.counted import budget_order
 from raml_eval.types import Budget, Status, StoredRun
 from tests.factory import by_row, make_run
@@ -149,6 +150,15 @@ def test_runs_of_one_name_are_told_apart_and_one_run_twice_is_refused() -> None:
     assert set(frame["run"]) == {str(RUN.directory), str(other.directory)}
     with pytest.raises(InputError, match="given twice"):
         build_frame([RUN, RUN])
+
+
+def test_a_name_that_is_another_run_s_directory_hides_no_run() -> None:
+    places = [("m", "p"), ("m", "q"), ("p", "z"), ("z", "w"), ("alone", "v")]
+    runs = [replace(RUN, name=name, directory=Path(place)) for name, place in places]
+    assert run_labels(runs) == ["p", "q", "z", "w", "alone"]
+    assert set(build_frame(runs[:3])["run"]) == {"p", "q", "z"}
+    with pytest.raises(InputError, match="run p is given twice"):
+        run_labels([*runs, replace(runs[0], name="p")])
 
 
 def test_k_below_one_is_refused() -> None:

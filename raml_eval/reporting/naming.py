@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+Told = tuple[str, str]  # the label of the run that a note is about, "" for none of the report's, and the note
+
 
 def name_runs(text: str, told: Sequence[str], labels: Sequence[str]) -> str:
     """The note after the names of the runs that it is about; alone if there is no other run.
@@ -16,17 +18,16 @@ def name_runs(text: str, told: Sequence[str], labels: Sequence[str]) -> str:
     return f"{('both' if len(told) == 2 else 'all') + ' runs' if every else ', '.join(told)}: {text}"
 
 
-def merge_runs(texts: Sequence[str], labels: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """The notes "LABEL: text", with those of one text merged into "LABEL, LABEL: text", where the first of them stood.
+def merge_runs(notes: Sequence[Told], labels: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The notes as text, those of one text merged into "LABEL, LABEL: text", where the first of them stood.
 
-    Each stands with its labels; a note without one, with none.
+    Each stands with its labels; a note about none of the labels, with none.
 
-    Example: merge_runs(["a: so", "b: so"], ["a", "b"]) == [("a, b: so", ["a", "b"])]
+    Example: merge_runs([("a", "so"), ("b", "so")], ["a", "b"]) == [("a, b: so", ["a", "b"])]
     """
     told: dict[tuple[str, bool], list[str]] = {}
-    for text in texts:
-        label = max((label for label in labels if text.startswith(f"{label}: ")), key=len, default=None)
-        of_runs = told.setdefault((text if label is None else text[len(label) + 2 :], label is None), [])
-        if label is not None and label not in of_runs:
+    for label, text in notes:
+        of_runs = told.setdefault((text, label in labels), [])
+        if label in labels and label not in of_runs:
             of_runs.append(label)
     return [(f"{', '.join(of_runs)}: {text}" if of_runs else text, of_runs) for (text, _), of_runs in told.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -26,12 +27,22 @@ def same_directory(one: StoredRun, other: StoredRun) -> bool:
 
 
 def run_labels(runs: Sequence[StoredRun]) -> list[str]:
-    """A name for each run: its own, or its directory if several have the same. Raises InputError if a run is given twice."""
-    names = [run.name for run in runs]
-    labels = [run.name if names.count(run.name) == 1 else str(run.directory) for run in runs]
-    places = [run.directory.resolve() for run in runs]
-    if twice := [label for label, place in zip(labels, places, strict=True) if places.count(place) > 1]:
-        raise InputError(f"run {twice[0]} is given twice, wanted once. Name each run directory once.")
+    """A name of its own for each run: the stored one, or its directory if another run has that name too.
+
+    A directory may be what another run is called ("m" in p, "m" in q, "p" in z), so this goes on until no two are alike. The
+    directories of runs that are not given twice differ. Raises InputError if a run is given twice.
+    """
+    labels = [run.name for run in runs]
+    while alike := {label for label, n in Counter(labels).items() if n > 1}:
+        named = [str(run.directory) if label in alike else label for run, label in zip(runs, labels, strict=True)]
+        if named == labels:
+            break  # one directory twice, which is refused below
+        labels = named
+    first: dict[Path, str] = {}
+    for run, label in zip(runs, labels, strict=True):
+        if run.directory.resolve() in first:
+            raise InputError(f"run {label} is given twice, wanted once. Name each run directory once.")
+        first[run.directory.resolve()] = label
     return labels
 
 

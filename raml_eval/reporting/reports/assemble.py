@@ -103,6 +103,7 @@ def assemble(
     made = [(part, list(_built(material, part))) for part in definition.parts]
     built = [one for _, ones in made for one in ones]
     left_out = [why_left_out(material, part) for part, ones in made if not ones]
+    left_out += [note for one in built for note in one.left_out]
     filled = with_rows(material, [row for one in built for row in one.rows])
     notes = (*material.numbers.notes, *_pair_notes(material, built))
     over = f" Gains are over {base.name}." if base is not None else ""
@@ -112,7 +113,7 @@ def assemble(
             lead=(
                 *([example] if example else []),
                 f"{definition.about.strip()}{over}",
-                *(drawn_by(run, label) for label, run in material.labels.items()),
+                *(drawn_by(run, label) for label, run in material.heads.items()),
             ),
             sections=_with_own_figures([one.section for one in built]),
             curve=(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from raml_eval.comparison.trend import fit_trend
@@ -13,10 +13,11 @@ from raml_eval.intervals import PairedDifference, holm, pooled_difference
 from raml_eval.intervals import Part as Values
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Figure, Table, percent_of
+from raml_eval.reporting.reports.checking import not_at, runs_left_out
 from raml_eval.reporting.reports.definition import Claim, Part
 from raml_eval.reporting.reports.figures import draw_axis
 from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_number, as_row, matches, rank
-from raml_eval.reporting.reports.plain import unit_of
+from raml_eval.reporting.reports.plain import check_ks, unit_of
 from raml_eval.reporting.sections import TITLES, Section
 from raml_eval.tables import DOMAINS, MACRO, budget_label, largest_budget
 from raml_eval.tables.measures import AVERAGE
@@ -26,17 +27,22 @@ FALSE_ALARMS = 0.05  # of all claims of a part together
 
 
 def trend(material: Material, part: Part) -> Built | None:
-    """A metric over an axis of the checkpoints, with a line for each group; None if fewer than two values of x are known."""
-    known = {label: x for label, about in material.about.items() if (x := as_number(about.get(part.x))) is not None}
-    if len(set(known.values())) < 2:
+    """A metric over an axis of the checkpoints, with a line for each group; None if fewer than two values of x are known.
+
+    All of its numbers are of one budget, so that a line joins numbers of one kind.
+    """
+    chosen = [label for label in material.labels if matches(material, label, part.choice)]
+    at = place_runs(material, part.x, chosen)
+    if at is None:
         return None
+    check_ks(material, part)
+    known, budget = at.xs, budget_label(at.budget)
     measure = material.measure((part.metrics or ("avg@n",))[0])
-    ordered = sorted(known, key=lambda label: (rank(material.about[label].get(part.group)), known[label]))
-    budget = budget_label(common_budget(material, ordered))  # one, so that a line joins numbers of one kind
+    ordered = sorted(known, key=lambda label: (rank(material.facts(label).get(part.group)), known[label]))
     header = (KNOWN.get(part.group, part.group), KNOWN.get(part.x, part.x), "model", "budget")
     rows, points = [], []
     for label in ordered:
-        group = str(material.about[label].get(part.group, ""))
+        group = str(material.facts(label).get(part.group, ""))
         keys = [Key(label, MACRO, domain, budget, measure.metric, measure.k, measure.tau) for domain in DOMAINS]
         cells = (material.numbers.written(key, measure.bounds is not None) for key in keys)
         rows.append((Cell(group), Cell(f"{known[label]:g}"), material.model(label), Cell(budget), *cells))
@@ -56,15 +62,46 @@ def trend(material: Material, part: Part) -> Built | None:
     apart = "" if part.group == "paradigm" else f"-per-{part.group or 'nothing'}"
     file = re.sub(r"[^\w-]+", "-", f"{measure.name.replace('@', '-at-')}-by-{part.x}{apart}")
     figure = Figure(file, title, about, draw_axis(points, name, measure))
-    return Built(Section(title, part.note, (table,), (figure,)))
+    left_out = at.left_out(material, part.place, chosen)
+    return Built(Section(title, part.note, (table,), (figure,)), left_out=left_out)
 
 
-def common_budget(material: Material, labels: Sequence[str]) -> Budget:
-    """The largest budget that all of these runs have."""
-    shared = set.intersection(*(set(material.labels[label].budgets) for label in labels))
-    if not shared:
-        raise MetricError(f"the runs {', '.join(labels)} share no thinking budget. Draw them at a common one.")
-    return largest_budget(shared)
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where runs stand on an axis, by label, and the budget that all of them have."""
+
+    axis: str
+    xs: Mapping[str, float]
+    budget: Budget
+
+    def left_out(self, material: Material, place: str, chosen: Sequence[str]) -> tuple[str, ...]:
+        """The notes on the chosen runs that have no place on the axis, or not the budget."""
+
+        def why(label: str) -> str:
+            if as_number(material.about[label].get(self.axis)) is None:
+                return f"no {self.axis} is told (in checkpoint.yaml, or with --about RUN:{self.axis}=NUMBER)"
+            return not_at(material.labels[label], [budget_label(self.budget)])
+
+        return runs_left_out(material, place, {*self.xs, *(label for label in material.labels if label not in chosen)}, why)
+
+
+def place_runs(material: Material, axis: str, labels: Sequence[str]) -> Placed | None:
+    """Those of the runs that tell a number x, at the budget that most of them have; of several such budgets, the largest.
+
+    None if fewer than two values of x are left.
+    """
+    xs = {label: x for label in labels if (x := as_number(material.about[label].get(axis))) is not None}
+    having: dict[Budget, list[str]] = {}
+    for label in xs:
+        for budget in material.labels[label].budgets:
+            having.setdefault(budget, []).append(label)
+    most = max(map(len, having.values()), default=0)
+    budgets = [budget for budget, of in having.items() if len(of) == most]
+    if not budgets:
+        return None
+    budget = largest_budget(budgets)
+    kept = {label: xs[label] for label in having[budget]}
+    return Placed(axis, kept, budget) if len(set(kept.values())) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +115,7 @@ class _Tested:
     budget: str = ""
     row: str = ""  # the run that the row of the frame is about: of a rise, the one with the greatest x
     left_out: tuple[str, ...] = ()  # tasks that not all of the runs have
+    notes: tuple[str, ...] = ()  # on the runs that the claim is about and that were not tested
 
 
 def claims(material: Material, part: Part) -> Built:
@@ -106,6 +144,7 @@ def claims(material: Material, part: Part) -> Built:
     return Built(
         Section(part.title or "Claims", lead, (Table("Claims of direction", tuple(map(Cell, header)), tuple(rows), 2),)),
         tuple(numbers),
+        left_out=tuple(dict.fromkeys(note for one in tested for note in one.notes)),
     )
 
 
@@ -116,8 +155,7 @@ def _verdict(change: float, p: float) -> str:
 
 
 def _test(material: Material, part: Part, claim: Claim) -> list[_Tested]:
-    wanted = {key: one if isinstance(one, list) else [one] for key, one in claim.where.items()}
-    labels = [label for label in material.labels if matches(material, label, wanted)]
+    labels = [label for label in material.labels if matches(material, label, claim.choice)]
     if claim.test == "rises":
         return [_test_rise(material, part, claim, labels)]
     others = [label for label in labels if label in material.pairs]
@@ -135,15 +173,19 @@ def _test_gain(material: Material, claim: Claim, label: str) -> _Tested:
 
 
 def _test_rise(material: Material, part: Part, claim: Claim, labels: Sequence[str]) -> _Tested:
-    with_x = {label: x for label in labels if (x := as_number(material.about[label].get(part.x))) is not None}
-    if len(set(with_x.values())) < 2:
-        return _Tested(claim, ", ".join(with_x), None, f"not tested: needs runs with two values of {part.x}")
-    ordered = sorted(with_x, key=lambda label: rank(with_x[label]))
+    at = place_runs(material, part.x, labels)
+    if at is None:
+        told = [label for label in labels if as_number(material.about[label].get(part.x)) is not None]
+        several = len({material.about[label][part.x] for label in told}) > 1
+        why = f"not tested: needs runs with two values of {part.x}{' at one thinking budget' if several else ''}"
+        return _Tested(claim, ", ".join(told), None, why)
+    ordered = sorted(at.xs, key=lambda label: at.xs[label])
+    names, budget = ", ".join(ordered), budget_label(at.budget)
     domain: Domain = claim.domain
-    budget = common_budget(material, ordered)
     try:
-        found = fit_trend([material.labels[label] for label in ordered], [with_x[label] for label in ordered], domain, budget)
+        found = fit_trend([material.labels[label] for label in ordered], [at.xs[label] for label in ordered], domain, at.budget)
     except MetricError as error:
-        return _Tested(claim, ", ".join(ordered), None, f"not tested: {error}")
-    names = ", ".join(ordered)
-    return _Tested(claim, names, found.change, budget=budget_label(budget), row=ordered[-1], left_out=found.left_out)
+        return _Tested(claim, names, None, f"not tested: {error}")
+    place = part.place if len(part.claims) == 1 else f"the claim {claim.says!r} of {part.place}"
+    notes = at.left_out(material, place, labels)
+    return _Tested(claim, names, found.change, budget=budget, row=ordered[-1], left_out=found.left_out, notes=notes)

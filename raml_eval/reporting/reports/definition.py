@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 import raml_eval
 from raml_eval.errors import ConfigError, near_names
@@ -22,7 +22,7 @@ Texts = tuple[str, ...]
 READS: Mapping[str, Texts] = {  # what a part reads beside title and note
     "table": ("tasks", "metrics", "budgets"),
     "levels": ("tasks",),
-    "trend": ("x", "group", "metrics"),
+    "trend": ("x", "group", "metrics", "where"),
     "published": ("published", "source", "tasks", "metrics", "budgets"),
     "claims": ("claims", "x"),
 }
@@ -31,6 +31,10 @@ READS: Mapping[str, Texts] = {  # what a part reads beside title and note
 def _as_list(value: Any) -> Any:
     """The list itself; another value as a list of it."""
     return value if isinstance(value, list | tuple) else [value]
+
+
+def _as_lists(value: Mapping[Any, Any]) -> dict[Any, tuple[Any, ...]]:
+    return {key: tuple(_as_list(one)) for key, one in value.items()}
 
 
 class _Strict(BaseModel):
@@ -56,12 +60,17 @@ class Claim(_Strict):
     domain: Literal["in_domain", "cross_domain"] = "in_domain"
     where: dict[str, Any] = {}
 
+    @property
+    def choice(self) -> dict[str, tuple[Any, ...]]:
+        """where with a list of values for every key."""
+        return _as_lists(self.where)
+
 
 class Part(_Strict):
     """One part of a report. Which fields a part reads stands in docs/reports.md.
 
     metrics are columns (avg@n, pass@8, ...), tasks columns or rows, budgets rows; empty means all that there are. x is a key of
-    checkpoint.yaml and group one that sets lines apart.
+    checkpoint.yaml and group one that sets lines apart. where selects runs, as runs does for a whole report.
     """
 
     part: PartName
@@ -72,9 +81,21 @@ class Part(_Strict):
     budgets: Annotated[Texts, Field()] = ()
     x: str = "step"
     group: str = "paradigm"
+    where: dict[str, Any] = {}
     published: tuple[PublishedRow, ...] = ()
     source: str = ""
     claims: tuple[Claim, ...] = ()
+    _number: int = PrivateAttr(default=0)
+
+    @property
+    def place(self) -> str:
+        """What errors and notes call the part, counted from 1: "part 3 (trend)"; "the part trend" outside a report."""
+        return f"part {self._number} ({self.part})" if self._number else f"the part {self.part}"
+
+    @property
+    def choice(self) -> dict[str, tuple[Any, ...]]:
+        """where with a list of values for every key."""
+        return _as_lists(self.where)
 
     @field_validator("budgets", mode="before")
     @classmethod
@@ -92,13 +113,13 @@ class Part(_Strict):
         reads = READS.get(self.part, ())
         if unread := sorted(self.model_fields_set - {"part", "title", "note", *reads}):
             wanted = ", ".join(("title", "note", *reads))
-            raise ValueError(f"the part {self.part} does not read {', '.join(unread)}; it reads {wanted}")
+            raise ValueError(f"it does not read {', '.join(unread)}; it reads {wanted}")
         if self.part == "trend" and len(self.metrics) > 1:
-            raise ValueError(f"the part trend shows one metric, and has {', '.join(self.metrics)}; wanted a part for each")
+            raise ValueError(f"it shows one metric, and has {', '.join(self.metrics)}; wanted a part for each")
         lacking: list[str] = [field for field in ("published", "claims") if self.part == field and not getattr(self, field)]
         lacking += ["metrics"] if self.part == "published" and not self.metrics else []
         if lacking:
-            raise ValueError(f"the part {self.part} has no {' and no '.join(lacking)}")
+            raise ValueError(f"it has no {' and no '.join(lacking)}")
         return self
 
     @model_validator(mode="after")
@@ -131,7 +152,13 @@ class Definition(_Strict):
     @field_validator("runs", mode="before")
     @classmethod
     def _as_lists(cls, value: Any) -> Any:
-        return {key: _as_list(one) for key, one in value.items()} if isinstance(value, dict) else value
+        return _as_lists(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _count_parts(self) -> Definition:
+        for number, part in enumerate(self.parts, 1):
+            part._number = number
+        return self
 
 
 def reports_dir() -> Path | None:
@@ -171,11 +198,28 @@ def find_report(named: str) -> tuple[str, Definition]:
 
 def read_definition(path: Path) -> Definition:
     """The definition in a file. Raises ConfigError, which names the file and each wrong key."""
+    content: Any = None
     try:
-        return Definition.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+        content = read_yaml(path.read_text(encoding="utf-8"))
+        return Definition.model_validate(content)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a report.yaml.") from error
     except ValidationError as error:
-        raise ConfigError(f"{path} is not a report: {faults(error, Definition)}. docs/reports.md shows the fields.") from error
+        told = faults(error, Definition, name_place=lambda place: _name_place(place, content))
+        raise ConfigError(f"{path} is not a report: {told}. docs/reports.md shows the fields.") from error
     except ValueError as error:  # a ValidationError is one too
         raise ConfigError(f"{path} is not YAML: {error}. Correct it there.") from error
+
+
+def _name_place(place: Sequence[int | str], content: Any) -> str:
+    """A place in the file as errors write it, counted from 1, a part with its kind.
+
+    Example: _name_place(("parts", 0, "x"), {"parts": [{"part": "trend"}]}) == "part 1 (trend): x"
+    """
+    words = [str(key + 1) if isinstance(key, int) else key for key in place]
+    if len(place) < 2 or place[0] != "parts" or not isinstance(place[1], int):
+        return ".".join(words)
+    given = content["parts"][place[1]]
+    kind = given.get("part") if isinstance(given, dict) else None
+    named = f"part {words[1]}" + (f" ({kind:.20})" if isinstance(kind, str) else "")
+    return f"{named}: {'.'.join(words[2:])}" if words[2:] else named

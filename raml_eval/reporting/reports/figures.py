@@ -9,6 +9,7 @@ from typing import Any
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.plots import COLOURS, STYLES, draw_budget_curve, new_figure, plain_label
 from raml_eval.reporting.render import Figure
+from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.sections import TITLES, Section
@@ -92,7 +93,7 @@ def stability_curve(material: Material, part: Part) -> Built | None:
     k = material.numbers.ks[-1]
     with new_figure(7.2, 3.4) as figure:
         every = figure.subplots(1, 2, sharey=True)
-        drawn = 0
+        drawn = set()
         for axes, domain in zip(every, DOMAINS, strict=True):
             for number, label in enumerate(material.labels):
                 budget = [of for run, of in material.numbers.lines if run == label][-1]
@@ -100,7 +101,7 @@ def stability_curve(material: Material, part: Part) -> Built | None:
                 own = [(tau, row) for tau, row in zip(TAUS, rows, strict=True) if row and row["value"] is not None]
                 if own:
                     _line(axes, own, f"{material.numbers.models[label]}, {budget}", number)
-                    drawn += 1
+                    drawn.add(label)
             axes.set_title(TITLES[domain], fontsize=10)
             axes.set_xlabel("threshold τ")
             _plain(axes)
@@ -114,7 +115,8 @@ def stability_curve(material: Material, part: Part) -> Built | None:
         part.note
         or "A line that falls fast is a model that is right now and then: it can solve the questions, but not reliably."
     )
-    return Built(Section(title, note, (), (Figure("stability-curve", title, about, figure),)))
+    left_out = runs_left_out(material, part.place, drawn, lambda label: f"no G-Pass@{k} can be given")
+    return Built(Section(title, note, (), (Figure("stability-curve", title, about, figure),)), left_out=left_out)
 
 
 def heatmap(material: Material, part: Part) -> Built | None:
@@ -138,7 +140,10 @@ def heatmap(material: Material, part: Part) -> Built | None:
     title = part.title or ("Gain by task" if gains else "Accuracy by task")
     drawing = _draw_map([values[place] for place in kept], names, [task for task, _ in tasks], gains)
     about = f"{'the gain over the base in points' if gains else 'avg@n in percent'} of each run (rows) on each task (columns)"
-    return Built(Section(title, part.note, (), (Figure("heatmap", title, about, drawing),)))
+    shown = {lines[place][0] for place in kept} | ({material.base_label} if gains else set())  # which gains nothing on itself
+    why = "no task and budget shared with the base" if gains else "no task has a number"
+    left_out = runs_left_out(material, part.place, shown, lambda label: why)
+    return Built(Section(title, part.note, (), (Figure("heatmap", title, about, drawing),)), left_out=left_out)
 
 
 def _shown_budget(material: Material, label: str, metric: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from raml_eval.comparison.generalization import Generalization
 from raml_eval.reporting.render import Cell, Table, percent, percent_of
+from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material, as_row
 from raml_eval.reporting.sections import Section
@@ -130,4 +131,6 @@ def levels(material: Material, part: Part) -> Built | None:
     header = ("task", "level", "model", "questions", "base", "run", "gain")
     lead = "The gain over the base on the questions of each level, paired. A level has few questions, so its interval is wide."
     table = Table("Accuracy in percent, and gain in points [95 % interval]", _cells(header), tuple(rows), 3)
-    return Built(Section(part.title or "Gain by level", lead, (table,)), tuple(numbers), material.pair_notes)
+    shown = {row["run"] for row in numbers} | {material.base_label}
+    left_out = runs_left_out(material, part.place, shown, lambda label: "no levels of a task shared with the base")
+    return Built(Section(part.title or "Gain by level", lead, (table,)), tuple(numbers), material.pair_notes, left_out)

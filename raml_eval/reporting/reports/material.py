@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.looks import check_looks
 from raml_eval.reporting.footnotes import footnotes
+from raml_eval.reporting.naming import Told
 from raml_eval.reporting.numbers import Numbers, index_numbers
 from raml_eval.reporting.render import Cell
 from raml_eval.reporting.sections import Section
@@ -39,22 +40,28 @@ KNOWN: Mapping[str, str] = {
 }
 _NUMERAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 NUMBERS = ("trajectories_per_question", "trajectory_length", "step", "data_size")
+OWN = ("name", "model")  # what a run is called, by which a report can choose and order too; nothing told takes its place
+_MOST_DIGITS = 300  # of a number that is told; more are no finite one
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them."""
+    """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them.
+
+    left_out are the notes on runs that have no row in it.
+    """
 
     section: Section
     rows: tuple[Row, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Told, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Material:
     """Everything that a part may use. full shows every column; short leaves out what does not fit on a terminal.
 
-    about holds what is known of each run's checkpoint, by the run's label.
+    about holds what is known of each run's checkpoint, by the run's label; base_about the same of the base.
     """
 
     runs: tuple[StoredRun, ...]
@@ -64,11 +71,25 @@ class Material:
     base: StoredRun | None
     full: bool
     short: bool
+    base_label: str = ""
+    base_about: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> dict[str, StoredRun]:
         """The runs by their labels, in order."""
         return dict(zip(run_labels(self.runs), self.runs, strict=True))
+
+    @cached_property
+    def heads(self) -> dict[str, StoredRun]:
+        """The runs by the names that stand in the head of the report, and a base outside the runs, marked as the base."""
+        if self.base is None or any(same_directory(run, self.base) for run in self.runs):
+            return self.labels
+        return {**self.labels, f"{self.base_label} (base)": self.base}
+
+    def facts(self, label: str) -> dict[str, Any]:
+        """What a report chooses, orders and groups a run by: its own name and model, and what is known of its checkpoint."""
+        run = self.labels[label]
+        return {**self.about[label], "name": run.name, "model": run.model}
 
     @cached_property
     def pairs(self) -> dict[str, Pairs]:
@@ -79,12 +100,12 @@ class Material:
         return {label: pairs for label, (pairs, _) in self._paired.items()}
 
     @cached_property
-    def pair_notes(self) -> tuple[str, ...]:
-        """The caveats of the pairs, and those of the base if it is not among the runs."""
-        found = [f"{label}: {note}" for label, (_, notes) in self._paired.items() for note in notes]
+    def pair_notes(self) -> tuple[Told, ...]:
+        """The caveats of the pairs by label, and under no label those of the base if it is not among the runs."""
+        found = [(label, note) for label, (_, notes) in self._paired.items() for note in notes]
         if self.base is not None and not any(same_directory(run, self.base) for run in self.runs):
             told = footnotes([self.base], build_frame([self.base], k=[1], allow_partial=True))
-            found += ["base: " + note.removeprefix(f"{self.base.name}: ") for note in told]
+            found += [("", f"the base {self.base.name}: {note}") for note in told]
         return tuple(dict.fromkeys(found))
 
     @cached_property
@@ -136,11 +157,32 @@ def gather(
     """
     labels = run_labels(runs)
     told = {label: _recorded(run) for label, run in zip(labels, runs, strict=True)}
-    for text in about:
-        label, key, value = _read_about(text, labels)
+    of_base = "" if base is None else _label_of_base(base, runs, labels)
+    if base is not None:
+        told.setdefault(of_base, _recorded(base))
+    for (label, key), value in _read_all(about, list(told)).items():
         told[label] = {**told[label], key: value}
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
-    return Material(tuple(runs), told, frame, index_numbers(runs, frame, short, full), base, full, short)
+    return Material(
+        runs=tuple(runs),
+        about={label: told[label] for label in labels},
+        frame=frame,
+        numbers=index_numbers(runs, frame, short, full),
+        base=base,
+        full=full,
+        short=short,
+        base_label=of_base,
+        base_about=told.get(of_base, {}),
+    )
+
+
+def _label_of_base(base: StoredRun, runs: Sequence[StoredRun], labels: Sequence[str]) -> str:
+    """The label of the base: its own among the runs, otherwise one that no run has."""
+    for label, run in zip(labels, runs, strict=True):
+        if same_directory(run, base):
+            return label
+    names = (base.name, str(base.directory))
+    return next((name for name in names if name not in labels), str(base.directory.resolve()))
 
 
 def check_whole(run: StoredRun) -> None:
@@ -169,6 +211,8 @@ def told_value(key: str, value: Any) -> Any:
     named = key in ("name", "model") or (key in KNOWN and key not in NUMBERS)
     if named or not isinstance(value, str) or not _NUMERAL.fullmatch(value):
         return value
+    if len(value) > _MOST_DIGITS:
+        return value
     return int(value) if _is_whole(value) else float(value)
 
 
@@ -179,11 +223,28 @@ def _is_whole(value: Any) -> bool:
 def as_number(value: Any) -> float | None:
     """The value if it is a finite number, such as a step; None otherwise.
 
-    Example: as_number(200) == 200 and as_number("many") is None
+    Example: as_number(200) == 200 and as_number("many") is None and as_number(10**400) is None
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond the largest float
+        return None
+
+
+def _read_all(texts: Sequence[str], labels: Sequence[str]) -> dict[tuple[str, str], Any]:
+    """What the texts RUN:KEY=VALUE tell, by run and key. Raises ConfigError for two texts on one."""
+    found: dict[tuple[str, str], Any] = {}
+    by: dict[tuple[str, str], str] = {}
+    for text in texts:
+        label, key, value = _read_about(text, labels)
+        if (label, key) in found:
+            raise ConfigError(
+                f"--about tells {key} of {label} twice, as {by[label, key]!r} and {text!r}; wanted once. Leave one of them out."
+            )
+        found[label, key], by[label, key] = value, text
+    return found
 
 
 def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
@@ -195,11 +256,13 @@ def _read_about(text: str, labels: Sequence[str]) -> tuple[str, str, Any]:
         raise ConfigError(
             f"--about {text!r} is about a run {label!r}.{near_names(label, labels)} There are {', '.join(labels)}."
         )
+    if key in OWN:
+        raise ConfigError(f"--about {text!r} tells the {key}, which every run has of its own. Tell it under another key.")
     if key == "paradigm" and value not in PARADIGMS:
         raise ConfigError(f"--about {text!r}: the paradigm is {value!r}; wanted one of {', '.join(PARADIGMS)}.")
     if key in NUMBERS:
-        if not _is_whole(value):
-            raise ConfigError(f"--about {text!r}: {key} is {value!r}; wanted a whole number.")
+        if not _is_whole(value) or len(value) > _MOST_DIGITS:
+            raise ConfigError(f"--about {text!r:.90}: {key} is {value!r:.60}; wanted a whole number.")
         return label, key, int(value)
     return label, key, told_value(key, value)
 
@@ -219,8 +282,9 @@ def select(material: Material, wanted: Mapping[str, Sequence[Any]], order: str) 
     kept = [label for label in material.labels if matches(material, label, wanted)]
     if not kept:
         told = "; ".join(f"{key} {' or '.join(map(str, values))}" for key, values in wanted.items())
-        raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Tell what they are with --about.")
-    return sorted(kept, key=lambda label: rank(material.about[label].get(order))) if order else kept
+        tell = "" if set(wanted) <= set(OWN) else ", or tell what they are with --about"
+        raise ConfigError(f"the report takes only runs with {told}, and none of these is one. Correct the report{tell}.")
+    return sorted(kept, key=lambda label: rank(material.facts(label).get(order))) if order else kept
 
 
 def narrowed(material: Material, labels: Sequence[str], k: Sequence[int] | None, allow_partial: bool) -> Material:
@@ -235,22 +299,22 @@ def narrowed(material: Material, labels: Sequence[str], k: Sequence[int] | None,
         full=material.full,
         short=material.short,
     )
-    return replace(again, about=dict(zip(again.labels, (material.about[label] for label in labels), strict=True)))
+    told = dict(zip(again.labels, (material.about[label] for label in labels), strict=True))
+    return replace(again, about=told, base_about=material.base_about)
 
 
 def matches(material: Material, label: str, wanted: Mapping[str, Sequence[Any]]) -> bool:
-    run = material.labels[label]
-    facts = {"name": run.name, "model": run.model, **material.about[label]}
+    facts = material.facts(label)
     return all(str(facts.get(key)) in (str(told_value(key, one)) for one in values) for key, values in wanted.items())
 
 
 def rank(value: Any) -> tuple[int, float, str]:
-    """A sort key: numbers in their order, then texts, then what is not known.
+    """A sort key: finite numbers in their order, then texts and whatever else is told, then what is not known.
 
     Example: sorted([None, "b", 10, 9], key=rank) == [9, 10, "b", None]
     """
-    if isinstance(value, int | float):
-        return 0, float(value), ""
+    if (number := as_number(value)) is not None:
+        return 0, float(number), ""
     return (2, 0.0, "") if value is None else (1, 0.0, str(value))
 
 

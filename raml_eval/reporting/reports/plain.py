@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
+from raml_eval.reporting.reports.checking import runs_left_out, without_row
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import KNOWN, Built, Material
 from raml_eval.reporting.sections import Section, domain_section, means_section, tasks_of
@@ -27,13 +28,14 @@ from raml_eval.types import Domain
 
 
 def runs(material: Material, part: Part) -> Built:
-    """One row for each run: what is known of its checkpoint, the engine, and the samples per question."""
-    told = [key for key in KNOWN if any(about.get(key) is not None for about in material.about.values())]
+    """One row for each run and the base: what is known of its checkpoint, the engine, and the samples per question."""
+    every = {name: material.about.get(name, material.base_about) for name in material.heads}
+    told = [key for key in KNOWN if any(about.get(key) is not None for about in every.values())]
     header = ("run", "model", *(KNOWN[key] for key in told), "engine", "n")
     rows = []
-    for label, run in material.labels.items():
-        facts = (str(material.about[label].get(key, "")) for key in told)
-        rows.append(tuple(map(Cell, (label, run.model, *facts, describe_engine(run), str(run.n_samples)))))
+    for name, run in material.heads.items():
+        facts = (str(every[name].get(key, "")) for key in told)
+        rows.append(tuple(map(Cell, (name, run.model, *facts, describe_engine(run), str(run.n_samples)))))
     table = Table("Checkpoints", tuple(map(Cell, header)), tuple(rows), 2)
     lead = "What is known of the checkpoints stands in their checkpoint.yaml, or was told with --about."
     return Built(Section(part.title or "Runs", lead, (table,)))
@@ -55,10 +57,17 @@ def thinking(material: Material, part: Part) -> Built | None:
     """The sweep over thinking budgets; None if no run has one. Its numbers are those of the sweep frame."""
     if not any(map(has_sweep, material.runs)):
         return None
+    left_out = runs_left_out(
+        material, part.place, [label for label, run in material.labels.items() if has_sweep(run)], _no_sweep
+    )
     sweep = build_sweep(material.runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
     if sweep.empty:
         return None
-    return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(frame_rows(sweep)))
+    return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(frame_rows(sweep)), left_out=left_out)
+
+
+def _no_sweep(label: str) -> str:
+    return "fewer than two thinking budgets in tokens"
 
 
 def table(material: Material, part: Part) -> Built | None:
@@ -79,7 +88,8 @@ def table(material: Material, part: Part) -> Built | None:
         for metric in metrics
     ]
     check_budgets(material, part)
-    rows = []
+    check_ks(material, part)
+    rows, shown = [], set()
     for label, budget in material.numbers.lines:
         if part.budgets and budget not in part.budgets:
             continue
@@ -94,11 +104,11 @@ def table(material: Material, part: Part) -> Built | None:
         ]
         if any(cell.text for cell in cells):
             rows.append((material.model(label), Cell(budget), *cells))
-    _check_ks(material, part)
+            shown.add(label)
     if not rows:
         return None
     section = Section(part.title or "Scores", part.note, (Table(unit_of(metrics), tuple(header), tuple(rows), 2),))
-    return Built(section)
+    return Built(section, left_out=without_row(material, part, shown))
 
 
 def check_budgets(material: Material, part: Part) -> None:
@@ -107,7 +117,7 @@ def check_budgets(material: Material, part: Part) -> None:
     if lacking := [budget for budget in part.budgets if budget not in there]:
         have = sorted(there, key=budget_order)
         raise ConfigError(
-            f"the part {part.part} shows the budget {', '.join(lacking)}, and no run has it.{near_names(lacking[0], have)} "
+            f"{part.place} shows the budget {', '.join(lacking)}, and no run has it.{near_names(lacking[0], have)} "
             f"There are {', '.join(have)}. Correct the report, or draw the budget."
         )
 
@@ -118,12 +128,19 @@ def unit_of(metrics: Sequence[Measure]) -> str:
     return "In percent [95 % interval]" if all(shares) else "In percent [95 % interval]; tokens as they are"
 
 
-def _check_ks(material: Material, part: Part) -> None:
-    """Raises ConfigError for a metric whose k the frame was not built with."""
+def check_ks(material: Material, part: Part) -> None:
+    """Raises ConfigError for a metric that needs more samples than any run has, or whose k the frame was not built with."""
     have = {row.k for row in material.numbers.rows}
-    lacking = [name for name in part.metrics if (k := material.measure(name).k) is not None and k not in have]
-    if lacking:
-        made = ", ".join(str(k) for k in sorted(k for k in have if k)) or "none"
+    most = max(run.n_samples for run in material.runs)
+    asked = {name: k for name in part.metrics if (k := material.measure(name).k) is not None and k not in have}
+    if beyond := {name: k for name, k in asked.items() if k > most}:
         raise ConfigError(
-            f"the report shows {', '.join(lacking)}, and the numbers were made for k {made}. Name its k with --k."
+            f"{part.place} shows {', '.join(beyond)}, which needs {max(beyond.values())} samples per question, and these runs "
+            f"have at most {most}. Take a k up to {most}, or draw more samples."
+        )
+    if asked:
+        made = ", ".join(str(k) for k in sorted(k for k in have if k)) or "none"
+        more = ", ".join(map(str, dict.fromkeys(asked.values())))
+        raise ConfigError(
+            f"{part.place} shows {', '.join(asked)}, and the numbers were made for k {made}. Add k {more} to those of --k."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
+from raml_eval.reporting.reports.checking import without_row
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.reports.plain import check_budgets, unit_of
@@ -61,4 +62,6 @@ def published(material: Material, part: Part) -> Built:
             "in them may be compared with the published values."
         )
     table = Table(f"{unit_of(metrics)}; the paper gives no intervals", tuple(map(Cell, header)), tuple(rows), 3)
-    return Built(Section(part.title or "Published values", told, (table,)))
+    with_row = {label for label, budget in material.numbers.lines if not part.budgets or budget in part.budgets}
+    section = Section(part.title or "Published values", told, (table,))
+    return Built(section, left_out=without_row(material, part, with_row))
