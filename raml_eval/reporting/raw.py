@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RAW = ("csv", "json")
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # characters that begin a spreadsheet's formula, full width ones too
 # The metrics of a run held against a base.
-_PAIRED = re.compile(r"gain$|retention|transfer_ratio$|difference of |claim: gain$|avg@n of the base$")
+_PAIRED = re.compile(r"gain$|retention|transfer_ratio$|difference of |claim: gain$|avg@n of the base$|noise of |flips to ")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -55,9 +55,12 @@ def _marks(row: Row, label: str, notes: Sequence[Footnote], run: StoredRun) -> l
     known = {budget_label(budget) for budget in run.budgets}
     # A number of a sweep may be a difference to another budget, or rest on all budgets of the run.
     budgets = {row["budget"], row.get("against")} if row["budget"] in known else known
-    pairs = _PAIRED.match(row.get("metric", "")) is not None
+    metric = row.get("metric", "")
+    pairs = _PAIRED.match(metric) is not None
     return [
-        number for number, note in enumerate(notes, 1) if _applies(note, label, tasks, budgets) and (pairs or not note.paired)
+        number
+        for number, note in enumerate(notes, 1)
+        if _applies(note, label, tasks, budgets) and (pairs or not note.paired) and metric.startswith(note.only)
     ]
 
 
