@@ -25,7 +25,7 @@ READS: Mapping[str, Texts] = {  # what a part reads beside title and note
     "levels": ("tasks",),
     "trend": ("x", "group", "metrics"),
     "published": ("published", "source", "tasks", "metrics", "budgets"),
-    "claims": ("claims", "x"),
+    "claims": ("claims", "x", "source"),
 }
 
 
