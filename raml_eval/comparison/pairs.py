@@ -111,12 +111,13 @@ def pair_runs(base: StoredRun, new: StoredRun, planned: bool = False) -> Pairs:
     return Pairs(base, new, cells, global_clusters(new.questions, new.tasks))
 
 
-def pair_unchecked(base: StoredRun, new: StoredRun) -> Pairs | None:
+def pair_unchecked(base: StoredRun, new: StoredRun, before: Cells) -> Pairs | None:
     """The two runs on what they share, as tables of gains hold them together; None if they share nothing.
 
-    Nothing is refused: a partial run counts with the samples that it has. A verdict takes pair_runs.
+    before are the counts of the base, which is counted once for many runs. Nothing is refused: a partial run counts with the
+    samples that it has. A verdict takes pair_runs.
     """
-    cells = _shared(count_run(base, allow_partial=True), count_run(new, allow_partial=True))
+    cells = _shared(before, count_run(new, allow_partial=True))
     return Pairs(base, new, cells, global_clusters(new.questions, new.tasks)) if cells else None
 
 

@@ -10,7 +10,7 @@ from raml_eval.comparison.pairs import pair_unchecked
 from raml_eval.comparison.protocols import protocol_differences
 from raml_eval.reporting.footnotes import Footnote, footnotes
 from raml_eval.reporting.naming import merge_runs
-from raml_eval.tables import build_frame, run_labels, same_directory
+from raml_eval.tables import build_frame, count_run, run_labels, same_directory
 from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ def gain_footnotes(runs: Sequence[StoredRun], base: StoredRun | None, frame: pd.
 
 
 def _of_pairs(runs: Sequence[StoredRun], base: StoredRun) -> Iterator[str]:
+    before = count_run(base, allow_partial=True)
     for run, label in zip(runs, run_labels(runs), strict=True):
-        pairs = None if same_directory(run, base) else pair_unchecked(base, run)
+        pairs = None if same_directory(run, base) else pair_unchecked(base, run, before)
         if pairs is not None:
             yield from (f"{label}: {note}" for note in gain_notes(pairs, protocol_differences(base, run, pairs.tasks())))
 
