@@ -94,3 +94,16 @@ def test_one_domain_gives_no_ratio() -> None:
     found = between(base, new)
     assert found.transfer.method == "not given: needs tasks of both domains"
     assert list(found.domains) == ["in_domain"]
+
+
+def test_transfer_does_not_exclude_0_where_its_numerator_includes_it() -> None:
+    base = run_of("base", lambda task, row, index: task == "sums" and row < 5)
+    found = between(base, run_of("new", lambda task, row, index: row < 30))
+    assert "widened" not in found.transfer.method
+    assert found.transfer.low > 0
+    new = run_of("new", lambda task, row, index: row < (30 if task == "sums" else 5))
+    found = between(base, new)
+    gain = found.domains["cross_domain"].gain
+    assert gain.low < 0 < gain.value
+    assert (found.transfer.low, found.transfer.value) == pytest.approx((0.0, 5 / 25))
+    assert found.transfer.method == "Fieller interval; widened to 0, which the cross-domain gain's interval includes"

@@ -305,3 +305,14 @@ def test_stability_shows_the_main_columns_and_what_a_suite_calls_primary(primary
     assert [name for name in columns(False) if name != shown] == main
     assert (shown in columns(False)) == bool(shown)
     assert len(columns(True)) == 16  # of each k: pass@k, four thresholds, both forms of mG-Pass@k, maj@k
+
+
+def test_an_unknown_grader_beside_a_known_one_is_told() -> None:
+    known, unknown = (
+        replace(make_run(by_row(lambda row: 2), name=name), grader_versions=versions)
+        for name, versions in (("a", ("1",)), ("b", ()))
+    )
+    notes = build_report([known, unknown], build_frame([known, unknown])).notes
+    assert any("different graders graded the runs, a by 1, b by an unknown one" in note for note in notes)
+    other = replace(make_run(by_row(lambda row: 2), name="c"), grader_versions=())
+    assert not any("graders" in note for note in build_report([unknown, other], build_frame([unknown, other])).notes)

@@ -181,8 +181,10 @@ def test_what_is_chosen_on_one_half_is_scored_on_the_other(run: StoredRun, frame
 
     def loss(tasks: tuple[str, ...], task: str) -> Any:
         small, best = np.zeros(20), np.zeros(20)
-        for chosen, scored in (halves, halves[::-1]):
-            enough, top = choose(run, tasks, chosen)
+        picks = [choose(run, tasks, half) for half in halves]
+        if all(enough == top for enough, top in picks):
+            return Interval(0.0, math.nan, math.nan, "a budget against itself")
+        for (enough, top), scored in zip(picks, halves[::-1], strict=True):
             small += np.array(accuracy(run, enough, scored, task)) / 2
             best += np.array(accuracy(run, top, scored, task)) / 2
         return paired_difference(small, best, CLUSTERS)
@@ -191,7 +193,24 @@ def test_what_is_chosen_on_one_half_is_scored_on_the_other(run: StoredRun, frame
     same(row, loss(("sums",), "sums"))
     assert (row.budget, row.against) == choose(run, ("sums",), (0, 1, 2, 3))
     both = find(frame, "loss_at_enough", task="macro")
-    same(both, macro_mean([loss(("sums", "words"), task) for task in ("sums", "words")]))
+    expected = [loss(("sums", "words"), task) for task in ("sums", "words")]
+    same(both, expected[0] if math.isnan(expected[0].low) else macro_mean(expected))
+
+
+def test_a_budget_loses_nothing_to_itself_and_another_has_an_interval() -> None:
+    def right(task: str, row: int, index: int, budget: Any) -> bool:
+        return budget == 64 or (budget == 16 and row)  # at 16, all but one of 125 questions
+
+    frame = build_sweep([cut_run(right, lambda *_: 100, budgets=(0, 16, 64), n_questions=125)])
+    row = find(frame, "loss_at_enough")
+    assert (row.budget, row.against, row.part) == ("16", "64", "halves chose 16 (best 64) and 16 (best 64)")
+    same(row, paired_difference([0.0] + [1.0] * 124, [1.0] * 125, list(map(str, range(125)))))
+    steep = build_sweep([cut_run(lambda t, r, i, b: b == 64 and r % 2 == 0, lambda *_: 100, budgets=(0, 16, 64))])
+    for metric, place in (("loss_at_enough", "64"), ("regret", "64"), ("regret", "0")):
+        row = find(steep, metric, place)
+        assert (row.value, row.method) == (0, "no interval: both halves chose this budget itself")
+        assert math.isnan(row.low)
+        assert math.isnan(row.high)
 
 
 def test_the_oracle_is_not_flattered_by_its_choice_but_hindsight_is() -> None:

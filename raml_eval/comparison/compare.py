@@ -21,7 +21,7 @@ from raml_eval.comparison.needed import half_width, needed
 from raml_eval.comparison.notes import comparison_notes
 from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
-from raml_eval.comparison.seeds import untie
+from raml_eval.comparison.seeds import seed_notes, untie
 from raml_eval.comparison.verdicts import (
     MARGIN,
     PRIMARY_SHARE,
@@ -96,7 +96,7 @@ def compare_runs(
         listed=tuple(_list_others(pairs, targets, level)),
         curves=pass_curves(pairs, primary.budget, level),
         flips=find_flips(pairs, primary.budget),
-        notes=(*primary.notes, *comparison_notes(pairs, differing)),
+        notes=(*primary.notes, *comparison_notes(pairs, differing), *seed_notes(base, new)),
     )
 
 

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raml_eval.comparison.pairs import Pairs
-from raml_eval.intervals import Part, mean_interval, paired_difference, pooled_difference, ratio_of_means, share_of_means
+from raml_eval.intervals import (
+    PairedDifference,
+    Part,
+    mean_interval,
+    paired_difference,
+    pooled_difference,
+    ratio_of_means,
+    share_of_means,
+)
 from raml_eval.tables import DOMAINS
 from raml_eval.tables.measures import AVERAGE
 from raml_eval.types import Budget, Domain, Interval, QuestionCounts
@@ -55,7 +63,8 @@ class LevelGain:
 class Generalization:
     """The gains of one run over a base at one budget. transfer is the cross-domain gain for each point of in-domain gain.
 
-    transfer is NaN, and its method says why, where a domain is missing or the in-domain gain's interval includes 0.
+    transfer is NaN, and its method says why, where a domain is missing or the in-domain gain's interval includes 0. Its
+    interval includes 0 wherever that of the cross-domain gain does: it is widened to 0 there, which its method says.
     """
 
     budget: Budget
@@ -141,5 +150,17 @@ def _transfer(parts: Sequence[Sequence[Part]], level: float) -> Interval:
     gain = pooled_difference(inside, level, tested=False)
     if not (gain.low > 0 or gain.high < 0):  # the interval that tables show decides, and NaN is no sign of a gain
         return Interval(math.nan, math.nan, math.nan, "not given: the in-domain gain's interval includes 0")
-    found = ratio_of_means(across, inside, level)
+    found = _widened(ratio_of_means(across, inside, level), pooled_difference(across, level, tested=False))
     return replace(found, method=f"{found.method}; of an in-domain loss") if gain.value < 0 else found
+
+
+def _widened(ratio: Interval, over: PairedDifference) -> Interval:
+    """The ratio with 0 in its interval, if the interval of its numerator includes 0.
+
+    Fieller's interval is symmetric in the t-distribution, and that of a difference of few or lopsided questions is not: the
+    one may exclude 0 where the other, which tables show beside it, does not.
+    """
+    if not over.low <= 0 <= over.high or ratio.low <= 0 <= ratio.high or math.isnan(ratio.low):
+        return ratio
+    method = f"{ratio.method}; widened to 0, which the cross-domain gain's interval includes"
+    return replace(ratio, low=min(ratio.low, 0.0), high=max(ratio.high, 0.0), method=method)

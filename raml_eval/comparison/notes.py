@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from raml_eval.comparison.pairs import Pairs
 from raml_eval.comparison.protocols import ProtocolDifference
-from raml_eval.comparison.seeds import seed_notes
 from raml_eval.tables import DOMAIN_MEANS, DOMAINS, Measure, budget_label
 from raml_eval.tables.redraw import is_too_high
 from raml_eval.wording import count_noun
@@ -15,9 +14,19 @@ _SHOWN = 8  # differing keys that a note names
 
 
 def comparison_notes(pairs: Pairs, differing: Sequence[ProtocolDifference]) -> list[str]:
-    """Every caveat of the pair itself, in a fixed order. The caveats of each run are reporting.footnotes'."""
-    seeds = seed_notes(pairs.base, pairs.new)
-    return [*_shared(pairs), *_left_out(pairs), *_other_means(pairs), *_samples(pairs), *_different(differing), *seeds]
+    """Every caveat of the pair's differences, in a fixed order.
+
+    The caveats of each run are reporting.footnotes', and those of a split of their noise are seed_notes.
+    """
+    return [*_shared(pairs), *_left_out(pairs), *_other_means(pairs), *_samples(pairs), *_different(differing)]
+
+
+def gain_notes(pairs: Pairs, differing: Sequence[ProtocolDifference]) -> list[str]:
+    """The caveats of gains that nothing was refused for: as comparison_notes, and each difference that no one allowed."""
+    known = [one for one in differing if one.known]
+    listed = "; ".join(map(str, known[:_SHOWN])) + (f"; and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+    text = f"made otherwise than the base in {count_noun(len(known), 'key')}, so a gain could come from that: {listed}"
+    return [*([text] if known else []), *comparison_notes(pairs, [one for one in differing if not one.known])]
 
 
 def redraw_notes(pairs: Pairs, measure: Measure) -> tuple[str, ...]:

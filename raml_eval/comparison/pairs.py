@@ -111,6 +111,16 @@ def pair_runs(base: StoredRun, new: StoredRun, planned: bool = False) -> Pairs:
     return Pairs(base, new, cells, global_clusters(new.questions, new.tasks))
 
 
+def pair_unchecked(base: StoredRun, new: StoredRun, before: Cells) -> Pairs | None:
+    """The two runs on what they share, as tables of gains hold them together; None if they share nothing.
+
+    before are the counts of the base, which is counted once for many runs. Nothing is refused: a partial run counts with the
+    samples that it has. A verdict takes pair_runs.
+    """
+    cells = _shared(before, count_run(new, allow_partial=True))
+    return Pairs(base, new, cells, global_clusters(new.questions, new.tasks)) if cells else None
+
+
 def _shared(before: Cells, after: Cells) -> dict[Place, Counts]:
     pairs = {place: pair_counts(before.get(place, []), counts) for place, counts in after.items()}
     ordered = sorted(pairs.items(), key=lambda item: budget_order(budget_label(item[0][1])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,24 +10,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raml_eval.comparison.pairs import check_timeouts
+from raml_eval.comparison.protocols import ProtocolDifference, protocol_differences
 from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, Part, pooled_difference
 from raml_eval.tables import Measure, count_run, global_clusters, question_values
 from raml_eval.tables.measures import AVERAGE
 from raml_eval.types import Budget, Domain, QuestionCounts, QuestionKey, StoredRun
+from raml_eval.wording import count_noun
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
     """The change of a score from the least to the greatest x along a line through the runs; log: against log x.
 
-    change is the mean over a domain's tasks of the questions' own fitted changes, so it is paired by question. left_out are
-    tasks of the domain that not all of the runs have.
+    change is the mean over a domain's tasks of the questions' own fitted changes, so it is paired by question. shared are the
+    tasks with the number of questions that all runs have; left_out are tasks of the domain that not all of the runs have.
     """
 
     change: PairedDifference
     log: bool
-    tasks: tuple[str, ...]
+    shared: Mapping[str, int]
     left_out: tuple[str, ...] = ()
 
 
@@ -64,7 +67,35 @@ def fit_trend(
     scale = float(weights[weights > 0].sum())
     found = pooled_difference(list(parts.values()), level)
     change = replace(found, value=found.value * scale, low=found.low * scale, high=found.high * scale)
-    return Trend(change, log, tuple(parts), tuple(task for task in tasks if task not in parts))
+    sizes = {task: len(part.clusters) for task, part in parts.items()}
+    return Trend(change, log, sizes, tuple(task for task in tasks if task not in parts))
+
+
+def series_differences(runs: Sequence[StoredRun], domain: Domain) -> list[ProtocolDifference]:
+    """What the protocols of any two of the runs differ in, for the domain's tasks that both have; each key once."""
+    found: dict[str, ProtocolDifference] = {}
+    for base, new in itertools.combinations(runs, 2):
+        tasks = [task for task, about in new.tasks.items() if about.domain == domain and task in base.tasks]
+        for one in protocol_differences(base, new, tasks):
+            if one.key not in found or (one.known and not found[one.key].known):
+                found[one.key] = one
+    return list(found.values())
+
+
+def series_notes(labels: Mapping[str, StoredRun], found: Trend) -> list[str]:
+    """The caveats of a trend over these runs: questions that not all of them have, tasks left out, other n."""
+    notes = []
+    for task, shared in found.shared.items():
+        sizes = {label: sum(owner == task for owner, _ in run.questions) for label, run in labels.items()}
+        if shared < max(sizes.values()):
+            of = ", ".join(f"{size} in {label}" for label, size in sizes.items())
+            are = f"{count_noun(shared, 'question')} {'is' if shared == 1 else 'are'}"
+            notes.append(f"{task}: {are} shared by all of the runs, of {of}")
+    if found.left_out:
+        notes.append(f"left out, because not all of the runs have it: {', '.join(found.left_out)}")
+    if len({run.n_samples for run in labels.values()}) > 1:
+        notes.append(f"samples per question: {', '.join(f'{run.n_samples} in {label}' for label, run in labels.items())}")
+    return notes
 
 
 def _shared(counted: Sequence[Sequence[QuestionCounts]]) -> list[list[QuestionCounts]]:

@@ -50,13 +50,15 @@ LISTED = 4  # places that one footnote names; it only counts the rest
 class Footnote:
     """One caveat, and the places that it applies to. If marked, tables set its mark there.
 
-    paired is true for a caveat of a run held against a base: it applies to gains and other differences only.
+    paired is true for a caveat of a run held against a base: it applies to gains and other differences only. only, if it is
+    not empty, is how the metric of every row that it applies to begins.
     """
 
     text: str
     places: frozenset[Place]
     marked: bool = True
     paired: bool = False
+    only: str = ""
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
@@ -103,7 +105,8 @@ def footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[str]:
 
 def _graded_apart(runs: Sequence[StoredRun]) -> list[Footnote]:
     graders = dict(zip(run_labels(runs), (run.grader_versions for run in runs), strict=True))
-    if len({versions for versions in graders.values() if versions}) < 2:
+    # A run that does not say who graded it may have had another grader than one that does.
+    if len(set(graders.values())) < 2:
         return []
     listed = _list_some([f"{label} by {' and '.join(versions) or 'an unknown one'}" for label, versions in graders.items()])
     text = f"different graders graded the runs, {listed}: `raml-eval regrade` grades them all with one"

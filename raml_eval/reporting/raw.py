@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RAW = ("csv", "json")
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # characters that begin a spreadsheet's formula, full width ones too
 # The metrics of a run held against a base.
-_PAIRED = re.compile(r"gain$|retention|transfer_ratio$|difference of |claim: gain$|avg@n of the base$")
+_PAIRED = re.compile(r"gain$|retention|transfer_ratio$|difference of |claim: gain$|avg@n of the base$|noise of |flips to ")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -36,8 +36,18 @@ def render_raw(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[F
 
 
 def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> list[int]:
-    """The numbers, from 1, of the notes that apply to a row of the runs' frame, or of their sweep's."""
-    run = dict(zip(run_labels(runs), runs, strict=True))[row["run"]]
+    """The numbers, from 1, of the notes that apply to a row of the runs' frame, or of their sweep's.
+
+    A row of several runs, whose run is their labels with ", " between them, has the notes of each; one of no run, such as a
+    published value, has none.
+    """
+    known = dict(zip(run_labels(runs), runs, strict=True))
+    named = [row["run"]] if row["run"] in known else [label for label in known if f", {label}, " in f", {row['run']}, "]
+    return sorted({number for label in named for number in _marks(row, label, notes, known[label])})
+
+
+def _marks(row: Row, label: str, notes: Sequence[Footnote], run: StoredRun) -> list[int]:
+    """The numbers of the notes on a row that is about this run."""
     tasks = {row["task"]}
     mean = DOMAIN_MEANS.get(row["domain"])
     if row["task"] in (MACRO, mean):
@@ -45,11 +55,12 @@ def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> 
     known = {budget_label(budget) for budget in run.budgets}
     # A number of a sweep may be a difference to another budget, or rest on all budgets of the run.
     budgets = {row["budget"], row.get("against")} if row["budget"] in known else known
-    pairs = _PAIRED.match(row.get("metric", "")) is not None
+    metric = row.get("metric", "")
+    pairs = _PAIRED.match(metric) is not None
     return [
         number
         for number, note in enumerate(notes, 1)
-        if _applies(note, row["run"], tasks, budgets) and (pairs or not note.paired)
+        if _applies(note, label, tasks, budgets) and (pairs or not note.paired) and metric.startswith(note.only)
     ]
 
 

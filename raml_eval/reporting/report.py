@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.contamination import contamination_section
 from raml_eval.reporting.footnotes import find_footnotes
+from raml_eval.reporting.gains import gain_footnotes
 from raml_eval.reporting.numbers import index_numbers
 from raml_eval.reporting.raw import RAW, render_raw
 from raml_eval.reporting.render import FORMATS, find_template, render
@@ -83,7 +84,7 @@ def render_report(
             f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
         )
     if raw:
-        return render_raw(runs, frame, find_footnotes(runs, frame), format)
+        return render_raw(runs, frame, [*find_footnotes(runs, frame), *gain_footnotes(runs, base, frame)], format)
     report = build_report(runs, frame, base, short=format == "terminal", full=full)
     if contamination is not None:
         section = contamination_section(runs, contamination.reference, contamination.cutoff)
@@ -105,7 +106,7 @@ def build_report(
         lead=tuple(drawn_by(run, label) for run, label in zip(runs, run_labels(runs), strict=True)),
         sections=(*sections, means_section(numbers, runs, base)),
         curve=tuple(draw_curve(numbers, runs)),
-        notes=tuple(note.text for note in numbers.notes),
+        notes=tuple(note.text for note in (*numbers.notes, *gain_footnotes(runs, base, frame))),
     )
 
 

@@ -182,7 +182,11 @@ def means_section(numbers: Numbers, runs: Sequence[StoredRun], base: StoredRun |
                 rows.append((named, _model(numbers, run), Cell(budget), *cells))
     header = (Cell("domain"), Cell("model"), Cell("budget"), *(Cell(name) for name, _ in measures))
     lead = "The tasks of a domain have equal weights and are fixed: the intervals are those of their questions."
-    lead += f" Gains are over {base.model} ({base.name}), paired on shared questions." if base is not None else ""
+    lead += (
+        f" Gains are over {base.model} ({base.name}), paired on shared questions."
+        if base is not None and numbers.has_gains
+        else ""
+    )
     return Section("Macro means", lead, (Table("Means over tasks, in percent [95 % interval]", header, tuple(rows), 3),))
 
 

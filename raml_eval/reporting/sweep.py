@@ -16,6 +16,7 @@ from raml_eval.reporting.sweep_tables import (
     AFTER,
     CURVE,
     CUTS,
+    LOSS_LEAD,
     budget_table,
     choice_table,
     depth_table,
@@ -103,10 +104,11 @@ def _allocation_lead(swept: Swept) -> str:
     hindsight = ", and hindsight the same for each trajectory, an upper bound"
     return (
         "area is that under avg@n over log2 budget, divided by the length of the axis, without 0 and unlimited. enough is the "
-        f"smallest budget within one point of the best, and loss what it loses to the best. {'' if swept.all_apart else waste}"
+        f"smallest budget within one point of the best, and best the best, as all samples choose them. {LOSS_LEAD} "
+        f"{'' if swept.all_apart else waste}"
         "oracle is what a budget for each question adds to the best budget for all at the same cost"
-        f"{'' if swept.all_apart else hindsight}. loss, oracle and regret are chosen on one half of the samples and scored on "
-        "the other."
+        f"{'' if swept.all_apart else hindsight}. oracle and regret are chosen on one half of the samples and scored on "
+        "the other too."
     )
 
 

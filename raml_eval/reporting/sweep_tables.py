@@ -19,6 +19,11 @@ class Column(NamedTuple):
     write: Writer
 
 
+LOSS = "loss, by halves"
+LOSS_LEAD = (
+    f"{LOSS} is what a budget chosen so on one half of the samples loses, on the other half, to the best that the one half "
+    "shows. So it need not be that of the budget named here; it is 0 where both halves take the best itself."
+)
 RARE = ("unfinished_rate", "reflections_per_1000_tokens", "delimiter_again")
 STEPS = (
     Column("adds", "step", change),
@@ -111,7 +116,7 @@ def choice_table(swept: Swept, brief: bool = False) -> Table:
         cells += [swept.cell(line, What(c.metric, largest), bare if brief else c.write) for c in waste]
         cells += [swept.cell(line, What(c.metric), c.write) for c in oracle]
         rows.append((*swept.labels(line), *cells))
-    names = ["area", "enough", *([] if brief else ["best"]), "loss", *(c.name for c in (*waste, *oracle))]
+    names = ["area", "enough", *([] if brief else ["best"]), LOSS, *(c.name for c in (*waste, *oracle))]
     return _table(swept, "The curve as a whole, in percent [95 % interval]", (), names, rows)
 
 
@@ -203,9 +208,9 @@ def thinking_section(swept: Swept) -> Section:
     )
     lead = (
         f"{describe_pairing(swept)} area is that under avg@n over log2 budget. enough is the smallest budget within one point "
-        f"of the best, and loss what it loses. {'' if swept.all_apart else waste}adds is the difference to the budget below, "
-        "in percentage points, with an asterisk if its p (Holm over all steps) is below 0.05. escape is the share of forced "
-        "answers that go on reasoning. `raml-eval sweep` shows more."
+        f"of the best, as all samples choose it. {LOSS_LEAD} {'' if swept.all_apart else waste}adds is the difference to the "
+        "budget below, in percentage points, with an asterisk if its p (Holm over all steps) is below 0.05. escape is the "
+        "share of forced answers that go on reasoning. `raml-eval sweep` shows more."
     )
     tables = (
         choice_table(swept, brief=True),  # a compact report shows the first table only, so the short one comes first

@@ -17,6 +17,7 @@ from raml_eval.tables.measures import APART, not_given
 from raml_eval.tables.paired import Paired
 
 MARGIN = 0.01  # "within one point of the best"
+ITSELF = "no interval: both halves chose this budget itself"
 CHOSEN = ("loss_at_enough", "regret", "oracle_gain", "oracle_tokens", "hindsight_gain")
 
 
@@ -107,23 +108,31 @@ def _enough(halves: _Halves, group: Sequence[Paired], budgets: Sequence[str], le
     for half in (0, 1):
         means, _ = halves.means(half)
         other = halves.accuracy[1 - half] / 2
-        chosen.append(allocation.enough_budget(means, MARGIN))
-        small += other[:, chosen[-1]]
-        best += other[:, allocation.best_budget(means)]
+        chosen.append((allocation.enough_budget(means, MARGIN), allocation.best_budget(means)))
+        small += other[:, chosen[-1][0]]
+        best += other[:, chosen[-1][1]]
     means = np.mean([paired.accuracy.mean(axis=0) for paired in group], axis=0)
     place = Place(
         "loss_at_enough",
         budgets[allocation.enough_budget(means, MARGIN)],
         budgets[allocation.best_budget(means)],
-        part="halves chose " + " and ".join(budgets[c] for c in sorted(chosen)),
+        part="halves chose " + " and ".join(f"{budgets[one]} (best {budgets[top]})" for one, top in sorted(chosen)),
     )
-    return {place: halves.difference(small, best, level)}
+    itself = all(one == top for one, top in chosen)
+    return {place: _nothing(halves) if itself else halves.difference(small, best, level)}
+
+
+def _nothing(halves: _Halves) -> Estimate:
+    """The difference of a budget to itself, which is 0 whatever the samples are."""
+    return exactly(0.0, len(halves.weights), ITSELF)
 
 
 def _regret(halves: _Halves, column: int, level: float) -> Estimate:
     own, best = np.zeros(len(halves.weights)), np.zeros(len(halves.weights))
-    for half in (0, 1):
-        chosen = allocation.best_no_dearer(*halves.means(half), column)
+    picks = [allocation.best_no_dearer(*halves.means(half), column) for half in (0, 1)]
+    if set(picks) == {column}:
+        return _nothing(halves)
+    for half, chosen in enumerate(picks):
         own += halves.accuracy[1 - half][:, column] / 2
         best += halves.accuracy[1 - half][:, chosen] / 2
     return halves.difference(own, best, level)

@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from raml_eval.comparison import ComparedCell, compare_runs
 from raml_eval.errors import ConfigError
-from raml_eval.reporting.compare import comparison_sections
 from raml_eval.reporting.footnotes import Footnote
-from raml_eval.reporting.naming import merge_runs
 from raml_eval.reporting.report import Report, drawn_by
-from raml_eval.reporting.reports import axes, figures, general, plain, published
+from raml_eval.reporting.reports import axes, compared, figures, general, plain, published
 from raml_eval.reporting.reports.checking import check_definition, why_left_out
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import Built, Material, as_row, check_whole, gather, narrowed, select, with_rows
+from raml_eval.reporting.reports.material import Built, Material, check_whole, gather, narrowed, select, with_rows
+from raml_eval.reporting.reports.noted import part_notes
 from raml_eval.reporting.sections import Section
-from raml_eval.tables import Row, check_copies, parse_measure
-from raml_eval.types import Interval, StoredRun
+from raml_eval.tables import TAUS, Row, check_copies, frame_rows, parse_measure
+from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LEVEL = 0.95  # of every interval whose row does not say another
 Builder = Callable[[Material, Part], Built | Iterable[Built] | None]
-
-
-def comparison(material: Material, part: Part) -> Iterable[Built]:
-    """Each run but the base held against it, as `raml-eval compare` does."""
-    for label, pairs in material.pairs.items():
-        compared = compare_runs(pairs.base, pairs.new)
-        rows = tuple(_compared_row(material, label, cell) for cell in compared.cells)
-        for section in comparison_sections(compared, (None, None), short=True, full=False):
-            yield Built(
-                section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section, rows, material.pair_notes
-            )
-            rows = ()
-
-
-def _compared_row(material: Material, label: str, cell: ComparedCell) -> Row:
-    """A tested difference, at the level that the correction leaves, as a row of the frame."""
-    found = Interval(cell.difference, cell.low, cell.high, cell.alone.method)
-    place = {"task": cell.scope, "domain": cell.domain, "budget": cell.budget, "metric": f"difference of {cell.metric}"}
-    told = {"n_questions": cell.n_questions, "p_holm": cell.p_adjusted, "verdict": str(cell.verdict), "family": cell.family}
-    return as_row(material, label, found, **place, **told)
 
 
 PARTS: Mapping[str, Builder] = {
@@ -59,7 +39,7 @@ PARTS: Mapping[str, Builder] = {
     "trend": axes.trend,
     "budget_curve": figures.budget_curve,
     "stability_curve": figures.stability_curve,
-    "comparison": comparison,
+    "comparison": compared.comparison,
     "published": published.published,
     "claims": axes.claims,
 }
@@ -96,6 +76,7 @@ def assemble(
     check_copies([*runs, *([base] if base is not None else [])])
     for run in runs if definition.base == "required" else ():
         check_whole(run)  # before the numbers, whose refusal would advise --allow-partial
+    _check_taus(definition, runs)
     ks = _ks(definition, runs, k)
     every = gather(runs, about=about, base=base, k=ks, allow_partial=allow_partial, full=full, short=short)
     check_definition(definition, every)
@@ -104,9 +85,8 @@ def assemble(
     built = [one for _, ones in made for one in ones]
     left_out = [why_left_out(material, part) for part, ones in made if not ones]
     left_out += [note for one in built for note in one.left_out]
-    filled = with_rows(material, [row for one in built for row in one.rows])
-    notes = (*material.numbers.notes, *_pair_notes(material, built))
-    over = f" Gains are over {base.name}." if base is not None else ""
+    notes = (*material.numbers.notes, *part_notes(material, built))
+    over = f" Gains are over {base.name}." if base is not None and _shows_gains(material, made) else ""
     return Assembled(
         Report(
             title=definition.title,
@@ -121,18 +101,37 @@ def assemble(
         ),
         material.runs,
         notes,
-        filled.frame,
+        _frame(material, [row for one in built for row in one.rows]),
     )
 
 
-def _pair_notes(material: Material, built: Sequence[Built]) -> list[Footnote]:
-    """The caveats of the runs that parts held against the base, those of several runs merged."""
-    labels = list(material.labels)
-    merged = merge_runs([note for one in built for note in one.notes], labels)
-    return [
-        Footnote(text, frozenset((label, None, None) for label in of_runs or labels), marked=False, paired=True)
-        for text, of_runs in merged
-    ]
+def _shows_gains(material: Material, made: Sequence[tuple[Part, Sequence[Built]]]) -> bool:
+    """True if a part that is filled holds the runs against the base."""
+    shown = [part for part, ones in made if ones]
+    beside = material.numbers.has_gains and any(part.part in ("domains", "means", "heatmap") for part in shown)
+    tested = any(claim.test == "gain" for part in shown for claim in part.claims) and bool(material.pairs)
+    return beside or tested or any(part.part in ("generalization", "levels", "comparison") for part in shown)
+
+
+def _frame(material: Material, rows: Iterable[Row]) -> pd.DataFrame:
+    """The frame with the rows that it does not have yet; interval_level is the level of each interval."""
+    seen = {_content(row) for row in frame_rows(material.frame)}
+    more = []
+    for row in rows:
+        content = _content(row)
+        if content not in seen:
+            seen.add(content)
+            more.append(row)
+    frame = with_rows(material, more).frame
+    if "interval_level" not in frame:
+        frame = frame.assign(interval_level=math.nan)
+    level = frame["interval_level"].astype("float64")
+    return frame.assign(interval_level=level.fillna(LEVEL).where(frame["low"].notna()))
+
+
+def _content(row: Row) -> tuple[tuple[str, object], ...]:
+    """What a row says, without its empty columns."""
+    return tuple(sorted((name, value) for name, value in row.items() if value is not None and value != "" and value == value))
 
 
 def _with_own_figures(sections: Sequence[Section]) -> tuple[Section, ...]:
@@ -158,6 +157,20 @@ def _ks(definition: Definition, runs: Sequence[StoredRun], asked: Sequence[int] 
         return asked
     own = {k for run in runs for k in run.manifest.get("config", {}).get("k") or [run.n_samples]}
     return sorted(own | {k for k in named if k <= max(run.n_samples for run in runs)})
+
+
+def _check_taus(definition: Definition, runs: Sequence[StoredRun]) -> None:
+    """Raises ConfigError for a metric at a tau that no numbers are made for."""
+    counts = {run.n_samples for run in runs}
+    for number, part in enumerate(definition.parts, 1):
+        for name in part.metrics:
+            tau = parse_measure(name, counts).tau
+            if tau is not None and tau not in TAUS:
+                raise ConfigError(
+                    f"part {number} ({part.part}) shows {name}, and a report has numbers at tau "
+                    f"{', '.join(f'{one:g}' for one in TAUS)} only; met {tau:g}. Name one of these, or compare two runs by it: "
+                    f"`raml-eval compare --metric {name}`."
+                )
 
 
 def _built(material: Material, part: Part) -> Iterable[Built]:

@@ -7,23 +7,26 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from raml_eval.comparison.trend import fit_trend
+from raml_eval.comparison.trend import fit_trend, series_differences, series_notes
 from raml_eval.errors import MetricError
 from raml_eval.intervals import PairedDifference, holm, pooled_difference
 from raml_eval.intervals import Part as Values
+from raml_eval.looks import check_looks
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Figure, Table, percent_of
 from raml_eval.reporting.reports.checking import not_at, runs_left_out
 from raml_eval.reporting.reports.definition import Claim, Part
 from raml_eval.reporting.reports.figures import draw_axis
 from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_number, as_row, matches, rank
+from raml_eval.reporting.reports.noted import Alone, Noted
 from raml_eval.reporting.reports.plain import check_ks, unit_of
 from raml_eval.reporting.sections import TITLES, Section
-from raml_eval.tables import DOMAINS, MACRO, budget_label, largest_budget
+from raml_eval.tables import DOMAINS, MACRO, Row, budget_label, describe_engine, largest_budget
 from raml_eval.tables.measures import AVERAGE
-from raml_eval.types import Budget, Domain, Interval
+from raml_eval.types import Budget, Interval
 
 FALSE_ALARMS = 0.05  # of all claims of a part together
+SHOWN = 4  # differing keys that a cell names
 
 
 def trend(material: Material, part: Part) -> Built | None:
@@ -109,13 +112,13 @@ class _Tested:
     """A claim on some runs: what was measured, or why it could not be."""
 
     claim: Claim
-    runs: str
+    runs: tuple[str, ...]  # labels; of a rise, all runs on its line
     change: PairedDifference | None
     why: str = ""
     budget: str = ""
-    row: str = ""  # the run that the row of the frame is about: of a rise, the one with the greatest x
     left_out: tuple[str, ...] = ()  # tasks that not all of the runs have
-    notes: tuple[str, ...] = ()  # on the runs that the claim is about and that were not tested
+    notes: tuple[str, ...] = ()
+    unplaced: tuple[str, ...] = ()  # notes on the runs that the claim is about and that were not tested
 
 
 def claims(material: Material, part: Part) -> Built:
@@ -126,32 +129,52 @@ def claims(material: Material, part: Part) -> Built:
     rows, numbers = [], []
     for one in tested:
         p = adjusted.get(id(one))
-        measured, verdict = "", one.why or "not tested: no interval"
+        verdict, measured = _verdict(one, p), ""
         if one.change is not None:
             measured = percent_of(one.change.value, one.change.low, one.change.high, signed=True)
-            if p is not None:
-                verdict = _verdict(one.change.value, p) + (f", without {', '.join(one.left_out)}" if one.left_out else "")
-                interval = Interval(one.change.value, one.change.low, one.change.high, one.change.method)
-                place = {"task": MACRO, "domain": one.claim.domain, "budget": one.budget, "metric": f"claim: {one.claim.test}"}
-                numbers.append(
-                    as_row(
-                        material, one.row, interval, **place, n_questions=one.change.n_questions, claim=one.claim.says, p_holm=p
-                    )
-                )
-        rows.append(tuple(map(Cell, (one.claim.says, one.runs, measured, "" if p is None else f"{p:.2g}", verdict))))
-    header = ("the paper says", "runs", "change in points [95 % interval]", "p (Holm)", "on these runs")
-    lead = part.note or "The paper shows these as figures without values, so only its claims of direction can be tested."
-    return Built(
-        Section(part.title or "Claims", lead, (Table("Claims of direction", tuple(map(Cell, header)), tuple(rows), 2),)),
-        tuple(numbers),
-        left_out=tuple(dict.fromkeys(note for one in tested for note in one.notes)),
-    )
+            numbers.append(_row(material, one, one.change, p, verdict))
+        told = verdict + (f", without {', '.join(one.left_out)}" if one.left_out and p is not None else "")
+        cells = (one.claim.says, ", ".join(one.runs), measured, "" if p is None else f"{p:.2g}", told)
+        rows.append(tuple(map(Cell, cells)))
+    says = "the paper says" if part.source else "claim"
+    header = (says, "runs", "change in points [95 % interval]", "p (Holm)", "on these runs")
+    table = Table("Claims of direction", tuple(map(Cell, header)), tuple(rows), 2)
+    paired = material.pair_notes if any(one.claim.test == "gain" and one.runs for one in tested) else ()
+    alone = tuple(Alone("claim: rises", one.runs, note) for one in tested for note in one.notes)
+    unplaced = tuple(dict.fromkeys(note for one in tested for note in one.unplaced))
+    section = Section(part.title or "Claims", _claims_lead(part), (table,))
+    return Noted(section, tuple(numbers), paired, left_out=unplaced, alone=alone)
 
 
-def _verdict(change: float, p: float) -> str:
+def _claims_lead(part: Part) -> str:
+    if not part.source:
+        return part.note or "Claims of a direction, tested on these runs."
+    shown = "The paper shows these as figures without values, so only its claims of direction can be tested."
+    return f"Source: {part.source}. {part.note or shown}"
+
+
+def _row(material: Material, one: _Tested, change: PairedDifference, p: float | None, verdict: str) -> Row:
+    """The tested change as a row of the frame. That of a rise is about all its runs: their facts, where they have one."""
+    runs = [material.labels[label] for label in one.runs]
+    interval = Interval(change.value, change.low, change.high, change.method)
+    place = {"task": MACRO, "domain": one.claim.domain, "budget": one.budget, "metric": f"claim: {one.claim.test}"}
+    counts = {run.n_samples for run in runs}
+    facts = {
+        "run": ", ".join(one.runs),
+        "model": ", ".join(dict.fromkeys(run.model for run in runs)),
+        "engine": ", ".join(dict.fromkeys(map(describe_engine, runs))),
+        "n_samples": counts.pop() if len(counts) == 1 else None,
+    }
+    told = {"claim": one.claim.says, "runs": facts["run"], "left_out": ", ".join(one.left_out), "p_holm": p, "verdict": verdict}
+    return as_row(material, one.runs[0], interval, **place, **facts, n_questions=change.n_questions, **told)
+
+
+def _verdict(one: _Tested, p: float | None) -> str:
+    if one.change is None or p is None:
+        return one.why or "not tested: no interval"
     if p >= FALSE_ALARMS:
         return "not decided"
-    return "holds" if change > 0 else "the opposite holds"
+    return "holds" if one.change.value > 0 else "the opposite holds"
 
 
 def _test(material: Material, part: Part, claim: Claim) -> list[_Tested]:
@@ -160,7 +183,7 @@ def _test(material: Material, part: Part, claim: Claim) -> list[_Tested]:
         return [_test_rise(material, part, claim, labels)]
     others = [label for label in labels if label in material.pairs]
     if not others:
-        return [_Tested(claim, "", None, "not tested: needs a base and such a run")]
+        return [_Tested(claim, (), None, "not tested: needs a base and such a run")]
     return [_test_gain(material, claim, label) for label in others]
 
 
@@ -168,24 +191,32 @@ def _test_gain(material: Material, claim: Claim, label: str) -> _Tested:
     pairs, budget = material.pairs[label], material.primary(label)
     parts: list[Values] = [pairs.part(task, budget, AVERAGE) for task in pairs.tasks(claim.domain, budget)]
     if not parts:
-        return _Tested(claim, label, None, f"not tested: no {claim.domain} task")
-    return _Tested(claim, label, pooled_difference(parts), budget=budget_label(budget), row=label)
+        return _Tested(claim, (label,), None, f"not tested: no {claim.domain} task")
+    return _Tested(claim, (label,), pooled_difference(parts), budget=budget_label(budget))
 
 
 def _test_rise(material: Material, part: Part, claim: Claim, labels: Sequence[str]) -> _Tested:
     at = place_runs(material, part.x, labels)
     if at is None:
-        told = [label for label in labels if as_number(material.about[label].get(part.x)) is not None]
+        told = tuple(label for label in labels if as_number(material.about[label].get(part.x)) is not None)
         several = len({material.about[label][part.x] for label in told}) > 1
         why = f"not tested: needs runs with two values of {part.x}{' at one thinking budget' if several else ''}"
-        return _Tested(claim, ", ".join(told), None, why)
-    ordered = sorted(at.xs, key=lambda label: at.xs[label])
-    names, budget = ", ".join(ordered), budget_label(at.budget)
-    domain: Domain = claim.domain
+        return _Tested(claim, told, None, why)
+    ordered = tuple(sorted(at.xs, key=lambda label: at.xs[label]))
+    runs = {label: material.labels[label] for label in ordered}
+    differing = series_differences(list(runs.values()), claim.domain)
+    if refused := [one for one in differing if one.known]:
+        listed = "; ".join(map(str, refused[:SHOWN])) + (f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else "")
+        return _Tested(claim, ordered, None, f"not tested: the runs were made differently: {listed}")
     try:
-        found = fit_trend([material.labels[label] for label in ordered], [at.xs[label] for label in ordered], domain, at.budget)
+        for run in runs.values():
+            check_looks(run, gated=False)
+        found = fit_trend(list(runs.values()), [at.xs[label] for label in ordered], claim.domain, at.budget)
     except MetricError as error:
-        return _Tested(claim, names, None, f"not tested: {error}")
+        return _Tested(claim, ordered, None, f"not tested: {error}")
+    notes = series_notes(runs, found)
+    if differing:
+        notes.append(f"only some of the runs store {', '.join(one.key for one in differing)}, so these may differ")
     place = part.place if len(part.claims) == 1 else f"the claim {claim.says!r} of {part.place}"
-    notes = at.left_out(material, place, labels)
-    return _Tested(claim, names, found.change, budget=budget, row=ordered[-1], left_out=found.left_out, notes=notes)
+    unplaced = at.left_out(material, place, labels)
+    return _Tested(claim, ordered, found.change, "", budget_label(at.budget), found.left_out, tuple(notes), unplaced)

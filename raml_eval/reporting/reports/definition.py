@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +25,7 @@ READS: Mapping[str, Texts] = {  # what a part reads beside title and note
     "levels": ("tasks",),
     "trend": ("x", "group", "metrics", "where"),
     "published": ("published", "source", "tasks", "metrics", "budgets"),
-    "claims": ("claims", "x"),
+    "claims": ("claims", "x", "source"),
 }
 
 
@@ -42,10 +43,21 @@ class _Strict(BaseModel):
 
 
 class PublishedRow(_Strict):
-    """A row of a published table: its name, and by task the values of the part's metrics in percent, null for none."""
+    """A row of a published table: its name, and by task the values of the part's metrics, null for none.
+
+    Values are in percent, those of tokens in tokens.
+    """
 
     name: str
     values: dict[str, tuple[float | None, ...]]
+
+
+def _check_published(row: str, task: str, metric: str, value: float | None) -> None:
+    """Raises ValueError unless the value is a share in percent, or of tokens any finite number from 0 on."""
+    most = math.inf if metric.endswith("_tokens_mean") else 100.0
+    if value is not None and not (math.isfinite(value) and 0 <= value <= most):
+        wanted = "a finite number of tokens" if math.isinf(most) else "a share in percent, from 0 to 100"
+        raise ValueError(f"the published row {row!r} has {value} as {metric} of {task}; wanted {wanted}")
 
 
 class Claim(_Strict):
@@ -132,6 +144,9 @@ class Part(_Strict):
             if wrong := [task for task, values in row.values.items() if len(values) != len(self.metrics)]:
                 wanted = f"wanted one for each of {', '.join(self.metrics)}"
                 raise ValueError(f"the published row {row.name!r} has another number of values for {wrong[0]}; {wanted}")
+            for task, values in row.values.items():
+                for metric, value in zip(self.metrics, values, strict=True):
+                    _check_published(row.name, task, metric, value)
         return self
 
 

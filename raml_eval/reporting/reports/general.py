@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from raml_eval.comparison.generalization import Generalization
 from raml_eval.reporting.render import Cell, Table, percent, percent_of
 from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material, as_row
+from raml_eval.reporting.reports.noted import Alone, Noted
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import DOMAINS, MACRO, Row, budget_label
 from raml_eval.types import Interval
 
 _LEAD = (
     "Gains over {base} are paired by question, at the suite's declared budget, or the largest of both. Transfer is the "
-    "cross-domain gain for one point of in-domain gain (Fieller's interval); it is blank where the in-domain gain's interval "
-    "includes 0. Kept is the chance that a sample is right where one of the base's is; repeat is the same of the base with "
-    "itself, so a run of the very same model would keep as much."
+    "cross-domain gain for one point of in-domain gain (Fieller's interval, widened to 0 where that of the cross-domain gain "
+    "includes 0); it is blank where the in-domain gain's interval includes 0. Kept is the chance that a sample is right where "
+    "one of the base's is; repeat is the same of the base with itself, so a run of the very same model would keep as much."
 )
 _GAP_LEAD = "The raw gap is descriptive: the domains differ in difficulty and in chance level, so it is no measure of transfer."
 
@@ -49,7 +50,23 @@ def generalization(material: Material, part: Part) -> Built | None:
     lead = f"{_LEAD.format(base=material.base.name)} {_GAP_LEAD}"
     section = Section(part.title or "Generalization", lead, tuple(tables))
     added = tuple(row for label, one in found.items() for row in _rows(material, label, one))
-    return Built(section, added, material.pair_notes)
+    return Noted(section, (*added, *_gap_rows(material)), material.pair_notes, alone=tuple(_without_ends(found)))
+
+
+def _without_ends(found: Mapping[str, Generalization]) -> Iterator[Alone]:
+    """A note for every number of the table that stands there without an interval."""
+    for label, one in found.items():
+        shown = [("transfer", "transfer_ratio", one.transfer)]
+        for domain, of in one.domains.items():
+            where = domain.replace("_", "-").removesuffix("-domain")
+            shown += [
+                (f"kept {where}-domain", "retention", of.retention),
+                (f"repeat {where}-domain", "retention_repeat", of.repeat),
+            ]
+            shown += [(f"{where}-domain gain", "gain", of.gain)]
+        for name, metric, interval in shown:
+            if math.isnan(interval.low) and not math.isnan(interval.value):
+                yield Alone(metric, (label,), f"{name}: {interval.method}")
 
 
 def _cells(texts: tuple[str, ...]) -> tuple[Cell, ...]:
@@ -85,6 +102,15 @@ def _rows(material: Material, label: str, one: Generalization) -> Iterator[Row]:
     yield as_row(
         material, label, one.transfer, **shared, domain="cross_domain", metric="transfer_ratio", n_questions=n_questions
     )
+
+
+def _gap_rows(material: Material) -> Iterator[Row]:
+    """The raw gap of each run and budget that has both means."""
+    for label, budget in material.numbers.lines:
+        inside, across = (material.numbers.number(label, MACRO, domain, budget, "avg@n") for domain in DOMAINS)
+        if inside is not None and across is not None:
+            gap = Interval(inside - across, math.nan, math.nan, "no interval: descriptive")
+            yield as_row(material, label, gap, task=MACRO, domain="", budget=budget, metric="raw_gap")
 
 
 def _gap_table(material: Material) -> Table:

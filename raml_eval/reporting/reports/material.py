@@ -16,7 +16,7 @@ from raml_eval.comparison.pairs import Pairs, pair_runs
 from raml_eval.comparison.protocols import check_protocols
 from raml_eval.errors import ConfigError, MetricError, near_names
 from raml_eval.looks import check_looks
-from raml_eval.reporting.footnotes import footnotes
+from raml_eval.reporting.gains import base_notes
 from raml_eval.reporting.naming import Told
 from raml_eval.reporting.numbers import Numbers, index_numbers
 from raml_eval.reporting.render import Cell
@@ -103,9 +103,7 @@ class Material:
     def pair_notes(self) -> tuple[Told, ...]:
         """The caveats of the pairs by label, and under no label those of the base if it is not among the runs."""
         found = [(label, note) for label, (_, notes) in self._paired.items() for note in notes]
-        if self.base is not None and not any(same_directory(run, self.base) for run in self.runs):
-            told = footnotes([self.base], build_frame([self.base], k=[1], allow_partial=True))
-            found += [("", f"the base {self.base.name}: {note}") for note in told]
+        found += base_notes(self.runs, self.base) if self.base is not None else []
         return tuple(dict.fromkeys(found))
 
     @cached_property

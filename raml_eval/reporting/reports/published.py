@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import without_row
@@ -9,9 +11,11 @@ from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.reports.plain import check_budgets, unit_of
 from raml_eval.reporting.sections import Section
+from raml_eval.tables import Measure, Row
 from raml_eval.wording import count_noun
 
 MARK = "published, not rerun"
+PUBLISHED = "published: "  # what the run of a published value's row begins with
 
 
 def _domain(material: Material, label: str, task: str) -> str:
@@ -22,13 +26,11 @@ def _domain(material: Material, label: str, task: str) -> str:
 def published(material: Material, part: Part) -> Built:
     """The published rows, then a row for each run and budget, in the same columns: the part's metrics of its tasks.
 
-    Runs without any of the tasks get columns of their own tasks, which the text calls an example.
+    Runs without any of the tasks get columns of their own tasks, which the text calls an example. The rows of the frame are
+    the published values.
     """
     metrics = [material.measure(name) for name in part.metrics]
-    domains = {task: about.domain for run in material.runs for task, about in run.tasks.items()}
-    others = (
-        [] if any(task in domains for task in part.tasks) else [t for t, domain in domains.items() if domain == "in_domain"]
-    )
+    others = _others(material, part)
     tasks = [*part.tasks, *others]
     header = ("model", "budget", "source", *(f"{task} {metric.name}" for task in tasks for metric in metrics))
     check_budgets(material, part)
@@ -40,15 +42,32 @@ def published(material: Material, part: Part) -> Built:
     for label, budget in material.numbers.lines:
         if part.budgets and budget not in part.budgets:
             continue
-        cells = [
-            material.numbers.share(
-                Key(label, task, domains.get(task, "in_domain"), budget, metric.metric, metric.k, metric.tau)
-            )
-            for task in tasks
-            for metric in metrics
-        ]
+        cells = [_own(material, label, task, budget, metric) for task in tasks for metric in metrics]
         rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
-    told = f"Source: {part.source}. {part.note}".strip()
+    ends = "the paper gives no intervals" if part.source else "published values have no intervals here"
+    table = Table(f"{unit_of(metrics)}; {ends}", tuple(map(Cell, header)), tuple(rows), 3)
+    section = Section(part.title or "Published values", _lead(material, part, metrics, others), (table,))
+    with_row = {label for label, budget in material.numbers.lines if not part.budgets or budget in part.budgets}
+    return Built(section, _rows(part, metrics), left_out=without_row(material, part, with_row))
+
+
+def _own(material: Material, label: str, task: str, budget: str, metric: Measure) -> Cell:
+    domain = _domain(material, label, task)
+    return material.numbers.written(
+        Key(label, task, domain, budget, metric.metric, metric.k, metric.tau), metric.bounds is not None
+    )
+
+
+def _others(material: Material, part: Part) -> list[str]:
+    """The in-domain tasks of the runs, if none of the runs has one of the part's."""
+    domains = [(task, about.domain) for run in material.runs for task, about in run.tasks.items()]
+    if any(task in part.tasks for task, _ in domains):
+        return []
+    return list(dict.fromkeys(task for task, domain in domains if domain == "in_domain"))
+
+
+def _lead(material: Material, part: Part, metrics: Sequence[Measure], others: Sequence[str]) -> str:
+    told = f"Source: {part.source}. {part.note}".strip() if part.source else part.note
     most = max(run.n_samples for run in material.runs)
     made = {(key.metric, key.k, key.tau) for key in material.numbers.rows}
     if lacking := [metric.name for metric in metrics if (metric.metric, metric.k, metric.tau) not in made]:
@@ -57,11 +76,35 @@ def published(material: Material, part: Part) -> Built:
             f"the numbers were made for k {', '.join(map(str, material.numbers.ks)) or 'none'}."
         )
     if others:
+        whose = "the paper's tasks" if part.source else "the published tasks"
         told += (
-            " These runs hold none of the paper's tasks: the columns of other tasks are an example of the table, and nothing "
-            "in them may be compared with the published values."
+            f" These runs hold none of {whose}: the columns of other tasks are an example of the table, and nothing in them "
+            "may be compared with the published values."
         )
-    table = Table(f"{unit_of(metrics)}; the paper gives no intervals", tuple(map(Cell, header)), tuple(rows), 3)
-    with_row = {label for label, budget in material.numbers.lines if not part.budgets or budget in part.budgets}
-    section = Section(part.title or "Published values", told, (table,))
-    return Built(section, left_out=without_row(material, part, with_row))
+    return told.strip()
+
+
+def _rows(part: Part, metrics: Sequence[Measure]) -> tuple[Row, ...]:
+    """The published values as rows of the frame: their run is PUBLISHED and their name, so that none passes for a run."""
+    return tuple(
+        {
+            "run": f"{PUBLISHED}{row.name}",
+            "model": row.name,
+            "task": task,
+            "domain": "",
+            "budget": "",
+            "metric": metric.metric,
+            "k": metric.k,
+            "tau": metric.tau,
+            "value": value if metric.bounds is None else value / 100,
+            "low": None,
+            "high": None,
+            "engine": "",
+            "method": MARK,
+            "source": part.source,
+        }
+        for row in part.published
+        for task, values in row.values.items()
+        for metric, value in zip(metrics, values, strict=True)
+        if value is not None
+    )
