@@ -33,8 +33,8 @@ FAKE = replace(
     OTHER, manifest={**OTHER.manifest, "engine": {**OTHER.manifest["engine"], "name": "fake"}}, records=OTHER.records[1:]
 )
 TOLD = (
-    "base: the fake backend made these answers up",
-    "base: partial: 1 of 160 planned samples are missing",
+    "the base other: the fake backend made these answers up",
+    "the base other: partial: 1 of 160 planned samples are missing",
     "other has 2 samples per question and new has 4",
     "sampling.temperature 0.2, then 1.0",
     "grader '3', then '4'",
@@ -65,7 +65,7 @@ def test_every_report_over_a_base_tells_all_of_it(name: str) -> None:
 def test_alike_runs_and_runs_without_a_base_have_no_such_note() -> None:
     base = run_of("base", 6)
     (own,) = gain_footnotes([NEW], base, build_frame([NEW], base=base))
-    assert own.text.startswith("base: the budget cut the thinking of up to 100.0 % of samples")
+    assert own.text.startswith("the base base: the budget cut the thinking of up to 100.0 % of samples")
     assert gain_footnotes([NEW], None, build_frame([NEW])) == []
     both = [base, NEW]
     assert gain_footnotes(both, base, build_frame(both, base=base)) == []
