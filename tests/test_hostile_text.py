@@ -304,6 +304,8 @@ def test_markdown_takes_every_text_literally(text: str) -> None:
 def test_latex_takes_every_text_literally(text: str) -> None:
     safe = escape_latex(text)
     known = r"\\text(?:backslash|asciitilde|asciicircum|less|greater|bar)\{\}|\\[&%$#_{}]|\$\\(?:tau|le)\$|-\{\}|\{\[\}"
+    # where a long word may break, and a character that a LaTeX without it prints by its number
+    known += r"|\\allowbreak\{\}|\\ramlchar\{[0-9A-F]+\}\{[^\\{}]\}"
     assert not set(re.sub(known, "", safe)) & set("\\{}$%&#_~^\n\r")
     rest = FORMATS["latex"].table(Table("t", (Cell(text), Cell("b")), ((Cell(text), Cell(text)),)))
-    assert rest.count("\\\\\n") == 2
+    assert rest.count("\\\\") == 2  # rows end so, and nothing else
