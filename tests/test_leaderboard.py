@@ -81,6 +81,38 @@ def test_a_system_prompt_that_looks_like_a_path_is_kept(board: Path) -> None:
     assert json.loads(path.read_text())["protocol"]["prompt"]["system_prompt"] == "/no_think"
 
 
+@pytest.mark.parametrize(
+    ("section", "value", "key"),
+    [
+        ("prompt", {"plain": "/home/someone/secret"}, "prompt.plain"),
+        ("prompt", {"plain": "Say hf_AbCdEfGhIjKlMnOpQrSt"}, "prompt.plain"),
+        ("judge", {"url": "http://u:s3cr3t@host/v1?token=s3cr3t"}, "judge.url"),
+        ("thinking", {"closing": {"before": ""}, "continuation": "/home/someone/x"}, "thinking.continuation"),
+    ],
+)
+def test_a_protocol_with_a_path_or_a_secret_is_not_published(
+    board: Path, section: str, value: dict[str, Any], key: str
+) -> None:
+    protocol = {**PROTOCOL, section: {**PROTOCOL.get(section, {}), **value}}
+    with pytest.raises(InputError, match=f"would publish .* holds in {key}; wanted none") as error:
+        add_entry(board, entrant("m", protocol=protocol))
+    assert "s3cr3t" not in str(error.value)
+    assert not (board / "entries").exists()
+    path = add_entry(board, entrant("m"))
+    tamper(path, lambda entry: entry["protocol"].update({section: protocol[section]}))
+    assert f"holds in {key}" in "".join(find_problems(board))
+
+
+def test_the_names_of_a_run_and_its_engine_are_cleaned(board: Path) -> None:
+    run = entrant("m", engine={"version": "/home/someone/engine", "dtype": "token=abcdef123"})
+    run = replace(run, name="token=abcdef123")
+    path = add_entry(board, run)
+    assert not {"someone", "abcdef123"} & {word for word in ("someone", "abcdef123") if word in path.read_text()}
+    entry = json.loads(path.read_text())
+    assert (entry["run"], entry["engine"]) == ("token=[removed]", "hf engine token=[removed] cpu")
+    assert find_problems(board, [run]) == []
+
+
 def test_the_pages_rank_and_a_second_build_changes_nothing(board: Path) -> None:
     for model, hits in (("b", 2), ("a", 2), ("best", 4), ("worst", 0)):
         add_entry(board, entrant(model, hits))

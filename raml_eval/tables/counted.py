@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,14 @@ def largest_budget(budgets: Iterable[Budget]) -> Budget:
 
 def describe_engine(run: StoredRun) -> str:
     """The engine that drew the run: name, version, number format and device."""
-    engine = run.manifest.get("engine", {})
+    return engine_words(run.manifest.get("engine", {}))
+
+
+def engine_words(engine: Mapping[str, Any]) -> str:
+    """An engine as its manifest describes it: name, version, number format and device.
+
+    Example: engine_words({"name": "hf", "version": "5", "dtype": "float32", "device": "cpu"}) == "hf 5 float32 cpu"
+    """
     parts = (engine.get(key) for key in ("name", "version", "dtype", "device"))
     return " ".join(str(part) for part in parts if part and part != "none") or "unknown"  # the fake has no dtype and device
 

@@ -16,7 +16,7 @@ from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, N
 from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
 from raml_eval.reporting.imports import describe_source
 from raml_eval.reporting.looked import look_notes, stopped_early
-from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy, shard_of_run
+from raml_eval.tables import budget_label, count_run, engine_words, global_clusters, is_greedy, shard_of_run
 from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 from raml_eval.wording import count_noun
 
@@ -28,7 +28,7 @@ SHOWN = 6  # keys that a caveat names
 def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content:
     """The run as the content of an entry, with its digest: counts, what follows from them, and where they came from.
 
-    name stands for the model's own. Absolute paths are cut to their last part. boards.rules checks the result against the
+    name stands for the model's own. Absolute paths are cut to their last part, and secrets replaced, except in the protocol. boards.rules checks the result against the
     board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
     out at a look or are in other shards, several graders gave its verdicts, or the grader was stopped on more than 1 % of a
     cell's samples; MetricError if planned samples are missing.
@@ -54,20 +54,21 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
     tasks = {task: entry for task, entry in protocol.get("tasks", {}).items() if task in run.tasks}
     model = run.manifest["model"]
     shown = public_model(model) if name is None else str(without_secrets(name))
-    facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
+    facts = without_secrets({key: run.manifest[key] for key in FACTS if key in run.manifest})
+    engine = facts.get("engine", {})
     content = {
         "schema_version": ENTRY_VERSION,
         "kind": "run",
         "model": shown,
         "checkpoint": {**without_secrets(model), "name": public_model(model)},
-        "run": run.name,
-        "backend": str(run.manifest.get("engine", {}).get("name")),
-        "engine": describe_engine(run),
+        "run": public_run(run.name),
+        "backend": str(engine.get("name")),
+        "engine": engine_words(engine),
         "grader_version": run.grader_versions[0],
         "n_samples": run.n_samples,
         "limit": run.manifest.get("plan", {}).get("limit"),
-        "caveats": [{"kind": kind, "text": text} for kind, text in _caveats(run, board)],
-        "origin": {**without_secrets(facts), "protocol_digest": protocol_digest(protocol)},
+        "caveats": [{"kind": kind, "text": without_secrets(text)} for kind, text in _caveats(run, board)],
+        "origin": {**facts, "protocol_digest": protocol_digest(protocol)},
         "protocol": {**protocol, "tasks": tasks},
         "questions": {task: asked.model_dump() for task, asked in questions.items()},
         "counts": [cell.model_dump() for cell in counts],
@@ -76,6 +77,11 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
     return seal(
         {**content, "rows": [row.model_dump() for row in compute_numbers(questions, counts, measures_of(board.ks), greedy)]}
     )
+
+
+def public_run(name: str) -> str:
+    """The run's name as the public may know it."""
+    return str(without_secrets(name))
 
 
 def _restrict(run: StoredRun, board: Board) -> StoredRun:

@@ -12,7 +12,7 @@ from raml_eval.manifest import flatten
 from raml_eval.model_faults import show_value
 from raml_eval.redaction import public_model
 from raml_eval.reporting.boards.board import Board
-from raml_eval.reporting.boards.entering import make_entry
+from raml_eval.reporting.boards.entering import make_entry, public_run
 from raml_eval.reporting.boards.entry import Entry, RunEntry, read_entry, validate
 from raml_eval.reporting.boards.rules import Placed
 from raml_eval.types import StoredRun
@@ -30,7 +30,7 @@ class Origin:
     def of(manifest: Mapping[str, Any]) -> Origin:
         """The origin that a run's manifest tells."""
         model = manifest["model"]
-        return Origin(str(manifest.get("name")), public_model(model), model.get("fingerprint"))
+        return Origin(public_run(str(manifest.get("name"))), public_model(model), model.get("fingerprint"))
 
     @staticmethod
     def of_run(run: StoredRun) -> Origin:

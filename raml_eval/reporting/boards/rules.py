@@ -9,6 +9,7 @@ from typing import Any
 from raml_eval.errors import InputError, near_names
 from raml_eval.manifest import flatten, protocol_digest
 from raml_eval.model_faults import show_value
+from raml_eval.redaction import without_secrets
 from raml_eval.reporting.boards.board import Board, metric_name
 from raml_eval.reporting.boards.entering import FAKE
 from raml_eval.reporting.boards.entry import (
@@ -37,11 +38,24 @@ def check_entry(entry: Entry, board: Board, where: Path | str) -> None:
     if isinstance(entry, PublishedEntry):
         _check_published(entry, board, where)
         return
+    check_private(entry, where)
     check_rules(entry, board, where)
     check_marks(entry, where)
     check_counts(entry, where)
     _check_holdings(entry, board, where)
     check_numbers(entry, where)
+
+
+def check_private(entry: RunEntry, where: Path | str) -> None:
+    """Raises InputError if the protocol names a path or a secret. It cannot be cut: its digest is that of the run."""
+    told, public = flatten(entry.protocol), flatten(without_secrets(entry.protocol))
+    private = [key for key, value in told.items() if key not in public or public[key] != value]
+    if private:
+        more = f" and {len(private) - SHOWN} more" if len(private) > SHOWN else ""
+        raise InputError(
+            f"{where} would publish an absolute path or a secret, which its protocol holds in {', '.join(private[:SHOWN])}"
+            f"{more}; wanted none. Run again without it there: a protocol is published whole, because its digest is the run's."
+        )
 
 
 def check_rules(entry: RunEntry, board: Board, where: Path | str) -> None:
