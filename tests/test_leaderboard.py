@@ -344,6 +344,21 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a new key": (lambda e: e.update(extra=1), "unknown key 'extra'. Keys: schema_version, kind"),
     "another grader": (lambda e: e.update(grader_version="3"), "was graded by grader 3, wanted 4"),
     "another backend": (lambda e: e.update(backend="vllm"), "names the backend vllm, and its protocol hf"),
+    "another engine": (lambda e: e.update(engine="fake 0 float32 cpu"), "has the engine 'fake 0 float32 cpu', and its origin has"),
+    "another origin": (lambda e: e["origin"]["engine"].update(name="fake"), "has the backend 'hf', and its origin has 'fake'"),
+    "no origin of the engine": (lambda e: e["origin"].pop("engine"), "has the backend 'hf', and its origin has 'None'"),
+    "samples that were stopped": (
+        lambda e: e["counts"][0].update(timeout=[2] * 15 + [0] * 15, classes=[[]] * 30),
+        "the grader was stopped on 30 of 120 samples of pocket_chain at 16 in ",
+    ),
+    "thinking beyond the budget": (
+        lambda e: e["counts"][0]["thinking_tokens"].__setitem__(0, 4000),
+        "at 16 has thinking_tokens 4,000, wanted at most 64: 16 for each of n = 4",
+    ),
+    "an answer beyond its allowance": (
+        lambda e: e["counts"][0]["answer_tokens"].__setitem__(0, 193),
+        "at 16 has answer_tokens 193, wanted at most 192: 48 for each of n = 4",
+    ),
     "fake": (lambda e: e.update(backend="fake"), "was drawn by the backend fake"),
     "a pinned key": (lambda e: e["protocol"]["sampling"].update(temperature=0.1), "sampling.temperature is 0.1, wanted 1.0"),
     "another key": (lambda e: e["protocol"].update(answer_tokens=1), "has a protocol whose digest is not that of its run"),

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
 from raml_eval.errors import InputError, near_names
 from raml_eval.grading import KINDS
 from raml_eval.manifest import flatten, protocol_digest
@@ -30,8 +29,7 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
 
     name stands for the model's own. Absolute paths are cut to their last part, and secrets replaced, except in the protocol. boards.rules checks the result against the
     board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
-    out at a look or are in other shards, several graders gave its verdicts, or the grader was stopped on more than 1 % of a
-    cell's samples; MetricError if planned samples are missing.
+    out at a look or are in other shards, or several graders gave its verdicts; MetricError if planned samples are missing.
     """
     if stopped_early(run):
         raise InputError(
@@ -135,22 +133,16 @@ def _digest(name: str) -> str:
 def _count(run: StoredRun) -> list[Counted]:
     cells = count_run(run)
     return [
-        _count_cell(run, task, budget_label(budget), sorted(cells[task, budget], key=lambda q: q.question_id))
+        _count_cell(task, budget_label(budget), sorted(cells[task, budget], key=lambda q: q.question_id))
         for task in run.tasks
         for budget in run.budgets
     ]
 
 
-def _count_cell(run: StoredRun, task: str, budget: str, counts: Sequence[QuestionCounts]) -> Counted:
+def _count_cell(task: str, budget: str, counts: Sequence[QuestionCounts]) -> Counted:
     def ended(status: Status) -> list[int]:
         return [q.statuses.get(status, 0) for q in counts]
 
-    stopped, drawn = sum(ended(Status.TIMEOUT)), sum(q.n for q in counts)
-    if stopped > TIMEOUTS_ALLOWED * drawn:
-        raise InputError(
-            f"the grader was stopped on {stopped} of {drawn} samples of {task} at {budget} in run {run.name}, wanted at most "
-            f"{TIMEOUTS_ALLOWED:.0%}. Grade it again with more time: `raml-eval regrade --timeout SECONDS`."
-        )
     return Counted(
         task=task,
         budget=budget,

@@ -11,6 +11,7 @@ from raml_eval.manifest import flatten, protocol_digest
 from raml_eval.model_faults import show_value
 from raml_eval.redaction import without_secrets
 from raml_eval.reporting.boards.board import Board, metric_name
+from raml_eval.reporting.boards.bounds import check_bounds, check_engine
 from raml_eval.reporting.boards.entering import FAKE
 from raml_eval.reporting.boards.entry import (
     IMPORTED,
@@ -41,7 +42,9 @@ def check_entry(entry: Entry, board: Board, where: Path | str) -> None:
     check_private(entry, where)
     check_rules(entry, board, where)
     check_marks(entry, where)
+    check_engine(entry, where)
     check_counts(entry, where)
+    check_bounds(entry, where)
     _check_holdings(entry, board, where)
     check_numbers(entry, where)
 
