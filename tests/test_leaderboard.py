@@ -20,6 +20,8 @@ from raml_eval.reporting.boards.leaderboard import (
     not_rebuilt,
     unknown_tasks,
 )
+from raml_eval.reporting.footnotes import footnotes
+from raml_eval.tables import build_frame
 from raml_eval.types import Status, StoredRun
 from tests.boards import BOARD, PROTOCOL, entrant, tamper, write_board
 from tests.test_cli import FAKE, cli, fails
@@ -274,7 +276,10 @@ def test_synthetic_questions_are_marked(board: Path) -> None:
 
 
 def imported(model: str, temperature: float | None = None, **settings: Any) -> StoredRun:
-    about = {"harness": "lm_eval", "version": "0.4.13"}
+    about = {
+        **{"harness": "lm_eval", "version": "0.4.13", "hides_thinking": "", "left_out": {}},
+        **{"n_sealed": 0, "n_open": 2},
+    }
     run = entrant(model, backend="imported", **settings)
     sampling = {"temperature": 1.0, "repetition_penalty": None}  # None: the log does not tell
     told = {"version": "lm_eval x", "sampling": {"temperature": temperature}}
@@ -291,9 +296,10 @@ def test_imported_runs_enter_only_where_the_rules_say_so_and_are_marked(board: P
         add_entry(board, imported("m", temperature=0.2))
     path = add_entry(board, imported("m", hits=1))
     text = readme(board)
-    assert "m (imported)<sup>1</sup>" in text
+    assert "m (imported)<sup>1,2,3</sup>" in text
     told = "imported from lm_eval 0.4.13, graded by raml_eval (grader 4); its log does not tell"
     assert f"{told} prompt.system_prompt, sampling.repetition_penalty, " in text
+    assert "note: 2 completions that neither open nor end their thinking count as unfinished" in text
     tamper(path, lambda entry: entry.update(caveats=[]))
     assert "lacks the caveat imported" in "".join(find_problems(board))
     with pytest.raises(InputError, match="by the backend imported"):
@@ -304,6 +310,58 @@ def test_entries_on_other_questions_are_refused(board: Path) -> None:
     add_entry(board, entrant("m"))
     with pytest.raises(InputError, match=r"has other questions than .*m\.json in pocket_chain, pocket_sort"):
         add_entry(board, entrant("n", content="bbbbbb"))
+
+
+def unasked(run: StoredRun) -> StoredRun:
+    """The run's model was taken for one that does not think, and one of its answers holds an end of thinking."""
+    protocol = {**run.manifest["protocol"], "prompt": {**PROTOCOL["prompt"], "format": {"name": "none", "closer": ""}}}
+    first = replace(run.records[0], leak=True)
+    return replace(run, manifest={**run.manifest, "protocol": protocol}, records=(first, *run.records[1:]))
+
+
+def unpaired(run: StoredRun) -> StoredRun:
+    """The thinking of one sample was drawn twice, and came out differently."""
+    first = run.records[0]
+    records = tuple(replace(r, trajectory="longer") if r.key == first.key and r.budget == 64 else r for r in run.records)
+    again = replace(run.trajectories[first.trajectory or ""], limit=128, token_ids=(9, *range(59)))
+    return replace(run, records=records, trajectories={**run.trajectories, "longer": again})
+
+
+def restored(run: StoredRun) -> StoredRun:
+    return replace(run, manifest={**run.manifest, "restored": {"harness": "Inspect", "version": None, "files": {}}})
+
+
+MARKED: dict[str, tuple[StoredRun, str]] = {
+    "engine": (entrant("m", engine={"reproducible": False}), "the engine (hf) does not reproduce seeded draws"),
+    "unasked": (unasked(entrant("m")), "thinking was graded as the answer"),
+    "unpaired": (unpaired(entrant("m")), "the budgets of 1 of 240 samples are not cuts of one trajectory"),
+    "restored": (restored(entrant("m")), "made again from an exported log, which anybody may have changed"),
+    "inexact": (entrant("m", engine={"ids_exact": False}), "the server returned texts, not tokens"),
+}
+
+
+@pytest.mark.parametrize("sort", MARKED)
+def test_an_entry_notes_what_a_report_of_its_run_does_and_takes_no_place_of_one_without(board: Path, sort: str) -> None:
+    run, told = MARKED[sort]
+    path = add_entry(board, run)
+    (note,) = json.loads(path.read_text())["caveats"]
+    assert (note["kind"], note["sort"]) == ("note", sort)
+    assert told in note["text"]
+    assert note["text"] in footnotes([run], build_frame([run]))
+    assert f"Mark 1: note: {note['text']}" in readme(board)
+    add_entry(board, run)  # the same caveat is no new one
+    path.unlink()
+    add_entry(board, entrant("m"))
+    before = path.read_bytes()
+    plain = {**run.manifest, "protocol": entrant("m").manifest["protocol"]}
+    run = run if sort == "unasked" else replace(run, manifest=plain)
+    with pytest.raises(InputError, match=r"has a caveat that .*m\.json has not, and would replace it: .*--replace"):
+        add_entry(board, run)
+    assert path.read_bytes() == before
+    add_entry(board, run, replace=True)
+    assert told in path.read_text()
+    add_entry(board, entrant("m"))  # without the caveat again
+    assert path.read_bytes() == before
 
 
 def set_rows(**values: object) -> Callable[[dict[str, Any]], object]:

@@ -50,13 +50,15 @@ LISTED = 4  # places that one footnote names; it only counts the rest
 class Footnote:
     """One caveat, and the places that it applies to. If marked, tables set its mark there.
 
-    paired is true for a caveat of a run held against a base: it applies to gains and other differences only.
+    paired is true for a caveat of a run held against a base: it applies to gains and other differences only. kind tells a
+    program what was found, such as escaped; it is empty for what only several runs show together.
     """
 
     text: str
     places: frozenset[Place]
     marked: bool = True
     paired: bool = False
+    kind: str = ""
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
@@ -75,7 +77,11 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
                 of_text[label] = of_text.get(label, frozenset()) | places
     notes = [
         Footnote(
-            name_runs(text, list(of_runs), labels), frozenset().union(*of_runs.values()), find not in _UNMARKED, find is _gains
+            name_runs(text, list(of_runs), labels),
+            frozenset().union(*of_runs.values()),
+            marked=find not in _UNMARKED,
+            paired=find is _gains,
+            kind=find.__name__.lstrip("_"),
         )
         for (text, find), of_runs in found.items()
     ]
@@ -205,6 +211,7 @@ def _rate_note(metric: str, text: str, skip: str = "") -> Finder:
         share = f"up to {percent(top['value'])} % of samples ({top['task']} at {top['budget']})"
         return [(text.format(share=share), places)]
 
+    find.__name__ = metric
     return find
 
 

@@ -32,10 +32,14 @@ class _Part(BaseModel):
 
 
 class Caveat(_Part):
-    """What must be said of every number of an entry. kind tells a program, text a reader."""
+    """What must be said of every number of an entry. kind tells a program, text a reader.
+
+    sort is the kind of footnote that a note is in a report, such as restored.
+    """
 
     kind: Literal["made_up", "imported", "synthetic", "note"]
     text: str
+    sort: str = ""
 
 
 class Asked(_Part):
@@ -286,6 +290,11 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+
+
+def note_sorts(entry: RunEntry) -> list[str]:
+    """The sorts of the entry's notes, each once."""
+    return list(dict.fromkeys(caveat.sort for caveat in entry.caveats if caveat.kind == NOTE))
 
 
 def caveats_of(entry: Entry, kinds: Iterable[str]) -> list[str]:

@@ -16,12 +16,14 @@ from raml_eval.reporting.boards.entering import FAKE
 from raml_eval.reporting.boards.entry import (
     IMPORTED,
     MADE_UP,
+    NOTE,
     REPAIR,
     SYNTHETIC,
     Entry,
     PublishedEntry,
     RunEntry,
     caveats_of,
+    note_sorts,
 )
 from raml_eval.reporting.boards.numbers import check_counts, check_numbers
 from raml_eval.tables import budget_label
@@ -268,6 +270,12 @@ def check_replacement(entry: Entry, where: Path | str, old: Entry, path: Path) -
         raise InputError(
             f"{where} has results that are {', '.join(worse)}, and would replace {path}, which has none. To replace it all the "
             f"same, add it with --replace."
+        )
+    known = note_sorts(old)
+    if new := [caveat.text for caveat in entry.caveats if caveat.kind == NOTE and caveat.sort not in known]:
+        raise InputError(
+            f"{where} has a caveat that {path} has not, and would replace it: {'; '.join(new)}. To replace it all the same, "
+            f"add it with --replace."
         )
 
 
