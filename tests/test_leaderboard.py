@@ -276,10 +276,7 @@ def test_synthetic_questions_are_marked(board: Path) -> None:
 
 
 def imported(model: str, temperature: float | None = None, **settings: Any) -> StoredRun:
-    about = {
-        **{"harness": "lm_eval", "version": "0.4.13", "hides_thinking": "", "left_out": {}},
-        **{"n_sealed": 0, "n_open": 2},
-    }
+    about = {"harness": "lm_eval", "version": "0.4.13", "hides_thinking": "", "left_out": {}, "n_sealed": 0, "n_open": 2}
     run = entrant(model, backend="imported", **settings)
     sampling = {"temperature": 1.0, "repetition_penalty": None}  # None: the log does not tell
     told = {"version": "lm_eval x", "sampling": {"temperature": temperature}}
@@ -402,7 +399,10 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a new key": (lambda e: e.update(extra=1), "unknown key 'extra'. Keys: schema_version, kind"),
     "another grader": (lambda e: e.update(grader_version="3"), "was graded by grader 3, wanted 4"),
     "another backend": (lambda e: e.update(backend="vllm"), "names the backend vllm, and its protocol hf"),
-    "another engine": (lambda e: e.update(engine="fake 0 float32 cpu"), "has the engine 'fake 0 float32 cpu', and its origin has"),
+    "another engine": (
+        lambda e: e.update(engine="fake 0 float32 cpu"),
+        "has the engine 'fake 0 float32 cpu', and its origin has",
+    ),
     "another origin": (lambda e: e["origin"]["engine"].update(name="fake"), "has the backend 'hf', and its origin has 'fake'"),
     "no origin of the engine": (lambda e: e["origin"].pop("engine"), "has the backend 'hf', and its origin has 'None'"),
     "samples that were stopped": (

@@ -19,7 +19,10 @@ from tests.factory import by_row, make_run
 from tests.imports import FIXTURES
 
 LOGS = FIXTURES / "exported"
-BEGAN = {"created": "2026-01-01T00:00:00+00:00", "sessions": [{"started": "2026-01-01T00:00:01+00:00", "seconds": {"data": 0.123}}]}
+BEGAN = {
+    "created": "2026-01-01T00:00:00+00:00",
+    "sessions": [{"started": "2026-01-01T00:00:01+00:00", "seconds": {"data": 0.123}}],
+}
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,10 @@ SHOWN = 6  # keys that a caveat names
 def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content:
     """The run as the content of an entry, with its digest: counts, what follows from them, and where they came from.
 
-    name stands for the model's own. Absolute paths are cut to their last part, and secrets replaced, except in the protocol. boards.rules checks the result against the
-    board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
-    out at a look or are in other shards, or several graders gave its verdicts; MetricError if planned samples are missing.
+    name stands for the model's own. Absolute paths are cut to their last part and secrets replaced, except in the protocol.
+    boards.rules checks the result against the board. Raises InputError for a run that the board cannot show: tasks, budgets
+    or samples are missing, questions were left out at a look or are in other shards, or several graders gave its verdicts;
+    MetricError if planned samples are missing.
     """
     if stopped_early(run):
         raise InputError(
