@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from raml_eval.errors import InputError, writing
 from raml_eval.model_faults import faults, show_value
+from raml_eval.small_files import read_small_text
 from raml_eval.types import Domain
 
 ENTRY_VERSION = 2
@@ -223,11 +224,7 @@ def read_content(path: Path, repair: str = REPAIR) -> Any:
         return number
 
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ValueError(f"it has {size / 1e6:,.0f} MB, wanted at most {MAX_BYTES / 1e6:,.0f}")
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse, parse_float=read_float)
+        return json.loads(read_small_text(path, MAX_BYTES), parse_constant=refuse, parse_float=read_float)
     except (OSError, ValueError, RecursionError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise InputError(f"{path} cannot be read: {why}. {repair}") from error

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 import raml_eval
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.model_faults import faults
+from raml_eval.small_files import YAML_BYTES, read_small_text
 from raml_eval.yaml_text import read_yaml
 
 FILE = "report.yaml"
@@ -172,7 +173,7 @@ def find_report(named: str) -> tuple[str, Definition]:
 def read_definition(path: Path) -> Definition:
     """The definition in a file. Raises ConfigError, which names the file and each wrong key."""
     try:
-        return Definition.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+        return Definition.model_validate(read_yaml(read_small_text(path, YAML_BYTES)))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a report.yaml.") from error
     except ValidationError as error:
