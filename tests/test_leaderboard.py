@@ -128,6 +128,32 @@ def test_the_pages_rank_and_a_second_build_changes_nothing(board: Path) -> None:
     assert files(board) == before
 
 
+def test_a_page_tells_domains_chance_and_unfinished_samples(board: Path) -> None:
+    write_board(board, BOARD.replace("pocket_sort]", "pocket_sort, coin]"))
+    run = entrant("m", tasks={"pocket_chain": "in_domain", "pocket_sort": "cross_domain", "coin": "cross_domain"})
+    tasks = {**run.tasks, "coin": replace(run.tasks["coin"], chance=0.5)}
+    gone = replace(run.records[0].grade, status=Status.UNFINISHED)
+    records = tuple(
+        replace(r, grade=gone) if (r.key.task, r.key.index, r.budget) == ("coin", 3, 64) else r for r in run.records
+    )
+    path = add_entry(board, replace(run, tasks=tasks, records=records))
+    text = readme(board)
+    heads = " ".join(text.split())
+    assert "| In-domain avg@n | Cross-domain avg@n (chance 25.0) |" in heads
+    assert "| pocket_chain (in-domain) | pocket_sort (cross-domain) | coin (cross-domain, chance 50.0) |" in heads
+    assert " coin (cross-domain) |" in text  # of another metric, guessing has no such level
+    assert "with equal weights: in-domain pocket_chain; cross-domain pocket_sort, coin." in text
+    assert rows(text, "Change, tokens")[0][5:7] == ["0.0", "12.5"]
+    assert "unfinished in-domain (%) | unfinished cross-domain (%)" in heads
+    assert "note: up to 25.0 % of samples (coin at 64) are unfinished" in text
+    tamper(path, lambda entry: entry["questions"]["coin"].pop("chance"))
+    assert find_problems(board) == []  # entries of earlier versions do not tell it
+    (problem,) = find_problems(board, [replace(run, tasks=tasks, records=records)])
+    assert "its chance level of coin is not the run's" in problem
+    tamper(path, lambda entry: entry["questions"]["coin"].update(chance=1.0))
+    assert "chance is 1.0" in find_problems(board)[0]
+
+
 def test_a_board_without_entries_is_rendered(board: Path) -> None:
     assert "rank" in readme(board)
     assert find_problems(board) == []

@@ -125,6 +125,7 @@ def _ask(run: StoredRun) -> dict[str, Asked]:
             clusters=[_digest(q.cluster) for q in of_task],  # a cluster may be named after a text that must not be published
             groups=[_digest(groups[task, q.id]) for q in of_task],
             synthetic=sum(q.synthetic for q in of_task),
+            chance=about.chance,
         )
     return asked
 

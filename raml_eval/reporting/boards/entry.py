@@ -47,7 +47,7 @@ class Asked(_Part):
     """The questions of a task, in the order of all counts.
 
     clusters (Q,) names what questions of the task share, groups (Q,) what questions of all tasks share. synthetic is the
-    number of questions that were made up.
+    number of questions that were made up, chance the accuracy of guessing, null if nobody can guess.
     """
 
     domain: Domain
@@ -55,6 +55,7 @@ class Asked(_Part):
     clusters: list[str]
     groups: list[str]
     synthetic: Count
+    chance: Annotated[float, Field(ge=0, lt=1)] | None = None
 
 
 class Counted(_Part):

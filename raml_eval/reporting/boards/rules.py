@@ -19,6 +19,7 @@ from raml_eval.reporting.boards.entry import (
     NOTE,
     REPAIR,
     SYNTHETIC,
+    Asked,
     Entry,
     PublishedEntry,
     RunEntry,
@@ -196,7 +197,7 @@ def check_apart(entry: Entry, where: Path | str, other: Entry, other_path: Path)
 
 def check_alike(entry: RunEntry, where: Path | str, other: RunEntry, other_path: Path, board: Board) -> None:
     """Raises InputError if two entries differ in their questions, their grader, or a key that the board's rules do not free."""
-    differing = [task for task, asked in entry.questions.items() if other.questions.get(task) != asked]
+    differing = [task for task, asked in entry.questions.items() if not same_questions(asked, other.questions.get(task))]
     if differing:
         raise InputError(
             f"{where} has other questions than {other_path} in {', '.join(differing)}, so the two cannot be ranked together. "
@@ -215,6 +216,11 @@ def check_alike(entry: RunEntry, where: Path | str, other: RunEntry, other_path:
             f"{where} was drawn under another protocol than {other_path}: {listed}{more}. Run again with the same settings, or "
             f"name what entries may differ in under rules.free of board.yaml."
         )
+
+
+def same_questions(asked: Asked, other: Asked | None) -> bool:
+    """True if both are the same questions, whatever is known of guessing them."""
+    return other is not None and asked.model_copy(update={"chance": other.chance}) == other
 
 
 def _shown(value: Any) -> str:
