@@ -277,8 +277,8 @@ def check_replacement(entry: Entry, where: Path | str, old: Entry, path: Path) -
             f"{where} has results that are {', '.join(worse)}, and would replace {path}, which has none. To replace it all the "
             f"same, add it with --replace."
         )
-    known = note_sorts(old)
-    if new := [caveat.text for caveat in entry.caveats if caveat.kind == NOTE and caveat.sort not in known]:
+    noted = note_sorts(old)
+    if new := [caveat.text for caveat in entry.caveats if caveat.kind == NOTE and caveat.sort not in noted]:
         raise InputError(
             f"{where} has a caveat that {path} has not, and would replace it: {'; '.join(new)}. To replace it all the same, "
             f"add it with --replace."
