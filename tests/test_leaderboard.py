@@ -20,6 +20,8 @@ from raml_eval.reporting.boards.leaderboard import (
     not_rebuilt,
     unknown_tasks,
 )
+from raml_eval.reporting.footnotes import footnotes
+from raml_eval.tables import build_frame
 from raml_eval.types import Status, StoredRun
 from tests.boards import BOARD, PROTOCOL, entrant, tamper, write_board
 from tests.test_cli import FAKE, cli, fails
@@ -81,6 +83,38 @@ def test_a_system_prompt_that_looks_like_a_path_is_kept(board: Path) -> None:
     assert json.loads(path.read_text())["protocol"]["prompt"]["system_prompt"] == "/no_think"
 
 
+@pytest.mark.parametrize(
+    ("section", "value", "key"),
+    [
+        ("prompt", {"plain": "/home/someone/secret"}, "prompt.plain"),
+        ("prompt", {"plain": "Say hf_AbCdEfGhIjKlMnOpQrSt"}, "prompt.plain"),
+        ("judge", {"url": "http://u:s3cr3t@host/v1?token=s3cr3t"}, "judge.url"),
+        ("thinking", {"closing": {"before": ""}, "continuation": "/home/someone/x"}, "thinking.continuation"),
+    ],
+)
+def test_a_protocol_with_a_path_or_a_secret_is_not_published(
+    board: Path, section: str, value: dict[str, Any], key: str
+) -> None:
+    protocol = {**PROTOCOL, section: {**PROTOCOL.get(section, {}), **value}}
+    with pytest.raises(InputError, match=f"would publish .* holds in {key}; wanted none") as error:
+        add_entry(board, entrant("m", protocol=protocol))
+    assert "s3cr3t" not in str(error.value)
+    assert not (board / "entries").exists()
+    path = add_entry(board, entrant("m"))
+    tamper(path, lambda entry: entry["protocol"].update({section: protocol[section]}))
+    assert f"holds in {key}" in "".join(find_problems(board))
+
+
+def test_the_names_of_a_run_and_its_engine_are_cleaned(board: Path) -> None:
+    run = entrant("m", engine={"version": "/home/someone/engine", "dtype": "token=abcdef123"})
+    run = replace(run, name="token=abcdef123")
+    path = add_entry(board, run)
+    assert not {"someone", "abcdef123"} & {word for word in ("someone", "abcdef123") if word in path.read_text()}
+    entry = json.loads(path.read_text())
+    assert (entry["run"], entry["engine"]) == ("token=[removed]", "hf engine token=[removed] cpu")
+    assert find_problems(board, [run]) == []
+
+
 def test_the_pages_rank_and_a_second_build_changes_nothing(board: Path) -> None:
     for model, hits in (("b", 2), ("a", 2), ("best", 4), ("worst", 0)):
         add_entry(board, entrant(model, hits))
@@ -92,6 +126,32 @@ def test_the_pages_rank_and_a_second_build_changes_nothing(board: Path) -> None:
     before = files(board)
     build_board(board)
     assert files(board) == before
+
+
+def test_a_page_tells_domains_chance_and_unfinished_samples(board: Path) -> None:
+    write_board(board, BOARD.replace("pocket_sort]", "pocket_sort, coin]"))
+    run = entrant("m", tasks={"pocket_chain": "in_domain", "pocket_sort": "cross_domain", "coin": "cross_domain"})
+    tasks = {**run.tasks, "coin": replace(run.tasks["coin"], chance=0.5)}
+    gone = replace(run.records[0].grade, status=Status.UNFINISHED)
+    records = tuple(
+        replace(r, grade=gone) if (r.key.task, r.key.index, r.budget) == ("coin", 3, 64) else r for r in run.records
+    )
+    path = add_entry(board, replace(run, tasks=tasks, records=records))
+    text = readme(board)
+    heads = " ".join(text.split())
+    assert "| In-domain avg@n | Cross-domain avg@n (chance 25.0) |" in heads
+    assert "| pocket_chain (in-domain) | pocket_sort (cross-domain) | coin (cross-domain, chance 50.0) |" in heads
+    assert " coin (cross-domain) |" in text  # of another metric, guessing has no such level
+    assert "with equal weights: in-domain pocket_chain; cross-domain pocket_sort, coin." in text
+    assert rows(text, "Change, tokens")[0][5:7] == ["0.0", "12.5"]
+    assert "unfinished in-domain (%) | unfinished cross-domain (%)" in heads
+    assert "note: up to 25.0 % of samples (coin at 64) are unfinished" in text
+    tamper(path, lambda entry: entry["questions"]["coin"].pop("chance"))
+    assert find_problems(board) == []  # entries of earlier versions do not tell it
+    (problem,) = find_problems(board, [replace(run, tasks=tasks, records=records)])
+    assert "its chance level of coin is not the run's" in problem
+    tamper(path, lambda entry: entry["questions"]["coin"].update(chance=1.0))
+    assert "chance is 1.0" in find_problems(board)[0]
 
 
 def test_a_board_without_entries_is_rendered(board: Path) -> None:
@@ -242,7 +302,7 @@ def test_synthetic_questions_are_marked(board: Path) -> None:
 
 
 def imported(model: str, temperature: float | None = None, **settings: Any) -> StoredRun:
-    about = {"harness": "lm_eval", "version": "0.4.13"}
+    about = {"harness": "lm_eval", "version": "0.4.13", "hides_thinking": "", "left_out": {}, "n_sealed": 0, "n_open": 2}
     run = entrant(model, backend="imported", **settings)
     sampling = {"temperature": 1.0, "repetition_penalty": None}  # None: the log does not tell
     told = {"version": "lm_eval x", "sampling": {"temperature": temperature}}
@@ -259,9 +319,10 @@ def test_imported_runs_enter_only_where_the_rules_say_so_and_are_marked(board: P
         add_entry(board, imported("m", temperature=0.2))
     path = add_entry(board, imported("m", hits=1))
     text = readme(board)
-    assert "m (imported)<sup>1</sup>" in text
+    assert "m (imported)<sup>1,2,3</sup>" in text
     told = "imported from lm_eval 0.4.13, graded by raml_eval (grader 4); its log does not tell"
     assert f"{told} prompt.system_prompt, sampling.repetition_penalty, " in text
+    assert "note: 2 completions that neither open nor end their thinking count as unfinished" in text
     tamper(path, lambda entry: entry.update(caveats=[]))
     assert "lacks the caveat imported" in "".join(find_problems(board))
     with pytest.raises(InputError, match="by the backend imported"):
@@ -272,6 +333,58 @@ def test_entries_on_other_questions_are_refused(board: Path) -> None:
     add_entry(board, entrant("m"))
     with pytest.raises(InputError, match=r"has other questions than .*m\.json in pocket_chain, pocket_sort"):
         add_entry(board, entrant("n", content="bbbbbb"))
+
+
+def unasked(run: StoredRun) -> StoredRun:
+    """The run's model was taken for one that does not think, and one of its answers holds an end of thinking."""
+    protocol = {**run.manifest["protocol"], "prompt": {**PROTOCOL["prompt"], "format": {"name": "none", "closer": ""}}}
+    first = replace(run.records[0], leak=True)
+    return replace(run, manifest={**run.manifest, "protocol": protocol}, records=(first, *run.records[1:]))
+
+
+def unpaired(run: StoredRun) -> StoredRun:
+    """The thinking of one sample was drawn twice, and came out differently."""
+    first = run.records[0]
+    records = tuple(replace(r, trajectory="longer") if r.key == first.key and r.budget == 64 else r for r in run.records)
+    again = replace(run.trajectories[first.trajectory or ""], limit=128, token_ids=(9, *range(59)))
+    return replace(run, records=records, trajectories={**run.trajectories, "longer": again})
+
+
+def restored(run: StoredRun) -> StoredRun:
+    return replace(run, manifest={**run.manifest, "restored": {"harness": "Inspect", "version": None, "files": {}}})
+
+
+MARKED: dict[str, tuple[StoredRun, str]] = {
+    "engine": (entrant("m", engine={"reproducible": False}), "the engine (hf) does not reproduce seeded draws"),
+    "unasked": (unasked(entrant("m")), "thinking was graded as the answer"),
+    "unpaired": (unpaired(entrant("m")), "the budgets of 1 of 240 samples are not cuts of one trajectory"),
+    "restored": (restored(entrant("m")), "made again from an exported log, which anybody may have changed"),
+    "inexact": (entrant("m", engine={"ids_exact": False}), "the server returned texts, not tokens"),
+}
+
+
+@pytest.mark.parametrize("sort", MARKED)
+def test_an_entry_notes_what_a_report_of_its_run_does_and_takes_no_place_of_one_without(board: Path, sort: str) -> None:
+    run, told = MARKED[sort]
+    path = add_entry(board, run)
+    (note,) = json.loads(path.read_text())["caveats"]
+    assert (note["kind"], note["sort"]) == ("note", sort)
+    assert told in note["text"]
+    assert note["text"] in footnotes([run], build_frame([run]))
+    assert f"Mark 1: note: {note['text']}" in readme(board)
+    add_entry(board, run)  # the same caveat is no new one
+    path.unlink()
+    add_entry(board, entrant("m"))
+    before = path.read_bytes()
+    plain = {**run.manifest, "protocol": entrant("m").manifest["protocol"]}
+    run = run if sort == "unasked" else replace(run, manifest=plain)
+    with pytest.raises(InputError, match=r"has a caveat that .*m\.json has not, and would replace it: .*--replace"):
+        add_entry(board, run)
+    assert path.read_bytes() == before
+    add_entry(board, run, replace=True)
+    assert told in path.read_text()
+    add_entry(board, entrant("m"))  # without the caveat again
+    assert path.read_bytes() == before
 
 
 def set_rows(**values: object) -> Callable[[dict[str, Any]], object]:
@@ -312,6 +425,24 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a new key": (lambda e: e.update(extra=1), "unknown key 'extra'. Keys: schema_version, kind"),
     "another grader": (lambda e: e.update(grader_version="3"), "was graded by grader 3, wanted 4"),
     "another backend": (lambda e: e.update(backend="vllm"), "names the backend vllm, and its protocol hf"),
+    "another engine": (
+        lambda e: e.update(engine="fake 0 float32 cpu"),
+        "has the engine 'fake 0 float32 cpu', and its origin has",
+    ),
+    "another origin": (lambda e: e["origin"]["engine"].update(name="fake"), "has the backend 'hf', and its origin has 'fake'"),
+    "no origin of the engine": (lambda e: e["origin"].pop("engine"), "has the backend 'hf', and its origin has 'None'"),
+    "samples that were stopped": (
+        lambda e: e["counts"][0].update(timeout=[2] * 15 + [0] * 15, classes=[[]] * 30),
+        "the grader was stopped on 30 of 120 samples of pocket_chain at 16 in ",
+    ),
+    "thinking beyond the budget": (
+        lambda e: e["counts"][0]["thinking_tokens"].__setitem__(0, 4000),
+        "at 16 has thinking_tokens 4,000, wanted at most 64: 16 for each of n = 4",
+    ),
+    "an answer beyond its allowance": (
+        lambda e: e["counts"][0]["answer_tokens"].__setitem__(0, 193),
+        "at 16 has answer_tokens 193, wanted at most 192: 48 for each of n = 4",
+    ),
     "fake": (lambda e: e.update(backend="fake"), "was drawn by the backend fake"),
     "a pinned key": (lambda e: e["protocol"]["sampling"].update(temperature=0.1), "sampling.temperature is 0.1, wanted 1.0"),
     "another key": (lambda e: e["protocol"].update(answer_tokens=1), "has a protocol whose digest is not that of its run"),

@@ -72,6 +72,16 @@ def test_every_shipped_report_is_made_in_every_form(name: str, tmp_path: Path) -
     assert text_of(made(name, short=True), "terminal")
 
 
+@pytest.mark.parametrize("name", report_names())
+@pytest.mark.parametrize("more", [{}, {"full": True}, {"short": True}], ids=["plain", "full", "short"])
+def test_no_table_of_a_shipped_report_has_two_columns_of_one_name(name: str, more: dict[str, bool]) -> None:
+    tables = tables_of(made(name, **more))
+    assert tables
+    for table in tables:
+        names = [cell.text for cell in table.header]
+        assert len(names) == len(set(names)), f"{table.title}: {names}"
+
+
 def test_the_shipped_reports_are_those_of_the_documentation() -> None:
     assert set(report_names()) == {
         *("budget-sweep", "checkpoint", "comparison", "generalization", "stability", "paper-table-2", "paper-table-3"),

@@ -208,7 +208,7 @@ def test_the_command_says_what_to_open(runs: tuple[Path, Path], tmp_path: Path) 
 
 
 def names(page: Any) -> list[str]:
-    return page.locator("#list .name").all_inner_texts()  # type: ignore[no-any-return]
+    return page.locator("#list .name").all_text_contents()  # type: ignore[no-any-return]
 
 
 def choose(page: Any, label: str, option: str) -> list[str]:
@@ -245,6 +245,57 @@ def test_filters_choose_draws(shown: Path) -> None:
         watched.check_quiet()
 
 
+def test_a_chosen_budget_narrows_the_flips_to_those_at_it(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """The second thinking turns at 8 and back at 16; the first one has no smaller budget than 8, and turns at 16."""
+    drawn = [
+        Drawn("a", grade, Finish.STOP, budget, question, f"thought {question}!!!!")
+        for question, grades in ((0, (WRONG, WRONG, RIGHT)), (1, (WRONG, RIGHT, WRONG)))
+        for budget, grade in zip((4, 8, 16), grades, strict=True)
+    ]
+    store_run(tmp_path / "run", QUESTIONS, drawn, version="3")
+    with opened(write_view([tmp_path / "run"], tmp_path / "view").index) as watched:
+        page = watched.page
+        first, second = "sums/0-abcdef · 0", "sums/1-abcdef · 0"
+        assert choose(page, "Between budgets", "wrong, then right") == [first, second]
+        page.get_by_label("Budget", exact=True).select_option(label="16")
+        assert names(page) == [first]
+        page.get_by_label("Budget", exact=True).select_option(label="8")
+        assert names(page) == [second]
+        page.get_by_label("Budget", exact=True).select_option(label="4")
+        assert names(page) == []
+        assert choose(page, "Between budgets", "right, then wrong") == [second]
+        page.get_by_label("Budget", exact=True).select_option(label="8")
+        assert names(page) == []
+        watched.check_quiet()
+
+
+IS_SEEN = "at => { const box = at.getBoundingClientRect(); return document.elementFromPoint(box.x + 4, box.y + 8) === at; }"
+END_OF_TEXT = (
+    "at => { const all = document.createRange(); all.selectNodeContents(at); return all.getBoundingClientRect().right; }"
+)
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_number_of_a_sample_is_seen_beside_a_long_name(tmp_path: Path, width: int) -> None:
+    questions = [ask(row, "12", task="a_task_with_a_name_of_many_words") for row in range(2)]
+    budgets = (1, 2, 4, 8, 16)
+    drawn = [Drawn("a", RIGHT, Finish.STOP, budget, row, "thought!!!!") for row in (0, 0, 1) for budget in budgets]
+    store_run(tmp_path / "run", questions, drawn, version="3")
+    with opened(write_view([tmp_path / "run"], tmp_path / "view").index, width=width) as watched:
+        page = watched.page
+        page.get_by_text("1 of 3").wait_for()
+        for link in page.locator("#list a").all():
+            number, lights = (link.locator(part).bounding_box() for part in (".number", ".lights"))
+            assert number["width"] > 10
+            assert number["x"] + number["width"] <= lights["x"]
+            assert lights["x"] + lights["width"] <= width
+            assert link.locator(".number").evaluate(IS_SEEN)
+        for field in page.locator("#filters div:not([hidden])").all():
+            words = field.locator("label").evaluate(END_OF_TEXT)
+            assert words + 4 <= field.locator("select, input").bounding_box()["x"]  # a label does not touch its field
+        watched.check_quiet()
+
+
 def test_text_is_searched_in_every_file(shown: Path) -> None:
     with opened(shown) as watched:
         page = watched.page
@@ -267,7 +318,7 @@ def test_keys_go_to_the_next_and_the_previous_draw(shown: Path) -> None:
             page.get_by_text(f"{place} of 4", exact=True).wait_for()
         assert title.inner_text() == "sums/0-abcdef, sample 1"
         assert page.url.endswith("#sums/0-abcdef/1")
-        assert page.locator("#list [aria-current]").inner_text().startswith(ALL[1])
+        assert page.locator("#list [aria-current] .name").text_content() == ALL[1]
         page.get_by_role("button", name="Next").focus()
         for place in (3, 4):
             page.keyboard.press("Enter")

@@ -94,7 +94,7 @@ def _draw_curves(comparison: Comparison) -> Any:
         axes.xaxis.set_major_formatter(ScalarFormatter())
         axes.minorticks_off()
         axes.set_title(f"{TITLES[curve.domain]}, budget {plain_label(curve.budget)}", fontsize=9)
-        axes.set_xlabel("k")
+        axes.set_xlabel("k (log scale)")
         axes.set_ylabel("pass@k, new - base (points)")
         axes.grid(axis="y", linewidth=0.5, alpha=0.4)
     return figure

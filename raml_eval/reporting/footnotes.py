@@ -51,7 +51,8 @@ class Footnote:
     """One caveat, and the places that it applies to. If marked, tables set its mark there.
 
     paired is true for a caveat of a run held against a base: it applies to gains and other differences only. only, if it is
-    not empty, is how the metric of every row that it applies to begins.
+    not empty, is how the metric of every row that it applies to begins. kind tells a program what was found, such as escaped;
+    it is empty for what only several runs show together.
     """
 
     text: str
@@ -59,6 +60,7 @@ class Footnote:
     marked: bool = True
     paired: bool = False
     only: str = ""
+    kind: str = ""
 
 
 def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footnote]:
@@ -77,7 +79,11 @@ def find_footnotes(runs: Sequence[StoredRun], frame: pd.DataFrame) -> list[Footn
                 of_text[label] = of_text.get(label, frozenset()) | places
     notes = [
         Footnote(
-            name_runs(text, list(of_runs), labels), frozenset().union(*of_runs.values()), find not in _UNMARKED, find is _gains
+            name_runs(text, list(of_runs), labels),
+            frozenset().union(*of_runs.values()),
+            marked=find not in _UNMARKED,
+            paired=find is _gains,
+            kind=find.__name__.lstrip("_"),
         )
         for (text, find), of_runs in found.items()
     ]
@@ -215,6 +221,7 @@ def _rate_note(metric: str, text: str, skip: str = "") -> Finder:
         share = f"up to {percent(top['value'])} % of samples ({top['task']} at {top['budget']})"
         return [(text.format(share=share), places)]
 
+    find.__name__ = metric
     return find
 
 

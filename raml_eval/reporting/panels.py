@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raml_eval.reporting.plots import COLOURS, STYLES, plain_label
+from raml_eval.reporting.plots import plain_label
 from raml_eval.reporting.sections import TITLES
 from raml_eval.tables import DOMAINS, MACRO
 
@@ -44,10 +44,6 @@ def pick(frame: pd.DataFrame, panel: Panel, run: str, metric: str) -> pd.DataFra
 
 def run_names(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(frame["run"]))
-
-
-def style_of(number: int) -> tuple[str, tuple[str, str]]:
-    return COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
 
 
 def lay_out(panels: Sequence[Panel], n_runs: int, heights: tuple[int, ...] = (1,)) -> tuple[Any, list[tuple[Any, ...]]]:
@@ -91,5 +87,4 @@ def label_axes(figure: Any, rows: Sequence[tuple[Any, ...]], x: str, above: str,
             axes[-1].set_ylabel(below if number % n_columns == 0 else "")
     handles, labels = rows[0][0].get_legend_handles_labels()
     if len(labels) > 1:
-        clean = [plain_label(label) for label in labels]
-        figure.legend(handles, clean, loc="upper center", ncols=min(3, len(labels)), frameon=False)
+        figure.legend(handles, labels, loc="upper center", ncols=min(3, len(labels)), frameon=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +14,20 @@ from raml_eval.tables import MACRO, budget_order
 if TYPE_CHECKING:
     import pandas as pd
 
+_NOT_DRAWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # SVG is XML, which cannot hold these
 # Okabe and Ito's palette, whose colours can be told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
-SPREAD = 0.05  # offset between the points of neighbouring lines, in steps of the budget axis
+STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ("-", "v"), ("--", "P"), (":", "X"), ("-.", "*"))
+_SPACED = "tokens, not to scale"
+SPREAD = 0.1  # offset between the points of neighbouring lines, in steps of the budget axis
 
 
 def plot_budget_curve(frame: pd.DataFrame, path: Path | str) -> Path:
     """path holds a figure of accuracy over thinking budget. The ending of path chooses the format: svg, png or pdf.
 
-    There is a line for each task and run, in percent with the frame's intervals. Budgets are equally spaced. "off", which
-    has another prompt, is a point apart from the line. Raises MetricError for a frame without accuracy,
-    ConfigError if path cannot be written.
+    There is a line for each task, or, with several runs, a panel for each task with a line for each run, in percent with the
+    frame's intervals. Budgets are equally spaced. "off", which has another prompt, is a point apart from the line. Raises
+    MetricError for a frame without accuracy, ConfigError if path cannot be written.
 
     Example: plot_budget_curve(build_frame([load_run("runs/mine")]), "curve.svg")
     """
@@ -47,27 +50,41 @@ def draw_budget_curve(frame: pd.DataFrame) -> Any:
     if shown.empty:
         raise MetricError("the frame has no avg@n to plot. Give the frame of build_frame for a run with samples.")
     budgets = sorted(set(shown["budget"]), key=budget_order)
-    lines = list(dict.fromkeys(zip(shown["run"], shown["task"], strict=True)))
-    tasks = list(dict.fromkeys(task for _, task in lines))
-    runs = list(dict.fromkeys(run for run, _ in lines))
-    with new_figure(7.2, 4.2) as figure:
-        axes = figure.subplots()
-        for number, (run, task) in enumerate(lines):
-            own = shown[(shown["run"] == run) & (shown["task"] == task)]
-            shift = (number - (len(lines) - 1) / 2) * min(SPREAD, 0.5 / len(lines))
-            label = plain_label(task if len(runs) == 1 else f"{task}, {run}")
-            colour = COLOURS[tasks.index(task) % len(COLOURS)]
-            _draw_line(axes, own, budgets, shift, label, colour, STYLES[runs.index(run) % len(STYLES)])
-        _finish(axes, budgets, str(shown["n_samples"].max()))
+    every = list(dict.fromkeys(frame["run"]))  # runs without a number have a place too, so that styles are those of the page
+    runs, tasks = (list(dict.fromkeys(shown[column])) for column in ("run", "task"))
+    if len(runs) == 1:
+        panels = {"": [(plain_label(task), n, runs[0], task) for n, task in enumerate(tasks)]}
+    else:
+        panels = {task: [(plain_label(run), every.index(run), run, task) for run in runs] for task in tasks}
+    columns = min(len(panels), 2)
+    rows = -(-len(panels) // columns)
+    with new_figure(7.2, 4.2 if len(panels) == 1 else 0.6 + 2.6 * rows) as figure:
+        places = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+        for axes, (title, lines) in zip(places, panels.items(), strict=False):
+            step = min(SPREAD, 0.6 / len(lines))
+            for place, (label, number, run, task) in enumerate(lines):
+                own = shown[(shown["run"] == run) & (shown["task"] == task)]
+                shift = (place - (len(lines) - 1) / 2) * step
+                _draw_line(axes, own, budgets, shift, label, *style_of(number))
+            axes.set_title(plain_label(title), fontsize=10)
+            _finish(axes, budgets)
+        _label_all(figure, places, len(panels), columns, str(shown["n_samples"].max()))
         return figure
+
+
+def style_of(number: int) -> tuple[str, tuple[str, str]]:
+    """The colour, and the dashes and marker, of the number-th line. 56 lines differ, the first 7 in colour and in marker."""
+    return COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
 
 
 def plain_label(text: str) -> str:
     """The text as matplotlib shows it literally: a dollar would begin mathematics, and an underscore would hide a label.
 
+    What no drawing can hold, control characters and halves of characters, is shown as a replacement character.
+
     Example: plain_label("_x") == " _x"
     """
-    shown = text.replace("$", r"\$")
+    shown = _NOT_DRAWN.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.splitlines())).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
 
 
@@ -107,11 +124,25 @@ def _draw_line(
     axes.plot([places[i] for i in swept], [values[i] for i in swept], line, color=colour, linewidth=1.5)
 
 
-def _finish(axes: Any, budgets: list[str], n: str) -> None:
-    axes.set_xticks(range(len(budgets)), budgets)
-    axes.set_xlabel("thinking budget (tokens)")
-    axes.set_ylabel(f"accuracy, avg@{n} (%)")
+def _finish(axes: Any, budgets: list[str]) -> None:
+    axes.set_xticks(range(len(budgets)), [plain_label(budget) for budget in budgets])
     axes.set_ylim(-2, 102)
     axes.grid(axis="y", linewidth=0.5, alpha=0.4)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", frameon=False)
+
+
+def _label_all(figure: Any, every: Sequence[Any], n_panels: int, columns: int, n: str) -> None:
+    """The axes have their labels at the left and the bottom, the figure has one legend, and no empty panel is seen."""
+    shown: dict[str, Any] = {}
+    for place, axes in enumerate(every):
+        if place >= n_panels:
+            axes.set_visible(False)
+            continue
+        if place + columns >= n_panels:
+            axes.set_xlabel(f"thinking budget ({_SPACED})")
+            axes.tick_params(labelbottom=True)
+        if place % columns == 0:
+            axes.set_ylabel(f"accuracy, avg@{n} (%)")
+        shown |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    where = {"loc": "outside right center"} if n_panels == 1 else {"loc": "outside upper center", "ncols": 3}
+    figure.legend(list(shown.values()), list(shown), frameon=False, **where)

@@ -15,11 +15,11 @@ TITLES = {"in_domain": "In-domain", "cross_domain": "Cross-domain"}
 BLOCKS = "▁▂▃▄▅▆▇█"
 LENGTHS = (  # column, metric, scale
     ("thinking", "thinking_tokens_mean", 1.0),
-    ("median", "thinking_tokens_median", 1.0),
-    ("p95", "thinking_tokens_p95", 1.0),
+    ("thinking median", "thinking_tokens_median", 1.0),
+    ("thinking p95", "thinking_tokens_p95", 1.0),
     ("answer", "answer_tokens_mean", 1.0),
-    ("median", "answer_tokens_median", 1.0),
-    ("p95", "answer_tokens_p95", 1.0),
+    ("answer median", "answer_tokens_median", 1.0),
+    ("answer p95", "answer_tokens_p95", 1.0),
     ("forced", "forced_rate", 100.0),
     ("unfinished", "unfinished_rate", 100.0),
     ("no answer", "no_answer_rate", 100.0),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from raml_eval.budgets import share_of
 from raml_eval.errors import MetricError
-from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names, style_of
-from raml_eval.reporting.plots import save_figure
+from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names
+from raml_eval.reporting.plots import plain_label, save_figure, style_of
 from raml_eval.tables.escape import DEPTHS
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _interval_line(
     own = own[own["budget"].isin(list(places)) & own["value"].notna()]
     at = [places[budget] + shift for budget in own["budget"]]
     values, ends = _values_and_ends(own)
-    form = {"color": colour, "capsize": 2, "markersize": 4, "elinewidth": 0.9, "linewidth": 1.4, "label": label}
+    form = {"color": colour, "capsize": 2, "markersize": 4, "elinewidth": 0.9, "linewidth": 1.4, "label": plain_label(label)}
     axes.errorbar(at, values, yerr=ends, fmt=marker + line, **form)
 
 
@@ -154,7 +154,7 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
             for rank, (k, budget, tokens, value) in enumerate(
                 zip(best["k"], best["budget"], best["tokens"], best["value"], strict=True)
             ):
-                name = f"{k} × {budget}".replace("unlimited", "no cap")
+                name = plain_label(f"{k} × {budget}".replace("unlimited", "no cap"))
                 # Labels stay inside the panel, and neighbours stand on different sides of the line.
                 left = rank == len(best) - 1 or (rank > 0 and (rank + number) % 2 == 0)
                 place, side = ((-4, 4), "right") if left else ((4, -9), "left")
@@ -162,7 +162,7 @@ def _draw_frontier(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
                 axes.annotate(name, (tokens, 100 * value), place, **form)
             at = [*best["tokens"], *points["tokens"].tail(1)]  # beyond its last point, the frontier goes on level
             heights = [*100 * best["value"], *100 * best["value"].tail(1)]
-            axes.step(at, heights, line, where="post", color=colour, linewidth=1.4, label=run)
+            axes.step(at, heights, line, where="post", color=colour, linewidth=1.4, label=plain_label(run))
             values, ends = _values_and_ends(best)
             axes.errorbar(best["tokens"], values, yerr=ends, fmt="none", color=colour, elinewidth=0.7, capsize=1.5, alpha=0.5)
         axes.set_xscale("log", base=2)
@@ -186,7 +186,9 @@ def _draw_escape(frame: pd.DataFrame, panels: Sequence[Panel]) -> Any:
             own = own[own["part"].isin(list(DEPTHS))]
             at = [DEPTHS.index(part) + (number - (len(runs) - 1) / 2) * 0.12 for part in own["part"]]
             values, ends = _values_and_ends(own)
-            axes.errorbar(at, values, yerr=ends, fmt=marker, color=colour, capsize=2, markersize=5, elinewidth=0.9, label=run)
+            axes.errorbar(
+                at, values, yerr=ends, fmt=marker, color=colour, capsize=2, markersize=5, elinewidth=0.9, label=plain_label(run)
+            )
         axes.set_xticks(range(len(DEPTHS)), [name.replace(" ", "\n") for name in DEPTHS])
         axes.set_xlim(-0.5, len(DEPTHS) - 0.5)
         axes.set_title(panel.title, fontsize=9)

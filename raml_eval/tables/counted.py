@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,14 @@ from raml_eval.columns import Samples
 from raml_eval.counts import count_samples
 from raml_eval.errors import InputError, MetricError
 from raml_eval.lazy import samples_of
+from raml_eval.manifest import protocol_digest
 from raml_eval.shards import Shard, read_shard
 from raml_eval.store import read_suite
 from raml_eval.types import Budget, QuestionCounts, SampleRecord, StoredRun, Suite
 
 Cells = dict[tuple[str, Budget], list[QuestionCounts]]
+# What a copy's manifest may say otherwise: its name, and what restoring, or drawing on, changes.
+_VARYING = frozenset({"schema_version", "name", "restored", "plan", "config", "tasks", "suites", "protocol_digest"})
 NAMED = 4  # cells that an error names; it only counts the rest
 
 
@@ -47,16 +51,33 @@ def run_labels(runs: Sequence[StoredRun]) -> list[str]:
 
 
 def check_copies(runs: Sequence[StoredRun]) -> None:
-    """Raises InputError for two runs with one manifest in two directories: a copy would count the same samples twice."""
+    """Raises InputError for two directories with samples of one run: a copy would count the same samples twice.
+
+    A copy may have another name, fewer tasks and budgets, and may have been made again from the run's exported log.
+    """
     for place, run in enumerate(runs):
         if not run.manifest.get("created"):
             continue
         for other in runs[:place]:
-            if not same_directory(run, other) and run.manifest == other.manifest:
+            if not same_directory(run, other) and _drawing(run) == _drawing(other) and _share_cells(run, other):
+                restored = [one for one in (run, other) if one.manifest.get("restored")]
+                how = " (made again from an exported log)" if len(restored) == 1 else ""
+                first, second = (other, run) if restored == [other] else (run, other)
                 raise InputError(
-                    f"run {run.directory} is a copy of {other.directory}: both hold the same samples, drawn at "
+                    f"run {first.directory} is a copy of {second.directory}{how}: both hold the same samples, drawn at "
                     f"{run.manifest['created']}. Name one of them only."
                 )
+
+
+def _drawing(run: StoredRun) -> dict[str, Any]:
+    """What two directories have alike if and only if they hold samples of one run: when it began, and how it drew."""
+    told = {key: value for key, value in run.manifest.items() if key not in _VARYING}
+    sessions = run.manifest.get("sessions") or []  # with its times to the millisecond, so that runs of one second differ
+    return {**told, "protocol": protocol_digest(run.manifest.get("protocol") or {}), "sessions": sessions[:1]}
+
+
+def _share_cells(run: StoredRun, other: StoredRun) -> bool:
+    return bool(set(run.tasks) & set(other.tasks)) and bool(set(run.budgets) & set(other.budgets))
 
 
 def budget_label(budget: Budget) -> str:
@@ -87,7 +108,14 @@ def largest_budget(budgets: Iterable[Budget]) -> Budget:
 
 def describe_engine(run: StoredRun) -> str:
     """The engine that drew the run: name, version, number format and device."""
-    engine = run.manifest.get("engine", {})
+    return engine_words(run.manifest.get("engine", {}))
+
+
+def engine_words(engine: Mapping[str, Any]) -> str:
+    """An engine as its manifest describes it: name, version, number format and device.
+
+    Example: engine_words({"name": "hf", "version": "5", "dtype": "float32", "device": "cpu"}) == "hf 5 float32 cpu"
+    """
     parts = (engine.get(key) for key in ("name", "version", "dtype", "device"))
     return " ".join(str(part) for part in parts if part and part != "none") or "unknown"  # the fake has no dtype and device
 

@@ -13,6 +13,7 @@ from raml_eval.errors import ConfigError
 from raml_eval.manifest import flatten
 from raml_eval.metric_names import EXAMPLES, split_metric, what_is_wrong
 from raml_eval.model_faults import faults
+from raml_eval.small_files import YAML_BYTES, read_small_text
 from raml_eval.tables import Measure
 from raml_eval.types import Budget, Domain
 from raml_eval.yaml_text import read_yaml
@@ -149,7 +150,7 @@ def read_board(folder: Path) -> Board:
     """The board of a folder. Raises ConfigError, which names the file and each wrong key."""
     path = folder / "board.yaml"
     try:
-        board = Board.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+        board = Board.model_validate(read_yaml(read_small_text(path, YAML_BYTES)))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a folder with a board.yaml.") from error
     except ValidationError as error:

@@ -6,32 +6,33 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from raml_eval.comparison.pairs import TIMEOUTS_ALLOWED
 from raml_eval.errors import InputError, near_names
-from raml_eval.grading import KINDS
 from raml_eval.manifest import flatten, protocol_digest
 from raml_eval.redaction import public_model, without_secrets
 from raml_eval.reporting.boards.board import Board
 from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, NOTE, SYNTHETIC, Asked, Content, Counted, seal
 from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
+from raml_eval.reporting.footnotes import find_footnotes
 from raml_eval.reporting.imports import describe_source
-from raml_eval.reporting.looked import look_notes, stopped_early
-from raml_eval.tables import budget_label, count_run, describe_engine, global_clusters, is_greedy, shard_of_run
+from raml_eval.reporting.looked import stopped_early
+from raml_eval.tables import budget_label, build_frame, count_run, engine_words, global_clusters, is_greedy, shard_of_run
 from raml_eval.types import QuestionCounts, Status, StoredRun, ThinkingEnd
 from raml_eval.wording import count_noun
 
 FAKE = "fake"
 FACTS = ("created", "engine", "versions", "git_commit", "plan")
+# What the caveats of other kinds say, what a board says of all its entries, and what a budget is there for.
+_TOLD_APART = (MADE_UP, SYNTHETIC, "subset", "forced_rate")
 SHOWN = 6  # keys that a caveat names
 
 
 def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content:
     """The run as the content of an entry, with its digest: counts, what follows from them, and where they came from.
 
-    name stands for the model's own. Absolute paths are cut to their last part. boards.rules checks the result against the
-    board. Raises InputError for a run that the board cannot show: tasks, budgets or samples are missing, questions were left
-    out at a look or are in other shards, several graders gave its verdicts, or the grader was stopped on more than 1 % of a
-    cell's samples; MetricError if planned samples are missing.
+    name stands for the model's own. Absolute paths are cut to their last part and secrets replaced, except in the protocol.
+    boards.rules checks the result against the board. Raises InputError for a run that the board cannot show: tasks, budgets
+    or samples are missing, questions were left out at a look or are in other shards, or several graders gave its verdicts;
+    MetricError if planned samples are missing.
     """
     if stopped_early(run):
         raise InputError(
@@ -54,20 +55,21 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
     tasks = {task: entry for task, entry in protocol.get("tasks", {}).items() if task in run.tasks}
     model = run.manifest["model"]
     shown = public_model(model) if name is None else str(without_secrets(name))
-    facts = {key: run.manifest[key] for key in FACTS if key in run.manifest}
+    facts = without_secrets({key: run.manifest[key] for key in FACTS if key in run.manifest})
+    engine = facts.get("engine", {})
     content = {
         "schema_version": ENTRY_VERSION,
         "kind": "run",
         "model": shown,
         "checkpoint": {**without_secrets(model), "name": public_model(model)},
-        "run": run.name,
-        "backend": str(run.manifest.get("engine", {}).get("name")),
-        "engine": describe_engine(run),
+        "run": public_run(run.name),
+        "backend": str(engine.get("name")),
+        "engine": engine_words(engine),
         "grader_version": run.grader_versions[0],
         "n_samples": run.n_samples,
         "limit": run.manifest.get("plan", {}).get("limit"),
-        "caveats": [{"kind": kind, "text": text} for kind, text in _caveats(run, board)],
-        "origin": {**without_secrets(facts), "protocol_digest": protocol_digest(protocol)},
+        "caveats": without_secrets(_caveats(run, board)),
+        "origin": {**facts, "protocol_digest": protocol_digest(protocol)},
         "protocol": {**protocol, "tasks": tasks},
         "questions": {task: asked.model_dump() for task, asked in questions.items()},
         "counts": [cell.model_dump() for cell in counts],
@@ -76,6 +78,11 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
     return seal(
         {**content, "rows": [row.model_dump() for row in compute_numbers(questions, counts, measures_of(board.ks), greedy)]}
     )
+
+
+def public_run(name: str) -> str:
+    """The run's name as the public may know it."""
+    return str(without_secrets(name))
 
 
 def _restrict(run: StoredRun, board: Board) -> StoredRun:
@@ -118,6 +125,7 @@ def _ask(run: StoredRun) -> dict[str, Asked]:
             clusters=[_digest(q.cluster) for q in of_task],  # a cluster may be named after a text that must not be published
             groups=[_digest(groups[task, q.id]) for q in of_task],
             synthetic=sum(q.synthetic for q in of_task),
+            chance=about.chance,
         )
     return asked
 
@@ -129,22 +137,16 @@ def _digest(name: str) -> str:
 def _count(run: StoredRun) -> list[Counted]:
     cells = count_run(run)
     return [
-        _count_cell(run, task, budget_label(budget), sorted(cells[task, budget], key=lambda q: q.question_id))
+        _count_cell(task, budget_label(budget), sorted(cells[task, budget], key=lambda q: q.question_id))
         for task in run.tasks
         for budget in run.budgets
     ]
 
 
-def _count_cell(run: StoredRun, task: str, budget: str, counts: Sequence[QuestionCounts]) -> Counted:
+def _count_cell(task: str, budget: str, counts: Sequence[QuestionCounts]) -> Counted:
     def ended(status: Status) -> list[int]:
         return [q.statuses.get(status, 0) for q in counts]
 
-    stopped, drawn = sum(ended(Status.TIMEOUT)), sum(q.n for q in counts)
-    if stopped > TIMEOUTS_ALLOWED * drawn:
-        raise InputError(
-            f"the grader was stopped on {stopped} of {drawn} samples of {task} at {budget} in run {run.name}, wanted at most "
-            f"{TIMEOUTS_ALLOWED:.0%}. Grade it again with more time: `raml-eval regrade --timeout SECONDS`."
-        )
     return Counted(
         task=task,
         budget=budget,
@@ -165,27 +167,25 @@ def _sum(tokens: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(tokens) else None
 
 
-def _caveats(run: StoredRun, board: Board) -> list[tuple[str, str]]:
-    """Every caveat of the run with its kind. rules.check_marks holds an entry to the first three kinds."""
-    found: list[tuple[str, str]] = []
-    if run.imported is not None:
-        found.append((IMPORTED, f"{describe_source(run)}{_untold(run, board)}"))
+def _caveats(run: StoredRun, board: Board) -> list[Content]:
+    """Every caveat of the run: those that rules.check_marks holds an entry to, and what a report of the run would note."""
+    found: list[Content] = []
+    source = None if run.imported is None else describe_source(run)
+    if source is not None:
+        found.append({"kind": IMPORTED, "text": f"{source}{_untold(run, board)}"})
     elif run.manifest.get("engine", {}).get("name") == FAKE:
-        found.append((MADE_UP, "the fake backend made these answers up: no number here says anything about a model"))
+        text = "the fake backend made these answers up: no number here says anything about a model"
+        found.append({"kind": MADE_UP, "text": text})
     made_up = {task: [q.synthetic for (of, _), q in run.questions.items() if of == task] for task in run.tasks}
     listed = [f"{sum(of)} of {len(of)} questions of {task}" for task, of in made_up.items() if any(of)]
     if listed:
-        found.append((SYNTHETIC, f"{', '.join(listed)} are synthetic, so this is no score on that benchmark"))
-    if run.manifest.get("restored"):
-        found.append((NOTE, "made again from an exported log, which anybody may have changed"))
-    found += [(NOTE, text) for text in look_notes(run)]
-    unsafe = [task for task, about in run.tasks.items() if KINDS[about.grader].needs_sandbox]
-    if unsafe and any(session.get("sandbox") == "none" for session in run.manifest.get("sessions", ())):
-        found.append((NOTE, f"programs of {', '.join(unsafe)} ran without a sandbox and may have touched their verdicts"))
-    if redrawn := sum(t.redrawn for t in run.trajectories.values()):
-        of = f"{redrawn} of {len(run.trajectories)} trajectories"
-        found.append((NOTE, f"{of} were drawn again after an interruption, which favours short thinking"))
-    return found
+        found.append({"kind": SYNTHETIC, "text": f"{', '.join(listed)} are synthetic, so this is no score on that benchmark"})
+    notes = find_footnotes([run], build_frame([run], k=board.ks or [1]))
+    return found + [
+        {"kind": NOTE, "text": note.text, "sort": note.kind}
+        for note in notes
+        if note.kind not in _TOLD_APART and note.text != source
+    ]
 
 
 def _untold(run: StoredRun, board: Board) -> str:

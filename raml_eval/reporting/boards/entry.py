@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from raml_eval.errors import InputError, writing
 from raml_eval.model_faults import faults, show_value
+from raml_eval.small_files import read_small_text
 from raml_eval.types import Domain
 
 ENTRY_VERSION = 2
@@ -32,17 +33,21 @@ class _Part(BaseModel):
 
 
 class Caveat(_Part):
-    """What must be said of every number of an entry. kind tells a program, text a reader."""
+    """What must be said of every number of an entry. kind tells a program, text a reader.
+
+    sort is the kind of footnote that a note is in a report, such as restored.
+    """
 
     kind: Literal["made_up", "imported", "synthetic", "note"]
     text: str
+    sort: str = ""
 
 
 class Asked(_Part):
     """The questions of a task, in the order of all counts.
 
     clusters (Q,) names what questions of the task share, groups (Q,) what questions of all tasks share. synthetic is the
-    number of questions that were made up.
+    number of questions that were made up, chance the accuracy of guessing, null if nobody can guess.
     """
 
     domain: Domain
@@ -50,6 +55,7 @@ class Asked(_Part):
     clusters: list[str]
     groups: list[str]
     synthetic: Count
+    chance: Annotated[float, Field(ge=0, lt=1)] | None = None
 
 
 class Counted(_Part):
@@ -219,11 +225,7 @@ def read_content(path: Path, repair: str = REPAIR) -> Any:
         return number
 
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ValueError(f"it has {size / 1e6:,.0f} MB, wanted at most {MAX_BYTES / 1e6:,.0f}")
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse, parse_float=read_float)
+        return json.loads(read_small_text(path, MAX_BYTES), parse_constant=refuse, parse_float=read_float)
     except (OSError, ValueError, RecursionError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise InputError(f"{path} cannot be read: {why}. {repair}") from error
@@ -286,6 +288,11 @@ def write_atomically(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+
+
+def note_sorts(entry: RunEntry) -> list[str]:
+    """The sorts of the entry's notes, each once."""
+    return list(dict.fromkeys(caveat.sort for caveat in entry.caveats if caveat.kind == NOTE))
 
 
 def caveats_of(entry: Entry, kinds: Iterable[str]) -> list[str]:

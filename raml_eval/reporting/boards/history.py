@@ -11,7 +11,8 @@ from typing import Any
 
 from raml_eval.errors import InputError
 from raml_eval.manifest import now
-from raml_eval.reporting.boards.entry import write_atomically
+from raml_eval.reporting.boards.entry import MAX_BYTES, write_atomically
+from raml_eval.small_files import read_small_text
 
 NAME = "history.jsonl"
 Record = dict[str, Any]
@@ -30,11 +31,12 @@ def read_history(folder: Path) -> list[Record]:
     """The builds, the oldest first; none if there is no file. Raises InputError, which names the line, for a broken one."""
     path = folder / NAME
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_small_text(path, MAX_BYTES).splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}. Restore it, or delete it to begin a new history.") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputError(f"{path} cannot be read: {why}. Restore it, or delete it to begin a new history.") from error
     records = []
     for number, line in enumerate(lines, start=1):
         try:

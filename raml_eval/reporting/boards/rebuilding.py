@@ -12,9 +12,9 @@ from raml_eval.manifest import flatten
 from raml_eval.model_faults import show_value
 from raml_eval.redaction import public_model
 from raml_eval.reporting.boards.board import Board
-from raml_eval.reporting.boards.entering import make_entry
+from raml_eval.reporting.boards.entering import make_entry, public_run
 from raml_eval.reporting.boards.entry import Entry, RunEntry, read_entry, validate
-from raml_eval.reporting.boards.rules import Placed
+from raml_eval.reporting.boards.rules import Placed, same_questions
 from raml_eval.types import StoredRun
 
 
@@ -30,7 +30,7 @@ class Origin:
     def of(manifest: Mapping[str, Any]) -> Origin:
         """The origin that a run's manifest tells."""
         model = manifest["model"]
-        return Origin(str(manifest.get("name")), public_model(model), model.get("fingerprint"))
+        return Origin(public_run(str(manifest.get("name"))), public_model(model), model.get("fingerprint"))
 
     @staticmethod
     def of_run(run: StoredRun) -> Origin:
@@ -89,7 +89,7 @@ def first_difference(entry: RunEntry, made: RunEntry) -> str:
     for key in sorted(kept.keys() | new.keys()):
         if kept.get(key) != new.get(key):
             return f"{key} is {show_value(kept.get(key))}, and {show_value(new.get(key))} in the run"
-    if tasks := [task for task, asked in made.questions.items() if entry.questions.get(task) != asked]:
+    if tasks := [task for task, asked in made.questions.items() if not same_questions(asked, entry.questions.get(task))]:
         return f"it has other questions of {', '.join(tasks)}"
     counts = {(cell.task, cell.budget): cell for cell in entry.counts}
     for right_cell in made.counts:
@@ -101,4 +101,6 @@ def first_difference(entry: RunEntry, made: RunEntry) -> str:
                 asked = f"{right_cell.task}/{made.questions[right_cell.task].ids[at]} at {right_cell.budget}"
                 return f"{name} of {asked} is {met[at]}, and {right[at]} in the run"
     others = [name for name in ("checkpoint", "engine", "caveats", "origin") if getattr(entry, name) != getattr(made, name)]
+    if tasks := [task for task, asked in made.questions.items() if entry.questions[task] != asked]:
+        others.append(f"chance level of {', '.join(tasks)}")
     return f"its {', '.join(others)} {'is' if len(others) == 1 else 'are'} not the run's" if others else ""

@@ -9,17 +9,22 @@ from typing import Any
 from raml_eval.errors import InputError, near_names
 from raml_eval.manifest import flatten, protocol_digest
 from raml_eval.model_faults import show_value
+from raml_eval.redaction import without_secrets
 from raml_eval.reporting.boards.board import Board, metric_name
+from raml_eval.reporting.boards.bounds import check_bounds, check_engine
 from raml_eval.reporting.boards.entering import FAKE
 from raml_eval.reporting.boards.entry import (
     IMPORTED,
     MADE_UP,
+    NOTE,
     REPAIR,
     SYNTHETIC,
+    Asked,
     Entry,
     PublishedEntry,
     RunEntry,
     caveats_of,
+    note_sorts,
 )
 from raml_eval.reporting.boards.numbers import check_counts, check_numbers
 from raml_eval.tables import budget_label
@@ -37,11 +42,26 @@ def check_entry(entry: Entry, board: Board, where: Path | str) -> None:
     if isinstance(entry, PublishedEntry):
         _check_published(entry, board, where)
         return
+    check_private(entry, where)
     check_rules(entry, board, where)
     check_marks(entry, where)
+    check_engine(entry, where)
     check_counts(entry, where)
+    check_bounds(entry, where)
     _check_holdings(entry, board, where)
     check_numbers(entry, where)
+
+
+def check_private(entry: RunEntry, where: Path | str) -> None:
+    """Raises InputError if the protocol names a path or a secret. It cannot be cut: its digest is that of the run."""
+    told, public = flatten(entry.protocol), flatten(without_secrets(entry.protocol))
+    private = [key for key, value in told.items() if key not in public or public[key] != value]
+    if private:
+        more = f" and {len(private) - SHOWN} more" if len(private) > SHOWN else ""
+        raise InputError(
+            f"{where} would publish an absolute path or a secret, which its protocol holds in {', '.join(private[:SHOWN])}"
+            f"{more}; wanted none. Run again without it there: a protocol is published whole, because its digest is the run's."
+        )
 
 
 def check_rules(entry: RunEntry, board: Board, where: Path | str) -> None:
@@ -177,7 +197,7 @@ def check_apart(entry: Entry, where: Path | str, other: Entry, other_path: Path)
 
 def check_alike(entry: RunEntry, where: Path | str, other: RunEntry, other_path: Path, board: Board) -> None:
     """Raises InputError if two entries differ in their questions, their grader, or a key that the board's rules do not free."""
-    differing = [task for task, asked in entry.questions.items() if other.questions.get(task) != asked]
+    differing = [task for task, asked in entry.questions.items() if not same_questions(asked, other.questions.get(task))]
     if differing:
         raise InputError(
             f"{where} has other questions than {other_path} in {', '.join(differing)}, so the two cannot be ranked together. "
@@ -196,6 +216,11 @@ def check_alike(entry: RunEntry, where: Path | str, other: RunEntry, other_path:
             f"{where} was drawn under another protocol than {other_path}: {listed}{more}. Run again with the same settings, or "
             f"name what entries may differ in under rules.free of board.yaml."
         )
+
+
+def same_questions(asked: Asked, other: Asked | None) -> bool:
+    """True if both are the same questions, whatever is known of guessing them."""
+    return other is not None and asked.model_copy(update={"chance": other.chance}) == other
 
 
 def _shown(value: Any) -> str:
@@ -251,6 +276,12 @@ def check_replacement(entry: Entry, where: Path | str, old: Entry, path: Path) -
         raise InputError(
             f"{where} has results that are {', '.join(worse)}, and would replace {path}, which has none. To replace it all the "
             f"same, add it with --replace."
+        )
+    noted = note_sorts(old)
+    if new := [caveat.text for caveat in entry.caveats if caveat.kind == NOTE and caveat.sort not in noted]:
+        raise InputError(
+            f"{where} has a caveat that {path} has not, and would replace it: {'; '.join(new)}. To replace it all the same, "
+            f"add it with --replace."
         )
 
 

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from raml_eval.reporting.boards.board import Board, metric_name
-from raml_eval.reporting.boards.entry import IMPORTED, MADE_UP, SYNTHETIC, Entry, Number, PublishedEntry, RunEntry, caveats_of
+from raml_eval.reporting.boards.entry import (
+    IMPORTED,
+    MADE_UP,
+    SYNTHETIC,
+    Asked,
+    Entry,
+    Number,
+    PublishedEntry,
+    RunEntry,
+    caveats_of,
+)
 from raml_eval.reporting.boards.history import Record, changes, removed
 from raml_eval.reporting.boards.numbers import NumberKey, compute_numbers, number_key
 from raml_eval.reporting.boards.standings import ALPHA, Standing
@@ -17,6 +27,7 @@ from raml_eval.wording import count_noun
 
 PUBLISHED = "published, not rerun"
 _NAMES = {"g_pass@k": "G-Pass@k", "mg_pass@k": "mG-Pass@k", "mg_pass_normalized@k": "mG-Pass@k normalized"}
+_UNFINISHED = Measure("unfinished_rate")
 _TOKENS = (("thinking tokens", "thinking_tokens_mean"), ("answer tokens", "answer_tokens_mean"))
 
 
@@ -56,7 +67,7 @@ def board_lines(standings: Sequence[Standing], published: Sequence[PublishedEntr
     lines = []
     for standing in standings:
         entry = standing.entry
-        measures = [*board.measures, *(Measure(metric, bounds=None) for _, metric in _TOKENS)]
+        measures = [*board.measures, _UNFINISHED, *(Measure(metric, bounds=None) for _, metric in _TOKENS)]
         numbers = compute_numbers(entry.questions, entry.counts, measures, entry.greedy)
         own = marks.add([f"{caveat.kind.replace('_', ' ')}: {caveat.text}" for caveat in entry.caveats])
         lines.append(Line(entry, standing, {number_key(row): row for row in numbers}, own))
@@ -86,7 +97,12 @@ def _ranking(lines: Sequence[Line], board: Board) -> Table:
     at, first = budget_label(board.rank_by.budget), board.rank_by.domain
     domains = _domains(lines, first)
     head = ["rank", "model", "letters", "possible"]
-    head += [f"{_title(domain)} {metric_title(measure)}" for measure in board.measures for domain in domains]
+    asked = _asked(lines)
+    head += [
+        f"{_title(domain)} {metric_title(measure)}{_guess(_mean_chance(asked, domain), measure)}"
+        for measure in board.measures
+        for domain in domains
+    ]
     rows = []
     for line in lines:
         assert line.standing is not None
@@ -99,15 +115,18 @@ def _ranking(lines: Sequence[Line], board: Board) -> Table:
 
 def _drawn(lines: Sequence[Line], board: Board, changed: Mapping[str, str]) -> Table:
     at, first = budget_label(board.rank_by.budget), board.rank_by.domain
-    head = ["rank", "model", "change", *(title for title, _ in _TOKENS), "n", "engine"]
+    domains = _domains(lines, first)
+    unfinished = [f"unfinished {_title(domain).lower()} (%)" for domain in domains]
+    head = ["rank", "model", "change", *(title for title, _ in _TOKENS), *unfinished, "n", "engine"]
     rows = []
     for line in lines:
         assert line.standing is not None
         assert isinstance(line.entry, RunEntry)
         cells = [Cell(f"{line.standing.rank}"), line.name, Cell(changed.get(line.entry.model, ""))]
         cells += [_tokens(line, first, at, metric) for _, metric in _TOKENS]
+        cells += [Cell(_unfinished(line, domain, at)) for domain in domains]
         rows.append((*cells, Cell(f"{line.entry.n_samples}"), Cell(line.entry.engine)))
-    return Table(f"Change, tokens at budget {at}, and engine", tuple(map(Cell, head)), tuple(rows), 2)
+    return Table(f"Change, tokens and unfinished samples at budget {at}, and engine", tuple(map(Cell, head)), tuple(rows), 2)
 
 
 def _by_task(lines: Sequence[Line], board: Board, measure: Measure) -> Table:
@@ -123,14 +142,17 @@ def _by_task(lines: Sequence[Line], board: Board, measure: Measure) -> Table:
         rows.append(tuple(cells))
     shown = "in percent [95 % interval]" if any(line.standing for line in lines) else "in percent"
     title = f"{metric_title(measure)} by task at budget {at}, {shown}"
-    return Table(title, tuple(map(Cell, ("rank", "model", *board.tasks))), tuple(rows), 2)
+    asked = _asked(lines)
+    tasks = [f"{task}{_about(asked.get(task), measure)}" for task in board.tasks]
+    return Table(title, tuple(map(Cell, ("rank", "model", *tasks))), tuple(rows), 2)
 
 
 def _by_budget(lines: Sequence[Line], board: Board) -> Table:
     first, measure = board.rank_by.domain, board.rank_measure
     budgets = [budget_label(budget) for budget in board.budgets]
     rows = [(line.name, *(_share(line, MACRO, first, budget, measure) for budget in budgets)) for line in lines]
-    title = f"{_title(first)} {metric_title(measure)} over thinking budgets, in percent [95 % interval]"
+    named = f"{_title(first)} {metric_title(measure)}{_guess(_mean_chance(_asked(lines), first), measure)}"
+    title = f"{named} over thinking budgets, in percent [95 % interval]"
     return Table(title, tuple(map(Cell, ("model", *budgets))), tuple(rows))
 
 
@@ -139,6 +161,33 @@ def _domains(lines: Sequence[Line], first: Domain) -> list[Domain]:
     entries = [line.entry for line in lines if isinstance(line.entry, RunEntry)]
     met = {asked.domain for entry in entries for asked in entry.questions.values()}
     return [first, *(domain for domain in DOMAINS if domain != first and domain in met)]
+
+
+def _asked(lines: Sequence[Line]) -> Mapping[str, Asked]:
+    """The questions of each task, which are the same in all entries of a board; none if no entry is a run."""
+    return next((line.entry.questions for line in lines if isinstance(line.entry, RunEntry)), {})
+
+
+def _about(asked: Asked | None, measure: Measure) -> str:
+    """A task's domain and the chance level, as the head of its column says them."""
+    return "" if asked is None else f" ({_title(asked.domain).lower()}{_guess(asked.chance, measure, ', {}')})"
+
+
+def _mean_chance(asked: Mapping[str, Asked], domain: Domain) -> float | None:
+    """The accuracy of guessing over a domain's tasks, where one that nobody can guess counts as 0; None if no task can be."""
+    chances = [of.chance for of in asked.values() if of.domain == domain]
+    return sum(chance or 0.0 for chance in chances) / len(chances) if any(chances) else None
+
+
+def _guess(chance: float | None, measure: Measure, form: str = " ({})") -> str:
+    """The chance level in percent, in words; empty if there is none, or for another metric than the mean of the samples."""
+    return form.format(f"chance {100 * chance:.1f}") if chance and measure.metric == "avg@n" else ""
+
+
+def _by_domain(asked: Mapping[str, Asked]) -> str:
+    """The tasks by domain, in words."""
+    listed = {domain: [task for task, of in asked.items() if of.domain == domain] for domain in DOMAINS}
+    return "; ".join(f"{_title(domain).lower()} {', '.join(tasks)}" for domain, tasks in listed.items() if tasks)
 
 
 def _title(domain: str) -> str:
@@ -164,6 +213,11 @@ def _tokens(line: Line, domain: Domain, budget: str, metric: str) -> Cell:
     return Cell("n/a" if row is None or row.value is None else f"{row.value:,.1f}")
 
 
+def _unfinished(line: Line, domain: Domain, budget: str) -> str:
+    row = line.numbers.get((MACRO, domain, budget, _UNFINISHED.metric, None, None))
+    return "n/a" if row is None or row.value is None else percent(row.value)
+
+
 def _quotes(entry: PublishedEntry, measure: Measure) -> dict[str, str]:
     """The published numbers of a metric, by task."""
     return {number.task: number.percent for number in entry.numbers if metric_name(number.metric) == measure.name}
@@ -179,8 +233,9 @@ def board_notes(lines: Sequence[Line], board: Board, history: Sequence[Record]) 
             f"{_title(board.rank_by.domain).lower()} tasks at budget {at}: paired by question, with Holm's correction over all "
             f"pairs of entries at {ALPHA:.0%}. possible are the ranks that these tests leave an entry.",
             "letters show what cannot be told apart: entries that share a letter do not differ significantly.",
-            f"Means are over the tasks of a domain, with equal weights: {', '.join(board.tasks)}. n is the number of samples "
-            f"per question; tokens are means per sample over the tasks that rank.",
+            f"Means are over the tasks of a domain, with equal weights: {_by_domain(_asked(ranked))}. n is the number of "
+            f"samples per question; tokens are means per sample over the tasks that rank. Unfinished samples have no answer, "
+            f"and count as wrong.",
         ]
     if any(line.standing is None for line in lines):
         notes.append(f"What is {PUBLISHED} is quoted and not ranked: nothing is known of its single questions.")

@@ -118,14 +118,16 @@ async function loadDraw(draw) {
 
 const letters = (run, draw) => index.letters[run].substr(draw * index.budgets.length, index.budgets.length);
 
-// Whether the draw turns from wrong to right ("gained") or from right to wrong ("lost") as its budget in tokens grows.
-function flipsOf(told) {
+// Whether the draw turns from wrong to right ("gained") or from right to wrong ("lost") as its budget in tokens grows: at the
+// budget in this place, held against the next smaller one that has a sample, or, if it is below 0, at any.
+function flipsOf(told, budget) {
   let gained = false, lost = false, before = null;
   for (const cap of index.caps) {
     const now = told[cap];
     if (now === "-") continue;
-    if (before !== null && before !== "c" && now === "c") gained = true;
-    if (before === "c" && now !== "c") lost = true;
+    const counts = budget < 0 || cap === budget;
+    if (counts && before !== null && before !== "c" && now === "c") gained = true;
+    if (counts && before === "c" && now !== "c") lost = true;
     before = now;
   }
   return { gained, lost };
@@ -155,7 +157,7 @@ function fits(draw, chosen) {
     const fitting = (text) => (chosen.status ? text.includes(chosen.status) : /[^-]/.test(text));
     if (!here.some(fitting)) return false;
   }
-  if (chosen.flip && !told.some((text) => wanted(chosen.flip, flipsOf(text)))) return false;
+  if (chosen.flip && !told.some((text) => wanted(chosen.flip, flipsOf(text, chosen.budget)))) return false;
   return !chosen.differ || wanted(chosen.differ, differsAt(draw, chosen.budget));
 }
 
@@ -331,7 +333,8 @@ function drawList() {
   const filters = filterText();
   const links = matches.slice(first, first + WINDOW).map((draw, place) => {
     const [task, id] = index.questions[index.of[draw]];
-    const name = make("span", "name", ...oneLine(`${index.tasks[task]}/${id} · ${index.samples[draw]}`));
+    // The number of the sample is never cut off: it is what tells the draws of a question apart.
+    const name = make("span", "name", make("span", "which", ...oneLine(`${index.tasks[task]}/${id}`)), make("span", "number", ` · ${index.samples[draw]}`));
     const link = make("a", "", name, lights(draw));
     link.setAttribute("href", hashOf(draw, filters));
     if (first + place === at) link.setAttribute("aria-current", "true");

@@ -64,7 +64,7 @@ def trend(material: Material, part: Part) -> Built | None:
     about = f"{measure.name} of both domains at budget {budget} against {name}, {lines}, with 95 % intervals"
     apart = "" if part.group == "paradigm" else f"-per-{part.group or 'nothing'}"
     file = re.sub(r"[^\w-]+", "-", f"{measure.name.replace('@', '-at-')}-by-{part.x}{apart}")
-    figure = Figure(file, title, about, draw_axis(points, name, measure))
+    figure = Figure(file, title, about, draw_axis(points, name, measure, list(material.labels)))
     left_out = at.left_out(material, part.place, chosen)
     return Built(Section(title, part.note, (table,), (figure,)), left_out=left_out)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 import raml_eval
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.model_faults import faults
+from raml_eval.small_files import YAML_BYTES, read_small_text
 from raml_eval.yaml_text import read_yaml
 
 FILE = "report.yaml"
@@ -215,7 +216,7 @@ def read_definition(path: Path) -> Definition:
     """The definition in a file. Raises ConfigError, which names the file and each wrong key."""
     content: Any = None
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml(read_small_text(path, YAML_BYTES))
         return Definition.model_validate(content)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}. Name a report.yaml.") from error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from raml_eval.reporting.numbers import Key
-from raml_eval.reporting.plots import COLOURS, STYLES, draw_budget_curve, new_figure, plain_label
+from raml_eval.reporting.plots import draw_budget_curve, new_figure, plain_label, style_of
 from raml_eval.reporting.render import Figure
 from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part
@@ -22,26 +22,32 @@ SMALLEST_GAIN = 5.0  # points at the end of a map's scale, at least, so that noi
 Point = tuple[str, Domain, float, Row | None]  # group, domain, x, the number
 
 
-def draw_axis(points: Sequence[Point], name: str, measure: Measure) -> Any:
-    """A figure with one pair of axes for each domain, x in logarithms if it spans much, a line for each group."""
+def draw_axis(points: Sequence[Point], name: str, measure: Measure, runs: Sequence[str] = ()) -> Any:
+    """A figure with one pair of axes for each domain, x in logarithms if it spans much, a line for each group.
+
+    A group is drawn in the style of its first run among runs, which list the page's.
+    """
     with new_figure(7.2, 3.4) as figure:
         domains = list(dict.fromkeys(domain for _, domain, _, row in points if row is not None))
         every = figure.subplots(1, max(len(domains), 1), sharey=True, squeeze=False)[0]
         groups = list(dict.fromkeys(group for group, *_ in points))
         for axes, domain in zip(every, domains, strict=False):
-            for number, group in enumerate(groups):
+            for place, group in enumerate(groups):
+                held = [runs.index(row["run"]) for of, _, _, row in points if of == group and row and row["run"] in runs]
                 own = [
                     (x, row)
                     for of, where, x, row in points
                     if of == group and where == domain and row and row["value"] is not None
                 ]
-                _line(axes, own, group, number, 100 if measure.bounds else 1)
+                shift = 4 * (place - (len(groups) - 1) / 2)
+                _line(axes, own, group, min(held, default=place), 100 if measure.bounds else 1, shift)
             xs = [x for _, _, x, _ in points]
-            if min(xs) > 0 and max(xs) / min(xs) >= 8:
+            logarithmic = min(xs) > 0 and max(xs) / min(xs) >= 8
+            if logarithmic:
                 axes.set_xscale("log", base=2)
                 axes.set_xticks(sorted(set(xs)), [f"{x:g}" for x in sorted(set(xs))])
             axes.set_title(TITLES[domain], fontsize=10)
-            axes.set_xlabel(name)
+            axes.set_xlabel(plain_label(f"{name} (log scale)" if logarithmic else name))
             _plain(axes)
         every[0].set_ylabel(f"{measure.name} (%)" if measure.bounds else measure.name)
         if any(groups):
@@ -58,16 +64,21 @@ def _legend(every: Sequence[Any]) -> tuple[list[Any], list[str]]:
     return list(shown.values()), list(shown)
 
 
-def _line(axes: Any, own: Sequence[tuple[float, Row]], label: str, number: int, scale: float = 100) -> None:
+def _line(axes: Any, own: Sequence[tuple[float, Row]], label: str, number: int, scale: float = 100, shift: float = 0) -> None:
+    """A line in the style of that number. shift moves it aside, in typographic points, so that no line covers another."""
+    from matplotlib.transforms import ScaledTranslation
+
     own = sorted(own, key=lambda point: point[0])
     values = [scale * row["value"] for _, row in own]
     ends = [(row["value"] if row[end] is None else row[end]) * scale for _, row in own for end in ("low", "high")]
     below = [max(value - low, 0) for value, low in zip(values, ends[::2], strict=True)]
     above = [max(high - value, 0) for value, high in zip(values, ends[1::2], strict=True)]
-    line, marker = STYLES[number % len(STYLES)]
-    colour = COLOURS[number % len(COLOURS)]
+    colour, (line, marker) = style_of(number)
     shown = plain_label(label) or None
-    axes.errorbar([x for x, _ in own], values, yerr=[below, above], fmt=marker + line, color=colour, capsize=2.5, label=shown)
+    aside = {"transform": axes.transData + ScaledTranslation(shift / 72, 0, axes.figure.dpi_scale_trans)}
+    axes.errorbar(
+        [x for x, _ in own], values, yerr=[below, above], fmt=marker + line, color=colour, capsize=2.5, label=shown, **aside
+    )
 
 
 def _plain(axes: Any) -> None:
@@ -100,7 +111,13 @@ def stability_curve(material: Material, part: Part) -> Built | None:
                 rows = [material.numbers.rows.get(Key(label, MACRO, domain, budget, "g_pass@k", k, tau)) for tau in TAUS]
                 own = [(tau, row) for tau, row in zip(TAUS, rows, strict=True) if row and row["value"] is not None]
                 if own:
-                    _line(axes, own, f"{material.numbers.models[label]}, {budget}", number)
+                    _line(
+                        axes,
+                        own,
+                        f"{material.numbers.models[label]}, {budget}",
+                        number,
+                        shift=2 * number - len(material.labels) + 1,
+                    )
                     drawn.add(label)
             axes.set_title(TITLES[domain], fontsize=10)
             axes.set_xlabel("threshold τ")
