@@ -105,7 +105,8 @@ def _connect(ray: Any, args: RayArgs) -> None:
         ray.init(address=args.where, **given)
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         told = f"Ray cannot be used at {args.where}: {type(error).__name__}: {first_line(error)}."
-        raise ConfigError(f"{told} Start one there with 'ray start --head', or leave the address out.") from error
+        key = "" if "RAY_AUTH_MODE" in os.environ else " If it has a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH."
+        raise ConfigError(f"{told} Start one there with 'ray start --head', or leave the address out.{key}") from error
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
