@@ -41,9 +41,8 @@ class RayBackend:
     async def generate_for(self, question: str, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
         """The draw, on the replica that draws for this question. The errors are those of generate."""
         check_request(prompt_ids, params, context=self.description.context)
-        given = (list(prompt_ids), dataclasses.asdict(params))
         try:
-            drawn, redrawn = await self._pool.complete(lambda replica: replica.ask("generate", *given), question)
+            drawn, redrawn = await self._pool.complete(lambda replica: replica.draw(prompt_ids, params), question)
         except RequestFailed as error:
             raise GenerationError(f"{error}.") from None
         if "failed" in drawn:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import importlib
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raml_eval.backends.ray_args import LOCAL, RayArgs
@@ -17,6 +17,7 @@ from raml_eval.backends.server_pool import Died, Member
 from raml_eval.checkpoint import first_line
 from raml_eval.endpoint import EndpointRefused, RequestFailed, Unanswered
 from raml_eval.errors import ConfigError
+from raml_eval.types import SamplingParams
 
 _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # otherwise Ray warns of a default that will change
@@ -109,7 +110,7 @@ def _connect(ray: Any, args: RayArgs) -> None:
         raise ConfigError(f"{told} Start one there with 'ray start --head', or leave the address out.{key}") from error
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclasses.dataclass(slots=True, eq=False, kw_only=True)
 class RayReplica(Member):
     """One replica of the pool. failed_loads counts the loads in a row that failed after it was lost."""
 
@@ -139,6 +140,13 @@ class RayReplica(Member):
             raise RequestFailed(f"{self.address} failed: {last_line(error)}") from None
         except errors.RayError as error:
             raise Unanswered(f"{type(error).__name__}: {first_line(error)}") from None
+
+    async def draw(self, prompt_ids: Sequence[int], params: SamplingParams) -> Mapping[str, Any]:
+        """What Replica.generate says. The errors are those of ask."""
+        drawn: Mapping[str, Any] = await self.ask("generate", list(prompt_ids), dataclasses.asdict(params))
+        if drawn.get("unloaded"):
+            raise Unanswered("its process ended", reached=False)
+        return drawn
 
     async def load(self) -> Mapping[str, Any]:
         """What Replica.load says. The errors are those of ask."""

@@ -46,9 +46,12 @@ class Replica:
         return {"description": dataclasses.asdict(self._engine.description), "digest": digest}
 
     async def generate(self, prompt_ids: list[int], params: dict[str, Any]) -> dict[str, Any]:
-        """The draw, or why this request failed. If the engine's process has ended, this one ends too, and Ray replaces it."""
+        """The draw, or why this request failed. If the engine's process has ended, this one ends too, and Ray replaces it.
+
+        Nothing is drawn if this process has just replaced another one, and the caller does not know of it yet.
+        """
         if self._engine is None:
-            raise RuntimeError("the replica was asked to draw before it was loaded")
+            return {"unloaded": True}
         try:
             drawn = await self._engine.generate(prompt_ids, SamplingParams(**params))
         except GenerationError as error:
