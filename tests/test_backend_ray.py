@@ -103,13 +103,15 @@ def test_a_missing_ray_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch
         asyncio.run(open_backend("ray", str(POCKET)))
 
 
+@pytest.fixture(scope="class")
+def bench() -> Iterator[Bench]:
+    """Closed before the next test: a process has one Ray, and its replicas hold the CPUs."""
+    with opened("ray", POCKET, HF) as bench:
+        yield bench
+
+
 @on_ray
 class TestContract(SamplingContract):
-    @pytest.fixture(scope="class")
-    def bench(self) -> Iterator[Bench]:  # of the class, since one process has one Ray, and the tests below need the CPUs
-        with opened("ray", POCKET, HF) as bench:
-            yield bench
-
     def test_the_protocol_does_not_tell_the_number_of_replicas(self, bench: Bench) -> None:
         described = bench.backend.description
         assert "2" not in {str(value) for value in engine_protocol(described).values()}
