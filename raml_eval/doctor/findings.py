@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends import BACKENDS
+from raml_eval.backends.ray_args import ENGINES as RAY_ENGINES
 from raml_eval.doctor.conflicts import CONFLICTS, Conflict, installed_versions, is_installed, unmet_requirements
 from raml_eval.doctor.machine import GIB, Disk, Machine, cache_folders, find_disk, read_machine
 from raml_eval.doctor.probes import Answer, ask_all
@@ -132,7 +133,8 @@ class _Clinic:
     def findings(self) -> Findings:
         """Every part is looked at, and each problem is sorted by whether it keeps the asked run from starting."""
         self._check_packages()
-        backends = {name: self._backend(name) for name in BACKENDS}
+        backends = {name: self._backend(name) for name in BACKENDS if name != "ray"}
+        backends["ray"] = self._ray([name for name in RAY_ENGINES if backends[name]["ready"]])
         self._check_gpus()
         run = self._run()
         self._check_rest()
@@ -174,8 +176,6 @@ class _Clinic:
         """Whether the engine can run, and why not; a reason that is new is a problem too."""
         if name == "fake":
             return {"ready": True, "why": "draws made-up tokens"}
-        if name == "ray":
-            return self._ray()
         missing = [one for one in (("torch", "safetensors") if name == "hf" else ("vllm",)) if not is_installed(one)]
         if missing:
             gpu = bool(self.driver_gpus)
@@ -200,10 +200,11 @@ class _Clinic:
         version = answer.found["version"]
         return {"ready": True, "why": f"{probe} {version}{' for ' + answer.found['platform'] if probe == 'vllm' else ''}"}
 
-    def _ray(self) -> dict[str, Any]:
+    def _ray(self, engines: Sequence[str]) -> dict[str, Any]:
         """Whether Ray is installed. It is an extra, so that its absence is a problem only where it was asked for."""
         if is_installed("ray"):
-            return {"ready": True, "why": "installed; its replicas need vllm, or hf with --backend-arg engine=hf"}
+            why = f"for replicas of {' or '.join(engines)}" if engines else "no engine for its replicas is ready"
+            return {"ready": bool(engines), "why": why}
         fix = "pip install 'raml-eval[ray]'"
         if self.asked.backend == "ray":
             self._add("backend ray needs ray, which is not installed.", fix, "ray")
