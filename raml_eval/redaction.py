@@ -69,14 +69,14 @@ def without_secrets(value: Any) -> Any:
 
 
 def _is_private(name: str) -> bool:
-    """True for the name of a token, a password or a key, in any spelling, and of the addresses of servers.
+    """True for the name of a token, a password or a key, in any spelling, and of the addresses of servers and clusters.
 
     Example: _is_private("hfToken") and not _is_private("eos_token")
     """
     words = [word.lower() for word in _WORDS.findall(name)]
     if not words:
         return False
-    if name == "base_url":  # servers may stand inside a private network
+    if name in ("base_url", "address"):  # servers and clusters may stand inside a private network
         return True
     before = words[-2] if len(words) > 1 else ""
     ends_in_key = any(first in _KEYS and second in ("key", "keys") for first, second in pairwise(words))

@@ -22,6 +22,10 @@ def check_settings(config: RunConfig) -> None:
 
         read_key(ServerArgs.parse(server_args(config)).api_key_env)
         return
+    if config.backend == "ray":
+        from raml_eval.backends.ray_args import RayArgs
+
+        RayArgs.parse(config.backend_args)
     for name, value in (("base_url", config.base_url), ("api_key_env", config.api_key_env)):
         if value:
             raise ConfigError(f"{name} has no effect on backend {config.backend}. Pass --backend {BACKEND}, or leave it out.")

@@ -71,7 +71,7 @@ from raml_eval.window import Window, is_date
 from raml_eval.wording import count_noun, one_line
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
-CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 512}
+CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 512, "ray": 512}
 NATIVE_TESTS, NATIVE_TEST_TOKENS = 16, 4096  # prompts and tokens of the test of an engine's own budget
 Opener = Callable[..., Awaitable[Backend]]
 
@@ -100,7 +100,7 @@ async def run_session(
         with watch("tokenizer"):
             model = load_model(config, _stored_date(directory.stored))
         config = with_sampling(config, model.checkpoint, quiet)
-        check_sampling(config.backend, config.sampling.temperature)
+        check_sampling(config.backend, config.sampling.temperature, config.backend_args)
         asked = Plan(tasks, model.choose_budgets(config.thinking.budgets), config.samples, config.limit, shard_of(config))
         plan = _grow_plan(asked, directory.stored)
         _check_k(config, plan)
@@ -289,10 +289,15 @@ def _open_drawing(
         backend=backend,
         pool=GradingPool(**config.grading.model_dump()),
         directory=directory,
-        concurrency=config.concurrency or CONCURRENCY.get(config.backend, 64),
+        concurrency=config.concurrency or _concurrency(backend.description),
         native=native,
         backend_args=config.backend_args,
     )
+
+
+def _concurrency(engine: BackendDescription) -> int:
+    """The samples in flight if the user does not say: as many for each replica."""
+    return CONCURRENCY.get(engine.name, 64) * int(engine.details.get("replicas", 1))
 
 
 def _build_manifest(config: RunConfig, plan: Plan, loaded: Inputs, engine: BackendDescription) -> Manifest:

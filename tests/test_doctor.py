@@ -249,6 +249,21 @@ def test_what_a_run_can_do_without_is_a_warning(answers: dict[str, Any], said: s
     assert any(said in warning.text for warning in found.warnings), found.warnings
 
 
+def test_a_run_on_ray_needs_ray_and_the_engine_of_its_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(answers: dict[str, Any], **args: str) -> Findings:
+        return examined(monkeypatch, Asked({"model": "m", "backend_args": args}, "ray"), {"model": MODEL} | answers)
+
+    assert found({}).could_start
+    assert not found({"vllm": "broken"}).could_start
+    assert found({"vllm": "broken"}, engine="hf").could_start
+    found({})
+    monkeypatch.setattr("raml_eval.doctor.findings.is_installed", lambda module: module != "ray")
+    missing = examine(Asked({"model": "m"}, "ray"))
+    assert not missing.could_start
+    assert [problem.fix for problem in missing.problems] == ["pip install 'raml-eval[ray]'"]
+    assert examine(Asked({"model": "m"}, "vllm")).could_start
+
+
 def test_without_a_run_any_engine_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert examined(monkeypatch, Asked(), {"vllm": "broken"}).could_start
     found = examined(monkeypatch, Asked(), {"vllm": "broken", "torch": "broken"})

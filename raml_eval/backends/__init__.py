@@ -20,10 +20,11 @@ BACKENDS: Mapping[str, str] = MappingProxyType(
         "hf": "raml_eval.backends.hf",
         "vllm": "raml_eval.backends.vllm",
         "openai_server": "raml_eval.backends.openai_server",
+        "ray": "raml_eval.backends.ray",
     }
 )
 _LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"fake": (), "hf": ("torch",), "vllm": ("vllm",), "openai_server": ()}
+    {"fake": (), "hf": ("torch",), "vllm": ("vllm",), "openai_server": (), "ray": ("ray",)}
 )
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -35,9 +36,9 @@ def check_name(name: str) -> None:
         raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
 
 
-def check_sampling(backend: str, temperature: float) -> None:
+def check_sampling(backend: str, temperature: float, args: Mapping[str, Any] = _NO_ARGS) -> None:
     """Raises ConfigError if the engine would refuse the temperature, which it says only after a long start."""
-    if problem := temperature_problem(backend, temperature):
+    if problem := temperature_problem(str(args.get("engine", "vllm")) if backend == "ray" else backend, temperature):
         raise ConfigError(problem)
 
 

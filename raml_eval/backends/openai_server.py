@@ -29,7 +29,7 @@ class OpenaiServerBackend:
     """Servers of one model. A request goes to one of them; see ServerPool for what happens if that one fails."""
 
     def __init__(
-        self, pool: ServerPool, model: str, dialect: Dialect, tokenizer: Tokenizer, description: BackendDescription
+        self, pool: ServerPool[Server], model: str, dialect: Dialect, tokenizer: Tokenizer, description: BackendDescription
     ) -> None:
         self.description = description
         self._pool, self._model, self._dialect, self._tokenizer = pool, model, dialect, tokenizer
@@ -55,7 +55,7 @@ class OpenaiServerBackend:
         redact = self._pool.servers[0].connection.redact
         read = reply_reader(prompt_ids, params, self._dialect, self._tokenizer, redact)
         try:
-            completion, redrawn = await self._pool.complete(body, read, question)
+            completion, redrawn = await self._pool.complete(lambda server: server.complete(body, read), question)
         except RequestFailed as error:
             raise GenerationError(f"{error}.") from None
         return dataclasses.replace(completion, redrawn=redrawn) if redrawn and not self.description.reproducible else completion
@@ -117,7 +117,7 @@ async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> Ope
         hint = "Check --base-url"
         connection = Connection(key, timeout_s=parsed.timeout_s, max_reply=_MAX_REPLY, hints=_HINTS, other_hint=hint)
         connection.open()
-        return Server(address, connection)
+        return Server(address, connection=connection)
 
     servers = [connect(address) for address in parsed.base_url]
     try:
@@ -161,6 +161,8 @@ async def _open(servers: list[Server], checkpoint: Checkpoint, args: ServerArgs)
         servers,
         look,
         look_closely,
+        backend="openai_server",
+        advice="Start it, and run again",
         attempts=args.attempts,
         patience_s=args.patience_s,
         watch_s=args.watch_s,

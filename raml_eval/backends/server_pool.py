@@ -1,4 +1,4 @@
-"""Several servers of one model as one: requests are spread, retried, moved away from a server that is lost, and back again."""
+"""Several servers or replicas of one model as one: requests are spread, retried, moved away from a lost one, and back again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, next_pause
 from raml_eval.errors import GenerationError
@@ -23,16 +23,19 @@ class Lost(Unanswered):
     """The server was given up on while it was drawing."""
 
 
+class Died(Unanswered):
+    """The server ended while it was drawing."""
+
+
 @dataclass(slots=True, eq=False)
-class Server:
-    """One server: its base address (such as http://localhost:8000/v1), its requests in flight, and whether it can be used.
+class Member:
+    """One server or replica: its name (such as http://localhost:8000/v1), its requests in flight, and whether it can be used.
 
     It is lost while it cannot be reached, and rests until a time that it asked for or that its failures call for. refused says
     why it must not be used at all, for example because it serves another model.
     """
 
     address: str
-    connection: Connection
     tries: set[asyncio.Task[Any]] = field(default_factory=set)
     lost: bool = False
     rests_until: float = 0.0
@@ -43,10 +46,15 @@ class Server:
     def usable(self) -> bool:
         return not self.lost and self.refused is None and self.rests_until <= time.monotonic()
 
-    async def complete(self, body: Any, read: Callable[[Any], T]) -> T:
-        """What read makes of the reply to one completion request, after one try."""
-        ask = self.connection.ask("POST", f"{self.address}/completions", read, body)
-        task = asyncio.ensure_future(ask)
+    def tell_pause(self, error: Unanswered, pause_s: float) -> None:
+        """A pause after a failed try that the user should know of is told on stderr."""
+
+    async def close(self) -> None:
+        """Nothing is left of the connection."""
+
+    async def attempt(self, asked: Awaitable[T]) -> T:
+        """The reply to what was asked, in one try. Lost if the server is given up on meanwhile."""
+        task = asyncio.ensure_future(asked)
         self.tries.add(task)
         task.add_done_callback(self.tries.discard)
         try:
@@ -58,8 +66,30 @@ class Server:
         return task.result()
 
 
-class ServerPool:
-    """The servers of one model.
+@dataclass(slots=True, eq=False, kw_only=True)
+class Server(Member):
+    """One completion server, at its base address."""
+
+    connection: Connection
+
+    def tell_pause(self, error: Unanswered, pause_s: float) -> None:
+        self.connection.tell_pause(self.address, error, pause_s)
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+    async def complete(self, body: Any, read: Callable[[Any], T]) -> T:
+        """What read makes of the reply to one completion request."""
+        return await self.connection.ask("POST", f"{self.address}/completions", read, body)
+
+
+M = TypeVar("M", bound=Member)
+
+
+class ServerPool(Generic[M]):
+    """The servers of one model, which all backends of several servers or replicas share.
+
+    backend is the name of this one, and advice what to do when none of its servers can be reached.
 
     A question stays with the server that drew for it first: the one with the fewest requests in flight. attempts counts the
     tries of one request that failed at a server; patience_s limits how long a request waits while servers are busy (429),
@@ -70,10 +100,12 @@ class ServerPool:
 
     def __init__(
         self,
-        servers: list[Server],
-        look: Callable[[Server], Awaitable[None]],
-        look_closely: Callable[[Server], Awaitable[None]],
+        servers: list[M],
+        look: Callable[[M], Awaitable[None]],
+        look_closely: Callable[[M], Awaitable[None]],
         *,
+        backend: str,
+        advice: str,
         attempts: int,
         patience_s: float,
         watch_s: float,
@@ -81,8 +113,9 @@ class ServerPool:
     ) -> None:
         self.servers = servers
         self._look, self._look_closely, self._attempts, self._patience_s = look, look_closely, attempts, patience_s
-        self._watch_s, self._pause_s = watch_s, pause_s
-        self._homes: dict[str, Server] = {}
+        self._watch_s, self._pause_s, self._backend = watch_s, pause_s, backend
+        self._advice = advice
+        self._homes: dict[str, M] = {}
         self._changed = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
         self.closed = False
@@ -105,10 +138,10 @@ class ServerPool:
         for task in tries:
             _stop(task)
         await asyncio.gather(*tries, return_exceptions=True)
-        await asyncio.gather(*(server.connection.close() for server in self.servers))
+        await asyncio.gather(*(server.close() for server in self.servers))
 
-    async def complete(self, body: Any, read: Callable[[Any], T], question: str) -> tuple[T, bool]:
-        """The reply to a completion request, as read understands it, and whether an earlier draw for it was lost on the way.
+    async def complete(self, ask: Callable[[M], Awaitable[T]], question: str) -> tuple[T, bool]:
+        """The reply of the server that was asked, and whether an earlier draw for the same request was lost on the way.
 
         Tries again as long as that can help.
         Raises RequestFailed if it does not, EndpointRefused if no server takes any request, GenerationError once closed.
@@ -118,10 +151,10 @@ class ServerPool:
         while True:
             server = await self._choose(question, deadline, avoided)
             try:
-                reply = await server.complete(body, read)
+                reply = await server.attempt(ask(server))
             except Unanswered as error:
                 if self.closed:
-                    raise _closed() from None
+                    raise self._closed() from None
                 busy = error.status == _BUSY and time.monotonic() < busy_until
                 n_failed += error.reached
                 n_tries += error.reached and not busy
@@ -138,9 +171,9 @@ class ServerPool:
                 server.n_troubled = 0
                 return reply, redrawn
 
-    async def _heed(self, server: Server, error: Unanswered, n_failed: int) -> None:
+    async def _heed(self, server: M, error: Unanswered, n_failed: int) -> None:
         """What a failed try says about its server is noted. If other servers can be used, this does not wait."""
-        if not error.reached:
+        if not error.reached or isinstance(error, Died):
             self._lose(server, str(error))
             return
         if isinstance(error, Lost):
@@ -149,15 +182,15 @@ class ServerPool:
         pause_s = next_pause(n_failed - 1, self._pause_s, error.asked_s)
         if error.asked_s is not None or server.n_troubled >= _TROUBLED:
             server.rests_until = max(server.rests_until, time.monotonic() + pause_s)
-        server.connection.tell_pause(server.address, error, pause_s)
+        server.tell_pause(error, pause_s)
         if not any(other.usable for other in self.servers if other is not server):
             await asyncio.sleep(pause_s)
 
-    async def _choose(self, question: str, deadline: float, avoided: Server | None) -> Server:
+    async def _choose(self, question: str, deadline: float, avoided: M | None) -> M:
         """The question's server, or another one while it cannot be used. Waits until there is one."""
         while True:
             if self.closed:
-                raise _closed()
+                raise self._closed()
             usable = [server for server in self.servers if server.usable]
             preferred = [server for server in usable if server is not avoided] or usable
             home = self._homes.get(question)
@@ -178,7 +211,7 @@ class ServerPool:
         resting = [server.rests_until for server in self.servers if not (server.lost or server.refused)]
         if not resting and now >= deadline:
             addresses = ", ".join(server.address for server in self.servers)
-            raise RequestFailed(f"no server answered for {self._patience_s:g} s: {addresses}. Start it, and run again")
+            raise RequestFailed(f"no server answered for {self._patience_s:g} s: {addresses}. {self._advice}")
         self._changed.clear()
         until = min(resting) if resting else deadline
         try:
@@ -187,27 +220,27 @@ class ServerPool:
         except TimeoutError:
             pass
 
-    def _lose(self, server: Server, reason: str) -> None:
+    def _lose(self, server: M, reason: str) -> None:
         """The server gets no request until it answers again, and what it was drawing is drawn elsewhere."""
         if server.lost or self.closed:
             return
         server.lost = True
         others = [other for other in self.servers if other is not server and not other.lost and other.refused is None]
-        does = "the other servers take its work" if others else f"waiting for it, up to {self._patience_s:g} s"
+        does = "the others take its work" if others else f"waiting for it, up to {self._patience_s:g} s"
         note(f"{server.address} is lost ({reason}); {does}")
         for task in list(server.tries):
             _stop(task)
         self._spawn(self._revive(server))
 
-    def _refuse(self, server: Server, error: EndpointRefused) -> None:
+    def _refuse(self, server: M, error: EndpointRefused) -> None:
         """The server is not used any more. The error is raised if there is no other one."""
         server.refused = error
         self._changed.set()
         if all(other.refused for other in self.servers):
             raise error
-        note(f"{error} The other servers take its work")
+        note(f"{error} The others take its work")
 
-    async def _revive(self, server: Server) -> None:
+    async def _revive(self, server: M) -> None:
         """The server is used again as soon as it answers, if it still serves the same model."""
         attempt = 0
         while server.lost:
@@ -225,7 +258,7 @@ class ServerPool:
                 note(f"{server.address} answers again")
         self._changed.set()
 
-    async def _watch(self, server: Server) -> None:
+    async def _watch(self, server: M) -> None:
         """A server that hangs while it is drawing is lost."""
         misses = 0
         while True:
@@ -247,6 +280,9 @@ class ServerPool:
             except RequestFailed:
                 misses = 0  # it answers, if only with a refusal
 
+    def _closed(self) -> GenerationError:
+        return GenerationError(f"the {self._backend} backend is closed. Open a new one.")
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._background.add(task)
@@ -257,7 +293,3 @@ def _stop(task: asyncio.Task[Any]) -> None:
     """The task is cancelled, once: a second time would interrupt it while it closes its connection."""
     if not task.cancelling():
         task.cancel()
-
-
-def _closed() -> GenerationError:
-    return GenerationError("the openai_server backend is closed. Open a new one.")

@@ -72,6 +72,11 @@ class VllmBackend:
         self._shutdown_s = 0.1 if on_cpu else None
         self._closed = False
 
+    @property
+    def dead(self) -> bool:
+        """True if the engine's process has ended without being asked to."""
+        return self._engine is not None and bool(self._engine.errored)
+
     async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
         """The engine's draw, in full. GenerationError if it cannot fit, or if the engine refused it, died or was closed."""
         return await self._generate(prompt_ids, params)

@@ -29,7 +29,7 @@ def run(
     checkpoints: Annotated[Place, place_option("Folder of a training: a run for each checkpoint in it.", "<folder>")] = None,
     steps: Annotated[Text, typer.Option(help="Which of --checkpoints: 500:4000:500, both ends count, or 500,1000.")] = None,
     adapter: Annotated[Places, place_option("Folder of a LoRA adapter on the model; repeatable.", "<folder>")] = None,
-    backend: Annotated[Text, typer.Option(help="vllm (the default), hf, openai_server or fake.")] = None,
+    backend: Annotated[Text, typer.Option(help="vllm (the default), hf, openai_server, ray or fake.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     base_url: Annotated[
         Texts, typer.Option(metavar="<url>", help="A server of openai_server, such as http://localhost:8000/v1; repeatable.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.backends import BACKENDS
+from raml_eval.backends.ray_args import ENGINES as RAY_ENGINES
 from raml_eval.doctor.conflicts import CONFLICTS, Conflict, installed_versions, is_installed, unmet_requirements
 from raml_eval.doctor.machine import GIB, Disk, Machine, cache_folders, find_disk, read_machine
 from raml_eval.doctor.probes import Answer, ask_all
@@ -81,12 +82,20 @@ def examine(asked: Asked, limit_s: float = LIMIT_S) -> Findings:
     return clinic.findings()
 
 
+def _engines(asked: Asked) -> set[str]:
+    """The backends that the asked run needs, all of them; without one, those of which any will do."""
+    if not asked.backend:
+        return {"hf", "vllm"}
+    inner = (asked.settings.get("backend_args") or {}).get("engine", "vllm")
+    return {"ray", str(inner)} if asked.backend == "ray" else {asked.backend}
+
+
 def _questions(asked: Asked) -> dict[str, Mapping[str, Any]]:
     nothing: Mapping[str, Any] = {}
     questions = dict.fromkeys(("gpus", "hub", "sandbox"), nothing)
-    if is_installed("torch") and asked.backend in (None, "hf"):
+    if is_installed("torch") and "hf" in _engines(asked):
         questions["torch"] = nothing
-    if is_installed("vllm") and asked.backend in (None, "vllm"):
+    if is_installed("vllm") and "vllm" in _engines(asked):
         questions["vllm"] = nothing
     if asked.settings.get("model") and not asked.problem:
         questions["model"] = dict(asked.settings)
@@ -124,16 +133,17 @@ class _Clinic:
     def findings(self) -> Findings:
         """Every part is looked at, and each problem is sorted by whether it keeps the asked run from starting."""
         self._check_packages()
-        backends = {name: self._backend(name) for name in BACKENDS}
+        backends = {name: self._backend(name) for name in BACKENDS if name != "ray"}
+        backends["ray"] = self._ray([name for name in RAY_ENGINES if backends[name]["ready"]])
         self._check_gpus()
         run = self._run()
         self._check_rest()
-        wanted = {self.asked.backend} if self.asked.backend else {"hf", "vllm"}
-        ready = [name for name in wanted if backends.get(str(name), {}).get("ready")]
+        wanted = _engines(self.asked)
+        ready = [name for name in wanted if backends.get(name, {}).get("ready")]
         fatal = [one for one in self.found if "run" in one.blocks or (self.asked.backend and one.blocks & wanted)]
         if not self.asked.backend and not ready:
             fatal += [one for one in self.found if one.blocks & wanted]
-        could = bool(ready) and not fatal
+        could = bool(ready) and not fatal and (not self.asked.backend or len(ready) == len(wanted))
         return Findings(
             could_start=could,
             problems=tuple(fatal),
@@ -190,6 +200,16 @@ class _Clinic:
         version = answer.found["version"]
         return {"ready": True, "why": f"{probe} {version}{' for ' + answer.found['platform'] if probe == 'vllm' else ''}"}
 
+    def _ray(self, engines: Sequence[str]) -> dict[str, Any]:
+        """Whether Ray is installed. It is an extra, so that its absence is a problem only where it was asked for."""
+        if is_installed("ray"):
+            why = f"for replicas of {' or '.join(engines)}" if engines else "no engine for its replicas is ready"
+            return {"ready": bool(engines), "why": why}
+        fix = "pip install 'raml-eval[ray]'"
+        if self.asked.backend == "ray":
+            self._add("backend ray needs ray, which is not installed.", fix, "ray")
+        return {"ready": False, "why": "ray is not installed", "fix": fix}
+
     def _add_unanswered(self, text: str, answer: Answer, blocks: str) -> None:
         """A problem about a probe that gave no answer; if it was only late, how to wait longer."""
         load = os.getloadavg()[0]
@@ -228,7 +248,7 @@ class _Clinic:
     def _device(self, model: Mapping[str, Any]) -> dict[str, Any]:
         args = self.asked.settings.get("backend_args") or {}
         gpus = self.torch.get("gpus") or []
-        platform = self._told("vllm").get("platform") if self.asked.backend == "vllm" else None
+        platform = self._told("vllm").get("platform") if "vllm" in _engines(self.asked) else None
         device = str(args.get("device") or platform or ("cuda" if gpus else "mps" if self.torch.get("mps") else "cpu"))
         given = args.get("dtype") if args.get("dtype") != "auto" else None
         dtype = given or ("float32" if device == "cpu" else model.get("dtype"))
