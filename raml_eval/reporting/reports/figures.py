@@ -79,6 +79,11 @@ def _line(axes: Any, own: Sequence[tuple[float, Row]], label: str, number: int, 
     axes.errorbar(
         [x for x, _ in own], values, yerr=[below, above], fmt=marker + line, color=colour, capsize=2.5, label=shown, **aside
     )
+    # Lines that are moved aside do not widen the axes by themselves.
+    axes.update_datalim(
+        [(x, end) for (x, _), pair in zip(own, zip(ends[::2], ends[1::2], strict=True), strict=True) for end in pair]
+    )
+    axes.autoscale_view()
 
 
 def _plain(axes: Any) -> None:
