@@ -109,3 +109,21 @@ def test_a_name_that_no_drawing_can_hold_is_drawn_with_replacements(name: str, t
         assert figure_markup(Figure("x", "title", "about", drawing), "f-").startswith("<svg")
     assert plot_budget_curve(frame, tmp_path / "curve.svg").stat().st_size > 10_000
     assert plain_label("a\x1bb$_") == "a\N{REPLACEMENT CHARACTER}b\\$_"
+
+
+def test_the_axes_of_a_trend_show_every_point_with_its_ends() -> None:
+    """Points of several groups are moved aside, which alone would not widen the axes."""
+    rows = {x: {"run": f"r{x:g}", "value": 0.01 * x, "low": 0.005 * x, "high": 0.02 * x} for x in (4.0, 16.0, 40.0)}
+    points = [
+        (group, domain, x, row)
+        for group in ("sft", "rl")
+        for domain in ("in_domain", "cross_domain")
+        for x, row in rows.items()
+    ]
+    figure = draw_axis(points, "step", Measure("avg@n"), [str(row["run"]) for row in rows.values()])  # type: ignore[arg-type]
+    assert len(figure.axes) == 2
+    for axes in figure.axes:
+        assert axes.get_xlim()[0] <= 4
+        assert axes.get_xlim()[1] >= 40
+        assert axes.get_ylim()[0] <= 2
+        assert axes.get_ylim()[1] >= 80
