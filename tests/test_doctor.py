@@ -307,3 +307,11 @@ def test_a_model_that_is_not_there_and_a_setting_that_is_wrong_are_problems() ->
     assert done.returncode == 2
     assert "sampling.top_p is 3" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_on_servers_needs_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {"vllm": "broken", "torch": "broken"}
+    found = examined(monkeypatch, Asked({"model": "m"}, "openai_server"), {"model": MODEL, **broken})
+    assert found.could_start
+    assert "--base-url" in found.backends["openai_server"]["why"]
+    assert not examined(monkeypatch, Asked(), broken).could_start  # nobody said that there is a server

@@ -14,6 +14,7 @@ from raml_eval.backends.ray_args import ENGINES as RAY_ENGINES
 from raml_eval.doctor.conflicts import CONFLICTS, Conflict, installed_versions, is_installed, unmet_requirements
 from raml_eval.doctor.machine import GIB, Disk, Machine, cache_folders, find_disk, read_machine
 from raml_eval.doctor.probes import Answer, ask_all
+from raml_eval.servers import BACKEND as SERVERS
 
 LIMIT_S = 8.0  # all of it is to take less than ten seconds
 LOW_DISK, LOW_SHM = GIB, GIB
@@ -176,6 +177,9 @@ class _Clinic:
         """Whether the engine can run, and why not; a reason that is new is a problem too."""
         if name == "fake":
             return {"ready": True, "why": "draws made-up tokens"}
+        if name == SERVERS:
+            why = "draws from the servers of --base-url, so no engine is needed here"
+            return {"ready": self.asked.backend == name or None, "why": why}
         missing = [one for one in (("torch", "safetensors") if name == "hf" else ("vllm",)) if not is_installed(one)]
         if missing:
             gpu = bool(self.driver_gpus)
