@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NoReturn
 
-from raml_eval.sandbox.inside.children import Settings, confine, sweep, wipe
+from raml_eval.sandbox.inside.children import Settings, confine, empty, sweep, wipe
 from raml_eval.sandbox.inside.plain import read_message, write_message
 from raml_eval.sandbox.inside.privileges import hide_from_tracers, reap_orphans
 
@@ -53,6 +53,8 @@ def _reply(request: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         module = _load(tests)
     except Exception as error:
         return {"broken": _line(error)}
+    for folder in settings["folders"]:
+        empty(folder)  # of what modules wrote while they were loaded, which no answer's fork may remove
     limit_s = float(request["limit_s"])
     reading, writing = os.pipe()
     child = os.fork()
