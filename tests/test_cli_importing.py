@@ -92,7 +92,7 @@ def test_two_imported_runs_are_compared_on_shared_questions(two_runs: tuple[Path
     text = " ".join(done.stdout.split())
     assert "plain against reasoner: inconclusive" in text
     assert text.count("toy_sums inconclusive 50.0 75.0") == 1
-    assert "reasoner: imported from lm-eval 0.4.13" in text
+    assert "both runs: imported from lm-eval 0.4.13" in text
     assert "plain: their exact_match,strict-match agrees with our verdict on" in text
     report = cli("report", *two_runs, "--base", two_runs[0])
     assert report.returncode == 0, report.stderr
