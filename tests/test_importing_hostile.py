@@ -76,7 +76,6 @@ def test_deep_json_is_read_or_refused(field: str, depth: int, tmp_path: Path) ->
         told = str(error)
     else:
         told = render_report([load_run(tmp_path / "run")], format="csv", allow_partial=True)
-    assert "[[[" not in told
     assert all(len(row) < 2000 for row in told.splitlines())
 
 
