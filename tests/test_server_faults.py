@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from tests.completion_server import Served, free_port, serve
 from tests.engines import drawn
 from tests.test_cli import cli, fails
 
+# A request that is cancelled while its server dies may leave its connection to the collector of the HTTP library.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 KEY = "sk-very-secret-0123456789"
 LIMIT, SAMPLES, BUDGETS = 12, 4, (0, 16, "unlimited")
 FAST = {"pause_s": 0.05, "watch_s": 0.2, "patience_s": 60.0, "attempts": 6}
@@ -34,6 +40,13 @@ def run(out: Path, *servers: Served, **settings: Any) -> StoredRun:
         "max_total_tokens": None, "concurrency": 16, "sampling": {"temperature": 1.0},
     }  # fmt: skip
     return asyncio.run(run_session(build_config([merge([load_preset("pocket"), base, settings])]), quiet=True))
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a test leaves behind is collected at its end, and not in a later one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

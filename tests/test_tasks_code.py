@@ -193,7 +193,7 @@ def test_other_test_types_are_refused() -> None:
 def own_task(folder: Path, rows: list[dict[str, Any]]) -> LoadedTask:
     write_task(folder, "mine", OWN)
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return load_task(load_catalogue([folder]), "mine")
+    return load_task(load_catalogue([folder], trust_tasks=True), "mine")
 
 
 OWN = """

@@ -29,7 +29,7 @@ def target_of(folder: Path, text: str, *rows: dict[str, Any]) -> str:
     write_task(folder, "mine", text)
     (folder / "own.py").write_text(FUNCTIONS, encoding="utf-8")
     (folder / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows or (ROW,)), encoding="utf-8")
-    return load_task(load_catalogue([folder]), "mine").questions[0].target
+    return load_task(load_catalogue([folder], trust_tasks=True), "mine").questions[0].target
 
 
 def with_target(target: str) -> str:
@@ -125,7 +125,7 @@ def test_a_null_option_is_refused_and_a_null_cluster_is_none(tmp_path: Path) -> 
     with pytest.raises(TaskError, match="hold a null; wanted a text for each"):
         target_of(tmp_path, CHOICE, PICK | {"question": "Which?\n(A) None\n(B) blue fish", "options": [None, "blue fish"]})
     target_of(tmp_path, LOCAL.replace("grader: math", "grader: math, cluster: of, stratum: of"), ROW | {"of": None})
-    (question,) = load_task(load_catalogue([tmp_path]), "mine").questions
+    (question,) = load_task(load_catalogue([tmp_path], trust_tasks=True), "mine").questions
     assert (question.cluster, question.stratum) == (question.id, "")
 
 
@@ -148,7 +148,7 @@ def test_a_broken_file_of_rows_names_its_line(tmp_path: Path, lines: str, words:
     write_task(tmp_path, "mine", LOCAL)
     (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")
     with pytest.raises(TaskError, match=words):
-        load_task(load_catalogue([tmp_path]), "mine")
+        load_task(load_catalogue([tmp_path], trust_tasks=True), "mine")
 
 
 def test_a_question_among_its_own_examples_is_refused(tmp_path: Path) -> None:
