@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 from raml_eval.backends import open_backend
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.errors import ModelError, SwapRefused
+from raml_eval.progress import note
 from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
 from raml_eval.types import BackendDescription, Completion, SamplingParams
-from raml_eval.wording import one_line
 
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -89,7 +88,7 @@ class Engines:
         try:
             await engine.swap_weights(checkpoint)
         except SwapRefused as refused:
-            print(f"note: {one_line(str(refused))}", file=sys.stderr)
+            note(str(refused))
             return False
         except ModelError:
             raise

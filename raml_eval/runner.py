@@ -47,7 +47,8 @@ from raml_eval.types import (
 )
 
 MAX_FAILURES_IN_A_ROW = 50
-GRACE_S = 3.0  # for the grading of what was drawn when the session is stopped
+# What was drawn when the session is stopped is still graded and stored if that takes no longer: the draw was dear.
+GRACE_S = 3.0
 WATCHED = 32  # samples without thinking that are looked at for thinking
 View = tuple[str, Thinking]  # a prompt, and its trajectory as a budget sees it
 
@@ -246,7 +247,7 @@ async def answer(drawing: Drawing, key: SampleKey, view: View, budgets: Sequence
     engine = engine_for(drawing.backend, key.task, key.question_id)
     completion = await generate_answer(engine, prompt_ids, thinking, drawing.policy, replace(drawing.sampling, seed=seed))
     trajectory = None if prompt == OFF else drawing.directory.trajectories.identity((key, prompt))
-    return await _store(drawing, key, thinking, trajectory, budgets, completion, seed)
+    return await finish_soon(_store(drawing, key, thinking, trajectory, budgets, completion, seed), GRACE_S)
 
 
 def _by_limit(drawing: Drawing, owed: Owed) -> dict[int, list[Budget]]:
@@ -273,11 +274,11 @@ async def answer_capped(drawing: Drawing, key: SampleKey, limit: int, budgets: S
     if stored := directory.trajectories.at_limit(key, limit):  # or if grading failed in this one
         thinking = cut_thinking(stored, limit, policy)
         completion = await generate_answer(drawing.backend, prompt_ids, thinking, policy, params)
-        return await _store(drawing, key, thinking, stored.id, budgets, completion, seed)
+        return await finish_soon(_store(drawing, key, thinking, stored.id, budgets, completion, seed), GRACE_S)
     trajectory, completion = await draw_capped(native, drawing.tokenizer, prompt_ids, key, limit, policy, params)
     await directory.append_trajectory(trajectory)
     thinking = cut_thinking(trajectory, limit, policy) if completion else Thinking(trajectory.token_ids, trajectory.end, ())
-    return await _store(drawing, key, thinking, trajectory.id, budgets, completion, seed)
+    return await finish_soon(_store(drawing, key, thinking, trajectory.id, budgets, completion, seed), GRACE_S)
 
 
 async def _store(
@@ -289,22 +290,7 @@ async def _store(
     completion: Completion | None,
     seed: int,
 ) -> list[SampleRecord]:
-    """The answer is graded and stored: one record for each of the budgets.
-
-    If the session is stopped meanwhile, that is still done if it takes no longer than GRACE_S: the draw was dear.
-    """
-    return await finish_soon(_grade(drawing, key, thinking, trajectory, budgets, completion, seed), GRACE_S)
-
-
-async def _grade(
-    drawing: Drawing,
-    key: SampleKey,
-    thinking: Thinking,
-    trajectory: str | None,
-    budgets: Sequence[Budget],
-    completion: Completion | None,
-    seed: int,
-) -> list[SampleRecord]:
+    """The answer is graded and stored: one record for each of the budgets."""
     question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
     written = completion.text if completion else None

@@ -15,7 +15,6 @@ Read run_session from its top. Each step calls down into the module that does it
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -48,7 +47,7 @@ from raml_eval.manifest import (
 )
 from raml_eval.native_budgets import check_native_budgets
 from raml_eval.plan import Plan
-from raml_eval.progress import Progress, Stopwatch
+from raml_eval.progress import Progress, Stopwatch, note
 from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
 from raml_eval.runner import Drawing, UnaskedThinking, count_so_far, run_all
 from raml_eval.sampling import with_sampling
@@ -68,7 +67,7 @@ from raml_eval.tasks.catalogue import Catalogue, load_catalogue
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
 from raml_eval.window import Window, is_date
-from raml_eval.wording import count_noun, one_line
+from raml_eval.wording import count_noun
 
 # More samples than an engine runs at a time, so that its batch stays full while finished ones are graded and stored.
 CONCURRENCY = {"vllm": 512, "hf": 256, "openai_server": 256, "fake": 512, "ray": 512}
@@ -110,7 +109,7 @@ async def run_session(
         wanted = drawn_inputs(loaded, course) if course else loaded
         if _is_complete(config, directory, plan, wanted) and (course is None or course.stopped_at):
             holds = f"{out} already holds every sample it was asked for; the engine was not started"
-            _note(told_end(course, out) if course else holds)
+            note(told_end(course, out) if course else holds)
             return _finish(config, directory, wanted)
         if _needs_sandbox(loaded.questions):
             open_sandbox(config.grading.allow_unsafe_code)  # refuse before the engine's long start, not after it
@@ -140,7 +139,7 @@ def _dated_tasks(catalogue: Catalogue, names: Sequence[str], window: Window) -> 
         dates = ", ".join(f"{name} {catalogue.tasks[name].date}" for name in outside)
         raise TaskError(f"no task has questions {window}: {dates}. Choose other tasks or another date.")
     if outside:
-        _note(f"left out, since their questions are not {window}: {', '.join(outside)}")
+        note(f"left out, since their questions are not {window}: {', '.join(outside)}")
     return kept
 
 
@@ -183,7 +182,7 @@ async def _test_native(config: RunConfig, loaded: Inputs, engine: Backend) -> Na
     room = min((policy.context - len(ids) for ids in prompts), default=0)
     params = replace(_sampling(config, loaded.model), max_tokens=max(1, min(room, NATIVE_TEST_TOKENS)))
     seen = await check_native_budgets(engine, prompts, params, policy.closer_ids)
-    _note(f"the engine's own budget held in a test: {', '.join(f'{case}: {n} draws' for case, n in seen.items())}")
+    note(f"the engine's own budget held in a test: {', '.join(f'{case}: {n} draws' for case, n in seen.items())}")
     return engine
 
 
@@ -205,7 +204,7 @@ def _grow_plan(asked: Plan, stored: Mapping[str, Any] | None) -> Plan:
     if plan != asked:
         more = {key: value for key, value in plan.fields().items() if value != asked.fields()[key]}
         told = ", ".join(f"{key} {_in_words(value)}" for key, value in more.items())
-        _note(f"the run directory was asked for more before and is finished as a whole: {told}")
+        note(f"the run directory was asked for more before and is finished as a whole: {told}")
     return plan
 
 
@@ -376,7 +375,3 @@ async def _draw(drawing: Drawing, watch: Stopwatch, quiet: bool, course: Course 
 def _needs_sandbox(questions: Mapping[QuestionKey, Question]) -> bool:
     """True if any answer is a program, or is scored by a verifier, which only a sandbox may run."""
     return any(KINDS[question.grader].needs_sandbox for question in questions.values())
-
-
-def _note(text: str) -> None:
-    print(f"note: {one_line(text)}", file=sys.stderr)

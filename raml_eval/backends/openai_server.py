@@ -9,7 +9,7 @@ from typing import Any
 
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.server_args import ServerArgs
-from raml_eval.backends.server_pool import Server, ServerPool
+from raml_eval.backends.server_pool import ForQuestion, Server, ServerPool
 from raml_eval.backends.server_probe import Identity, Probe, identify, same_model
 from raml_eval.backends.server_requests import Dialect, reply_reader, request_body
 from raml_eval.checkpoint import Checkpoint
@@ -60,9 +60,9 @@ class OpenaiServerBackend:
             raise GenerationError(f"{error}.") from None
         return dataclasses.replace(completion, redrawn=redrawn) if redrawn and not self.description.reproducible else completion
 
-    def routed(self, question: str) -> _Routed:
+    def routed(self, question: str) -> ForQuestion:
         """The same servers, for one question."""
-        return _Routed(self, question)
+        return ForQuestion(self, question)
 
     def check_sampling(self, params: SamplingParams) -> None:
         """ConfigError for a temperature that a server would change, and for a field that the servers do not honour."""
@@ -88,20 +88,6 @@ class OpenaiServerBackend:
         """Requests that were under way have failed, and later ones fail. The servers go on."""
         if not self._pool.closed:
             await self._pool.close()
-
-
-class _Routed:
-    """The backend, for one question."""
-
-    def __init__(self, backend: OpenaiServerBackend, question: str) -> None:
-        self.description = backend.description
-        self._backend, self._question = backend, question
-
-    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
-        return await self._backend.generate_for(self._question, prompt_ids, params)
-
-    async def aclose(self) -> None:
-        await self._backend.aclose()
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> OpenaiServerBackend:

@@ -12,7 +12,7 @@ from raml_eval.backends.limits import temperature_problem
 from raml_eval.backends.ray_args import RayArgs
 from raml_eval.backends.ray_cluster import Cluster, RayReplica
 from raml_eval.backends.requests import check_request
-from raml_eval.backends.server_pool import ServerPool
+from raml_eval.backends.server_pool import ForQuestion, ServerPool
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.endpoint import EndpointRefused, RequestFailed, Unanswered
 from raml_eval.errors import ConfigError, GenerationError, ModelError
@@ -51,9 +51,9 @@ class RayBackend:
             tuple(drawn["token_ids"]), Finish(drawn["finish"]), redrawn=redrawn and not self.description.reproducible
         )
 
-    def routed(self, question: str) -> _Routed:
+    def routed(self, question: str) -> ForQuestion:
         """The same replicas, for one question."""
-        return _Routed(self, question)
+        return ForQuestion(self, question)
 
     def check_sampling(self, params: SamplingParams) -> None:
         """ConfigError for a temperature that the replicas' engine would change."""
@@ -67,20 +67,6 @@ class RayBackend:
                 await self._pool.close()
             finally:
                 self._cluster.leave()
-
-
-class _Routed:
-    """The backend, for one question."""
-
-    def __init__(self, backend: RayBackend, question: str) -> None:
-        self.description = backend.description
-        self._backend, self._question = backend, question
-
-    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
-        return await self._backend.generate_for(self._question, prompt_ids, params)
-
-    async def aclose(self) -> None:
-        await self._backend.aclose()
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> RayBackend:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, next_pause
 from raml_eval.errors import GenerationError
 from raml_eval.progress import note
+from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 T = TypeVar("T")
 _REVIVAL_PAUSE_S = 10.0  # at most, between two looks at a server that is lost
@@ -287,6 +288,30 @@ class ServerPool(Generic[M]):
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+class Pooled(Protocol):
+    """A backend over a pool, which can draw for a question."""
+
+    description: BackendDescription
+
+    async def generate_for(self, question: str, prompt_ids: Sequence[int], params: SamplingParams) -> Completion: ...
+
+    async def aclose(self) -> None: ...
+
+
+class ForQuestion:
+    """A backend over a pool, for one question."""
+
+    def __init__(self, backend: Pooled, question: str) -> None:
+        self.description = backend.description
+        self._backend, self._question = backend, question
+
+    async def generate(self, prompt_ids: Sequence[int], params: SamplingParams) -> Completion:
+        return await self._backend.generate_for(self._question, prompt_ids, params)
+
+    async def aclose(self) -> None:
+        await self._backend.aclose()
 
 
 def _stop(task: asyncio.Task[Any]) -> None:

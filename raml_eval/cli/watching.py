@@ -192,13 +192,13 @@ def _track(grown: Sequence[Grown], history: Any) -> None:
         return
     logged = Logged(history.path.with_name("trackers.jsonl"))
     for line in history.of("done"):
-        lacking = [one for one in grown if not logged.has(one.library, line["name"])]
+        lacking = [one for one in grown if not logged.has(one.tracker, line["name"])]
         if not lacking:
             continue
         shared = gather_run(history.path.parent / line["run"])
         for one in lacking:
             try:
                 one.add(shared, line["name"], line["step"])
-                logged.end(one.library, line["name"])
+                logged.end(one.tracker, line["name"])
             except InputError as error:
                 print(one_line(f"warning: {error}"), file=sys.stderr)

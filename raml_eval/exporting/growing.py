@@ -26,7 +26,7 @@ _OF_ONE = re.compile(r"run$|notes$|step$|created$|ended$|(model|checkpoint)\.") 
 class Grown:
     """A tracker's run of that name, to which grow adds a track with one point."""
 
-    library: str
+    tracker: str
     name: str
     grow: Callable[..., None]
 
@@ -46,14 +46,14 @@ class Logged:
         cut_torn_line(path)
         self._done = {(line.get("tracker"), line.get("name")) for _, line in read_lines(path) if line.get("state") == "logged"}
 
-    def has(self, library: str, key: str) -> bool:
-        return (library, key) in self._done
+    def has(self, tracker: str, key: str) -> bool:
+        return (tracker, key) in self._done
 
-    def end(self, library: str, key: str) -> None:
+    def end(self, tracker: str, key: str) -> None:
         """The point counts as logged."""
         with self.path.open("ab", buffering=0) as file:
-            file.write(encode_line({"tracker": library, "name": key, "state": "logged"}))
-        self._done.add((library, key))
+            file.write(encode_line({"tracker": tracker, "name": key, "state": "logged"}))
+        self._done.add((tracker, key))
 
 
 def grow_tensorboard(track: Track, key: str, out: Path) -> None:

@@ -17,8 +17,7 @@ from raml_eval.reporting.render import Cell, Figure, Table, percent_of
 from raml_eval.reporting.reports.checking import not_at, runs_left_out
 from raml_eval.reporting.reports.definition import Claim, Part
 from raml_eval.reporting.reports.figures import draw_axis
-from raml_eval.reporting.reports.material import KNOWN, Built, Material, as_number, as_row, matches, rank
-from raml_eval.reporting.reports.noted import Alone, Noted
+from raml_eval.reporting.reports.material import KNOWN, Alone, Built, Material, as_number, as_row, matches, rank
 from raml_eval.reporting.reports.plain import check_ks, unit_of
 from raml_eval.reporting.sections import TITLES, Section
 from raml_eval.tables import DOMAINS, MACRO, Row, budget_label, describe_engine, largest_budget
@@ -143,7 +142,7 @@ def claims(material: Material, part: Part) -> Built:
     alone = tuple(Alone("claim: rises", one.runs, note) for one in tested for note in one.notes)
     unplaced = tuple(dict.fromkeys(note for one in tested for note in one.unplaced))
     section = Section(part.title or "Claims", _claims_lead(part), (table,))
-    return Noted(section, tuple(numbers), paired, left_out=unplaced, alone=alone)
+    return Built(section, tuple(numbers), paired, left_out=unplaced, alone=alone)
 
 
 def _claims_lead(part: Part) -> str:

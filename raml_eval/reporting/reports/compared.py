@@ -10,8 +10,7 @@ from raml_eval.comparison import ComparedCell, Comparison, Curve, Listed, compar
 from raml_eval.comparison.seeds import seed_notes
 from raml_eval.reporting.compare import comparison_sections
 from raml_eval.reporting.reports.definition import Part
-from raml_eval.reporting.reports.material import Built, Material, as_row
-from raml_eval.reporting.reports.noted import Alone, Noted
+from raml_eval.reporting.reports.material import Alone, Built, Material, as_row
 from raml_eval.tables import DOMAIN_MEANS, Row
 from raml_eval.types import Domain, Interval, StoredRun
 
@@ -26,7 +25,7 @@ def comparison(material: Material, part: Part) -> Iterable[Built]:
         noise = tuple(Alone(NOISE, (label,), note) for note in seed_notes(pairs.base, pairs.new))
         for section in comparison_sections(compared, (None, None), short=True, full=False):
             named = section.named(f"{label}: {section.title}") if len(material.pairs) > 1 else section
-            yield Noted(named, rows, material.pair_notes, alone=noise)
+            yield Built(named, rows, material.pair_notes, alone=noise)
             rows, noise = (), ()
 
 

@@ -9,8 +9,7 @@ from raml_eval.comparison.generalization import Generalization
 from raml_eval.reporting.render import Cell, Table, percent, percent_of
 from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part
-from raml_eval.reporting.reports.material import Built, Material, as_row
-from raml_eval.reporting.reports.noted import Alone, Noted
+from raml_eval.reporting.reports.material import Alone, Built, Material, as_row
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import DOMAINS, MACRO, Row, budget_label
 from raml_eval.types import Interval
@@ -50,7 +49,7 @@ def generalization(material: Material, part: Part) -> Built | None:
     lead = f"{_LEAD.format(base=material.base.name)} {_GAP_LEAD}"
     section = Section(part.title or "Generalization", lead, tuple(tables))
     added = tuple(row for label, one in found.items() for row in _rows(material, label, one))
-    return Noted(section, (*added, *_gap_rows(material)), material.pair_notes, alone=tuple(_without_ends(found)))
+    return Built(section, (*added, *_gap_rows(material)), material.pair_notes, alone=tuple(_without_ends(found)))
 
 
 def _without_ends(found: Mapping[str, Generalization]) -> Iterator[Alone]:

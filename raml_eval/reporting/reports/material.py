@@ -45,16 +45,26 @@ _MOST_DIGITS = 300  # of a number that is told; more are no finite one
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """A note on the rows of these runs whose metric begins with metric."""
+
+    metric: str
+    runs: tuple[str, ...]  # labels
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Built:
     """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them.
 
-    left_out are the notes on runs that have no row in it.
+    left_out are the notes on runs that have no row in it, and alone those on some of its numbers only.
     """
 
     section: Section
     rows: tuple[Row, ...] = ()
     notes: tuple[Told, ...] = ()
     left_out: tuple[str, ...] = ()
+    alone: tuple[Alone, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,12 @@
-"""A part with notes that apply to some of its numbers only, and the footnotes of all parts."""
+"""The footnotes of all parts of a report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from raml_eval.reporting.footnotes import Footnote
 from raml_eval.reporting.gains import gain_footnotes, paired_footnotes
-from raml_eval.reporting.reports.material import Built, Material
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """A note on the rows of these runs whose metric begins with metric."""
-
-    metric: str
-    runs: tuple[str, ...]  # labels
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Noted(Built):
-    """What a part made, with notes on some of its numbers beside those on all differences."""
-
-    alone: tuple[Alone, ...] = ()
+from raml_eval.reporting.reports.material import Alone, Built, Material
 
 
 def part_notes(material: Material, built: Sequence[Built]) -> list[Footnote]:
@@ -33,7 +16,7 @@ def part_notes(material: Material, built: Sequence[Built]) -> list[Footnote]:
     """
     paired = paired_footnotes([note for one in built for note in one.notes], list(material.labels))
     found = paired or gain_footnotes(material.runs, material.base, material.frame)
-    return [*found, *_merged([note for one in built if isinstance(one, Noted) for note in one.alone])]
+    return [*found, *_merged([note for one in built for note in one.alone])]
 
 
 def _merged(notes: Sequence[Alone]) -> Iterator[Footnote]:
