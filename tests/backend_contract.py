@@ -16,7 +16,7 @@ from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import GenerationError, ModelError, SwapRefused
 from raml_eval.protocols import WeightSwap
 from raml_eval.types import Completion, Finish
-from tests.backend_bench import Bench, opened, params
+from tests.backend_bench import Bench, collect_connections, opened, params
 
 
 class BackendContract:
@@ -115,6 +115,7 @@ class BackendContract:
         with pytest.raises(GenerationError, match="prompt"):
             bench.draw(((), params()))
 
+    @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # see collect_connections
     def test_a_cancelled_request_hurts_no_other(self, bench: Bench) -> None:
         requests = [(bench.prompt(f"Compute {i}+3."), params(max_tokens=80, temperature=1.0, seed=i)) for i in range(6)]
         expected = bench.draw(*requests)
@@ -129,6 +130,7 @@ class BackendContract:
             drawn = bench.runner.run(cancel_one(delay_s))
             assert isinstance(drawn[2], asyncio.CancelledError)
             assert drawn[:2] + drawn[3:] == expected[:2] + expected[3:]
+        collect_connections()
 
     def test_the_description_says_what_the_manifest_needs(self, bench: Bench) -> None:
         described = bench.backend.description

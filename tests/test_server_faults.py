@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import threading
 import time
@@ -18,11 +17,12 @@ from raml_eval.errors import ConfigError, GaveUp, StoreError
 from raml_eval.session import run_session
 from raml_eval.store import read_run
 from raml_eval.types import StoredRun
+from tests.backend_bench import collect_connections
 from tests.completion_server import Served, free_port, serve
 from tests.engines import drawn
 from tests.test_cli import cli, fails
 
-# A request that is cancelled while its server dies may leave its connection to the collector of the HTTP library.
+# A request that is cancelled while its server dies may leave its connection to the collector, which may run in mid-test.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -46,7 +46,7 @@ def run(out: Path, *servers: Served, **settings: Any) -> StoredRun:
 def collected() -> Iterator[None]:
     """What a test leaves behind is collected at its end, and not in a later one."""
     yield
-    gc.collect()
+    collect_connections()
 
 
 @pytest.fixture(scope="module")
