@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from raml_eval.checkpoint import Checkpoint
@@ -69,6 +70,32 @@ class WeightSwap(Protocol):
     swapped: Mapping[str, str]
 
     async def swap_weights(self, checkpoint: Checkpoint) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PositionScores:
+    """Log-probabilities in nats, one row for each position and one column for each scored token: (positions, n_scored).
+
+    n_forwarded counts the tokens that the engine computed for them; what it took from a cache does not count.
+    """
+
+    logprobs: tuple[tuple[float, ...], ...]
+    n_forwarded: int
+
+
+@runtime_checkable
+class PositionScorer(Protocol):
+    """An engine that tells how likely a continuation is after many prefixes of one sequence, without drawing it.
+
+    For each position p, in ascending order between 1 and len(token_ids), score_at gives the log-probabilities of the last
+    n_scored ids of continuation_ids after token_ids[:p] and the part of the continuation that stands before them. They are
+    the model's own: no temperature and no filter changes them. The tokens computed grow linearly in len(token_ids). Many
+    coroutines may call it at once. Raises GenerationError for a request that failed, or that does not fit into the context.
+    """
+
+    async def score_at(
+        self, token_ids: Sequence[int], positions: Sequence[int], continuation_ids: Sequence[int], n_scored: int
+    ) -> PositionScores: ...
 
 
 class Tokenizer(Protocol):
