@@ -22,7 +22,7 @@ LAYERS = [
         "matrix", "merging", "native_budgets", "preview", "regrade", "runner", "sampling", "series", "servers", "session",
         "settings", "stock", "tables", "until", "watch",
     ],
-    ["api", "exporting", "importing", "lm_eval_model", "reporting"],
+    ["api", "diagnostics", "exporting", "importing", "lm_eval_model", "reporting"],
     ["callback", "cli", "__main__", "__init__"],
 ]  # fmt: skip
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,11 @@
+"""`raml-eval diagnose`: what happens along the trajectories of a stored run."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    help="Analyse what happens along the trajectories of a stored run.",
+    no_args_is_help=True,
+)

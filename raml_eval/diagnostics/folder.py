@@ -1,0 +1,88 @@
+"""The folder of one diagnosis: its settings, a journal that survives a kill, and the tables and figures made from it.
+
+DIR/<kind>/diagnosis.json   settings, what was skipped and why, whether it is complete
+DIR/<kind>/journal.jsonl    one line for each unit of work that an engine did, in the order of completion
+DIR/<kind>/*.parquet, *.png the tables and figures, which are made anew from the journal
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from raml_eval.errors import ConfigError, CorruptStore
+from raml_eval.store.journal import Journal, cut_torn_line, read_lines
+from raml_eval.store.manifest_file import write_json
+
+SCHEMA_VERSION = 1
+PLACE = "diagnostics"  # in the run directory, unless --out names another
+
+
+class DiagnosisFolder:
+    """The folder DIR/<kind>, opened for the settings. One that exists is gone on with if its settings are equal.
+
+    settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made.
+    Raises ConfigError, naming each key that differs, if the folder holds a diagnosis under other settings; CorruptStore if its
+    diagnosis.json cannot be read; StoreError if it cannot be written.
+    """
+
+    def __init__(self, out: Path, kind: str, settings: Mapping[str, Any]) -> None:
+        self.path, self.kind = out / kind, kind
+        self._about = self.path / "diagnosis.json"
+        wanted = json.loads(json.dumps(settings))
+        stored = read_about(self._about)
+        if stored is not None:
+            _check_settings(stored["settings"], wanted, self.path)
+        self.about: dict[str, Any] = stored or {
+            "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
+        }  # fmt: skip
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
+        if stored is None:
+            write_json(self._about, self.about)
+
+    @property
+    def complete(self) -> bool:
+        """True if a session has done everything under these settings."""
+        return bool(self.about["complete"])
+
+    def journal(self, name: str = "journal") -> Journal:
+        """The journal, opened for appending, without a torn last line. Close it."""
+        path = self.path / f"{name}.jsonl"
+        cut_torn_line(path)
+        return Journal(path)
+
+    def lines(self, name: str = "journal") -> Iterator[dict[str, Any]]:
+        """The whole lines of the journal so far."""
+        for _, line in read_lines(self.path / f"{name}.jsonl"):
+            yield line
+
+    def finish(self, skipped: Mapping[str, int], **more: Any) -> None:
+        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more."""
+        self.about |= {"complete": True, "skipped": dict(skipped), **more}
+        write_json(self._about, self.about)
+
+
+def read_about(path: Path) -> dict[str, Any] | None:
+    """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read."""
+    if not path.exists():
+        return None
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        known = about["schema_version"] == SCHEMA_VERSION and isinstance(about["settings"], dict)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        known = False
+    if not known:
+        raise CorruptStore(f"{path} is no diagnosis of schema_version {SCHEMA_VERSION}. Delete its folder and diagnose again.")
+    return dict(about)
+
+
+def _check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
+    keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
+    if keys:
+        told = "; ".join(f"{key} is {stored.get(key)!r} there and {wanted.get(key)!r} here" for key in keys[:8])
+        raise ConfigError(f"{path} holds a diagnosis under other settings: {told}. Choose another --out, or delete the folder.")

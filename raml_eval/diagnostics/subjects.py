@@ -1,0 +1,90 @@
+"""What a diagnosis looks at: each drawn thinking of a run, with its question, its gold and its verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from raml_eval.errors import RamlError
+from raml_eval.grading.kinds import KINDS, extract_answer
+from raml_eval.store.seeking import RunReader
+from raml_eval.types import Question, QuestionKey, SampleKey, SampleRecord, Status, Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One drawn thinking. records are the samples that read it, one for each budget, the shortest reading first."""
+
+    question: Question
+    trajectory: Trajectory
+    records: tuple[SampleRecord, ...]
+
+    @property
+    def key(self) -> SampleKey:
+        return self.trajectory.key
+
+    @property
+    def whole(self) -> SampleRecord:
+        """The sample that reads the most of the thinking: its verdict is the thinking's."""
+        return self.records[-1]
+
+    @property
+    def correct(self) -> bool:
+        return self.whole.status is Status.CORRECT
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    r"""A gold answer as a completion gives it: text is the answer itself, and lead stands before it, such as \boxed{."""
+
+    lead: str
+    text: str
+
+
+def read_subjects(run: RunReader, skipped: Counter[str]) -> Iterator[Subject]:
+    """Every drawn thinking that a sample reads, question by question, in the order of the plan and of the samples.
+
+    Only one question's are in memory. skipped counts, by reason, the thinkings that are left out.
+    """
+    for key, question in run.questions.items():
+        yield from subjects_of(run, key, question, skipped)
+
+
+def subjects_of(run: RunReader, key: QuestionKey, question: Question, skipped: Counter[str]) -> Iterator[Subject]:
+    """The subjects of one question, by sample."""
+    reading: dict[str, list[SampleRecord]] = {}
+    for record, _ in run.records(key):
+        if record.trajectory is not None:
+            reading.setdefault(record.trajectory, []).append(record)
+    trajectories = run.trajectories(key)
+    for trajectory in sorted(trajectories.values(), key=lambda one: (one.key.index, one.prompt, one.limit or 0)):
+        records = reading.get(trajectory.id)
+        if not records:
+            skipped["no sample reads it"] += 1
+            continue
+        yield Subject(question, trajectory, tuple(sorted(records, key=_kept)))
+
+
+def _kept(record: SampleRecord) -> tuple[int, bool, int]:
+    """Orders samples of one thinking by the tokens that they keep of it; of equal ones, unlimited is the last."""
+    budget = record.budget
+    return (record.n_thinking_tokens or 0, not isinstance(budget, int), budget if isinstance(budget, int) else 0)
+
+
+def gold_of(question: Question) -> Gold | str:
+    """The question's gold as a completion gives it, or the reason, in a few words, why no single text is the gold."""
+    kind = KINDS[question.grader]
+    if not question.gold.strip():
+        return "no gold"
+    if not kind.gold_is_text or kind.write_gold is None:
+        return f"the gold of grader {question.grader} is no single text"
+    try:
+        written = kind.write_gold(question.gold, question.options)
+    except (RamlError, ValueError):
+        return "the gold cannot be written as an answer"
+    found = extract_answer(written, question.grader, question.options).answer
+    at = written.rfind(found) if found else -1
+    if not found or at < 0:
+        return "the gold cannot be written as an answer"
+    return Gold(written[:at], found)
