@@ -1,0 +1,153 @@
+"""Scores the gold along every target of a run, and stores each finished curve as one line of the journal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.concurrency import run_workers
+from raml_eval.diagnostics.curves.positions import Positions
+from raml_eval.diagnostics.curves.targets import Skipped, Target
+from raml_eval.errors import GaveUp, GenerationError
+from raml_eval.progress import Progress
+from raml_eval.protocols import PositionScorer
+from raml_eval.runner import MAX_FAILURES_IN_A_ROW
+from raml_eval.store.journal import Journal
+
+TOO_LONG = "longer than the engine's context"
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """An engine with a context of so many tokens, where it scores, and how many targets are under way at once."""
+
+    scorer: PositionScorer
+    context: int
+    positions: Positions
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What the journal holds of one target: nll (P,) is the negative log-likelihood of all n_scored tokens of the gold, in nats.
+
+    token_lengths are in thinking tokens: positions (P,) ascend from 0 to the length of the thinking. n_forwarded counts the
+    tokens that the engine computed.
+    """
+
+    id: str
+    positions: tuple[int, ...]
+    nll: tuple[float, ...]
+    n_scored: int
+    n_prompt: int
+    n_forwarded: int
+    together: bool
+
+    def line(self, target: Target) -> dict[str, Any]:
+        """The journal's line."""
+        return {
+            "id": self.id,
+            "task": target.key.task,
+            "question_id": target.key.question_id,
+            "sample": target.key.index,
+            "prompt": target.prompt,
+            "n_prompt": self.n_prompt,
+            "n_scored": self.n_scored,
+            "together": self.together,
+            "n_forwarded": self.n_forwarded,
+            "positions": list(self.positions),
+            "nll": [round(value, 7) for value in self.nll],
+        }
+
+
+def read_curve(line: Mapping[str, Any]) -> Curve:
+    """The curve of a journal's line."""
+    return Curve(
+        id=line["id"],
+        positions=tuple(line["positions"]),
+        nll=tuple(map(float, line["nll"])),
+        n_scored=line["n_scored"],
+        n_prompt=line["n_prompt"],
+        n_forwarded=line["n_forwarded"],
+        together=line["together"],
+    )
+
+
+async def score_targets(
+    scoring: Scoring,
+    targets: Iterable[Target],
+    done: Collection[str],
+    journal: Journal,
+    progress: Progress,
+    skipped: Skipped,
+) -> dict[str, str]:
+    """Every target that is not done has its line in the journal, or is in skipped, or failed: returns the errors by id.
+
+    A failed target is owed: the next session scores it. Raises GaveUp if MAX_FAILURES_IN_A_ROW in a row fail, StoreError
+    if the journal cannot be written.
+    """
+    owed = _owed(targets, done, scoring.context, skipped)
+    errors: dict[str, str] = {}
+    in_a_row = 0
+
+    async def work() -> None:
+        nonlocal in_a_row
+        for target in owed:
+            try:
+                curve = await score_target(scoring, target)
+            except GenerationError as error:
+                errors[target.id] = str(error)
+                in_a_row += 1
+                progress.advance(errors=1)
+                if in_a_row >= MAX_FAILURES_IN_A_ROW:
+                    raise GaveUp(
+                        f"{in_a_row} trajectories in a row failed, the last with: {error} Finished curves are stored; fix the "
+                        "cause and diagnose again to go on."
+                    ) from error
+                continue
+            in_a_row = 0
+            await journal.append(curve.line(target))
+            progress.advance(1, curve.n_forwarded)
+
+    await run_workers(work, scoring.concurrency)
+    return errors
+
+
+def _owed(targets: Iterable[Target], done: Collection[str], context: int, skipped: Skipped) -> Iterator[Target]:
+    for target in targets:
+        if target.id in done:
+            continue
+        if len(target.token_ids) + len(target.probe.ids) > context:
+            skipped.setdefault(TOO_LONG, []).append(target.id)
+            continue
+        yield target
+
+
+async def score_target(scoring: Scoring, target: Target) -> Curve:
+    """The curve of one target. Raises GenerationError if a request failed, or if the engine gave what is no number."""
+    found: dict[int, float] = {}
+    n_forwarded = 0
+    asked = scoring.positions.first(target.length, target.marks)
+    while asked:
+        scores = await scoring.scorer.score_at(
+            target.token_ids, [target.n_prompt + at for at in asked], target.probe.ids, target.probe.n_scored
+        )
+        for at, row in zip(asked, scores.logprobs, strict=True):
+            value = -math.fsum(row)
+            if not math.isfinite(value):
+                raise GenerationError(f"{target.id} at {at} tokens has the log-likelihood {-value}, wanted a number. Look at the model.")
+            found[at] = value
+        n_forwarded += scores.n_forwarded
+        asked = scoring.positions.next({at: value / target.probe.n_scored for at, value in found.items()})
+    places = tuple(sorted(found))
+    return Curve(
+        id=target.id,
+        positions=places,
+        nll=tuple(found[at] for at in places),
+        n_scored=target.probe.n_scored,
+        n_prompt=target.n_prompt,
+        n_forwarded=n_forwarded,
+        together=target.probe.together,
+    )

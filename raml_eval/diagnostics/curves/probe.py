@@ -1,0 +1,89 @@
+"""What is appended to a prefix to ask for the gold: the end of thinking, what leads to an answer, and the gold itself."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from raml_eval.diagnostics.subjects import Gold
+from raml_eval.protocols import Tokenizer
+from raml_eval.types import SampleRecord, Status, ThinkingEnd, TokenIds
+
+PAPER = "\n\n**Final Answer**\n"  # what the paper's notebook writes before \boxed{
+LONGEST = 60  # characters of an introduction that counts as a habit; a longer text before an answer is reasoning
+HABIT = 0.5  # the share of correct answers that must share it
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The ids that follow a prefix; the last n_scored are the gold's. together tells how the border was tokenised (encode)."""
+
+    ids: TokenIds
+    n_scored: int
+    together: bool
+
+
+def encode_probe(tokenizer: Tokenizer, closing_ids: Sequence[int], lead: str, gold: str) -> Probe:
+    """The ids of closing, lead and gold. Lead and gold are tokenised together, as a model would write them.
+
+    If a token would straddle the border between the two, they are tokenised apart, as the paper tokenises the answer alone.
+    """
+    whole = tokenizer.encode(lead + gold, add_special_tokens=False)
+    for n in range(len(whole) if lead else 1):
+        begun = tokenizer.decode(whole[:n], skip_special_tokens=False) if n else ""
+        if begun == lead:
+            return Probe((*closing_ids, *whole), len(whole) - n, True)
+        if len(begun) > len(lead):
+            break
+    own = tokenizer.encode(gold, add_special_tokens=False)
+    return Probe((*closing_ids, *tokenizer.encode(lead, add_special_tokens=False), *own), len(own), False)
+
+
+class Introductions:
+    """Collects what stands between the end of thinking and the written gold in a run's own correct answers.
+
+    Add the records of every question, then ask by task and prompt.
+    """
+
+    def __init__(self, answer_prefix: str) -> None:
+        self._prefix = answer_prefix
+        self._seen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+
+    def add(self, records: Iterable[tuple[str, SampleRecord]], gold: Gold) -> None:
+        """The correct ones of the records, each with the prompt that it was drawn from, are counted."""
+        for prompt, record in records:
+            if record.status is not Status.CORRECT:
+                continue
+            text = record.answer
+            if record.thinking_end is ThinkingEnd.FORCED:
+                text = text.removeprefix(self._prefix)  # the closing already writes it
+            at = text.rfind(gold.lead) if gold.lead else text.rfind(record.grade.answer or gold.text)
+            self._seen[record.key.task, prompt][text[:at] if 0 <= at <= LONGEST else "\0"] += 1
+
+    def of(self, task: str, prompt: str) -> str:
+        """The text that at least half of the task's correct answers to that prompt share, or else the paper's."""
+        seen = self._seen.get((task, prompt), Counter())
+        text, n = max(((one, n) for one, n in seen.items() if one != "\0"), key=lambda pair: pair[1], default=("", 0))
+        return text if n and n >= HABIT * seen.total() else PAPER
+
+
+def answer_starts(tokenizer: Tokenizer, ids: Sequence[int], extracted: str | None, gold: Gold, introduction: str) -> int:
+    """How many of an answer's ids stand before the answer that was extracted from it, with what leads to it; all if none was.
+
+    ids are those of a whole answer without thinking, whose words before the final answer are its reasoning.
+    """
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    ways = [gold.lead + extracted, gold.lead, extracted] if extracted else []
+    at = next((found for way in ways if way and (found := text.rfind(way)) >= 0), len(text))
+    at -= len(introduction) if introduction and text[:at].endswith(introduction) else 0
+    low, high = 0, len(ids)  # the most ids whose text is not longer than what stands before
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(tokenizer.decode(ids[:middle], skip_special_tokens=True)) <= at:
+            low = middle
+        else:
+            high = middle - 1
+    while low and text[:at] and not tokenizer.decode(ids[low - 1 : low], skip_special_tokens=True):
+        low -= 1  # ids without a text, such as the end of the turn, are no reasoning
+    return low

@@ -1,0 +1,91 @@
+"""How well a number of a trajectory tells correct ones from incorrect ones: the AUROC, within questions and pooled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raml_eval.intervals import bootstrap_interval, mean_interval
+from raml_eval.intervals.clusters import FloatArray
+from raml_eval.types import Interval
+
+CONFOUNDED = "pooled over questions, so confounded by their difficulty"
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Separation:
+    """An AUROC with its interval, the questions and the pairs (one correct, one incorrect trajectory) behind it."""
+
+    interval: Interval
+    n_questions: int
+    n_pairs: int
+
+
+def auroc(scores: FloatArray, correct: BoolArray) -> float:
+    """The chance that a correct trajectory has a higher score than an incorrect one, ties counted half.
+
+    scores (N,) and correct (N,); NaN if all have the same verdict. It is U / (n_correct n_incorrect) of Mann and Whitney.
+
+    Example: auroc(np.array([0.9, 0.1, 0.5]), np.array([True, False, False])) == 1.0
+    """
+    n_correct = int(correct.sum())
+    n_pairs = n_correct * (len(correct) - n_correct)
+    if not n_pairs:
+        return math.nan
+    from scipy.stats import rankdata
+
+    ranks = rankdata(scores)
+    return float((ranks[correct].sum() - n_correct * (n_correct + 1) / 2) / n_pairs)
+
+
+def within_questions(
+    scores: Sequence[float] | FloatArray, correct: Sequence[bool], questions: Sequence[str], clusters: Sequence[str]
+) -> Separation:
+    """The mean over questions of the AUROC among the question's own trajectories, with its clustered interval.
+
+    Each argument has one entry a trajectory. Only pairs of the same question count, so how hard a question is cannot help.
+    Questions with both verdicts count equally, however many pairs they have; the others say nothing and are left out.
+    Trajectories without a score (NaN) are left out.
+    """
+    score, right, question = np.asarray(scores, dtype=np.float64), np.asarray(correct, dtype=bool), np.asarray(questions)
+    values, names, n_pairs = [], [], 0
+    for name in dict.fromkeys(questions):
+        own = (question == name) & ~np.isnan(score)
+        value = auroc(score[own], right[own])
+        if not math.isnan(value):
+            values.append(value)
+            names.append(clusters[int(np.argmax(question == name))])
+            n_pairs += int(right[own].sum() * (~right[own]).sum())
+    return Separation(mean_interval(values, names), len(values), n_pairs)
+
+
+def pooled(
+    scores: Sequence[float] | FloatArray, correct: Sequence[bool], clusters: Sequence[str], *, seed: int = 0
+) -> Separation:
+    """The AUROC among all trajectories, with a bootstrap over clusters. Its interval's method says that it is confounded.
+
+    A number that only tells easy questions from hard ones has a high pooled AUROC. Trajectories without a score are left out.
+    """
+    rows = np.column_stack([np.asarray(scores, dtype=np.float64), np.asarray(correct, dtype=np.float64)])
+    kept = ~np.isnan(rows[:, 0])
+    names = [name for name, keep in zip(clusters, kept, strict=True) if keep]
+    rows = rows[kept]
+    n_correct = int(rows[:, 1].sum())
+    n_pairs = n_correct * (len(rows) - n_correct)
+    if not n_pairs:
+        return Separation(Interval(math.nan, math.nan, math.nan, "no interval: one verdict"), len({*names}), 0)
+    found = bootstrap_interval(_of_rows, rows, names, n_resamples=500, seed=seed)
+    if found.method.startswith("no interval"):
+        return Separation(found, len({*names}), n_pairs)
+    return Separation(Interval(found.value, found.low, found.high, f"{found.method}; {CONFOUNDED}"), len({*names}), n_pairs)
+
+
+def _of_rows(rows: FloatArray) -> float:
+    """The AUROC of rows (score, verdict); 1/2 for a resample in which all verdicts are the same."""
+    value = auroc(rows[:, 0], rows[:, 1] > 0.5)
+    return 0.5 if math.isnan(value) else value

@@ -1,0 +1,167 @@
+"""The sequences of a run along which the gold is scored: each drawn thinking, and each answer that was drawn without one."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from raml_eval.budgets import OFF, prompt_of
+from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe
+from raml_eval.diagnostics.subjects import Gold, Subject, gold_of, subjects_of
+from raml_eval.plan import select_questions
+from raml_eval.protocols import Tokenizer
+from raml_eval.store.seeking import RunReader
+from raml_eval.types import Prompts, Question, QuestionKey, SampleKey, SampleRecord, TokenIds
+
+Skipped = dict[str, list[str]]  # by reason: the keys of what is left out
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a run is looked at: these tasks (all if empty), so many questions a task and samples a question (None: all).
+
+    Questions are chosen as the run's own --limit chooses them, so a smaller choice is part of a larger one.
+    """
+
+    tasks: Sequence[str] = ()
+    limit: int | None = None
+    samples: int | None = None
+
+    def questions(self, run: RunReader) -> dict[QuestionKey, Question]:
+        by_task: dict[str, list[Question]] = defaultdict(list)
+        for (task, _), question in run.questions.items():
+            if not self.tasks or task in self.tasks:
+                by_task[task].append(question)
+        return {(task, one.id): one for task, all_ in by_task.items() for one in select_questions(all_, self.limit)}
+
+    def takes(self, key: SampleKey) -> bool:
+        return self.samples is None or key.index < self.samples
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How the gold is asked for. closing_ids end a thinking; lead stands before the gold, if it is given.
+
+    Otherwise the introduction of the task and prompt stands there, and then what the task writes before its golds.
+    """
+
+    tokenizer: Tokenizer
+    closing_ids: TokenIds
+    introductions: Mapping[tuple[str, str], str]
+    lead: str | None = None
+
+    def probe(self, prompt: str, task: str, gold: Gold) -> Probe:
+        lead = self.lead if self.lead is not None else self.introductions[task, prompt] + gold.lead
+        return encode_probe(self.tokenizer, () if prompt == OFF else self.closing_ids, lead, gold.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One sequence: a prompt of n_prompt ids and what was drawn after it. records are the samples that read it.
+
+    The curve's positions are 0 (right after the prompt) to length. marks are the positions at which a budget cut it. id is
+    that of the drawn sequence, so a thinking that was drawn again, further, is another target.
+    """
+
+    id: str
+    key: SampleKey
+    prompt: str
+    token_ids: TokenIds
+    n_prompt: int
+    probe: Probe
+    records: tuple[SampleRecord, ...]
+    marks: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        return len(self.token_ids) - self.n_prompt
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one look at all records of a choice tells: how many sequences there are, and the introductions of answers."""
+
+    n_targets: int
+    introductions: Mapping[tuple[str, str], str]
+    skipped: Skipped = field(default_factory=lambda: defaultdict(list))
+    golds: dict[QuestionKey, Gold] = field(default_factory=dict)
+
+
+def survey(run: RunReader, choice: Choice, prompts: Mapping[QuestionKey, Prompts], answer_prefix: str) -> Survey:
+    """The golds of the chosen questions and how the run's own answers introduce them. skipped names questions without one."""
+    heard = Introductions(answer_prefix)
+    found = Survey(0, {})
+    pairs: dict[tuple[str, str], None] = {}
+    for key, question in choice.questions(run).items():
+        gold = gold_of(question)
+        if isinstance(gold, str):
+            found.skipped[gold].append("/".join(key))
+            continue
+        found.golds[key] = gold
+        records = [record for record, _ in run.records(key)]
+        heard.add([(prompt_of(record.budget), record) for record in records], gold)
+        pairs |= dict.fromkeys((key[0], prompt) for prompt in prompts[key])
+        taken = [record for record in records if choice.takes(record.key)]
+        found.n_targets += len({record.trajectory or str(record.key) for record in taken})
+    found.introductions = {pair: heard.of(*pair) for pair in pairs}
+    return found
+
+
+def read_targets(
+    run: RunReader,
+    choice: Choice,
+    golds: Mapping[QuestionKey, Gold],
+    prompts: Mapping[QuestionKey, Prompts],
+    asking: Asking,
+    skipped: Skipped,
+) -> Iterator[Target]:
+    """Every target of the choice, question by question: the thinking by sample, then the answers drawn without thinking.
+
+    Only one question's are in memory. skipped names what is left out, by reason.
+    """
+    for key, question in choice.questions(run).items():
+        if (gold := golds.get(key)) is None:
+            continue
+        unread: Counter[str] = Counter()
+        for subject in subjects_of(run, key, question, unread):
+            if choice.takes(subject.key):
+                yield _of_thinking(subject, prompts[key], asking, gold)
+        for reason, n in unread.items():
+            skipped.setdefault(reason, []).extend(["/".join(key)] * n)
+        for record, _ in run.records(key):
+            if record.budget == OFF and choice.takes(record.key):
+                yield _of_answer(record, prompts[key], asking, gold)
+
+
+def _of_thinking(subject: Subject, prompts: Prompts, asking: Asking, gold: Gold) -> Target:
+    one = subject.trajectory
+    prompt_ids = prompts[one.prompt]
+    kept = {record.n_thinking_tokens for record in subject.records if record.n_thinking_tokens is not None}
+    return Target(
+        id=one.id,
+        key=one.key,
+        prompt=one.prompt,
+        token_ids=(*prompt_ids, *one.token_ids),
+        n_prompt=len(prompt_ids),
+        probe=asking.probe(one.prompt, one.key.task, gold),
+        records=subject.records,
+        marks=tuple(sorted(n for n in kept if n <= len(one.token_ids))),
+    )
+
+
+def _of_answer(record: SampleRecord, prompts: Prompts, asking: Asking, gold: Gold) -> Target:
+    """What an answer without thinking says before its final answer is its reasoning."""
+    task = record.key.task
+    n = answer_starts(
+        asking.tokenizer, record.answer_ids, record.grade.answer, gold, asking.introductions.get((task, OFF), "")
+    )
+    return Target(
+        id=f"{record.key}@{OFF}",
+        key=record.key,
+        prompt=OFF,
+        token_ids=(*prompts[OFF], *record.answer_ids[:n]),
+        n_prompt=len(prompts[OFF]),
+        probe=asking.probe(OFF, task, gold),
+        records=(record,),
+    )
