@@ -31,10 +31,10 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What the journal holds of one target: nll (P,) is the negative log-likelihood of all n_scored tokens of the gold, in nats.
+    """What the journal holds of one target: nll (P,) is the negative log-likelihood of all n_scored gold tokens in nats.
 
-    token_lengths are in thinking tokens: positions (P,) ascend from 0 to the length of the thinking. n_forwarded counts the
-    tokens that the engine computed.
+    positions (P,) are in thinking tokens and ascend from 0 to the length of the thinking. n_forwarded counts the tokens that
+    the engine computed, together tells how the border before the gold was tokenised (Probe).
     """
 
     id: str
@@ -137,7 +137,9 @@ async def score_target(scoring: Scoring, target: Target) -> Curve:
         for at, row in zip(asked, scores.logprobs, strict=True):
             value = -math.fsum(row)
             if not math.isfinite(value):
-                raise GenerationError(f"{target.id} at {at} tokens has the log-likelihood {-value}, wanted a number. Look at the model.")
+                raise GenerationError(
+                    f"{target.id}: the gold has log-likelihood {-value} after {at} tokens, wanted a number. Check the model."
+                )
             found[at] = value
         n_forwarded += scores.n_forwarded
         asked = scoring.positions.next({at: value / target.probe.n_scored for at, value in found.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -45,5 +46,4 @@ class Positions:
         if self.tolerance is None:
             return []
         at = sorted(values)
-        pairs = zip(at, at[1:], strict=False)
-        return [(a + b) // 2 for a, b in pairs if b - a > 1 and abs(values[a] - values[b]) > self.tolerance]
+        return [(a + b) // 2 for a, b in itertools.pairwise(at) if b - a > 1 and abs(values[a] - values[b]) > self.tolerance]

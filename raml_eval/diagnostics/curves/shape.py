@@ -64,7 +64,7 @@ def normalised(positions: Sequence[int]) -> FloatArray:
     at = np.asarray(positions, dtype=np.float64)
     if not at.size or np.any(np.diff(at) <= 0):
         raise ValueError(f"a curve needs positions that ascend strictly; met {list(positions)[:8]}")
-    return (at - at[0]) / max(at[-1] - at[0], 1.0)
+    return np.asarray((at - at[0]) / max(at[-1] - at[0], 1.0))
 
 
 def smoothed(positions: Sequence[int], values: Sequence[float] | FloatArray, alpha: float = ALPHA) -> FloatArray:
@@ -88,7 +88,7 @@ def resampled(positions: Sequence[int], values: Sequence[float] | FloatArray, gr
 
     Example: resampled([0, 10], [4.0, 2.0], np.array([0.5])).tolist() == [3.0]
     """
-    return np.interp(grid, normalised(positions), np.asarray(values, dtype=np.float64))
+    return np.asarray(np.interp(grid, normalised(positions), np.asarray(values, dtype=np.float64)))
 
 
 def slope_of(share: FloatArray, values: FloatArray) -> float:
@@ -126,9 +126,7 @@ def decided_at(positions: Sequence[int], values: Sequence[float] | FloatArray, p
     return int(positions[first]) if first < len(below) else None
 
 
-def count_crossings(
-    values: Sequence[float] | FloatArray, enter: float = ENTER, leave: float = LEAVE
-) -> tuple[int, int]:
+def count_crossings(values: Sequence[float] | FloatArray, enter: float = ENTER, leave: float = LEAVE) -> tuple[int, int]:
     """How often a curve commits to the gold, and how often it reverses that.
 
     p = exp(-value) is the geometric mean probability of the gold's tokens. A curve starts undecided. An undecided one commits

@@ -84,26 +84,31 @@ class Survey:
 
     n_targets: int
     introductions: Mapping[tuple[str, str], str]
-    skipped: Skipped = field(default_factory=lambda: defaultdict(list))
+    skipped: Skipped = field(default_factory=dict)
     golds: dict[QuestionKey, Gold] = field(default_factory=dict)
 
 
 def survey(run: RunReader, choice: Choice, prompts: Mapping[QuestionKey, Prompts], answer_prefix: str) -> Survey:
-    """The golds of the chosen questions and how the run's own answers introduce them. skipped names questions without one."""
-    heard = Introductions(answer_prefix)
+    """The golds of the chosen questions, and how the whole run's answers introduce theirs, so that a choice can grow.
+
+    skipped names the chosen questions without a gold that is one text.
+    """
+    heard, chosen = Introductions(answer_prefix), choice.questions(run)
     found = Survey(0, {})
     pairs: dict[tuple[str, str], None] = {}
-    for key, question in choice.questions(run).items():
+    for key, question in run.questions.items():
         gold = gold_of(question)
         if isinstance(gold, str):
-            found.skipped[gold].append("/".join(key))
+            if key in chosen:
+                found.skipped.setdefault(gold, []).append("/".join(key))
             continue
-        found.golds[key] = gold
         records = [record for record, _ in run.records(key)]
         heard.add([(prompt_of(record.budget), record) for record in records], gold)
         pairs |= dict.fromkeys((key[0], prompt) for prompt in prompts[key])
-        taken = [record for record in records if choice.takes(record.key)]
-        found.n_targets += len({record.trajectory or str(record.key) for record in taken})
+        if key in chosen:
+            found.golds[key] = gold
+            taken = [record for record in records if choice.takes(record.key)]
+            found.n_targets += len({record.trajectory or str(record.key) for record in taken})
     found.introductions = {pair: heard.of(*pair) for pair in pairs}
     return found
 
@@ -123,18 +128,19 @@ def read_targets(
     for key, question in choice.questions(run).items():
         if (gold := golds.get(key)) is None:
             continue
+        probes = {prompt: asking.probe(prompt, key[0], gold) for prompt in prompts[key]}
         unread: Counter[str] = Counter()
         for subject in subjects_of(run, key, question, unread):
             if choice.takes(subject.key):
-                yield _of_thinking(subject, prompts[key], asking, gold)
+                yield _of_thinking(subject, prompts[key], probes)
         for reason, n in unread.items():
             skipped.setdefault(reason, []).extend(["/".join(key)] * n)
         for record, _ in run.records(key):
             if record.budget == OFF and choice.takes(record.key):
-                yield _of_answer(record, prompts[key], asking, gold)
+                yield _of_answer(record, prompts[key], probes, asking, gold)
 
 
-def _of_thinking(subject: Subject, prompts: Prompts, asking: Asking, gold: Gold) -> Target:
+def _of_thinking(subject: Subject, prompts: Prompts, probes: Mapping[str, Probe]) -> Target:
     one = subject.trajectory
     prompt_ids = prompts[one.prompt]
     kept = {record.n_thinking_tokens for record in subject.records if record.n_thinking_tokens is not None}
@@ -144,24 +150,22 @@ def _of_thinking(subject: Subject, prompts: Prompts, asking: Asking, gold: Gold)
         prompt=one.prompt,
         token_ids=(*prompt_ids, *one.token_ids),
         n_prompt=len(prompt_ids),
-        probe=asking.probe(one.prompt, one.key.task, gold),
+        probe=probes[one.prompt],
         records=subject.records,
         marks=tuple(sorted(n for n in kept if n <= len(one.token_ids))),
     )
 
 
-def _of_answer(record: SampleRecord, prompts: Prompts, asking: Asking, gold: Gold) -> Target:
+def _of_answer(record: SampleRecord, prompts: Prompts, probes: Mapping[str, Probe], asking: Asking, gold: Gold) -> Target:
     """What an answer without thinking says before its final answer is its reasoning."""
     task = record.key.task
-    n = answer_starts(
-        asking.tokenizer, record.answer_ids, record.grade.answer, gold, asking.introductions.get((task, OFF), "")
-    )
+    n = answer_starts(asking.tokenizer, record.answer_ids, record.grade.answer, gold, asking.introductions.get((task, OFF), ""))
     return Target(
         id=f"{record.key}@{OFF}",
         key=record.key,
         prompt=OFF,
         token_ids=(*prompts[OFF], *record.answer_ids[:n]),
         n_prompt=len(prompts[OFF]),
-        probe=asking.probe(OFF, task, gold),
+        probe=probes[OFF],
         records=(record,),
     )

@@ -1,0 +1,81 @@
+"""`raml-eval diagnose pseudo-gradient`: how likely the gold answer becomes along each thinking of a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from raml_eval.cli.ending import stopping
+from raml_eval.cli.options import Count, Number, Place, Text, Texts, place_option
+from raml_eval.exits import ExitCode
+from raml_eval.wording import count_noun, one_line
+
+_NAMED = 20  # errors that are named on stderr
+TOLERANCE = 0.1
+
+
+def pseudo_gradient(
+    run: Annotated[Path, typer.Argument(help="Run directory.")],
+    stride: Annotated[Count, typer.Option(min=1, help="Score the gold every so many thinking tokens; 8 if not given.")] = None,
+    every: Annotated[bool, typer.Option("--every", help="Score it after every token.")] = False,
+    adaptive: Annotated[bool, typer.Option("--adaptive", help="Score it more often where the curve moves.")] = False,
+    tolerance: Annotated[
+        Number, typer.Option(help="Nats per token by which neighbouring values of --adaptive may differ; 0.1 if not given.")
+    ] = None,
+    limit: Annotated[Count, typer.Option(min=1, help="At most this many questions of each task.")] = None,
+    samples: Annotated[Count, typer.Option(min=1, help="At most this many trajectories of each question.")] = None,
+    task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
+    model: Annotated[Text, typer.Option(help="Where the checkpoint that drew the run lies now.")] = None,
+    backend: Annotated[Text, typer.Option(help="hf or vllm; the run's own if not given.")] = None,
+    backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Trajectories in flight.")] = 8,
+    delimiter: Annotated[
+        str, typer.Option(help="What ends the thinking: run (what a forced end writes), none (as in the paper), or a text.")
+    ] = "run",
+    lead: Annotated[
+        Text, typer.Option(help=r"All that stands between it and the gold; by default as the run's own answers have it.")
+    ] = None,
+    out: Annotated[Place, place_option("Folder of the diagnosis; diagnostics in the run if not given.", "<folder>")] = None,
+    quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
+) -> None:
+    """The negative log-likelihood of the gold answer along each thinking. Exit code 4 if trajectories failed."""
+    import asyncio
+
+    from raml_eval.config import parse_backend_args
+    from raml_eval.diagnostics.curves.diagnose import Wanted, diagnose_curves
+    from raml_eval.diagnostics.curves.positions import Positions
+    from raml_eval.diagnostics.curves.targets import Choice
+    from raml_eval.errors import ConfigError
+
+    if (stride is not None) + every > 1 or (every and adaptive):
+        raise ConfigError("--stride, --every and --adaptive exclude one another, but --stride is the first step of --adaptive.")
+    if tolerance is not None and not adaptive:
+        raise ConfigError("--tolerance is for --adaptive. Pass both.")
+    step = 1 if every else stride or 8
+    wanted = Wanted(
+        choice=Choice(tuple(task or ()), limit, samples),
+        positions=Positions(step, (TOLERANCE if tolerance is None else tolerance) if adaptive else None),
+        delimiter=delimiter,
+        lead=lead,
+        concurrency=concurrency,
+    )
+    changes: dict[str, Any] = {"model": model} if model else {}
+    if backend:
+        changes |= {"backend": backend, "backend_args": {}}
+    if backend_arg:
+        changes["backend_args"] = parse_backend_args(backend_arg)
+    with stopping("finished curves are stored, and the same command continues from there"):
+        done = asyncio.run(diagnose_curves(run, wanted, out, changes, quiet))
+    for reason, keys in done.skipped.items():
+        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
+        print(one_line(f"note: left out, {reason}: {len(keys):,} ({named})"), file=sys.stderr)
+    if done.errors:
+        for name, error in list(done.errors.items())[:_NAMED]:
+            print(one_line(f"note: {name} failed: {error}"), file=sys.stderr)
+        failed = count_noun(len(done.errors), "curve")
+        print(f"{failed} failed and are owed; run the same command again to retry", file=sys.stderr)
+        raise typer.Exit(ExitCode.OWED)
+    print(f"{done.folder}: {count_noun(done.n_curves, 'curve')}; `raml-eval report` shows them")

@@ -1,0 +1,209 @@
+"""What many curves say together: mean curves with bands, levels by verdict, AUROCs, and agreement with the budgets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from raml_eval.budgets import OFF, is_cap, sort_budgets
+from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn
+from raml_eval.diagnostics.curves.separation import pooled, within_questions
+from raml_eval.diagnostics.curves.shape import resampled
+from raml_eval.intervals import Part, mean_interval, paired_difference, simultaneous_band
+from raml_eval.intervals.clusters import FloatArray
+from raml_eval.types import Budget, Interval, Status
+
+GRID = np.linspace(0.0, 1.0, 51)
+# What a correct trajectory should have more of; the sign makes it so.
+SCORES = {"final": -1.0, "area": -1.0, "slope": -1.0, "drop": 1.0}
+BOTH = "questions with both verdicts"
+
+
+@dataclass(frozen=True, slots=True)
+class MeanCurve:
+    """The mean of many curves on GRID, with a band that holds everywhere at once at 95 %; NaN ends without one."""
+
+    task: str
+    prompt: str
+    group: str
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n_trajectories: int
+    n_questions: int
+
+
+def groups(drawn: Iterable[Drawn]) -> Iterator[tuple[str, str, list[Drawn]]]:
+    """The curves by task and prompt, in their order."""
+    found: dict[tuple[str, str], list[Drawn]] = {}
+    for one in drawn:
+        found.setdefault((one.task, one.prompt), []).append(one)
+    for (task, prompt), own in found.items():
+        yield task, prompt, own
+
+
+def mean_curves(drawn: Sequence[Drawn]) -> list[MeanCurve]:
+    """For each task and prompt: all curves, the correct and the incorrect ones, and the two within questions that have both.
+
+    The first three are means over trajectories, with bands clustered by question. In questions that have both verdicts, the
+    trajectories of one verdict are averaged first and each question counts once, so both curves are of the same questions;
+    the group "incorrect - correct" there is the paired difference.
+    """
+    curves = []
+    for task, prompt, own in groups(drawn):
+        for name, members in [("all", own), *((str(v), [one for one in own if one.status is v]) for v in VERDICTS)]:
+            if members:
+                rows = np.array([resampled(one.curve.positions, one.mean_nll, GRID) for one in members])
+                of = (task, prompt, name)
+                curves.append(_band(of, rows, [one.cluster for one in members], len(members), _n_questions(members)))
+        curves += _within(task, prompt, own)
+    return curves
+
+
+def _within(task: str, prompt: str, own: Sequence[Drawn]) -> list[MeanCurve]:
+    by_question: dict[str, dict[Status, list[FloatArray]]] = {}
+    cluster = {one.question: one.cluster for one in own}
+    for one in own:
+        row = resampled(one.curve.positions, one.mean_nll, GRID)
+        by_question.setdefault(one.question, {}).setdefault(one.status, []).append(row)
+    mixed = {name: rows for name, rows in by_question.items() if all(verdict in rows for verdict in VERDICTS)}
+    if not mixed:
+        return []
+    n = sum(len(rows[verdict]) for rows in mixed.values() for verdict in VERDICTS)
+    right, wrong = (np.array([np.mean(rows[verdict], axis=0) for rows in mixed.values()]) for verdict in VERDICTS)
+    names = [cluster[name] for name in mixed]
+    return [
+        _band((task, prompt, f"{label}, {BOTH}"), rows, names, n, len(mixed))
+        for label, rows in ((VERDICTS[0], right), (VERDICTS[1], wrong), ("incorrect - correct", wrong - right))
+    ]
+
+
+def _band(
+    of: tuple[str, str, str], rows: FloatArray, clusters: Sequence[str], n_trajectories: int, n_questions: int
+) -> MeanCurve:
+    """rows (N, grid) are the curves, each with its cluster."""
+    zeros = np.zeros(len(rows))
+    found = simultaneous_band([[Part(zeros, rows[:, i], clusters)] for i in range(rows.shape[1])], bounds=None)
+    ends = np.array([(point.value, point.low, point.high) for point in found])
+    return MeanCurve(*of, ends[:, 0], ends[:, 1], ends[:, 2], n_trajectories, n_questions)
+
+
+def level_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
+    """One row for each task, prompt and status: the means over trajectories of every number, with clustered intervals."""
+    rows = []
+    for task, prompt, own in groups(drawn):
+        for status in dict.fromkeys((*VERDICTS, *sorted({one.status for one in own}))):
+            members = [one for one in own if one.status is status]
+            if not members:
+                continue
+            row: dict[str, Any] = {"task": task, "prompt": prompt, "verdict": str(status)}
+            row |= {"n_trajectories": len(members), "n_questions": _n_questions(members)}
+            row["n_tokens"] = float(np.mean([one.length for one in members]))
+            for name in ("start", "final", "drop", "slope", "area", "commitments", "reversals"):
+                row |= _mean(name, [(float(getattr(one.shape, name)), one.cluster) for one in members], None)
+            decided = [(float(one.shape.decided_at is not None), one.cluster) for one in members]
+            row |= _mean("decided", decided, (0.0, 1.0))
+            shares = [(one.shape.decided_at or 0) / max(one.length, 1) for one in members if one.shape.decided_at is not None]
+            row["decided_share"] = float(np.median(shares)) if shares else None
+            rows.append(row)
+    return rows
+
+
+def auroc_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
+    """One row for each task, prompt and number: how well it tells correct from incorrect, within questions and pooled.
+
+    Only samples with a graded answer count. Curves of a single position have no slope and no drop, and no row there.
+    """
+    rows = []
+    for task, prompt, everyone in groups(drawn):
+        own = [one for one in everyone if one.status in VERDICTS]
+        correct = [one.status is Status.CORRECT for one in own]
+        if not any(correct) or all(correct):
+            continue
+        for name, sign in SCORES.items():
+            scores = np.array([sign * getattr(one.shape, name) for one in own])
+            if np.isnan(scores).all() or np.ptp(scores[~np.isnan(scores)]) == 0:
+                continue
+            within = within_questions(scores, correct, [one.question for one in own], [one.cluster for one in own])
+            overall = pooled(scores, correct, [one.cluster for one in own])
+            row: dict[str, Any] = {"task": task, "prompt": prompt, "number": name}
+            row |= _interval("within", within.interval)
+            row |= {"n_questions": within.n_questions, "n_pairs": within.n_pairs, **_interval("pooled", overall.interval)}
+            rows.append(row | {"n_trajectories": len(own)})
+    return rows
+
+
+def budget_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
+    """One row for each task and budget: the mean probability of the gold where the budget ends, and the budget's accuracy.
+
+    difference is accuracy - probability, paired by sample. within is the AUROC of the probability for the verdicts at this
+    budget, within questions.
+    """
+    rows = []
+    for task in dict.fromkeys(one.task for one in drawn):
+        for budget, read in _by_budget([one for one in drawn if one.task == task]).items():
+            clusters = [one.cluster for one, _, _ in read]
+            p = [one.probability(at) for one, at, _ in read]
+            right = [float(correct) for _, _, correct in read]
+            difference = paired_difference(p, right, clusters)
+            row: dict[str, Any] = {"task": task, "budget": str(budget), "n_samples": len(read)}
+            row |= _interval("probability", mean_interval(p, clusters)) | _interval("accuracy", mean_interval(right, clusters))
+            row |= _interval("difference", Interval(difference.value, difference.low, difference.high, difference.method))
+            within = within_questions(p, [correct for *_, correct in read], [one.question for one, _, _ in read], clusters)
+            rows.append(row | _interval("within", within.interval) | {"n_questions": within.n_questions})
+    return rows
+
+
+def calibration_rows(drawn: Sequence[Drawn], n_bins: int = 10) -> list[dict[str, Any]]:
+    """One row for each task and tenth of the gold's probability: how many samples at finite budgets, and how many correct."""
+    rows = []
+    for task in dict.fromkeys(one.task for one in drawn):
+        read = [
+            (one.probability(at), float(correct), one.cluster)
+            for budget, own in _by_budget([one for one in drawn if one.task == task]).items()
+            if isinstance(budget, int)
+            for one, at, correct in own
+        ]
+        for number in range(n_bins):
+            low, high = number / n_bins, (number + 1) / n_bins
+            members = [one for one in read if low <= one[0] < high or (one[0] == high == 1.0)]
+            if members:
+                row: dict[str, Any] = {"task": task, "bin": f"{low:.1f} to {high:.1f}", "n_samples": len(members)}
+                row["probability"] = float(np.mean([p for p, _, _ in members]))
+                rows.append(row | _mean("accuracy", [(right, cluster) for _, right, cluster in members], (0.0, 1.0)))
+    return rows
+
+
+def _by_budget(drawn: Sequence[Drawn]) -> dict[Budget, list[tuple[Drawn, int, bool]]]:
+    """What each budget read: the curve, the position and the verdict, in the order that tables have. off is the bare prompt."""
+    found: dict[Budget, list[tuple[Drawn, int, bool]]] = {}
+    for one in drawn:
+        for budget, at, correct in one.read:
+            if (budget == OFF or is_cap(budget)) and at in one.curve.positions:
+                found.setdefault(budget, []).append((one, at, correct))
+    return {budget: found[budget] for budget in sort_budgets(found)}
+
+
+def _mean(name: str, values: Sequence[tuple[float, str]], bounds: tuple[float, float] | None) -> dict[str, float | None]:
+    known = [(value, cluster) for value, cluster in values if not math.isnan(value)]
+    return _interval(name, mean_interval([value for value, _ in known], [cluster for _, cluster in known], bounds=bounds))
+
+
+def _interval(name: str, interval: Interval) -> dict[str, Any]:
+    """The interval as columns; what is not known is null."""
+    return {
+        name: _end(interval.value), f"{name}_low": _end(interval.low), f"{name}_high": _end(interval.high),
+        f"{name}_method": interval.method,
+    }  # fmt: skip
+
+
+def _end(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _n_questions(members: Sequence[Drawn]) -> int:
+    return len({one.question for one in members})

@@ -1,0 +1,144 @@
+"""One diagnosis of a run: the curves are scored, and tables, figures and the report's section are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from raml_eval.codec import codec_of
+from raml_eval.diagnostics.curves.drawn import Drawn, match_curves
+from raml_eval.diagnostics.curves.driver import Curve, Scoring, read_curve, score_targets
+from raml_eval.diagnostics.curves.positions import Positions
+from raml_eval.diagnostics.curves.summary import write_summary
+from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Survey, read_targets, survey
+from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
+from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
+from raml_eval.errors import ConfigError
+from raml_eval.manifest import engine_protocol
+from raml_eval.progress import Progress
+from raml_eval.protocols import Backend, PositionScorer
+from raml_eval.store.seeking import RunReader
+from raml_eval.store.stamp import stamp_samples
+from raml_eval.types import TokenIds
+
+KIND = "pseudo-gradient"
+IN_FLIGHT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a diagnosis is asked for. delimiter is run, none or a text; lead replaces what stands before the gold."""
+
+    choice: Choice = field(default_factory=Choice)
+    positions: Positions = field(default_factory=Positions)
+    delimiter: str = "run"
+    lead: str | None = None
+    concurrency: int = IN_FLIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """What a diagnosis did. errors are the targets that failed and are owed, with the reason."""
+
+    folder: Path
+    n_curves: int
+    skipped: Mapping[str, Sequence[str]]
+    errors: Mapping[str, str]
+
+
+async def diagnose_curves(
+    directory: Path, wanted: Wanted, out: Path | None = None, changes: Mapping[str, Any] | None = None, quiet: bool = False
+) -> Diagnosed:
+    """The folder of the diagnosis holds the curve of every chosen trajectory, and what they say together.
+
+    It goes on where an earlier session under the same settings stopped. changes are settings that replace the run's own
+    (load_run_model). Raises ConfigError for an engine that cannot score, or a folder under other settings; StoreError for an
+    imported run; GaveUp if request after request failed.
+    """
+    stamp = stamp_samples(directory)
+    with RunReader(directory) as run:
+        loaded = load_run_model(run, changes)
+        async with open_engine(loaded) as backend:
+            scorer = _scorer(backend)
+            policy = loaded.policy(backend.description.context)
+            found = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
+            asking = _asking(loaded, wanted, policy.closing_ids, found)
+            folder = DiagnosisFolder(out or directory / PLACE, KIND, _settings(run, backend, wanted, asking))
+            folder.reopen()
+            scoring = Scoring(scorer, backend.description.context, wanted.positions, wanted.concurrency)
+            errors = await _score(folder, scoring, run, loaded, found, asking, wanted.choice, quiet)
+    drawn = _read_drawn(directory, folder, loaded, found, asking, wanted.choice)
+    if drawn and not errors:
+        write_summary(folder, drawn, asking, wanted.positions, found.skipped)
+    if not errors:
+        counts = {reason: len(keys) for reason, keys in found.skipped.items()}
+        folder.finish(counts, samples=stamp, skipped_keys=found.skipped, n_curves=len(drawn))
+    return Diagnosed(folder.path, len(drawn), found.skipped, errors)
+
+
+def _scorer(backend: Backend) -> PositionScorer:
+    if not isinstance(backend, PositionScorer):
+        raise ConfigError(
+            f"backend {backend.description.name} does not tell how likely a given answer is after each prefix of a thinking. "
+            "Diagnose with --backend hf or --backend vllm."
+        )
+    return backend
+
+
+def _asking(loaded: RunModel, wanted: Wanted, closing_ids: TokenIds, found: Survey) -> Asking:
+    tokenizer = codec_of(loaded.model.tokenizer)
+    if wanted.delimiter == "none":
+        closing_ids = ()
+    elif wanted.delimiter != "run":
+        closing_ids = tuple(tokenizer.encode(wanted.delimiter, add_special_tokens=False))
+    return Asking(tokenizer, closing_ids, found.introductions, wanted.lead)
+
+
+def _settings(run: RunReader, backend: Backend, wanted: Wanted, asking: Asking) -> dict[str, Any]:
+    """Everything that a curve depends on. The choice is not part of it: a diagnosis may grow."""
+    introductions: dict[str, dict[str, str]] = {}
+    for (task, prompt), text in asking.introductions.items():
+        introductions.setdefault(task, {})[prompt] = text
+    return {
+        "protocol": run.manifest["protocol_digest"],
+        "engine": dict(engine_protocol(backend.description)),
+        "delimiter": wanted.delimiter,
+        "closing_ids": list(asking.closing_ids),
+        "lead": wanted.lead,
+        "introductions": introductions if wanted.lead is None else {},
+        "stride": wanted.positions.stride,
+        "tolerance": wanted.positions.tolerance,
+    }
+
+
+async def _score(
+    folder: DiagnosisFolder,
+    scoring: Scoring,
+    run: RunReader,
+    loaded: RunModel,
+    found: Survey,
+    asking: Asking,
+    choice: Choice,
+    quiet: bool,
+) -> dict[str, str]:
+    done = {line["id"] for line in folder.lines()}
+    targets = read_targets(run, choice, found.golds, loaded.prompts, asking, found.skipped)
+    journal = folder.journal()
+    try:
+        with Progress(found.n_targets, min(len(done), found.n_targets), quiet=quiet, noun="trajectories") as progress:
+            return await score_targets(scoring, targets, done, journal, progress, found.skipped)
+    finally:
+        journal.close()
+
+
+def _read_drawn(
+    directory: Path, folder: DiagnosisFolder, loaded: RunModel, found: Survey, asking: Asking, choice: Choice
+) -> list[Drawn]:
+    """The curves in the journal of the targets that the choice has, with the run's present verdicts."""
+    curves: dict[str, Curve] = {line["id"]: read_curve(line) for line in folder.lines()}
+    ignored: Skipped = {}
+    with RunReader(directory) as run:
+        targets = read_targets(run, choice, found.golds, loaded.prompts, asking, ignored)
+        return match_curves(targets, curves, run.questions)

@@ -1,0 +1,226 @@
+"""Writes what the curves say: Parquet tables, figures, and the section of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from raml_eval.budgets import OFF, THINKING
+from raml_eval.diagnostics.curves.averages import (
+    GRID,
+    MeanCurve,
+    auroc_rows,
+    budget_rows,
+    calibration_rows,
+    level_rows,
+    mean_curves,
+)
+from raml_eval.diagnostics.curves.drawn import Drawn, curve_columns, trajectory_row
+from raml_eval.diagnostics.curves.figures import (
+    MOST_PANELS,
+    draw_aurocs,
+    draw_budgets,
+    draw_means,
+    draw_off,
+    draw_trajectories,
+    draw_within,
+)
+from raml_eval.diagnostics.curves.positions import Positions
+from raml_eval.diagnostics.curves.targets import Asking
+from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
+from raml_eval.errors import StoreError, writing
+from raml_eval.wording import count_noun
+
+TITLE = "Pseudo-gradient curves"
+LEAD = (
+    "The negative log-likelihood (NLL) of the gold answer, in nats per token of the gold, if the thinking were cut after so "
+    "many tokens and the gold written at once. A curve that falls says that the thinking moves the model towards the gold."
+)
+
+
+def write_summary(
+    folder: DiagnosisFolder,
+    drawn: Sequence[Drawn],
+    asking: Asking,
+    positions: Positions,
+    skipped: Mapping[str, Sequence[str]],
+) -> None:
+    """The folder holds the tables and figures of the curves, and section.json. Raises StoreError if it cannot be written."""
+    curves = mean_curves(drawn)
+    _write(folder, "curves", curve_columns(drawn))
+    _write(folder, "trajectories", [trajectory_row(one) for one in drawn])
+    _write(folder, "means", _mean_columns(curves))
+    levels, aurocs, budgets, bins = level_rows(drawn), auroc_rows(drawn), budget_rows(drawn), calibration_rows(drawn)
+    write_section(
+        folder,
+        TITLE,
+        LEAD,
+        [table for table in _tables(levels, aurocs, budgets, bins) if table.rows],
+        _figures(drawn, curves, aurocs, budgets),
+        _notes(drawn, asking, positions, skipped),
+    )
+
+
+def _write(folder: DiagnosisFolder, name: str, content: Any) -> None:
+    import pandas as pd
+
+    path = folder.path / f"{name}.parquet"
+    with writing(path, "Free disk space or choose a writable --out.", StoreError):
+        pd.DataFrame(content).to_parquet(path, index=False)
+
+
+def _mean_columns(curves: Sequence[MeanCurve]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for one in curves:
+        for share, mean, low, high in zip(GRID, one.mean, one.low, one.high, strict=True):
+            row = {"task": one.task, "prompt": one.prompt, "group": one.group, "share": share, "nll_mean": mean, "low": low}
+            row |= {"high": high, "n_trajectories": one.n_trajectories, "n_questions": one.n_questions}
+            for name, value in row.items():
+                columns.setdefault(name, []).append(value)
+    return columns
+
+
+def _number(name: str, heading: str, digits: int = 2, signed: bool = False) -> Column:
+    return Column(name, heading, "number", digits, signed, f"{name}_low", f"{name}_high")
+
+
+def _share(name: str, heading: str) -> Column:
+    return Column(name, heading, "percent", 1, low=f"{name}_low", high=f"{name}_high")
+
+
+def _tables(
+    levels: Sequence[Mapping[str, Any]],
+    aurocs: Sequence[Mapping[str, Any]],
+    budgets: Sequence[Mapping[str, Any]],
+    bins: Sequence[Mapping[str, Any]],
+) -> list[SectionTable]:
+    task, prompt = Column("task", "task"), Column("prompt", "prompt")
+    return [
+        SectionTable(
+            "levels",
+            "NLL of the gold along trajectories, by verdict (means over trajectories, intervals clustered by question)",
+            [
+                task, prompt, Column("verdict", "verdict"), Column("n_trajectories", "trajectories", "count"),
+                Column("n_questions", "questions", "count"), _number("start", "at the start"), _number("final", "at the end"),
+                _number("drop", "fall"), _number("slope", "slope per thinking", signed=True),
+                _share("decided", "decided at the end"), _number("reversals", "reversals"),
+            ],
+            levels,
+            3,
+        ),
+        SectionTable(
+            "auroc",
+            "AUROC of a curve's numbers, correct against incorrect; within: the mean over questions that have both verdicts, "
+            "each counted once; pooled: all trajectories, confounded by difficulty",
+            [
+                task, prompt, Column("number", "number"), _number("within", "within questions"),
+                Column("n_questions", "questions", "count"), Column("n_pairs", "pairs", "count"),
+                _number("pooled", "pooled (confounded)"), Column("n_trajectories", "trajectories", "count"),
+            ],
+            aurocs,
+            3,
+        ),
+        SectionTable(
+            "budgets",
+            "The gold's mean probability where each budget ends, and the budget's accuracy",
+            [
+                task, Column("budget", "budget"), Column("n_samples", "samples", "count"),
+                _share("probability", "probability of the gold"), _share("accuracy", "accuracy"),
+                Column("difference", "accuracy - probability", "percent", 1, True, "difference_low", "difference_high"),
+                _number("within", "AUROC within questions"), Column("n_questions", "of questions", "count"),
+            ],
+            budgets,
+            2,
+            False,
+        ),
+        SectionTable(
+            "calibration",
+            "Accuracy at the finite budgets by the gold's probability",
+            [
+                task, Column("bin", "probability"), Column("n_samples", "samples", "count"),
+                Column("probability", "mean probability", "percent"), _share("accuracy", "accuracy"),
+            ],
+            bins,
+            2,
+            False,
+        ),
+    ]  # fmt: skip
+
+
+def _figures(
+    drawn: Sequence[Drawn],
+    curves: Sequence[MeanCurve],
+    aurocs: Sequence[Mapping[str, Any]],
+    budgets: Sequence[Mapping[str, Any]],
+) -> list[SectionFigure]:
+    """The figures that there is something to show in. Prompts other than plain thinking (hints) are in the tables alone."""
+    tasks = list(dict.fromkeys(one.task for one in drawn))
+    prompts = {one.prompt for one in drawn}
+    main = THINKING if THINKING in prompts else min(prompts)
+    more = f" Only the first {MOST_PANELS} of {len(tasks)} tasks have a panel." if len(tasks) > MOST_PANELS else ""
+    figures = [
+        SectionFigure(
+            "by-verdict", "The gold along correct and incorrect trajectories",
+            "Means over trajectories, with bands that hold along the whole curve at once at 95 %, clustered by question. "
+            f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too.{more}",
+            draw_means(curves, tasks, main),
+        ),
+        SectionFigure(
+            "within-questions", "The same within questions that have both verdicts",
+            f"Each question counts once, with the mean of its trajectories of either verdict.{more}",
+            draw_within(curves, tasks, main),
+        ),
+        SectionFigure(
+            "trajectories", "Single trajectories",
+            f"Up to two correct and two incorrect ones of each task's first question that has both.{more}",
+            draw_trajectories(drawn, tasks, main),
+        ),
+    ]  # fmt: skip
+    if OFF in prompts and main != OFF:
+        about = "Means over all trajectories. A level line is of answers that reason nothing before their final answer."
+        figures.append(
+            SectionFigure("thinking-and-off", "With and without thinking", f"{about}{more}", draw_off(curves, tasks, main))
+        )
+    shown = [row for row in aurocs if row["prompt"] == main]
+    if shown:
+        about = "0.5 is chance. Hollow marks compare trajectories of different questions, and so measure difficulty, too."
+        figures.append(SectionFigure("auroc", "Correct against incorrect, by AUROC", about, draw_aurocs(shown)))
+    if budgets:
+        about = f"What the curve says where each budget ends, and how many samples were correct there.{more}"
+        figures.append(SectionFigure("budgets", "The gold's probability and the accuracy", about, draw_budgets(budgets, tasks)))
+    return figures
+
+
+def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped: Mapping[str, Sequence[str]]) -> list[str]:
+    written = asking.tokenizer.decode(asking.closing_ids, skip_special_tokens=False) if asking.closing_ids else ""
+    notes = [
+        f"After each prefix, {written!r} ends the thinking, and "
+        + (f"{asking.lead!r} stands before the gold." if asking.lead is not None else _told_introductions(asking))
+        + " Only the gold's own tokens are scored.",
+        "Positions: every token."
+        if positions.stride == 1
+        else f"Positions: every {positions.stride} tokens, the ends, and the places where budgets cut."
+        if positions.tolerance is None
+        else f"Positions: refined where neighbouring values differ by more than {positions.tolerance} nats per token; straight "
+        "lines between them are that exact only where the curve is monotone.",
+        "Decided: the geometric mean probability of the gold's tokens is above 0.5 at the last position. A reversal: it was "
+        "above 0.6 and falls below 0.4.",
+    ]
+    apart = sum(not one.curve.together for one in drawn)
+    if apart:
+        notes.append(
+            f"In {count_noun(apart, 'curve')} a token would straddle the border before the gold, which was tokenised apart."
+        )
+    for reason, keys in skipped.items():
+        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
+        notes.append(f"Left out, {reason}: {len(keys):,} ({named}).")
+    return notes
+
+
+def _told_introductions(asking: Asking) -> str:
+    by_text: dict[str, list[str]] = {}
+    for (task, prompt), text in asking.introductions.items():
+        by_text.setdefault(text, []).append(f"{task} ({prompt})")
+    told = "; ".join(f"{text!r}: {', '.join(places)}" for text, places in by_text.items())
+    return f"an introduction stands before the gold as the task writes it: {told}."
