@@ -1,0 +1,76 @@
+"""AUROC against pairs counted one by one, within questions and pooled."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raml_eval.diagnostics.curves.separation import CONFOUNDED, auroc, pooled, within_questions
+
+ROWS = st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.sampled_from("abc")), min_size=1, max_size=25)
+
+
+def count_pairs(rows: list[tuple[float, bool]]) -> float:
+    pairs = [(s > t) + (s == t) / 2 for (s, right), (t, wrong) in itertools.product(rows, rows) if right and not wrong]
+    return sum(pairs) / len(pairs) if pairs else math.nan
+
+
+@given(ROWS)
+def test_auroc_counts_pairs(rows: list[tuple[int, bool, str]]) -> None:
+    found = auroc(np.array([s for s, _, _ in rows], dtype=float), np.array([right for _, right, _ in rows]))
+    assert found == pytest.approx(count_pairs([(s, right) for s, right, _ in rows]), nan_ok=True)
+
+
+@given(ROWS)
+def test_within_questions_only_pairs_of_one_question_count(rows: list[tuple[int, bool, str]]) -> None:
+    scores, correct, names = zip(*rows, strict=True)
+    own = [count_pairs([(s, right) for s, right, q in rows if q == name]) for name in "abc"]
+    known = [value for value in own if not math.isnan(value)]
+    found = within_questions([float(s) for s in scores], correct, names, names)
+    assert found.n_questions == len(known)
+    assert found.interval.value == pytest.approx(np.mean(known) if known else math.nan, nan_ok=True)
+    mixed = [[right for _, right, q in rows if q == name] for name in "abc"]
+    assert found.n_pairs == sum(sum(one) * (len(one) - sum(one)) for one in mixed)
+
+
+def test_difficulty_alone_separates_nothing_within_questions() -> None:
+    """Each question has one score, which is high where most of its trajectories are right."""
+    rng = np.random.default_rng(0)
+    questions = np.repeat(np.arange(40), 8)
+    difficulty = rng.uniform(size=40)[questions]
+    correct = rng.uniform(size=320) < difficulty
+    names = [str(q) for q in questions]
+    within = within_questions(difficulty, list(correct), names, names)
+    overall = pooled(difficulty, list(correct), names)
+    assert within.interval.value == 0.5
+    assert within.interval.low < 0.5 < within.interval.high
+    assert overall.interval.low > 0.7
+    assert CONFOUNDED in overall.interval.method
+
+
+def test_the_interval_contains_the_truth() -> None:
+    """Scores of correct trajectories are one standard deviation higher: the AUROC is Phi(1 / sqrt(2)) = 0.760."""
+    held = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        correct = rng.uniform(size=480) < 0.5
+        scores = rng.normal(size=480) + correct + np.repeat(rng.normal(size=60), 8) * 5
+        names = [str(q) for q in np.repeat(np.arange(60), 8)]
+        found = within_questions(scores, list(correct), names, names).interval
+        held += found.low <= 0.7602 <= found.high
+    assert 88 <= held <= 100
+
+
+def test_trajectories_without_a_score_are_left_out() -> None:
+    found = within_questions([1.0, math.nan, 0.0], [True, True, False], ["a"] * 3, ["a"] * 3)
+    assert (found.interval.value, found.n_pairs) == (1.0, 1)
+    assert pooled([1.0, math.nan, 0.0], [True, True, False], ["a", "b", "c"]).interval.value == 1.0
+
+
+def test_one_verdict_has_no_auroc() -> None:
+    found = pooled([1.0, 2.0], [True, True], ["a", "b"])
+    assert math.isnan(found.interval.value)
+    assert within_questions([1.0, 2.0], [True, True], ["a", "b"], ["a", "b"]).n_questions == 0
