@@ -84,7 +84,7 @@ def next_piece(request: ScoreRequest, most: int) -> Piece:
 class Columns:
     """The tokens of one pass, one after another. Each attends to a beginning of its trunk, and to its own branch so far.
 
-    Trunks and branches have numbers that are unique in the pass. A token's end says how much of its trunk it attends to.
+    A trunk has a number that is unique in the pass, and a branch one that is unique on its trunk. A token's end says how much of its trunk it attends to.
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
@@ -127,7 +127,7 @@ class Columns:
             torch.cat([cached, new]) for cached, new in zip((before, zeros, zeros), made[:3], strict=True)
         )
         on_trunk = (key_branches == 0) & (key_trunks == trunks) & (key_positions < ends)
-        on_branch = (branches > 0) & (key_branches == branches) & (key_positions <= positions)
+        on_branch = (branches > 0) & (key_branches == branches) & (key_trunks == trunks) & (key_positions <= positions)
         seen = on_trunk | on_branch
         return [seen if window is None else seen & (key_positions > positions - window) for window in windows]
 
