@@ -84,7 +84,8 @@ def next_piece(request: ScoreRequest, most: int) -> Piece:
 class Columns:
     """The tokens of one pass, one after another. Each attends to a beginning of its trunk, and to its own branch so far.
 
-    A trunk has a number that is unique in the pass, and a branch one that is unique on its trunk. A token's end says how much of its trunk it attends to.
+    A trunk has a number that is unique in the pass, and a branch one that is unique on its trunk. A token's end says how much
+    of its trunk it attends to.
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:

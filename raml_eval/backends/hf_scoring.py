@@ -168,7 +168,11 @@ class Scoring:
 
 
 def _score_in_parts(
-    model: Any, ids: tuple[int, ...], positions: tuple[int, ...], continuation: tuple[int, int], windows: Mapping[str, int | None]
+    model: Any,
+    ids: tuple[int, ...],
+    positions: tuple[int, ...],
+    continuation: tuple[int, int],
+    windows: Mapping[str, int | None],
 ) -> list[float]:
     """The log-probability of the continuation's second token after each position, computed in two passes with a cache."""
     request = ScoreRequest(ids, positions, continuation, 1, Future())

@@ -11,9 +11,9 @@ import numpy as np
 
 from raml_eval.budgets import OFF, is_cap, sort_budgets
 from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn
-from raml_eval.diagnostics.curves.separation import pooled, within_questions
+from raml_eval.diagnostics.curves.separation import Separation, pooled, within_questions
 from raml_eval.diagnostics.curves.shape import resampled
-from raml_eval.intervals import Part, mean_interval, paired_difference, simultaneous_band
+from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.types import Budget, Interval, Status
 
@@ -25,7 +25,7 @@ BOTH = "questions with both verdicts"
 
 @dataclass(frozen=True, slots=True)
 class MeanCurve:
-    """The mean of many curves on GRID, with a band that holds everywhere at once at 95 %; NaN ends without one."""
+    """The mean of many curves on GRID, with a 95 % interval at each point of its own; NaN ends without one."""
 
     task: str
     prompt: str
@@ -49,7 +49,7 @@ def groups(drawn: Iterable[Drawn]) -> Iterator[tuple[str, str, list[Drawn]]]:
 def mean_curves(drawn: Sequence[Drawn]) -> list[MeanCurve]:
     """For each task and prompt: all curves, the correct and the incorrect ones, and the two within questions that have both.
 
-    The first three are means over trajectories, with bands clustered by question. In questions that have both verdicts, the
+    The first three are means over trajectories, with intervals clustered by question. In questions that have both verdicts, the
     trajectories of one verdict are averaged first and each question counts once, so both curves are of the same questions;
     the group "incorrect - correct" there is the paired difference.
     """
@@ -86,17 +86,16 @@ def _band(
     of: tuple[str, str, str], rows: FloatArray, clusters: Sequence[str], n_trajectories: int, n_questions: int
 ) -> MeanCurve:
     """rows (N, grid) are the curves, each with its cluster."""
-    zeros = np.zeros(len(rows))
-    found = simultaneous_band([[Part(zeros, rows[:, i], clusters)] for i in range(rows.shape[1])], bounds=None)
+    found = [mean_interval(column, clusters, bounds=None) for column in rows.T]
     ends = np.array([(point.value, point.low, point.high) for point in found])
     return MeanCurve(*of, ends[:, 0], ends[:, 1], ends[:, 2], n_trajectories, n_questions)
 
 
 def level_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
-    """One row for each task, prompt and status: the means over trajectories of every number, with clustered intervals."""
+    """One row for each task, prompt and verdict: the means over trajectories of every number, with clustered intervals."""
     rows = []
     for task, prompt, own in groups(drawn):
-        for status in dict.fromkeys((*VERDICTS, *sorted({one.status for one in own}))):
+        for status in VERDICTS:
             members = [one for one in own if one.status is status]
             if not members:
                 continue
@@ -116,25 +115,40 @@ def level_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
 def auroc_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
     """One row for each task, prompt and number: how well it tells correct from incorrect, within questions and pooled.
 
-    Only samples with a graded answer count. Curves of a single position have no slope and no drop, and no row there.
+    Only samples with a graded answer count. Where no curve has a second position, only the final value has a row. A prompt
+    that several tasks have gets their mean, with the tasks fixed.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
+    means: dict[tuple[str, str], list[Separation]] = {}
     for task, prompt, everyone in groups(drawn):
         own = [one for one in everyone if one.status in VERDICTS]
         correct = [one.status is Status.CORRECT for one in own]
         if not any(correct) or all(correct):
             continue
-        for name, sign in SCORES.items():
+        moves = any(one.length for one in own)
+        for name, sign in SCORES.items() if moves else [("final", SCORES["final"])]:
             scores = np.array([sign * getattr(one.shape, name) for one in own])
-            if np.isnan(scores).all() or np.ptp(scores[~np.isnan(scores)]) == 0:
-                continue
             within = within_questions(scores, correct, [one.question for one in own], [one.cluster for one in own])
             overall = pooled(scores, correct, [one.cluster for one in own])
-            row: dict[str, Any] = {"task": task, "prompt": prompt, "number": name}
-            row |= _interval("within", within.interval)
-            row |= {"n_questions": within.n_questions, "n_pairs": within.n_pairs, **_interval("pooled", overall.interval)}
-            rows.append(row | {"n_trajectories": len(own)})
+            rows.append(_auroc_row(task, prompt, name, within, overall, len(own)))
+            means.setdefault((prompt, name), []).append(within)
+    for (prompt, name), found in means.items():
+        if len(found) > 1:
+            together = macro_mean([one.interval for one in found])
+            told = Separation(together, sum(one.n_questions for one in found), sum(one.n_pairs for one in found))
+            rows.append(_auroc_row(f"mean of {len(found)} tasks", prompt, name, told, None, None))
     return rows
+
+
+def _auroc_row(
+    task: str, prompt: str, number: str, within: Separation, overall: Separation | None, n: int | None
+) -> dict[str, Any]:
+    nothing = Interval(math.nan, math.nan, math.nan)
+    return {
+        "task": task, "prompt": prompt, "number": number, **_interval("within", within.interval),
+        "n_questions": within.n_questions, "n_pairs": within.n_pairs,
+        **_interval("pooled", nothing if overall is None else overall.interval), "n_trajectories": n,
+    }  # fmt: skip
 
 
 def budget_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
@@ -147,13 +161,14 @@ def budget_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
     for task in dict.fromkeys(one.task for one in drawn):
         for budget, read in _by_budget([one for one in drawn if one.task == task]).items():
             clusters = [one.cluster for one, _, _ in read]
-            p = [one.probability(at) for one, at, _ in read]
+            p = [math.exp(-one.nll(at)) for one, at, _ in read]
             right = [float(correct) for _, _, correct in read]
             difference = paired_difference(p, right, clusters)
             row: dict[str, Any] = {"task": task, "budget": str(budget), "n_samples": len(read)}
             row |= _interval("probability", mean_interval(p, clusters)) | _interval("accuracy", mean_interval(right, clusters))
             row |= _interval("difference", Interval(difference.value, difference.low, difference.high, difference.method))
-            within = within_questions(p, [correct for *_, correct in read], [one.question for one, _, _ in read], clusters)
+            scores = [-one.nll(at) for one, at, _ in read]
+            within = within_questions(scores, [correct for *_, correct in read], [one.question for one, _, _ in read], clusters)
             rows.append(row | _interval("within", within.interval) | {"n_questions": within.n_questions})
     return rows
 
@@ -163,7 +178,7 @@ def calibration_rows(drawn: Sequence[Drawn], n_bins: int = 10) -> list[dict[str,
     rows = []
     for task in dict.fromkeys(one.task for one in drawn):
         read = [
-            (one.probability(at), float(correct), one.cluster)
+            (math.exp(-one.nll(at)), float(correct), one.cluster)
             for budget, own in _by_budget([one for one in drawn if one.task == task]).items()
             if isinstance(budget, int)
             for one, at, correct in own

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,32 +55,57 @@ class Drawn:
     def shape(self) -> Shape:
         return shape_of(self.curve.positions, self.mean_nll)
 
-    def probability(self, position: int) -> float:
-        """The probability of the whole gold, as it is written, after so many tokens. ValueError for one not measured."""
-        return float(np.exp(-self.curve.nll[self.curve.positions.index(position)]))
+    def nll(self, position: int) -> float:
+        """The negative log-likelihood of the whole gold, in nats, after so many tokens. ValueError for one not measured."""
+        return self.curve.nll[self.curve.positions.index(position)]
 
 
 def match_curves(
     targets: Iterable[Target], curves: Mapping[str, Curve], questions: Mapping[QuestionKey, Question]
 ) -> list[Drawn]:
-    """The curve of every target that has one, in the order of the targets."""
-    return [
-        Drawn(
+    """The curve of every target that has one, in the order of the targets.
+
+    Trajectories of one question that begin alike have the same values there, those of the first: an engine repeats a number to
+    about 1e-5 nats only, and what is the same must tie.
+    """
+    drawn = []
+    shared: dict[bytes, float] = {}
+    last: QuestionKey | None = None
+    for target in targets:
+        if target.id not in curves:
+            continue
+        key = target.key.task, target.key.question_id
+        if key != last:
+            shared, last = {}, key
+        curve = curves[target.id]
+        one = Drawn(
             task=target.key.task,
             question_id=target.key.question_id,
-            cluster=questions[target.key.task, target.key.question_id].cluster,
+            cluster=questions[key].cluster,
             sample=target.key.index,
             prompt=target.prompt,
             status=target.records[-1].status,
-            curve=curves[target.id],
+            curve=replace(curve, nll=_with_shared(target, curve, shared)),
             read=tuple(
                 (record.budget, 0 if record.budget == OFF else record.n_thinking_tokens or 0, record.grade.correct)
                 for record in target.records
             ),
         )
-        for target in targets
-        if target.id in curves
-    ]
+        drawn.append(one)
+    return drawn
+
+
+def _with_shared(target: Target, curve: Curve, shared: dict[bytes, float]) -> tuple[float, ...]:
+    """The curve's values, but for a prefix that is in shared the value there; the others are added to it."""
+    digest = hashlib.blake2b(
+        array("q", (*target.probe.ids, -1, *target.token_ids[: target.n_prompt])).tobytes(), digest_size=16
+    )
+    values, before = [], target.n_prompt
+    for position, value in zip(curve.positions, curve.nll, strict=True):
+        digest.update(array("q", target.token_ids[before : target.n_prompt + position]).tobytes())
+        before = target.n_prompt + position
+        values.append(shared.setdefault(digest.digest(), value))
+    return tuple(values)
 
 
 def trajectory_row(one: Drawn) -> dict[str, Any]:

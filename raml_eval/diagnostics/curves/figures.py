@@ -26,13 +26,13 @@ def draw_means(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -
     """A panel for each task: the mean curve of the correct and of the incorrect trajectories, with bands."""
     with _panels(tasks, SHARE, NATS) as (figure, places):
         for task, axes in places:
+            counts: list[str] = []
             for status, number in _NAMES.items():
                 own = [one for one in curves if (one.task, one.prompt, one.group) == (task, prompt, str(status))]
                 for one in own:
                     _draw_band(axes, one, number, str(status))
-                    told = f"{one.n_trajectories:,} {status}"
-                    axes.text(0.98, 0.98 - 0.1 * number, told, transform=axes.transAxes, ha="right", va="top", fontsize=8)
-            axes.set_title(plain_label(task), fontsize=10)
+                    counts.append(f"{one.n_trajectories:,} {status}")
+            axes.set_title(f"{plain_label(task)}\n{', '.join(counts)}", fontsize=9)
             axes.set_ylim(bottom=0)
     return figure
 
@@ -47,7 +47,7 @@ def draw_within(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) 
                 if str(status) in own:
                     _draw_band(axes, own[str(status)], number, str(status))
             n = next((one.n_questions for one in own.values()), 0)
-            axes.set_title(f"{plain_label(task)} ({count_noun(n, 'question')})", fontsize=10)
+            axes.set_title(f"{plain_label(task)}\n{count_noun(n, 'question')}", fontsize=9)
             axes.set_ylim(bottom=0)
     return figure
 
@@ -57,7 +57,7 @@ def draw_off(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -> 
 
     A mean curve without thinking that never moves, because its answers reason nothing, is a level line.
     """
-    with _panels(tasks, "share of the thinking, or of the answer without it (%)", NATS) as (figure, places):
+    with _panels(tasks, "share of what was drawn (%)", NATS) as (figure, places):
         for task, axes in places:
             for number, (label, of) in enumerate((("thinking", prompt), ("without thinking", OFF))):
                 for one in curves:

@@ -13,6 +13,7 @@ from raml_eval.intervals import bootstrap_interval, mean_interval
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.types import Interval
 
+TIE = 4  # decimals: engines repeat a log-likelihood to about 1e-5 nats, so smaller differences are ties
 CONFOUNDED = "pooled over questions, so confounded by their difficulty"
 BoolArray = NDArray[np.bool_]
 
@@ -49,9 +50,9 @@ def within_questions(
 
     Each argument has one entry a trajectory. Only pairs of the same question count, so how hard a question is cannot help.
     Questions with both verdicts count equally, however many pairs they have; the others say nothing and are left out.
-    Trajectories without a score (NaN) are left out.
+    Trajectories without a score (NaN) are left out. Scores that are equal to 4 decimals are ties.
     """
-    score, right, question = np.asarray(scores, dtype=np.float64), np.asarray(correct, dtype=bool), np.asarray(questions)
+    score, right, question = _rounded(scores), np.asarray(correct, dtype=bool), np.asarray(questions)
     values, names, n_pairs = [], [], 0
     for name in dict.fromkeys(questions):
         own = (question == name) & ~np.isnan(score)
@@ -70,7 +71,7 @@ def pooled(
 
     A number that only tells easy questions from hard ones has a high pooled AUROC. Trajectories without a score are left out.
     """
-    rows = np.column_stack([np.asarray(scores, dtype=np.float64), np.asarray(correct, dtype=np.float64)])
+    rows = np.column_stack([_rounded(scores), np.asarray(correct, dtype=np.float64)])
     kept = ~np.isnan(rows[:, 0])
     names = [name for name, keep in zip(clusters, kept, strict=True) if keep]
     rows = rows[kept]
@@ -82,6 +83,10 @@ def pooled(
     if found.method.startswith("no interval"):
         return Separation(found, len({*names}), n_pairs)
     return Separation(Interval(found.value, found.low, found.high, f"{found.method}; {CONFOUNDED}"), len({*names}), n_pairs)
+
+
+def _rounded(scores: Sequence[float] | FloatArray) -> FloatArray:
+    return np.asarray(scores, dtype=np.float64).round(TIE)
 
 
 def _of_rows(rows: FloatArray) -> float:

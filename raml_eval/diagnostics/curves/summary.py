@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from raml_eval.diagnostics.curves.averages import (
     level_rows,
     mean_curves,
 )
-from raml_eval.diagnostics.curves.drawn import Drawn, curve_columns, trajectory_row
+from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn, curve_columns, trajectory_row
 from raml_eval.diagnostics.curves.figures import (
     MOST_PANELS,
     draw_aurocs,
@@ -162,7 +163,7 @@ def _figures(
     figures = [
         SectionFigure(
             "by-verdict", "The gold along correct and incorrect trajectories",
-            "Means over trajectories, with bands that hold along the whole curve at once at 95 %, clustered by question. "
+            "Means over trajectories, with 95 % intervals of each point of its own, clustered by question. "
             f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too.{more}",
             draw_means(curves, tasks, main),
         ),
@@ -212,6 +213,10 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
         notes.append(
             f"In {count_noun(apart, 'curve')} a token would straddle the border before the gold, which was tokenised apart."
         )
+    others = Counter(str(one.status) for one in drawn if one.status not in VERDICTS)
+    if others:
+        told = ", ".join(f"{n:,} {status}" for status, n in others.items())
+        notes.append(f"In no row by verdict, because no answer was graded: {told}.")
     for reason, keys in skipped.items():
         named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
         notes.append(f"Left out, {reason}: {len(keys):,} ({named}).")
