@@ -84,8 +84,7 @@ def next_piece(request: ScoreRequest, most: int) -> Piece:
 class Columns:
     """The tokens of one pass, one after another. Each attends to a beginning of its trunk, and to its own branch so far.
 
-    A trunk has a number that is unique in the pass, and a branch one that is unique on its trunk. A token's end says how much
-    of its trunk it attends to.
+    Trunks and branches have numbers that are unique in the pass. A token's end says how much of its trunk it attends to.
     """
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
@@ -96,13 +95,15 @@ class Columns:
         self.ends: list[int] = []
         self.scored: list[int] = []  # the columns that predict a scored token
         self.targets: list[int] = []
+        n_branches = 0
         for trunk, piece in enumerate(pieces):
             request, end = piece.request, piece.trunk_end
             self._add(request.token_ids[request.n_trunk : end], request.n_trunk, trunk, 0, 0)
             for position in piece.positions:
                 at = request.attached_at(position)
                 ids = (*request.token_ids[at:position], *request.continuation_ids[:-1])
-                self._add(ids, at, trunk, self.branches[-1] + 1 if self.branches else 1, at)
+                n_branches += 1
+                self._add(ids, at, trunk, n_branches, at)
                 n = len(self.ids)
                 self.scored += range(n - request.n_scored, n)
                 self.targets += request.continuation_ids[-request.n_scored :]
@@ -128,7 +129,7 @@ class Columns:
             torch.cat([cached, new]) for cached, new in zip((before, zeros, zeros), made[:3], strict=True)
         )
         on_trunk = (key_branches == 0) & (key_trunks == trunks) & (key_positions < ends)
-        on_branch = (branches > 0) & (key_branches == branches) & (key_trunks == trunks) & (key_positions <= positions)
+        on_branch = (branches > 0) & (key_branches == branches) & (key_positions <= positions)
         seen = on_trunk | on_branch
         return [seen if window is None else seen & (key_positions > positions - window) for window in windows]
 
