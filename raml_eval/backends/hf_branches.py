@@ -95,13 +95,15 @@ class Columns:
         self.ends: list[int] = []
         self.scored: list[int] = []  # the columns that predict a scored token
         self.targets: list[int] = []
+        n_branches = 0
         for trunk, piece in enumerate(pieces):
             request, end = piece.request, piece.trunk_end
             self._add(request.token_ids[request.n_trunk : end], request.n_trunk, trunk, 0, 0)
             for position in piece.positions:
                 at = request.attached_at(position)
                 ids = (*request.token_ids[at:position], *request.continuation_ids[:-1])
-                self._add(ids, at, trunk, self.branches[-1] + 1 if self.branches else 1, at)
+                n_branches += 1
+                self._add(ids, at, trunk, n_branches, at)
                 n = len(self.ids)
                 self.scored += range(n - request.n_scored, n)
                 self.targets += request.continuation_ids[-request.n_scored :]
