@@ -21,7 +21,7 @@ from raml_eval.errors import GenerationError
 from raml_eval.protocols import PositionScores
 
 # Tokens of one pass. The mask grows with its square, and so does the work on pairs of tokens that never see each other.
-_PASS_TOKENS = {"cpu": 512, "cuda": 2048}
+_PASS_TOKENS = {"cpu": 384, "cuda": 2048}
 _FEWEST = 16  # tokens of a pass below which a lack of memory is no matter of the pass any more
 _TEST_TOKENS = 24
 _NOT_NUMBERS = "the model's logits are not numbers. Load it with another dtype, for example dtype=float32."
@@ -37,7 +37,7 @@ class Scoring:
 
     def __init__(self, loaded: LoadedModel, args: HfArgs) -> None:
         self._loaded = loaded
-        self._most = min(args.max_batch_tokens, _PASS_TOKENS.get(loaded.model.device.type, 512))
+        self._most = min(args.max_batch_tokens, _PASS_TOKENS.get(loaded.model.device.type, 384))
         self._waiting: deque[ScoreRequest] = deque()
         self._cache: Cache | None = None  # of the first request, if that is a long one under way
         self._windows = attention_windows(loaded.model.config.get_text_config())
@@ -204,10 +204,6 @@ def longest_rotation(config: Any) -> float:
     given = getattr(config, "rope_parameters", None) or {}
     by_kind = [given, *(value for value in given.values() if isinstance(value, Mapping))]
     return min(
-        (
-            rope.get("original_max_position_embeddings") or config.max_position_embeddings
-            for rope in by_kind
-            if rope.get("rope_type") in ("dynamic", "longrope")
-        ),
+        (rope["original_max_position_embeddings"] for rope in by_kind if rope.get("rope_type") == "longrope"),
         default=math.inf,
     )
