@@ -1,0 +1,218 @@
+"""The whole diagnosis of a run of the pocket model, by its commands, against one plain forward pass a position."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from raml_eval.diagnostics.curves.diagnose import KIND, Wanted, diagnose_curves
+from raml_eval.diagnostics.curves.targets import Asking, Choice, Target, read_targets, survey
+from raml_eval.diagnostics.model import load_run_model
+from raml_eval.exits import ExitCode
+from raml_eval.store.seeking import RunReader
+from tests.scored import naive_logprobs
+from tests.test_cli import FAKE, Done, cli
+
+torch = pytest.importorskip("torch")
+ROOT = Path(__file__).resolve().parents[1]
+DIAGNOSE = ["diagnose", "pseudo-gradient"]
+RUN = [
+    "run", "--model", "pocket", "--backend", "hf", "--backend-arg", "dtype=float32", "--tasks", "pocket_chain,pocket_logic",
+    "--samples", "4", "--limit", "4", "--thinking-budget", "off,0,16,unlimited", "--answer-tokens", "48", "--temperature", "1",
+    "--top-p", "1", "--quiet",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "pocket"
+    done = cli(*RUN, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def diagnosed(run: Path) -> Path:
+    done = cli(*DIAGNOSE, run, "--quiet")
+    assert done.returncode == 0, done.stderr
+    return run / "diagnostics" / KIND
+
+
+def journal(folder: Path) -> dict[str, dict[str, object]]:
+    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    assert len({line["id"] for line in lines}) == len(lines)
+    return {line["id"]: line for line in lines}
+
+
+def targets_of(run: Path) -> list[Target]:
+    with RunReader(run) as reader:
+        loaded = load_run_model(reader)
+        policy = loaded.policy(16_384)
+        found = survey(reader, Choice(), loaded.prompts, policy.answer_prefix)
+        asking = Asking(loaded.model.tokenizer, policy.closing_ids, found.introductions)
+        return list(read_targets(reader, Choice(), found.golds, loaded.prompts, asking, {}))
+
+
+def test_every_value_is_that_of_one_plain_forward_pass(run: Path, diagnosed: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(ROOT / "raml_eval" / "pocket", dtype=torch.float32).eval()
+    lines, targets = journal(diagnosed), targets_of(run)
+    assert {one.id for one in targets} == {*lines}
+    assert len(targets) == 2 * 4 * 4 * 2
+    for one in targets[::3]:
+        line = lines[one.id]
+        for at, nll in zip(line["positions"], line["nll"], strict=True):  # type: ignore[call-overload]
+            naive = naive_logprobs(model, one.token_ids[: one.n_prompt + at], one.probe.ids, one.probe.n_scored)
+            assert nll == pytest.approx(-sum(naive), abs=1e-4 * one.probe.n_scored)
+
+
+def test_the_tables_hold_the_curves(run: Path, diagnosed: Path) -> None:
+    curves, trajectories = (pd.read_parquet(diagnosed / f"{name}.parquet") for name in ("curves", "trajectories"))
+    assert list(curves.columns) == [
+        "task", "question_id", "sample", "prompt", "position", "share", "nll_mean", "nll_sum", "nll_smoothed"
+    ]  # fmt: skip
+    assert len(trajectories) == len(journal(diagnosed))
+    assert len(curves) == trajectories["n_positions"].sum()
+    thinking = curves[curves["prompt"] == "thinking"]
+    assert thinking.groupby(["task", "question_id", "sample"])["position"].min().eq(0).all()
+    about = json.loads((diagnosed / "diagnosis.json").read_text())
+    assert about["complete"]
+    assert about["skipped"] == {}
+    # Right after the prompt, all thinkings of one question have the same prefix.
+    start = thinking[thinking["position"] == 0].groupby(["task", "question_id"])["nll_sum"]
+    assert start.nunique().eq(1).all()
+
+
+def test_the_golds_probability_is_the_accuracy_of_sampling(diagnosed: Path) -> None:
+    """Sampling at temperature 1 draws an answer with its probability, so the two agree up to chance."""
+    budgets = pd.read_parquet(diagnosed / "budgets.parquet")
+    assert set(budgets["budget"]) == {"off", "0", "16", "unlimited"}
+    assert (budgets["difference"].abs() < 0.35).all()
+    assert abs(budgets["difference"].mean()) < 0.1
+
+
+def test_the_section_names_files_that_are_there(diagnosed: Path) -> None:
+    section = json.loads((diagnosed / "section.json").read_text())
+    assert {"by-verdict", "trajectories", "thinking-and-off", "budgets"} <= {one["name"] for one in section["figures"]}
+    for figure in section["figures"]:
+        assert all((diagnosed / f"{figure['name']}.{ending}").stat().st_size > 1000 for ending in ("svg", "pdf", "png"))
+    for table in section["tables"]:
+        columns = pd.read_parquet(diagnosed / table["file"]).columns
+        assert {name for one in table["columns"] for name in (one["name"], one["low"], one["high"]) if name} <= {*columns}
+    assert any("'\\n\\n'" in note for note in section["notes"])
+
+
+def test_a_second_session_scores_only_what_is_new(run: Path, tmp_path: Path) -> None:
+    first = cli(*DIAGNOSE, run, "--quiet", "--out", tmp_path, "--limit", "1", "--task", "pocket_chain")
+    assert "8 curves" in first.stdout
+    before = journal(tmp_path / KIND)
+    more = cli(*DIAGNOSE, run, "--quiet", "--out", tmp_path, "--limit", "2", "--task", "pocket_chain")
+    assert "16 curves" in more.stdout
+    assert {key: journal(tmp_path / KIND)[key] for key in before} == before
+
+
+def test_other_settings_are_refused_and_named(run: Path, diagnosed: Path) -> None:
+    done = cli(*DIAGNOSE, run, "--quiet", "--stride", "4", "--delimiter", "none")
+    assert done.returncode == ExitCode.UNUSABLE
+    assert "stride is 8 there and 4 here" in done.stderr
+    assert "delimiter is 'run' there and 'none' here" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--every", "--stride", "4"], "exclude one another"),
+        (["--every", "--adaptive"], "exclude one another"),
+        (["--tolerance", "0.1"], "is for --adaptive"),
+    ],
+)
+def test_choices_that_contradict_each_other_are_refused(run: Path, words: list[str], told: str) -> None:
+    done = cli(*DIAGNOSE, run, *words)
+    assert done.returncode == ExitCode.UNUSABLE
+    assert told in done.stderr
+
+
+def test_an_engine_that_cannot_score_is_refused(run: Path, tmp_path: Path) -> None:
+    done = cli(*DIAGNOSE, run, "--backend", "openai_server", "--backend-arg", "base_url=http://127.0.0.1:9/v1", "--out", tmp_path)
+    assert done.returncode == ExitCode.UNUSABLE
+    assert not (tmp_path / KIND).exists()
+
+
+def test_adaptive_positions_come_near_the_whole_curve(run: Path, tmp_path: Path) -> None:
+    """The straight lines of an adaptive curve lie within some tolerances of the values at every token."""
+    few = ["--limit", "2", "--samples", "2", "--quiet"]
+    for name, words in (("every", ["--every"]), ("adaptive", ["--adaptive", "--tolerance", "0.2"])):
+        assert cli(*DIAGNOSE, run, *few, *words, "--out", tmp_path / name).returncode == 0
+    every, adaptive = (journal(tmp_path / name / KIND) for name in ("every", "adaptive"))
+    assert sum(len(line["positions"]) for line in adaptive.values()) < sum(len(line["positions"]) for line in every.values())  # type: ignore[arg-type]
+    for key, line in adaptive.items():
+        whole = dict(zip(every[key]["positions"], every[key]["nll"], strict=True))  # type: ignore[call-overload]
+        for at, nll in zip(line["positions"], line["nll"], strict=True):  # type: ignore[call-overload]
+            assert nll == pytest.approx(whole[at], abs=1e-3)
+
+
+def test_a_failed_engine_leaves_curves_owed(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from raml_eval.backends.hf import HfBackend
+    from raml_eval.errors import GenerationError
+
+    score, n = HfBackend.score_at, 0
+
+    async def fail_first(self: HfBackend, *given: object) -> object:
+        nonlocal n
+        n += 1
+        if n == 1:
+            raise GenerationError("out of memory. Run again.")
+        return await score(self, *given)  # type: ignore[arg-type]
+
+    few = ["--limit", "1", "--quiet", "--out", tmp_path]
+    with monkeypatch.context() as patch:
+        patch.setattr(HfBackend, "score_at", fail_first)
+        done: Done = cli(*DIAGNOSE, run, *few)
+    assert done.returncode == ExitCode.OWED
+    assert "1 curve failed" in done.stderr
+    assert "out of memory" in done.stderr
+    about = json.loads((tmp_path / KIND / "diagnosis.json").read_text())
+    assert not about["complete"]
+    assert not (tmp_path / KIND / "section.json").exists()
+    assert cli(*DIAGNOSE, run, *few).returncode == 0
+    assert len(journal(tmp_path / KIND)) == 16
+
+
+def test_the_fake_engine_is_diagnosed_too(tmp_path: Path) -> None:
+    assert cli(*FAKE, "--out", tmp_path / "run").returncode == 0
+    done = asyncio.run(diagnose_curves(tmp_path / "run", Wanted(), quiet=True))
+    assert done.n_curves == 2 * 3 * 2
+    assert not done.errors
+
+
+@pytest.mark.slow
+def test_kill_9_loses_nothing_and_scores_nothing_twice(run: Path, diagnosed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("diagnostics"))
+    command = [sys.executable, "-m", "raml_eval", *DIAGNOSE, str(copy), "--quiet", "--concurrency", "1"]
+    path = copy / "diagnostics" / KIND / "journal.jsonl"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") >= 3):
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    with path.open("ab") as file:
+        file.write(b'{"id": "torn')
+    before = path.read_text().splitlines()[:-1]
+    assert 3 <= len(before) < 64
+    assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    assert path.read_text().splitlines()[: len(before)] == before
+    killed, whole = journal(path.parent), journal(diagnosed)
+    assert {*killed} == {*whole}
+    assert all(killed[key]["nll"] == pytest.approx(whole[key]["nll"], abs=1e-3) for key in whole)
