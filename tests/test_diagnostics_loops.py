@@ -89,7 +89,8 @@ def test_a_model_that_is_stuck_is_in_a_loop(text: str, period: int) -> None:
     assert [loop.period for loop in loops] == [period]
     assert loops[0].start + loops[0].length == len(sequence)
     left = find_loops([*sequence, -5, -6])
-    assert [loop.period for loop in left] == [period] and left[0].start + left[0].length == len(sequence)
+    assert [loop.period for loop in left] == [period]
+    assert left[0].start + left[0].length == len(sequence)
 
 
 def test_the_thresholds_are_those_that_are_documented() -> None:
@@ -98,4 +99,5 @@ def test_the_thresholds_are_those_that_are_documented() -> None:
     block = list(range(60))
     assert find_loops(block * 4) == [Loop(0, 240, 60)]
     assert find_loops((block * 4)[:-1]) == []  # the fourth is cut
-    assert find_loops([]) == [] and find_loops(np.arange(1000)) == []
+    assert find_loops([]) == []
+    assert find_loops(np.arange(1000)) == []

@@ -12,16 +12,17 @@ _MINUS = "[-−]"
 # A minus belongs to a number unless something stands right before it that a number is subtracted from: 5-12, x-12, )-12.
 _UNSIGNED = r"(?<![\w.])(?<!(?<![\w)\]}])[-−])"
 _SIGNED = r"(?<![\w)\]}])"
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _ENDED = r"(?!\w)(?!\.\d)(?!(?:,|\{,\}|\\,)\d{3}(?!\d))"
 
 
 def gold_finder(gold: str) -> Callable[[str], int | None]:
     r"""A function that says where the gold first begins in a text, in characters; None if it never does.
 
-    A number stands alone: 12 is not in 123, 4.12, 12.5, 1,200, -12, x12 or 12th, but it is in 5-12, $12, 12% and "12.". Its
-    thousands may be set apart by commas (1,200; 1{,}200), and 3,12 are two numbers; its minus may be the mathematical one. A word stands alone, in any
-    case of its letters; a single letter only in its own. Anything else is found as it is spelt, with any blanks between its
-    parts; \dfrac and \tfrac are \frac. No value is computed: 1/2 is not 0.5.
+    A number stands alone: 12 is not in 123, 4.12, 12.5, 12,000, -12, x12 or 12th, but it is in 5-12, $12, 12% and "12.", and
+    200 is not in 1,200. Its thousands may be set apart by commas (1,200; 1{,}200), and its minus may be the mathematical one.
+    A word stands alone, in any case of its letters; a single letter only in its own. Anything else is found as it is spelt,
+    with any blanks between its parts; \dfrac and \tfrac are \frac. No value is computed: 1/2 is not 0.5.
 
     Example: gold_finder("12")("123 - 111 = 12") == 12
     """
@@ -68,6 +69,4 @@ def _spelt(part: str) -> str:
 
 def _bounded(character: str) -> bool:
     """True for a character of a script that sets words apart, where a word must stand alone."""
-    return bool(re.fullmatch(r"\w", character)) and not re.fullmatch(
-        r"[\u0e00-\u0eff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]", character
-    )
+    return bool(re.fullmatch(r"\w", character)) and not _UNSPACED.fullmatch(character)

@@ -1,4 +1,4 @@
-"""Repetition loops: a block that stands several times in direct succession, in time that grows with the length (times its log)."""
+"""Repetition loops: a block that stands several times in direct succession, found in n log n time for n elements."""
 
 from __future__ import annotations
 

@@ -16,11 +16,13 @@ from collections.abc import Mapping
 _RANGES: Mapping[str, str] = {
     "latin": r"A-Za-z\xaa\xba\xc0-\xd6\xd8-\xf6\xf8-\u024f\u1e00-\u1eff\uff21-\uff3a\uff41-\uff5a",
     "cyrillic": r"\u0400-\u0481\u048a-\u052f\u1c80-\u1c88\ua640-\ua66d\ua680-\ua69b",
-    "greek": r"\u0370-\u0373\u0376-\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fbc\u1fc2-\u1fcc\u1fd0-\u1fdb\u1fe0-\u1fec",
+    "greek": r"\u0370-\u0373\u0376-\u0377\u037b-\u037d\u037f\u0386\u0388-\u03ff\u1f00-\u1fbc\u1fc2-\u1fcc\u1fd0-\u1fdb"
+    r"\u1fe0-\u1fec",
     "han": r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff",
     "kana": r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fd-\u30ff\u31f0-\u31ff\uff66-\uff9d",
     "hangul": r"\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7a3",
-    "arabic": r"\u0620-\u064a\u066e-\u066f\u0671-\u06d3\u06fa-\u06fc\u0750-\u077f\u08a0-\u08c9\ufb50-\ufbb1\ufbd3-\ufd3d\ufd50-\ufdfb\ufe70-\ufefc",
+    "arabic": r"\u0620-\u064a\u066e-\u066f\u0671-\u06d3\u06fa-\u06fc\u0750-\u077f\u08a0-\u08c9\ufb50-\ufbb1\ufbd3-\ufd3d"
+    r"\ufd50-\ufdfb\ufe70-\ufefc",
     "hebrew": r"\u05d0-\u05ea\u05ef-\u05f2\ufb1f-\ufb28\ufb2a-\ufb4f",
     "devanagari": r"\u0904-\u0939\u093d\u0950\u0958-\u0961\u0971-\u097f",
     "thai": r"\u0e01-\u0e30\u0e32-\u0e33\u0e40-\u0e46",
@@ -29,15 +31,17 @@ _RANGES: Mapping[str, str] = {
     r"\u0c05-\u0c39\u0c85-\u0cb9\u0d05-\u0d3a\u0d85-\u0dc6\u0e81-\u0eae\u0f40-\u0f6c\u1000-\u102a\u10a0-\u10fa\u10fc-\u10ff"
     r"\u1200-\u135a\u1780-\u17b3\u1820-\u1878",
 }
+SCRIPTS = tuple(_RANGES)
 _WORDS = {name: re.compile(f"[{ranges}]+") for name, ranges in _RANGES.items()}
 _NEUTRAL = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$(?!\s)[^$\n]{1,400}(?<!\s)\$(?!\d)|\\\(.*?\\\)|\\\[.*?\\\]|\\[A-Za-z]+|</?[A-Za-z][^<>\n]{0,200}>",
     re.DOTALL,
 )
-_FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log exp sqrt lim max min sup inf det dim ker gcd lcm mod "
-    "div arg deg rad abs def int len sum".split()
-)
+_FUNCTION_NAMES = """
+sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log exp sqrt lim max min sup inf det dim ker gcd lcm mod div arg
+deg rad abs def int len sum
+"""
+_FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 _ASCII_WORDS = re.compile("[A-Za-z]+")
 _LEAST = {"latin": 3, "greek": 3}  # letters of a word that counts
 SHORTEST: Mapping[str, int] = {"han": 2, "kana": 2, "hangul": 2}  # letters from which a script is there; 3 for the others

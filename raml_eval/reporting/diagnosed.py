@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from raml_eval.errors import RamlError
-from raml_eval.reporting.render import Cell, Figure, Table, percent
+from raml_eval.errors import CorruptStore, RamlError
+from raml_eval.reporting.render import Cell, Figure, Table, percent, render
 from raml_eval.reporting.sections import Section
 from raml_eval.small_files import read_small_text
 from raml_eval.store.stamp import stamp_samples
@@ -33,6 +33,7 @@ MOST_ROWS = 500
 MOST_BYTES = 16_000_000  # of a file that is read whole
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SHEET = re.compile(r"[a-z0-9][a-z0-9_-]*\.parquet")
+_UNREADABLE = (OSError, ElementTree.ParseError, LookupError, TypeError, ValueError, RecursionError)
 _RUNS = re.compile(r"script|foreignobject|iframe|a|animate.*|set")  # elements that a drawing has no use for
 
 
@@ -79,10 +80,23 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool) -> Diagnosed:
                     section, told = _read_section(folder, short)
                     sections.append(section.named(f"{section.title}: {label}") if len(runs) > 1 else section)
                     notes += [f"{label}: {section.title}: {note}" for note in told]
-            except (OSError, RamlError, ElementTree.ParseError, LookupError, TypeError, ValueError, RecursionError) as error:
+            except (*_UNREADABLE, RamlError) as error:
                 told_error = (str(error).splitlines() or [type(error).__name__])[0]
                 notes.append(f"{label}: the diagnosis {folder.name} is left out: its files cannot be read ({told_error:.200}).")
     return Diagnosed(tuple(sections), tuple(notes))
+
+
+def render_diagnosis(folder: Path, format: str = "terminal") -> str:
+    """The section of one diagnosis as text, with its notes. format is terminal, markdown or latex.
+
+    Raises CorruptStore if its files cannot be read.
+    """
+    try:
+        section, notes = _read_section(folder, short=format == "terminal")
+    except _UNREADABLE as error:
+        raise CorruptStore(f"{folder} cannot be shown: {error}. Delete the folder, and diagnose again.") from error
+    listing = {"title": section.title, "lead": (section.lead,), "tables": section.tables, "sections": (), "notes": notes}
+    return render(f"_listing.{format}.jinja", format, listing=listing)
 
 
 def _folders(place: Path) -> list[Path]:
