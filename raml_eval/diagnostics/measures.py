@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from raml_eval.budgets import budget_rank, in_tokens
 from raml_eval.diagnostics.first_gold import gold_finder
 from raml_eval.diagnostics.loops import CHARACTERS, LONGEST_CHARACTERS, Loop, find_loops
 from raml_eval.diagnostics.scripts import count_letters, foreign_letters, main_script
@@ -65,20 +64,19 @@ def facts_of(question: Question, classes: Mapping[str, int]) -> Facts:
 
 
 def why_cut_short(subject: Subject, budgets: Sequence[Budget]) -> str:
-    """Why a thinking has no verdict of its own yet; empty if it has one. budgets are the run's.
+    """Why a thinking has no verdict of its own yet; empty if it has one. budgets are the run's in tokens, ascending.
 
     The sample at the largest budget may still be owed: what was stored then answers after a part of the thinking only.
     """
     whole, ids = subject.whole, subject.trajectory.token_ids
-    largest = max(filter(in_tokens, budgets), key=budget_rank, default=None)
     cut = whole.thinking_end is ThinkingEnd.FORCED and (whole.n_thinking_tokens or 0) < len(ids)
-    if cut and in_tokens(whole.budget) and whole.budget != largest:
+    if cut and whole.budget in budgets[:-1]:
         return "its sample at the largest budget is not stored"
     return ""
 
 
 def measure(subject: Subject, facts: Facts, budgets: Sequence[Budget]) -> Measured:
-    """One row of subjects.parquet, by COLUMNS; None where a number cannot be given."""
+    """One row of subjects.parquet, by COLUMNS; None where a number cannot be given. budgets as for why_cut_short."""
     trajectory, whole = subject.trajectory, subject.whole
     n_tokens = whole.n_thinking_tokens if trajectory.limit is None else len(trajectory.token_ids)
     by_language = reflections_by_language(trajectory.text)
@@ -152,17 +150,16 @@ def _gold(text: str, n_tokens: int | None, facts: Facts) -> Measured:
 
 
 def follow_answers(records: Sequence[SampleRecord], classes: Mapping[str, int], budgets: Sequence[Budget]) -> Measured:
-    """How the answer changes from one budget in tokens to the next; None unless all of the run's, at least two, are here.
+    """How the answer changes from one budget to the next; None unless all of budgets, at least two, are here.
 
     Answers of one class are the same; no answer, be the sample unfinished or without one, is a class of its own. settled_at is
     the first budget from which on the class stays that of the last. A step is right to wrong if only its first sample is
-    correct. A budget that is drawn with a prompt of its own, as off is, is another draw and no step.
+    correct. budgets are the run's in tokens, ascending: one with a prompt of its own, as off, is another draw and no step.
     """
-    planned = {budget for budget in budgets if in_tokens(budget)}
-    read = sorted((one for one in records if in_tokens(one.budget)), key=lambda one: budget_rank(one.budget))
-    blank = dict.fromkeys(("answer_changes", "settled_at", "right_to_wrong", "wrong_to_right"))
-    if len(planned) < 2 or {one.budget for one in read} != planned:
-        return blank
+    by_budget = {one.budget: one for one in records}
+    if len(budgets) < 2 or any(budget not in by_budget for budget in budgets):
+        return dict.fromkeys(("answer_changes", "settled_at", "right_to_wrong", "wrong_to_right"))
+    read = [by_budget[budget] for budget in budgets]
     answers = [_class_of(one, classes) for one in read]
     right = [one.status is Status.CORRECT for one in read]
     steps = range(1, len(read))

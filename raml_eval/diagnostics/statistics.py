@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raml_eval.budgets import in_tokens, sort_budgets
 from raml_eval.diagnostics import summary
 from raml_eval.diagnostics.by_question import add_length, build_questions
 from raml_eval.diagnostics.folder import DiagnosisFolder
@@ -60,10 +61,10 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -
 def _measure_all(run: RunReader, keys: Sequence[QuestionKey], skipped: Counter[str], told: Counter[str]) -> Iterator[Measured]:
     """The rows of all subjects, question by question. told counts, by reason, the thinkings about questions without a gold."""
     classes = read_classes(run.directory)
-    budgets = list(run.manifest["plan"]["budgets"])
+    budgets = sort_budgets(filter(in_tokens, run.manifest["plan"]["budgets"]))
     for key in keys:
         facts = facts_of(run.questions[key], classes.get(key, {}))
-        for subject in subjects_of(run, key, facts.question, skipped):
+        for subject in subjects_of(run, key, facts.question, skipped, answer_ids=False):
             if reason := why_cut_short(subject, budgets):
                 skipped[reason] += 1
                 continue
@@ -121,16 +122,27 @@ def _write_summary(folder: DiagnosisFolder, skipped: Mapping[str, int], told: Ma
     path = folder.path / "questions.parquet"
     with writing(path, "Free disk space or choose a writable --out.", StoreError):
         questions.to_parquet(path, index=False)
-    write_section(
-        folder, TITLE, LEAD, tables, list(figures_of(subjects, within)), list(_notes(subjects, skipped, told, planned))
+    lead = f"{_count_habits(subjects)} {LEAD}"
+    notes = list(_notes(subjects, skipped, told, planned))
+    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), notes)
+
+
+def _count_habits(subjects: pd.DataFrame) -> str:
+    """One sentence with the counts that a terminal shows no table of."""
+    n_loops, n_ends = int((subjects["n_loops"] > 0).sum()), int(subjects["ends_in_loop"].sum())
+    n_foreign = int((subjects["n_foreign"] > 0).sum())
+    return (
+        f"Of {count_noun(len(subjects), 'thinking')}, {n_loops:,} hold a repetition loop, {n_ends:,} end in one, and "
+        f"{n_foreign:,} are partly in another script than the question."
     )
 
 
 LEAD = (
-    "Every drawn thinking counts once, with the verdict of the sample that reads all of it. correct is longer is the chance "
-    "that a correct thinking is longer than another of the same question, and length ratio the correct one's length over the "
-    "other's; 0.5 and 1 are no association. Pooled over questions, both also show that hard questions make thinking long. A "
-    "gold is looked for as a number or word of its own. docs/diagnostics.md defines each number."
+    "Each counts with the verdict of the sample that reads all of it. Correct longer is the chance that a correct thinking is "
+    "longer than another about the same question, and ratio the length of the correct one over the other's: 0.5 and 1 are no "
+    "association. The confounded numbers are those over all questions at once, in which hard questions are both longer and "
+    "more often wrong. The gold is looked for as a number or word of its own; given counts the thinkings whose question "
+    "holds it already. docs/diagnostics.md defines every number."
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,12 +27,16 @@ LABELS = (Column("task", "task"), Column("verdict", "verdict"), Column("n", "thi
 SHARE: Bounds = (0.0, 1.0)
 
 
-def mean_by_question(values: pd.Series, clusters: pd.Series, bounds: Bounds = None) -> Interval:
-    """The mean of a number of each thinking, with the interval clustered by question; values are not missing."""
+def mean_by_question(values: pd.Series, clusters: pd.Series, bounds: Bounds = None, least: float = -math.inf) -> Interval:
+    """The mean of a number of each thinking, with the interval clustered by question; values are not missing.
+
+    bounds decide the method (intervals.clustered_mean). least only cuts the interval off: a length is not below 0.
+    """
     codes = clusters.factorize()[0]
     numbers = values.to_numpy(dtype=np.float64)
     sums, sizes = np.bincount(codes, weights=numbers), np.bincount(codes)
-    return clustered_mean(Clustered(sums.astype(np.float64), sizes.astype(np.float64)), bounds=bounds)
+    found = clustered_mean(Clustered(sums.astype(np.float64), sizes.astype(np.float64)), bounds=bounds)
+    return replace(found, low=max(found.low, least)) if math.isfinite(found.low) else found
 
 
 def with_interval(name: str, found: Interval, scale: float = 1.0) -> Row:
@@ -68,7 +73,7 @@ def length_table(subjects: pd.DataFrame) -> SectionTable:
                 **label,
                 "n_questions": int(chosen["question_id"].nunique()),
                 "unit": chosen["unit"].iloc[0],
-                **with_interval("mean", mean_by_question(chosen["length"], chosen["cluster"])),
+                **with_interval("mean", mean_by_question(chosen["length"], chosen["cluster"], least=0.0)),
                 **dict(zip(("lower", "median", "upper"), quartiles, strict=True)),
                 "least": chosen["length"].min(),
                 "greatest": chosen["length"].max(),
@@ -79,11 +84,11 @@ def length_table(subjects: pd.DataFrame) -> SectionTable:
         Column("n_questions", "questions", "count"),
         *_unit_column(rows),
         between("mean", "mean [95 % interval]"),
-        Column("lower", "lower quartile", "number"),
+        Column("lower", "25 %", "number"),
         Column("median", "median", "number"),
-        Column("upper", "upper quartile", "number"),
+        Column("upper", "75 %", "number"),
     )
-    title = f"Length of the thinking in {' or '.join(dict.fromkeys(str(row['unit']) for row in rows))}"
+    title = f"Length of the thinking: mean and quartiles in {' or '.join(dict.fromkeys(str(row['unit']) for row in rows))}"
     return SectionTable("lengths", title, columns, rows, 2)
 
 
@@ -110,7 +115,7 @@ def reflection_table(subjects: pd.DataFrame) -> SectionTable:
         *(Column(f"rate_{code}", code, "number", 2) for code in spoken if several),
     )
     unit = " or ".join(dict.fromkeys(str(row["unit"]) for row in rows))
-    return SectionTable("reflections", f"Words of reflection per 1,000 {unit}", columns, rows, 2)
+    return SectionTable("reflections", f"Words of reflection per 1,000 {unit}", columns, rows, 2, brief=False)
 
 
 def _rate(chosen: pd.DataFrame, name: str) -> Interval:
@@ -150,7 +155,9 @@ def habit_table(subjects: pd.DataFrame) -> SectionTable:
         between("foreign", "another script", "percent"),
         between("mostly", "mostly another", "percent"),
     )
-    return SectionTable("habits", "Loops and changes of script, in percent of thinkings [95 % interval]", columns, rows, 2)
+    return SectionTable(
+        "habits", "Loops and changes of script, in percent of thinkings [95 % interval]", columns, rows, 2, brief=False
+    )
 
 
 def script_table(subjects: pd.DataFrame) -> SectionTable:
@@ -188,13 +195,15 @@ def gold_table(subjects: pd.DataFrame) -> SectionTable:
     columns = (
         *LABELS[:2],
         Column("n_fresh", "looked for", "count"),
-        Column("n_given", "in the question", "count"),
+        Column("n_given", "given", "count"),
         Column("n_none", "no gold", "count"),
         between("named", "names it", "percent"),
-        between("at_share", "first after, of the thinking", "percent"),
-        Column("at_token", "first after, median token", "number", 0),
+        between("at_share", "first after", "percent"),
+        Column("at_token", "token", "number", 0),
     )
-    return SectionTable("gold", "Where the gold first stands, in percent [95 % interval]", columns, rows, 2)
+    return SectionTable(
+        "gold", "Where the gold first stands, in percent of thinkings and of their length [95 % interval]", columns, rows, 2
+    )
 
 
 def change_table(subjects: pd.DataFrame) -> SectionTable:
@@ -205,7 +214,7 @@ def change_table(subjects: pd.DataFrame) -> SectionTable:
         if not len(chosen):
             continue
         row: Row = {"task": group, "n": len(chosen)}
-        row |= with_interval("changes", mean_by_question(chosen["answer_changes"], chosen["cluster"]))
+        row |= with_interval("changes", mean_by_question(chosen["answer_changes"], chosen["cluster"], least=0.0))
         for name in ("answer_changes", "right_to_wrong", "wrong_to_right"):
             values = (chosen[name] > 0).astype(float)
             row |= with_interval(f"any_{name}", mean_by_question(values, chosen["cluster"], SHARE))
@@ -216,12 +225,14 @@ def change_table(subjects: pd.DataFrame) -> SectionTable:
         Column("task", "task"),
         Column("n", "thinkings", "count"),
         between("changes", "changes", digits=2),
-        between("any_answer_changes", "ever changes (%)", "percent"),
-        between("any_right_to_wrong", "right to wrong (%)", "percent"),
-        between("any_wrong_to_right", "wrong to right (%)", "percent"),
+        between("any_answer_changes", "ever", "percent"),
+        between("any_right_to_wrong", "right to wrong", "percent"),
+        between("any_wrong_to_right", "wrong to right", "percent"),
         Column("settled", "stays from budget on"),
     )
-    return SectionTable("changes", "Changes of the answer from budget to budget [95 % interval]", columns, rows)
+    return SectionTable(
+        "changes", "Changes of the answer from budget to budget: mean number, and thinkings with any, in percent", columns, rows
+    )
 
 
 def _in_order(budgets: Sequence[str]) -> list[str]:
@@ -237,7 +248,9 @@ def within_table(subjects: pd.DataFrame, questions: pd.DataFrame) -> SectionTabl
         asked = questions[questions["group"] == group]
         judged = subjects[(subjects["group"] == group) & (subjects["verdict"] != Status.TIMEOUT.value)]
         ended = judged[judged["end"] == ThinkingEnd.NATURAL.value]
-        for suffix, of, chosen in (("", ALL, judged), ("_ended", "ended by themselves", ended)):
+        for suffix, of, chosen in (("", ALL, judged), ("_ended", "natural end", ended)):
+            if not len(chosen):
+                continue  # an imported log may not say how any thinking ended
             both = asked[asked[f"auroc{suffix}"].notna()]
             row: Row = {"task": group, "of": of, "n_questions": len(asked), "n_both": len(both)}
             row |= with_interval("auroc", mean_by_question(both[f"auroc{suffix}"], both["cluster"], SHARE))
@@ -249,11 +262,11 @@ def within_table(subjects: pd.DataFrame, questions: pd.DataFrame) -> SectionTabl
     columns = (
         Column("task", "task"),
         Column("of", "thinkings"),
-        Column("n_both", "questions with both", "count"),
-        between("auroc", "correct is longer", digits=2),
+        Column("n_both", "questions", "count"),
+        between("auroc", "correct longer", digits=2),
         between("ratio", "length ratio", digits=2),
-        Column("pooled_auroc", "pooled (confounded): longer", "number", 2),
-        Column("pooled_ratio", "pooled (confounded): ratio", "number", 2),
+        Column("pooled_auroc", "confounded: longer", "number", 2),
+        Column("pooled_ratio", "ratio", "number", 2),
     )
     return SectionTable("within", "Length against correctness within a question [95 % interval]", columns, rows, 2)
 
@@ -272,8 +285,8 @@ def shortest_table(questions: pd.DataFrame) -> SectionTable:
         logs = np.log(several["longest_correct"].clip(lower=1)) - np.log(several["shortest_correct"].clip(lower=1))
         drawn = asked[asked["n"] > 1]
         row: Row = {"task": group, "unit": asked["unit"].iloc[0], "n_several": len(several), "n_questions": len(drawn)}
-        row |= with_interval("shortest", mean_by_question(several["shortest_correct"], several["cluster"]))
-        row |= with_interval("longest", mean_by_question(several["longest_correct"], several["cluster"]))
+        row |= with_interval("shortest", mean_by_question(several["shortest_correct"], several["cluster"], least=0.0))
+        row |= with_interval("longest", mean_by_question(several["longest_correct"], several["cluster"], least=0.0))
         row |= _as_ratio(mean_by_question(logs, several["cluster"]))
         row["mean_n"] = float(drawn["n"].mean()) if len(drawn) else None
         row |= _gain(drawn)
@@ -281,15 +294,17 @@ def shortest_table(questions: pd.DataFrame) -> SectionTable:
     columns = (
         Column("task", "task"),
         *_unit_column(rows),
-        Column("n_several", "questions with two correct", "count"),
-        Column("shortest", "shortest correct", "number"),
-        Column("longest", "longest correct", "number"),
+        Column("n_several", "questions", "count"),
+        Column("shortest", "shortest", "number"),
+        Column("longest", "longest", "number"),
         between("ratio", "longest / shortest", digits=2),
-        Column("accuracy", "accuracy (%)", "percent"),
-        Column("accuracy_of_shortest", "of the shortest (%)", "percent"),
-        between("gain", "difference (points)", "percent", signed=True),
+        Column("accuracy", "accuracy", "percent"),
+        Column("accuracy_of_shortest", "of shortest", "percent"),
+        between("gain", "difference [95 % interval]", "percent", signed=True),
     )
-    return SectionTable("shortest", "The shortest thinking of each question [95 % interval]", columns, rows)
+    return SectionTable(
+        "shortest", "The shortest and the longest correct thinking, and the accuracy of the shortest of all", columns, rows
+    )
 
 
 def _gain(drawn: pd.DataFrame) -> Mapping[str, Any]:
