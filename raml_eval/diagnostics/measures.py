@@ -81,9 +81,9 @@ def measure(subject: Subject, facts: Facts, budgets: Sequence[Budget]) -> Measur
     n_tokens = whole.n_thinking_tokens if trajectory.limit is None else len(trajectory.token_ids)
     by_language = reflections_by_language(trajectory.text)
     return {
-        "task": subject.key.task,
-        "question_id": subject.key.question_id,
-        "cluster": facts.question.cluster,
+        "task": _storable(subject.key.task),
+        "question_id": _storable(subject.key.question_id),
+        "cluster": _storable(facts.question.cluster),
         "sample": subject.key.index,
         "prompt": trajectory.prompt,
         "budget": str(whole.budget),
@@ -98,6 +98,11 @@ def measure(subject: Subject, facts: Facts, budgets: Sequence[Budget]) -> Measur
         **_gold(trajectory.text, n_tokens, facts),
         **follow_answers(subject.records, facts.classes, budgets),
     }
+
+
+def _storable(text: str) -> str:
+    """The text with halves of characters, which no table can hold, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _loops(trajectory: Trajectory) -> Measured:

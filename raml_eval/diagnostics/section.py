@@ -49,10 +49,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class SectionTable:
-    """A table of at most 500 rows: its file without the ending .parquet, its rows by column, and the columns that are shown.
+    """A table: its file without the ending .parquet, its rows by column, and the columns that are shown.
 
-    rows may hold more columns than are shown. The first n_labels columns label a row. A terminal leaves a table out that is
-    not brief.
+    A report shows the first 500 rows. rows may hold more columns than are shown. The first n_labels columns label a row. A
+    terminal leaves a table out that is not brief.
     """
 
     name: str

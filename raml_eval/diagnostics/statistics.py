@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 KIND = "statistics"
 DEFINITIONS = 1  # of the numbers; raised when one changes its meaning
 TITLE = "Trajectory statistics"
+NOT_SUMMARISED = {
+    *("sample", "budget", "loop_start", "loop_length", "loop_period", "loop_unit", "foreign_scripts", "n_letters"),
+    "gold_at_character",
+}
+SUMMARISED = [name for name in COLUMNS if name not in NOT_SUMMARISED]  # each costs memory for every thinking
 BATCH = 4096  # rows that are written at once
 
 
@@ -105,7 +110,7 @@ def _write_summary(folder: DiagnosisFolder, skipped: Mapping[str, int], told: Ma
     """The tables, the figures and section.json, from the rows of all subjects."""
     import pandas as pd
 
-    subjects = add_length(pd.read_parquet(folder.path / "subjects.parquet"))
+    subjects = add_length(pd.read_parquet(folder.path / "subjects.parquet", columns=SUMMARISED))
     questions = build_questions(subjects)
     within = summary.within_table(subjects, questions)
     made = (

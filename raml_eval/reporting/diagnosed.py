@@ -144,12 +144,14 @@ def _read_table(folder: Path, about: Mapping[str, Any]) -> Table:
     if not _SHEET.fullmatch(file):
         raise ValueError(f"{file!r:.60} is no name of a table")
     frame = pd.read_parquet(folder / file)
+    title = str(about["title"])
     if len(frame) > MOST_ROWS:
-        raise ValueError(f"{file} has {len(frame)} rows, wanted at most {MOST_ROWS}")
+        title = f"{title} (the first {MOST_ROWS} of {len(frame):,} rows)"
+        frame = frame.head(MOST_ROWS)
     columns = [_cells(frame, column) for column in about["columns"]]
     header = tuple(Cell(str(column["heading"])) for column in about["columns"])
     rows = tuple(zip(*columns, strict=True)) if len(frame) else ()
-    return Table(str(about["title"]), header, rows, min(max(int(about["n_labels"]), 1), len(header)))
+    return Table(title, header, rows, min(max(int(about["n_labels"]), 1), len(header)))
 
 
 def _cells(frame: pd.DataFrame, column: Mapping[str, Any]) -> list[Cell]:
