@@ -49,6 +49,7 @@ def pseudo_gradient(
     from raml_eval.diagnostics.curves.positions import Positions
     from raml_eval.diagnostics.curves.targets import Choice
     from raml_eval.errors import ConfigError
+    from raml_eval.reporting.diagnosed import render_diagnosis
 
     if (stride is not None) + every > 1 or (every and adaptive):
         raise ConfigError("--stride, --every and --adaptive exclude one another, but --stride is the first step of --adaptive.")
@@ -78,4 +79,6 @@ def pseudo_gradient(
         failed = count_noun(len(done.errors), "curve")
         print(f"{failed} failed and are owed; run the same command again to retry", file=sys.stderr)
         raise typer.Exit(ExitCode.OWED)
-    print(f"{done.folder}: {count_noun(done.n_curves, 'curve')}; `raml-eval report` shows them")
+    if done.n_curves:
+        print(render_diagnosis(done.folder))
+    print(f"{done.folder}: {count_noun(done.n_curves, 'curve')}")

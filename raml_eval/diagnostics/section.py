@@ -34,8 +34,8 @@ Form = Literal["text", "count", "number", "percent"]
 class Column:
     """One column of a table: name is that of the Parquet column, and low and high those of an interval's ends, if it has one.
 
-    form says how a value is written: text; count (a whole number, by thousands); number, with so many digits; percent, for a
-    share from 0 to 1. A null is blank in a text column, and n/a in the others.
+    form says how a value is written: text; count (a whole number); number, with so many digits; percent, for a share from 0
+    to 1, in a table whose title says "in percent". A null is blank in a text column, and n/a in the others.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class SectionTable:
-    """A table of at most 500 rows: its file without the ending .parquet, its rows by column, and the columns that are shown.
+    """A table: its file without the ending .parquet, its rows by column, and the columns that are shown.
 
-    rows may hold more columns than are shown. The first n_labels columns label a row. A terminal leaves a table out that is
-    not brief.
+    A report shows the first 500 rows. rows may hold more columns than are shown. The first n_labels columns label a row. A
+    terminal leaves a table out that is not brief.
     """
 
     name: str

@@ -100,12 +100,12 @@ def _tables(
     return [
         SectionTable(
             "levels",
-            "NLL of the gold along trajectories, by verdict (means over trajectories, intervals clustered by question)",
+            "NLL of the gold along trajectories, by verdict: means over trajectories, with intervals clustered by question",
             [
                 task, prompt, Column("verdict", "verdict"), Column("n_trajectories", "trajectories", "count"),
                 Column("n_questions", "questions", "count"), _number("start", "at the start"), _number("final", "at the end"),
                 _number("drop", "fall"), _number("slope", "slope per thinking", signed=True),
-                _share("decided", "decided at the end"), _number("reversals", "reversals"),
+                _number("decided", "share decided"), _number("reversals", "reversals"),
             ],
             levels,
             3,
@@ -124,7 +124,7 @@ def _tables(
         ),
         SectionTable(
             "budgets",
-            "The gold's mean probability where each budget ends, and the budget's accuracy",
+            "The gold's mean probability where each budget ends, and the budget's accuracy, in percent",
             [
                 task, Column("budget", "budget"), Column("n_samples", "samples", "count"),
                 _share("probability", "probability of the gold"), _share("accuracy", "accuracy"),
@@ -137,7 +137,7 @@ def _tables(
         ),
         SectionTable(
             "calibration",
-            "Accuracy at the finite budgets by the gold's probability",
+            "Accuracy at the finite budgets by the gold's probability, in percent",
             [
                 task, Column("bin", "probability"), Column("n_samples", "samples", "count"),
                 Column("probability", "mean probability", "percent"), _share("accuracy", "accuracy"),
