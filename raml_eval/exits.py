@@ -158,6 +158,12 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "the format and its evidence are printed",
             ExitCode.UNUSABLE: "no such model, or its format cannot be told",
         },
+        "diagnose pseudo-gradient": {
+            ExitCode.DONE: "the curve of every chosen trajectory is stored, but for those that are left out and named",
+            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, or an engine "
+            "that cannot score",
+            ExitCode.OWED: "trajectories failed; the same command retries them",
+        },
         "leaderboard add": {
             ExitCode.DONE: "the run is entered, and the pages are rendered",
             ExitCode.UNUSABLE: "no such board or run, or the run does not fit the board",

@@ -16,8 +16,8 @@ from raml_eval.diagnostics.curves.averages import (
     level_rows,
     mean_curves,
 )
-from raml_eval.diagnostics.curves.driver import Curve
 from raml_eval.diagnostics.curves.drawn import Drawn
+from raml_eval.diagnostics.curves.driver import Curve
 from raml_eval.types import Budget, Status
 
 
@@ -79,7 +79,7 @@ def test_levels_by_hand() -> None:
 
 def test_aurocs_look_within_questions() -> None:
     rows = {row["number"]: row for row in auroc_rows(FOUR)}
-    assert {*rows} == {"final", "area", "slope", "drop"}
+    assert {*rows} == {"half", "final", "area", "slope", "drop"}
     assert {row["within"] for row in rows.values()} == {1.0}
     assert {(row["n_questions"], row["n_pairs"], row["n_trajectories"]) for row in rows.values()} == {(1, 1, 4)}
     turned = {row["number"]: row for row in auroc_rows([drawn(0, 0, RIGHT, (4.0, 8.0)), drawn(0, 1, WRONG, (4.0, 0.0))])}

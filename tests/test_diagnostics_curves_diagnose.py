@@ -144,7 +144,9 @@ def test_choices_that_contradict_each_other_are_refused(run: Path, words: list[s
 
 
 def test_an_engine_that_cannot_score_is_refused(run: Path, tmp_path: Path) -> None:
-    done = cli(*DIAGNOSE, run, "--backend", "openai_server", "--backend-arg", "base_url=http://127.0.0.1:9/v1", "--out", tmp_path)
+    done = cli(
+        *DIAGNOSE, run, "--backend", "openai_server", "--backend-arg", "base_url=http://127.0.0.1:9/v1", "--out", tmp_path
+    )
     assert done.returncode == ExitCode.UNUSABLE
     assert not (tmp_path / KIND).exists()
 

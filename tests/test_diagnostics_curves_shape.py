@@ -34,7 +34,7 @@ def nats(*probabilities: float) -> list[float]:
 
 def test_a_curve_by_hand() -> None:
     shape = shape_of([0, 10, 20], [3.0, 2.0, 0.0])
-    assert (shape.start, shape.final, shape.drop) == (3.0, 0.0, 3.0)
+    assert (shape.start, shape.half, shape.final, shape.drop) == (3.0, 2.0, 0.0, 3.0)
     assert shape.area == pytest.approx((2.5 + 1.0) / 2)
     # 12 times the integral of (x - 1/2) f(x): f is 3 - 2x, then 4 - 4x.
     assert shape.slope == pytest.approx(12 * (-7 / 24 + 1 / 24))

@@ -41,7 +41,9 @@ def test_every_thinking_and_every_answer_without_one_is_a_target(run: Path) -> N
 
 
 def test_a_thinking_is_the_prompt_and_the_stored_ids(run: Path) -> None:
-    (one,) = [one for one in read(run)[0] if one.key.question_id == "5-abcdef" and one.prompt == "thinking" and not one.key.index]
+    (one,) = [
+        one for one in read(run)[0] if one.key.question_id == "5-abcdef" and one.prompt == "thinking" and not one.key.index
+    ]
     assert one.token_ids == (105, OPEN, *[97] * 5)
     assert (one.n_prompt, one.length) == (2, 5)
     assert one.marks == (0, 3, 5)

@@ -205,6 +205,7 @@ WAITING = {
     "export mlflow": ["export", "mlflow", "{folder}"],
     "export tensorboard": ["export", "tensorboard", "{folder}", "--out", "{folder}/events"],
     "export trackio": ["export", "trackio", "{folder}"],
+    "diagnose pseudo-gradient": ["diagnose", "pseudo-gradient", "{folder}"],
     "tasks list": ["tasks", "list", *FIFO_TASK],
     "tasks show": ["tasks", "show", "a", *FIFO_TASK],
     "tasks preview": ["tasks", "preview", "a", *FIFO_TASK],

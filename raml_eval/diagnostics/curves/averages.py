@@ -19,7 +19,7 @@ from raml_eval.types import Budget, Interval, Status
 
 GRID = np.linspace(0.0, 1.0, 51)
 # What a correct trajectory should have more of; the sign makes it so.
-SCORES = {"final": -1.0, "area": -1.0, "slope": -1.0, "drop": 1.0}
+SCORES = {"half": -1.0, "final": -1.0, "area": -1.0, "slope": -1.0, "drop": 1.0}
 BOTH = "questions with both verdicts"
 
 

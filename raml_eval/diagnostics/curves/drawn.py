@@ -123,6 +123,7 @@ def trajectory_row(one: Drawn) -> dict[str, Any]:
         "n_positions": len(one.curve.positions),
         "n_gold_tokens": one.curve.n_scored,
         "start": shape.start,
+        "half": shape.half,
         "final": shape.final,
         "drop": shape.drop,
         "slope": shape.slope,

@@ -22,12 +22,14 @@ ENTER, LEAVE = 0.6, 0.4  # the hysteresis around it, for commitments and reversa
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A curve in numbers. slope is per whole thinking; area is the mean level; drop is start - final, positive for a fall.
+    half is the value after half of the thinking.
 
     decided_at is the position from which the answer is decided for the rest, None if it is not at the end. commitments and
     reversals count the crossings of count_crossings. With a single position, slope is NaN.
     """
 
     start: float
+    half: float
     final: float
     drop: float
     slope: float
@@ -44,6 +46,7 @@ def shape_of(positions: Sequence[int], values: Sequence[float] | FloatArray) -> 
     share = normalised(positions)
     return Shape(
         start=float(y[0]),
+        half=float(np.interp(0.5, share, y)),
         final=float(y[-1]),
         drop=float(y[0] - y[-1]),
         slope=slope_of(share, y),
