@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import shutil
@@ -193,7 +192,7 @@ def test_a_failed_engine_leaves_curves_owed(run: Path, tmp_path: Path, monkeypat
 
 def test_the_fake_engine_is_diagnosed_too(tmp_path: Path) -> None:
     assert cli(*FAKE, "--out", tmp_path / "run").returncode == 0
-    done = asyncio.run(diagnose_curves(tmp_path / "run", Wanted(), quiet=True))
+    done = diagnose_curves(tmp_path / "run", Wanted(), quiet=True)
     assert done.n_curves == 2 * 3 * 2
     assert not done.errors
 

@@ -22,6 +22,7 @@ from raml_eval.types import SampleKey
 from tests.scored import WrittenScorer
 
 PROBE = Probe((9, 8, 7), 2, True)
+EIGHT = Positions(8)
 
 
 def target(number: int, length: int = 20) -> Target:
@@ -30,7 +31,7 @@ def target(number: int, length: int = 20) -> Target:
 
 
 def score(
-    path: Path, scorer: WrittenScorer, targets: Sequence[Target], positions: Positions = Positions(8), context: int = 100
+    path: Path, scorer: WrittenScorer, targets: Sequence[Target], positions: Positions = EIGHT, context: int = 100
 ) -> tuple[dict[str, str], Skipped]:
     skipped: Skipped = {}
     done = {line["id"] for _, line in read_lines(path)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from raml_eval.types import Prompts, QuestionKey
 from tests.scripted import CLOSE, OFF, OPEN, Letters, run_scripted
 from tests.stored import Drawn, ask, store_run
 
+ALL = Choice()
 PROMPTS: dict[QuestionKey, Prompts] = {
     ("sums", f"{i}-abcdef"): {"thinking": (100 + i, OPEN), "off": (100 + i, OFF)} for i in range(6)
 }
@@ -23,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_scripted(tmp_path_factory.mktemp("runs") / "run").directory
 
 
-def read(path: Path, choice: Choice = Choice(), lead: str | None = None) -> tuple[list[Target], Skipped]:
+def read(path: Path, choice: Choice = ALL, lead: str | None = None) -> tuple[list[Target], Skipped]:
     with RunReader(path) as reader:
         found = survey(reader, choice, PROMPTS, "")
         asking = Asking(Letters(), (CLOSE,), found.introductions, lead)
@@ -41,9 +43,7 @@ def test_every_thinking_and_every_answer_without_one_is_a_target(run: Path) -> N
 
 
 def test_a_thinking_is_the_prompt_and_the_stored_ids(run: Path) -> None:
-    (one,) = [
-        one for one in read(run)[0] if one.key.question_id == "5-abcdef" and one.prompt == "thinking" and not one.key.index
-    ]
+    one = next(one for one in read(run)[0] if one.key.question_id == "5-abcdef" and one.prompt == "thinking")
     assert one.token_ids == (105, OPEN, *[97] * 5)
     assert (one.n_prompt, one.length) == (2, 5)
     assert one.marks == (0, 3, 5)
@@ -68,7 +68,7 @@ def test_a_lead_of_ones_own_replaces_everything_before_the_gold(run: Path) -> No
 
 def test_a_choice_is_a_part_of_a_larger_one(run: Path) -> None:
     ids = [{one.id for one in read(run, Choice(limit=n))[0]} for n in (1, 2, 4, None)]
-    assert all(less < more for less, more in zip(ids, ids[1:], strict=False))
+    assert all(less < more for less, more in itertools.pairwise(ids))
     assert {one.key.index for one in read(run, Choice(samples=1))[0]} == {0}
     assert read(run, Choice(tasks=["other"]))[0] == []
 

@@ -42,8 +42,6 @@ def pseudo_gradient(
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
     """The negative log-likelihood of the gold answer along each thinking. Exit code 4 if trajectories failed."""
-    import asyncio
-
     from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.curves.diagnose import Wanted, diagnose_curves
     from raml_eval.diagnostics.curves.positions import Positions
@@ -69,7 +67,7 @@ def pseudo_gradient(
     if backend_arg:
         changes["backend_args"] = parse_backend_args(backend_arg)
     with stopping("finished curves are stored, and the same command continues from there"):
-        done = asyncio.run(diagnose_curves(run, wanted, out, changes, quiet))
+        done = diagnose_curves(run, wanted, out, changes, quiet)
     for reason, keys in done.skipped.items():
         named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
         print(one_line(f"note: left out, {reason}: {len(keys):,} ({named})"), file=sys.stderr)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
 from raml_eval.diagnostics.curves.drawn import Drawn, match_curves
-from raml_eval.diagnostics.curves.driver import Curve, Scoring, read_curve, score_targets
+from raml_eval.diagnostics.curves.driver import Scoring, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.summary import write_summary
-from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Survey, read_targets, survey
+from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Survey, Target, read_targets, survey
 from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError
@@ -48,34 +49,64 @@ class Diagnosed:
     errors: Mapping[str, str]
 
 
-async def diagnose_curves(
+def diagnose_curves(
     directory: Path, wanted: Wanted, out: Path | None = None, changes: Mapping[str, Any] | None = None, quiet: bool = False
 ) -> Diagnosed:
     """The folder of the diagnosis holds the curve of every chosen trajectory, and what they say together.
 
     It goes on where an earlier session under the same settings stopped. changes are settings that replace the run's own
     (load_run_model). Raises ConfigError for an engine that cannot score, or a folder under other settings; StoreError for an
-    imported run; GaveUp if request after request failed.
+    imported run; GaveUp if request after request failed. Do not call it in a coroutine.
     """
     stamp = stamp_samples(directory)
     with RunReader(directory) as run:
         loaded = load_run_model(run, changes)
-        async with open_engine(loaded) as backend:
-            scorer = _scorer(backend)
-            policy = loaded.policy(backend.description.context)
-            found = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
-            asking = _asking(loaded, wanted, policy.closing_ids, found)
-            folder = DiagnosisFolder(out or directory / PLACE, KIND, _settings(run, backend, wanted, asking))
-            folder.reopen()
-            scoring = Scoring(scorer, backend.description.context, wanted.positions, wanted.concurrency)
-            errors = await _score(folder, scoring, run, loaded, found, asking, wanted.choice, quiet)
-    drawn = _read_drawn(directory, folder, loaded, found, asking, wanted.choice)
+        policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
+        found = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
+        asking = _asking(loaded, wanted, policy.closing_ids, found)
+        work = _Work(run, loaded, found, asking, wanted, out or directory / PLACE, quiet)
+        folder, errors = asyncio.run(_score(work))
+    drawn = _read_drawn(directory, folder, work)
     if drawn and not errors:
         write_summary(folder, drawn, asking, wanted.positions, found.skipped)
     if not errors:
         counts = {reason: len(keys) for reason, keys in found.skipped.items()}
         folder.finish(counts, samples=stamp, skipped_keys=found.skipped, n_curves=len(drawn))
     return Diagnosed(folder.path, len(drawn), found.skipped, errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Everything of one diagnosis that is known before its engine is open."""
+
+    run: RunReader
+    loaded: RunModel
+    found: Survey
+    asking: Asking
+    wanted: Wanted
+    out: Path
+    quiet: bool
+
+    def targets(self, run: RunReader, skipped: Skipped) -> Iterator[Target]:
+        return read_targets(run, self.wanted.choice, self.found.golds, self.loaded.prompts, self.asking, skipped)
+
+
+async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
+    """The folder, whose journal has every curve but for those that failed, and the errors."""
+    async with open_engine(work.loaded) as backend:
+        scorer = _scorer(backend)
+        folder = DiagnosisFolder(work.out, KIND, _settings(work, backend))
+        folder.reopen()
+        scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
+        done = {line["id"] for line in folder.lines()}
+        total, skipped = work.found.n_targets, work.found.skipped
+        journal = folder.journal()
+        try:
+            with Progress(total, min(len(done), total), quiet=work.quiet, noun="trajectories") as progress:
+                targets = work.targets(work.run, skipped)
+                return folder, await score_targets(scoring, targets, done, journal, progress, skipped)
+        finally:
+            journal.close()
 
 
 def _scorer(backend: Backend) -> PositionScorer:
@@ -96,13 +127,14 @@ def _asking(loaded: RunModel, wanted: Wanted, closing_ids: TokenIds, found: Surv
     return Asking(tokenizer, closing_ids, found.introductions, wanted.lead)
 
 
-def _settings(run: RunReader, backend: Backend, wanted: Wanted, asking: Asking) -> dict[str, Any]:
+def _settings(work: _Work, backend: Backend) -> dict[str, Any]:
     """Everything that a curve depends on. The choice is not part of it: a diagnosis may grow."""
+    wanted, asking = work.wanted, work.asking
     introductions: dict[str, dict[str, str]] = {}
     for (task, prompt), text in asking.introductions.items():
         introductions.setdefault(task, {})[prompt] = text
     return {
-        "protocol": run.manifest["protocol_digest"],
+        "protocol": work.run.manifest["protocol_digest"],
         "engine": dict(engine_protocol(backend.description)),
         "delimiter": wanted.delimiter,
         "closing_ids": list(asking.closing_ids),
@@ -113,32 +145,8 @@ def _settings(run: RunReader, backend: Backend, wanted: Wanted, asking: Asking) 
     }
 
 
-async def _score(
-    folder: DiagnosisFolder,
-    scoring: Scoring,
-    run: RunReader,
-    loaded: RunModel,
-    found: Survey,
-    asking: Asking,
-    choice: Choice,
-    quiet: bool,
-) -> dict[str, str]:
-    done = {line["id"] for line in folder.lines()}
-    targets = read_targets(run, choice, found.golds, loaded.prompts, asking, found.skipped)
-    journal = folder.journal()
-    try:
-        with Progress(found.n_targets, min(len(done), found.n_targets), quiet=quiet, noun="trajectories") as progress:
-            return await score_targets(scoring, targets, done, journal, progress, found.skipped)
-    finally:
-        journal.close()
-
-
-def _read_drawn(
-    directory: Path, folder: DiagnosisFolder, loaded: RunModel, found: Survey, asking: Asking, choice: Choice
-) -> list[Drawn]:
+def _read_drawn(directory: Path, folder: DiagnosisFolder, work: _Work) -> list[Drawn]:
     """The curves in the journal of the targets that the choice has, with the run's present verdicts."""
-    curves: dict[str, Curve] = {line["id"]: read_curve(line) for line in folder.lines()}
-    ignored: Skipped = {}
+    curves = {line["id"]: read_curve(line) for line in folder.lines()}
     with RunReader(directory) as run:
-        targets = read_targets(run, choice, found.golds, loaded.prompts, asking, ignored)
-        return match_curves(targets, curves, run.questions)
+        return match_curves(work.targets(run, {}), curves, run.questions)
