@@ -103,7 +103,10 @@ def level_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
             row |= {"n_trajectories": len(members), "n_questions": _n_questions(members)}
             row["n_tokens"] = float(np.mean([one.length for one in members]))
             for name in ("start", "final", "drop", "slope", "area", "commitments", "reversals"):
-                row |= _mean(name, [(float(getattr(one.shape, name)), one.cluster) for one in members], None)
+                found = _mean(name, [(float(getattr(one.shape, name)), one.cluster) for one in members], None)
+                if name not in ("drop", "slope") and found[f"{name}_low"] is not None:
+                    found[f"{name}_low"] = max(found[f"{name}_low"], 0.0)  # no curve and no count is below 0
+                row |= found
             decided = [(float(one.shape.decided_at is not None), one.cluster) for one in members]
             row |= _mean("decided", decided, (0.0, 1.0))
             shares = [(one.shape.decided_at or 0) / max(one.length, 1) for one in members if one.shape.decided_at is not None]
@@ -203,7 +206,7 @@ def _by_budget(drawn: Sequence[Drawn]) -> dict[Budget, list[tuple[Drawn, int, bo
     return {budget: found[budget] for budget in sort_budgets(found)}
 
 
-def _mean(name: str, values: Sequence[tuple[float, str]], bounds: tuple[float, float] | None) -> dict[str, float | None]:
+def _mean(name: str, values: Sequence[tuple[float, str]], bounds: tuple[float, float] | None) -> dict[str, Any]:
     known = [(value, cluster) for value, cluster in values if not math.isnan(value)]
     return _interval(name, mean_interval([value for value, _ in known], [cluster for _, cluster in known], bounds=bounds))
 

@@ -100,7 +100,8 @@ def _example(own: Sequence[Drawn]) -> list[Drawn]:
 def draw_aurocs(rows: Sequence[Mapping[str, Any]]) -> Any:
     """A row for each task and number: the AUROC within questions with its interval, and the pooled one as a hollow mark."""
     shown = [row for row in rows if row["within"] is not None]
-    tasks = list(dict.fromkeys(row["task"] for row in shown))
+    tasks = list(dict.fromkeys(row["task"] for row in shown))[:MOST_PANELS]
+    shown = [row for row in shown if row["task"] in tasks]
     with new_figure(7.2, 1.0 + 0.24 * max(len(shown) + len(tasks), 4)) as figure:
         axes = figure.subplots()
         places, labels, at = [], [], 0.0

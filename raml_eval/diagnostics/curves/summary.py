@@ -117,7 +117,7 @@ def _tables(
             [
                 task, prompt, Column("number", "number"), _number("within", "within questions"),
                 Column("n_questions", "questions", "count"), Column("n_pairs", "pairs", "count"),
-                _number("pooled", "pooled (confounded)"), Column("n_trajectories", "trajectories", "count"),
+                _number("pooled", "pooled (confounded)"),
             ],
             aurocs,
             3,
