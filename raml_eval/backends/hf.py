@@ -81,8 +81,7 @@ class HfBackend:
         the worker, the libraries and their start are kept. The errors are those of WeightSwap.
         """
         check_alike(self._checkpoint, checkpoint)
-        asked = [*self._waiting, *self._unscored, *self._scheduler.rows, *self._scoring.requests]
-        if self._closed or any(not one.future.done() for one in asked):
+        if self._closed or any(not one.future.done() for one in self._asked()):
             raise SwapRefused(
                 "the hf backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws."
             )
@@ -104,21 +103,22 @@ class HfBackend:
             torch.set_num_threads(self._threads)  # for this thread only; the main thread keeps its own number
         while True:
             with self._wake:
-                self._wake.wait_for(self._has_work)
+                self._wake.wait_for(lambda: self._closed or self._asked())
+                if self._closed:
+                    break
                 rows, requests = list(self._waiting), list(self._unscored)
                 self._waiting.clear()
                 self._unscored.clear()
-            if self._closed:
-                break
             if rows or self._scheduler.busy:
                 self._scheduler.run_step(rows)
             if requests or self._scoring.busy:
                 self._scoring.run_pass(requests)
-        for asked in [*rows, *self._scheduler.rows, *requests, *self._scoring.requests]:
-            fail(asked, "the hf backend was closed before the request was complete. Run again.")
+        for one in self._asked():
+            fail(one, "the hf backend was closed before the request was complete. Run again.")
 
-    def _has_work(self) -> bool:
-        return bool(self._closed or self._waiting or self._unscored or self._scheduler.busy or self._scoring.busy)
+    def _asked(self) -> list[Row | ScoreRequest]:
+        """Everything that is queued or under way."""
+        return [*self._waiting, *self._scheduler.rows, *self._unscored, *self._scoring.requests]
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> HfBackend:

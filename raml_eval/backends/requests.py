@@ -49,7 +49,10 @@ def check_scoring(
     context: int,
     n_vocab: int | None = None,
 ) -> None:
-    """Raises GenerationError if the continuation cannot be scored at every position. context and n_vocab are check_request's."""
+    """Raises GenerationError if the continuation cannot be scored at every position.
+
+    The first arguments are those of PositionScorer.score_at; context and n_vocab are those of check_request.
+    """
     if not positions:
         raise GenerationError("score_at needs at least one position; it has none.")
     if any(a >= b for a, b in pairwise(positions)):
@@ -65,8 +68,8 @@ def check_scoring(
     n_tokens = positions[-1] + len(continuation_ids)
     if n_tokens > context:
         raise GenerationError(
-            f"position {positions[-1]} plus the continuation ({len(continuation_ids)} tokens) is {n_tokens}; the engine's context "
-            f"is {context}. Leave out the last positions, or raise max_model_len."
+            f"position {positions[-1]} plus the continuation ({len(continuation_ids)} tokens) is {n_tokens}; the engine's "
+            f"context has room for {context}. Leave out the last positions, or raise max_model_len."
         )
     _check_vocabulary(token_ids, "sequence", n_vocab)
     _check_vocabulary(continuation_ids, "continuation", n_vocab)

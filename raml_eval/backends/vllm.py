@@ -112,18 +112,18 @@ class VllmBackend:
         self._pending.add(request_id)
         found = None
         try:
-            async for found in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
-                pass
+            async for output in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
+                found = output
         except Exception as error:
             dead = self._engine is None or self._engine.errored
             state = "is dead and will draw nothing more" if dead else "refused the request"
             raise GenerationError(f"the vLLM engine {state}: {type(error).__name__}: {error}") from error
         finally:
             self._pending.discard(request_id)
-        output = found.outputs[0] if found else None
-        finish = _FINISH.get(str(output.finish_reason)) if output else None
-        if output is None or finish is None or (finish is Finish.LENGTH and len(output.token_ids) != params.max_tokens):
-            reason = f"{len(output.token_ids)} tokens, {output.finish_reason}" if output else "no output"
+        drawn = found.outputs[0] if found else None
+        finish = _FINISH.get(str(drawn.finish_reason)) if drawn else None
+        if drawn is None or finish is None or (finish is Finish.LENGTH and len(drawn.token_ids) != params.max_tokens):
+            reason = f"{len(drawn.token_ids)} tokens, {drawn.finish_reason}" if drawn else "no output"
             raise GenerationError(f"the vLLM engine ended a request early ({reason}). Run again to draw it.")
         return found
 

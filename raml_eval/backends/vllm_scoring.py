@@ -42,8 +42,8 @@ class Scorer:
         """
         if self._mode != _MODE:
             raise ConfigError(
-                f"the engine argument logprobs_mode is {self._mode!r}; scores need {_MODE!r}, the model's own log-probabilities. "
-                "Leave it out."
+                f"the engine argument logprobs_mode is {self._mode!r}; scores need {_MODE!r}, the model's own "
+                "log-probabilities. Leave it out."
             )
         call = _Call(self._ask, self._requests, list(token_ids), list(continuation_ids), n_scored)
         async with self._calls:
@@ -114,7 +114,7 @@ def _checked(found: Sequence[int], wanted: Sequence[int], values: list[float]) -
         )
     if not all(value <= 0 for value in values):
         raise GenerationError(
-            f"vLLM returned the log-probabilities {values}, which are no numbers of 0 or less. Load the model with another dtype, "
-            "for example dtype=float32."
+            f"vLLM returned the log-probabilities {values}, which are no numbers of 0 or less. Load the model with another "
+            "dtype, for example dtype=float32."
         )
     return values
