@@ -22,7 +22,12 @@ def subject(text: str, question: Question, *, ids: bool = True, **more: Any) -> 
 
 
 def measured(text: str, question: Question, **more: Any) -> dict[str, Any]:
-    return measure(subject(text, question, **more), facts_of(question, {}), [8])
+    return measure(subject(text, question, **more), facts_of(question, {}), [8], half)
+
+
+def half(trajectory: Trajectory, character: int) -> int | None:
+    """As if every token were two characters."""
+    return character // 2
 
 
 def test_a_thinking_has_a_value_for_every_column() -> None:
@@ -33,7 +38,7 @@ def test_a_thinking_has_a_value_for_every_column() -> None:
     assert (row["reflections"], row["reflections_en"], row["reflections_ru"], row["reflections_zh"]) == (2, 1, 1, 0)
     assert (row["script"], row["question_script"], row["foreign_scripts"]) == ("cyrillic", "latin", "cyrillic")
     assert (row["n_letters"], row["n_foreign"]) == (10, 6)
-    assert (row["gold_at_character"], row["gold_at_share"], row["gold_at_token"]) == (14, 14 / 24, 14)
+    assert (row["gold_at_character"], row["gold_at_share"], row["gold_at_token"]) == (14, 14 / 24, 7)
     assert row["gold_in_question"] is False
     assert row["answer_changes"] is None
 
@@ -54,7 +59,7 @@ def test_loops_are_those_of_the_tokens() -> None:
         Trajectory(SampleKey("sums", question.id, 0), 999, (7, *(1, 2) * 150, 8), ThinkingEnd.NATURAL, (1,), "x", 0),
         (make_stored(0, question, Drawn("x", RIGHT)),),
     )
-    row = measure(looped, facts_of(question, {}), [8])
+    row = measure(looped, facts_of(question, {}), [8], half)
     assert (row["n_loops"], row["loop_start"], row["loop_length"], row["loop_period"]) == (1, 1, 300, 2)
     assert row["ends_in_loop"] is False
     assert row["loop_unit"] == "tokens"

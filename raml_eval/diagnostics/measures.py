@@ -16,6 +16,7 @@ from raml_eval.reflection import REFLECTIONS, reflections_by_language
 from raml_eval.types import Budget, Question, SampleRecord, Status, ThinkingEnd, Trajectory
 
 Measured = dict[str, Any]
+TokenOf = Callable[[Trajectory, int], int | None]
 # The columns of subjects.parquet and their types, which pyarrow knows by these names.
 COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("task", "question_id", "cluster"), "string"),
@@ -75,8 +76,11 @@ def why_cut_short(subject: Subject, budgets: Sequence[Budget]) -> str:
     return ""
 
 
-def measure(subject: Subject, facts: Facts, budgets: Sequence[Budget]) -> Measured:
-    """One row of subjects.parquet, by COLUMNS; None where a number cannot be given. budgets as for why_cut_short."""
+def measure(subject: Subject, facts: Facts, budgets: Sequence[Budget], token_of: TokenOf) -> Measured:
+    """One row of subjects.parquet, by COLUMNS; None where a number cannot be given. budgets as for why_cut_short.
+
+    token_of says in which token of a thinking a character lies, counted from 0; None if it cannot be told.
+    """
     trajectory, whole = subject.trajectory, subject.whole
     n_tokens = whole.n_thinking_tokens if trajectory.limit is None else len(trajectory.token_ids)
     by_language = reflections_by_language(trajectory.text)
@@ -95,7 +99,7 @@ def measure(subject: Subject, facts: Facts, budgets: Sequence[Budget]) -> Measur
         **{f"reflections_{code}": by_language[code] for code in REFLECTIONS},
         **_loops(trajectory),
         **_scripts(trajectory.text, facts),
-        **_gold(trajectory.text, n_tokens, facts),
+        **_gold(trajectory, facts, token_of),
         **follow_answers(subject.records, facts.classes, budgets),
     }
 
@@ -143,14 +147,13 @@ def _scripts(text: str, facts: Facts) -> Measured:
     }
 
 
-def _gold(text: str, n_tokens: int | None, facts: Facts) -> Measured:
-    at = None if facts.find is None else facts.find(text)
-    share = None if at is None else at / len(text)
+def _gold(trajectory: Trajectory, facts: Facts, token_of: TokenOf) -> Measured:
+    at = None if facts.find is None else facts.find(trajectory.text)
     return {
         "gold_in_question": None if facts.find is None else facts.gold_in_question,
         "gold_at_character": at,
-        "gold_at_share": share,
-        "gold_at_token": None if share is None or n_tokens is None else round(share * n_tokens),
+        "gold_at_share": None if at is None else at / len(trajectory.text),
+        "gold_at_token": None if at is None or trajectory.limit is None else token_of(trajectory, at),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from raml_eval.budgets import in_tokens, sort_budgets
 from raml_eval.diagnostics import summary
 from raml_eval.diagnostics.by_question import add_length, build_questions
 from raml_eval.diagnostics.folder import DiagnosisFolder
-from raml_eval.diagnostics.measures import COLUMNS, Measured, facts_of, measure, why_cut_short
+from raml_eval.diagnostics.measures import COLUMNS, Measured, TokenOf, facts_of, measure, why_cut_short
 from raml_eval.diagnostics.section import SectionTable, write_section
 from raml_eval.diagnostics.statistics_figures import figures_of
 from raml_eval.diagnostics.subjects import subjects_of
 from raml_eval.errors import StoreError, choose_names, writing
+from raml_eval.kept_text import token_at, tokenizer_at_hand
 from raml_eval.store.directory import read_classes
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
@@ -67,6 +69,7 @@ def _measure_all(run: RunReader, keys: Sequence[QuestionKey], skipped: Counter[s
     """The rows of all subjects, question by question. told counts, by reason, the thinkings about questions without a gold."""
     classes = read_classes(run.directory)
     budgets = sort_budgets(filter(in_tokens, run.manifest["plan"]["budgets"]))
+    token_of = _token_of(run)
     for key in keys:
         facts = facts_of(run.questions[key], classes.get(key, {}))
         for subject in subjects_of(run, key, facts.question, skipped, answer_ids=False):
@@ -75,7 +78,13 @@ def _measure_all(run: RunReader, keys: Sequence[QuestionKey], skipped: Counter[s
                 continue
             if facts.why_no_gold:
                 told[facts.why_no_gold] += 1
-            yield measure(subject, facts, budgets)
+            yield measure(subject, facts, budgets, token_of)
+
+
+def _token_of(run: RunReader) -> TokenOf:
+    """In which token a character lies, by the tokenizer of the run's model, which is loaded when it is first needed."""
+    load = lru_cache(maxsize=1)(lambda: tokenizer_at_hand(run.manifest, run.directory))
+    return lambda trajectory, character: token_at(trajectory, character, load())
 
 
 def _write_subjects(path: Path, rows: Iterator[Measured]) -> int:
@@ -169,6 +178,12 @@ def _notes(subjects: pd.DataFrame, skipped: Mapping[str, int], told: Mapping[str
         yield f"{count_noun(n, 'thinking')} left out: {reason}"
     for reason, n in told.items():
         yield f"{count_noun(n, 'thinking')} without a gold to look for: {reason}"
+    lost = int((subjects["gold_at_share"].notna() & subjects["gold_at_token"].isna() & subjects["n_tokens"].notna()).sum())
+    if lost:
+        yield (
+            f"{count_noun(lost, 'thinking')} whose tokens no tokenizer at hand gives the text of, so the gold's place is not "
+            "told in tokens"
+        )
     blank = int((subjects["answer_changes"].isna()).sum())
     if 0 < blank < len(subjects):
         yield f"{count_noun(blank, 'thinking')} without an answer at every budget in tokens, so in no count of changes"

@@ -81,8 +81,8 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool) -> Diagnosed:
                     sections.append(section.named(f"{section.title}: {label}") if len(runs) > 1 else section)
                     notes += [f"{label}: {section.title}: {note}" for note in told]
             except (*_UNREADABLE, RamlError) as error:
-                told_error = (str(error).splitlines() or [type(error).__name__])[0]
-                notes.append(f"{label}: the diagnosis {folder.name} is left out: its files cannot be read ({told_error:.200}).")
+                reason = _reason(error)
+                notes.append(f"{label}: the diagnosis {folder.name} is left out: its files cannot be read ({reason}).")
     return Diagnosed(tuple(sections), tuple(notes))
 
 
@@ -94,9 +94,19 @@ def render_diagnosis(folder: Path, format: str = "terminal") -> str:
     try:
         section, notes = _read_section(folder, short=format == "terminal")
     except _UNREADABLE as error:
-        raise CorruptStore(f"{folder} cannot be shown: {error}. Delete the folder, and diagnose again.") from error
+        raise CorruptStore(f"{folder} cannot be shown: {_reason(error)}. Delete the folder, and diagnose again.") from error
     listing = {"title": section.title, "lead": (section.lead,), "tables": section.tables, "sections": (), "notes": notes}
     return render(f"_listing.{format}.jinja", format, listing=listing)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file could not be read, on one line and without the place of the run, which a report does not name."""
+    if isinstance(error, FileNotFoundError):
+        return f"{Path(str(error.filename or error)).name} is missing"
+    if isinstance(error, LookupError):
+        return f"nothing is called {error.args[0] if error.args else None!r}"[:200]
+    text = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+    return (text.splitlines() or [type(error).__name__])[0][:200]
 
 
 def _folders(place: Path) -> list[Path]:
