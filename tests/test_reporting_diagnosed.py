@@ -250,3 +250,24 @@ def test_a_figure_that_this_version_draws_is_accepted(run: StoredRun) -> None:
     names = {element.tag.rpartition("}")[2] for element in ElementTree.parse(folder / "curve.svg").iter()}
     assert "path" in names
     assert find_diagnosed({"test": run}, short=False).sections[0].figures[0].name == "curve"
+
+
+def test_a_part_shows_the_kinds_and_figures_that_it_names(run: StoredRun, tmp_path: Path) -> None:
+    diagnose(run, "pruning", "Pruning")
+    diagnose(run, "statistics", "Statistics")
+    part = "  - part: diagnostics\n    kinds: [{kind}]\n    figures: [{figure}]\n"
+    for kind, figure, titles, n_figures in (("pruning", "curve", ["Pruning"], 1), ("pruning", "other", ["Pruning"], 0)):
+        text = f"title: T\nabout: A\nparts:\n  - part: runs\n{part.format(kind=kind, figure=figure)}"
+        (tmp_path / "report.yaml").write_text(text, encoding="utf-8")
+        made = assemble(find_report(str(tmp_path))[1], [run])
+        found = [section for section in made.report.sections if section.title in ("Pruning", "Statistics")]
+        assert [section.title for section in found] == titles
+        assert sum(len(section.figures) for section in found) == n_figures
+
+
+def test_a_run_without_the_named_diagnosis_is_told(run: StoredRun, tmp_path: Path) -> None:
+    diagnose(run, "pruning")
+    text = "title: T\nabout: A\nparts:\n  - part: runs\n  - part: diagnostics\n    kinds: [pseudo-gradient]\n"
+    (tmp_path / "report.yaml").write_text(text, encoding="utf-8")
+    told = text_of(assemble(find_report(str(tmp_path))[1], [run]), "markdown")
+    assert "it has no diagnosis pseudo-gradient" in told

@@ -85,7 +85,16 @@ def test_no_table_of_a_shipped_report_has_two_columns_of_one_name(name: str, mor
 def test_the_shipped_reports_are_those_of_the_documentation() -> None:
     assert set(report_names()) == {
         *("budget-sweep", "checkpoint", "comparison", "generalization", "stability", "paper-table-2", "paper-table-3"),
-        *("paper-figure-4", "paper-figure-7", "paper-figure-8", "paper-figure-9", "paper-figure-11"),
+        *(
+            "paper-figure-3",
+            "paper-figure-5",
+            "paper-figure-12",
+            "paper-figure-4",
+            "paper-figure-7",
+            "paper-figure-8",
+            "paper-figure-9",
+            "paper-figure-11",
+        ),
     }
     used = {part.part for name in report_names() for part in find_report(name)[1].parts}
     assert used == set(PARTS)

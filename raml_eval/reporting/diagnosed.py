@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,15 @@ class StoredDrawing:
             out.write(content)
 
 
-def find_diagnosed(runs: Mapping[str, StoredRun], short: bool) -> Diagnosed:
-    """The sections of the runs' diagnoses. runs holds them by label; short leaves out the tables that are not brief.
+def has_diagnosis(run: StoredRun, kinds: Collection[str]) -> bool:
+    """True if the run's directory holds a diagnosis of one of the kinds."""
+    return any(folder.name in kinds for folder in _folders(run.directory / PLACE))
+
+
+def find_diagnosed(runs: Mapping[str, StoredRun], short: bool, kinds: Collection[str] = ()) -> Diagnosed:
+    """The sections of the runs' diagnoses of these kinds; without kinds, of all.
+
+    runs holds them by label; short leaves out the tables that are not brief.
 
     Example: find_diagnosed({"mine": load_run("runs/mine")}, short=False).sections[0].title == "Trajectory statistics"
     """
@@ -71,6 +78,8 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool) -> Diagnosed:
     for label, run in runs.items():
         stamp: dict[str, Any] | None = None
         for folder in _folders(run.directory / PLACE):
+            if kinds and folder.name not in kinds:
+                continue
             try:
                 about = _read_json(folder / "diagnosis.json")
                 stamp = stamp or stamp_samples(run.directory)

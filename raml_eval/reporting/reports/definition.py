@@ -27,6 +27,7 @@ READS: Mapping[str, Texts] = {  # what a part reads beside title and note
     "trend": ("x", "group", "metrics", "where"),
     "published": ("published", "source", "tasks", "metrics", "budgets"),
     "claims": ("claims", "x", "source"),
+    "diagnostics": ("kinds", "figures"),
 }
 
 
@@ -83,7 +84,8 @@ class Part(_Strict):
     """One part of a report. Which fields a part reads stands in docs/reports.md.
 
     metrics are columns (avg@n, pass@8, ...), tasks columns or rows, budgets rows; empty means all that there are. x is a key of
-    checkpoint.yaml and group one that sets lines apart. where selects runs, as runs does for a whole report.
+    checkpoint.yaml and group one that sets lines apart. where selects runs, as runs does for a whole report. kinds are those of
+    diagnoses, and figures names of theirs; empty means all.
     """
 
     part: PartName
@@ -98,6 +100,8 @@ class Part(_Strict):
     published: tuple[PublishedRow, ...] = ()
     source: str = ""
     claims: tuple[Claim, ...] = ()
+    kinds: Texts = ()
+    figures: Texts = ()
     _number: int = PrivateAttr(default=0)
 
     @property
@@ -116,7 +120,7 @@ class Part(_Strict):
         # YAML reads a bare off as false.
         return ["off" if one is False else str(one) for one in _as_list(value)] if value is not None else value
 
-    @field_validator("tasks", "metrics", mode="before")
+    @field_validator("tasks", "metrics", "kinds", "figures", mode="before")
     @classmethod
     def _as_texts(cls, value: Any) -> Any:
         return _as_list(value)

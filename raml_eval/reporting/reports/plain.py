@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from raml_eval.errors import ConfigError, near_names
-from raml_eval.reporting.diagnosed import find_diagnosed
+from raml_eval.reporting.diagnosed import find_diagnosed, has_diagnosis
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import runs_left_out, without_row
@@ -68,10 +69,17 @@ def thinking(material: Material, part: Part) -> Built | None:
 
 
 def diagnostics(material: Material, part: Part) -> Iterator[Built]:
-    """The sections of the runs' diagnoses, and a note on each that is left out; nothing if no run has one."""
-    found = find_diagnosed(material.labels, material.short)
-    yield Built(None, left_out=found.notes)
-    yield from map(Built, found.sections)
+    """The sections of the runs' diagnoses, and a note on each that is left out; nothing if no run has one.
+
+    A part that names kinds is about them, and says which runs lack them.
+    """
+    found = find_diagnosed(material.labels, material.short, part.kinds)
+    have = [label for label, run in material.labels.items() if not part.kinds or has_diagnosis(run, part.kinds)]
+    notes = runs_left_out(material, part.place, have, lambda _: f"it has no diagnosis {' or '.join(part.kinds)}")
+    yield Built(None, left_out=(*notes, *found.notes))
+    for section in found.sections:
+        shown = tuple(figure for figure in section.figures if not part.figures or figure.name in part.figures)
+        yield Built(replace(section, figures=shown))
 
 
 def _no_sweep(label: str) -> str:
