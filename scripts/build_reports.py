@@ -62,9 +62,10 @@ def draw(runs: Path) -> list[Path]:
         command = [sys.executable, "-m", "raml_eval", "run", "pocket", "--model", f"checkpoints/{name}", "--out", name]
         command += ["--thinking-budget", "off,0,16,32,64,unlimited"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=runs)
-        diagnose = [sys.executable, "-m", "raml_eval", "diagnose", "pseudo-gradient", name, "--quiet"]
-        subprocess.run(diagnose, check=True, stdout=subprocess.DEVNULL, cwd=runs)
         made.append(out)
+    # The last one alone, because each section of a diagnosis has some figures.
+    diagnose = [sys.executable, "-m", "raml_eval", "diagnose", "pseudo-gradient", name, "--quiet"]
+    subprocess.run(diagnose, check=True, stdout=subprocess.DEVNULL, cwd=runs)
     return made
 
 

@@ -270,4 +270,4 @@ def test_a_run_without_the_named_diagnosis_is_told(run: StoredRun, tmp_path: Pat
     text = "title: T\nabout: A\nparts:\n  - part: runs\n  - part: diagnostics\n    kinds: [pseudo-gradient]\n"
     (tmp_path / "report.yaml").write_text(text, encoding="utf-8")
     told = text_of(assemble(find_report(str(tmp_path))[1], [run]), "markdown")
-    assert "it has no diagnosis pseudo-gradient" in told
+    assert "no diagnosis pseudo-gradient is stored" in told

@@ -75,7 +75,7 @@ def diagnostics(material: Material, part: Part) -> Iterator[Built]:
     """
     found = find_diagnosed(material.labels, material.short, part.kinds)
     have = [label for label, run in material.labels.items() if not part.kinds or has_diagnosis(run, part.kinds)]
-    notes = runs_left_out(material, part.place, have, lambda _: f"it has no diagnosis {' or '.join(part.kinds)}")
+    notes = runs_left_out(material, part.place, have, lambda _: f"no diagnosis {' or '.join(part.kinds)} is stored")
     yield Built(None, left_out=(*notes, *found.notes))
     for section in found.sections:
         shown = tuple(figure for figure in section.figures if not part.figures or figure.name in part.figures)
