@@ -150,6 +150,15 @@ def test_an_engine_that_cannot_score_is_refused(run: Path, tmp_path: Path) -> No
     assert not (tmp_path / KIND).exists()
 
 
+def test_an_imported_run_is_refused(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("diagnostics"))
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {"imported": {"harness": "lm-eval"}}))
+    done = cli(*DIAGNOSE, tmp_path / "run")
+    assert done.returncode == ExitCode.UNUSABLE
+    assert "was imported from lm-eval" in done.stderr
+
+
 def test_adaptive_positions_come_near_the_whole_curve(run: Path, tmp_path: Path) -> None:
     """The straight lines of an adaptive curve lie within some tolerances of the values at every token."""
     few = ["--limit", "2", "--samples", "2", "--quiet"]
