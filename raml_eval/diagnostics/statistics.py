@@ -153,7 +153,7 @@ def _count_habits(subjects: pd.DataFrame) -> str:
 
 LEAD = (
     "Each counts with the verdict of the sample that reads all of it. Correct longer is the chance that a correct thinking is "
-    "longer than another about the same question, and ratio the length of the correct one over the other's: 0.5 and 1 are no "
+    "longer than another about the same question, and length ratio that of the correct one over the other: 0.5 and 1 are no "
     "association. The confounded numbers are those over all questions at once, in which hard questions are both longer and "
     "more often wrong. The gold is looked for as a number or word of its own; given counts the thinkings whose question "
     "holds it already. docs/diagnostics.md defines every number."
