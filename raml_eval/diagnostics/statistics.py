@@ -185,8 +185,8 @@ def _notes(subjects: pd.DataFrame, told: Told) -> Iterator[str]:
     n_thinking = int((subjects["prompt"] == "thinking").sum())
     if 0 < n_thinking < told.planned:
         yield (
-            f"{n_thinking:,} of {told.planned:,} planned thinkings are stored. Short ones are finished first, so the lengths of "
-            "a run that is not finished are too short"
+            f"{n_thinking:,} of {told.planned:,} planned thinkings are stored. Short ones are finished first, so the "
+            "lengths of a run that is not finished are too short"
         )
     for reason, n in told.skipped.items():
         yield f"{count_noun(n, 'thinking')} left out: {reason}"
