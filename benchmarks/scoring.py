@@ -1,4 +1,4 @@
-"""Scores of an 8-token answer after every 8th position of a trajectory, against the obvious ways to get them.
+"""Scores of an 8-token answer behind the end of thinking, after every 8th position of a trajectory, against the obvious ways.
 
 On vLLM, the obvious way is one request for each position, which returns the log-probabilities of its prompt and recomputes it
 (prompt_logprobs=0, flat, no detokenising: the cheapest form). On transformers, it is one forward pass for each position, on as
@@ -37,7 +37,8 @@ from tabulate import tabulate
 from raml_eval.backends import open_backend
 from raml_eval.protocols import PositionScores
 
-STRIDE, ANSWER = 8, (48, 52, 50, 49, 57, 46, 53, 125)
+STRIDE = 8
+CONTINUATION, N_SCORED = (260, 48, 52, 50, 49, 57, 46, 53, 125), 8  # the end of the thinking, and an answer
 VLLM_SIZES, HF_SIZE, GROWTH_SIZES = (512, 1024, 2048), 1024, (512, 1024, 2048, 4096, 8192)
 N_SHORT = 1600
 Rows = Sequence[Sequence[float]]
@@ -111,13 +112,13 @@ async def measure_vllm(model: Path, repeats: int) -> list[dict[str, Any]]:
     )  # fmt: skip
 
     async def ours(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        scored: PositionScores = await backend.score_at(ids, positions, ANSWER, len(ANSWER))
+        scored: PositionScores = await backend.score_at(ids, positions, CONTINUATION, N_SCORED)
         return scored.logprobs, scored.n_forwarded
 
     async def plain(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        prompts = [[*ids[:position], *ANSWER] for position in positions]
+        prompts = [[*ids[:position], *CONTINUATION] for position in positions]
         outputs = await asyncio.gather(*(backend._ask(prompt, params) for prompt in prompts))
-        return [output.prompt_logprobs.logprobs[-len(ANSWER) :] for output in outputs], sum(map(len, prompts))
+        return [output.prompt_logprobs.logprobs[-N_SCORED:] for output in outputs], sum(map(len, prompts))
 
     async def empty_cache() -> None:
         if not await backend._engine.reset_prefix_cache():
@@ -138,16 +139,16 @@ async def measure_hf(model: Path, repeats: int) -> tuple[list[dict[str, Any]], l
     network = backend._scheduler.loaded.model
 
     async def ours(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        scored: PositionScores = await backend.score_at(ids, positions, ANSWER, len(ANSWER))
+        scored: PositionScores = await backend.score_at(ids, positions, CONTINUATION, N_SCORED)
         return scored.logprobs, scored.n_forwarded
 
     async def plain(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        targets = torch.tensor(ANSWER)[:, None]
+        targets = torch.tensor(CONTINUATION[-N_SCORED:])[:, None]
         rows, n_forwarded = [], 0
         with torch.inference_mode():
             for position in positions:
-                asked = torch.tensor([[*ids[:position], *ANSWER[:-1]]])
-                logits = network(input_ids=asked, use_cache=False, logits_to_keep=len(ANSWER)).logits[0]
+                asked = torch.tensor([[*ids[:position], *CONTINUATION[:-1]]])
+                logits = network(input_ids=asked, use_cache=False, logits_to_keep=N_SCORED).logits[0]
                 rows.append(logits.log_softmax(-1).gather(1, targets)[:, 0].tolist())
                 n_forwarded += asked.numel()
         return rows, n_forwarded
@@ -215,7 +216,7 @@ def main() -> None:
         for name in [name for name in models if asked.model in (name, "both")]:
             if asked.engine != "hf" and (asked.engine == "vllm" or importlib.util.find_spec("vllm")):
                 rows = asyncio.run(measure_vllm(models[name], asked.repeats))
-                show(f"{name} on vLLM, {len(ANSWER)} tokens after every {STRIDE}th position", rows)
+                show(f"{name} on vLLM, {N_SCORED} tokens after every {STRIDE}th position", rows)
                 ratios = " ".join(f"ratio_{row['T']}={row['ratio']:.1f}" for row in rows)
                 last.append(f"SCORING engine=vllm model={name} {ratios}")
             if asked.engine != "vllm":
