@@ -3,8 +3,9 @@
 On vLLM, the obvious way is one request for each position, which returns the log-probabilities of its prompt and recomputes it
 (prompt_logprobs=0, flat, no detokenising: the cheapest form). On transformers, it is one forward pass for each position, on as
 many threads (one). Both are compared with score_at, run by run: ratios are medians of pairs of runs next to each other, and
-every score must agree within 1e-4 nats. Then, on transformers, growth: the tokens computed, the time and the peak of memory for
-longer and longer trajectories, and the slope of time against length, both in logarithms. Then many short trajectories at once.
+every score must agree within 1e-4 nats. Then, on transformers, growth: the tokens computed, the time (by the clock, and of a
+core, which other processes disturb less) and the peak of memory above the start for longer and longer trajectories, and the
+slope of time against length, both in logarithms. Then many short trajectories at once.
 
 Models: pocket, and a random Qwen3 of 2 million parameters, in float32.
 
@@ -170,17 +171,20 @@ async def measure_hf(model: Path, repeats: int) -> tuple[list[dict[str, Any]], l
 
 
 async def measure_growth(way: Way, repeats: int) -> list[dict[str, Any]]:
-    """One row for each length, measured in turn: tokens computed, median seconds, and the peak of memory above the start."""
-    times: dict[int, list[float]] = {n: [] for n in GROWTH_SIZES}
+    """One row for each length, measured in turn: tokens computed, median seconds by the clock and of a core, peak of memory."""
+    times: dict[int, list[tuple[float, float]]] = {n: [] for n in GROWTH_SIZES}
     tokens, peaks = dict.fromkeys(GROWTH_SIZES, 0), dict.fromkeys(GROWTH_SIZES, 0.0)
     for repeat in range(repeats):
         for n in GROWTH_SIZES:
             before = reset_peak_mb()
-            start = time.perf_counter()
+            start, core = time.perf_counter(), time.process_time()
             _, tokens[n] = await way(*trajectory(n, seed=repeat))
-            times[n].append(time.perf_counter() - start)
+            times[n].append((time.perf_counter() - start, time.process_time() - core))
             peaks[n] = max(peaks[n], read_mb("VmHWM") - before)
-    return [{"T": n, "tokens": tokens[n], "s": statistics.median(times[n]), "peak MB": peaks[n]} for n in GROWTH_SIZES]
+    medians = {n: [statistics.median(column) for column in zip(*times[n], strict=True)] for n in GROWTH_SIZES}
+    return [
+        {"T": n, "tokens": tokens[n], "s": medians[n][0], "core s": medians[n][1], "peak MB": peaks[n]} for n in GROWTH_SIZES
+    ]
 
 
 def reset_peak_mb() -> float:
@@ -226,7 +230,8 @@ def main() -> None:
                 print(f"{N_SHORT} trajectories of 60 to 150 tokens at once: {short_s:.1f} s", flush=True)
                 last.append(
                     f"SCORING engine=hf model={name} ratio={against[0]['ratio']:.1f} tokens={against[0]['token ratio']:.1f} "
-                    f"exponent={slope(growth, 's'):.2f} tokens_exponent={slope(growth, 'tokens'):.3f} short_s={short_s:.0f}"
+                    f"exponent={slope(growth, 's'):.2f} core_exponent={slope(growth, 'core s'):.2f} "
+                    f"tokens_exponent={slope(growth, 'tokens'):.3f} short_s={short_s:.0f}"
                 )
     print("\n" + "\n".join(last))
 
