@@ -206,6 +206,18 @@ def test_the_fake_engine_is_diagnosed_too(tmp_path: Path) -> None:
     assert not done.errors
 
 
+@pytest.mark.vllm
+def test_vllm_gives_the_same_curves(run: Path, diagnosed: Path, tmp_path: Path) -> None:
+    pytest.importorskip("vllm")
+    command = [sys.executable, "-m", "raml_eval", *DIAGNOSE, str(run), "--quiet", "--out", str(tmp_path), "--limit", "2"]
+    command += ["--backend", "vllm", "--backend-arg", "max_model_len=1024", "--backend-arg", "dtype=float32"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    vllm, hf = journal(tmp_path / KIND), journal(diagnosed)
+    assert len(vllm) == 32
+    assert all(line["nll"] == pytest.approx(hf[key]["nll"], abs=1e-3) for key, line in vllm.items())
+
+
 @pytest.mark.slow
 def test_kill_9_loses_nothing_and_scores_nothing_twice(run: Path, diagnosed: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
