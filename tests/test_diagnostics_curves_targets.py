@@ -71,7 +71,7 @@ def test_a_choice_is_a_part_of_a_larger_one(run: Path) -> None:
     ids = [{one.id for one in read(run, Choice(limit=n))[0]} for n in (1, 2, 4, None)]
     assert all(less < more for less, more in itertools.pairwise(ids))
     assert {one.key.index for one in read(run, Choice(samples=1))[0]} == {0}
-    with pytest.raises(ConfigError, match="'other' is not in .* which has sums"):
+    with pytest.raises(ConfigError, match=r"'other' is not in .* which has sums"):
         read(run, Choice(tasks=["other"]))
 
 
