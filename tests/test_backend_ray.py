@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -178,32 +177,32 @@ def test_two_replicas_draw_what_the_engine_in_process_draws(
     assert found == run("vllm", tmp_path / "vllm")
 
 
-def after(out: Path, n_lines: int, act: Callable[[], None]) -> threading.Thread:
-    """A thread that acts once so many samples are stored."""
-    path = out / "samples.jsonl"
+def before_draw(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
+    """The act is done when so many draws have been asked for, and before the next one is."""
+    from raml_eval.backends.ray_cluster import RayReplica
 
-    def work() -> None:
-        wait_for(lambda: path.exists() and path.read_bytes().count(b"\n") >= n_lines)
-        act()
+    ask, draws = RayReplica.ask, itertools.count()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+    async def counted(self: RayReplica, method: str, *given: Any) -> Any:
+        if method == "generate" and next(draws) == number:
+            act()
+        return await ask(self, method, *given)
+
+    monkeypatch.setattr(RayReplica, "ask", counted)
 
 
 @on_vllm
 @pytest.mark.parametrize("which", ["replica", "engine"])
 def test_a_killed_replica_loses_nothing_and_is_replaced(
-    which: str, tmp_path: Path, hot: dict[Any, Any], capfd: pytest.CaptureFixture[str]
+    which: str, tmp_path: Path, hot: dict[Any, Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def kill() -> None:
         victim = replicas()[0]
         engine = next(pid for pid in below(victim) if "EngineCore" in command(pid))
         os.kill(victim if which == "replica" else engine, signal.SIGKILL)
 
-    thread = after(tmp_path / "run", 30, kill)
+    before_draw(monkeypatch, 60, kill)
     found = run("ray", tmp_path / "run", 1.0, concurrency=8)
-    thread.join()
     assert found == hot
     told = capfd.readouterr()
     assert told.out == ""
