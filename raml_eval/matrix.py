@@ -16,6 +16,7 @@ from typing import Any
 from raml_eval.checkpoint import is_adapter_folder, step_of_path
 from raml_eval.config import RunConfig, build_config, merge, setting_keys
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.servers import check_models
 
 MODELS = ("model", "adapter", "checkpoints", "steps")  # the keys of a matrix that stand for its models
 _DEPTH = 2  # a trainer may keep the model below the step's folder, as in global_step_500/actor/huggingface
@@ -82,7 +83,8 @@ def expand(settings: Mapping[str, Any]) -> list[Cell]:
 
     settings is what build_config takes, and besides: model and adapter may be lists, or mappings from names to values;
     checkpoints is a folder and steps a selection (parse_steps); matrix maps settings to their values, which are a list or such
-    a mapping. Every run's directory is out and its name. Raises ConfigError for an unknown setting and for equal names.
+    a mapping. Every run's directory is out and its name. Raises ConfigError for an unknown setting, for equal names, and for
+    several models on one server.
 
     Example: [cell.name for cell in expand({"model": ["a/x", "b/y"], "tasks": "pocket", "out": "runs"})] == ["x", "y"]
     """
@@ -100,6 +102,7 @@ def expand(settings: Mapping[str, Any]) -> list[Cell]:
         named = {"name": f"{common['name']}-{name}"} if common.get("name") else {}
         layers = [common, *(choice.settings for choice in choices), {"out": Path(settings["out"]) / name}, named]
         cells[name] = Cell(name, build_config(layers))
+    check_models([cell.config for cell in cells.values()])
     return list(cells.values())
 
 
