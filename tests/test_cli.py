@@ -182,6 +182,8 @@ HELPS = [
     "tasks",
     "tasks check",
     "leaderboard",
+    "diagnose",
+    "diagnose statistics",
 ]
 
 
