@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from raml_eval.cli.ending import stopping
-from raml_eval.cli.options import Text, Texts, place_option
+from raml_eval.cli.options import Count, Text, Texts, place_option
 
 
 def landscape(
@@ -25,7 +25,7 @@ def landscape(
     given: Annotated[str, typer.Option(help="The answer's loss after the prompt, or after all of the thinking.")] = "prompt",
     embeddings: Annotated[bool, typer.Option("--embeddings", help="Move embeddings and output layer, too.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the random directions.")] = 0,
-    steps: Annotated[int, typer.Option(help="Steps of the thinking's path; 0 for none.")] = 12,
+    steps: Annotated[Count, typer.Option(help="Steps of the path; 12 if not given, 0 with --given thinking.")] = None,
     model: Annotated[Text, typer.Option(help="The run's checkpoint, if it lies elsewhere now.")] = None,
     backend: Annotated[Text, typer.Option(help="Engine in place of the run's own; it must be hf.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
@@ -49,7 +49,7 @@ def landscape(
         radius=radius,
         embeddings=embeddings,
         seed=seed,
-        steps=steps,
+        steps=(0 if given == "thinking" else 12) if steps is None else steps,
         **given_words,
     )
     changes: dict[str, object] = {"model": model} if model else {}

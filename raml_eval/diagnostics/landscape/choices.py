@@ -33,6 +33,11 @@ class Choices:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {value}.")
+        if self.given == "thinking" and self.steps:
+            raise ConfigError(
+                f"steps is {self.steps} and given is thinking, but a path begins where nothing has been thought. Choose steps "
+                "0, or given prompt."
+            )
         if not 0 < self.radius < float("inf"):
             raise ConfigError(f"radius is {self.radius}; it must be a number above 0.")
 

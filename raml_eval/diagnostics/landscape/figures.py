@@ -38,7 +38,7 @@ class Picture:
         """The figures' heading, in two lines."""
         choices = self.choices
         given = "after the prompt" if choices.given == "prompt" else "after prompt and thinking"
-        plane = f"random directions, scaled by {choices.scale}, seed {choices.seed}"
+        plane = f"random directions, scaled per {choices.scale}, seed {choices.seed}"
         if choices.plane == "thinking":
             plane = "the principal directions of the thinking's steps"
         return f"{_plain(self.run)}: {count_noun(self.n_questions, 'question')}, {given}\n{plane}"
@@ -87,7 +87,8 @@ def draw_contour(picture: Picture) -> Any:
         axes.set_xlabel(picture.label(0))
         axes.set_ylabel(picture.label(1))
         axes.set_title(picture.title(), fontsize=9)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, fontsize=8)
+        axes.locator_params(nbins=5)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
         return figure
 
 
@@ -129,7 +130,7 @@ def draw_surface(picture: Picture) -> Any:
         axes.locator_params("y", nbins=5)
         axes.tick_params(labelsize=8)
         axes.view_init(elev=48, azim=-60)
-        axes.set_box_aspect((4, 4, 2.6), zoom=0.95)
+        axes.set_box_aspect((4, 4, 2.6), zoom=0.88)
         axes.set_title(picture.title(), fontsize=9)
         return figure
 
