@@ -146,6 +146,19 @@ def test_directions_have_the_stated_norms_and_do_not_depend_on_order(bench: Benc
     assert not torch.equal(first["model.layers.0.mlp.up_proj.weight"][0], other["model.layers.0.mlp.up_proj.weight"][0])
 
 
+def test_directions_that_are_not_kept_give_the_same_losses(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(weights: HeldWeights) -> Any:
+        along = await weights.set_random(5, "filter")
+        told = weights.details["directions"]
+        return told, along, await weights.losses(0.4, -0.3, TEXTS), (await weights.gradient(TEXTS, keep=1)).along
+
+    kept, *first = within(bench, act)
+    monkeypatch.setattr("raml_eval.backends.hf_weights._CPU_GIB", 0.0)
+    anew, *second = within(bench, act)
+    assert (kept[:4], anew) == ("kept", "made anew for each point")
+    assert first == second
+
+
 def test_losses_are_those_of_single_plain_forward_passes(bench: Bench, folder: Path) -> None:
     dtype = model_of(bench).dtype
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="eager")

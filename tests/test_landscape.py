@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,6 +187,15 @@ def test_an_engine_whose_weights_cannot_be_moved_is_refused_before_it_starts(run
     with pytest.raises(ConfigError, match=wanted):
         landscape(run, tmp_path, backend=backend)
     assert not (tmp_path / "landscape").exists()
+
+
+def test_a_run_of_another_engine_is_drawn_on_hf_without_that_engines_arguments(run: Path, drawn: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["config"] |= {"backend": "vllm", "backend_args": {"max_model_len": 1024}}
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest))
+    folder = landscape(tmp_path / "run", tmp_path, Choices(n_questions=2, points=2, steps=0), backend="hf")
+    assert about(folder)["centre_loss"] == about(drawn)["centre_loss"]
 
 
 @pytest.mark.parametrize(

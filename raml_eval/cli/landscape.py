@@ -52,9 +52,7 @@ def landscape(
         steps=(0 if given == "thinking" else 12) if steps is None else steps,
         **given_words,
     )
-    changes: dict[str, object] = {"model": model} if model else {}
-    if backend:
-        changes |= {"backend": backend, "backend_args": {}}
+    changes: dict[str, Any] = {name: value for name, value in (("model", model), ("backend", backend)) if value}
     if backend_arg:
         changes["backend_args"] = parse_backend_args(backend_arg)
     with stopping("what was computed is stored; run again to go on"):
