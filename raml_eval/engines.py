@@ -11,7 +11,7 @@ from raml_eval.backends import open_backend
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.errors import ModelError, SwapRefused
 from raml_eval.progress import note
-from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
+from raml_eval.protocols import Backend, NativeBudgets, PositionScorer, PositionScores, WeightSwap
 from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
@@ -45,6 +45,26 @@ class LentCapped(Lent):
         return await self._engine.generate_capped(prompt_ids, params, thinking_token_budget)
 
 
+class LentScoring(Lent):
+    """An engine for one run, which also scores continuations."""
+
+    async def score_at(
+        self, token_ids: Sequence[int], positions: Sequence[int], continuation_ids: Sequence[int], n_scored: int
+    ) -> PositionScores:
+        assert isinstance(self._engine, PositionScorer)
+        return await self._engine.score_at(token_ids, positions, continuation_ids, n_scored)
+
+
+class LentCappedScoring(LentCapped, LentScoring):
+    """An engine for one run, with its own thinking budgets, which also scores continuations."""
+
+
+# By whether the engine has its own thinking budgets, and whether it scores: an object has a protocol by its methods.
+_LENT: Mapping[tuple[bool, bool], type[Lent]] = MappingProxyType(
+    {(False, False): Lent, (True, False): LentCapped, (False, True): LentScoring, (True, True): LentCappedScoring}
+)
+
+
 class Engines:
     """The engine that was opened last. open is an opener for run_session, and must not be called while another run draws.
 
@@ -76,7 +96,7 @@ class Engines:
             self._engine = await self._opener(name, model, **where, args=args)
         self._asked, self._holds = asked, digest
         swapped = self._engine.swapped if isinstance(self._engine, WeightSwap) else {}
-        lent = LentCapped if isinstance(self._engine, NativeBudgets) else Lent
+        lent = _LENT[isinstance(self._engine, NativeBudgets), isinstance(self._engine, PositionScorer)]
         return lent(self._engine, swapped)
 
     async def _has(self, engine: Backend, checkpoint: Checkpoint, digest: str) -> bool:

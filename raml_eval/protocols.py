@@ -88,10 +88,14 @@ class PositionScores:
 class PositionScorer(Protocol):
     """An engine that tells how likely a continuation is after many prefixes of one sequence, without drawing it.
 
-    For each position p, in ascending order between 1 and len(token_ids), score_at gives the log-probabilities of the last
-    n_scored ids of continuation_ids after token_ids[:p] and the part of the continuation that stands before them. They are
-    the model's own: no temperature and no filter changes them. The tokens computed grow linearly in len(token_ids). Many
-    coroutines may call it at once. Raises GenerationError for a request that failed, or that does not fit into the context.
+    For each position p, score_at gives the log-probabilities of the last n_scored ids of continuation_ids, each after
+    token_ids[:p] and the part of the continuation that stands before it. Positions ascend strictly, and lie between 1 and
+    len(token_ids); tokens after the last one change nothing. The log-probabilities are the model's own: no temperature and
+    no filter changes them. At most one continuation for each position is computed beside the sequence, and a bounded number of
+    tokens more (a block of a prefix cache, say), so that the tokens grow linearly.
+
+    Many coroutines may call it at once, and generate too. Raises GenerationError for a request that failed, or that does not
+    fit into the context; ConfigError if the engine, as it was opened, cannot give these values.
     """
 
     async def score_at(

@@ -58,6 +58,23 @@ class Bench:
         return self.tokenizer.decode(ids, skip_special_tokens=False)
 
 
+def plain_scores(model: Any, ids: Sequence[int], n_scored: int) -> tuple[float, ...]:
+    """The log-probabilities of the last ids under a transformers model, from one forward pass over the ids alone."""
+    import torch
+
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([ids[:-1]]), use_cache=False).logits[0, -n_scored:]
+    return tuple(logits.float().log_softmax(-1).gather(1, torch.tensor(ids[-n_scored:])[:, None])[:, 0].tolist())
+
+
+def plain_model(folder: Path) -> Any:
+    """The checkpoint in float32, with transformers' own slowest attention."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+
+
 def collect_connections() -> None:
     """Collects now what a cancelled request leaves, so that no later test is told of it.
 

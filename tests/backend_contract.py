@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.errors import GenerationError, ModelError, SwapRefused
-from raml_eval.protocols import WeightSwap
-from raml_eval.types import Completion, Finish
+from raml_eval.protocols import PositionScorer, PositionScores, WeightSwap
+from raml_eval.types import Completion, Finish, TokenIds
 from tests.backend_bench import Bench, collect_connections, opened, params
 
 
@@ -168,6 +169,122 @@ class SamplingContract(BackendContract):
         with pytest.raises(GenerationError, match="vocabulary"):
             bench.draw(((5, 10**6), params()))
         assert len(bench.one("Compute 1+2.").token_ids) == 16
+
+
+class ScoringContract:
+    """Log-probabilities of a continuation after prefixes. bench is the test's, and wanted what each token's is, naively."""
+
+    block = 0  # the tokens of a prefix cache's block, which may be computed again at each position
+
+    def wanted(self, bench: Bench, ids: Sequence[int], n_scored: int) -> tuple[float, ...]:
+        """The log-probabilities of the last ids, each after all that stand before it, from one pass without a cache."""
+        raise NotImplementedError
+
+    def test_every_position_is_as_if_scored_alone(self, bench: Bench) -> None:
+        ids, continuation = scoring_ids(70, seed=1), (40, 41, 50, 45, 60, 41)
+        for n_scored, stride in ((6, 1), (1, 3), (4, 8)):
+            positions = sorted({1, *range(stride, 71, stride), 32, 64, 70})
+            scored = score(bench, ids, positions, continuation, n_scored)
+            wanted = [self.wanted(bench, (*ids[:p], *continuation), n_scored) for p in positions]
+            assert np.shape(scored.logprobs) == (len(positions), n_scored)
+            assert np.abs(np.subtract(scored.logprobs, wanted)).max() < 1e-4
+
+    def test_one_token_after_one_token_is_scored(self, bench: Bench) -> None:
+        scored = score(bench, (44,), (1,), (50,), 1)
+        assert scored.logprobs[0] == pytest.approx(self.wanted(bench, (44, 50), 1), abs=1e-4)
+
+    def test_what_was_drawn_or_scored_before_changes_no_score(self, bench: Bench) -> None:
+        ids = scoring_ids(90, seed=2)
+        drawn = bench.draw((ids[:61], params(max_tokens=40)))[0].token_ids
+        asked = (ids[:61], (60, 61), drawn[:36], 36)
+        first = score(bench, *asked)
+        assert first.logprobs[1] == pytest.approx(self.wanted(bench, (*ids[:61], *drawn[:36]), 36), abs=1e-4)
+        again = score(bench, *asked)
+        assert np.abs(np.subtract(first.logprobs, again.logprobs)).max() < 1e-5
+
+    def test_scores_do_not_depend_on_what_else_is_scored_or_drawn(self, bench: Bench) -> None:
+        requests = [
+            (
+                scoring_ids(n, seed=n),
+                tuple(range(2 + n % 5, n + 1, 1 + n % 9)),
+                scoring_ids(1 + n % 7, seed=3),
+                1 + n % (1 + n % 7),
+            )
+            for n in range(10, 150, 9)
+        ]
+        alone = [score(bench, *request).logprobs for request in requests]
+        draws = [(bench.prompt(f"Compute {i}+{i}."), params(max_tokens=30, temperature=1.0, seed=i)) for i in range(6)]
+        drawn_alone = bench.draw(*draws)
+
+        async def together() -> tuple[list[PositionScores], list[Completion]]:
+            scored = asyncio.gather(*(scorer(bench).score_at(*request) for request in reversed(requests)))
+            drawn = asyncio.gather(*(bench.backend.generate(*request) for request in draws))
+            return (await scored)[::-1], await drawn
+
+        scored, drawn = bench.runner.run(together())
+        for one, other in zip(alone, scored, strict=True):
+            assert np.abs(np.subtract(one, other.logprobs)).max() < 1e-5
+        assert drawn == drawn_alone
+
+    def test_the_tokens_computed_grow_linearly(self, bench: Bench) -> None:
+        counts = [
+            score(bench, scoring_ids(n, seed=n), range(8, n + 1, 8), (40, 41, 42), 2).n_forwarded for n in (512, 1024, 2048)
+        ]
+        assert 512 <= counts[0] <= 512 + 64 * (3 + self.block)
+        assert counts[2] - counts[1] == pytest.approx(2 * (counts[1] - counts[0]), abs=2 * self.block)
+
+    @pytest.mark.parametrize(
+        ("asked", "names"),
+        [
+            (((5, 6, 7), (), (8,), 1), "at least one position"),
+            (((5, 6, 7), (2, 1), (8,), 1), "position 1 comes after position 2"),
+            (((5, 6, 7), (2, 2), (8,), 1), "position 2 comes after position 2"),
+            (((5, 6, 7), (0, 2), (8,), 1), "position 0 is not between 1 and the sequence's 3"),
+            (((5, 6, 7), (2, 4), (8,), 1), "position 4 is not between 1 and the sequence's 3"),
+            (((5, 6, 7), (2,), (8, 9), 0), "n_scored is 0"),
+            (((5, 6, 7), (2,), (8, 9), 3), "n_scored is 3; it must be between 1 and the continuation's 2"),
+            (((5, 6, 7), (2,), (), 1), "n_scored is 1; it must be between 1 and the continuation's 0"),
+        ],
+    )
+    def test_what_cannot_be_scored_fails_alone_and_by_name(self, bench: Bench, asked: Any, names: str) -> None:
+        with pytest.raises(GenerationError, match=names):
+            score(bench, *asked)
+        assert len(score(bench, (5, 6, 7), (2, 3), (8,), 1).logprobs) == 2
+
+    def test_a_continuation_beyond_the_context_is_refused(self, bench: Bench) -> None:
+        context = bench.backend.description.context
+        ids = scoring_ids(context, seed=4)
+        with pytest.raises(GenerationError, match="context"):
+            score(bench, ids, (8, context - 1), (40, 41), 1)
+        if context < 5000:
+            assert len(score(bench, ids, (8, context - 3), (40, 41), 1).logprobs) == 2
+
+
+class VocabularyScoring(ScoringContract):
+    """What only a model's vocabulary can refuse."""
+
+    def test_a_scored_id_outside_the_vocabulary_fails_alone(self, bench: Bench) -> None:
+        for asked in (((5, 10**6), (1,), (8,), 1), ((5, 6), (1,), (-1,), 1)):
+            with pytest.raises(GenerationError, match="vocabulary"):
+                score(bench, *asked)
+        assert len(score(bench, (5, 6, 7), (2, 3), (8,), 1).logprobs) == 2
+
+
+def scoring_ids(n: int, seed: int) -> TokenIds:
+    """Random ids of characters."""
+    rng = random.Random(seed)
+    return tuple(rng.randrange(32, 120) for _ in range(n))
+
+
+def scorer(bench: Bench) -> PositionScorer:
+    assert isinstance(bench.backend, PositionScorer)
+    return bench.backend
+
+
+def score(
+    bench: Bench, ids: Sequence[int], positions: Sequence[int], continuation: Sequence[int], n_scored: int
+) -> PositionScores:
+    return bench.runner.run(scorer(bench).score_at(ids, positions, continuation, n_scored))
 
 
 class SwapContract:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefus
 from raml_eval.protocols import Backend, WeightSwap
 from raml_eval.types import Finish, SamplingParams, TokenIds
 from tests.backend_bench import Bench, params
-from tests.backend_contract import BackendContract
+from tests.backend_contract import BackendContract, ScoringContract, score
 
 
 class Bytes:
@@ -40,6 +40,18 @@ def bench() -> Iterator[Bench]:
 
 class TestContract(BackendContract):
     pass
+
+
+class TestScoring(ScoringContract):
+    def wanted(self, bench: Bench, ids: Sequence[int], n_scored: int) -> tuple[float, ...]:
+        return tuple(-(1 + ids[n] % 8) / n for n in range(len(ids) - n_scored, len(ids)))
+
+
+def test_a_curve_of_the_tests_own_is_scored() -> None:
+    with asyncio.Runner() as runner:
+        fake = FakeBackend(lambda ids, sampling: [1], curve=lambda before, token_id: -float(before[-1] + token_id))
+        bench = Bench(fake, runner, Bytes())
+        assert score(bench, (1, 2, 3), (1, 3), (10, 20), 2).logprobs == ((-11.0, -30.0), (-13.0, -30.0))
 
 
 def test_a_swap_asks_for_a_like_model(tmp_path: Path) -> None:

@@ -11,17 +11,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raml_eval.backends import open_backend, vllm_swap
 from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused
-from tests.backend_bench import ROOT, Bench, checkpoint, opened, params
-from tests.backend_contract import SamplingContract, SwapContract, close_and_check, swap
+from tests.backend_bench import ROOT, Bench, checkpoint, opened, params, plain_model, plain_scores
+from tests.backend_contract import SamplingContract, SwapContract, VocabularyScoring, close_and_check, score, scoring_ids, swap
 from tests.checkpoints import variant
 
 pytestmark = [
@@ -39,6 +40,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def plain(model: Path) -> Any:
+    return plain_model(model)
+
+
+@pytest.fixture(scope="module")
 def bench(model: Path) -> Iterator[Bench]:
     with opened("vllm", model, {"dtype": "float32"}) as bench:
         yield bench
@@ -46,6 +52,17 @@ def bench(model: Path) -> Iterator[Bench]:
 
 class TestContract(SamplingContract):
     pass
+
+
+class TestScoring(VocabularyScoring):
+    block = 32
+
+    @pytest.fixture(autouse=True)
+    def reference(self, plain: Any) -> None:
+        self.plain = plain
+
+    def wanted(self, bench: Bench, ids: Sequence[int], n_scored: int) -> tuple[float, ...]:
+        return plain_scores(self.plain, ids, n_scored)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +121,21 @@ class TestSwap(SwapContract):
 def test_seeded_draws_from_long_prompts_leave_the_engine_alive(bench: Bench) -> None:
     requests = [(bench.prompt("w" * 3000 + str(i)), params(temperature=1.0, max_tokens=5, seed=i)) for i in range(12)]
     assert bench.draw(*requests) == bench.draw(*requests)
+
+
+def test_scores_of_other_log_probabilities_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.backend._scorer, "_mode", "processed_logits")  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="logprobs_mode is 'processed_logits'"):
+        score(bench, (5, 6, 7), (1, 2), (8, 9), 2)
+
+
+def test_an_engine_without_a_prefix_cache_scores_the_same(bench: Bench, model: Path) -> None:
+    asked = (scoring_ids(100, seed=6), range(8, 101, 8), (40, 41, 50), 3)
+    with opened("vllm", model, {"dtype": "float32", "max_model_len": 256, "enable_prefix_caching": False}) as other:
+        plainly = score(other, *asked)
+    cached = score(bench, *asked)
+    assert np.abs(np.subtract(cached.logprobs, plainly.logprobs)).max() < 1e-4
+    assert cached.n_forwarded < plainly.n_forwarded == sum(position + 3 for position in asked[1])
 
 
 def test_a_temperature_that_vllm_would_change_is_refused(bench: Bench) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from raml_eval.backends import open_backend
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.engines import Engines, Lent, LentCapped
+from raml_eval.engines import Engines, Lent
 from raml_eval.errors import ModelError, SwapRefused
-from raml_eval.protocols import Backend, NativeBudgets
+from raml_eval.protocols import Backend, NativeBudgets, PositionScorer, PositionScores
 from raml_eval.types import Completion, SamplingParams
 from tests.backend_bench import POCKET
 
@@ -90,22 +90,35 @@ def test_a_broken_model_costs_no_engine_and_a_stopped_swap_does(tmp_path: Path) 
     assert len(asyncio.run(fail_with(asyncio.CancelledError()))) == 2
 
 
-def test_what_is_lent_can_do_what_the_engine_can() -> None:
-    class Capped(Lent):
-        async def generate_capped(self, prompt_ids: Sequence[int], params: SamplingParams, budget: int) -> Completion:
-            raise NotImplementedError
+class Capped(Lent):
+    async def generate_capped(self, prompt_ids: Sequence[int], params: SamplingParams, budget: int) -> Completion:
+        raise NotImplementedError
 
-    async def lend(capped: bool) -> Backend:
+
+class Scoring(Lent):
+    async def score_at(self, *asked: Any) -> PositionScores:
+        scored: PositionScores = await self._engine.score_at(*asked)  # type: ignore[attr-defined]
+        return scored
+
+
+class CappedScoring(Capped, Scoring):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Lent, Capped, Scoring, CappedScoring])
+def test_what_is_lent_can_do_what_the_engine_can(kind: type[Lent]) -> None:
+    async def lend() -> None:
         async def opener(name: str, model: str, **settings: Any) -> Backend:
-            engine = await open_backend(name, model, **settings)
-            return Capped(engine, {}) if capped else engine
+            return kind(await open_backend(name, model, **settings), {})
 
         engines = Engines(opener)
         lent = await engines.open("fake", str(POCKET))
         await lent.aclose()
         with pytest.raises(SwapRefused, match="lent to a run"):
             await lent.swap_weights(Checkpoint(str(POCKET)))  # type: ignore[attr-defined]
-        return lent
+        assert isinstance(lent, NativeBudgets) == issubclass(kind, Capped)
+        assert isinstance(lent, PositionScorer) == issubclass(kind, Scoring)
+        if isinstance(lent, PositionScorer):
+            assert (await lent.score_at((5, 5), (2,), (9,), 1)).logprobs == ((-1.0,),)
 
-    assert isinstance(asyncio.run(lend(True)), LentCapped)
-    assert not isinstance(asyncio.run(lend(False)), NativeBudgets)
+    asyncio.run(lend())

@@ -10,15 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from raml_eval.backends.alike import check_alike
-from raml_eval.backends.requests import check_request, completes_stop
+from raml_eval.backends.requests import check_request, check_scoring, completes_stop
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.codec import codec_of, load_library_tokenizer
 from raml_eval.errors import ConfigError, GenerationError, near_names
-from raml_eval.protocols import Tokenizer
+from raml_eval.protocols import PositionScores, Tokenizer
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams, TokenIds
 
 # What the model would write, token by token, if nothing stopped it. If the script raises, the request fails.
 Script = Callable[[TokenIds, SamplingParams], Iterable[int]]
+# The log-probability of a token after the ids that stand before it.
+Curve = Callable[[TokenIds, int], float]
+
+
+def falling_curve(before_ids: TokenIds, token_id: int) -> float:
+    """A log-probability that rises towards 0 with the number of tokens before: -(1 + token_id % 8) over that number, in nats.
+
+    Example: falling_curve((5, 5, 5, 5), 9) == -0.5
+    """
+    return -(1 + token_id % 8) / len(before_ids)
 
 
 class FakeBackend:
@@ -26,6 +36,7 @@ class FakeBackend:
 
     The script receives the prompt's ids and the sampling, and yields ids for as long as it is asked. If it runs out before
     the request is complete, the request fails. tokenizer is only used for stop strings. Each draw waits latency_s first.
+    curve is what score_at returns.
     """
 
     def __init__(
@@ -37,10 +48,11 @@ class FakeBackend:
         reproducible: bool = True,
         latency_s: float = 0.0,
         checkpoint: Checkpoint | None = None,
+        curve: Curve = falling_curve,
     ) -> None:
         self.description = BackendDescription("fake", "1", "none", "none", context, reproducible)
         self.checkpoint = checkpoint
-        self._script = script
+        self._script, self._curve = script, curve
         self._tokenizer = tokenizer
         self._latency_s = latency_s
         self._closed = False
@@ -58,6 +70,20 @@ class FakeBackend:
             raise
         except Exception as error:
             raise GenerationError(f"the script of the fake backend failed: {error!r}") from error
+
+    async def score_at(
+        self, token_ids: Sequence[int], positions: Sequence[int], continuation_ids: Sequence[int], n_scored: int
+    ) -> PositionScores:
+        """The curve's values. n_forwarded is what an engine computes that keeps the sequence: it, and every continuation."""
+        check_scoring(token_ids, positions, continuation_ids, n_scored, context=self.description.context)
+        await asyncio.sleep(self._latency_s)
+        if self._closed:
+            raise GenerationError("the fake backend is closed. Open a new one.")
+        rows = []
+        for position in positions:
+            ids = (*token_ids[:position], *continuation_ids)
+            rows.append(tuple(self._curve(ids[:n], ids[n]) for n in range(len(ids) - n_scored, len(ids))))
+        return PositionScores(tuple(rows), positions[-1] + len(positions) * len(continuation_ids))
 
     async def swap_weights(self, checkpoint: Checkpoint) -> None:
         """A fake of the other model, which must be like this one; neither has weights. SwapRefused if it is not."""

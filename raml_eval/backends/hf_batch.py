@@ -45,8 +45,11 @@ class Row:
         return (*self.prompt_ids, *self.drawn_ids)
 
 
-class _Layer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values of one layer in buffers with room to grow, so that a step writes one column and copies nothing."""
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
+    """Keys and values of one layer in buffers with room to grow, so that a step writes its columns and copies nothing.
+
+    length counts the columns that hold something. A caller may lower it: the next columns overwrite what lies behind.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
             self.keys, self.values, self.is_initialized = key_states, value_states, True
             return key_states, value_states
         if self.length > self.keys.shape[2]:
-            self.keys, self.values = _grown(self.keys, start), _grown(self.values, start)
+            self.keys, self.values = _grown(self.keys, start, self.length), _grown(self.values, start, self.length)
         self.keys[:, :, start : self.length] = key_states
         self.values[:, :, start : self.length] = value_states
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
@@ -68,10 +71,10 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         return self.length
 
 
-def _grown(buffer: torch.Tensor, length: int) -> torch.Tensor:
+def _grown(buffer: torch.Tensor, n_kept: int, n_columns: int) -> torch.Tensor:
     rows, heads, _, size = buffer.shape
-    grown = buffer.new_empty(rows, heads, _with_room(length), size)
-    grown[:, :, :length] = buffer[:, :, :length]
+    grown = buffer.new_empty(rows, heads, _with_room(n_columns), size)
+    grown[:, :, :n_kept] = buffer[:, :, :n_kept]
     return grown
 
 
@@ -136,7 +139,7 @@ def prefill(model: Any, rows: Sequence[Row], n_vocab: int) -> Batch:
         ids[i, width - len(row) :] = torch.tensor(row.token_ids)
         mask[i, width - len(row) :] = True
     ids, mask = ids.to(model.device), mask.to(model.device)
-    batch = Batch(model, n_vocab, rows, Cache(layer_class_to_replicate=_Layer), mask)
+    batch = Batch(model, n_vocab, rows, Cache(layer_class_to_replicate=GrowingLayer), mask)
     batch.draw(_logits(model, ids, (mask.cumsum(1) - 1).clamp(min=0), mask, batch.cache))
     return batch
 
@@ -156,7 +159,7 @@ def join(batches: Sequence[Batch], rows: Collection[Row]) -> Batch:
     width = max(int(batch.mask[at].sum(1).max()) for batch, at in parts)
     layers = []
     for olds in zip(*(batch.cache.layers for batch, _ in parts), strict=True):
-        layer = _Layer()
+        layer = GrowingLayer()
         columns = [(old.length, at) for old, (_, at) in zip(olds, parts, strict=True)]
         layer.keys = _stack([(old.keys[:, :, :n], at) for old, (n, at) in zip(olds, columns, strict=True)], width)
         layer.values = _stack([(old.values[:, :, :n], at) for old, (n, at) in zip(olds, columns, strict=True)], width)
@@ -197,12 +200,12 @@ def _logits(model: Any, ids: torch.Tensor, positions: torch.Tensor, mask: torch.
         attention_mask=mask,
         use_cache=True,
         logits_to_keep=1,
-        **{_cache_argument(type(model)): cache},  # type: ignore[arg-type]
+        **{cache_argument(type(model)): cache},  # type: ignore[arg-type]
     )
     return out.logits[:, -1].float()
 
 
 @functools.cache
-def _cache_argument(kind: Any) -> str:
+def cache_argument(kind: Any) -> str:
     """The name of the cache argument, which transformers 5.24 changed for one model after the other."""
     return "cache" if "cache" in inspect.signature(kind.forward).parameters else "past_key_values"

@@ -9,6 +9,7 @@ from contextlib import suppress
 import torch
 
 from raml_eval.backends.hf_batch import Batch, Row, join, prefill
+from raml_eval.backends.hf_branches import ScoreRequest
 from raml_eval.backends.hf_model import HfArgs, LoadedModel
 from raml_eval.backends.requests import completes_stop
 from raml_eval.errors import GenerationError
@@ -54,7 +55,7 @@ class Scheduler:
         except Exception as error:
             rows = [row for row in self.rows if row not in self._waiting and not row.future.done()]
             self._batch, self._starting = None, []
-            if _is_out_of_memory(error) and len(rows) > 1:
+            if is_out_of_memory(error) and len(rows) > 1:
                 self._retry_smaller(rows)
             else:
                 for row in rows:
@@ -158,11 +159,12 @@ def complete(row: Row, completion: Completion) -> None:
         row.future.set_result(completion)
 
 
-def fail(row: Row, message: str) -> None:
-    """The row's caller has a GenerationError, unless it was cancelled in the meantime."""
+def fail(asked: Row | ScoreRequest, message: str) -> None:
+    """The caller has a GenerationError, unless it was cancelled in the meantime."""
     with suppress(InvalidStateError):
-        row.future.set_exception(GenerationError(message))
+        asked.future.set_exception(GenerationError(message))
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """True if the error says that the device had no memory left."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

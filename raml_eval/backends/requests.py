@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from raml_eval.errors import GenerationError
 from raml_eval.protocols import Tokenizer
@@ -25,12 +26,7 @@ def check_request(prompt_ids: Sequence[int], params: SamplingParams, *, context:
             f"prompt ({len(prompt_ids)} tokens) plus max_tokens ({params.max_tokens}) is {n_tokens}; the engine's "
             f"context is {context}. Lower the thinking budget or the answer tokens, or raise max_model_len."
         )
-    if n_vocab is not None and not (min(prompt_ids) >= 0 and max(prompt_ids) < n_vocab):
-        wrong = next(i for i in prompt_ids if not 0 <= i < n_vocab)
-        raise GenerationError(
-            f"token id {wrong} in the prompt is outside the model's vocabulary of {n_vocab}. "
-            "Use the tokenizer that belongs to the model."
-        )
+    _check_vocabulary(prompt_ids, "prompt", n_vocab)
     for name, valid, wanted in (
         ("max_tokens", params.max_tokens >= 1, "at least 1"),
         ("temperature", params.temperature >= 0, "0 (greedy) or more"),
@@ -42,6 +38,50 @@ def check_request(prompt_ids: Sequence[int], params: SamplingParams, *, context:
     ):
         if not valid:
             raise GenerationError(f"{name} is {getattr(params, name)!r}; it must be {wanted}. Change the sampling.")
+
+
+def check_scoring(
+    token_ids: Sequence[int],
+    positions: Sequence[int],
+    continuation_ids: Sequence[int],
+    n_scored: int,
+    *,
+    context: int,
+    n_vocab: int | None = None,
+) -> None:
+    """Raises GenerationError if the continuation cannot be scored at every position.
+
+    The first arguments are those of PositionScorer.score_at; context and n_vocab are those of check_request.
+    """
+    if not positions:
+        raise GenerationError("score_at needs at least one position; it has none.")
+    if any(a >= b for a, b in pairwise(positions)):
+        a, b = next((a, b) for a, b in pairwise(positions) if a >= b)
+        raise GenerationError(f"position {b} comes after position {a}; positions must ascend. Sort them, each once.")
+    if positions[0] < 1 or positions[-1] > len(token_ids):
+        wrong = positions[0] if positions[0] < 1 else positions[-1]
+        raise GenerationError(f"position {wrong} is not between 1 and the sequence's {len(token_ids)} tokens. Leave it out.")
+    if not 1 <= n_scored <= len(continuation_ids):
+        raise GenerationError(
+            f"n_scored is {n_scored}; it must be between 1 and the continuation's {len(continuation_ids)} tokens. Change it."
+        )
+    n_tokens = positions[-1] + len(continuation_ids)
+    if n_tokens > context:
+        raise GenerationError(
+            f"position {positions[-1]} plus the continuation ({len(continuation_ids)} tokens) is {n_tokens}; the engine's "
+            f"context has room for {context}. Leave out the last positions, or raise max_model_len."
+        )
+    _check_vocabulary(token_ids, "sequence", n_vocab)
+    _check_vocabulary(continuation_ids, "continuation", n_vocab)
+
+
+def _check_vocabulary(ids: Sequence[int], where: str, n_vocab: int | None) -> None:
+    if n_vocab is not None and not (min(ids) >= 0 and max(ids) < n_vocab):
+        wrong = next(i for i in ids if not 0 <= i < n_vocab)
+        raise GenerationError(
+            f"token id {wrong} in the {where} is outside the model's vocabulary of {n_vocab}. "
+            "Use the tokenizer that belongs to the model."
+        )
 
 
 def completes_stop(

@@ -16,10 +16,11 @@ from typing import Any
 from raml_eval.backends.adapters import loadable
 from raml_eval.backends.alike import check_alike, is_folder
 from raml_eval.backends.limits import temperature_problem
-from raml_eval.backends.requests import check_request
+from raml_eval.backends.requests import check_request, check_scoring
 from raml_eval.backends.vllm_budgets import count_open, reasoning_config
 from raml_eval.backends.vllm_cpu import cpu_defaults, forks_engine, start_forked
 from raml_eval.backends.vllm_plugin import declare_plugin
+from raml_eval.backends.vllm_scoring import Scorer
 from raml_eval.backends.vllm_swap import (
     DRAWN_TOKENS,
     check_can_swap,
@@ -32,6 +33,7 @@ from raml_eval.backends.vllm_weights import check_downloaded, check_files, check
 from raml_eval.backends.weights import WeightChecks
 from raml_eval.checkpoint import Checkpoint, first_line
 from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused, near_names
+from raml_eval.protocols import PositionScores
 from raml_eval.types import BackendDescription, Completion, Finish, SamplingParams
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
@@ -66,6 +68,7 @@ class VllmBackend:
         self._checkpoint, self._args = checkpoint, args
         self._engine = engine
         self._n_vocab: int = engine.model_config.get_vocab_size()
+        self._scorer = Scorer(self._ask, engine.vllm_config)
         self._numbers = itertools.count()
         self._pending: set[str] = set()
         # The CPU engine never ends within vLLM's five seconds of grace, and has nothing to release.
@@ -85,32 +88,44 @@ class VllmBackend:
         self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int | None = None
     ) -> Completion:
         check_request(prompt_ids, params, context=self.description.context, n_vocab=self._n_vocab)
+        output = (await self._ask(list(prompt_ids), engine_params(params, thinking_token_budget))).outputs[0]
+        return Completion(tuple(output.token_ids), _FINISH[str(output.finish_reason)])
+
+    async def score_at(
+        self, token_ids: Sequence[int], positions: Sequence[int], continuation_ids: Sequence[int], n_scored: int
+    ) -> PositionScores:
+        """The model's log-probabilities. The errors are those of generate, and ConfigError for another logprobs_mode.
+
+        The engine draws one token behind what it scores, which must fit into the context too.
+        """
+        fits = {"context": self.description.context - 1, "n_vocab": self._n_vocab}
+        check_scoring(token_ids, positions, continuation_ids, n_scored, **fits)
+        return await self._scorer.score(token_ids, positions, continuation_ids, n_scored)
+
+    async def _ask(self, prompt_ids: list[int], params: Any) -> Any:
+        """The engine's own output of one request, in full. GenerationError if it was refused, or the engine died or closed."""
+        from vllm import TokensPrompt
+
         if self._closed:
             raise GenerationError("the vllm backend is closed. Open a new one.")
         request_id = str(next(self._numbers))
         self._pending.add(request_id)
+        found = None
         try:
-            return await self._draw(list(prompt_ids), engine_params(params, thinking_token_budget), request_id)
-        except GenerationError:
-            raise
+            async for output in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
+                found = output
         except Exception as error:
             dead = self._engine is None or self._engine.errored
             state = "is dead and will draw nothing more" if dead else "refused the request"
             raise GenerationError(f"the vLLM engine {state}: {type(error).__name__}: {error}") from error
         finally:
             self._pending.discard(request_id)
-
-    async def _draw(self, prompt_ids: list[int], params: Any, request_id: str) -> Completion:
-        from vllm import TokensPrompt
-
-        output = None
-        async for request_output in self._engine.generate(TokensPrompt(prompt_token_ids=prompt_ids), params, request_id):
-            output = request_output.outputs[0]
-        finish = _FINISH.get(str(output.finish_reason)) if output else None
-        if output is None or finish is None or (finish is Finish.LENGTH and len(output.token_ids) != params.max_tokens):
-            reason = f"{len(output.token_ids)} tokens, {output.finish_reason}" if output else "no output"
+        drawn = found.outputs[0] if found else None
+        finish = _FINISH.get(str(drawn.finish_reason)) if drawn else None
+        if drawn is None or finish is None or (finish is Finish.LENGTH and len(drawn.token_ids) != params.max_tokens):
+            reason = f"{len(drawn.token_ids)} tokens, {drawn.finish_reason}" if drawn else "no output"
             raise GenerationError(f"the vLLM engine ended a request early ({reason}). Run again to draw it.")
-        return Completion(tuple(output.token_ids), finish)
+        return found
 
     async def check_weights(self, checkpoint: Checkpoint, files: WeightChecks) -> None:
         """The engine's logits are checked too, and the description says what was. ModelError if they are not finite."""
