@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,23 @@ def cut_text(trajectory: Trajectory, counts: Sequence[int], tokenizer: Tokenizer
         parts.append(text[start:end])
         start = end
     return [*parts, text[start:]]
+
+
+def token_at(trajectory: Trajectory, character: int, tokenizer: Tokenizer | None) -> int | None:
+    """In which token the character at this place of the text begins, counted from 0.
+
+    None without the tokenizer that gives the trajectory's text. The places of ends are bisected: each is the length that the
+    first tokens' text shares with the whole one, which grows with their number.
+    """
+    if tokenizer is None or not _gives_text(trajectory, tokenizer):
+        return None
+    ids, text = trajectory.token_ids, trajectory.text
+
+    def end_of(count: int) -> int:
+        return _common(tokenizer.decode(ids[:count], skip_special_tokens=False), text)
+
+    count = bisect_left(range(len(ids) + 1), character, key=end_of)
+    return count if end_of(count) == character else count - 1
 
 
 def _common(first: str, second: str) -> int:

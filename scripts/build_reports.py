@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import raml_eval
-from raml_eval.reporting.plots import save_figure
+from raml_eval.drawing import save_figure
 from raml_eval.reporting.reports.assemble import Assembled, assemble
 from raml_eval.reporting.reports.definition import find_report, report_names, reports_dir
 from raml_eval.reporting.reports.files import figures_of, text_of

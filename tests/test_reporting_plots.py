@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from raml_eval.drawing import plain_label, style_of
 from raml_eval.errors import ConfigError, MetricError
 from raml_eval.reporting.html_figures import figure_markup
-from raml_eval.reporting.plots import draw_budget_curve, plain_label, plot_budget_curve, style_of
+from raml_eval.reporting.plots import draw_budget_curve, plot_budget_curve
 from raml_eval.reporting.render import Figure
 from raml_eval.reporting.reports.figures import draw_axis
 from raml_eval.tables import Measure, build_frame, frame_rows

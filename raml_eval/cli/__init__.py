@@ -49,6 +49,7 @@ app.command("lm-eval", context_settings=PASS_ON)(lm_eval)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(formats.app, name="formats")
 app.add_typer(boards.app, name="leaderboard")
+app.add_typer(diagnosing.app, name="diagnose")
 app.add_typer(exporting.app, name="export")
 app.add_typer(diagnosing.app, name="diagnose")
 

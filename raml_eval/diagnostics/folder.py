@@ -2,7 +2,8 @@
 
 DIR/<kind>/diagnosis.json   settings, what was skipped and why, whether it is complete
 DIR/<kind>/journal.jsonl    one line for each unit of work that an engine did, in the order of completion
-DIR/<kind>/*.parquet, *.png the tables and figures, which are made anew from the journal
+DIR/<kind>/section.json     what a report shows of it (raml_eval.diagnostics.section)
+DIR/<kind>/*.parquet, *.svg, *.pdf, *.png   the tables and figures, which are made anew from the journal
 """
 
 from __future__ import annotations
@@ -61,8 +62,17 @@ class DiagnosisFolder:
         for _, line in read_lines(self.path / f"{name}.jsonl"):
             yield line
 
+    def reopen(self) -> None:
+        """diagnosis.json says that the diagnosis is not complete, before its tables and figures are written anew."""
+        if self.complete:
+            self.about["complete"] = False
+            write_json(self._about, self.about)
+
     def finish(self, skipped: Mapping[str, int], **more: Any) -> None:
-        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more."""
+        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more.
+
+        A report includes the diagnosis only if more has samples, the stamp_samples of the run before it was read.
+        """
         self.about |= {"complete": True, "skipped": dict(skipped), **more}
         write_json(self._about, self.about)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.comparison import FAMILIES, Comparison, Verdict
-from raml_eval.reporting.plots import COLOURS, plain_label, save_figure
+from raml_eval.drawing import COLOURS, plain_label, save_figure
 from raml_eval.reporting.sections import TITLES
 
 BLUE, RED, GREEN = COLOURS[0], COLOURS[1], COLOURS[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raml_eval.reporting.plots import plain_label
+from raml_eval.drawing import plain_label
 from raml_eval.reporting.sections import TITLES
 from raml_eval.tables import DOMAINS, MACRO
 

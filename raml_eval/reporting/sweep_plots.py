@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.budgets import share_of
+from raml_eval.drawing import plain_label, save_figure, style_of
 from raml_eval.errors import MetricError
 from raml_eval.reporting.panels import Panel, find_panels, label_axes, lay_out, pick, run_names
-from raml_eval.reporting.plots import plain_label, save_figure, style_of
 from raml_eval.tables.escape import DEPTHS
 
 if TYPE_CHECKING:

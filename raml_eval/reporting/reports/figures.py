@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from raml_eval.drawing import new_figure, plain_label, style_of
 from raml_eval.reporting.numbers import Key
-from raml_eval.reporting.plots import draw_budget_curve, new_figure, plain_label, style_of
+from raml_eval.reporting.plots import draw_budget_curve
 from raml_eval.reporting.render import Figure
 from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part

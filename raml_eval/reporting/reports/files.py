@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from raml_eval.drawing import save_figure
 from raml_eval.errors import ConfigError, near_names, writing
 from raml_eval.reporting.html import render_html
-from raml_eval.reporting.plots import save_figure
 from raml_eval.reporting.raw import mark_row, render_raw
 from raml_eval.reporting.render import Figure, find_template, render
 from raml_eval.reporting.reports.assemble import Assembled

@@ -1,0 +1,36 @@
+"""Which samples and verdicts a run directory holds, in a few numbers, so that what was made from them can be told to be old."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from raml_eval.store.grades import layer_lines, read_layers
+from raml_eval.store.journal import count_lines
+
+
+def stamp_samples(directory: Path) -> dict[str, Any]:
+    """The numbers of stored samples and trajectories, and a digest of the verdicts that regrading has changed.
+
+    Two stamps are equal if the same samples have the same verdicts: samples are only ever added, and a regrading that changes
+    nothing leaves the digest as it is. Raises CorruptStore for a layer that cannot be read.
+    """
+    return {
+        "n_samples": count_lines(directory / "samples.jsonl"),
+        "n_trajectories": count_lines(directory / "trajectories.jsonl"),
+        "verdicts": _digest_verdicts(directory),
+    }
+
+
+def _digest_verdicts(directory: Path) -> str:
+    """16 hex digits that identify the changed verdicts; empty if no layer changed any."""
+    changed = [layer for layer in read_layers(directory) if layer.changes]
+    if not changed:
+        return ""
+    digest = hashlib.blake2b(digest_size=8)
+    for layer in changed:
+        for line in list(layer_lines(layer))[1:]:  # without the header, which says when the verdicts were last confirmed
+            digest.update(json.dumps(line, sort_keys=True).encode())
+    return digest.hexdigest()

@@ -1,0 +1,43 @@
+"""A stamp differs if samples were added or verdicts were changed, and only then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from raml_eval.store.grades import Layer, change_of, write_layer
+from raml_eval.store.stamp import stamp_samples
+from raml_eval.tables import load_run
+from raml_eval.types import Grade, Status
+from tests.stored import Drawn, ask, store_run
+
+
+def test_a_sample_that_was_added_changes_the_stamp(tmp_path: Path) -> None:
+    run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7"), Drawn("8")])
+    stamp = stamp_samples(run)
+    assert stamp == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
+    with (run / "samples.jsonl").open("ab") as file:
+        file.write(b'{"torn')
+    assert stamp_samples(run) == stamp
+    more = store_run(tmp_path / "more", [ask(0, "7")], [Drawn("7"), Drawn("8"), Drawn("9")])
+    assert stamp_samples(more) != stamp
+
+
+def test_a_changed_verdict_changes_the_stamp_and_a_confirmed_one_does_not(tmp_path: Path) -> None:
+    run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7")])
+    before = stamp_samples(run)
+    record = load_run(run).records[0]
+    change = change_of(record, Grade(Status.CORRECT, "7"))
+    confirmed = Layer(1, "5", "2026-01-01", 1, 1, {})
+    write_layer(run, confirmed)
+    assert stamp_samples(run) == before
+    changed = replace(confirmed, changes={(record.key, record.budget): change})
+    write_layer(run, changed)
+    now = stamp_samples(run)
+    assert now["verdicts"] != before["verdicts"]
+    write_layer(run, replace(changed, verified="2026-02-02"))
+    assert stamp_samples(run) == now
+
+
+def test_a_folder_without_samples_has_an_empty_stamp(tmp_path: Path) -> None:
+    assert stamp_samples(tmp_path) == {"n_samples": 0, "n_trajectories": 0, "verdicts": ""}
