@@ -29,8 +29,10 @@ from raml_eval.diagnostics.landscape.surface import draw_landscape
 from raml_eval.diagnostics.landscape.texts import choose_texts
 from raml_eval.diagnostics.model import load_run_model
 from raml_eval.errors import ConfigError, ModelError
+from raml_eval.reporting.diagnosed import render_diagnosis
 from raml_eval.store.journal import read_lines
 from raml_eval.store.seeking import RunReader
+from raml_eval.store.stamp import stamp_samples
 from tests.backend_bench import POCKET
 from tests.engines import open_pocket, sit
 
@@ -222,13 +224,13 @@ def test_a_question_is_named_as_it_is_shown(run: Path, tmp_path: Path) -> None:
         landscape(run, tmp_path, Choices(questions=("pocket_chain/none",)))
 
 
-def picture(values: Any, way: pd.DataFrame | None = None) -> Picture:
+def picture(values: Any, way: Any = ()) -> Picture:
     n = len(values)
     choices = Choices(points=n)
     rows = [
         {"i": i, "j": j, "a": choices.axis[i], "b": choices.axis[j], "loss": values[i][j]} for i in range(n) for j in range(n)
     ]
-    return Picture("run_$1", choices, 2, pd.DataFrame(rows), way, (1.0, 0.01), None)
+    return Picture("run_$1", choices, 2, rows, way, (1.0, 0.01))
 
 
 STEEP = [[1e-3, 1.0, 50.0], [0.1, float("nan"), 3.0], [2.0, 2.0, 2.0]]
@@ -238,7 +240,7 @@ FLAT = [[1.0, 1.0], [1.0, 1.0]]
 @pytest.mark.parametrize("values", [STEEP, FLAT, [[2.0, 3.0], [2.5, 3.5]]])
 def test_figures_are_labelled_with_units_whatever_the_values(values: Any) -> None:
     shown = picture(values)
-    contour, surface = draw_contour(shown), draw_surface(shown)
+    contour, surface = draw_contour(shown).drawing, draw_surface(shown).drawing
     axes, bar = contour.axes
     assert axes.get_xlabel() == "a (1 is 100 % of the weights' norm)"
     assert axes.get_ylabel() == "b (1 is 1 % of the weights' norm)"
@@ -248,10 +250,23 @@ def test_figures_are_labelled_with_units_whatever_the_values(values: Any) -> Non
     surface.canvas.draw()
 
 
-def test_a_path_too_short_to_be_seen_is_drawn_longer_and_says_so() -> None:
-    way = pd.DataFrame({"a": [0.0, 2e-4], "b": [0.0, -5e-4], "loss_on_surface": [1.0, 1.0]})
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_path_too_short_to_be_seen_is_drawn_longer_and_says_so(times: int) -> None:
+    way = [{"a": a / times, "b": b / times, "loss_on_surface": 1.0} for a, b in ((0.0, 0.0), (0.2, -0.5))]
     shown = picture([[2.0, 3.0], [2.5, 3.5]], way)
-    assert shown.magnified() == 1000
-    labels = draw_contour(shown).axes[0].get_legend_handles_labels()[1]
-    assert labels == ["path of the thinking, drawn 1,000 times longer", "no thinking", "all of the thinking"]
-    assert picture(FLAT, way * 1000).magnified() == 1
+    contour = draw_contour(shown)
+    labels = contour.drawing.axes[0].get_legend_handles_labels()[1]
+    assert labels[1:] == ["no thinking", "all of the thinking"]
+    assert shown.magnified() == times
+    assert ("drawn 1,000 times longer" in labels[0]) == ("drawn 1,000 times longer" in contour.about) == (times == 1000)
+    assert len(draw_surface(shown).drawing.axes[0].lines) == (times == 1)
+
+
+def test_a_report_shows_the_landscape_in_the_run_directory(run: Path, drawn: Path, tmp_path: Path) -> None:
+    text = render_diagnosis(drawn)
+    assert "Loss around the weights" in text
+    assert f"{about(drawn)['centre_loss']:.3f}" in text
+    for name in ("contour", "surface"):
+        for ending in ("svg", "pdf", "png"):
+            assert (drawn / f"{name}.{ending}").stat().st_size > 5000
+    assert about(drawn)["samples"] == stamp_samples(run)

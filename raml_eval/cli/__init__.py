@@ -51,7 +51,6 @@ app.add_typer(formats.app, name="formats")
 app.add_typer(boards.app, name="leaderboard")
 app.add_typer(diagnosing.app, name="diagnose")
 app.add_typer(exporting.app, name="export")
-app.add_typer(diagnosing.app, name="diagnose")
 
 
 def _version(asked: bool) -> None:

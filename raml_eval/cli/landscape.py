@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from raml_eval.cli.ending import stopping
-from raml_eval.cli.options import Count, Text, Texts, place_option
+from raml_eval.cli.options import Count, Place, Text, Texts, place_option
 
 
 def landscape(
     run: Annotated[Path, typer.Argument(help="The run directory.")],
-    out: Annotated[Path, place_option("Folder for the diagnosis; DIR/landscape is written.")],
+    out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
     question: Annotated[Texts, typer.Option(metavar="<task/id>", help="Question to take; repeatable.")] = None,
     first: Annotated[int, typer.Option(help="How many questions of the run to take if none is named.")] = 4,
     points: Annotated[int, typer.Option(help="Points of the grid on either axis.")] = 25,
@@ -38,6 +38,7 @@ def landscape(
     import asyncio
 
     from raml_eval.config import parse_backend_args
+    from raml_eval.diagnostics.folder import PLACE
     from raml_eval.diagnostics.landscape.choices import Choices
     from raml_eval.diagnostics.landscape.surface import draw_landscape
 
@@ -56,4 +57,9 @@ def landscape(
     if backend_arg:
         changes["backend_args"] = parse_backend_args(backend_arg)
     with stopping("what was computed is stored; run again to go on"):
-        print(asyncio.run(draw_landscape(run, out, choices, changes, quiet)))
+        folder = asyncio.run(draw_landscape(run, out or run / PLACE, choices, changes, quiet))
+    if not quiet:
+        from raml_eval.reporting.diagnosed import render_diagnosis
+
+        print(render_diagnosis(folder))
+    print(folder)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from raml_eval.diagnostics.landscape.choices import Choices
-from raml_eval.errors import writing
+from raml_eval.diagnostics.section import SectionFigure
+from raml_eval.drawing import COLOURS, new_figure, plain_label
 from raml_eval.wording import count_noun
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _MAP = "cividis"  # light and dark follow the loss, and it reads alike with any colour vision
-_PATH = "#D55E00"
+_PATH = COLOURS[1]
 _NOT_FINITE = "0.85"
 _LOSS = "loss of the gold answer (nats per token)"
 _DECADES = 1.0  # a range above this many powers of ten is shown on a logarithmic scale
@@ -23,16 +23,18 @@ _DECADES = 1.0  # a range above this many powers of ten is shown on a logarithmi
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the figures show. grid and way are the tables surface and path; unit holds the directions' norms as shares of the
-    weights' norm; share is how much of the path lies in the plane."""
+    """What the figures show.
+
+    grid and way are the rows of the tables surface and path; way is empty without a path. unit holds the directions' norms as
+    shares of the norm of the weights that move.
+    """
 
     run: str
     choices: Choices
     n_questions: int
-    grid: pd.DataFrame
-    way: pd.DataFrame | None
+    grid: Sequence[Mapping[str, Any]]
+    way: Sequence[Mapping[str, Any]]
     unit: tuple[float, float]
-    share: float | None
 
     def title(self) -> str:
         """The figures' heading, in two lines."""
@@ -41,7 +43,7 @@ class Picture:
         plane = f"random directions, scaled per {choices.scale}, seed {choices.seed}"
         if choices.plane == "thinking":
             plane = "the principal directions of the thinking's steps"
-        return f"{_plain(self.run)}: {count_noun(self.n_questions, 'question')}, {given}\n{plane}"
+        return f"{plain_label(self.run)}: {count_noun(self.n_questions, 'question')}, {given}\n{plane}"
 
     def label(self, axis: int) -> str:
         """The name of an axis, with what 1 stands for."""
@@ -49,26 +51,31 @@ class Picture:
 
     def values(self) -> Any:
         """The losses, (points, points), a down the rows and b along them; NaN where one is not finite."""
-        import numpy as np
-
         n = self.choices.points
         values = np.full((n, n), np.nan)
-        values[self.grid["i"], self.grid["j"]] = self.grid["loss"]
+        for row in self.grid:
+            values[row["i"], row["j"]] = row["loss"]
         return values
+
+    def tell_path(self) -> str:
+        """What the path is, in words."""
+        if not self.way:
+            return "The dot is the model's own weights"
+        times = self.magnified()
+        longer = f", drawn {times:,} times longer than it is" if times > 1 else ""
+        return f"The line is the path of the thinking{longer}, from none of it (circle) to all of it (star)"
 
     def magnified(self) -> int:
         """The power of ten by which the path is drawn longer than it is, so that it can be seen; 1 if it can be anyway."""
-        if self.way is None:
-            return 1
-        reach = float(self.way[["a", "b"]].abs().to_numpy().max())
+        reach = max((abs(row[name]) for row in self.way for name in ("a", "b")), default=0.0)
         if not 0 < reach < 0.05 * self.choices.radius:
             return 1
         return int(10 ** math.floor(math.log10(0.9 * self.choices.radius / reach)))
 
 
-def draw_contour(picture: Picture) -> Any:
+def draw_contour(picture: Picture) -> SectionFigure:
     """The plane from above: the loss as colour and contour lines, the model's weights, and the path."""
-    with _new_figure(6.4, 5.2) as figure:
+    with new_figure(6.4, 5.2) as figure:
         axes = figure.subplots()
         values, axis = picture.values(), picture.choices.axis
         axes.set_facecolor(_NOT_FINITE)
@@ -79,7 +86,7 @@ def draw_contour(picture: Picture) -> Any:
         bar = figure.colorbar(filled, ax=axes, label=_LOSS, ticks=ticks, pad=0.02)
         bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
         bar.ax.minorticks_off()
-        if picture.way is None or not len(picture.way):
+        if not picture.way:
             axes.plot(0, 0, "o", color=_PATH, markeredgecolor="black", markersize=7, label="the model's weights")
         else:
             _draw_path(axes, picture)
@@ -89,26 +96,25 @@ def draw_contour(picture: Picture) -> Any:
         axes.set_title(picture.title(), fontsize=9)
         axes.locator_params(nbins=5)
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-        return figure
+    about = f"The loss as colour. {picture.tell_path()}"
+    return SectionFigure("contour", "The plane from above", about, figure)
 
 
 def _draw_path(axes: Any, picture: Picture) -> None:
-    way, times = picture.way, picture.magnified()
-    assert way is not None
-    a, b = times * way["a"], times * way["b"]
+    times = picture.magnified()
+    a, b = ([times * row[name] for row in picture.way] for name in ("a", "b"))
     longer = f", drawn {times:,} times longer" if times > 1 else ""
     axes.plot(a, b, "-", color="black", linewidth=3)
     axes.plot(a, b, "-", color=_PATH, linewidth=1.6, marker="o", markersize=3.5, label=f"path of the thinking{longer}")
-    axes.plot(a.iloc[0], b.iloc[0], "o", color="white", markeredgecolor="black", markersize=8, label="no thinking")
-    axes.plot(a.iloc[-1], b.iloc[-1], "*", color="white", markeredgecolor="black", markersize=13, label="all of the thinking")
+    axes.plot(a[0], b[0], "o", color="white", markeredgecolor="black", markersize=8, label="no thinking")
+    axes.plot(a[-1], b[-1], "*", color="white", markeredgecolor="black", markersize=13, label="all of the thinking")
 
 
-def draw_surface(picture: Picture) -> Any:
+def draw_surface(picture: Picture) -> SectionFigure:
     """The surface in three dimensions; its height is the logarithm of the loss where the range needs it."""
-    import numpy as np
     from matplotlib.cm import ScalarMappable
 
-    with _new_figure(6.8, 5.4) as figure:
+    with new_figure(6.8, 5.4) as figure:
         axes = figure.add_subplot(projection="3d")
         values, axis = picture.values(), np.array(picture.choices.axis)
         levels, norm = _levels(values)
@@ -118,9 +124,9 @@ def draw_surface(picture: Picture) -> Any:
         colours = ScalarMappable(norm, _MAP).to_rgba(values)
         n = picture.choices.points
         axes.plot_surface(a, b, height(values), facecolors=colours, rcount=n, ccount=n, linewidth=0, shade=False, alpha=0.9)
-        if picture.way is not None and picture.magnified() == 1:
-            heights = height(picture.way["loss_on_surface"].to_numpy())
-            axes.plot(picture.way["a"], picture.way["b"], heights, color=_PATH, linewidth=2, marker="o", markersize=3, zorder=9)
+        if picture.way and picture.magnified() == 1:
+            way_a, way_b, losses = ([row[name] for row in picture.way] for name in ("a", "b", "loss_on_surface"))
+            axes.plot(way_a, way_b, height(losses), color=_PATH, linewidth=2, marker="o", markersize=3, zorder=9)
         ticks = _ticks(levels, logs)
         axes.set_zticks(height(ticks), [f"{tick:g}" for tick in ticks])
         axes.set_xlabel(picture.label(0), fontsize=8, labelpad=6)
@@ -132,19 +138,16 @@ def draw_surface(picture: Picture) -> Any:
         axes.view_init(elev=48, azim=-60)
         axes.set_box_aspect((4, 4, 2.6), zoom=0.88)
         axes.set_title(picture.title(), fontsize=9)
-        return figure
+    return SectionFigure("surface", "The surface", "The loss as height and colour", figure)
 
 
 def _is_log(values: Any) -> bool:
-    import numpy as np
-
     low, high = np.nanmin(values), np.nanmax(values)
     return bool(low > 0 and high / low > 10**_DECADES)
 
 
 def _levels(values: Any) -> tuple[Any, Any]:
     """25 levels from the lowest to the highest loss, and the scale of their colours."""
-    import numpy as np
     from matplotlib.colors import LogNorm, Normalize
 
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -157,7 +160,6 @@ def _levels(values: Any) -> tuple[Any, Any]:
 
 def _ticks(levels: Any, logs: bool) -> list[float]:
     """Round numbers between the lowest and the highest level: 1, 2 and 5 times powers of ten if logs, else evenly spaced."""
-    import numpy as np
     from matplotlib.ticker import MaxNLocator
 
     low, high = float(levels[0]), float(levels[-1])
@@ -167,27 +169,3 @@ def _ticks(levels: Any, logs: bool) -> list[float]:
     else:
         round_ones = [float(tick) for tick in np.round(MaxNLocator(7).tick_values(low, high), 12)]
     return [tick for tick in round_ones if low <= tick <= high]
-
-
-def _plain(text: str) -> str:
-    return text.replace("$", r"\$")
-
-
-def _new_figure(width: float, height: float) -> Any:
-    from contextlib import contextmanager
-
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    @contextmanager
-    def opened() -> Any:
-        with mpl.rc_context({"font.size": 10}):
-            yield Figure(figsize=(width, height), layout="constrained")
-
-    return opened()
-
-
-def save(figure: Any, path: Path) -> None:
-    """The path holds the figure, in the format of its ending. Raises ConfigError if it cannot be written."""
-    with writing(path):
-        figure.savefig(path, dpi=150)

@@ -16,13 +16,14 @@ from typing import Any
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.known import Known
-from raml_eval.diagnostics.landscape.tables import write_landscape
+from raml_eval.diagnostics.landscape.tables import tell, write_landscape
 from raml_eval.diagnostics.landscape.texts import choose_texts, digest_of
 from raml_eval.diagnostics.landscape.work import Work
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.protocols import Backend, WeightAccess
 from raml_eval.store.seeking import RunReader
+from raml_eval.store.stamp import stamp_samples
 
 KIND = "landscape"
 MOVABLE = ("hf",)  # the engines with WeightAccess: others are refused before their long start
@@ -38,6 +39,7 @@ async def draw_landscape(
     folder that cannot be used; ModelError if the weights were not put back, and then this session's lines are cut off.
     """
     skipped: Counter[str] = Counter()
+    samples = stamp_samples(run_directory)
     with RunReader(run_directory) as run:
         loaded = load_run_model(run, changes)
         _check_movable(loaded.config.backend in MOVABLE, loaded)
@@ -49,7 +51,10 @@ async def draw_landscape(
     if not folder.complete:
         async with open_engine(loaded) as engine:
             await _compute(folder, engine, loaded, Work(choices, texts), quiet)
-    return write_landscape(folder, run_directory.resolve().name, choices, texts, skipped)
+    known = Known.of(folder.lines())
+    write_landscape(folder, run_directory.resolve().name, choices, texts, known)
+    folder.finish(skipped, samples=samples, **tell(texts, known))
+    return folder.path
 
 
 async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, work: Work, quiet: bool) -> None:

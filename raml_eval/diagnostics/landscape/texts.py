@@ -32,9 +32,13 @@ class Text:
     thinking: str | None = None
     correct: bool | None = None
 
+    def kept(self, share: float) -> int:
+        """The tokens of that share of the thinking, to the nearest whole one."""
+        return round(share * len(self.thinking_ids))
+
     def at(self, share: float) -> Scored:
-        """The answer after the first share of the thinking, in whole tokens."""
-        kept = self.thinking_ids[: round(share * len(self.thinking_ids))]
+        """The answer after the first share of the thinking."""
+        kept = self.thinking_ids[: self.kept(share)]
         return Scored((*self.prompt_ids, *kept, *self.after_ids, *self.answer_ids), len(self.answer_ids))
 
 
