@@ -88,7 +88,7 @@ def _summary(known: Known, grid: Sequence[Row], path: ThinkingPath | None) -> Se
         "lowest": min(losses, default=None),
         "highest": max(losses, default=None),
         "not_finite": len(grid) - len(losses),
-        "in_plane": finite_or_none(path.share) if path else None,
+        "path_percent": finite_or_none(100 * path.share) if path else None,
     }
     columns = (
         Column("questions", "questions"),
@@ -96,9 +96,9 @@ def _summary(known: Known, grid: Sequence[Row], path: ThinkingPath | None) -> Se
         Column("lowest", "lowest", "number", 3),
         Column("highest", "highest", "number", 3),
         Column("not_finite", "points not finite", "count"),
-        Column("in_plane", "path in the plane", "percent", 3),
+        Column("path_percent", "% of the path in the plane", "number", 4),
     )
-    return SectionTable("summary", "Losses in nats per token, and the path's share in percent", columns, [row])
+    return SectionTable("summary", "Losses in nats per token", columns, [row])
 
 
 def tell(texts: Sequence[Text], known: Known) -> dict[str, Any]:
