@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +25,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from raml_eval.backends.hf_weights import MovedWeights
+from raml_eval.cli.landscape import landscape as command
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.surface import draw_landscape
@@ -133,7 +136,7 @@ def test_a_killed_landscape_goes_on_point_by_point_with_equal_values(run: Path, 
     choices = Choices(n_questions=2, points=9, steps=3, plane=plane)  # type: ignore[arg-type]
     args = {"dtype": "bfloat16"}
     journal = tmp_path / "killed" / "landscape" / "journal.jsonl"
-    code = "from pathlib import Path; from tests.test_landscape import Choices, landscape"
+    code = "from pathlib import Path; from tests.test_diagnostics_landscape import Choices, landscape"
     code += f"; landscape(Path({str(run)!r}), Path({str(tmp_path / 'killed')!r}), {choices!r}, backend_args={args!r})"
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as process:
         while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b'"point"') > 20):
@@ -270,3 +273,11 @@ def test_a_report_shows_the_landscape_in_the_run_directory(run: Path, drawn: Pat
         for ending in ("svg", "pdf", "png"):
             assert (drawn / f"{name}.{ending}").stat().st_size > 5000
     assert about(drawn)["samples"] == stamp_samples(run)
+
+
+def test_the_page_explains_every_option_and_no_other() -> None:
+    page = (ROOT / "docs" / "landscape.md").read_text(encoding="utf-8")
+    options = {f"--{name.replace('_', '-')}" for name in inspect.signature(command).parameters} - {"--run"}
+    named = set(re.findall(r"--[a-z-]+", page))
+    assert options - named <= {"--quiet", "--model", "--backend-arg"}
+    assert named <= options
