@@ -35,7 +35,7 @@ async def draw_landscape(
     """The folder out/landscape holds the surface, the path, their figures and settings; returns the folder.
 
     changes are settings in place of the run's (model, backend, backend_args). A folder that was begun with the same choices is
-    gone on with, point by point; if it is complete, no engine is opened. Raises ConfigError for questions, an engine or a
+    gone on with, point by point; if all is computed, no engine is opened. Raises ConfigError for questions, an engine or a
     folder that cannot be used; ModelError if the weights were not put back, and then this session's lines are cut off.
     """
     skipped: Counter[str] = Counter()
@@ -48,7 +48,7 @@ async def draw_landscape(
         choices = _without_path(choices)
     settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
     folder = DiagnosisFolder(out, KIND, {**asdict(choices), **settings})
-    if not folder.complete:
+    if Known.of(folder.lines()).end is None:
         async with open_engine(loaded) as engine:
             await _compute(folder, engine, loaded, Work(choices, texts), quiet)
     known = Known.of(folder.lines())
