@@ -37,8 +37,9 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
     """The tokenizer and the prompts of the model that drew the run, checked against what the run stores.
 
     changes are settings that take the place of the run's own: model (where the same checkpoint lies now), backend,
-    backend_args. Raises StoreError for an imported run, whose model is not known, and for prompts that would be rendered
-    otherwise now; ConfigError for another checkpoint or chat template than the run's.
+    backend_args. Another backend takes none of the run's backend_args. Raises StoreError for an imported run, whose model is
+    not known, and for prompts that would be rendered otherwise now; ConfigError for another checkpoint or chat template than
+    the run's.
     """
     manifest = run.manifest
     if manifest.get("imported") is not None:
@@ -46,7 +47,10 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
             f"{run.directory} was imported from {manifest['imported']['harness']}, so its model and its token ids are not "
             "here. Diagnose a run that raml-eval drew; `diagnose statistics` reads imported runs too."
         )
-    config = build_config([manifest["config"], dict(changes or {})])
+    stored, wanted = manifest["config"], dict(changes or {})
+    if wanted.get("backend", stored["backend"]) != stored["backend"]:
+        stored = {**stored, "backend_args": {}}
+    config = build_config([stored, wanted])
     model = load_model(config, manifest["protocol"].get("prompt", {}).get("date"))
     _check_same(run, "checkpoint", manifest["protocol"]["model"]["fingerprint"], model.digest)
     _check_same(run, "chat template", manifest["protocol"]["prompt"]["chat_template"], chat_template_digest(model.tokenizer))
