@@ -1,4 +1,4 @@
-"""Finds a checkpoint, reads its JSON files, and computes a digest that changes when the checkpoint does."""
+"""Finds a checkpoint, reads its JSON files, and tells its fingerprint and its step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import ModelError
+from raml_eval.fingerprint import Fingerprint, check_same, take_fingerprint
 from raml_eval.yaml_text import read_yaml
 
 POCKET = "pocket"
 RECORD = "checkpoint.yaml"  # written by whoever trained the checkpoint; nothing in it alters a sample
 # Everything but the weights: configuration, tokenizer in any of its forms, chat template, record.
 _LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", RECORD)
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.*", "*.tiktoken")
 _STEP = re.compile(r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_.])", re.IGNORECASE)
 ADAPTER = "adapter_config.json"
-_BLOCK, _BLOCKS = 1 << 16, 256
 _SHIPPED = resources.files("raml_eval") / POCKET
 
 
@@ -123,19 +122,33 @@ class Checkpoint:
         if not (self.folder / "config.json").is_file():
             raise ModelError(f"model {self.source} has no config.json, so it is not a checkpoint. Give one that has it.")
 
-    def digest(self) -> str:
-        """16 hex digits that change with the checkpoint: with its JSON files, and with the size and content of a weight file.
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint of the checkpoint's files (take_fingerprint). With an adapter, it changes with either of the two.
 
-        256 blocks of 64 KiB, evenly spread, are read from a weight file over 16 MiB: training changes all tensors, and
-        reading hundreds of gigabytes at every start would cost more than it shows. A hub snapshot without weights is
-        identified by its folder's name, which is the commit. With an adapter, it changes with either of the two.
+        A hub id's weights are not read: the commit, which names its folder, stands for them.
         """
-        own = _digest(self.folder)
-        return own if self.adapter is None else hashlib.sha256(f"{own} {self.adapter_digest()}".encode()).hexdigest()[:16]
+        own = take_fingerprint(self.folder, with_weights=Path(self.source).is_dir())
+        if self.adapter is None:
+            return own
+        added = take_fingerprint(Path(self.adapter))
+        both = hashlib.sha256(f"{own.digest} {added.digest}".encode()).hexdigest()[:16]
+        return Fingerprint(both, {**own.stamps, **added.stamps})
+
+    def digest(self) -> str:
+        """The fingerprint's 16 hex digits."""
+        return self.fingerprint().digest
+
+    def check_unchanged(self, since: Fingerprint) -> None:
+        """Raises ModelError, naming the files, if they are others than when the fingerprint was taken."""
+        check_same(since, self.fingerprint())
 
     def adapter_digest(self) -> str:
         """The digest of the adapter's folder alone."""
-        return _digest(Path(self.adapter or self.source))
+        return take_fingerprint(Path(self.adapter or self.source)).digest
+
+    def pinned(self) -> Checkpoint:
+        """The checkpoint with the commit of a hub id as its revision, so that an engine loads what was fingerprinted."""
+        return self if Path(self.source).is_dir() else replace(self, revision=self.folder.name)
 
 
 def step_of_path(path: str) -> int | None:
@@ -147,23 +160,6 @@ def step_of_path(path: str) -> int | None:
         if match := _STEP.search(part):
             return int(match[1])
     return None
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.json")):
-        digest.update(path.name.encode() + path.read_bytes())
-    weights = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
-    if not weights:
-        digest.update(folder.name.encode())
-    for path in weights:
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}".encode())
-        with path.open("rb") as file:
-            for number in range(_BLOCKS):
-                file.seek(number * max(_BLOCK, (size - _BLOCK) // (_BLOCKS - 1)))
-                digest.update(file.read(_BLOCK))
-    return digest.hexdigest()[:16]
 
 
 def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str | Path | None = None) -> Checkpoint:

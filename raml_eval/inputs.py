@@ -15,6 +15,7 @@ from raml_eval.budgets import OFF, prompt_of
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, ModelError, TaskError
+from raml_eval.fingerprint import Fingerprint
 from raml_eval.golds import check_golds
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
@@ -43,13 +44,17 @@ class Model:
     """
 
     checkpoint: Checkpoint
-    digest: str
+    fingerprint: Fingerprint
     tokenizer: ChatTokenizer
     format: ThinkingFormat
     uncertain: bool
     end_of_turn: Mapping[int, Sequence[str]]
     settings: prompts.PromptSettings
     record: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        return self.fingerprint.digest
 
     @property
     def end_of_text_ids(self) -> TokenIds:
@@ -192,7 +197,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
         _check_effort(fmt, config.thinking.effort, f"effort {config.thinking.effort}")
     return Model(
         checkpoint=checkpoint,
-        digest=checkpoint.digest(),
+        fingerprint=checkpoint.fingerprint(),
         tokenizer=tokenizer,
         format=fmt,
         uncertain=detection.uncertain,
