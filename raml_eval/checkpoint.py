@@ -166,9 +166,10 @@ def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str
     """The checkpoint of a folder, of a hub id, or of the name `pocket`, which ships with the package.
 
     With adapter, the LoRA adapter in that folder stands on top of it. A folder that holds only an adapter stands for that
-    adapter on the base that its adapter_config.json names, and revision is the base's. A folder named pocket that holds a
-    config.json takes precedence over the checkpoint that ships. A hub id is looked up only when its files are needed. Raises
-    ModelError for a file, for a path that does not exist, and for an adapter that is none or that names no base.
+    adapter on the base that its adapter_config.json names. revision is the base's; if it is not given, a hub id that the
+    adapter names has the revision that the adapter names, too. A folder named pocket that holds a config.json takes precedence
+    over the checkpoint that ships. A hub id is looked up only when its files are needed. Raises ModelError for a file, for a
+    path that does not exist, and for an adapter that is none or that names no base.
 
     Example: find_checkpoint("Qwen/Qwen3-0.6B").source == "Qwen/Qwen3-0.6B"
     """
@@ -178,6 +179,9 @@ def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str
             raise ModelError(f"adapter {adapter} has no {ADAPTER}, so it is not an adapter's folder. Give one that peft saved.")
         if is_adapter_folder(folder):
             raise ModelError(f"model {model} is itself an adapter, and --adapter {adapter} needs a whole model. Give the base.")
+        trained_on = Checkpoint(str(Path(adapter).expanduser())).read_json(ADAPTER)
+        if revision is None and not folder.is_dir() and str(model) == trained_on.get("base_model_name_or_path"):
+            revision = trained_on.get("revision")
         return replace(find_checkpoint(model, revision), adapter=str(Path(adapter).expanduser()))
     if model == POCKET and not (Path(model) / "config.json").is_file():  # --out pocket makes a folder that is no checkpoint
         return Checkpoint(str(_SHIPPED), revision)

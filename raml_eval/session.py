@@ -326,6 +326,7 @@ def _model_entry(config: RunConfig, model: Model) -> dict[str, Any]:
             "name": checkpoint.adapter,
             "fingerprint": checkpoint.adapter_digest(),
             "base": checkpoint.source,
+            **({"base_revision": checkpoint.revision} if checkpoint.revision else {}),
             "base_fingerprint": replace(checkpoint, adapter=None).digest(),
         }
     return entry | ({"checkpoint": dict(model.record)} if model.record else {})
