@@ -20,7 +20,15 @@ RECORD = "checkpoint.yaml"  # written by whoever trained the checkpoint; nothing
 # Everything but the weights: configuration, tokenizer in any of its forms, chat template, record.
 _LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", RECORD)
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.*", "*.tiktoken")
-_STEP = re.compile(r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_.])", re.IGNORECASE)
+# A number after one of these words, or a name that is a number, but no date. 1e3 and 1.5 are no steps.
+_STEP = re.compile(
+    r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_]|\.(?!\d))|^(\d{1,7})$", re.IGNORECASE
+)
+# Where trainers put the model below the step's folder. A folder of any other name stands for itself.
+_BELOW = re.compile(
+    "actor|critic|policy|(hf_?|pytorch_)?models?|huggingface|hf|(lora_?)?adapter|lora|weights|merged|consolidated",
+    re.IGNORECASE,
+)
 ADAPTER = "adapter_config.json"
 _SHIPPED = resources.files("raml_eval") / POCKET
 
@@ -152,13 +160,15 @@ class Checkpoint:
 
 
 def step_of_path(path: str) -> int | None:
-    """The training step in the name of a checkpoint's folder, or of one of the two above it; None if none is there.
+    """The training step in the name of a checkpoint's folder, or of the one in which a trainer has put it; None without one.
 
-    Example: step_of_path("run/global_step_500/actor") == step_of_path("checkpoint-500") == 500
+    Example: step_of_path("run/global_step_500/actor") == step_of_path("checkpoint-500") == step_of_path("iter_2/500") == 500
     """
     for part in list(reversed(Path(path).parts))[:3]:
         if match := _STEP.search(part):
-            return int(match[1])
+            return int(match[1] or match[2])
+        if not _BELOW.fullmatch(part):
+            break
     return None
 
 
