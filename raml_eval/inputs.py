@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -44,13 +44,18 @@ class Model:
     """
 
     checkpoint: Checkpoint
-    fingerprint: Fingerprint
+    take_fingerprint: Callable[[], Fingerprint]
     tokenizer: ChatTokenizer
     format: ThinkingFormat
     uncertain: bool
     end_of_turn: Mapping[int, Sequence[str]]
     settings: prompts.PromptSettings
     record: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Taken when it is first asked for: a preview of the prompts need not read the weights."""
+        return self.take_fingerprint()
 
     @property
     def digest(self) -> str:
@@ -197,7 +202,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
         _check_effort(fmt, config.thinking.effort, f"effort {config.thinking.effort}")
     return Model(
         checkpoint=checkpoint,
-        fingerprint=checkpoint.fingerprint(),
+        take_fingerprint=cache(checkpoint.fingerprint),
         tokenizer=tokenizer,
         format=fmt,
         uncertain=detection.uncertain,
