@@ -184,7 +184,7 @@ def _tied_rows(base: Path) -> int | None:
     try:
         config = transformers.AutoConfig.from_pretrained(base, trust_remote_code=False).get_text_config()
         tied, rows = config.tie_word_embeddings, config.vocab_size
-    except (OSError, ValueError, KeyError, AttributeError):  # transformers does not know the model
+    except Exception:  # transformers does not know the model, and says so with several types
         stated = Checkpoint(str(base)).read_json("config.json")
         tied, rows = stated.get("tie_word_embeddings", True), stated.get("vocab_size")
     return rows if tied else None
