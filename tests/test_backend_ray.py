@@ -21,6 +21,7 @@ import pytest
 
 from raml_eval.backends import open_backend
 from raml_eval.backends.ray_args import RayArgs
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import build_config, load_preset, merge
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.manifest import engine_protocol
@@ -299,6 +300,13 @@ def test_a_cluster_without_room_and_an_address_without_a_cluster_are_refused(tmp
         open_it(num_gpus=1)
     with cluster(tmp_path) as (address, _), pytest.raises(ConfigError, match=r"no place for a replica in 1 s.*3 CPUs"):
         open_it(address=address, num_cpus=3, patience_s=1)
+
+
+@on_ray
+def test_replicas_with_another_model_than_lies_here_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Checkpoint, "digest", lambda self: "0" * 16)  # in this process, not in the replicas
+    with pytest.raises(ModelError, match=r"has loaded another .*/pocket \(fingerprint \w{16}\) than lies here \(0{16}\)"):
+        asyncio.run(open_backend("ray", str(POCKET), args={**HF, "replicas": 1}))
 
 
 @on_ray

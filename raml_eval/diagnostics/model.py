@@ -9,6 +9,7 @@ from typing import Any
 
 from raml_eval.backends import open_backend
 from raml_eval.config import RunConfig, build_config
+from raml_eval.engines import open_checked
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.inputs import Model, build_policy, load_model
 from raml_eval.manifest import prompt_digests
@@ -75,12 +76,8 @@ def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:
 @asynccontextmanager
 async def open_engine(loaded: RunModel) -> AsyncIterator[Backend]:
     """The run's engine, or the one that was asked for in its place, open on the run's checkpoint; closed at the end."""
-    checkpoint = loaded.model.checkpoint
-    where: dict[str, Any] = {"revision": checkpoint.revision}
-    if checkpoint.adapter:
-        where["adapter"] = checkpoint.adapter
-    config = loaded.config
-    backend = await open_backend(config.backend, checkpoint.source, **where, args=config.backend_args)
+    config, model = loaded.config, loaded.model
+    backend = await open_checked(open_backend, config.backend, model.checkpoint, model.fingerprint, config.backend_args)
     try:
         yield backend
     finally:
