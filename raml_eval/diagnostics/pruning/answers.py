@@ -15,9 +15,9 @@ from raml_eval.diagnostics.pruning.candidates import Candidate
 from raml_eval.diagnostics.pruning.kept import Kept, Piece, encode_text, keep_spans, place_tokens
 from raml_eval.diagnostics.pruning.rules import Rule, share_of_tokens
 from raml_eval.grading.pool import GradingPool
-from raml_eval.protocols import Backend
+from raml_eval.protocols import Backend, Tokenizer
 from raml_eval.runner import grade_answer
-from raml_eval.servers import engine_for
+from raml_eval.servers import check_engine, engine_for
 from raml_eval.thinking import ThinkingPolicy, derive_seed, generate_answer
 from raml_eval.types import SamplingParams, Thinking, ThinkingEnd, TokenIds
 
@@ -32,22 +32,30 @@ class Redrawing:
 
     loaded: RunModel
     policy: ThinkingPolicy
+    sampling: SamplingParams
+    codec: Tokenizer
     backend: Backend
     pool: GradingPool
 
-    @property
-    def sampling(self) -> SamplingParams:
-        """The run's own; max_tokens and seed are set by each draw."""
-        settings = self.loaded.config.sampling.model_dump(exclude={"source"})
-        return SamplingParams(**settings, max_tokens=1, seed=0, stop_ids=self.loaded.model.end_of_text_ids)
+
+def open_redrawing(loaded: RunModel, backend: Backend, pool: GradingPool) -> Redrawing:
+    """The run's policy, sampling and tokenizer, to draw on this engine. Each draw sets its own max_tokens and seed.
+
+    Raises ConfigError if the engine cannot force an end of thinking, or does not know a field of the sampling.
+    """
+    settings = loaded.config.sampling.model_dump(exclude={"source"})
+    sampling = SamplingParams(**settings, max_tokens=1, seed=0, stop_ids=loaded.model.end_of_text_ids)
+    check_engine(backend, (0,), sampling)
+    policy = loaded.policy(backend.description.context)
+    return Redrawing(loaded, policy, sampling, codec_of(loaded.model.tokenizer), backend, pool)
 
 
 class Shortener:
     """Shortens one thinking by any rule. Where its tokens stand in its text is found once, when it is first needed."""
 
-    def __init__(self, candidate: Candidate, loaded: RunModel) -> None:
+    def __init__(self, candidate: Candidate, drawing: Redrawing) -> None:
         self._trajectory = candidate.subject.trajectory
-        self._tokenizer = loaded.model.tokenizer
+        self._tokenizer, self._codec = drawing.loaded.model.tokenizer, drawing.codec
         self._pieces: list[Piece] | None = None
         self._placed = False
 
@@ -65,7 +73,7 @@ class Shortener:
             new = encode_text(summary + end, self._tokenizer)
             return Kept(new, len(new))
         if not self._placed:
-            self._pieces, self._placed = place_tokens(ids, text, codec_of(self._tokenizer)), True
+            self._pieces, self._placed = place_tokens(ids, text, self._codec), True
         return keep_spans(ids, text, rule.spans(text), self._pieces, self._tokenizer)
 
 
@@ -125,8 +133,7 @@ class Answering:
         engine = engine_for(drawing.backend, key.task, key.question_id)
         params = replace(drawing.sampling, seed=seed)
         completion = await generate_answer(engine, self._prompt_ids, thinking, policy, params)
-        codec = codec_of(drawing.loaded.model.tokenizer)
-        text, finish, grade = await grade_answer(drawing.pool, subject.question, thinking, completion, policy, codec)
+        text, finish, grade = await grade_answer(drawing.pool, subject.question, thinking, completion, policy, drawing.codec)
         return {
             "status": grade.status.value,
             "extracted": grade.answer,

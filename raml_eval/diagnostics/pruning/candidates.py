@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from raml_eval.budgets import OFF, THINKING
@@ -52,7 +52,7 @@ def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) ->
 
 
 def read_candidates(
-    run: RunReader, questions: dict[QuestionKey, Question], skipped: Counter[str]
+    run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]
 ) -> Iterator[Candidate]:
     """Every thinking that can be shortened, question by question. skipped counts the others by reason."""
     for key, question in questions.items():
