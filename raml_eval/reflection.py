@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 # A phrase of letters with spaces matches as whole words in any case; Chinese, Japanese and Korean ones match anywhere.
@@ -24,6 +25,7 @@ _UNSPACED = ("zh", "ja", "ko")
 
 _PHRASES = {phrase: code not in _UNSPACED for code, phrases in REFLECTIONS.items() for phrase in phrases}  # whole words?
 _LONGEST = 2 * max(map(len, _PHRASES))  # characters that decide whether a text begins with one
+_LANGUAGES = {phrase: code for code in reversed(REFLECTIONS) for phrase in REFLECTIONS[code]}
 _COMMON = "let me "  # looked for once instead of each phrase that begins with it
 _BY_LOOK: dict[str, tuple[str, ...]] = {
     **{phrase: (phrase,) for phrase in _PHRASES if not phrase.startswith(_COMMON)},
@@ -37,6 +39,19 @@ def count_reflections(text: str) -> int:
 
     Example: count_reflections("Wait, 12 is even. However, let me re-check that.") == 3
     """
+    return sum(1 for _ in _reflections(text))
+
+
+def reflections_by_language(text: str) -> Counter[str]:
+    """The same words and phrases by the language that lists them; of several, the first.
+
+    Example: reflections_by_language("Wait, однако") == {"en": 1, "ru": 1}
+    """
+    return Counter(_LANGUAGES[phrase] for phrase in _reflections(text))
+
+
+def _reflections(text: str) -> Iterator[str]:
+    """Each phrase that counts, in order."""
     lower = text.lower()
     # Finding a fixed phrase is far faster than matching all of them at every character.
     looks = _ASCII if lower.isascii() else _BY_LOOK
@@ -47,11 +62,11 @@ def count_reflections(text: str) -> int:
         for phrase in phrases
         for start in _places(phrase, lower)
     )
-    n = end = 0
+    end = 0
     for start, minus_stop in found:
         if start >= end:
-            n, end = n + 1, -minus_stop
-    return n
+            end = -minus_stop
+            yield lower[start:end]
 
 
 def begins_with_reflection(text: str) -> bool:

@@ -11,8 +11,8 @@ LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
         "codec", "columns", "concurrency", "budgets", "drawing", "endpoint", "lazy", "metric_names", "model_faults",
-        "parent_watch", "plugins", "progress", "redaction", "reflection", "sandbox", "shards", "small_files", "window", "wording",
-        "yaml_text",
+        "parent_watch", "plugins", "progress", "redaction", "reflection", "sandbox", "shards", "small_files", "window",
+        "wording", "yaml_text",
     ],
     [
         "allocation", "backends", "batches", "prompts", "thinking", "tasks", "grading", "store", "counts", "metrics",

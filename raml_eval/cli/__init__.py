@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from raml_eval.cli import boards, exporting, formats, grading, results, tasks
+from raml_eval.cli import boards, diagnosing, exporting, formats, grading, results, tasks
 from raml_eval.cli.comparing import compare
 from raml_eval.cli.doctoring import doctor
 from raml_eval.cli.ending import run_app
@@ -49,6 +49,7 @@ app.command("lm-eval", context_settings=PASS_ON)(lm_eval)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(formats.app, name="formats")
 app.add_typer(boards.app, name="leaderboard")
+app.add_typer(diagnosing.app, name="diagnose")
 app.add_typer(exporting.app, name="export")
 
 

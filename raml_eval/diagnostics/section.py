@@ -34,8 +34,8 @@ Form = Literal["text", "count", "number", "percent"]
 class Column:
     """One column of a table: name is that of the Parquet column, and low and high those of an interval's ends, if it has one.
 
-    form says how a value is written: text; count (a whole number, by thousands); number, with so many digits; percent, for a
-    share from 0 to 1. A null is blank in a text column, and n/a in the others.
+    form says how a value is written: text; count (a whole number); number, with so many digits; percent, for a share from 0
+    to 1, in a table whose title says "in percent". A null is blank in a text column, and n/a in the others.
     """
 
     name: str

@@ -51,10 +51,12 @@ def read_subjects(run: RunReader, skipped: Counter[str]) -> Iterator[Subject]:
         yield from subjects_of(run, key, question, skipped)
 
 
-def subjects_of(run: RunReader, key: QuestionKey, question: Question, skipped: Counter[str]) -> Iterator[Subject]:
-    """The subjects of one question, by sample."""
+def subjects_of(
+    run: RunReader, key: QuestionKey, question: Question, skipped: Counter[str], answer_ids: bool = True
+) -> Iterator[Subject]:
+    """The subjects of one question, by sample. Without answer_ids, their samples have none, which saves time."""
     reading: dict[str, list[SampleRecord]] = {}
-    for record, _ in run.records(key):
+    for record, _ in run.records(key, answer_ids):
         if record.trajectory is not None:
             reading.setdefault(record.trajectory, []).append(record)
     trajectories = run.trajectories(key)

@@ -75,7 +75,11 @@ def mean_interval(
 
     Example: mean_interval([0.0, 0.5, 1.0], ["q1", "q2", "q3"]).value == 0.5
     """
-    sample = sum_by_cluster(values, clusters, bounds)
+    return clustered_mean(sum_by_cluster(values, clusters, bounds), level, bounds)
+
+
+def clustered_mean(sample: Clustered, level: float = 0.95, bounds: Bounds = (0.0, 1.0)) -> Interval:
+    """As mean_interval, for values that were summed by cluster before; the sizes count whatever the mean is over."""
     if not sample.n_clusters:
         return Interval(math.nan, math.nan, math.nan, "no interval: no values")
     method = _method(sample, bounds, _away(sample, bounds) and worth_of(sample, bounds) >= WORTH)

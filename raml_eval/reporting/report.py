@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.contamination import contamination_section
+from raml_eval.reporting.diagnosed import find_diagnosed
 from raml_eval.reporting.footnotes import find_footnotes
 from raml_eval.reporting.gains import gain_footnotes
 from raml_eval.reporting.numbers import index_numbers
@@ -101,12 +102,13 @@ def build_report(
     if any(map(has_sweep, runs)):
         sweep = build_sweep(runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
         sections += [] if sweep.empty else [thinking_section(index_sweep(sweep, numbers))]
+    diagnosed = find_diagnosed(dict(zip(run_labels(runs), runs, strict=True)), short)
     return Report(
         title=" and ".join(run_labels(runs)),
         lead=tuple(drawn_by(run, label) for run, label in zip(runs, run_labels(runs), strict=True)),
-        sections=(*sections, means_section(numbers, runs, base)),
+        sections=(*sections, means_section(numbers, runs, base), *diagnosed.sections),
         curve=tuple(draw_curve(numbers, runs)),
-        notes=tuple(note.text for note in (*numbers.notes, *gain_footnotes(runs, base, frame))),
+        notes=(*(note.text for note in (*numbers.notes, *gain_footnotes(runs, base, frame))), *diagnosed.notes),
     )
 
 

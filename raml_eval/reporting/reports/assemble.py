@@ -42,6 +42,7 @@ PARTS: Mapping[str, Builder] = {
     "comparison": compared.comparison,
     "published": published.published,
     "claims": axes.claims,
+    "diagnostics": plain.diagnostics,
 }
 
 
@@ -95,7 +96,7 @@ def assemble(
                 f"{definition.about.strip()}{over}",
                 *(drawn_by(run, label) for label, run in material.heads.items()),
             ),
-            sections=_with_own_figures([one.section for one in built]),
+            sections=_with_own_figures([one.section for one in built if one.section is not None]),
             curve=(),
             notes=tuple(dict.fromkeys([note.text for note in notes] + left_out)),
         ),

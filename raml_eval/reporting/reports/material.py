@@ -55,12 +55,12 @@ class Alone:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a part made: its section, the rows of numbers in it that the frame does not have, and notes on them.
+    """What a part made: its section, if it has one, the rows of numbers that the frame does not have, and notes on them.
 
     left_out are the notes on runs that have no row in it, and alone those on some of its numbers only.
     """
 
-    section: Section
+    section: Section | None
     rows: tuple[Row, ...] = ()
     notes: tuple[Told, ...] = ()
     left_out: tuple[str, ...] = ()

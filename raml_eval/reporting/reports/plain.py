@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.reporting.diagnosed import find_diagnosed
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import runs_left_out, without_row
@@ -64,6 +65,13 @@ def thinking(material: Material, part: Part) -> Built | None:
     if sweep.empty:
         return None
     return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(frame_rows(sweep)), left_out=left_out)
+
+
+def diagnostics(material: Material, part: Part) -> Iterator[Built]:
+    """The sections of the runs' diagnoses, and a note on each that is left out; nothing if no run has one."""
+    found = find_diagnosed(material.labels, material.short)
+    yield Built(None, left_out=found.notes)
+    yield from map(Built, found.sections)
 
 
 def _no_sweep(label: str) -> str:
