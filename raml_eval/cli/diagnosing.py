@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from raml_eval.cli import pruning
 from raml_eval.cli.options import Place, Texts, place_option
 
 app = typer.Typer(
@@ -14,6 +15,9 @@ app = typer.Typer(
     help="Analyse what happens along the trajectories of a stored run.",
     no_args_is_help=True,
 )
+
+
+app.command()(pruning.pruning)
 
 
 @app.callback()

@@ -90,7 +90,7 @@ def _finish(work: Work, skipped: Counter[str], stamp: Mapping[str, Any]) -> Prun
     collected = collect_outcomes(work.candidates(), read_journal(folder), work.rules, clusters)
     rows = summarise_outcomes(collected.outcomes)
     summarizers = folder.about.get("summarizers", {})
-    told = Told(manifest["name"], manifest["model"]["name"], skipped, summarizers, _graders(work), manifest["config"]["backend"])
+    told = Told(skipped, summarizers, _graders(work), manifest["engine"]["name"], work.loaded.config.backend)
     write_pruning(folder, collected, rows, told)
     n_owed = collected.owed.total()
     if not n_owed:

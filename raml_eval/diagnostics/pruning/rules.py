@@ -79,6 +79,11 @@ def parse_rule(text: str) -> Rule:
     raise ConfigError(f"rule {text!r} is not known; {_WANTED}, with K of 1 or more and S from 0 to 1.")
 
 
+def is_cut(name: str) -> bool:
+    """True for the name of a rule that keeps the beginning of every thinking, as a budget does."""
+    return name.startswith(("first:", "share:"))
+
+
 def _share(text: str) -> float | None:
     try:
         share = float(text)

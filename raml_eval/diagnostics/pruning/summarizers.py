@@ -86,8 +86,12 @@ class Summarizer(Protocol):
 
 
 def label_of(settings: SummarySettings, identity: Mapping[str, Any]) -> str:
-    """The name of the rule in tables: the model, and six digits of a digest of all that decides its summaries."""
-    told = json.dumps([settings.record(), dict(identity)], sort_keys=True)
+    """The name of the rule in tables: the model, and six digits of a digest of all that decides its summaries.
+
+    A checkpoint is known by its fingerprint, wherever it lies.
+    """
+    record = {name: value for name, value in settings.record().items() if name != "model" or not identity}
+    told = json.dumps([record, dict(identity)], sort_keys=True)
     return f"summary:{settings.model.rstrip('/').rpartition('/')[2]}-{hashlib.sha256(told.encode()).hexdigest()[:6]}"
 
 

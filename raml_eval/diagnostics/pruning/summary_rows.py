@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from raml_eval.diagnostics.pruning.outcomes import WAYS, Outcome
+from raml_eval.diagnostics.pruning.rules import is_cut
 from raml_eval.intervals import PairedDifference, Part, holm, macro_mean, mean_interval, pooled_difference
 from raml_eval.tables.clusters import overlap
 from raml_eval.types import Interval, Status
@@ -27,6 +28,9 @@ class Difference:
     p_value: float
     p_holm: float
     method: str
+
+
+NO_DIFFERENCE = Difference(*[math.nan] * 5, method="the two are the same")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def _row(task: str, rule: str, tasks: Sequence[Sequence[Outcome]]) -> SummaryRow
         n_before=float(np.mean([np.mean(values) for values in means(lambda one: one.n_whole)])),
         n_after=float(np.mean([np.mean(values) for values in means(lambda one: one.n_kept)])),
         accuracy={way: accuracy(way) for way in WAYS},
-        over_forced=over("forced"),
+        over_forced=NO_DIFFERENCE if is_cut(rule) else over("forced"),
         over_whole=over("whole"),
         n_unchanged=sum(one.unchanged for one in every),
         n_emptied=sum(one.n_kept == 0 < one.n_whole for one in every),
