@@ -43,20 +43,25 @@ def test_each_thinking_has_four_answers_by_each_rule(run: Path) -> None:
     done = prune_run(run, RULES, quiet=True)
     found = {(one.trajectory, one.rule): one for one in done.collected.outcomes}
     thinkings = candidates_of(run)
-    assert len(found) == len(thinkings) * len(RULES) and len(thinkings) > 15
+    assert len(found) == len(thinkings) * len(RULES)
+    assert len(thinkings) > 15
     for thinking in thinkings:
         n = len(thinking.subject.trajectory.token_ids)
         for rule in RULES:
             one = found[thinking.subject.trajectory.id, rule]
-            assert one.n_whole == n and one.whole is thinking.subject.whole.status
-            assert thinking.off is not None and one.none is thinking.off.status and one.none_mode == "off"
+            assert one.n_whole == n
+            assert one.whole is thinking.subject.whole.status
+            assert thinking.off is not None
+            assert one.none is thinking.off.status
+            assert one.none_mode == "off"
             assert one.n_new == 0  # the vocabulary is of bytes
             assert one.unchanged == (one.n_kept == n)
             if one.unchanged:
                 assert one.pruned is one.forced is one.whole
         assert found[thinking.subject.trajectory.id, "share:0.5"].n_kept == n // 2
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
-    assert done.n_owed == 0 and json.loads((done.folder / "diagnosis.json").read_text())["complete"]
+    assert done.n_owed == 0
+    assert json.loads((done.folder / "diagnosis.json").read_text())["complete"]
 
 
 def test_forced_answers_are_those_of_a_run_at_that_budget(run: Path) -> None:
@@ -81,7 +86,8 @@ def test_the_runs_own_sample_at_a_budget_is_not_drawn_again(run: Path) -> None:
     at_16 = [line for line in journal(run) if line["n_kept"] == 16 and line["n_whole"] > 16]
     assert all(line["forced"] == {"budget": 16} == line["pruned"] for line in at_16)
     cut = [line for line in journal(run) if "at" in line["pruned"]]
-    assert cut and all(line["pruned"] == line["forced"] for line in cut)  # a share is budget forcing
+    assert cut
+    assert all(line["pruned"] == line["forced"] for line in cut)
 
 
 def test_more_rules_later_draw_only_what_is_new(run: Path) -> None:
@@ -93,7 +99,8 @@ def test_more_rules_later_draw_only_what_is_new(run: Path) -> None:
     assert {row.rule for row in done.rows} == {*RULES}
     # Fewer questions: their rows alone; rules that were not asked for again are shown where they are whole.
     fewer = prune_run(run, ["last:1"], tasks=["pocket_sort"], limit=2, quiet=True)
-    assert {row.rule for row in fewer.rows} == {*RULES} and {row.n_questions for row in fewer.rows} == {2}
+    assert {row.rule for row in fewer.rows} == {*RULES}
+    assert {row.n_questions for row in fewer.rows} == {2}
     assert len(journal(run)) == 2 * len(lines)
 
 
@@ -153,7 +160,7 @@ def test_thinking_that_never_ended_is_counted(tmp_path: Path) -> None:
     done = prune_run(run, ["last:1"], quiet=True)
     open_ones = done.skipped["the thinking never ended"]
     assert open_ones + len(candidates_of(run)) == 2 * 4 * 3
-    assert f"the thinking never ended: {open_ones}" in render_diagnosis(done.folder)
+    assert f"never ended: {open_ones}." in " ".join(render_diagnosis(done.folder).split())
 
 
 def test_without_an_off_sample_no_thinking_is_a_budget_of_0(tmp_path: Path) -> None:
@@ -172,8 +179,10 @@ def test_unfinished_answers_are_told_apart(tmp_path: Path) -> None:
 
 def test_the_command_shows_its_tables(run: Path) -> None:
     done = cli("diagnose", "pruning", str(run), "--by", "no-repeats", "--by", "last:1", "--quiet")
-    assert done.code == 0, done.err
-    assert "Pruned minus forced" in done.out and "last:1" in done.out
+    assert done.returncode == 0, done.stderr
+    assert "Pruned minus forced" in done.stdout
+    assert "last:1" in done.stdout
     assert (run / "diagnostics/pruning/accuracy.svg").exists()
     bad = cli("diagnose", "pruning", str(run), "--by", "summary")
-    assert bad.code == 2 and "names no model" in bad.err
+    assert bad.returncode == 2
+    assert "names no model" in bad.stderr

@@ -65,7 +65,8 @@ def test_a_token_that_a_border_cuts_is_encoded_anew() -> None:
     pieces = place_tokens(ids, text, tokenizer)
     found = keep_spans(ids, text, [(0, 5)], pieces, tokenizer)
     assert tokenizer.decode(found.ids) == "So 3."
-    assert found.ids[:-1] == ids[:-1] and found.n_new == 1
+    assert found.ids[:-1] == ids[:-1]
+    assert found.n_new == 1
 
 
 def test_nothing_changed_means_the_stored_ids_whatever_the_text_would_be_encoded_as() -> None:

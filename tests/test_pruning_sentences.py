@@ -59,7 +59,7 @@ def test_an_abbreviation_ends_no_sentence(abbreviation: str, example: str) -> No
     assert len(split(example.lower().replace(abbreviation, "word."))) == 2  # it is the table that holds it together
 
 
-@given(st.text(alphabet="ab .!?。\n\t$\\()[]`1\"”…", max_size=200))
+@given(st.text(alphabet='ab .!?。\n\t$\\()[]`1"”…', max_size=200))
 def test_sentences_are_the_whole_text_in_order(text: str) -> None:
     found = split_sentences(text)
     assert "".join(one.of(text) for one in found) == text

@@ -21,7 +21,7 @@ def pruning(
         typer.Option(metavar="<rule>", help="first:K, last:K, no-reflections, no-repeats, share:S or summary; repeatable."),
     ],
     summarizer: Annotated[Text, typer.Option(help="The model of --by summary: a folder, or a server's name for it.")] = None,
-    summarizer_backend: Annotated[str, typer.Option(help="hf, vllm, openai_server, ray or fake; chat: a chat endpoint.")] = "hf",
+    summarizer_backend: Annotated[str, typer.Option(help="hf, vllm, openai_server, ray, fake, or chat (a server).")] = "hf",
     summarizer_arg: Annotated[
         Texts, typer.Option(metavar="<key=value>", help="An argument of that engine; endpoint=URL for chat. Repeatable.")
     ] = None,

@@ -51,9 +51,7 @@ def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) ->
     return {(name, one.id): one for name in names for one in select_questions(by_task[name], limit)}
 
 
-def read_candidates(
-    run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]
-) -> Iterator[Candidate]:
+def read_candidates(run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]) -> Iterator[Candidate]:
     """Every thinking that can be shortened, question by question. skipped counts the others by reason."""
     for key, question in questions.items():
         subjects = list(subjects_of(run, key, question, skipped))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,6 +106,6 @@ def encode_text(text: str, tokenizer: ChatTokenizer) -> TokenIds:
             at = text.find(mark, at + 1)
     places = sorted(cuts)
     ids: list[int] = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         ids += continuation_ids(tokenizer, text[start:end])
     return tuple(ids)

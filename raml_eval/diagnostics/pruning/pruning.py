@@ -133,6 +133,6 @@ def _check_any(run: RunReader, questions: Mapping[QuestionKey, Question], skippe
     if not sum(1 for _ in read_candidates(run, questions, skipped)):
         told = "; ".join(f"{reason}: {n:,}" for reason, n in skipped.items()) or "it has none at all"
         raise StoreError(
-            f"{run.directory} has no thinking that can be shortened ({told}). Prune a run whose samples think, at a budget that "
-            "lets them end."
+            f"{run.directory} has no thinking that can be shortened ({told}). Prune a run whose samples think, at a "
+            "budget that lets them end."
         )

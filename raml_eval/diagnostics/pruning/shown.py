@@ -171,7 +171,7 @@ def _unclear(rows: Sequence[SummaryRow]) -> Iterator[str]:
 
 def _summarizer_note(rule: str, how: Mapping[str, Any]) -> str:
     return (
-        f"{rule}: summaries by {how['model']} ({how['backend']}), temperature {how['temperature']:g}, seed {how['seed']}, at most "
-        f"{how['max_tokens']:,} tokens, prompt version {how['prompt_version']}. A summary stands between the delimiters of the "
-        "thinking, unlike the paper's."
+        f"{rule}: summaries by {how['model']} ({how['backend']}), temperature {how['temperature']:g}, seed {how['seed']}, at "
+        f"most {how['max_tokens']:,} tokens, prompt version {how['prompt_version']}. A summary stands between the delimiters "
+        "of the thinking, unlike the paper's."
     )

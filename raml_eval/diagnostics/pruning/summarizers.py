@@ -57,8 +57,8 @@ class SummarySettings:
             )
         if not self.temperature >= 0 or self.max_tokens < 1:
             raise ConfigError(
-                f"the summary's temperature is {self.temperature} and its max_tokens {self.max_tokens}; wanted 0 or more, and 1 "
-                "or more. Correct them."
+                f"the summary's temperature is {self.temperature} and its max_tokens {self.max_tokens}; wanted 0 or more, and "
+                "1 or more. Correct them."
             )
 
     def record(self) -> dict[str, Any]:
@@ -185,5 +185,3 @@ def _summary(reply: str, cut: bool) -> Summary:
     if not text:
         raise GenerationError("the summarizer wrote nothing. It is asked again with another seed.")
     return Summary(text, cut)
-
-

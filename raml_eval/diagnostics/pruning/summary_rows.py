@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Difference:
     method: str
 
 
-NO_DIFFERENCE = Difference(*[math.nan] * 5, method="the two are the same")
+NO_DIFFERENCE = Difference(math.nan, math.nan, math.nan, math.nan, math.nan, "the two are the same")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _row(task: str, rule: str, tasks: Sequence[Sequence[Outcome]]) -> SummaryRow
         """By task, the mean of each question."""
         return [[float(np.mean([value(one) for one in of])) for of in by] for by in questions]
 
-    right = {way: means(lambda one, way=way: one.correct(way)) for way in WAYS}
+    right = {way: means(partial(_correct, way=way)) for way in WAYS}
 
     def accuracy(way: str) -> Interval:
         own = [mean_interval(values, clusters) for values, clusters in zip(right[way], names, strict=True)]
@@ -114,6 +115,10 @@ def _row(task: str, rule: str, tasks: Sequence[Sequence[Outcome]]) -> SummaryRow
         unfinished={way: sum(getattr(one, way) is Status.UNFINISHED for one in every) for way in WAYS},
         timeouts={way: sum(getattr(one, way) is Status.TIMEOUT for one in every) for way in WAYS},
     )
+
+
+def _correct(one: Outcome, way: str) -> bool:
+    return one.correct(way)
 
 
 def _by_question(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
