@@ -70,14 +70,14 @@ def difference_table(rows: Sequence[SummaryRow]) -> SectionTable:
         Column("rule", "rule"),
         Column("n_questions", "questions", "count"),
         Column("over_forced", "pruned - forced", "percent", signed=True, low="over_forced_low", high="over_forced_high"),
-        Column("over_forced_p_holm", "p (Holm)", "number", 3),
+        Column("over_forced_p_holm", "p (forced)", "number", 3),
         Column("over_whole", "pruned - whole", "percent", signed=True, low="over_whole_low", high="over_whole_high"),
-        Column("over_whole_p_holm", "p (Holm)", "number", 3),
+        Column("over_whole_p_holm", "p (whole)", "number", 3),
         Column("n_unchanged", "unchanged", "count"),
         Column("n_emptied", "emptied", "count"),
         Column("n_longer", "longer", "count"),
     )
-    title = "Pruned minus forced at equal tokens, and minus whole, in points [95 % interval]"
+    title = "Pruned minus forced at equal tokens, and minus whole, in points [95 % interval], with p after Holm"
     return SectionTable("differences", title, columns, list(map(flat, rows)), 2)
 
 
