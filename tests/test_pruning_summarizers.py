@@ -90,7 +90,9 @@ def test_a_summary_that_fails_is_owed(run: Path) -> None:
         assert not json.loads((done.folder / "diagnosis.json").read_text())["complete"]
         assert "still owed" in render_diagnosis(done.folder)
         assert len(chat.asked) == len(thinkings) + 2 * n_owed  # an empty one is asked for three times
-        assert len({asked["seed"] for asked in chat.asked}) == len(chat.asked)
+        assert prune_run(run, ["summary"], summary=by_chat(chat), quiet=True).n_owed == n_owed
+        assert len(chat.asked) == len(thinkings) + 5 * n_owed
+        assert len({asked["seed"] for asked in chat.asked}) == len(chat.asked)  # no seed is tried twice
         chat.answer = lambda asked, number: told("1+1=2")
         assert prune_run(run, ["summary"], summary=by_chat(chat), quiet=True).n_owed == 0
 

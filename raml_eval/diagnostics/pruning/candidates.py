@@ -40,7 +40,7 @@ class Candidate:
 
 
 def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) -> dict[QuestionKey, Question]:
-    """The run's questions of these tasks, or of all, at most limit of each task, as --limit takes them in a run.
+    """The run's questions of these tasks, or of all, at most limit of each task, chosen as in a run.
 
     Raises ConfigError for a task that the run does not have.
     """

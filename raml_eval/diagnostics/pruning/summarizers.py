@@ -79,8 +79,12 @@ class TooLong(Exception):
     """The prompt and the longest summary do not fit into the summarizer's context."""
 
 
+class EmptySummary(GenerationError):
+    """The summarizer replied, and said nothing."""
+
+
 class Summarizer(Protocol):
-    """Summarises. summarize raises TooLong, or GenerationError or RequestFailed where no summary came."""
+    """Summarises. summarize raises TooLong, EmptySummary, or whatever its engine or server raises for a request that failed."""
 
     async def summarize(self, key: SampleKey, question: Question, thinking: str, seed: int) -> Summary: ...
 
@@ -183,5 +187,5 @@ def asked_text(question: Question) -> str:
 def _summary(reply: str, cut: bool) -> Summary:
     text = read_reply(reply)
     if not text:
-        raise GenerationError("the summarizer wrote nothing. It is asked again with another seed.")
+        raise EmptySummary("the summarizer wrote nothing. It is asked again with another seed.")
     return Summary(text, cut)

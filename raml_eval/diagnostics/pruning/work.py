@@ -15,9 +15,8 @@ from raml_eval.diagnostics.model import RunModel, open_engine
 from raml_eval.diagnostics.pruning.answers import Answering, Shortener, open_redrawing
 from raml_eval.diagnostics.pruning.candidates import Candidate, read_candidates
 from raml_eval.diagnostics.pruning.rules import SUMMARY, Rule
-from raml_eval.diagnostics.pruning.summarizers import Summarizer, SummarySettings, TooLong, open_summarizer
-from raml_eval.endpoint import RequestFailed
-from raml_eval.errors import GaveUp, GenerationError, InputError, TaskError
+from raml_eval.diagnostics.pruning.summarizers import EmptySummary, Summarizer, SummarySettings, TooLong, open_summarizer
+from raml_eval.errors import GaveUp, InputError, TaskError
 from raml_eval.grading import KINDS
 from raml_eval.grading.pool import GradingPool
 from raml_eval.inputs import Model
@@ -29,7 +28,7 @@ from raml_eval.store.seeking import RunReader
 from raml_eval.thinking import derive_seed
 from raml_eval.types import Question, QuestionKey
 
-JOURNAL, SUMMARIES = "journal", "summaries"
+JOURNAL, SUMMARIES, EMPTY = "journal", "summaries", "empty"
 MAX_FAILURES_IN_A_ROW = 50
 TRIES = 3  # of a summary that comes back empty, each with its own seed
 TOO_LONG = "the thinking does not fit into the summarizer's context"
@@ -79,10 +78,17 @@ class Work:
     @asynccontextmanager
     async def storing(self, name: str, total: int) -> AsyncIterator[tuple[Journal, Progress]]:
         """The journal of that name and the progress of filling it; both are closed at the end."""
+        noun = "summaries" if name == SUMMARIES else "prunings"
+        async with self.opened(name) as journal:
+            with Progress(total, quiet=self.quiet, noun=noun) as progress:
+                yield journal, progress
+
+    @asynccontextmanager
+    async def opened(self, name: str) -> AsyncIterator[Journal]:
+        """The journal of that name, which is closed at the end."""
         journal = self.folder.journal(name)
         try:
-            with Progress(total, quiet=self.quiet, noun="summaries" if name == SUMMARIES else "prunings") as progress:
-                yield journal, progress
+            yield journal
         finally:
             await asyncio.to_thread(journal.close)
 
@@ -105,11 +111,17 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
     total, waiting = sum(1 for _ in owed()), owed()
     if not total:
         return
-    async with open_summarizer(summary, model) as summarizer, work.storing(SUMMARIES, total) as (journal, progress):
+    tried = Counter((line["trajectory"], line["rule"]) for line in work.folder.lines(EMPTY))
+    async with (
+        open_summarizer(summary, model) as summarizer,
+        work.storing(SUMMARIES, total) as (journal, progress),
+        work.opened(EMPTY) as empty,
+    ):
 
         async def take() -> None:
             for one in waiting:
-                line = await work.attempt(one, progress, _summarise(summarizer, summary, one))
+                n_before = tried[one.subject.trajectory.id, label]
+                line = await work.attempt(one, progress, _summarise(summarizer, summary, one, label, n_before, empty))
                 if line is not None:
                     await journal.append({**_names(one, label), **line})
                     progress.advance(1)
@@ -117,21 +129,26 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
         await run_workers(take, CONCURRENCY.get(summary.backend, 8))
 
 
-async def _summarise(summarizer: Summarizer, summary: SummarySettings, one: Candidate) -> Line:
-    """The summary of one thinking as a line. One that comes back empty is asked for again, with another seed."""
-    subject, attempt = one.subject, 0
-    while True:
+async def _summarise(
+    summarizer: Summarizer, summary: SummarySettings, one: Candidate, label: str, n_before: int, empty: Journal
+) -> Line:
+    """The summary of one thinking as a line. One that comes back empty is asked for again, with another seed.
+
+    n_before counts the empty ones of earlier sessions, whose seeds are not tried again.
+    """
+    subject = one.subject
+    for attempt in range(n_before, n_before + TRIES):
         seed = derive_seed(summary.seed, subject.key, "summary", subject.trajectory.id, attempt)
         try:
             told = await summarizer.summarize(subject.key, subject.question, subject.trajectory.text, seed)
         except TooLong:
             return {"skipped": TOO_LONG}
-        except (GenerationError, RequestFailed):
-            attempt += 1
-            if attempt == TRIES:
-                raise
+        except EmptySummary as error:
+            await empty.append({**_names(one, label), "seed": seed})
+            last = error
         else:
             return {"summary": told.text, "cut": told.cut, "seed": seed}
+    raise last
 
 
 async def answer_all(work: Work) -> None:
