@@ -15,6 +15,7 @@ from raml_eval.inputs import Model, build_policy, load_model
 from raml_eval.manifest import prompt_digests
 from raml_eval.prompts import chat_template_digest
 from raml_eval.protocols import Backend
+from raml_eval.servers import server_args
 from raml_eval.store.manifest_file import check_prompts
 from raml_eval.store.seeking import RunReader
 from raml_eval.thinking import ThinkingPolicy
@@ -48,10 +49,7 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
             f"{run.directory} was imported from {manifest['imported']['harness']}, so its model and its token ids are not "
             "here. Diagnose a run that raml-eval drew; `diagnose statistics` reads imported runs too."
         )
-    stored, wanted = manifest["config"], dict(changes or {})
-    if wanted.get("backend", stored["backend"]) != stored["backend"]:
-        stored = {**stored, "backend_args": {}}
-    config = build_config([stored, wanted])
+    config = build_config([_settings_of(manifest["config"], changes or {}), dict(changes or {})])
     model = load_model(config, manifest["protocol"].get("prompt", {}).get("date"))
     _check_same(run, "checkpoint", manifest["protocol"]["model"]["fingerprint"], model.digest)
     _check_same(run, "chat template", manifest["protocol"]["prompt"]["chat_template"], chat_template_digest(model.tokenizer))
@@ -63,6 +61,12 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
     }
     check_prompts(manifest["tasks"], now, run.directory)
     return RunModel(config, model, prompts)
+
+
+def _settings_of(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's settings, without those of its engine if another one takes its place."""
+    kept = changes.get("backend") in (None, stored["backend"])
+    return {name: value for name, value in stored.items() if kept or name not in ("backend_args", "base_url", "api_key_env")}
 
 
 def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:
@@ -77,7 +81,7 @@ def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:
 async def open_engine(loaded: RunModel) -> AsyncIterator[Backend]:
     """The run's engine, or the one that was asked for in its place, open on the run's checkpoint; closed at the end."""
     config, model = loaded.config, loaded.model
-    backend = await open_checked(open_backend, config.backend, model.checkpoint, model.fingerprint, config.backend_args)
+    backend = await open_checked(open_backend, config.backend, model.checkpoint, model.fingerprint, server_args(config))
     try:
         yield backend
     finally:
