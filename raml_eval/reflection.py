@@ -24,6 +24,7 @@ _UNSPACED = ("zh", "ja", "ko")
 
 
 _PHRASES = {phrase: code not in _UNSPACED for code, phrases in REFLECTIONS.items() for phrase in phrases}  # whole words?
+_LONGEST = 2 * max(map(len, _PHRASES))  # characters that decide whether a text begins with one
 _LANGUAGES = {phrase: code for code in reversed(REFLECTIONS) for phrase in REFLECTIONS[code]}
 _COMMON = "let me "  # looked for once instead of each phrase that begins with it
 _BY_LOOK: dict[str, tuple[str, ...]] = {
@@ -66,6 +67,15 @@ def _reflections(text: str) -> Iterator[str]:
         if start >= end:
             end = -minus_stop
             yield lower[start:end]
+
+
+def begins_with_reflection(text: str) -> bool:
+    """True if the text begins with a word or phrase of REFLECTIONS.
+
+    Example: begins_with_reflection("Wait, 12 is even.") and not begins_with_reflection("Waiters carry 12 plates.")
+    """
+    lower = text[:_LONGEST].lower()
+    return any(lower.startswith(phrase) and next(_places(phrase, lower), None) == 0 for phrase in _PHRASES)
 
 
 def _places(phrase: str, lower: str) -> Iterator[int]:
