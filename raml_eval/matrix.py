@@ -16,6 +16,7 @@ from typing import Any
 from raml_eval.checkpoint import is_adapter_folder, step_of_path
 from raml_eval.config import RunConfig, build_config, merge, setting_keys
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.wording import list_some
 
 MODELS = ("model", "adapter", "checkpoints", "steps")  # the keys of a matrix that stand for its models
 _DEPTH = 2  # a trainer may keep the model below the step's folder, as in global_step_500/actor/huggingface
@@ -175,7 +176,7 @@ def models_below(folder: Path, depth: int = _DEPTH) -> list[Path]:
         return []
     below = [model for child in sorted(folder.iterdir()) if child.is_dir() for model in models_below(child, depth - 1)]
     if len(below) > 1:
-        names = ", ".join(str(model.relative_to(folder)) for model in below[:3])
+        names = list_some([str(model.relative_to(folder)) for model in below])
         raise ConfigError(f"{folder} holds several checkpoints ({names}). Name the ones that are meant with --model.")
     return below
 
