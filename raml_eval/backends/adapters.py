@@ -72,7 +72,7 @@ def merge_adapter(base: Path, adapter: Path, out: Path, tokenizer: Path | None =
             merged = {name: deltas.apply(name, values) for name, values in load_file(path).items()}
             save_file(merged, out / path.name, {"format": "pt"})
     if left := deltas.unused():
-        raise _refusal(adapter, f"{name_some(left)} fits no tensor of {base}")
+        raise _refusal(adapter, f"{name_some(left)} {'fits' if len(left) == 1 else 'fit'} no tensor of {base}")
 
 
 def _refusal(adapter: Path, reason: str) -> ModelError:
