@@ -13,6 +13,7 @@ from raml_eval.config import in_shard_folder
 from raml_eval.engines import Engines
 from raml_eval.errors import GenerationError, InputError, RamlError
 from raml_eval.matrix import Cell
+from raml_eval.progress import notes_once
 from raml_eval.protocols import Backend
 from raml_eval.session import check_run, run_session
 from raml_eval.tables import missing_samples
@@ -47,10 +48,11 @@ async def run_series(
         check_run(cell.config, load(cell.config.task_path, cell.config.data_dir, cell.config.trust_tasks))
     engines, outcomes = Engines(opener), []
     try:
-        for number, cell in enumerate(cells, 1):
-            if not quiet:
-                print(one_line(f"run {number} of {len(cells)}: {cell.name}"), file=sys.stderr)
-            outcomes.append(await run_cell(cell, engines, quiet))
+        with notes_once():
+            for number, cell in enumerate(cells, 1):
+                if not quiet:
+                    print(one_line(f"run {number} of {len(cells)}: {cell.name}"), file=sys.stderr)
+                outcomes.append(await run_cell(cell, engines, quiet))
     finally:
         await engines.aclose()
     first = outcomes[0].error if outcomes else None

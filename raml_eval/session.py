@@ -336,6 +336,7 @@ def _model_entry(config: RunConfig, model: Model) -> dict[str, Any]:
             "name": checkpoint.adapter,
             "fingerprint": checkpoint.adapter_digest(),
             "base": checkpoint.source,
+            "base_origin": checkpoint.origin,
             "base_fingerprint": replace(checkpoint, adapter=None).digest(),
         }
     return entry | ({"checkpoint": dict(model.record)} if model.record else {})

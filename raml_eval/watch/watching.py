@@ -15,6 +15,7 @@ from raml_eval.backends import open_backend
 from raml_eval.engines import Engines
 from raml_eval.errors import ConfigError, GenerationError, MetricError, ModelError
 from raml_eval.matrix import Cell, step_of_name
+from raml_eval.progress import notes_once
 from raml_eval.protocols import Backend
 from raml_eval.session import check_run, run_session
 from raml_eval.store import read_manifest
@@ -88,23 +89,29 @@ class Watcher:
         """
         config = self._make_cell("checkpoint-0", self.settings.arrivals.folder / "checkpoint-0").config
         self.history.keep_settings(config, check_run(config))
-        arrivals: list[Arrival] = []
         try:
-            self._recover()
-            self._track()
-            while not (self.settings.stop_on_regression and self._regressions()):
-                arrivals = self._skip(self._look())
-                if arrival := self._choose(arrivals):
-                    await self._evaluate(arrival)
-                    self._changed = time.monotonic()
-                elif self._is_over(arrivals):
-                    break
-                else:
-                    self._tell_waiting(arrivals)
-                    await asyncio.sleep(self.settings.poll)
+            with notes_once():
+                arrivals = await self._watch()
         finally:
             await self._engines.aclose()
         return self._end(arrivals)
+
+    async def _watch(self) -> Sequence[Arrival]:
+        """The arrivals of the last look, which are not settled."""
+        self._recover()
+        self._track()
+        arrivals: Sequence[Arrival] = ()
+        while not (self.settings.stop_on_regression and self._regressions()):
+            arrivals = self._skip(self._look())
+            if arrival := self._choose(arrivals):
+                await self._evaluate(arrival)
+                self._changed = time.monotonic()
+            elif self._is_over(arrivals):
+                break
+            else:
+                self._tell_waiting(arrivals)
+                await asyncio.sleep(self.settings.poll)
+        return arrivals
 
     def _look(self) -> list[Arrival]:
         """What is not settled. A broken checkpoint whose files have changed is no longer settled; one that has gone is."""
