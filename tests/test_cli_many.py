@@ -74,7 +74,7 @@ def test_a_broken_one_ends_with_code_4_and_is_drawn_by_the_next_command(training
         (["--model", "a", "--model", "b", "--dry-run"], "--dry-run is for one run"),
         (["--checkpoints", ".", "--model", "pocket"], "--checkpoints . and --model pocket are both given"),
         (["--steps", "5", "--model", "pocket"], "--steps 5 has no effect without --checkpoints"),
-        (["--model", "pocket", "--model", "b", "--shard", "3/2"], "shard '3/2' is none of 2 shards"),
+        (["--model", "pocket", "--model", "b", "--shard", "3/2"], "error: shard '3/2' is none of 2 shards"),
         (["--checkpoints", "nowhere"], "--checkpoints nowhere is no folder"),
         (["--model", "a/x", "--model", "a/x"], "model a/x is given twice"),
         (["--model", "pocket", "--adapter", "nowhere"], "adapter nowhere has no adapter_config.json"),
