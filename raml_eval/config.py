@@ -253,7 +253,7 @@ def _problem(detail: Any) -> str:
     if detail["type"] == "missing":
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
     if _tells_itself(detail):
-        return str(detail.get("ctx", {}).get("error", detail["msg"])).rstrip(".")
+        return str(detail["ctx"]["error"]).rstrip(".")
     if detail["type"] == "value_error":
         return f"{key} is {show_value(detail['input'])}: {str(detail['ctx']['error']).rstrip('.')}"
     return f"{key} is {show_value(detail['input'])}, wanted {wanted(detail, RunConfig)}"
@@ -262,7 +262,7 @@ def _problem(detail: Any) -> str:
 def _tells_itself(detail: Any) -> bool:
     """True if the problem's own text names the setting, as a flag does."""
     place = [str(part) for part in detail["loc"]]
-    return place[:2] == ["thinking", "budgets"] or place == ["shard"]
+    return detail["type"] == "value_error" and (place[:2] == ["thinking", "budgets"] or place == ["shard"])
 
 
 def _near_keys(name: str) -> str:
