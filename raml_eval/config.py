@@ -241,7 +241,8 @@ def build_config(layers: Iterable[Mapping[str, Any]]) -> RunConfig:
         return RunConfig.model_validate(merge(layers))
     except ValidationError as error:
         problems = "; ".join(dict.fromkeys(_problem(detail) for detail in error.errors()))
-        raise ConfigError(f"configuration: {problems}.") from None
+        start = "" if all(_tells_itself(detail) for detail in error.errors()) else "configuration: "
+        raise ConfigError(f"{start}{problems}.") from None
 
 
 def _problem(detail: Any) -> str:
@@ -251,11 +252,17 @@ def _problem(detail: Any) -> str:
         return f"unknown key {key};{_near_keys(place[-1])} docs/configuration.md lists all"
     if detail["type"] == "missing":
         return f"{key} is not given; pass --{key.replace('_', '-')} or put it into the YAML"
-    if place[:2] == ["thinking", "budgets"] or place == ["shard"]:
-        return str(detail.get("ctx", {}).get("error", detail["msg"])).rstrip(".")
+    if _tells_itself(detail):
+        return str(detail["ctx"]["error"]).rstrip(".")
     if detail["type"] == "value_error":
         return f"{key} is {show_value(detail['input'])}: {str(detail['ctx']['error']).rstrip('.')}"
     return f"{key} is {show_value(detail['input'])}, wanted {wanted(detail, RunConfig)}"
+
+
+def _tells_itself(detail: Any) -> bool:
+    """True if the problem's own text names the setting, as a flag does."""
+    place = [str(part) for part in detail["loc"]]
+    return detail["type"] == "value_error" and (place[:2] == ["thinking", "budgets"] or place == ["shard"])
 
 
 def _near_keys(name: str) -> str:

@@ -51,7 +51,7 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "it ended by --until-step or --idle-timeout, and every checkpoint is evaluated, skipped or deleted",
             ExitCode.WORSE: "--stop-on-regression: the gate failed, for certain over all checkpoints so far",
             ExitCode.UNUSABLE: "a setting, base, gate or directory cannot be used, or the directory not written",
-            ExitCode.OWED: "a checkpoint is broken, or its samples failed time after time; --retry tries again",
+            ExitCode.OWED: "a checkpoint is broken or not whole at the end, or its samples failed, or none ever came",
         },
         "merge": {
             ExitCode.DONE: "the merged run is written",
@@ -143,12 +143,27 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "the numbers are logged",
             ExitCode.UNUSABLE: "no such run, its library is missing, --together without steps, or it refuses",
         },
+        "diagnose statistics": {
+            ExitCode.DONE: "the tables and figures are written",
+            ExitCode.UNUSABLE: "no such run or task, or a folder with a diagnosis under other settings",
+        },
+        "diagnose pseudo-gradient": {
+            ExitCode.DONE: "the curve of every chosen trajectory is stored, but for those that are left out and named",
+            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, or an engine "
+            "that cannot score",
+            ExitCode.OWED: "trajectories failed; the same command retries them",
+        },
         "diagnose pruning": {
             ExitCode.DONE: "every thinking has its answers by each rule, and the tables are written",
             ExitCode.UNUSABLE: "no such run, rule, task or model, a run without thinking that could be shortened, or other "
             "settings than the folder's",
             ExitCode.OWED: "answers or summaries failed, or so many in a row that the rest was given up; the same command "
             "retries them",
+        },
+        "diagnose landscape": {
+            ExitCode.DONE: "every point of the grid and of the path is stored, and the weights are as they were",
+            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, an engine other "
+            "than hf, or no question whose gold is a text",
         },
         "lm-eval": {
             ExitCode.DONE: "lm-eval has printed its table",
@@ -164,12 +179,6 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
         "formats detect": {
             ExitCode.DONE: "the format and its evidence are printed",
             ExitCode.UNUSABLE: "no such model, or its format cannot be told",
-        },
-        "diagnose pseudo-gradient": {
-            ExitCode.DONE: "the curve of every chosen trajectory is stored, but for those that are left out and named",
-            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, or an engine "
-            "that cannot score",
-            ExitCode.OWED: "trajectories failed; the same command retries them",
         },
         "leaderboard add": {
             ExitCode.DONE: "the run is entered, and the pages are rendered",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -19,6 +18,7 @@ from raml_eval.fingerprint import Fingerprint
 from raml_eval.golds import check_golds
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
+from raml_eval.progress import note
 from raml_eval.protocols import ChatTokenizer
 from raml_eval.shards import Shard
 from raml_eval.tasks.catalogue import Catalogue
@@ -27,7 +27,6 @@ from raml_eval.thinking import ThinkingPolicy
 from raml_eval.thinking_formats import ThinkingFormat, find_closing, find_format, is_mark, known_formats
 from raml_eval.types import Budget, LoadedTask, Prompts, Question, QuestionKey, Suite, TokenIds
 from raml_eval.window import Window
-from raml_eval.wording import one_line
 
 # What no prose holds: a token of a chat template, or capitals in square brackets.
 _STOP_MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z][A-Z_]+\]|(<\|[^<>|\s]+\|>\w*)+")
@@ -142,7 +141,7 @@ def load_inputs(config: RunConfig, model: Model, catalogue: Catalogue, plan: Pla
     tasks = {name: with_overrides(task, questions) for name, task in tasks.items()}
     for name, task in tasks.items():
         for override in task.description.overrides:
-            print(one_line(f"note: {name}: {override}"), file=sys.stderr)
+            note(f"{name}: {override}")
     rendered = {key: model.render(question, plan.budgets) for key, question in questions.items()}
     protocol = build_protocol(
         config,
@@ -238,10 +237,9 @@ def _find_format(config: RunConfig, tokenizer: ChatTokenizer, source: str) -> pr
     detection = prompts.detect_format(tokenizer, source)
     if not detection.format.thinks:
         sure = "never opens thinking" if not detection.uncertain else "shows no sign of thinking"
-        print(
-            f"note: {one_line(source)} {sure}, so all that it writes is its answer, and a budget of unlimited is drawn as off. "
-            f"If it thinks, name its format with --thinking-format.",
-            file=sys.stderr,
+        note(
+            f"{source} {sure}, so all that it writes is its answer, and a budget of unlimited is drawn as off. If it thinks, "
+            f"name its format with --thinking-format."
         )
     return detection
 

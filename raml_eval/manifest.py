@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.plan import Plan
@@ -62,6 +62,37 @@ def build_manifest(
         "git_commit": git_commit(),
         "sessions": [],
     }
+
+
+def model_parts(model: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """The name and the origin (hub, folder, package; None if it is not known) of a manifest's model.
+
+    The model of an adapter's run has two parts, its base and the adapter: its numbers are not those of the base.
+    """
+    name, adapter = str(model.get("name") or ""), model.get("adapter")
+    if not adapter:
+        return [(name, model.get("origin"))]
+    own = str(adapter.get("name"))
+    if Path(name).expanduser() != Path(own):  # the base was given as --model
+        return [(name, model.get("origin")), (own, "folder")]
+    origin = adapter.get("base_origin")
+    base = str(adapter.get("base"))
+    return [(Path(base).name if origin == "package" else base, origin), (own, "folder")]
+
+
+def name_model(model: Mapping[str, Any], short: bool = False) -> str:
+    """The name that a report shows for a manifest's model, as UTF-8 can hold it; folders without their paths if short.
+
+    Example: name_model({"name": "org/base", "origin": "hub", "adapter": {"name": "out/lora"}}) == "org/base + out/lora"
+    """
+    parts = model_parts(model)
+    names = [PurePath(name).name or name if short and origin == "folder" else name for name, origin in parts]
+    return printable(" + ".join(names))
+
+
+def printable(name: str) -> str:
+    """The name as UTF-8 can hold it: a folder may be called by bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def task_entry(

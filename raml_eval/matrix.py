@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,12 @@ from typing import Any
 from raml_eval.checkpoint import Checkpoint, is_adapter_folder, step_of_path
 from raml_eval.config import RunConfig, build_config, merge, setting_keys
 from raml_eval.errors import ConfigError, ModelError, near_names
+from raml_eval.manifest import flatten
 from raml_eval.servers import check_models
+from raml_eval.wording import list_some
 
 MODELS = ("model", "adapter", "checkpoints", "steps")  # the keys of a matrix that stand for its models
+_OWN = ("out", "name")  # what every run has of its own
 _DEPTH = 2  # a trainer may keep the model below the step's folder, as in global_step_500/actor/huggingface
 _NO_STEP = re.compile(r"\d+(\.\d+)?e[-+]?\d+|\d+\.\d+", re.IGNORECASE)
 # Trainers write to tmp-checkpoint-500 or .checkpoint-500 first, and rename it.
@@ -45,7 +48,9 @@ class Choice:
 def merge_layers(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The layers as one, for is_matrix, expand and one_run; later ones take precedence.
 
-    A layer that says which models are meant, in whatever way, replaces what earlier ones said.
+    A layer that says which models are meant, in whatever way, replaces what earlier ones said, and one that gives a setting
+    replaces the values that an earlier matrix gives it. Raises ConfigError for a setting that one layer gives twice, and for
+    one of several that a matrix's values set together.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -56,10 +61,52 @@ def merge_layers(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             own["matrix"] = {key: values for key, values in matrix.items() if key not in MODELS}
         elif matrix is not None:
             raise ConfigError(f"matrix is {matrix!r:.60}; wanted settings with their values, such as tasks: [gsm8k, math500].")
+        if isinstance(matrix, Mapping):
+            _check_apart(layer, matrix)
+        merged["matrix"] = _left_axes(merged.get("matrix", {}), own)
         if "model" in own or "checkpoints" in own:
             merged = {key: value for key, value in merged.items() if key not in ("model", "checkpoints", "steps")}
         merged = merge([merged, own])
     return merged
+
+
+def _check_apart(layer: Mapping[str, Any], matrix: Mapping[str, Any]) -> None:
+    """Raises ConfigError if the layer gives a setting of its matrix beside the matrix, too."""
+    given = flatten(merge([{key: value for key, value in layer.items() if key != "matrix"}]))
+    for axis, values in matrix.items():
+        if axis in _OWN:
+            continue  # which _axis refuses
+        keys = {axis} if axis in MODELS else _keys_set(axis, values)
+        if twice := next((key for key in given if _meets(key, keys)), None):
+            raise ConfigError(f"{twice} is given both by itself and in matrix, under {axis}. Leave one of the two out.")
+
+
+def _left_axes(matrix: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The matrix without the axes that a later layer's settings replace."""
+    given = set(flatten(merge([{key: value for key, value in own.items() if key != "matrix"}])))
+    left = {}
+    for axis, values in matrix.items():
+        keys = _keys_set(axis, values)
+        replaced = {key for key in keys if _meets(key, given)}
+        if not replaced:
+            left[axis] = values
+        elif replaced != keys:
+            raise ConfigError(
+                f"{min(replaced)} is given, but the matrix gives it under {axis}, together with "
+                f"{list_some(sorted(keys - replaced))}. Leave it out, give these too, or change the matrix."
+            )
+    return left
+
+
+def _keys_set(axis: str, values: Any) -> set[str]:
+    """The settings, with dotted keys, that the values of an axis set."""
+    listed = values.values() if isinstance(values, Mapping) else _listed(values)
+    return {key for value in listed for key in flatten(merge([_nested(axis, value)]))} or {axis}
+
+
+def _meets(key: str, others: Collection[str]) -> bool:
+    """True if the key is one of the others, lies below one, or above."""
+    return any(key == other or key.startswith(f"{other}.") or other.startswith(f"{key}.") for other in others)
 
 
 def is_matrix(settings: Mapping[str, Any]) -> bool:
@@ -124,8 +171,10 @@ def find_checkpoints(folder: Path, steps: str | None = None) -> list[tuple[str, 
     found = [(_step_of(child.name, model), child.name, model) for child in children for model in models_below(child)]
     found.sort(key=lambda one: (one[0] is None, one[0] or 0, one[1]))
     if not found:
+        itself = models_below(folder, depth=0)
+        hint = f" The folder itself is one: pass --model {folder}." if itself else " Give the folder above the checkpoints."
         raise ConfigError(
-            f"--checkpoints {folder} has no subfolder that is a checkpoint: none has config.json or adapter_config.json."
+            f"--checkpoints {folder} has no subfolder that is a checkpoint: none has config.json or adapter_config.json.{hint}"
         )
     if steps is None:
         return [(name, model) for _, name, model in found]
@@ -164,7 +213,10 @@ def parse_steps(text: str) -> Steps:
         if match[1]:
             single.add(int(match[1]))
         else:
-            ranges.append((int(match[2] or 0), int(match[3] or 10**18), int(match[4] or 1)))
+            first, last = int(match[2] or 0), int(match[3] or 10**18)
+            if first > last:
+                raise ConfigError(f"steps {text!r} run backwards; wanted the smaller end first, as in {last}:{first}.")
+            ranges.append((first, last, int(match[4] or 1)))
     return Steps(frozenset(single), tuple(ranges))
 
 
@@ -199,7 +251,7 @@ def models_below(folder: Path, depth: int = _DEPTH) -> list[Path]:
         return []
     below = [model for child in sorted(folder.iterdir()) if child.is_dir() for model in models_below(child, depth - 1)]
     if len(below) > 1:
-        names = ", ".join(str(model.relative_to(folder)) for model in below[:3])
+        names = list_some([str(model.relative_to(folder)) for model in below])
         raise ConfigError(f"{folder} holds several checkpoints ({names}). Name the ones that are meant with --model.")
     return below
 
@@ -207,11 +259,16 @@ def models_below(folder: Path, depth: int = _DEPTH) -> list[Path]:
 def _model_choices(settings: Mapping[str, Any]) -> list[Choice]:
     """The models, or the adapters on each of them."""
     folder, steps = settings.get("checkpoints"), settings.get("steps")
+    models, adapters = _named(settings.get("model")), _named(settings.get("adapter"))
     if folder is None and steps is not None:
         raise _lone_steps(steps)
+    if folder is not None and models:
+        raise ConfigError(
+            f"--checkpoints {folder} and --model {models[0][1]} are both given, and each says which models are meant. Leave "
+            f"one out, or name every model with --model."
+        )
     if folder is not None:
-        return [Choice(_slug(name), {"model": str(path)}) for name, path in find_checkpoints(Path(folder), steps)]
-    models, adapters = _named(settings.get("model")), _named(settings.get("adapter"))
+        models = [(_slug(name), str(path)) for name, path in find_checkpoints(Path(folder), steps)]
     if not models:
         return [Choice(label, {"model": adapter}) for label, adapter in adapters] or [Choice("", {})]
     if not adapters:
@@ -253,7 +310,7 @@ def _axis(key: str, values: Any) -> list[Choice]:
         raise ConfigError(
             f"matrix names {key!r}, which is no setting.{near_names(key, known)} docs/configuration.md lists all."
         )
-    if key in ("out", "name"):
+    if key in _OWN:
         raise ConfigError(f"matrix names {key}, but every run gets a directory of its own below --out. Leave it out.")
     named = values.items() if isinstance(values, Mapping) else ((_label(key, value), value) for value in _listed(values))
     choices = [Choice(_slug(str(label)), _nested(key, value)) for label, value in named]

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TextIO
 
@@ -126,8 +127,26 @@ class Progress:
         print(f"{start}{self.line()}", end=end, file=self._stream, flush=True)
 
 
+_NOTED: ContextVar[set[str] | None] = ContextVar("_NOTED", default=None)
+
+
+@contextmanager
+def notes_once() -> Iterator[None]:
+    """Inside, a note that was given before is not repeated, as by the next of many runs."""
+    token = _NOTED.set(set())
+    try:
+        yield
+    finally:
+        _NOTED.reset(token)
+
+
 def note(text: str) -> None:
     """The text stands on stderr as a note on a line of its own, even while a live line is shown there."""
+    noted = _NOTED.get()
+    if noted is not None:
+        if text in noted:
+            return
+        noted.add(text)
     start = "\r\x1b[2K" if sys.stderr.isatty() else ""
     print(f"{start}note: {one_line(text)}", file=sys.stderr, flush=True)
 

@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from raml_eval.manifest import model_parts
+
 REMOVED = "[removed]"
 
 # Names of what must stay private, as words: apiKey and API-KEY are both api, key.
@@ -104,13 +106,28 @@ def _is_prose(name: str, sign: str, value: str) -> bool:
 def public_model(model: Mapping[str, Any]) -> str:
     """The name of a manifest's model as the public may know it: the id of one from the hub, or the last part of a path.
 
+    The model of an adapter's run is named by both, "BASE + ADAPTER".
+
     A name such as checkpoints/step_500 has the form of a hub id, so it is one only if the run recorded its origin. Runs of
     earlier versions and imported runs did not, and theirs is cut as a path is.
 
     Example: public_model({"name": "checkpoints/step_500", "origin": "folder"}) == "step_500"
     """
-    name = str(model.get("name") or "").encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
-    if model.get("origin") != "hub":
+    return " + ".join(_public_part(*part) for part in model_parts(model))
+
+
+def public_checkpoint(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of a model, with its names as public_model gives them."""
+    told = {**without_secrets(model), "name": public_model(model)}
+    if adapter := model.get("adapter"):
+        base, own = (_public_part(*part) for part in model_parts(model))
+        told["adapter"] = {**without_secrets(adapter), "name": own, "base": base}
+    return told
+
+
+def _public_part(name: str, origin: str | None) -> str:
+    name = name.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    if origin != "hub":
         name = PureWindowsPath(name).name  # which parts at both kinds of slash
     return str(without_secrets(name)).strip(".") or "model"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import RunConfig, Sampling
 from raml_eval.errors import ModelError
 from raml_eval.model_faults import show_value, wanted
+from raml_eval.progress import note
 
 # What a generation_config.json leaves out is off, as vLLM reads it.
 _OFF = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
@@ -45,10 +45,9 @@ def with_sampling(config: RunConfig, checkpoint: Checkpoint, quiet: bool = False
     if differing and not quiet:
         theirs = ", ".join(f"{name} {value:g}" for name, value in differing.items())
         ours = ", ".join(f"{name} {used[name]:g}" for name in differing)
-        print(
-            f"note: the checkpoint's own generation_config has {theirs}; this run uses {ours} (--sampling model takes the "
-            f"checkpoint's)",
-            file=sys.stderr,
+        note(
+            f"the checkpoint's own generation_config has {theirs}; this run uses {ours} (--sampling model takes the "
+            f"checkpoint's)"
         )
     return config
 

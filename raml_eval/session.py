@@ -65,6 +65,7 @@ from raml_eval.store import (
 )
 from raml_eval.tables.loading import load_drawn
 from raml_eval.tasks.catalogue import Catalogue, load_catalogue
+from raml_eval.thinking_formats import find_format
 from raml_eval.types import BackendDescription, Question, QuestionKey, SamplingParams, StoredRun
 from raml_eval.until import draw_until, drawn_inputs, start_course, told_end
 from raml_eval.window import Window, is_date
@@ -90,11 +91,13 @@ async def run_session(
     task, the model, the base or the directory cannot be used.
     """
     config = in_shard_folder(config)
-    out = _check_config(config)
+    out = _check_directory(config)
     if until and config.shard:
         raise ConfigError(f"--shard {config.shard} and --until-decided exclude each other: a look needs all questions.")
     catalogue = load_catalogue(config.task_path, config.data_dir, config.trust_tasks)
-    tasks = _dated_tasks(catalogue, catalogue.expand(config.tasks), Window(config.after, config.before))
+    tasks = check_run(config, catalogue)
+    if outside := [f"{name} {catalogue.tasks[name].date}" for name in catalogue.expand(config.tasks) if name not in tasks]:
+        note(f"left out, since their questions are not {Window(config.after, config.before)}: {', '.join(outside)}")
     watch = Stopwatch()
     with closing(RunDirectory(out)) as directory:
         with watch("tokenizer"):
@@ -131,24 +134,30 @@ async def run_session(
 
 
 def _dated_tasks(catalogue: Catalogue, names: Sequence[str], window: Window) -> tuple[str, ...]:
-    """The tasks without those whose one date lies outside the window; a note names these. TaskError if none is left."""
+    """The tasks without those whose one date lies outside the window. TaskError if none is left."""
     outside = [name for name in names if window and is_date(date := catalogue.tasks[name].date) and not window.holds(date)]
     kept = tuple(name for name in names if name not in outside)
     if not kept:
         dates = ", ".join(f"{name} {catalogue.tasks[name].date}" for name in outside)
         raise TaskError(f"no task has questions {window}: {dates}. Choose other tasks or another date.")
-    if outside:
-        note(f"left out, since their questions are not {window}: {', '.join(outside)}")
     return kept
 
 
-def _check_config(config: RunConfig) -> Path:
-    """The directory to write to. Raises InputError if there is none, if it cannot be resumed, or for an unknown backend."""
-    if config.out is None:
-        raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
+def check_run(config: RunConfig, catalogue: Catalogue | None = None) -> tuple[str, ...]:
+    """The tasks of the run, by name. Raises InputError for whatever is wrong with the settings that needs no model to tell."""
     check_name(config.backend)
     check_settings(config)
     check_together(config)
+    if config.thinking.format is not None:
+        find_format(config.thinking.format)
+    known = catalogue or load_catalogue(config.task_path, config.data_dir, config.trust_tasks)
+    return _dated_tasks(known, known.expand(config.tasks), Window(config.after, config.before))
+
+
+def _check_directory(config: RunConfig) -> Path:
+    """The directory to write to. Raises InputError if there is none, or if it cannot be resumed."""
+    if config.out is None:
+        raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR.")
     if (config.out / "manifest.json").exists():
         stored = read_manifest(config.out / "manifest.json")
         check_resumable(stored, config.out)  # before the lock, which leaves a file
@@ -327,6 +336,7 @@ def _model_entry(config: RunConfig, model: Model) -> dict[str, Any]:
             "fingerprint": checkpoint.adapter_digest(),
             "base": checkpoint.source,
             **({"base_revision": checkpoint.revision} if checkpoint.revision else {}),
+            "base_origin": checkpoint.origin,
             "base_fingerprint": replace(checkpoint, adapter=None).digest(),
         }
     return entry | ({"checkpoint": dict(model.record)} if model.record else {})

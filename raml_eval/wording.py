@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
 
@@ -22,6 +23,15 @@ def count_noun(n: int, noun: str) -> str:
     Example: count_noun(4000, "sample") == "4,000 samples"
     """
     return f"{n:,} {plural(n, noun)}"
+
+
+def list_some(items: Sequence[str], most: int = 3, mark: str = ", ") -> str:
+    """The first items, then how many more there are.
+
+    Example: list_some(["b", "a", "d", "c"]) == "b, a, d and 1 more"
+    """
+    more = len(items) - most
+    return mark.join(items[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def visible(text: str) -> str:

@@ -60,7 +60,8 @@ def test_a_broken_one_ends_with_code_4_and_is_drawn_by_the_next_command(training
     config.write_text("{")
     done = cli(*FAKE, "--checkpoints", training, "--out", tmp_path / "runs", "--quiet")
     assert done.returncode == 4
-    assert "1 of 2 runs are owed; run the same command again to retry (checkpoint-500: " in done.stderr
+    assert "1 of 2 runs could not be drawn (checkpoint-500: " in done.stderr
+    assert "Correct that, and run the same command again." in done.stderr
     assert "Traceback" not in done.stderr
     config.write_text(content)
     assert cli(*FAKE, "--checkpoints", training, "--out", tmp_path / "runs", "--quiet").returncode == 0
@@ -71,6 +72,9 @@ def test_a_broken_one_ends_with_code_4_and_is_drawn_by_the_next_command(training
     [
         (["--steps", "5"], "--steps 5 has no effect without --checkpoints"),
         (["--model", "a", "--model", "b", "--dry-run"], "--dry-run is for one run"),
+        (["--checkpoints", ".", "--model", "pocket"], "--checkpoints . and --model pocket are both given"),
+        (["--steps", "5", "--model", "pocket"], "--steps 5 has no effect without --checkpoints"),
+        (["--model", "pocket", "--model", "b", "--shard", "3/2"], "error: shard '3/2' is none of 2 shards"),
         (["--checkpoints", "nowhere"], "--checkpoints nowhere is no folder"),
         (["--model", "a/x", "--model", "a/x"], "model a/x is given twice"),
         (["--model", "pocket", "--adapter", "nowhere"], "adapter nowhere has no adapter_config.json"),
@@ -92,6 +96,54 @@ def test_a_matrix_in_the_file(training: Path, tmp_path: Path) -> None:
     assert cli(*FAKE, "--config", file, "--quiet").returncode == 0
     names = ["checkpoint-1000_greedy", "checkpoint-1000_warm", "checkpoint-500_greedy", "checkpoint-500_warm"]
     assert sorted(path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()) == names
+
+
+def test_a_task_that_is_mistyped_is_refused_before_the_first_draw(tmp_path: Path) -> None:
+    file = tmp_path / "many.yaml"
+    file.write_text(
+        json.dumps({"matrix": {"model": ["pocket"], "tasks": {"in": ["pocket_chain"], "cross": ["pocket_compare"]}}})
+    )
+    fails(cli(*FAKE[:3], "--config", file, "--out", tmp_path / "runs"), "there is no task or suite 'pocket_compare'")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_flag_takes_the_place_of_the_matrix_values(training: Path, tmp_path: Path) -> None:
+    file = tmp_path / "many.yaml"
+    matrix = {"tasks": {"in": ["pocket_chain"], "cross": ["pocket_sort"]}, "thinking.budgets": [[8, 16], 32]}
+    file.write_text(json.dumps({"matrix": {"checkpoints": str(training), **matrix}}))
+    words = [
+        "--config",
+        file,
+        "--set",
+        "tasks=[pocket_logic]",
+        "--thinking-budget",
+        "24",
+        "--quiet",
+        "--out",
+        tmp_path / "runs",
+    ]
+    done = cli("run", "--backend", "fake", "--limit", "3", "--answer-tokens", "48", *words)
+    assert done.returncode == 0, done.stderr
+    for step in (500, 1000):
+        plan = json.loads((tmp_path / "runs" / f"checkpoint-{step}" / "manifest.json").read_text())["plan"]
+        assert (plan["tasks"], plan["budgets"]) == (["pocket_logic"], [24])
+
+
+def test_shards_of_many_runs_have_a_table_and_are_merged_one_by_one(training: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    words = [*FAKE, "--checkpoints", training, "--out", out]
+    for shard in ("1/2", "2/2"):
+        done = cli(*words, "--shard", shard)
+        assert done.returncode == 0, done.stderr
+        assert "avg@n against the training step" in done.stdout
+        assert f"by_step-shard-{shard[0]}-of-2.csv" in done.stdout
+    for step in (500, 1000):
+        parts = [out / f"checkpoint-{step}-shard-{n}-of-2" for n in (1, 2)]
+        assert cli("merge", *parts, "--out", out / f"checkpoint-{step}").returncode == 0
+    done = cli(*words)
+    assert done.stderr.count("already holds every sample") == 2
+    with (out / "by_step.csv").open() as file:
+        assert {row["run"] for row in csv.DictReader(file)} == {"checkpoint-500", "checkpoint-1000"}
 
 
 def test_a_stopped_series_goes_on_where_it_was(training: Path, tmp_path: Path) -> None:

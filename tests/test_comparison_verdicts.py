@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from raml_eval.comparison.verdicts import Verdict, detectable, holm_shares, judge, overall, split_alpha
+from raml_eval.comparison.verdicts import Verdict, detectable, findable, holm_shares, judge, overall, split_alpha
 from raml_eval.intervals import holm
 
 
@@ -88,6 +88,13 @@ def test_the_error_rate_holds_over_everything_when_nothing_differs() -> None:
         rest = [p <= 1 - share.level for p, share in zip(row[2:], holm_shares(row[2:], part), strict=True)]
         alarms += any(first) or any(rest)
     assert alarms / 4000 <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_no_difference_of_shares_is_larger_than_1() -> None:
+    assert findable(0.3, 0.95) == detectable(0.3, 0.95)
+    assert findable(0.69, 0.95) < 1 < detectable(0.71, 0.95)
+    assert findable(0.71, 0.95) == math.inf
+    assert math.isnan(findable(math.nan, 0.95))
 
 
 @pytest.mark.parametrize("level", [0.95, 0.98])

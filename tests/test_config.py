@@ -125,3 +125,8 @@ def test_the_defaults_are_those_that_the_help_names() -> None:
 
 def test_every_flag_reaches_the_configuration() -> None:
     assert {"thinking_budget", "temperature", "min_p", "repetition_penalty", "system_prompt", "task_path"} <= FLAGS
+
+
+def test_no_budget_at_all_is_told_with_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"configuration: thinking\.budgets is"):
+        build_config([{"model": "m", "tasks": "t", "thinking": {"budgets": []}}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +88,44 @@ def test_adapters_are_runs_on_their_base_or_on_each_model() -> None:
         ({"model": "a", "matrix": {"samples": []}}, "has no values of samples"),
         ({"model": "a", "matrix": {"tasks": ["x y", "x-y"]}}, "both be named 'a_x-y'"),
         ({"model": ["a", "b"], "steps": "5"}, "--steps 5 has no effect"),
+        ({"model": ["a", "b"], "checkpoints": "x"}, "--checkpoints x and --model a are both given"),
     ],
     ids=str,
 )
 def test_what_cannot_be_expanded_is_refused(settings: dict[str, Any], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         expand({**BASE, **settings})
+
+
+@pytest.mark.parametrize(
+    ("later", "left"),
+    [
+        ({"tasks": "pocket_logic"}, {"thinking.budgets", "sampling"}),
+        ({"thinking": {"budgets": "64"}}, {"tasks", "sampling"}),
+        ({"thinking": {"effort": "low"}, "sampling": {"top_k": 5}}, {"tasks", "thinking.budgets", "sampling"}),
+        ({"sampling": {"temperature": 1, "top_p": 1}}, {"tasks", "thinking.budgets"}),
+        ({"backend_args": {}, "limit": None}, {"tasks", "thinking.budgets", "sampling"}),
+    ],
+)
+def test_a_later_layer_takes_the_place_of_the_values_of_a_matrix(later: dict[str, Any], left: set[str]) -> None:
+    sampling = {"greedy": {"temperature": 0}, "warm": {"temperature": 0.6, "top_p": 0.9}}
+    file = {"matrix": {"tasks": {"in": ["a"], "cross": ["b"]}, "thinking.budgets": [0, 32], "sampling": sampling}}
+    assert set(merge_layers([{"tasks": "pocket"}, file, later])["matrix"]) == left
+
+
+def test_a_part_of_what_a_matrix_sets_together_is_refused() -> None:
+    file = {"matrix": {"sampling": [{"temperature": 0}, {"temperature": 0.6, "top_p": 0.9}]}}
+    with pytest.raises(
+        ConfigError, match=r"sampling.temperature is given, but .* under sampling, together with sampling.top_p"
+    ):
+        merge_layers([file, {"sampling": {"temperature": 1}}])
+
+
+def test_a_setting_that_stands_beside_the_matrix_and_in_it_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"tasks is given both by itself and in matrix, under tasks\."):
+        merge_layers([{"tasks": "a", "matrix": {"tasks": ["a", "b"]}}])
+    with pytest.raises(ConfigError, match="model is given both"):
+        merge_layers([{"model": "a", "matrix": {"model": ["a", "b"]}}])
 
 
 def test_a_matrix_that_is_none_is_refused() -> None:
@@ -115,6 +148,10 @@ def test_checkpoints_come_in_the_order_of_their_steps(tmp_path: Path) -> None:
     assert [name for name, _ in find_checkpoints(tmp_path, "600:1000:100")] == names[1:4]
     cells = expand({**BASE, "checkpoints": tmp_path, "steps": "500,1000"})
     assert [cell.name for cell in cells] == ["checkpoint-500", "checkpoint-1000"]
+    cells = expand({**BASE, "checkpoints": tmp_path, "steps": "500,1000", "adapter": ["x/one"]})
+    assert [(cell.name, cell.config.adapter) for cell in cells] == [
+        ("checkpoint-500_one", Path("x/one")), ("checkpoint-1000_one", Path("x/one")),
+    ]  # fmt: skip
 
 
 def test_the_step_is_that_of_the_record_and_the_name_comes_second(tmp_path: Path) -> None:
@@ -158,6 +195,7 @@ def test_the_last_number_of_a_subfolder_is_its_step(name: str, step: int | None)
         ("6:", "has none of the steps 6:"),
         ("1:2:0", "not understood"),
         ("x", "not understood"),
+        ("2000:500", "'2000:500' run backwards.*500:2000"),
     ],
 )
 def test_steps_that_are_not_there_are_told(tmp_path: Path, steps: str, reason: str) -> None:
@@ -169,6 +207,9 @@ def test_steps_that_are_not_there_are_told(tmp_path: Path, steps: str, reason: s
 def test_a_folder_without_checkpoints_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no subfolder that is a checkpoint"):
         find_checkpoints(tmp_path)
+    with pytest.raises(ConfigError, match=r"The folder itself is one: pass --model .*step2"):
+        find_checkpoints(checkpoint(tmp_path / "step2"))
+    shutil.rmtree(tmp_path / "step2")
     with pytest.raises(ConfigError, match="is no folder"):
         find_checkpoints(tmp_path / "nowhere")
     checkpoint(tmp_path / "step1" / "actor")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from raml_eval.progress import Progress, SoFar
+from raml_eval.progress import Progress, SoFar, note, notes_once
 
 
 def test_a_line_has_counts_rates_and_what_is_left() -> None:
@@ -69,3 +69,12 @@ def test_names_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in stream.getvalue()
     assert "\x9b" not in stream.getvalue()
     assert "a\\x1b[2J: " in stream.getvalue()
+
+
+def test_a_note_is_given_once_where_many_runs_would_give_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with notes_once():
+        note("first")
+        note("first")
+        note("second")
+    note("first")
+    assert capsys.readouterr().err == "note: first\nnote: second\nnote: first\n"

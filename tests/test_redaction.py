@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raml_eval.redaction import REMOVED, may_be_hub_id, public_model, without_secrets
+from raml_eval.redaction import REMOVED, may_be_hub_id, public_checkpoint, public_model, without_secrets
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----"
@@ -135,3 +135,15 @@ def test_only_a_recorded_id_of_the_hub_keeps_its_owner(name: str, origin: str | 
     model: dict[str, Any] = {"name": name, **({"origin": origin} if origin else {})}
     assert public_model(model) == left
     assert may_be_hub_id(model) == (origin is None and name == "Qwen/Qwen3-0.6B")
+
+
+def test_an_adapters_model_is_published_by_base_and_adapter_without_paths() -> None:
+    adapter = {"name": "/home/me/out/lora", "base": "team/base", "base_origin": "folder", "fingerprint": "0" * 16}
+    model: dict[str, Any] = {"name": "/home/me/out/lora", "origin": "folder", "adapter": adapter}
+    assert public_model(model) == "base + lora"
+    assert public_model({**model, "adapter": {**adapter, "base_origin": "hub"}}) == "team/base + lora"
+    assert public_model({**model, "name": "org/given", "origin": "hub"}) == "org/given + lora"
+    told = public_checkpoint(model)
+    assert (told["name"], told["adapter"]["name"], told["adapter"]["base"]) == ("base + lora", "lora", "base")
+    assert told["adapter"]["fingerprint"] == "0" * 16
+    assert public_checkpoint({"name": "x/y", "origin": "hub"}) == {"name": "x/y", "origin": "hub"}

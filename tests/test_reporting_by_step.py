@@ -45,3 +45,12 @@ def test_a_domain_of_several_tasks_is_shown_by_its_mean() -> None:
 def test_one_step_is_no_series() -> None:
     runs = [at_step(1, 1, "one"), at_step(None, 2, "two")]
     assert not render_by_step(runs, build_frame(runs))
+
+
+def test_names_that_a_cut_would_make_alike_are_whole() -> None:
+    names = [f"checkpoint-{step}_in_budgets=0+32_{how}" for step in (500, 1000) for how in ("greedy", "warm")]
+    runs = [at_step(step, 1, name) for step, name in zip((500, 500, 1000, 1000), names, strict=True)]
+    shown = [line.split()[1] for line in render_by_step(runs, build_frame(runs)).splitlines()[2:]]
+    assert shown == names
+    long = [at_step(step, 1, f"checkpoint-{step}-of-a-training-with-a-long-name") for step in (1, 2)]
+    assert "checkpoint-1-of-a-training-with…" in render_by_step(long, build_frame(long))

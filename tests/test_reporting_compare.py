@@ -94,3 +94,13 @@ def test_an_unknown_format_is_refused() -> None:
 def test_the_extra_lines_of_a_gate_stand_first() -> None:
     text = show(BASE, WORSE, extra=("Gate release: failed.",))
     assert text.index("Gate release: failed.") < text.index("Verdict: worse.")
+
+
+def test_no_difference_of_more_than_100_points_is_told() -> None:
+    base, new = (
+        make_run(by_row(lambda row, hit=hit: hit), name=name, n_questions=3) for name, hit in (("base", 1), ("new", 2))
+    )
+    text = " ".join(render_comparison(compare_runs(base, new), base, new, format="terminal").split())
+    assert "Not even a difference of 100 points would be found by four of five such comparisons" in text
+    values = json.loads(render_comparison(compare_runs(base, new), base, new, format="json"))
+    assert [cell["detectable"] for cell in values["cells"] if cell["family"] == "primary"] == [None, None]

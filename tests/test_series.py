@@ -14,7 +14,8 @@ pytest.importorskip("torch", reason="checkpoints are swapped in an engine (pip i
 from raml_eval.backends import open_backend
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import build_config
-from raml_eval.errors import GenerationError, ModelError
+from raml_eval.errors import ConfigError, GenerationError, ModelError, TaskError
+from raml_eval.exporting.public import model_name
 from raml_eval.kept_text import tokenizer_at_hand
 from raml_eval.matrix import expand
 from raml_eval.protocols import Backend
@@ -68,6 +69,9 @@ def test_the_manifest_has_the_fingerprints_of_adapter_and_base(training: Path, t
     assert len({entry["adapter"]["fingerprint"] for entry in entries}) == 2
     assert len({entry["fingerprint"] for entry in entries} | {digest}) == 3
     assert entries[0]["adapter"]["base"] == str(base)
+    runs = [read_run(tmp_path / "out" / f"lora-{seed}") for seed in (0, 1)]
+    assert [run.model for run in runs] == [f"{base} + {tmp_path / f'lora-{seed}'}" for seed in (0, 1)]
+    assert [model_name(run) for run in runs] == ["checkpoint-5 + lora-0", "checkpoint-5 + lora-1"]
     assert tokenizer_at_hand({"model": entries[0]}) is not None
 
 
@@ -101,6 +105,21 @@ def test_if_no_run_can_be_drawn_the_first_error_is_raised(training: Path, tmp_pa
     )
     with pytest.raises(ModelError, match="does not exist"):
         asyncio.run(run_series(cells, quiet=True))
+
+
+@pytest.mark.parametrize(
+    ("axis", "error"),
+    [
+        ({"tasks": ["pocket_chain", "pocket_compare"]}, TaskError),
+        ({"thinking.cut": ["exact", "newline"], "thinking.grace": [5]}, ConfigError),
+    ],
+)
+def test_wrong_settings_of_any_run_are_refused_before_the_first_draw(
+    axis: dict[str, Any], error: type[Exception], training: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=r"pocket_compare|--grace 5 has no effect"):
+        asyncio.run(run_series(expand({**fake(training, tmp_path / "out"), "matrix": axis}), quiet=True))
+    assert not (tmp_path / "out").exists()
 
 
 def test_after_failed_requests_the_next_run_gets_a_new_engine(training: Path, tmp_path: Path) -> None:

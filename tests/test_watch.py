@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 pytest.importorskip("torch", reason="checkpoints are evaluated (pip install 'raml-eval[hf]')")
 
 from raml_eval.backends import open_backend
+from raml_eval.cli.watching import _trackers
 from raml_eval.config import build_config
 from raml_eval.errors import ConfigError, GenerationError, StoreError
 from raml_eval.matrix import Cell, expand
@@ -44,7 +46,14 @@ def lines(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def watch(folder: Path, out: Path, settle: float = 0, opener: Any = open_backend, **settings: Any) -> Ending:
+def watch(
+    folder: Path,
+    out: Path,
+    settle: float = 0,
+    opener: Any = open_backend,
+    ready_file: str | None = None,
+    **settings: Any,
+) -> Ending:
     """A watch with the fake engine, in this process, until nothing happens any more."""
     more = {name: settings.pop(name) for name in ("alarm", "track") if name in settings}
     given = {**RUN, "backend": "fake", "out": out, **settings.pop("run", {})}
@@ -54,7 +63,9 @@ def watch(folder: Path, out: Path, settle: float = 0, opener: Any = open_backend
 
     history = History(out)
     try:
-        watched = WatchSettings(Arrivals(folder, settle=settle), **{"idle_timeout": 0, "poll": 0.02, **settings})
+        watched = WatchSettings(
+            Arrivals(folder, ready_file=ready_file, settle=settle), **{"idle_timeout": 0, "poll": 0.02, **settings}
+        )
         return asyncio.run(Watcher(watched, history, make_cell, quiet=True, opener=opener, **more).run())
     finally:
         history.close()
@@ -85,6 +96,64 @@ def test_older_ones_are_skipped_and_listed(training: Path, tmp_path: Path) -> No
     watch(training, tmp_path / "out", max_behind=1)
     assert [(line["step"], line["status"]) for line in lines(tmp_path / "out")] == [(5, "skipped"), (15, "done"), (10, "done")]
     assert not (tmp_path / "out" / "checkpoint-5").exists()
+
+
+def test_other_settings_and_another_engine_are_refused_and_named(training: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    watch(training, out, until_step=15)
+    before = (out / "history.jsonl").read_bytes()
+    with pytest.raises(StoreError, match=r"samples is 2 there and 4 here; sampling.temperature is 0.6 there and 1.0 here\."):
+        watch(training, out, run={"samples": 4, "sampling": {"temperature": 1.0}})
+    with pytest.raises(StoreError, match=r"tasks is \['pocket_chain'\] there and \['pocket_chain', 'pocket_sort'\] here"):
+        watch(training, out, run={"tasks": ["pocket_sort", "pocket_chain"]})
+    shutil.copytree(POCKET, training / "checkpoint-20")
+
+    async def opener(name: str, model: str, **settings: Any) -> Backend:
+        engine = await open_backend(name, model, **settings)
+        engine.description = replace(engine.description, dtype="float16")
+        return engine
+
+    with pytest.raises(StoreError, match=r"engine.dtype is 'none' there and 'float16' here\. Choose another --out"):
+        watch(training, out, opener=opener)
+    assert (out / "history.jsonl").read_bytes() == before
+    watch(training, out, run={"concurrency": 3, "tasks": "pocket_chain,pocket_chain"})
+    assert [line["step"] for line in lines(out)] == [15, 10, 5, 20]
+
+
+def test_a_history_without_its_settings_is_not_gone_on_with(training: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    watch(training, out)
+    (out / "watch.json").unlink()
+    with pytest.raises(StoreError, match="did not store the settings of its runs"):
+        watch(training, out)
+    (out / "watch.json").write_text("[]")
+    with pytest.raises(StoreError, match="holds list, wanted an object"):
+        watch(training, out)
+
+
+def test_what_is_not_whole_is_waited_for_or_told(tmp_path: Path, training: Path) -> None:
+    assert watch(training, tmp_path / "settling", settle=0.2, idle_timeout=0).owed == ()
+    assert len(lines(tmp_path / "settling")) == 3
+    out = tmp_path / "marked"
+    (training / "checkpoint-10" / "DONE").touch()
+    ending = watch(training, out, ready_file="DONE", until_step=10)
+    assert ending.owed == ("checkpoint-5: not whole: it has no DONE yet",)
+    assert len(watch(training, out, ready_file="DONE").owed) == 2
+    assert watch(tmp_path / "typo", tmp_path / "none").owed == (f"{tmp_path / 'typo'}: there is no such folder",)
+    assert watch(tmp_path / "out", tmp_path / "none").owed == (f"{tmp_path / 'out'}: there is no such folder",)
+    (tmp_path / "empty").mkdir()
+    assert watch(tmp_path / "empty", tmp_path / "none").owed == (f"{tmp_path / 'empty'}: no checkpoint came",)
+
+
+def test_what_is_waited_for_is_told_with_its_number(training: Path, tmp_path: Path) -> None:
+    shutil.copytree(POCKET, training / "checkpoint-20")
+    done = cli(
+        *command(training, tmp_path / "out", "--ready-file", "DONE", "--idle-timeout", "0.5", "--poll", "0.1", loud=True)
+    )
+    assert done.returncode == 4
+    assert "waits for checkpoint-20 (it has no DONE yet), checkpoint-15 (it has no DONE yet)," in done.stderr
+    assert "(it has no DONE yet) and 1 more" in done.stderr
+    assert "4 not evaluated (" in done.stderr
 
 
 def test_it_ends_when_the_last_step_is_settled(training: Path, tmp_path: Path) -> None:
@@ -271,9 +340,22 @@ def test_signals_end_it_cleanly(tmp_path: Path) -> None:
         assert one_line(stderr).startswith(f"{told}; what is evaluated is in the history")
 
 
-def command(folder: Path, out: Path, *more: str | Path) -> list[str | Path]:
+def command(folder: Path, out: Path, *more: str | Path, loud: bool = False) -> list[str | Path]:
     fake = ["--backend", "fake", "--tasks", "pocket_chain", "--limit", "3", "--answer-tokens", "24", "--max-total-tokens", "64"]
-    return ["watch", folder, "--settle", "0", "--idle-timeout", "0", *more, "--", *fake, "--quiet", "--out", out]
+    return [
+        "watch",
+        folder,
+        "--settle",
+        "0",
+        "--idle-timeout",
+        "0",
+        *more,
+        "--",
+        *fake,
+        *([] if loud else ["--quiet"]),
+        "--out",
+        out,
+    ]
 
 
 def test_a_certain_regression_is_signalled_and_ends_it(training: Path, tmp_path: Path) -> None:
@@ -328,12 +410,21 @@ def test_trackers_get_each_checkpoint_once_and_what_they_missed_later(training: 
     assert len((out / "trackers.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_trackers_library_that_is_missing_is_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trackio", None)
+    with pytest.raises(ConfigError, match=r"needs the package trackio.*pip install trackio"):
+        _trackers(tmp_path, None, None, (None, None), "project")
+    assert _trackers(tmp_path, None, None, (None, None), None) == []
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
         (["--gate", "g.yaml"], "--gate needs both"),
         (["--stop-on-regression"], "--stop-on-regression needs both"),
         (["--order", "best"], "--order is 'best'"),
+        (["--backend", "hf"], "--backend is an option of run, and these stand after --"),
+        (["--idle", "5"], "No such option: --idle"),
     ],
 )
 def test_options_that_lack_another_are_refused(more: list[str], told: str, tmp_path: Path) -> None:
@@ -347,7 +438,9 @@ def test_options_that_lack_another_are_refused(more: list[str], told: str, tmp_p
         (["--tasks", "pocket"], "out is not given"),
         (["--tasks", "pocket", "--out", "out", "--backend", "openai_server"], "the weights that its server holds"),
         (["--out", "out"], "tasks is not given"),
-        (["--tasks", "pocket", "--out", "out", "--sample", "3"], "No such option"),
+        (["--tasks", "pocket", "--out", "out", "--sample", "3"], "See raml-eval run --help"),
+        (["--tasks", "pocket,nosuch", "--out", "out"], "there is no task or suite 'nosuch'"),
+        (["--tasks", "pocket", "--out", "out", "--thinking-format", "nosuch"], "nosuch"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(words: list[str], told: str, tmp_path: Path) -> None:

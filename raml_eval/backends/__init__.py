@@ -36,6 +36,16 @@ def check_name(name: str) -> None:
         raise ConfigError(f"backend {name!r} does not exist; it must be one of {known}.{near_names(name, BACKENDS)}")
 
 
+def check_library(name: str) -> None:
+    """Raises ModelError if a library is missing that the backend of that name needs. Nothing is imported."""
+    for library in _LIBRARIES[name]:
+        if importlib.util.find_spec(library) is None:
+            install = f"pip install 'raml-eval[{name}]', or '.[{name}]' in a checkout"
+            other = next((one for one in ("hf", "vllm") if one != name and importlib.util.find_spec(_LIBRARIES[one][0])), None)
+            instead = f" Or pass --backend {other}, which is installed." if other else ""
+            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.{instead}")
+
+
 def check_sampling(backend: str, temperature: float, args: Mapping[str, Any] = _NO_ARGS) -> None:
     """Raises ConfigError if the engine would refuse the temperature, which it says only after a long start."""
     if problem := temperature_problem(str(args.get("engine", "vllm")) if backend == "ray" else backend, temperature):
@@ -71,12 +81,7 @@ async def open_backend(
     Example: engine = await open_backend("hf", "pocket", args={"batch_size": 8})
     """
     check_name(name)
-    for library in _LIBRARIES[name]:
-        if importlib.util.find_spec(library) is None:
-            install = f"pip install 'raml-eval[{name}]', or '.[{name}]' in a checkout"
-            other = next((one for one in ("hf", "vllm") if one != name and importlib.util.find_spec(_LIBRARIES[one][0])), None)
-            instead = f" Or pass --backend {other}, which is installed." if other else ""
-            raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.{instead}")
+    check_library(name)
     checkpoint = find_checkpoint(model, revision, adapter)
     checkpoint.check_config()
     checkpoint = checkpoint.pinned()

@@ -80,7 +80,7 @@ def merge_adapter(base: Path, adapter: Path, out: Path, tokenizer: Path | None =
     if left := deltas.unused():
         if tied_rows and any(name.startswith("lm_head.") for name in left):
             raise _tied_refusal(adapter, "lm_head")
-        raise _refusal(adapter, f"{name_some(left)} fits no tensor of {base}")
+        raise _refusal(adapter, f"{name_some(left)} {'fits' if len(left) == 1 else 'fit'} no tensor of {base}")
 
 
 def _refusal(adapter: Path, reason: str) -> ModelError:

@@ -15,6 +15,7 @@ import numpy as np
 from raml_eval.checkpoint import first_line
 from raml_eval.errors import ModelError
 from raml_eval.fingerprint import is_training_state
+from raml_eval.wording import list_some
 
 _PICKLES = "pytorch_model.bin"
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -231,6 +232,4 @@ def name_some(names: Iterable[str], most: int = 3) -> str:
 
     Example: name_some(["b", "a", "d", "c"]) == "a, b, c and 1 more"
     """
-    ordered = sorted(names)
-    more = len(ordered) - most
-    return ", ".join(ordered[:most]) + (f" and {more} more" if more > 0 else "")
+    return list_some(sorted(names), most)

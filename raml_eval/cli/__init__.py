@@ -18,7 +18,7 @@ from raml_eval.cli.merging import merge
 from raml_eval.cli.planning import noise, power
 from raml_eval.cli.sweeping import sweep
 from raml_eval.cli.viewing import view
-from raml_eval.cli.watching import watch
+from raml_eval.cli.watching import WatchCommand, watch
 
 _YOUNG = 50_000  # objects that are made before the garbage collector looks through them; 700 by default
 
@@ -30,9 +30,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rendering help with rich takes longer than everything else at the start
 )
+app.command()(run)
+app.command(cls=WatchCommand)(watch)
 for command in (
-    run,
-    watch,
     results.report,
     compare,
     power,

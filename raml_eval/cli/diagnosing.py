@@ -17,8 +17,6 @@ app = typer.Typer(
     help="Analyse what happens along the trajectories of a stored run.",
     no_args_is_help=True,
 )
-app.command()(pruning)
-app.command()(landscape)
 
 
 @app.callback()
@@ -50,3 +48,5 @@ def _shown(folder: Path) -> str:
 
 
 app.command("pseudo-gradient")(pseudo_gradient)
+app.command()(pruning)
+app.command()(landscape)

@@ -19,7 +19,7 @@ from raml_eval.wording import disarm_terminal, one_line, visible
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 Result = TypeVar("Result")
-_UsageError: Any = typer.BadParameter.__base__  # typer brings its own click, or uses the installed one
+UsageError: Any = typer.BadParameter.__base__  # typer brings its own click, or uses the installed one
 
 
 class _Termination:
@@ -100,7 +100,7 @@ def _explain(error: BaseException, termination: _Termination) -> int:
     if isinstance(error, RamlError):
         _say(f"error: {one_line(str(error))}")
         return ExitCode.OWED if isinstance(error, GaveUp) else ExitCode.UNUSABLE
-    if isinstance(error, _UsageError):
+    if isinstance(error, UsageError):
         _say(_describe_usage(error))
         return ExitCode.UNUSABLE
     if isinstance(error, OSError) and (code := _explain_output(error)):

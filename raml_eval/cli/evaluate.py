@@ -161,8 +161,12 @@ def read_settings(given: Mapping[str, Any]) -> dict[str, Any]:
         {"out": f"runs/{preset or (config.stem if config else '')}"} if preset or config else {},
         configs.load_preset(preset) if preset else {},
         configs.load_yaml(config) if config else {},
-        {"checkpoints": given["checkpoints"], "steps": given["steps"]},
-        configs.flags_layer(**{name: value for name, value in given.items() if name in configs.FLAGS and value is not None}),
+        {
+            **{name: given[name] for name in ("checkpoints", "steps")},
+            **configs.flags_layer(
+                **{name: value for name, value in given.items() if name in configs.FLAGS and value is not None}
+            ),
+        },
         {"backend_args": configs.parse_backend_args(given["backend_arg"] or [])},
         *map(configs.parse_set, given["set_"] or []),
     ]

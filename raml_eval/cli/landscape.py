@@ -31,7 +31,9 @@ def landscape(
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     quiet: Annotated[bool, typer.Option(help="No progress; only the folder is printed.")] = False,
 ) -> None:
-    """Draw the loss of gold answers around a model's weights, and the path of the thinking.
+    """The loss of gold answers around the weights.
+
+    Draws the surface and contours, and the path of the thinking on them.
 
     Run it again to go on with one that was interrupted. The model on the disk is only read.
     """

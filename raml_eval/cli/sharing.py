@@ -112,7 +112,7 @@ def _note_name(shared: Shared, model_id: str | None, so: str = "") -> None:
 
     name, known = model_name(shared.run), shared.run.manifest.get("model", {})
     unknown = may_be_hub_id(known)
-    if model_id or "/" in name or not (unknown or so):
+    if model_id or ("/" in name and not known.get("adapter")) or not (unknown or so):
         return
     why = "the model has no owner"
     if unknown:

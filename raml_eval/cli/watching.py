@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from raml_eval.cli.ending import stopping
+from raml_eval.cli.ending import UsageError, stopping
 from raml_eval.cli.evaluate import read_settings, run
 from raml_eval.cli.many import show_runs
 from raml_eval.cli.options import Count, Number, Place, Text, place_option
@@ -23,6 +24,27 @@ if TYPE_CHECKING:
 
 GOES_ON = "what is evaluated is in the history, and the same command goes on from there"
 _UNFIT = ("model", "adapter", "checkpoints", "steps", "until_decided", "gate", "looks", "dry_run")
+
+
+class WatchCommand(TyperCommand):
+    """The command, which says where an option of `run` must stand."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            name = getattr(error, "option_name", None)
+            if any(name in option.opts for option in _run_command(lambda **_: None).params):
+                text = f"{name} is an option of run, and these stand after --, as in `raml-eval watch FOLDER -- {name} ...`"
+                raise UsageError(text, ctx=ctx) from error
+            raise
+
+
+def _run_command(does: Callable[..., None]) -> Any:
+    """The options of `raml-eval run` as a command that does something else with them."""
+    parser = typer.Typer(rich_markup_mode=None, add_completion=False)
+    parser.command("run")(functools.wraps(run)(does))
+    return typer.main.get_command(parser)
 
 
 def watch(
@@ -39,7 +61,7 @@ def watch(
     max_behind: Annotated[
         Count, typer.Option(min=0, help="Skip a checkpoint that more than so many whole ones are newer than.")
     ] = None,
-    until_step: Annotated[Count, typer.Option(help="End when this step, or a later one, is settled.")] = None,
+    until_step: Annotated[Count, typer.Option(help="End when this step, or a later one, is in the history.")] = None,
     idle_timeout: Annotated[Number, typer.Option(min=0, help="End when nothing has changed for so many seconds.")] = None,
     poll: Annotated[float, typer.Option(min=0.05, help="Seconds between two looks at the folder.")] = 5.0,
     retry: Annotated[bool, typer.Option("--retry", help="Try those again that were broken or owe samples.")] = False,
@@ -97,24 +119,23 @@ def _tell(ending: Ending, out: Path, quiet: bool, stop_on_regression: bool) -> N
         print(f"a regression is certain; {out / 'history.jsonl'} says since which step", file=sys.stderr)
         raise typer.Exit(ExitCode.WORSE)
     if ending.owed:
-        print(f"{len(ending.owed)} not evaluated ({'; '.join(ending.owed)}); --retry tries again.", file=sys.stderr)
+        print(
+            f"{len(ending.owed)} not evaluated ({'; '.join(ending.owed)}); the same command goes on, and with --retry "
+            f"it tries again what is broken or owed.",
+            file=sys.stderr,
+        )
         raise typer.Exit(ExitCode.OWED)
 
 
 def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool, bool]:
     """The settings of every run, whether nothing is printed, and whether --live is given, from the words after --."""
+    from raml_eval.backends import check_library
     from raml_eval.errors import ConfigError
     from raml_eval.matrix import is_matrix
+    from raml_eval.session import check_run
 
     given: dict[str, Any] = {}
-
-    @functools.wraps(run)
-    def keep(**values: Any) -> None:
-        given.update(values)
-
-    parser = typer.Typer(rich_markup_mode=None, add_completion=False)
-    parser.command("run")(keep)
-    with typer.main.get_command(parser).make_context("raml-eval watch --", list(words)) as context:
+    with _run_command(lambda **values: given.update(values)).make_context("raml-eval run", list(words)) as context:
         context.command.invoke(context)
     if unfit := next((name for name in _UNFIT if given.get(name)), None):
         raise ConfigError(f"--{unfit.replace('_', '-')} is no setting of a watch, which finds its models itself. Leave it out.")
@@ -124,11 +145,13 @@ def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool, bool]:
         raise ConfigError("a watch evaluates each checkpoint once, and a matrix is asked for. Start a watch for each value.")
     if not settings.get("out"):
         raise ConfigError("out is not given, so there is nowhere to write. Pass --out DIR after --.")
-    config = _cell(settings, "checkpoint-1", Path("checkpoint-1")).config  # refused now, not at the first checkpoint
+    config = _cell(settings, "checkpoint-1", Path("checkpoint-1")).config
     if config.backend == "openai_server":
         raise ConfigError(
             "--backend openai_server draws from the weights that its server holds, not from those that arrive. Choose hf."
         )
+    check_run(config)  # what is wrong is refused now, not at the first checkpoint
+    check_library(config.backend)
     return settings, bool(given["quiet"]), bool(given["live"])
 
 
@@ -166,7 +189,7 @@ def _trackers(
     out: Path, tensorboard: Path | None, wandb: str | None, mlflow: tuple[str | None, str | None], trackio: str | None
 ) -> list[Grown]:
     """The trackers that were asked for. Raises ConfigError if a library is missing."""
-    from raml_eval.exporting.growing import Grown, grow_mlflow, grow_tensorboard, grow_trackio, grow_wandb
+    from raml_eval.exporting.growing import Grown, grow_mlflow, grow_tensorboard, grow_trackio, grow_wandb, need_tracker
 
     name = out.resolve().name
     asked = []
@@ -178,6 +201,8 @@ def _trackers(
         asked.append(Grown("mlflow", name, functools.partial(grow_mlflow, experiment=mlflow[0], uri=mlflow[1])))
     if trackio is not None:
         asked.append(Grown("trackio", name, functools.partial(grow_trackio, project=trackio)))
+    for one in asked:
+        need_tracker(one.tracker)
     return asked
 
 

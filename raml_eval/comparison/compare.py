@@ -27,7 +27,7 @@ from raml_eval.comparison.verdicts import (
     PRIMARY_SHARE,
     Verdict,
     check_margin,
-    detectable,
+    findable,
     holm_shares,
     judge,
     lies_within,
@@ -153,7 +153,7 @@ def _judge_one(one: Tested, level: float, p_adjusted: float, margin: float) -> C
         n_questions=found.n_questions,
         verdict=verdict,
         within_margin=lies_within(found.low, found.high, margin),
-        detectable=detectable(half_width(found), level),
+        detectable=findable(half_width(found), level),
         noise=one.noise,
     )
     if verdict is not Verdict.INCONCLUSIVE or math.isnan(cell.detectable):

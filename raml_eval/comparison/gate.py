@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from raml_eval.comparison.needed import half_width, needed
-from raml_eval.comparison.verdicts import MARGIN, POWER, detectable
+from raml_eval.comparison.verdicts import MARGIN, POWER, detectable, findable
 from raml_eval.errors import ConfigError
 from raml_eval.exits import ExitCode
 from raml_eval.gate_file import Inconclusive, Test, Tier
@@ -317,7 +317,7 @@ def _judge(cell: CellValues, found: PairedDifference, level: float, holm_level: 
         level=level,
         holm_level=holm_level,
         outcome=outcome,
-        detectable=detectable(half_width(found), level),
+        detectable=(detectable if rule.measure.bounds is None else findable)(half_width(found), level),
         needed_questions=questions,
         needed_samples=samples,
     )

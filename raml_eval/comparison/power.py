@@ -120,7 +120,9 @@ class _Rows:
         if silent:
             return row
         row = self.without_near(row, tasks)
-        return self.near_bound(row, tasks) if any(self.is_near(task, self.planned.n_samples) for task in tasks) else row
+        if any(self.is_near(task, self.planned.n_samples) for task in tasks):
+            row = self.near_bound(row, tasks)
+        return replace(row, detectable=math.nan) if row.detectable > 1 else row  # no two shares differ by more
 
     def without_near(self, row: PowerRow, tasks: Sequence[PlannedTask]) -> PowerRow:
         """The row without the numbers of questions and samples that are themselves too few for a t-test."""

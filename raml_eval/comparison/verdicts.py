@@ -55,6 +55,15 @@ def detectable(half_width: float, level: float, power: float = POWER) -> float:
     return half_width * (z + float(norm.ppf(power))) / z
 
 
+def findable(half_width: float, level: float, power: float = POWER) -> float:
+    """As detectable, but infinity if it exceeds 1: no two shares differ by more, so that no difference would be found so often.
+
+    Example: findable(0.9, 0.95) == math.inf
+    """
+    least = detectable(half_width, level, power)
+    return math.inf if least > 1 else least
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """The part of the error rate that a test got: the level its interval is taken at, and its p-value after correction.

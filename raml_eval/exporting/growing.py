@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from raml_eval.exporting.libraries import need
 from raml_eval.exporting.shared import Shared
@@ -20,6 +21,19 @@ from raml_eval.store.journal import cut_torn_line, encode_line, read_lines
 
 STEP = "training_step"  # the axis of the numbers in W&B, which drops a point whose own step is below that of an earlier one
 _OF_ONE = re.compile(r"run$|notes$|step$|created$|ended$|(model|checkpoint)\.")  # settings that differ between checkpoints
+
+
+_PURPOSES = {
+    "tensorboard": "event files for TensorBoard",
+    "mlflow": "logging to MLflow",
+    "wandb": "logging to W&B",
+    "trackio": "logging to trackio",
+}
+
+
+def need_tracker(tracker: str) -> Any:
+    """The tracker's library, imported now. Raises ConfigError with the command that installs it if it is missing."""
+    return need(tracker, tracker, _PURPOSES[tracker])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,7 @@ def grow_tensorboard(track: Track, key: str, out: Path) -> None:
     """The folder out/NAME has an event file whose name ends in the key, and never a part of it."""
     folder = out / track.name
     ending = re.sub(r"[^\w.+-]+", "-", key)
-    need("tensorboard", "tensorboard", "event files for TensorBoard")
+    need_tracker("tensorboard")
     with telling("tensorboard"):
         if any(folder.glob(f"events.*.{ending}")):
             return
@@ -75,7 +89,7 @@ def grow_tensorboard(track: Track, key: str, out: Path) -> None:
 
 def grow_mlflow(track: Track, key: str, experiment: str, uri: str | None) -> None:
     """The MLflow experiment's run of that name has the point, once."""
-    mlflow = need("mlflow", "mlflow", "logging to MLflow")
+    mlflow = need_tracker("mlflow")
     ((step, point),) = track.points.items()
     with telling("mlflow"):
         if uri is not None:
@@ -100,7 +114,7 @@ def grow_mlflow(track: Track, key: str, experiment: str, uri: str | None) -> Non
 
 def grow_wandb(track: Track, key: str, project: str) -> None:
     """The W&B project's run of that name has the point, with training_step as its axis."""
-    wandb = need("wandb", "wandb", "logging to W&B")
+    wandb = need_tracker("wandb")
     ((step, point),) = track.points.items()
     with telling("wandb"):
         bare = {**{f"x_disable_{what}": True for what in ("meta", "stats", "machine_info")}, "x_save_requirements": False}
@@ -117,7 +131,7 @@ def grow_wandb(track: Track, key: str, project: str) -> None:
 
 def grow_trackio(track: Track, key: str, project: str) -> None:
     """The trackio project's run of that name has the point."""
-    trackio = need("trackio", "trackio", "logging to trackio")
+    trackio = need_tracker("trackio")
     ((step, point),) = track.points.items()
     with telling("trackio"):
         run = trackio.init(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from raml_eval.reporting.raw import frame_csv
-from raml_eval.reporting.render import percent, shorten
+from raml_eval.reporting.render import percent, shorten_all
 from raml_eval.tables import DOMAIN_MEANS, MACRO, Row, frame_rows, run_labels, step_of
 from raml_eval.types import StoredRun
 
@@ -32,8 +32,8 @@ def render_by_step(runs: Sequence[StoredRun], frame: pd.DataFrame, metric: str =
     columns = list(dict.fromkeys(key for line in lines.values() for key in line))
     head = ["step", "run", *(f"{name}, budget {budget}" for name, budget in columns)]
     body = [
-        [_text(steps[run]), shorten(run), *(_value(line[key]) if key in line else "" for key in columns)]
-        for run, line in lines.items()
+        [_text(steps[run]), name, *(_value(line[key]) if key in line else "" for key in columns)]
+        for (run, line), name in zip(lines.items(), shorten_all(list(lines)), strict=True)
     ]
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     told = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *body)]

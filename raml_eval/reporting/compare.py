@@ -86,13 +86,13 @@ def _sentence(cell: ComparedCell, comparison: Comparison) -> str:
         return f"{_told(cell)}."
     if math.isnan(cell.detectable):
         return f"{_told(cell)}: there is no interval ({cell.alone.method})."
+    alike = f"{_told(cell)}: this is no sign that the runs are alike."
     margin = f"{100 * comparison.margin:g}"
-    needed = f"; a difference of {margin} points takes {_needs(cell)}"
+    more = f"; a difference of {margin} points takes {_needs(cell)}" if cell.needed_questions else ""
     few = "" if T_INTERVAL in cell.alone.method else " (too near 0 or 100 %, or too few questions change, for a t-interval)"
-    return (
-        f"{_told(cell)}: this is no sign that the runs are alike. Four of five such comparisons would find a difference of "
-        f"{100 * cell.detectable:.1f} points{few}{needed if cell.needed_questions else ''}."
-    )
+    if math.isinf(cell.detectable):
+        return f"{alike} Not even a difference of 100 points would be found by four of five such comparisons{few}{more}."
+    return f"{alike} Four of five such comparisons would find a difference of {100 * cell.detectable:.1f} points{few}{more}."
 
 
 def _needs(cell: ComparedCell) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from raml_eval.manifest import name_model
 from raml_eval.reporting.footnotes import Footnote, Place, find_footnotes
 from raml_eval.reporting.render import Cell, percent
 from raml_eval.tables import DOMAIN_MEANS, MACRO, Row, frame_rows, run_labels
@@ -79,14 +80,18 @@ class Numbers:
 
 
 def index_numbers(runs: Sequence[StoredRun], frame: pd.DataFrame, short: bool, full: bool = False) -> Numbers:
-    """The numbers of the frame by key. If two runs share a model's name, the run's name is added to it."""
+    """The numbers of the frame by key. If two runs share a model's name, the run's name is added to it.
+
+    A run's name that begins with the model's stands for both. If there are several runs, a model that is a folder is named
+    without its path.
+    """
     rows: dict[Key, Row] = {}
     for row in frame_rows(frame):
         rows[Key(*(row[name] for name in Key._fields))] = row
-    names = [run.model for run in runs]
+    names = [name_model({"name": run.model, **run.manifest.get("model", {})}, short=len(runs) > 1) for run in runs]
     shown = {
-        label: run.model if names.count(run.model) == 1 else f"{run.model} ({label})"
-        for run, label in zip(runs, run_labels(runs), strict=True)
+        label: name if names.count(name) == 1 else label if label.startswith(name) else f"{name} ({label})"
+        for name, label in zip(names, run_labels(runs), strict=True)
     }
     return Numbers(
         rows=rows,

@@ -111,6 +111,15 @@ def shorten(text: str, size: int = MAX_LABEL) -> str:
     return text if len(text) <= size else f"{text[: size - 1]}…"
 
 
+def shorten_all(texts: Sequence[str], size: int = MAX_LABEL) -> list[str]:
+    """The texts, cleaned, in at most size characters each if they can still be told apart, and whole otherwise.
+
+    Example: shorten_all(["run-5_greedy", "run-5_warm"], 6) == ["run-5_greedy", "run-5_warm"]
+    """
+    short = [shorten(text, size) for text in texts]
+    return short if len(set(short)) == len(set(texts)) else [clean(text) for text in texts]
+
+
 def clean(text: str) -> str:
     r"""The text on one line, without control and formatting characters, which could redraw a terminal.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from raml_eval.reporting.numbers import Key, Numbers
-from raml_eval.reporting.render import Cell, Figure, Table, shorten
+from raml_eval.reporting.render import Cell, Figure, Table, shorten_all
 from raml_eval.tables import DOMAIN_MEANS, DOMAINS, MACRO, TAUS, Measure, budget_order, parse_measure, suites_of
 from raml_eval.types import Domain, StoredRun
 from raml_eval.wording import plural
@@ -201,15 +201,17 @@ def draw_curve(numbers: Numbers, runs: Sequence[StoredRun]) -> list[str]:
             for task in tasks_of(runs, domain):
                 rows = [numbers.rows.get(Key(run, task, domain, budget, "avg@n")) for budget in budgets]
                 if any(row is not None for row in rows):
-                    name = shorten(task if len(numbers.models) == 1 else f"{task}, {model}")
+                    name = task if len(numbers.models) == 1 else f"{task}, {model}"
                     lines.append((name, ["" if row is None else _bar(row["value"]) for row in rows]))
     if not lines:
         return []
-    wide = max(len(name) for name, _ in lines)
+    names = shorten_all([name for name, _ in lines])
+    wide = max(map(len, names))
     cells = [max(7, len(budget) + 2) for budget in budgets]
     head = " " * wide + "".join(f"{budget:>{size}}" for budget, size in zip(budgets, cells, strict=True))
     return [head] + [
-        f"{name:<{wide}}" + "".join(f"{bar:>{size}}" for bar, size in zip(bars, cells, strict=True)) for name, bars in lines
+        f"{name:<{wide}}" + "".join(f"{bar:>{size}}" for bar, size in zip(bars, cells, strict=True))
+        for name, (_, bars) in zip(names, lines, strict=True)
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.kept_text import cut_text, tokenizer_at_hand
+from raml_eval.manifest import name_model
 from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
@@ -73,7 +74,7 @@ class Viewed:
         manifest = self.reader.manifest
         engine = manifest.get("engine", {})
         told = f"{engine.get('name', 'unknown')} {engine.get('version', '')}".strip()
-        return {"name": manifest["name"], "model": manifest["model"]["name"], "engine": told}
+        return {"name": manifest["name"], "model": name_model(manifest["model"]), "engine": told}
 
 
 def question_fields(question: Question) -> Fields:

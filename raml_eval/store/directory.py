@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from raml_eval.budgets import THINKING
 from raml_eval.errors import StoreError
-from raml_eval.manifest import Manifest
+from raml_eval.manifest import Manifest, name_model, printable
 from raml_eval.plan import Plan
 from raml_eval.store import lines
 from raml_eval.store.failures import read_owed, read_started
@@ -344,8 +344,8 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
     """The run of a directory: what its manifest and its judgements say, with the other parts as they are given."""
     return StoredRun(
         directory=path,
-        name=_printable(manifest["name"]),
-        model=_printable(manifest["model"]["name"]),
+        name=printable(manifest["name"]),
+        model=name_model(manifest["model"]),
         manifest=manifest,
         tasks={name: lines.read_task(entry) for name, entry in manifest["tasks"].items()},
         budgets=tuple(manifest["plan"]["budgets"]),
@@ -353,11 +353,6 @@ def build_run(path: Path, manifest: Manifest, **parts: Any) -> StoredRun:
         judgements=tuple(read_judgements(path)),
         **parts,
     )
-
-
-def _printable(name: str) -> str:
-    """The name as UTF-8 can hold it: a folder may be called by bytes that are none."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_questions(path: Path, manifest: Manifest) -> dict[QuestionKey, Question]:

@@ -13,6 +13,7 @@ from raml_eval.manifest import SCHEMA_VERSION, Manifest, flatten
 from raml_eval.plan import Plan
 from raml_eval.store import schema_1
 from raml_eval.store.lines import read_suite, read_task
+from raml_eval.wording import list_some
 
 REQUIRED = {"name": str, "model": dict, "protocol": dict, "plan": dict, "config": dict, "tasks": dict, "sessions": list}
 _TASK_DIGESTS = {
@@ -34,8 +35,8 @@ def check_protocol(stored: Mapping[str, Any], wanted: Mapping[str, Any], directo
     differing = differing_keys(stored, wanted)
     if differing:
         raise StoreError(
-            f"run directory {directory} holds another configuration: {'; '.join(differing[:8])}. Choose another --out, or ask "
-            f"for what it holds."
+            f"run directory {directory} holds another configuration: {list_some(differing, 8, '; ')}. Choose another --out, "
+            f"or ask for what it holds."
         )
 
 

@@ -1,19 +1,31 @@
-"""The history file of a watched training: one line for each checkpoint that needs no more work."""
+"""The history file of a watched training: one line for each checkpoint that needs no more work, and what all have alike."""
 
 from __future__ import annotations
 
 import datetime
 import fcntl
+import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from raml_eval.errors import StoreError
+from raml_eval.config import RunConfig
+from raml_eval.errors import CorruptStore, StoreError
+from raml_eval.manifest import engine_protocol, flatten
 from raml_eval.store.journal import corrupt, cut_torn_line, encode_line, read_lines
+from raml_eval.store.manifest_file import write_json
+from raml_eval.types import BackendDescription
 
-NAME = "history.jsonl"
+NAME, ALIKE = "history.jsonl", "watch.json"
+# What may differ from checkpoint to checkpoint: it alters no sample, or it is another run's business.
+_FREE = frozenset(
+    {
+        *("model", "revision", "adapter", "out", "name", "k", "concurrency", "grading"),
+        *("backend_args", "base_url", "api_key_env", "task_path", "trust_tasks", "data_dir"),
+    }
+)
 DONE, SKIPPED, GONE, BROKEN, OWED = "done", "skipped", "gone", "broken", "owed"
 _LOCK_WAIT_S = 10.0  # worker processes of a killed watch hold the lock until they notice the kill
 
@@ -55,6 +67,50 @@ class History:
     def of(self, *status: str) -> list[Mapping[str, Any]]:
         """The lines of the checkpoints that ended so, in the order in which they did."""
         return [line for line in self.lines.values() if line["status"] in status]
+
+    def keep_settings(self, config: RunConfig, tasks: Sequence[str]) -> None:
+        """The settings of every run stand beside the history. StoreError, naming each key that differs, if others do.
+
+        tasks are all that are asked for. Engine arguments are not compared: keep_engine compares what they lead to.
+        """
+        if self.lines and "samples" not in self._read_alike():
+            raise StoreError(
+                f"{self.path} was written by an earlier version, which did not store the settings of its runs, so nobody can "
+                f"tell whether new ones would be drawn alike. Choose another --out."
+            )
+        self._keep({**config.model_dump(mode="json", exclude=set(_FREE)), "tasks": sorted(tasks)})
+
+    def keep_engine(self, engine: BackendDescription) -> None:
+        """The engine of every run stands beside the history. StoreError, naming each key that differs, if another does."""
+        self._keep({"engine": engine_protocol(engine)})
+
+    def _keep(self, asked: Mapping[str, Any]) -> None:
+        stored = self._read_alike()
+        there, here = (flatten({key: side[key] for key in asked if key in stored}) for side in (stored, asked))
+        told = [
+            f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
+            for key in sorted({*there, *here})
+            if there.get(key) != here.get(key)
+        ]
+        if told:
+            raise StoreError(
+                f"the runs of {self.path.parent} have another configuration: {'; '.join(told)}. Choose another --out, or ask "
+                f"for what they have."
+            )
+        if not asked.keys() <= stored.keys():
+            write_json(self.path.with_name(ALIKE), {**stored, **asked})
+
+    def _read_alike(self) -> Mapping[str, Any]:
+        path = self.path.with_name(ALIKE)
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise CorruptStore(f"{path} cannot be read ({error}). Restore it, or choose another --out.") from error
+        if not isinstance(stored, dict):
+            raise CorruptStore(f"{path} holds {type(stored).__name__}, wanted an object. Restore it, or choose another --out.")
+        return stored
 
     def close(self) -> None:
         """The file is closed, and another process can open it."""

@@ -15,8 +15,9 @@ from raml_eval.backends import open_backend
 from raml_eval.engines import Engines
 from raml_eval.errors import ConfigError, GenerationError, MetricError, ModelError
 from raml_eval.matrix import Cell, step_of_name
+from raml_eval.progress import notes_once
 from raml_eval.protocols import Backend
-from raml_eval.session import run_session
+from raml_eval.session import check_run, run_session
 from raml_eval.store import read_manifest
 from raml_eval.tables import load_run, missing_samples
 from raml_eval.types import StoredRun
@@ -24,7 +25,7 @@ from raml_eval.watch.alarm import Alarm, Verdict
 from raml_eval.watch.arrivals import Arrival, Arrivals, State, find_problem, stamp_of
 from raml_eval.watch.headline import headline_numbers, headline_text
 from raml_eval.watch.history import BROKEN, DONE, GONE, OWED, SKIPPED, History
-from raml_eval.wording import count_noun, one_line
+from raml_eval.wording import count_noun, list_some, one_line
 
 TRIES = 3  # of a checkpoint whose samples fail, or whose files change while it is evaluated
 
@@ -82,23 +83,35 @@ class Watcher:
         self._told, self._stamps, self._changed = "", "", time.monotonic()
 
     async def run(self) -> Ending:
-        """The watch has ended by its settings. Raises InputError if no checkpoint can be evaluated with the run's settings."""
+        """The watch has ended by its settings.
+
+        Raises InputError if no checkpoint can be evaluated with the run's settings, and if they are not those of the history.
+        """
+        config = self._make_cell("checkpoint-0", self.settings.arrivals.folder / "checkpoint-0").config
+        self.history.keep_settings(config, check_run(config))
         try:
-            self._recover()
-            self._track()
-            while not (self.settings.stop_on_regression and self._regressions()):
-                arrivals = self._skip(self._look())
-                if arrival := self._choose(arrivals):
-                    await self._evaluate(arrival)
-                    self._changed = time.monotonic()
-                elif self._is_over(arrivals):
-                    break
-                else:
-                    self._tell_waiting(arrivals)
-                    await asyncio.sleep(self.settings.poll)
+            with notes_once():
+                arrivals = await self._watch()
         finally:
             await self._engines.aclose()
-        return self._end()
+        return self._end(arrivals)
+
+    async def _watch(self) -> Sequence[Arrival]:
+        """The arrivals of the last look, which are not settled."""
+        self._recover()
+        self._track()
+        arrivals: Sequence[Arrival] = ()
+        while not (self.settings.stop_on_regression and self._regressions()):
+            arrivals = self._skip(self._look())
+            if arrival := self._choose(arrivals):
+                await self._evaluate(arrival)
+                self._changed = time.monotonic()
+            elif self._is_over(arrivals):
+                break
+            else:
+                self._tell_waiting(arrivals)
+                await asyncio.sleep(self.settings.poll)
+        return arrivals
 
     def _look(self) -> list[Arrival]:
         """What is not settled. A broken checkpoint whose files have changed is no longer settled; one that has gone is."""
@@ -151,7 +164,7 @@ class Watcher:
         self._say(f"{arrival.name}: evaluated now, in {self._directory(arrival)}")
         try:
             cell = self._make_cell(arrival.name, arrival.model)
-            run = await run_session(cell.config, self._quiet, opener=self._engines.open, live=self._live)
+            run = await run_session(cell.config, self._quiet, opener=self._open_engine, live=self._live)
         except Exception as error:
             await self._fail(arrival, error)
             return
@@ -160,6 +173,12 @@ class Watcher:
             self._try_again(arrival, OWED, f"{count_noun(owed, 'sample')} owed; the run's errors.jsonl says why")
             return
         self._finish(arrival.name, arrival.step, run, time.monotonic() - started, stamp=arrival.stamp)
+
+    async def _open_engine(self, name: str, model: str, **where: Any) -> Backend:
+        """The engine with the model's weights. Raises StoreError if it is another than that of the other runs."""
+        engine = await self._engines.open(name, model, **where)
+        self.history.keep_engine(engine.description)
+        return engine
 
     def _finish(self, name: str, step: int, run: StoredRun, seconds: float, **more: Any) -> None:
         """The run is judged, a regression is signalled, the history has its line, and the trackers its numbers.
@@ -239,15 +258,20 @@ class Watcher:
 
     def _is_over(self, arrivals: Sequence[Arrival]) -> bool:
         idle, until = self.settings.idle_timeout, self.settings.until_step
-        if idle is not None and time.monotonic() - self._changed >= idle:
+        # Without a marker, every checkpoint becomes whole or broken in time; one without its marker may stay so for ever.
+        pending = self.settings.arrivals.ready_file is None and bool(self._asked(arrivals))
+        if idle is not None and not pending and time.monotonic() - self._changed >= idle:
             self._say(f"ends: nothing has changed for {idle:g} s")
             return True
-        # Without a marker, every checkpoint becomes whole or broken in time; one without its marker may stay so for ever.
-        pending = self.settings.arrivals.ready_file is None and any(until is None or one.step <= until for one in arrivals)
         if until is None or pending or not any(line["step"] >= until for line in self.history.lines.values()):
             return False
-        self._say(f"ends: step {until} is settled")
+        self._say(f"ends: step {until}, or a later one, is in the history")
         return True
+
+    def _asked(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
+        """The arrivals up to the step at which the watch ends."""
+        until = self.settings.until_step
+        return [one for one in arrivals if until is None or one.step <= until]
 
     def _tell_waiting(self, arrivals: Sequence[Arrival]) -> None:
         """A line says what is waited for, if it is something else than before."""
@@ -255,7 +279,7 @@ class Watcher:
         if not folder.is_dir():
             told = f"waits for {folder}, which does not exist yet"
         elif arrivals:
-            told = "waits for " + ", ".join(f"{one.name} ({one.why})" for one in arrivals[-3:])
+            told = "waits for " + list_some([f"{one.name} ({one.why})" for one in reversed(arrivals)])
         else:
             done = self.history.of(DONE)
             newest = f", the newest of step {max(line['step'] for line in done)}" if done else ""
@@ -264,10 +288,15 @@ class Watcher:
             self._say(told)
         self._told = told
 
-    def _end(self) -> Ending:
+    def _end(self, arrivals: Sequence[Arrival]) -> Ending:
+        """How it ended. arrivals are those of the last look, which are not settled."""
         done = sorted(self.history.of(DONE), key=lambda line: line["step"])
-        owed = tuple(f"{line['name']}: {line['status']}: {line['why']}" for line in self.history.of(BROKEN, OWED))
-        return Ending(tuple(self.out / line["run"] for line in done), owed, bool(self._regressions()))
+        owed = [f"{line['name']}: {line['status']}: {line['why']}" for line in self.history.of(BROKEN, OWED)]
+        owed += [f"{one.name}: not whole: {one.why}" for one in self._asked(arrivals) if one.state is State.WRITTEN]
+        if not self.history.lines and not owed:
+            folder = self.settings.arrivals.folder
+            owed.append(f"{folder}: {'no checkpoint came' if folder.is_dir() else 'there is no such folder'}")
+        return Ending(tuple(self.out / line["run"] for line in done), tuple(owed), bool(self._regressions()))
 
     def _say(self, text: str, always: bool = False) -> None:
         if always or not self._quiet:

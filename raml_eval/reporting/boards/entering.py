@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from raml_eval.errors import InputError, near_names
 from raml_eval.manifest import flatten, protocol_digest
-from raml_eval.redaction import public_model, without_secrets
+from raml_eval.redaction import public_checkpoint, public_model, without_secrets
 from raml_eval.reporting.boards.board import Board
 from raml_eval.reporting.boards.entry import ENTRY_VERSION, IMPORTED, MADE_UP, NOTE, SYNTHETIC, Asked, Content, Counted, seal
 from raml_eval.reporting.boards.numbers import compute_numbers, measures_of
@@ -61,7 +61,7 @@ def make_entry(run: StoredRun, board: Board, name: str | None = None) -> Content
         "schema_version": ENTRY_VERSION,
         "kind": "run",
         "model": shown,
-        "checkpoint": {**without_secrets(model), "name": public_model(model)},
+        "checkpoint": public_checkpoint(model),
         "run": public_run(run.name),
         "backend": str(engine.get("name")),
         "engine": engine_words(engine),
