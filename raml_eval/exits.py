@@ -162,8 +162,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
         },
         "diagnose landscape": {
             ExitCode.DONE: "every point of the grid and of the path is stored, and the weights are as they were",
-            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, an engine other "
-            "than hf, or no question whose gold is a text",
+            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, an engine "
+            "other than hf, or no question whose gold is a text",
         },
         "lm-eval": {
             ExitCode.DONE: "lm-eval has printed its table",
