@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from raml_eval.watch import Alarm, Ending
 
 GOES_ON = "what is evaluated is in the history, and the same command goes on from there"
-_UNFIT = ("model", "adapter", "checkpoints", "steps", "until_decided", "gate", "looks", "dry_run")
+_UNFIT = ("model", "adapter", "checkpoints", "steps", "until_decided", "gate", "looks", "dry_run", "shard")
 
 
 class WatchCommand(TyperCommand):
@@ -138,7 +138,9 @@ def _run_settings(words: Sequence[str]) -> tuple[dict[str, Any], bool, bool]:
     with _run_command(lambda **values: given.update(values)).make_context("raml-eval run", list(words)) as context:
         context.command.invoke(context)
     if unfit := next((name for name in _UNFIT if given.get(name)), None):
-        raise ConfigError(f"--{unfit.replace('_', '-')} is no setting of a watch, which finds its models itself. Leave it out.")
+        raise ConfigError(
+            f"--{unfit.replace('_', '-')} is no setting of a watch, which evaluates whole checkpoints as they come. Drop it."
+        )
     settings = read_settings(given)
     settings.pop("model", None)  # a preset's
     if is_matrix(settings):
@@ -220,9 +222,9 @@ def _track(grown: Sequence[Grown], history: Any) -> None:
         lacking = [one for one in grown if not logged.has(one.tracker, line["name"])]
         if not lacking:
             continue
-        shared = gather_run(history.path.parent / line["run"])
         for one in lacking:
             try:
+                shared = gather_run(history.path.parent / line["run"])
                 one.add(shared, line["name"], line["step"])
                 logged.end(one.tracker, line["name"])
             except InputError as error:

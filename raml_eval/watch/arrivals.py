@@ -14,11 +14,13 @@ from pathlib import Path
 from raml_eval.backends.tensor_files import pickled_files, read_file, read_headers, read_tensors
 from raml_eval.checkpoint import first_line, is_adapter_folder
 from raml_eval.errors import ConfigError, ModelError
+from raml_eval.fingerprint import is_training_state
 from raml_eval.matrix import models_below, step_of_name
 
 PATIENCE = 10  # times settle: the files of a checkpoint that is not whole have not changed for so long, so it is broken
 # A number at the end of the name. Trainers write to tmp-checkpoint-500 or .checkpoint-500 first, and rename it.
-_NAME = re.compile(r"(?!tmp|temp|[._~]).*?\d+", re.IGNORECASE)
+_NAME = re.compile(r"(?!(?:tmp|temp)[-_.]|[._~]).*?\d+", re.IGNORECASE)
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".gguf")
 
 
 class State(StrEnum):
@@ -131,6 +133,15 @@ def stamp_of(folder: Path) -> str:
                 f"{path.relative_to(folder)}\0{about.st_size}\0{about.st_mtime_ns}\0".encode(errors="surrogateescape")
             )
     return digest.hexdigest()[:16]
+
+
+def written_since(folder: Path, at: float) -> bool:
+    """True if a file of weights below the folder was written after that time, in seconds since the epoch."""
+    try:
+        weights = (path for path in folder.rglob("*") if path.suffix in _WEIGHTS and not is_training_state(path.name))
+        return any(path.stat().st_mtime > at for path in weights)
+    except OSError:  # it is deleted meanwhile
+        return False
 
 
 def find_problem(model: Path) -> str:

@@ -27,6 +27,7 @@ _FREE = frozenset(
     }
 )
 DONE, SKIPPED, GONE, BROKEN, OWED = "done", "skipped", "gone", "broken", "owed"
+_MORE = {DONE: "run", SKIPPED: "why", GONE: "why", BROKEN: "why", OWED: "why"}  # what a line of each status must have besides
 _LOCK_WAIT_S = 10.0  # worker processes of a killed watch hold the lock until they notice the kill
 
 
@@ -48,8 +49,10 @@ class History:
         self.lines: dict[str, Mapping[str, Any]] = {}
         for number, line in read_lines(self.path):
             name, step = line.get("name"), line.get("step")
-            if not isinstance(name, str) or type(step) is not int or not isinstance(line.get("status"), str):
+            if not isinstance(name, str) or type(step) is not int or line.get("status") not in _MORE:
                 raise corrupt(self.path, number, "has no name, step and status")
+            if not isinstance(line.get(more := _MORE[line["status"]]), str):
+                raise corrupt(self.path, number, f"has no {more}")
             self.lines[name] = line
 
     def append(self, name: str, step: int, status: str, **more: Any) -> Mapping[str, Any]:

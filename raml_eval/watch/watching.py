@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import sys
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from raml_eval.backends import open_backend
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.engines import Engines
 from raml_eval.errors import ConfigError, GenerationError, MetricError, ModelError
 from raml_eval.matrix import Cell, step_of_name
@@ -22,7 +24,7 @@ from raml_eval.store import read_manifest
 from raml_eval.tables import load_run, missing_samples
 from raml_eval.types import StoredRun
 from raml_eval.watch.alarm import Alarm, Verdict
-from raml_eval.watch.arrivals import Arrival, Arrivals, State, find_problem, stamp_of
+from raml_eval.watch.arrivals import Arrival, Arrivals, State, find_problem, stamp_of, written_since
 from raml_eval.watch.headline import headline_numbers, headline_text
 from raml_eval.watch.history import BROKEN, DONE, GONE, OWED, SKIPPED, History
 from raml_eval.wording import count_noun, list_some, one_line
@@ -80,6 +82,7 @@ class Watcher:
         self._tries: Counter[str] = Counter()
         self._retried = {line["name"] for line in history.of(BROKEN, OWED)} if settings.retry else set()
         self._awaited: dict[str, Arrival] = {}
+        self._told_again: set[str] = set()
         self._told, self._stamps, self._changed = "", "", time.monotonic()
 
     async def run(self) -> Ending:
@@ -117,6 +120,7 @@ class Watcher:
         """What is not settled. A broken checkpoint whose files have changed is no longer settled; one that has gone is."""
         settled = {line["name"] for line in self.history.of(DONE, SKIPPED)}
         arrivals = [one for one in self.settings.arrivals.look(settled) if self._is_open(one)]
+        self._tell_saved_again()
         if (stamps := "".join(one.stamp for one in arrivals)) != self._stamps:
             self._stamps, self._changed = stamps, time.monotonic()
         for one in (*self._awaited.values(), *arrivals):
@@ -126,6 +130,18 @@ class Watcher:
                 self._settle(one, BROKEN, one.why)
         self._awaited = {one.name: one for one in arrivals if one.state is State.WHOLE}
         return [one for one in arrivals if one.state is not State.BROKEN]
+
+    def _tell_saved_again(self) -> None:
+        """A line tells, once, that the weights of an evaluated checkpoint are newer than its evaluation, which stays."""
+        for line in self.history.of(DONE):
+            at = datetime.datetime.fromisoformat(line["time"]).timestamp()
+            if line["name"] not in self._told_again and written_since(self.settings.arrivals.folder / line["name"], at):
+                self._told_again.add(line["name"])
+                self._say(
+                    f"{line['name']}: its weights were written after its evaluation, which stays as it is. To evaluate them, "
+                    f"delete {self.out / line['run']} and its line of {self.history.path}, and start again.",
+                    always=True,
+                )
 
     def _is_open(self, arrival: Arrival) -> bool:
         line = self.history.lines.get(arrival.name)
@@ -160,6 +176,9 @@ class Watcher:
 
     async def _evaluate(self, arrival: Arrival) -> None:
         """The checkpoint is evaluated and settled, or is tried again later."""
+        if wrong := self._why_not(arrival):
+            self._settle(arrival, BROKEN, wrong)
+            return
         started = time.monotonic()
         self._say(f"{arrival.name}: evaluated now, in {self._directory(arrival)}")
         try:
@@ -173,6 +192,23 @@ class Watcher:
             self._try_again(arrival, OWED, f"{count_noun(owed, 'sample')} owed; the run's errors.jsonl says why")
             return
         self._finish(arrival.name, arrival.step, run, time.monotonic() - started, stamp=arrival.stamp)
+
+    def _why_not(self, arrival: Arrival) -> str:
+        """Why the arrival's run directory cannot be its own; empty if it can. Reads the weights if a run was begun there."""
+        directory = self._directory(arrival)
+        place = str(directory.relative_to(self.out))
+        other = next((line["name"] for line in self.history.of(DONE) if line["run"] == place), arrival.name)
+        if other != arrival.name:
+            return f"its run directory, {directory}, is that of {other}; rename one of the two"
+        if self._is_begun(arrival):
+            there = read_manifest(directory / "manifest.json")["protocol"].get("model", {}).get("fingerprint")
+            try:
+                here = find_checkpoint(arrival.model).digest()
+            except (ModelError, OSError):
+                return ""  # evaluating it tells why
+            if here != there:
+                return f"it was saved again after its run began; delete {directory} to evaluate what is there now (--retry)"
+        return ""
 
     async def _open_engine(self, name: str, model: str, **where: Any) -> Backend:
         """The engine with the model's weights. Raises StoreError if it is another than that of the other runs."""
@@ -291,12 +327,19 @@ class Watcher:
     def _end(self, arrivals: Sequence[Arrival]) -> Ending:
         """How it ended. arrivals are those of the last look, which are not settled."""
         done = sorted(self.history.of(DONE), key=lambda line: line["step"])
+        lost = [line for line in done if not (self.out / line["run"] / "manifest.json").is_file()]
+        for line in lost:
+            self._say(
+                f"{line['name']}: its run directory, {self.out / line['run']}, is gone, so no table shows it", always=True
+            )
         owed = [f"{line['name']}: {line['status']}: {line['why']}" for line in self.history.of(BROKEN, OWED)]
         owed += [f"{one.name}: not whole: {one.why}" for one in self._asked(arrivals) if one.state is State.WRITTEN]
         if not self.history.lines and not owed:
             folder = self.settings.arrivals.folder
             owed.append(f"{folder}: {'no checkpoint came' if folder.is_dir() else 'there is no such folder'}")
-        return Ending(tuple(self.out / line["run"] for line in done), tuple(owed), bool(self._regressions()))
+        return Ending(
+            tuple(self.out / line["run"] for line in done if line not in lost), tuple(owed), bool(self._regressions())
+        )
 
     def _say(self, text: str, always: bool = False) -> None:
         if always or not self._quiet:
