@@ -64,8 +64,9 @@ def draw(runs: Path) -> list[Path]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=runs)
         made.append(out)
     # The last one alone, because each section of a diagnosis has some figures.
-    diagnose = [sys.executable, "-m", "raml_eval", "diagnose", "pseudo-gradient", name, "--quiet"]
-    subprocess.run(diagnose, check=True, stdout=subprocess.DEVNULL, cwd=runs)
+    for words in (["pseudo-gradient"], ["pruning", "--by", "no-reflections", "--by", "no-repeats", "--by", "share:0.5"]):
+        diagnose = [sys.executable, "-m", "raml_eval", "diagnose", words[0], name, *words[1:], "--quiet"]
+        subprocess.run(diagnose, check=True, stdout=subprocess.DEVNULL, cwd=runs)
     return made
 
 
