@@ -164,6 +164,12 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             "that cannot score",
             ExitCode.OWED: "trajectories failed; the same command retries them",
         },
+        "diagnose token-roles": {
+            ExitCode.DONE: "every chosen occurrence and ending is measured, but for those that are left out and named",
+            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, or an engine "
+            "that cannot score",
+            ExitCode.OWED: "requests failed; the same command retries them",
+        },
         "leaderboard add": {
             ExitCode.DONE: "the run is entered, and the pages are rendered",
             ExitCode.UNUSABLE: "no such board or run, or the run does not fit the board",

@@ -206,6 +206,7 @@ WAITING = {
     "export tensorboard": ["export", "tensorboard", "{folder}", "--out", "{folder}/events"],
     "export trackio": ["export", "trackio", "{folder}"],
     "diagnose pseudo-gradient": ["diagnose", "pseudo-gradient", "{folder}"],
+    "diagnose token-roles": ["diagnose", "token-roles", "{folder}"],
     "tasks list": ["tasks", "list", *FIFO_TASK],
     "tasks show": ["tasks", "show", "a", *FIFO_TASK],
     "tasks preview": ["tasks", "preview", "a", *FIFO_TASK],

@@ -9,6 +9,7 @@ import typer
 
 from raml_eval.cli.curving import pseudo_gradient
 from raml_eval.cli.options import Place, Texts, place_option
+from raml_eval.cli.roles import token_roles
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -43,3 +44,4 @@ def _shown(folder: Path) -> str:
 
 
 app.command("pseudo-gradient")(pseudo_gradient)
+app.command("token-roles")(token_roles)

@@ -94,7 +94,7 @@ class _Work:
 async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
     """The folder, whose journal has every curve but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
-        scorer = _scorer(backend)
+        scorer = position_scorer(backend)
         folder = DiagnosisFolder(work.out, KIND, _settings(work, backend))
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
@@ -109,7 +109,8 @@ async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
             journal.close()
 
 
-def _scorer(backend: Backend) -> PositionScorer:
+def position_scorer(backend: Backend) -> PositionScorer:
+    """The backend, as what scores the gold. Raises ConfigError if it cannot."""
     if not isinstance(backend, PositionScorer):
         raise ConfigError(
             f"backend {backend.description.name} does not tell how likely a given answer is after each prefix of a thinking. "

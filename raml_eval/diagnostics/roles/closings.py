@@ -1,0 +1,74 @@
+"""The texts that may end a thinking, and what follows each of them to ask for the gold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from raml_eval.diagnostics.curves.probe import Probe, encode_probe
+from raml_eval.diagnostics.subjects import Gold
+from raml_eval.prompts import closing_ids, continuation_ids
+from raml_eval.protocols import ChatTokenizer, Tokenizer
+from raml_eval.thinking import ThinkingPolicy
+from raml_eval.thinking_formats import CLOSINGS, ThinkingFormat, known_formats
+from raml_eval.types import TokenIds
+
+NOTHING, OWN, BARE = "nothing", "the run's own", "bare delimiter"
+_MARK = re.compile(r"<[^<>\s]+>|\[[^\[\]]+\]|◁[^▷]+▷")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written to end a thinking. after is its end that already begins the answer; others are names of equal ids."""
+
+    name: str
+    ids: TokenIds
+    after: str = ""
+    others: tuple[str, ...] = ()
+
+    def probe(self, tokenizer: Tokenizer, introduction: str, gold: Gold) -> Probe:
+        """The ending, what leads to the gold as far as the ending has not written it, and the gold."""
+        return encode_probe(tokenizer, self.ids, lead_after(self.after, introduction, gold.lead), gold.text)
+
+
+def lead_after(after: str, introduction: str, gold_lead: str) -> str:
+    r"""What still leads to the gold after a text that may have begun to.
+
+    Example: lead_after("\n\nSo: \\boxed{", "\n\n", "\\boxed{") == ""
+    """
+    lead = introduction + gold_lead
+    if gold_lead and after.endswith(gold_lead):
+        return ""
+    shared = next((n for n in range(min(len(after), len(lead)), 0, -1) if after.endswith(lead[:n])), 0)
+    return lead[shared:]
+
+
+def find_endings(tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str]) -> list[Ending]:
+    """Nothing, the run's own closing, the bare delimiter, the closings of the known formats that can be written, and the texts.
+
+    Those of equal ids are one ending, with the first name. A format's closing can be written if every mark of its delimiter
+    (</think>, [/THINK]) is a token of its own in this vocabulary: spelled in pieces, it would be no delimiter to the model.
+    """
+    found: dict[TokenIds, Ending] = {}
+    for one in _endings(tokenizer, fmt, policy, texts):
+        first = found.get(one.ids)
+        same = first and Ending(first.name, first.ids, first.after, (*first.others, one.name))
+        found[one.ids] = same or one
+    return list(found.values())
+
+
+def _endings(tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str]) -> Iterator[Ending]:
+    yield Ending(NOTHING, ())
+    yield Ending(OWN, policy.closing_ids, policy.answer_prefix)
+    for name, closing in {**CLOSINGS, **fmt.closings}.items():
+        told = f"{fmt.name} {name}" if name in fmt.closings else name
+        yield Ending(BARE if name == "bare" else told, closing_ids(tokenizer, fmt, closing), closing.after)
+    vocabulary = tokenizer.get_added_vocab()
+    for other in known_formats().values():
+        if other.name == fmt.name or not other.thinks or any(mark not in vocabulary for mark in _MARK.findall(other.closer)):
+            continue
+        for name, closing in {"": other.closing, **other.closings}.items():
+            yield Ending(f"{other.name} {name}".strip(), closing_ids(tokenizer, other, closing), closing.after)
+    for text in texts:
+        yield Ending(repr(text), continuation_ids(tokenizer, text), text)
