@@ -1,10 +1,11 @@
-"""Scores of an 8-token answer after every 8th position of a trajectory, against the obvious ways to get them.
+"""Scores of an 8-token answer behind the end of thinking, after every 8th position of a trajectory, against the obvious ways.
 
 On vLLM, the obvious way is one request for each position, which returns the log-probabilities of its prompt and recomputes it
 (prompt_logprobs=0, flat, no detokenising: the cheapest form). On transformers, it is one forward pass for each position, on as
 many threads (one). Both are compared with score_at, run by run: ratios are medians of pairs of runs next to each other, and
-every score must agree within 1e-4 nats. Then, on transformers, growth: the tokens computed, the time and the peak of memory for
-longer and longer trajectories, and the slope of time against length, both in logarithms. Then many short trajectories at once.
+every score must agree within 1e-4 nats. Then, on transformers, growth: the tokens computed, the time (by the clock, and of a
+core, which other processes disturb less) and the peak of memory above the start for longer and longer trajectories, and the
+slope of time against length, both in logarithms. Then many short trajectories at once.
 
 Models: pocket, and a random Qwen3 of 2 million parameters, in float32.
 
@@ -37,7 +38,8 @@ from tabulate import tabulate
 from raml_eval.backends import open_backend
 from raml_eval.protocols import PositionScores
 
-STRIDE, ANSWER = 8, (48, 52, 50, 49, 57, 46, 53, 125)
+STRIDE = 8
+CONTINUATION, N_SCORED = (260, 48, 52, 50, 49, 57, 46, 53, 125), 8  # the end of the thinking, and an answer
 VLLM_SIZES, HF_SIZE, GROWTH_SIZES = (512, 1024, 2048), 1024, (512, 1024, 2048, 4096, 8192)
 N_SHORT = 1600
 Rows = Sequence[Sequence[float]]
@@ -111,13 +113,13 @@ async def measure_vllm(model: Path, repeats: int) -> list[dict[str, Any]]:
     )  # fmt: skip
 
     async def ours(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        scored: PositionScores = await backend.score_at(ids, positions, ANSWER, len(ANSWER))
+        scored: PositionScores = await backend.score_at(ids, positions, CONTINUATION, N_SCORED)
         return scored.logprobs, scored.n_forwarded
 
     async def plain(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        prompts = [[*ids[:position], *ANSWER] for position in positions]
+        prompts = [[*ids[:position], *CONTINUATION] for position in positions]
         outputs = await asyncio.gather(*(backend._ask(prompt, params) for prompt in prompts))
-        return [output.prompt_logprobs.logprobs[-len(ANSWER) :] for output in outputs], sum(map(len, prompts))
+        return [output.prompt_logprobs.logprobs[-N_SCORED:] for output in outputs], sum(map(len, prompts))
 
     async def empty_cache() -> None:
         if not await backend._engine.reset_prefix_cache():
@@ -138,16 +140,16 @@ async def measure_hf(model: Path, repeats: int) -> tuple[list[dict[str, Any]], l
     network = backend._scheduler.loaded.model
 
     async def ours(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        scored: PositionScores = await backend.score_at(ids, positions, ANSWER, len(ANSWER))
+        scored: PositionScores = await backend.score_at(ids, positions, CONTINUATION, N_SCORED)
         return scored.logprobs, scored.n_forwarded
 
     async def plain(ids: Sequence[int], positions: Sequence[int]) -> tuple[Rows, int]:
-        targets = torch.tensor(ANSWER)[:, None]
+        targets = torch.tensor(CONTINUATION[-N_SCORED:])[:, None]
         rows, n_forwarded = [], 0
         with torch.inference_mode():
             for position in positions:
-                asked = torch.tensor([[*ids[:position], *ANSWER[:-1]]])
-                logits = network(input_ids=asked, use_cache=False, logits_to_keep=len(ANSWER)).logits[0]
+                asked = torch.tensor([[*ids[:position], *CONTINUATION[:-1]]])
+                logits = network(input_ids=asked, use_cache=False, logits_to_keep=N_SCORED).logits[0]
                 rows.append(logits.log_softmax(-1).gather(1, targets)[:, 0].tolist())
                 n_forwarded += asked.numel()
         return rows, n_forwarded
@@ -169,17 +171,20 @@ async def measure_hf(model: Path, repeats: int) -> tuple[list[dict[str, Any]], l
 
 
 async def measure_growth(way: Way, repeats: int) -> list[dict[str, Any]]:
-    """One row for each length, measured in turn: tokens computed, median seconds, and the peak of memory above the start."""
-    times: dict[int, list[float]] = {n: [] for n in GROWTH_SIZES}
+    """One row for each length, measured in turn: tokens computed, median seconds by the clock and of a core, peak of memory."""
+    times: dict[int, list[tuple[float, float]]] = {n: [] for n in GROWTH_SIZES}
     tokens, peaks = dict.fromkeys(GROWTH_SIZES, 0), dict.fromkeys(GROWTH_SIZES, 0.0)
     for repeat in range(repeats):
         for n in GROWTH_SIZES:
             before = reset_peak_mb()
-            start = time.perf_counter()
+            start, core = time.perf_counter(), time.process_time()
             _, tokens[n] = await way(*trajectory(n, seed=repeat))
-            times[n].append(time.perf_counter() - start)
+            times[n].append((time.perf_counter() - start, time.process_time() - core))
             peaks[n] = max(peaks[n], read_mb("VmHWM") - before)
-    return [{"T": n, "tokens": tokens[n], "s": statistics.median(times[n]), "peak MB": peaks[n]} for n in GROWTH_SIZES]
+    medians = {n: [statistics.median(column) for column in zip(*times[n], strict=True)] for n in GROWTH_SIZES}
+    return [
+        {"T": n, "tokens": tokens[n], "s": medians[n][0], "core s": medians[n][1], "peak MB": peaks[n]} for n in GROWTH_SIZES
+    ]
 
 
 def reset_peak_mb() -> float:
@@ -215,7 +220,7 @@ def main() -> None:
         for name in [name for name in models if asked.model in (name, "both")]:
             if asked.engine != "hf" and (asked.engine == "vllm" or importlib.util.find_spec("vllm")):
                 rows = asyncio.run(measure_vllm(models[name], asked.repeats))
-                show(f"{name} on vLLM, {len(ANSWER)} tokens after every {STRIDE}th position", rows)
+                show(f"{name} on vLLM, {N_SCORED} tokens after every {STRIDE}th position", rows)
                 ratios = " ".join(f"ratio_{row['T']}={row['ratio']:.1f}" for row in rows)
                 last.append(f"SCORING engine=vllm model={name} {ratios}")
             if asked.engine != "vllm":
@@ -225,7 +230,8 @@ def main() -> None:
                 print(f"{N_SHORT} trajectories of 60 to 150 tokens at once: {short_s:.1f} s", flush=True)
                 last.append(
                     f"SCORING engine=hf model={name} ratio={against[0]['ratio']:.1f} tokens={against[0]['token ratio']:.1f} "
-                    f"exponent={slope(growth, 's'):.2f} tokens_exponent={slope(growth, 'tokens'):.3f} short_s={short_s:.0f}"
+                    f"exponent={slope(growth, 's'):.2f} core_exponent={slope(growth, 'core s'):.2f} "
+                    f"tokens_exponent={slope(growth, 'tokens'):.3f} short_s={short_s:.0f}"
                 )
     print("\n" + "\n".join(last))
 

@@ -226,6 +226,21 @@ class ScoringContract:
             assert np.abs(np.subtract(one, other.logprobs)).max() < 1e-5
         assert drawn == drawn_alone
 
+    def test_a_cancelled_call_hurts_no_other(self, bench: Bench) -> None:
+        long, short = ((scoring_ids(n, seed=n), range(8, n, 8), (40, 41), 2) for n in (1500, 200))
+        expected = score(bench, *short)
+
+        async def cancel_one(delay_s: float) -> list[Any]:
+            tasks = [asyncio.ensure_future(scorer(bench).score_at(*request)) for request in (long, short)]
+            await asyncio.sleep(delay_s)
+            tasks[0].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        for delay_s in (0.0, 0.02):
+            cancelled, scored = bench.runner.run(cancel_one(delay_s))
+            assert isinstance(cancelled, PositionScores | asyncio.CancelledError)
+            assert np.abs(np.subtract(scored.logprobs, expected.logprobs)).max() < 1e-5
+
     def test_the_tokens_computed_grow_linearly(self, bench: Bench) -> None:
         counts = [
             score(bench, scoring_ids(n, seed=n), range(8, n + 1, 8), (40, 41, 42), 2).n_forwarded for n in (512, 1024, 2048)
@@ -305,8 +320,11 @@ class SwapContract:
         before, described = own_bench.draw(*requests), own_bench.backend.description
         swap(own_bench, other)
         swapped = own_bench.draw(*requests)
+        asked = (requests[0][0], (8, 16, len(requests[0][0])), (40, 41, 50), 2)
+        scored = score(own_bench, *asked)
         with opened(self.engine, other, self.args) as fresh:
             assert swapped == fresh.draw(*requests)
+            assert np.abs(np.subtract(scored.logprobs, score(fresh, *asked).logprobs)).max() < 1e-5
             assert own_bench.backend.description == fresh.backend.description
         assert swapped != before
         swap(own_bench, model)

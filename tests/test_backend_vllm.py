@@ -123,9 +123,9 @@ def test_seeded_draws_from_long_prompts_leave_the_engine_alive(bench: Bench) -> 
     assert bench.draw(*requests) == bench.draw(*requests)
 
 
-def test_scores_of_other_log_probabilities_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.backend._scorer, "_mode", "processed_logits")  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match="logprobs_mode is 'processed_logits'"):
+def test_scores_of_other_log_probabilities_are_refused(model: Path) -> None:
+    args = {"dtype": "float32", "max_model_len": 256, "logprobs_mode": "processed_logits"}
+    with opened("vllm", model, args) as bench, pytest.raises(ConfigError, match="logprobs_mode is 'processed_logits'"):
         score(bench, (5, 6, 7), (1, 2), (8, 9), 2)
 
 

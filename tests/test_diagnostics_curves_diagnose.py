@@ -150,6 +150,15 @@ def test_an_engine_that_cannot_score_is_refused(run: Path, tmp_path: Path) -> No
     assert not (tmp_path / KIND).exists()
 
 
+def test_an_imported_run_is_refused(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("diagnostics"))
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(manifest | {"imported": {"harness": "lm-eval"}}))
+    done = cli(*DIAGNOSE, tmp_path / "run")
+    assert done.returncode == ExitCode.UNUSABLE
+    assert "was imported from lm-eval" in done.stderr
+
+
 def test_adaptive_positions_come_near_the_whole_curve(run: Path, tmp_path: Path) -> None:
     """The straight lines of an adaptive curve lie within some tolerances of the values at every token."""
     few = ["--limit", "2", "--samples", "2", "--quiet"]
@@ -195,6 +204,18 @@ def test_the_fake_engine_is_diagnosed_too(tmp_path: Path) -> None:
     done = diagnose_curves(tmp_path / "run", Wanted(), quiet=True)
     assert done.n_curves == 2 * 3 * 2
     assert not done.errors
+
+
+@pytest.mark.vllm
+def test_vllm_gives_the_same_curves(run: Path, diagnosed: Path, tmp_path: Path) -> None:
+    pytest.importorskip("vllm")
+    command = [sys.executable, "-m", "raml_eval", *DIAGNOSE, str(run), "--quiet", "--out", str(tmp_path), "--limit", "2"]
+    command += ["--backend", "vllm", "--backend-arg", "max_model_len=1024", "--backend-arg", "dtype=float32"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    vllm, hf = journal(tmp_path / KIND), journal(diagnosed)
+    assert len(vllm) == 32
+    assert all(line["nll"] == pytest.approx(hf[key]["nll"], abs=1e-3) for key, line in vllm.items())
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Target, read_targets, survey
+from raml_eval.errors import ConfigError
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Prompts, QuestionKey
 from tests.scripted import CLOSE, OFF, OPEN, Letters, run_scripted
@@ -70,7 +71,8 @@ def test_a_choice_is_a_part_of_a_larger_one(run: Path) -> None:
     ids = [{one.id for one in read(run, Choice(limit=n))[0]} for n in (1, 2, 4, None)]
     assert all(less < more for less, more in itertools.pairwise(ids))
     assert {one.key.index for one in read(run, Choice(samples=1))[0]} == {0}
-    assert read(run, Choice(tasks=["other"]))[0] == []
+    with pytest.raises(ConfigError, match=r"'other' is not in .* which has sums"):
+        read(run, Choice(tasks=["other"]))
 
 
 def test_questions_whose_gold_is_no_single_text_are_named(tmp_path: Path) -> None:

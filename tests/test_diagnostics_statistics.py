@@ -100,6 +100,21 @@ def test_a_sweep_is_followed(tmp_path: Path) -> None:
     assert [one["n_tokens"] for one in table(folder, "subjects")] == [10, 15]
 
 
+def test_answers_of_one_class_are_the_same_before_the_run_has_formed_its_classes(tmp_path: Path) -> None:
+    def swept(first: str, second: str) -> dict[str, Any]:
+        graded = [Grade(Status.CORRECT, first), Grade(Status.CORRECT, second)]
+        samples = [
+            Drawn(second, graded[1], budget=16, thinking="so it is"),
+            Drawn(first, graded[0], budget=4, thinking="so i"),
+        ]
+        run = store_run(tmp_path / f"{first}{second}", [ask(0, "7")], samples)
+        assert not (run / "classes.json").exists()
+        return table(diagnose_statistics(run, run / "diagnostics"), "subjects")[0]
+
+    assert swept("7", "7.0")["answer_changes"] == 0
+    assert swept("7", "8")["answer_changes"] == 1
+
+
 def test_a_run_without_a_sweep_has_no_table_of_changes(run: Path) -> None:
     folder = diagnose_statistics(run, run / "diagnostics")
     assert "changes.parquet" not in [one["file"] for one in section(folder)["tables"]]
@@ -173,6 +188,7 @@ def test_tasks_are_chosen_and_another_choice_is_another_diagnosis(tmp_path: Path
     run = store_run(tmp_path / "run", asked, [Drawn("7", SEVEN), Drawn("5", FIVE, question=1)])
     folder = diagnose_statistics(run, run / "d", ["more"])
     assert {row["task"] for row in table(folder, "subjects")} == {"more"}
+    assert section(folder)["lead"].startswith("Only more. Of 1 thinking,")
     with pytest.raises(ConfigError, match="tasks is"):
         diagnose_statistics(run, run / "d")
     with pytest.raises(ConfigError, match="nosuch"):

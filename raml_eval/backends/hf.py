@@ -103,7 +103,7 @@ class HfBackend:
             torch.set_num_threads(self._threads)  # for this thread only; the main thread keeps its own number
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._closed or self._asked())
+                self._wake.wait_for(self._has_work)
                 if self._closed:
                     break
                 rows, requests = list(self._waiting), list(self._unscored)
@@ -115,6 +115,9 @@ class HfBackend:
                 self._scoring.run_pass(requests)
         for one in self._asked():
             fail(one, "the hf backend was closed before the request was complete. Run again.")
+
+    def _has_work(self) -> bool:
+        return bool(self._closed or self._waiting or self._unscored or self._scheduler.busy or self._scoring.busy)
 
     def _asked(self) -> list[Row | ScoreRequest]:
         """Everything that is queued or under way."""

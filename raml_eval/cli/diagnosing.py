@@ -27,9 +27,12 @@ def _diagnose() -> None:
 def statistics(
     run: Annotated[Path, typer.Argument(help="Run directory, drawn or imported.")],
     out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
-    task: Annotated[Texts, typer.Option(help="Only this task; repeatable.")] = None,
+    task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
 ) -> None:
-    """Lengths, loops, scripts, the gold and answers along the stored thinking, without an engine."""
+    """What the stored thinking shows, without an engine.
+
+    Lengths by verdict and within questions, where the gold first stands, changes of the answer, loops and scripts.
+    """
     from raml_eval.diagnostics.folder import PLACE
     from raml_eval.diagnostics.statistics import diagnose_statistics
 

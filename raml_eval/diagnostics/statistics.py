@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from raml_eval.budgets import in_tokens, sort_budgets
 from raml_eval.diagnostics import summary
 from raml_eval.diagnostics.by_question import add_length, build_questions
+from raml_eval.diagnostics.classes import AnswerClasses
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.measures import COLUMNS, Measured, TokenOf, facts_of, measure, why_cut_short
 from raml_eval.diagnostics.section import SectionTable, write_section
@@ -18,7 +20,6 @@ from raml_eval.diagnostics.statistics_figures import figures_of
 from raml_eval.diagnostics.subjects import subjects_of
 from raml_eval.errors import StoreError, choose_names, writing
 from raml_eval.kept_text import token_at, tokenizer_at_hand
-from raml_eval.store.directory import read_classes
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
 from raml_eval.types import QuestionKey
@@ -38,6 +39,18 @@ SUMMARISED = [name for name in COLUMNS if name not in NOT_SUMMARISED]  # each co
 BATCH = 4096  # rows that are written at once
 
 
+@dataclass
+class Told:
+    """What a reader is told beside the numbers: how many thinkings are planned, and by reason those left out and those
+    about a question without a gold. only names the tasks if they are not all of the run's.
+    """
+
+    planned: int
+    only: str
+    skipped: Counter[str] = field(default_factory=Counter)
+    without_gold: Counter[str] = field(default_factory=Counter)
+
+
 def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -> Path:
     """The folder out/statistics, which holds the statistics of the run's thinking on these tasks (all, if none is named).
 
@@ -52,33 +65,35 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -
         chosen = choose_names("task", tasks, run.manifest["tasks"])
         folder = DiagnosisFolder(out, KIND, {"tasks": list(chosen), "definitions": DEFINITIONS})
         folder.reopen()
-        skipped: Counter[str] = Counter()
-        told: Counter[str] = Counter()
         keys = [key for key in run.questions if key[0] in chosen]
-        n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, skipped, told))
-        planned = run.manifest["plan"]["samples"] * len(keys)
+        left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
+        told = Told(planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left))
+        n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
     if n:
-        _write_summary(folder, skipped, told, planned)
+        _write_summary(folder, told)
     else:
         write_section(folder, TITLE, f"No thinking of {directory.name} is stored, so there is nothing to count.")
-    folder.finish(skipped, samples=stamp, n_subjects=n, without_gold=dict(told))
+    folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold))
     return folder.path
 
 
-def _measure_all(run: RunReader, keys: Sequence[QuestionKey], skipped: Counter[str], told: Counter[str]) -> Iterator[Measured]:
-    """The rows of all subjects, question by question. told counts, by reason, the thinkings about questions without a gold."""
-    classes = read_classes(run.directory)
+def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told) -> Iterator[Measured]:
+    """The rows of all subjects, question by question."""
     budgets = sort_budgets(filter(in_tokens, run.manifest["plan"]["budgets"]))
     token_of = _token_of(run)
-    for key in keys:
-        facts = facts_of(run.questions[key], classes.get(key, {}))
-        for subject in subjects_of(run, key, facts.question, skipped, answer_ids=False):
-            if reason := why_cut_short(subject, budgets):
-                skipped[reason] += 1
-                continue
-            if facts.why_no_gold:
-                told[facts.why_no_gold] += 1
-            yield measure(subject, facts, budgets, token_of)
+    with AnswerClasses(run) as classes:
+        for key in keys:
+            question = run.questions[key]
+            subjects = list(subjects_of(run, key, question, told.skipped, answer_ids=False))
+            swept = (record for subject in subjects for record in subject.records if len(budgets) > 1)
+            facts = facts_of(question, classes.of(question, swept))
+            for subject in subjects:
+                if reason := why_cut_short(subject, budgets):
+                    told.skipped[reason] += 1
+                    continue
+                if facts.why_no_gold:
+                    told.without_gold[facts.why_no_gold] += 1
+                yield measure(subject, facts, budgets, token_of)
 
 
 def _token_of(run: RunReader) -> TokenOf:
@@ -115,7 +130,7 @@ def _batches(rows: Iterator[Measured]) -> Iterator[list[Measured]]:
         yield batch
 
 
-def _write_summary(folder: DiagnosisFolder, skipped: Mapping[str, int], told: Mapping[str, int], planned: int) -> None:
+def _write_summary(folder: DiagnosisFolder, told: Told) -> None:
     """The tables, the figures and section.json, from the rows of all subjects."""
     import pandas as pd
 
@@ -136,9 +151,8 @@ def _write_summary(folder: DiagnosisFolder, skipped: Mapping[str, int], told: Ma
     path = folder.path / "questions.parquet"
     with writing(path, "Free disk space or choose a writable --out.", StoreError):
         questions.to_parquet(path, index=False)
-    lead = f"{_count_habits(subjects)} {LEAD}"
-    notes = list(_notes(subjects, skipped, told, planned))
-    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), notes)
+    lead = f"{f'Only {told.only}. ' if told.only else ''}{_count_habits(subjects)} {LEAD}"
+    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), list(_notes(subjects, told)))
 
 
 def _count_habits(subjects: pd.DataFrame) -> str:
@@ -153,14 +167,14 @@ def _count_habits(subjects: pd.DataFrame) -> str:
 
 LEAD = (
     "Each counts with the verdict of the sample that reads all of it. Correct longer is the chance that a correct thinking is "
-    "longer than another about the same question, and ratio the length of the correct one over the other's: 0.5 and 1 are no "
+    "longer than another about the same question, and length ratio that of the correct one over the other: 0.5 and 1 are no "
     "association. The confounded numbers are those over all questions at once, in which hard questions are both longer and "
     "more often wrong. The gold is looked for as a number or word of its own; given counts the thinkings whose question "
     "holds it already. docs/diagnostics.md defines every number."
 )
 
 
-def _notes(subjects: pd.DataFrame, skipped: Mapping[str, int], told: Mapping[str, int], planned: int) -> Iterator[str]:
+def _notes(subjects: pd.DataFrame, told: Told) -> Iterator[str]:
     characters = [str(group) for group in dict.fromkeys(subjects.loc[subjects["unit"] == "characters", "group"])]
     if characters:
         n = int(subjects.loc[subjects["unit"] == "characters", "n_tokens"].isna().sum())
@@ -169,14 +183,14 @@ def _notes(subjects: pd.DataFrame, skipped: Mapping[str, int], told: Mapping[str
             "and loops are looked for in characters"
         )
     n_thinking = int((subjects["prompt"] == "thinking").sum())
-    if 0 < n_thinking < planned:
+    if 0 < n_thinking < told.planned:
         yield (
-            f"{n_thinking:,} of {planned:,} planned thinkings are stored. Short ones are finished first, so the lengths of a "
-            "run that is not finished are too short"
+            f"{n_thinking:,} of {told.planned:,} planned thinkings are stored. Short ones are finished first, so the "
+            "lengths of a run that is not finished are too short"
         )
-    for reason, n in skipped.items():
+    for reason, n in told.skipped.items():
         yield f"{count_noun(n, 'thinking')} left out: {reason}"
-    for reason, n in told.items():
+    for reason, n in told.without_gold.items():
         yield f"{count_noun(n, 'thinking')} without a gold to look for: {reason}"
     lost = int((subjects["gold_at_share"].notna() & subjects["gold_at_token"].isna() & subjects["n_tokens"].notna()).sum())
     if lost:

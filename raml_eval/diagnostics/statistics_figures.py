@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_GROUPS = 24  # in a figure; more tasks could not be read
+LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", "--"), strict=True))
 COLOUR_OF = dict(zip(map(str, Status), (COLOURS[2], COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[6]), strict=True))
 
 
@@ -44,6 +45,7 @@ def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
         _name_rows(axes, groups)
         if min(box["whislo"] for box in boxes) > 0:
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:,g}")
         axes.set_xlabel(f"length of the thinking ({' or '.join(dict.fromkeys(subjects['unit']))})")
         from matplotlib.patches import Patch
 
@@ -94,7 +96,7 @@ def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
                 heights = 100 * np.arange(1, len(places) + 1) / len(chosen)
                 points, levels = _thinned(np.r_[0, places, 100], np.r_[0, heights, heights[-1:] if len(places) else [0]])
                 label = f"{verdict.replace('_', ' ')} ({len(chosen)})"
-                axes.step(points, levels, where="post", color=COLOUR_OF[verdict], label=label)
+                axes.step(points, levels, LINE_OF[verdict], where="post", color=COLOUR_OF[verdict], label=label)
         axes.set(xlim=(0, 100), ylim=(0, 102))
         axes.set_xlabel("share of the thinking (%)")
         axes.set_ylabel("thinkings that have named the gold (%)")

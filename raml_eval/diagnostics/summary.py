@@ -266,7 +266,7 @@ def within_table(subjects: pd.DataFrame, questions: pd.DataFrame) -> SectionTabl
         between("auroc", "correct longer", digits=2),
         between("ratio", "length ratio", digits=2),
         Column("pooled_auroc", "confounded: longer", "number", 2),
-        Column("pooled_ratio", "ratio", "number", 2),
+        Column("pooled_ratio", "confounded: ratio", "number", 2),
     )
     return SectionTable("within", "Length against correctness within a question [95 % interval]", columns, rows, 2)
 
@@ -302,9 +302,8 @@ def shortest_table(questions: pd.DataFrame) -> SectionTable:
         Column("accuracy_of_shortest", "of shortest", "percent"),
         between("gain", "difference [95 % interval]", "percent", signed=True),
     )
-    return SectionTable(
-        "shortest", "The shortest and the longest correct thinking, and the accuracy of the shortest of all", columns, rows
-    )
+    title = "The shortest and the longest correct thinking, and the accuracy of the shortest of all, in percent"
+    return SectionTable("shortest", title, columns, rows)
 
 
 def _gain(drawn: pd.DataFrame) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from raml_eval.wording import count_noun
 SHARE = "share of the thinking (%)"
 NATS = "NLL of the gold (nats per token)"
 MOST_PANELS = 12
+_LONGEST = 32  # characters of a name in a figure
 _NAMES = {Status.CORRECT: 0, Status.INCORRECT: 1}
 
 
@@ -32,7 +33,7 @@ def draw_means(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -
                 for one in own:
                     _draw_band(axes, one, number, str(status))
                     counts.append(f"{one.n_trajectories:,} {status}")
-            axes.set_title(f"{plain_label(task)}\n{', '.join(counts)}", fontsize=9)
+            axes.set_title(f"{_short(task)}\n{', '.join(counts)}", fontsize=9)
             axes.set_ylim(bottom=0)
     return figure
 
@@ -47,7 +48,7 @@ def draw_within(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) 
                 if str(status) in own:
                     _draw_band(axes, own[str(status)], number, str(status))
             n = next((one.n_questions for one in own.values()), 0)
-            axes.set_title(f"{plain_label(task)}\n{count_noun(n, 'question')}", fontsize=9)
+            axes.set_title(f"{_short(task)}\n{count_noun(n, 'question')}", fontsize=9)
             axes.set_ylim(bottom=0)
     return figure
 
@@ -63,7 +64,7 @@ def draw_off(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -> 
                 for one in curves:
                     if (one.task, one.prompt, one.group) == (task, of, "all"):
                         _draw_band(axes, one, number, label)
-            axes.set_title(plain_label(task), fontsize=10)
+            axes.set_title(_short(task), fontsize=10)
             axes.set_ylim(bottom=0)
     return figure
 
@@ -85,7 +86,7 @@ def draw_trajectories(drawn: Sequence[Drawn], tasks: Sequence[str], prompt: str)
                     axes.plot(at, values, marker, color=colour, markersize=2.5, alpha=0.35)
                     axes.plot(at, average, line, color=colour, linewidth=1.4, label=None if place else str(status))
             question = shown[0].question_id if shown else "no question has both verdicts"
-            axes.set_title(plain_label(f"{task} {question}"), fontsize=10)
+            axes.set_title(f"{_short(task)} {_short(question)}", fontsize=10)
             axes.set_ylim(bottom=0)
     return figure
 
@@ -115,7 +116,7 @@ def draw_aurocs(rows: Sequence[Mapping[str, Any]]) -> Any:
                     axes.plot(row["pooled"], at, "D", color="#777777", markerfacecolor="none", markersize=5,
                               label=None if at else "pooled, confounded by difficulty")  # fmt: skip
                 places.append(at)
-                labels.append(plain_label(f"{task}: {row['number']}"))
+                labels.append(f"{_short(task)}: {row['number']}")
                 at += 1
             at += 0.6
         axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")
@@ -144,9 +145,14 @@ def draw_budgets(rows: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> Any
                 joined = [i for i, row in enumerate(own) if row["budget"] != OFF]
                 axes.plot([at[i] for i in joined], values[joined], line, color=colour, linewidth=1.3)
             axes.set_xticks(range(len(own)), [plain_label(str(row["budget"])) for row in own])
-            axes.set_title(plain_label(task), fontsize=10)
+            axes.set_title(_short(task), fontsize=10)
             axes.set_ylim(-2, 102)
     return figure
+
+
+def _short(name: str) -> str:
+    """The name as a figure has room for it."""
+    return plain_label(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
 
 
 def _end(row: Mapping[str, Any], name: str, end: str) -> float:

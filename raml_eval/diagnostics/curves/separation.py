@@ -52,15 +52,19 @@ def within_questions(
     Questions with both verdicts count equally, however many pairs they have; the others say nothing and are left out.
     Trajectories without a score (NaN) are left out. Scores that are equal to 4 decimals are ties.
     """
-    score, right, question = _rounded(scores), np.asarray(correct, dtype=bool), np.asarray(questions)
+    score, right = _rounded(scores), np.asarray(correct, dtype=bool)
+    members: dict[str, list[int]] = {}
+    for place, name in enumerate(questions):
+        if not math.isnan(score[place]):
+            members.setdefault(name, []).append(place)
     values, names, n_pairs = [], [], 0
-    for name in dict.fromkeys(questions):
-        own = (question == name) & ~np.isnan(score)
-        value = auroc(score[own], right[own])
+    for places in members.values():
+        own = right[places]
+        value = auroc(score[places], own)
         if not math.isnan(value):
             values.append(value)
-            names.append(clusters[int(np.argmax(question == name))])
-            n_pairs += int(right[own].sum() * (~right[own]).sum())
+            names.append(clusters[places[0]])
+            n_pairs += int(own.sum() * (~own).sum())
     return Separation(mean_interval(values, names), len(values), n_pairs)
 
 

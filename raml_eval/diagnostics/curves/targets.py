@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from raml_eval.budgets import OFF, prompt_of
 from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe
 from raml_eval.diagnostics.subjects import Gold, Subject, gold_of, subjects_of
+from raml_eval.errors import ConfigError, near_names
 from raml_eval.plan import select_questions
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
@@ -29,6 +30,13 @@ class Choice:
     samples: int | None = None
 
     def questions(self, run: RunReader) -> dict[QuestionKey, Question]:
+        """The chosen questions, in the order of the run. Raises ConfigError for a task that the run does not have."""
+        there = run.manifest["tasks"]
+        for task in self.tasks:
+            if task not in there:
+                raise ConfigError(
+                    f"--task {task!r} is not in {run.directory}, which has {', '.join(there)}.{near_names(task, there)}"
+                )
         by_task: dict[str, list[Question]] = defaultdict(list)
         for (task, _), question in run.questions.items():
             if not self.tasks or task in self.tasks:

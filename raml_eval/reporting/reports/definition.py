@@ -18,7 +18,7 @@ from raml_eval.yaml_text import read_yaml
 FILE = "report.yaml"
 PartName = Literal[
     "runs", "domains", "means", "thinking", "table", "generalization", "levels", "heatmap", "trend", "budget_curve",
-    "stability_curve", "comparison", "published", "claims", "diagnostics",
+    "stability_curve", "comparison", "published", "diagnostics", "claims",
 ]  # fmt: skip
 Texts = tuple[str, ...]
 READS: Mapping[str, Texts] = {  # what a part reads beside title and note

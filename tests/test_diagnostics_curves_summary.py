@@ -1,0 +1,78 @@
+"""Tables, figures and the section of curves written by hand, whatever the tasks are called and however many there are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from raml_eval.diagnostics.curves.drawn import Drawn
+from raml_eval.diagnostics.curves.figures import MOST_PANELS
+from raml_eval.diagnostics.curves.positions import Positions
+from raml_eval.diagnostics.curves.summary import write_summary
+from raml_eval.diagnostics.curves.targets import Asking
+from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.reporting.diagnosed import render_diagnosis
+from raml_eval.types import Status
+from tests.scripted import CLOSE, Letters
+from tests.test_diagnostics_curves_averages import FOUR, RIGHT, drawn
+
+ASKING = Asking(Letters(), (CLOSE,), {("sums", "thinking"): "\n\n", ("sums", "off"): ""})
+
+
+def write(path: Path, own: list[Drawn], asking: Asking = ASKING, positions: Positions = Positions(8)) -> dict[str, object]:  # noqa: B008
+    folder = DiagnosisFolder(path, "pseudo-gradient", {})
+    write_summary(folder, own, asking, positions, {"no gold": ["sums/9-abcdef"] * 7})
+    folder.finish({})
+    section: dict[str, object] = json.loads((folder.path / "section.json").read_text())
+    return section
+
+
+def names(section: dict[str, object]) -> list[str]:
+    return [one["name"] for one in section["figures"]]  # type: ignore[index, attr-defined]
+
+
+def test_what_is_left_out_and_how_the_gold_was_asked_for_is_told(tmp_path: Path) -> None:
+    notes = "\n".join(write(tmp_path, [*FOUR, drawn(2, 0, Status.UNFINISHED, (1.0, 2.0))])["notes"])  # type: ignore[arg-type]
+    assert "'</t>' ends the thinking" in notes
+    assert "'\\n\\n': sums (thinking)" in notes
+    assert "no answer was graded: 1 unfinished" in notes
+    assert "Left out, no gold: 7 (sums/9-abcdef, sums/9-abcdef, sums/9-abcdef, sums/9-abcdef, sums/9-abcdef ...)" in notes
+    assert "AUROC" in render_diagnosis(tmp_path / "pseudo-gradient", "markdown")
+
+
+def test_a_lead_of_ones_own_is_told(tmp_path: Path) -> None:
+    section = write(tmp_path, FOUR, replace(ASKING, lead="It is "), Positions(1, 0.25))
+    assert "'It is ' stands before the gold" in "\n".join(section["notes"])  # type: ignore[arg-type]
+
+
+def test_figures_are_those_that_there_is_something_to_show_in(tmp_path: Path) -> None:
+    off = [replace(one, prompt="off", curve=replace(one.curve, positions=(0,), nll=one.curve.nll[:1])) for one in FOUR]
+    assert names(write(tmp_path / "a", FOUR)) == ["by-verdict", "within-questions", "trajectories", "auroc"]
+    assert "thinking-and-off" in names(write(tmp_path / "b", [*FOUR, *off]))
+    assert "thinking-and-off" not in names(write(tmp_path / "c", off))
+    assert "auroc" not in names(write(tmp_path / "d", FOUR[2:]))
+
+
+def test_of_many_tasks_the_first_have_a_panel(tmp_path: Path) -> None:
+    many = [replace(one, task=f"task_{n:02}") for n in range(MOST_PANELS + 2) for one in FOUR[:2]]
+    section = write(tmp_path, many)
+    assert all(f"Only the first {MOST_PANELS} of {MOST_PANELS + 2}" in one["about"] for one in section["figures"][:3])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("task", ["_x", "$a$ & \\b", "<script>", "a" * 90, "数学"])
+def test_tasks_of_any_name_are_drawn(tmp_path: Path, task: str) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # fonts without Chinese letters
+        write(tmp_path, [replace(one, task=task) for one in FOUR])
+    assert set(pd.read_parquet(tmp_path / "pseudo-gradient" / "levels.parquet")["task"]) == {task}
+
+
+def test_a_single_trajectory_is_enough(tmp_path: Path) -> None:
+    section = write(tmp_path, [drawn(0, 0, RIGHT, (1.0,), ((0, 0, True),))])
+    assert "budgets" in names(section)
