@@ -46,7 +46,10 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
             f"{run.directory} was imported from {manifest['imported']['harness']}, so its model and its token ids are not "
             "here. Diagnose a run that raml-eval drew; `diagnose statistics` reads imported runs too."
         )
-    config = build_config([manifest["config"], dict(changes or {})])
+    own, wanted = dict(manifest["config"]), dict(changes or {})
+    if wanted.get("backend", own.get("backend")) != own.get("backend"):
+        own.pop("backend_args", None)  # they are another engine's
+    config = build_config([own, wanted])
     model = load_model(config, manifest["protocol"].get("prompt", {}).get("date"))
     _check_same(run, "checkpoint", manifest["protocol"]["model"]["fingerprint"], model.digest)
     _check_same(run, "chat template", manifest["protocol"]["prompt"]["chat_template"], chat_template_digest(model.tokenizer))

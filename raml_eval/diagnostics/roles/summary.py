@@ -21,7 +21,7 @@ from raml_eval.diagnostics.roles.compared import ending_rows
 from raml_eval.diagnostics.roles.figures import draw_endings, draw_roles
 from raml_eval.diagnostics.roles.null import N_SPANS
 from raml_eval.diagnostics.roles.occurrences import DELIMITER
-from raml_eval.diagnostics.roles.thoughts import Found
+from raml_eval.diagnostics.roles.thoughts import SHARES, Found
 from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
 from raml_eval.errors import StoreError, writing
 from raml_eval.wording import count_noun
@@ -35,11 +35,8 @@ LEAD = (
     "every number."
 )
 
-_ROLES = "Changes of the gold's NLL over occurrences, with intervals clustered by question"
-_ENDINGS = (
-    "The gold's NLL after each ending, at shares of natural thinkings (differences are paired; below 0, the ending makes the "
-    "gold likelier than the other)"
-)
+_ROLES = "Log changes of the gold's NLL, clustered by question"
+_ENDINGS = "NLL of the gold after each ending, and paired differences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +94,18 @@ def _tables(roles: Sequence[Mapping[str, Any]], endings: Sequence[Mapping[str, A
         Column("relative", "mean relative change", "number", 2), Column("null_relative", "its null", "number", 2),
     ]  # fmt: skip
     of_endings = [
-        Column("share", "after share", "number", 2), Column("ending", "ending"), Column("n", "thinkings", "count"), questions,
-        _number("nll", "NLL", 3), _number("against_own", "minus the run's own", 3, True),
-        _number("against_nothing", "minus nothing", 3, True),
+        Column("ending", "ending"), Column("n", "thinkings", "count"), questions, _number("nll", "NLL", 3),
+        _number("against_own", "minus the run's own", 3, True), _number("against_nothing", "minus nothing", 3, True),
     ]  # fmt: skip
-    first, second = ([row for row in rows if row["task"] == rows[0]["task"]] for rows in (roles, endings))
+    first = [row for row in roles if row["task"] == roles[0]["task"]]
+    last = [row for row in endings if row["task"] == endings[0]["task"] and row["share"] == SHARES[-1]]
+    more = [row for row in endings if row not in last]
+    share = Column("share", "after share", "number", 2)
     return [
         SectionTable("roles", f"{_ROLES}, {_of(first)}", of_roles, first, 2),
-        SectionTable("endings", f"{_ENDINGS}, {_of(second)}", of_endings, second, 2),
+        SectionTable("endings", f"{_ENDINGS} after natural thinkings, {_of(last)}", of_endings, last, 1),
         SectionTable("roles-by-task", f"{_ROLES}, by task", [task, *of_roles], roles[len(first) :], 3, False),
-        SectionTable("endings-by-task", f"{_ENDINGS}, by task", [task, *of_endings], endings[len(second) :], 3, False),
+        SectionTable("endings-more", f"{_ENDINGS} after shares of them", [task, share, *of_endings], more, 3, False),
     ]
 
 
