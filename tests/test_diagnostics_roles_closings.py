@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from raml_eval.config import RunConfig, build_config
-from raml_eval.diagnostics.roles.closings import BARE, NOTHING, OWN, Ending, find_endings, lead_after
+from raml_eval.diagnostics.roles.closings import BARE, NOTHING, OWN, Ending, find_endings
 from raml_eval.diagnostics.subjects import Gold
 from raml_eval.inputs import Model, build_policy, load_model
 from raml_eval.thinking_formats import known_formats
@@ -50,24 +50,6 @@ def test_the_closings_of_the_paper_are_among_them(pocket: tuple[RunConfig, Model
     assert paper.after == "\n\n**Final Answer**\n\\boxed{"
     assert pocket[1].tokenizer.decode(paper.ids) == paper.after
     assert "qwen3 official" in found
-
-
-@pytest.mark.parametrize(
-    ("after", "introduction", "lead"),
-    [
-        ("", "\n\n", "\n\n\\boxed{"),
-        ("\n\n", "\n\n", "\\boxed{"),
-        ("x\n", "\n\n", "\n\\boxed{"),
-        ("\n\n**Final Answer**\n\\boxed{", "\n\n", ""),
-        ("I believe the answer is", "\n\n", "\n\n\\boxed{"),
-    ],
-)
-def test_no_lead_is_written_twice(after: str, introduction: str, lead: str) -> None:
-    assert lead_after(after, introduction, "\\boxed{") == lead
-
-
-def test_a_gold_without_a_lead_keeps_the_introduction() -> None:
-    assert lead_after("So", "The answer is ", "") == "The answer is "
 
 
 def test_the_gold_follows_the_ending() -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from raml_eval.diagnostics.curves.probe import Probe, encode_probe
+from raml_eval.diagnostics.curves.probe import Probe, encode_probe, lead_after
 from raml_eval.diagnostics.subjects import Gold
 from raml_eval.prompts import closing_ids, continuation_ids
 from raml_eval.protocols import ChatTokenizer, Tokenizer
@@ -30,18 +30,6 @@ class Ending:
     def probe(self, tokenizer: Tokenizer, introduction: str, gold: Gold) -> Probe:
         """The ending, what leads to the gold as far as the ending has not written it, and the gold."""
         return encode_probe(tokenizer, self.ids, lead_after(self.after, introduction, gold.lead), gold.text)
-
-
-def lead_after(after: str, introduction: str, gold_lead: str) -> str:
-    r"""What still leads to the gold after a text that may have begun to.
-
-    Example: lead_after("\n\nSo: \\boxed{", "\n\n", "\\boxed{") == ""
-    """
-    lead = introduction + gold_lead
-    if gold_lead and after.endswith(gold_lead):
-        return ""
-    shared = next((n for n in range(min(len(after), len(lead)), 0, -1) if after.endswith(lead[:n])), 0)
-    return lead[shared:]
 
 
 def find_endings(tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str]) -> list[Ending]:

@@ -86,7 +86,9 @@ def diagnose_roles(
         loaded = load_run_model(run, changes)
         policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
         surveyed = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
-        asking = Asking(codec_of(loaded.model.tokenizer), policy.closing_ids, surveyed.introductions)
+        asking = Asking(
+            codec_of(loaded.model.tokenizer), policy.closing_ids, surveyed.introductions, after=policy.answer_prefix
+        )
         endings = find_endings(loaded.model.tokenizer, loaded.model.format, policy, wanted.closings)
         work = _Work(run, loaded, surveyed, asking, endings, wanted, out or directory / PLACE, quiet)
         thoughts = read_thoughts(work.targets(surveyed.skipped), run.questions, asking.tokenizer, words, surveyed.skipped)
@@ -129,7 +131,7 @@ class _Work:
             introductions.setdefault(task, {})[prompt] = text
         return {
             "protocol": self.run.manifest["protocol_digest"], "engine": dict(engine_protocol(backend.description)),
-            "closing_ids": list(self.asking.closing_ids), "introductions": introductions,
+            "closing_ids": list(self.asking.closing_ids), "closing_after": self.asking.after, "introductions": introductions,
         }  # fmt: skip
 
 
