@@ -1,7 +1,8 @@
 """Times raml-eval from command to table against stock lm-eval: 200 gsm8k questions, pocket on vLLM, 256 tokens each.
 
 Both use the same questions (our task file, which lm-eval reads), checkpoint and engine settings. Whole processes are timed,
-in turn. Needs `openai/gsm8k` from a hub (HF_ENDPOINT) or in the cache.
+in turn, by the clock and in CPU seconds, which depend less on what else the machine does. Linux only. Needs `openai/gsm8k`
+from a hub (HF_ENDPOINT) or in the cache.
 
     python benchmarks/lm_eval_pair.py --pairs 3
 """
@@ -12,12 +13,12 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from importlib import metadata
 from pathlib import Path
+
+from timing import adopt_orphans, timed
 
 ROOT = Path(__file__).resolve().parents[1]
 POCKET = ROOT / "raml_eval" / "pocket"
@@ -55,32 +56,28 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **more}
 
 
-def timed(command: list[str], env: dict[str, str]) -> float:
-    started = time.monotonic()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command[:2])} failed:\n{done.stderr[-2000:]}")
-    return time.monotonic() - started
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--limit", type=int, default=200)
     options = parser.parse_args()
-    print("| pair | raml-eval (s) | lm-eval (s) | ratio | raml-eval, by part (s) |\n|---|---|---|---|---|")
-    ratios = []
+    print("| pair | raml-eval (s) | lm-eval (s) | ratio | CPU (s) | CPU (s) | ratio | raml-eval, by part (s) |")
+    print("|---|---|---|---|---|---|---|---|")
+    clock, cpu = [], []
+    adopt_orphans()
     for pair in range(options.pairs):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             mine = timed(ours(folder, options.limit), dict(os.environ))
             theirs = timed(stock(folder, options.limit), environment(folder))
             seconds = json.loads((folder / "ours" / "manifest.json").read_text())["sessions"][-1]["seconds"]
-        parts = {**seconds, "rest": mine - sum(seconds.values())}
-        ratios.append(theirs / mine)
+        parts = {**seconds, "rest": mine[0] - sum(seconds.values())}
+        clock.append(theirs[0] / mine[0])
+        cpu.append(theirs[1] / mine[1])
         told = ", ".join(f"{part} {took:.1f}" for part, took in parts.items())
-        print(f"| {pair + 1} | {mine:.1f} | {theirs:.1f} | {ratios[-1]:.2f} | {told} |", flush=True)
-    print(f"\nmedian ratio {statistics.median(ratios):.2f}")
+        both = [f"{a:.1f} | {b:.1f} | {b / a:.2f}" for a, b in zip(mine, theirs, strict=True)]
+        print(f"| {pair + 1} | {' | '.join(both)} | {told} |", flush=True)
+    print(f"\nmedian ratio {statistics.median(clock):.2f}, of CPU seconds {statistics.median(cpu):.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Finds a checkpoint, reads its JSON files, and computes a digest that changes when the checkpoint does."""
+"""Finds a checkpoint, reads its JSON files, and tells its fingerprint and its step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.errors import ModelError
+from raml_eval.fingerprint import Fingerprint, check_same, take_fingerprint
 from raml_eval.yaml_text import read_yaml
 
 POCKET = "pocket"
 RECORD = "checkpoint.yaml"  # written by whoever trained the checkpoint; nothing in it alters a sample
 # Everything but the weights: configuration, tokenizer in any of its forms, chat template, record.
 _LIGHT_FILES = ("*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", RECORD)
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.*", "*.tiktoken")
-_STEP = re.compile(r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_.])", re.IGNORECASE)
+# A number after one of these words, or a name that is a number, but no date. 1e3 and 1.5 are no steps.
+_STEP = re.compile(
+    r"(?:^|[-_.])(?:checkpoint|ckpt|(?:global_?)?step|iter(?:ation)?)[-_]?(\d+)(?:$|[-_]|\.(?!\d))|^(\d{1,7})$", re.IGNORECASE
+)
+# Where trainers put the model below the step's folder. A folder of any other name stands for itself.
+_BELOW = re.compile(
+    "actor|critic|policy|(hf_?|pytorch_)?models?|huggingface|hf|(lora_?)?adapter|lora|weights|merged|consolidated",
+    re.IGNORECASE,
+)
 ADAPTER = "adapter_config.json"
-_BLOCK, _BLOCKS = 1 << 16, 256
 _SHIPPED = resources.files("raml_eval") / POCKET
 
 
@@ -123,56 +130,56 @@ class Checkpoint:
         if not (self.folder / "config.json").is_file():
             raise ModelError(f"model {self.source} has no config.json, so it is not a checkpoint. Give one that has it.")
 
-    def digest(self) -> str:
-        """16 hex digits that change with the checkpoint: with its JSON files, and with the size and content of a weight file.
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint of the checkpoint's files (take_fingerprint). With an adapter, it changes with either of the two.
 
-        256 blocks of 64 KiB, evenly spread, are read from a weight file over 16 MiB: training changes all tensors, and
-        reading hundreds of gigabytes at every start would cost more than it shows. A hub snapshot without weights is
-        identified by its folder's name, which is the commit. With an adapter, it changes with either of the two.
+        A hub id's weights are not read: the commit, which names its folder, stands for them.
         """
-        own = _digest(self.folder)
-        return own if self.adapter is None else hashlib.sha256(f"{own} {self.adapter_digest()}".encode()).hexdigest()[:16]
+        own = take_fingerprint(self.folder, with_weights=Path(self.source).is_dir())
+        if self.adapter is None:
+            return own
+        added = take_fingerprint(Path(self.adapter))
+        both = hashlib.sha256(f"{own.digest} {added.digest}".encode()).hexdigest()[:16]
+        return Fingerprint(both, {**own.stamps, **added.stamps})
+
+    def digest(self) -> str:
+        """The fingerprint's 16 hex digits."""
+        return self.fingerprint().digest
+
+    def check_unchanged(self, since: Fingerprint) -> None:
+        """Raises ModelError, naming the files, if they are others than when the fingerprint was taken."""
+        check_same(since, self.fingerprint())
 
     def adapter_digest(self) -> str:
         """The digest of the adapter's folder alone."""
-        return _digest(Path(self.adapter or self.source))
+        return take_fingerprint(Path(self.adapter or self.source)).digest
+
+    def pinned(self) -> Checkpoint:
+        """The checkpoint with the commit of a hub id as its revision, so that an engine loads what was fingerprinted."""
+        return self if Path(self.source).is_dir() else replace(self, revision=self.folder.name)
 
 
 def step_of_path(path: str) -> int | None:
-    """The training step in the name of a checkpoint's folder, or of one of the two above it; None if none is there.
+    """The training step in the name of a checkpoint's folder, or of the one in which a trainer has put it; None without one.
 
-    Example: step_of_path("run/global_step_500/actor") == step_of_path("checkpoint-500") == 500
+    Example: step_of_path("run/global_step_500/actor") == step_of_path("checkpoint-500") == step_of_path("iter_2/500") == 500
     """
     for part in list(reversed(Path(path).parts))[:3]:
         if match := _STEP.search(part):
-            return int(match[1])
+            return int(match[1] or match[2])
+        if not _BELOW.fullmatch(part):
+            break
     return None
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.json")):
-        digest.update(path.name.encode() + path.read_bytes())
-    weights = sorted(path for pattern in _WEIGHTS for path in folder.glob(pattern))
-    if not weights:
-        digest.update(folder.name.encode())
-    for path in weights:
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}".encode())
-        with path.open("rb") as file:
-            for number in range(_BLOCKS):
-                file.seek(number * max(_BLOCK, (size - _BLOCK) // (_BLOCKS - 1)))
-                digest.update(file.read(_BLOCK))
-    return digest.hexdigest()[:16]
 
 
 def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str | Path | None = None) -> Checkpoint:
     """The checkpoint of a folder, of a hub id, or of the name `pocket`, which ships with the package.
 
     With adapter, the LoRA adapter in that folder stands on top of it. A folder that holds only an adapter stands for that
-    adapter on the base that its adapter_config.json names, and revision is the base's. A folder named pocket that holds a
-    config.json takes precedence over the checkpoint that ships. A hub id is looked up only when its files are needed. Raises
-    ModelError for a file, for a path that does not exist, and for an adapter that is none or that names no base.
+    adapter on the base that its adapter_config.json names. revision is the base's; if it is not given, a hub id that the
+    adapter names has the revision that the adapter names, too. A folder named pocket that holds a config.json takes precedence
+    over the checkpoint that ships. A hub id is looked up only when its files are needed. Raises ModelError for a file, for a
+    path that does not exist, and for an adapter that is none or that names no base.
 
     Example: find_checkpoint("Qwen/Qwen3-0.6B").source == "Qwen/Qwen3-0.6B"
     """
@@ -182,6 +189,9 @@ def find_checkpoint(model: str | Path, revision: str | None = None, adapter: str
             raise ModelError(f"adapter {adapter} has no {ADAPTER}, so it is not an adapter's folder. Give one that peft saved.")
         if is_adapter_folder(folder):
             raise ModelError(f"model {model} is itself an adapter, and --adapter {adapter} needs a whole model. Give the base.")
+        trained_on = Checkpoint(str(Path(adapter).expanduser())).read_json(ADAPTER)
+        if revision is None and not folder.is_dir() and str(model) == trained_on.get("base_model_name_or_path"):
+            revision = trained_on.get("revision")
         return replace(find_checkpoint(model, revision), adapter=str(Path(adapter).expanduser()))
     if model == POCKET and not (Path(model) / "config.json").is_file():  # --out pocket makes a folder that is no checkpoint
         return Checkpoint(str(_SHIPPED), revision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any
 from raml_eval.backends import open_backend
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.errors import ModelError, SwapRefused
+from raml_eval.fingerprint import Fingerprint
 from raml_eval.progress import note
 from raml_eval.protocols import Backend, NativeBudgets, PositionScorer, PositionScores, WeightSwap
 from raml_eval.types import BackendDescription, Completion, SamplingParams
@@ -65,6 +67,27 @@ _LENT: Mapping[tuple[bool, bool], type[Lent]] = MappingProxyType(
 )
 
 
+async def open_checked(
+    opener: Callable[..., Awaitable[Backend]],
+    name: str,
+    checkpoint: Checkpoint,
+    fingerprint: Fingerprint,
+    args: Mapping[str, Any] = _NO_ARGS,
+) -> Backend:
+    """The engine is open on the checkpoint, whose files are still those of the fingerprint. The errors are open_backend's.
+
+    Raises ModelError if the files changed meanwhile; the engine is closed then.
+    """
+    where = {"revision": checkpoint.revision, **({"adapter": checkpoint.adapter} if checkpoint.adapter else {})}
+    engine = await opener(name, checkpoint.source, **where, args=args)
+    try:
+        await asyncio.to_thread(checkpoint.check_unchanged, fingerprint)
+    except BaseException:
+        await engine.aclose()
+        raise
+    return engine
+
+
 class Engines:
     """The engine that was opened last. open is an opener for run_session, and must not be called while another run draws.
 
@@ -87,21 +110,24 @@ class Engines:
         adapter: str | None = None,
         args: Mapping[str, Any] = _NO_ARGS,
     ) -> Backend:
-        """The engine with the model's weights. The errors are those of open_backend."""
-        checkpoint = find_checkpoint(model, revision, adapter)
-        asked, digest = (name, json.dumps(args, sort_keys=True, default=str)), checkpoint.digest()
-        if self._engine is None or self._asked != asked or not await self._has(self._engine, checkpoint, digest):
+        """The engine with the model's weights. The errors are those of open_checked."""
+        checkpoint = find_checkpoint(model, revision, adapter).pinned()
+        asked = (name, json.dumps(args, sort_keys=True, default=str))
+        fingerprint = await asyncio.to_thread(checkpoint.fingerprint)
+        if self._engine is None or self._asked != asked or not await self._has(self._engine, checkpoint, fingerprint):
             await self.aclose()
-            where = {"revision": revision, **({"adapter": adapter} if adapter else {})}
-            self._engine = await self._opener(name, model, **where, args=args)
-        self._asked, self._holds = asked, digest
+            self._engine = await open_checked(self._opener, name, checkpoint, fingerprint, args)
+        self._asked, self._holds = asked, fingerprint.digest
         swapped = self._engine.swapped if isinstance(self._engine, WeightSwap) else {}
         lent = _LENT[isinstance(self._engine, NativeBudgets), isinstance(self._engine, PositionScorer)]
         return lent(self._engine, swapped)
 
-    async def _has(self, engine: Backend, checkpoint: Checkpoint, digest: str) -> bool:
-        """Whether the open engine has these weights now. ModelError if they are broken; the engine then has the old ones."""
-        if self._holds == digest:
+    async def _has(self, engine: Backend, checkpoint: Checkpoint, fingerprint: Fingerprint) -> bool:
+        """Whether the open engine has these weights now. ModelError if they are broken; the engine then has the old ones.
+
+        ModelError, too, if the files changed meanwhile. What the engine has is then unknown, and replaced by the next swap.
+        """
+        if self._holds == fingerprint.digest:
             return True
         if not isinstance(engine, WeightSwap):
             return False
@@ -115,6 +141,8 @@ class Engines:
         except BaseException:
             await self.aclose()  # stopped in the middle: what the engine holds is unknown
             raise
+        self._holds = ""
+        await asyncio.to_thread(checkpoint.check_unchanged, fingerprint)
         return True
 
     async def aclose(self) -> None:

@@ -143,6 +143,13 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "the numbers are logged",
             ExitCode.UNUSABLE: "no such run, its library is missing, --together without steps, or it refuses",
         },
+        "diagnose pruning": {
+            ExitCode.DONE: "every thinking has its answers by each rule, and the tables are written",
+            ExitCode.UNUSABLE: "no such run, rule, task or model, a run without thinking that could be shortened, or other "
+            "settings than the folder's",
+            ExitCode.OWED: "answers or summaries failed, or so many in a row that the rest was given up; the same command "
+            "retries them",
+        },
         "lm-eval": {
             ExitCode.DONE: "lm-eval has printed its table",
             ExitCode.UNUSABLE: "an argument, a task or a model cannot be used",

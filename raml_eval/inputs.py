@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from raml_eval.budgets import OFF, prompt_of
 from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.errors import ConfigError, ModelError, TaskError
+from raml_eval.fingerprint import Fingerprint
 from raml_eval.golds import check_golds
 from raml_eval.manifest import build_protocol
 from raml_eval.plan import Plan, select_questions
@@ -43,13 +44,22 @@ class Model:
     """
 
     checkpoint: Checkpoint
-    digest: str
+    take_fingerprint: Callable[[], Fingerprint]
     tokenizer: ChatTokenizer
     format: ThinkingFormat
     uncertain: bool
     end_of_turn: Mapping[int, Sequence[str]]
     settings: prompts.PromptSettings
     record: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Taken when it is first asked for: a preview of the prompts need not read the weights."""
+        return self.take_fingerprint()
+
+    @property
+    def digest(self) -> str:
+        return self.fingerprint.digest
 
     @property
     def end_of_text_ids(self) -> TokenIds:
@@ -192,7 +202,7 @@ def load_model(config: RunConfig, stored_date: str | None = None) -> Model:
         _check_effort(fmt, config.thinking.effort, f"effort {config.thinking.effort}")
     return Model(
         checkpoint=checkpoint,
-        digest=checkpoint.digest(),
+        take_fingerprint=cache(checkpoint.fingerprint),
         tokenizer=tokenizer,
         format=fmt,
         uncertain=detection.uncertain,

@@ -20,6 +20,7 @@ from raml_eval.backends import open_backend
 from raml_eval.budgets import OFF, THINKING, prompt_of, share_of
 from raml_eval.concurrency import run_workers
 from raml_eval.config import FLAGS, RunConfig, build_config, flags_layer
+from raml_eval.engines import open_checked
 from raml_eval.errors import ConfigError, RamlError, TaskError, near_names
 from raml_eval.inputs import Model, build_policy, is_stop_mark, load_model
 from raml_eval.progress import Progress
@@ -154,14 +155,8 @@ class RamlLM(LM):  # type: ignore[misc]
 
     async def _answer_all(self, jobs: Sequence[tuple[SampleKey, Question]], progress: Progress) -> list[str]:
         if self._engine is None:
-            checkpoint = self.model.checkpoint
-            self._engine = await open_backend(
-                self.config.backend,
-                checkpoint.source,
-                revision=checkpoint.revision,
-                adapter=checkpoint.adapter,
-                args=server_args(self.config),
-            )
+            checkpoint, backend, args = self.model.checkpoint, self.config.backend, server_args(self.config)
+            self._engine = await open_checked(open_backend, backend, checkpoint, self.model.fingerprint, args)
         policy = build_policy(self.config, self.model, self._engine.description.context)
         answers = [""] * len(jobs)
         owed = iter(enumerate(jobs))

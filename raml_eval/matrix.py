@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.checkpoint import is_adapter_folder, step_of_path
+from raml_eval.checkpoint import Checkpoint, is_adapter_folder, step_of_path
 from raml_eval.config import RunConfig, build_config, merge, setting_keys
-from raml_eval.errors import ConfigError, near_names
+from raml_eval.errors import ConfigError, ModelError, near_names
+from raml_eval.servers import check_models
 
 MODELS = ("model", "adapter", "checkpoints", "steps")  # the keys of a matrix that stand for its models
 _DEPTH = 2  # a trainer may keep the model below the step's folder, as in global_step_500/actor/huggingface
+_NO_STEP = re.compile(r"\d+(\.\d+)?e[-+]?\d+|\d+\.\d+", re.IGNORECASE)
+# Trainers write to tmp-checkpoint-500 or .checkpoint-500 first, and rename it.
+_UNFINISHED = re.compile(r"[._~]|(tmp|temp)([-_.]|$)|.*[-_.](tmp|temp|partial|incomplete)$", re.IGNORECASE)
 _SAFE = re.compile(r"[^A-Za-z0-9._+=,-]+")
 
 
@@ -82,7 +86,8 @@ def expand(settings: Mapping[str, Any]) -> list[Cell]:
 
     settings is what build_config takes, and besides: model and adapter may be lists, or mappings from names to values;
     checkpoints is a folder and steps a selection (parse_steps); matrix maps settings to their values, which are a list or such
-    a mapping. Every run's directory is out and its name. Raises ConfigError for an unknown setting and for equal names.
+    a mapping. Every run's directory is out and its name. Raises ConfigError for an unknown setting, for equal names, and for
+    several models on one server.
 
     Example: [cell.name for cell in expand({"model": ["a/x", "b/y"], "tasks": "pocket", "out": "runs"})] == ["x", "y"]
     """
@@ -100,35 +105,38 @@ def expand(settings: Mapping[str, Any]) -> list[Cell]:
         named = {"name": f"{common['name']}-{name}"} if common.get("name") else {}
         layers = [common, *(choice.settings for choice in choices), {"out": Path(settings["out"]) / name}, named]
         cells[name] = Cell(name, build_config(layers))
+    check_models([cell.config for cell in cells.values()])
     return list(cells.values())
 
 
 def find_checkpoints(folder: Path, steps: str | None = None) -> list[tuple[str, Path]]:
     """The checkpoints in a folder, each with the name of its subfolder, in the order of their steps.
 
-    A checkpoint lies in a subfolder, or below it, and may be an adapter. Subfolders without a number come last, by name.
+    A checkpoint lies in a subfolder, or below it, and may be an adapter. Those without a step come last, by name. Subfolders
+    that a trainer has not yet renamed, such as tmp-checkpoint-500, are left out.
     Raises ConfigError if there is none, or none of the steps; a step that is asked for one by one must be there.
     """
     if not folder.is_dir():
         raise ConfigError(
             f"--checkpoints {folder} is no folder. Give the folder that a training run writes its checkpoints to."
         )
-    found = [(child.name, model) for child in folder.iterdir() if child.is_dir() for model in models_below(child)]
-    found.sort(key=lambda pair: (step_of_name(pair[0]) is None, step_of_name(pair[0]) or 0, pair[0]))
+    children = (child for child in folder.iterdir() if child.is_dir() and not _UNFINISHED.match(child.name))
+    found = [(_step_of(child.name, model), child.name, model) for child in children for model in models_below(child)]
+    found.sort(key=lambda one: (one[0] is None, one[0] or 0, one[1]))
     if not found:
         raise ConfigError(
             f"--checkpoints {folder} has no subfolder that is a checkpoint: none has config.json or adapter_config.json."
         )
     if steps is None:
-        return found
+        return [(name, model) for _, name, model in found]
     wanted = parse_steps(steps)
-    kept = [(name, model) for name, model in found if (step := step_of_name(name)) is not None and wanted.holds(step)]
-    there = {step for name, _ in found if (step := step_of_name(name)) is not None}
+    kept = [(name, model) for step, name, model in found if step is not None and wanted.holds(step)]
+    there = {step for step, _, _ in found if step is not None}
     lacking = sorted(wanted.single - there)
     if not kept or lacking:
         known = ", ".join(map(str, sorted(there)))
         what = f"has no step {lacking[0]}" if lacking else f"has none of the steps {steps}"
-        raise ConfigError(f"--checkpoints {folder} {what}; there are {known or 'no steps in the names'}. Choose among these.")
+        raise ConfigError(f"--checkpoints {folder} {what}; there are {known or 'no steps'}. Choose among these.")
     return kept
 
 
@@ -161,10 +169,26 @@ def parse_steps(text: str) -> Steps:
 
 
 def step_of_name(name: str) -> int | None:
-    """The step that a subfolder's name gives: as step_of_path, or its last number, because here all are checkpoints."""
-    step = step_of_path(name)
-    numbers = re.findall(r"\d+", name)
-    return step if step is not None else int(numbers[-1]) if numbers else None
+    """The step that a subfolder's name gives: as step_of_path, or its last number, because here all are checkpoints.
+
+    1e-5 and 0.1 are no steps, nor is a number inside a word.
+
+    Example: step_of_name("epoch3_lr1e-5") == step_of_name("run3-4B") == 3
+    """
+    if (step := step_of_path(name)) is not None:
+        return step
+    words = re.split(r"[\W_]+", _NO_STEP.sub("", name))
+    numbers = [match[1] for word in words if (match := re.fullmatch(r"[^\W\d]*(\d+)", word))]
+    return int(numbers[-1]) if numbers else None
+
+
+def _step_of(name: str, model: Path) -> int | None:
+    """The step that the run will store (Checkpoint.read_record), or the one that the subfolder's name gives."""
+    try:
+        stored = Checkpoint(str(model)).read_record().get("step")
+    except ModelError:  # the run itself will tell
+        stored = None
+    return step_of_name(name) if stored is None else int(stored)
 
 
 def models_below(folder: Path, depth: int = _DEPTH) -> list[Path]:

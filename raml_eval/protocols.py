@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.types import BackendDescription, Completion, SamplingParams
+from raml_eval.types import BackendDescription, Completion, SamplingParams, TokenIds
 
 
 @runtime_checkable
@@ -100,6 +101,72 @@ class PositionScorer(Protocol):
     async def score_at(
         self, token_ids: Sequence[int], positions: Sequence[int], continuation_ids: Sequence[int], n_scored: int
     ) -> PositionScores: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A sequence whose last n_scored tokens are scored after what stands before them."""
+
+    token_ids: TokenIds
+    n_scored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The gradient of the mean of losses with respect to the weights that move, at the saved weights, as inner products.
+
+    losses are those of the sequences. kept are the inner products with each gradient that is kept, the latest, which is
+    this one, last. along are those with the two directions, if these are set.
+    """
+
+    losses: tuple[float, ...]
+    kept: tuple[float, ...]
+    along: tuple[float, ...]
+
+
+class MovableWeights(Protocol):
+    """Weights that can stand at saved + a * d1 + b * d2, for two directions d1 and d2, while a loss is computed.
+
+    A loss is the mean negative log-likelihood of a sequence's scored tokens, in nats per token; it may be not finite far
+    away. The weights are moved for the time of a call only: they are the saved ones again, bit by bit, when it has ended, by
+    whatever end, and draws wait for that. The names of details are those of the engine.
+    """
+
+    digest: str
+    details: Mapping[str, Any]
+
+    async def set_random(self, seed: int, scale: Literal["tensor", "filter"]) -> tuple[tuple[float, float], float]:
+        """The directions are standard normal, one generator for each (seed, direction, tensor), and scaled.
+
+        tensor: each tensor of a direction has the norm of the saved tensor, as in the repository of the RaML paper. filter:
+        each output row has the norm of the saved row, and tensors of one dimension are 0 (Li et al., arXiv:1712.09913,
+        section 4). Returns their squared norms, and their inner product.
+        """
+        ...
+
+    async def set_combined(self, coefficients: Sequence[Sequence[float]]) -> tuple[tuple[float, float], float]:
+        """Each direction is a sum of the kept gradients, times its coefficients. Returns as set_random."""
+        ...
+
+    async def losses(self, a: float, b: float, sequences: Sequence[Scored]) -> tuple[float, ...]:
+        """The loss of each sequence with the weights at (a, b)."""
+        ...
+
+    async def gradient(self, sequences: Sequence[Scored], keep: int) -> Gradient:
+        """The gradient of the mean loss. The latest keep gradients, this one among them, are kept in memory."""
+        ...
+
+
+@runtime_checkable
+class WeightAccess(Protocol):
+    """An engine whose weights can be moved.
+
+    movable_weights gives them for the time of a with statement, in which they cannot be swapped. embeddings says whether the
+    embedding and the output layer move too. At the end, a digest of all weights is compared with the one at the start.
+    Raises ModelError if they differ: nothing that was computed counts, and the engine must be closed.
+    """
+
+    def movable_weights(self, embeddings: bool = False) -> AbstractAsyncContextManager[MovableWeights]: ...
 
 
 class Tokenizer(Protocol):

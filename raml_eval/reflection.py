@@ -26,6 +26,7 @@ _UNSPACED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # ka
 
 
 _PHRASES = {phrase: code not in _UNSPACED for code, phrases in REFLECTIONS.items() for phrase in phrases}  # whole words?
+_LONGEST = 2 * max(map(len, _PHRASES))  # characters that decide whether a text begins with one
 _LANGUAGES = {phrase: code for code in reversed(REFLECTIONS) for phrase in REFLECTIONS[code]}
 _COMMON = "let me "  # looked for once instead of each phrase that begins with it
 _BY_LOOK: dict[str, tuple[str, ...]] = {
@@ -95,6 +96,17 @@ def _reflections(text: str) -> Iterator[str]:
         if start >= end:
             end = -minus_stop
             yield lower[start:end]
+
+
+def begins_with_reflection(text: str) -> bool:
+    """True if the text begins with a word or phrase of REFLECTIONS.
+
+    Example: begins_with_reflection("Wait, 12 is even.") and not begins_with_reflection("Waiters carry 12 plates.")
+    """
+    lower = text[:_LONGEST].lower()
+    return any(
+        lower.startswith(phrase) and next(_places(phrase, lower, whole), None) == 0 for phrase, whole in _PHRASES.items()
+    )
 
 
 def _places(phrase: str, lower: str, whole: bool) -> Iterator[int]:

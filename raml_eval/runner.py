@@ -33,6 +33,7 @@ from raml_eval.types import (
     Completion,
     Draw,
     Finish,
+    Grade,
     Prompts,
     Question,
     QuestionKey,
@@ -293,14 +294,7 @@ async def _store(
     """The answer is graded and stored: one record for each of the budgets."""
     question = drawing.questions[key.task, key.question_id]
     ids = completion.token_ids if completion else ()
-    written = completion.text if completion else None
-    text = answer_text(ids, drawing.tokenizer, question.stop, drawing.policy.answer_openers, written)
-    finish = completion.finish if completion else None
-    if question.stop and text != answer_text(ids, drawing.tokenizer, (), drawing.policy.answer_openers, written):
-        finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
-    if completion and thinking.end is ThinkingEnd.FORCED:
-        text = drawing.policy.answer_prefix + text  # what the harness wrote after the delimiter is part of the answer
-    grade = await drawing.pool.grade_sample(question, text, finish)
+    text, finish, grade = await grade_answer(drawing.pool, question, thinking, completion, drawing.policy, drawing.tokenizer)
     leak = _leaks(drawing, ids)
     records = [
         SampleRecord(
@@ -321,6 +315,26 @@ async def _store(
     ]
     await drawing.directory.append_samples(records)
     return records
+
+
+async def grade_answer(
+    pool: GradingPool,
+    question: Question,
+    thinking: Thinking,
+    completion: Completion | None,
+    policy: ThinkingPolicy,
+    tokenizer: Tokenizer,
+) -> tuple[str, Finish | None, Grade]:
+    """The answer's text as it is graded, why it ended, and its verdict. completion is None if no answer could be drawn."""
+    ids = completion.token_ids if completion else ()
+    written = completion.text if completion else None
+    text = answer_text(ids, tokenizer, question.stop, policy.answer_openers, written)
+    finish = completion.finish if completion else None
+    if question.stop and text != answer_text(ids, tokenizer, (), policy.answer_openers, written):
+        finish = Finish.STOP  # the answer ended at one of the task's stop strings; what was drawn after it does not count
+    if completion and thinking.end is ThinkingEnd.FORCED:
+        text = policy.answer_prefix + text  # what the harness wrote after the delimiter is part of the answer
+    return text, finish, await pool.grade_sample(question, text, finish)
 
 
 def _leaks(drawing: Drawing, ids: TokenIds) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from raml_eval.budgets import OFF
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.endpoint import read_key
 from raml_eval.errors import ConfigError
@@ -16,8 +17,12 @@ BACKEND = "openai_server"
 
 
 def check_settings(config: RunConfig) -> None:
-    """Raises ConfigError if addresses are lacking, are no addresses, or are given to an engine that has none."""
+    """Raises ConfigError if addresses are lacking, are no addresses, or are given to an engine that has none.
+
+    Servers hold their own weights, so an adapter would have no effect on them; it is refused too.
+    """
     if config.backend == BACKEND:
+        _check_weights(config)
         from raml_eval.backends.server_args import ServerArgs
 
         read_key(ServerArgs.parse(server_args(config)).api_key_env)
@@ -29,6 +34,29 @@ def check_settings(config: RunConfig) -> None:
     for name, value in (("base_url", config.base_url), ("api_key_env", config.api_key_env)):
         if value:
             raise ConfigError(f"{name} has no effect on backend {config.backend}. Pass --backend {BACKEND}, or leave it out.")
+
+
+def _check_weights(config: RunConfig) -> None:
+    adapter = config.adapter or find_checkpoint(config.model, config.revision).adapter
+    if adapter:
+        raise ConfigError(
+            f"--backend {BACKEND} draws from the weights that its server holds, and adapter {adapter} would have no effect. "
+            "Serve the merged model, or choose another backend."
+        )
+
+
+def check_models(configs: Sequence[RunConfig]) -> None:
+    """Raises ConfigError if runs that name the same servers are to have several models: a server holds one."""
+    served: dict[tuple[str, ...], str] = {}
+    for config in configs:
+        if config.backend != BACKEND:
+            continue
+        first = served.setdefault(tuple(config.base_url), config.model)
+        if first != config.model:
+            raise ConfigError(
+                f"--backend {BACKEND} draws from the weights that its server holds, and both {first} and {config.model} are "
+                "asked for. Run each with the server that holds it, or choose another backend."
+            )
 
 
 def server_args(config: RunConfig) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from raml_eval.budgets import THINKING
 from raml_eval.codec import codec_of
 from raml_eval.concurrency import settled_heap
 from raml_eval.config import RunConfig, in_shard_folder, shard_of
+from raml_eval.engines import open_checked
 from raml_eval.errors import ConfigError, StoreError, TaskError
 from raml_eval.grading import GRADER_VERSION, KINDS
 from raml_eval.grading.pool import GradingPool
@@ -118,10 +119,8 @@ async def run_session(
             }
             await asyncio.to_thread(try_rules, ruled.values(), config.grading.allow_unsafe_code)
         with watch("engine"):
-            checkpoint = loaded.model.checkpoint
             args = _engine_args(config, model)
-            where = {"revision": checkpoint.revision, **({"adapter": checkpoint.adapter} if checkpoint.adapter else {})}
-            backend = await opener(config.backend, checkpoint.source, **where, args=args)
+            backend = await open_checked(opener, config.backend, model.checkpoint, model.fingerprint, args)
         try:
             check_engine(backend, plan.budgets, _sampling(config, model))
             native = await _test_native(config, loaded, backend) if config.thinking.capped_by == "engine" else None
@@ -327,6 +326,7 @@ def _model_entry(config: RunConfig, model: Model) -> dict[str, Any]:
             "name": checkpoint.adapter,
             "fingerprint": checkpoint.adapter_digest(),
             "base": checkpoint.source,
+            **({"base_revision": checkpoint.revision} if checkpoint.revision else {}),
             "base_fingerprint": replace(checkpoint, adapter=None).digest(),
         }
     return entry | ({"checkpoint": dict(model.record)} if model.record else {})

@@ -124,8 +124,9 @@ class ThinkingPolicy:
                 f"budget >= {self.min_tokens}, or for fewer min_tokens."
             )
         if total is None and self.draw_limit(wanted) + self.answer_tokens > room:
-            most = room - self.answer_tokens - self.grace
-            advice = f"Ask for a budget <= {most}, or unlimited." if most >= 0 else "Lower answer_tokens or raise the context."
+            most, left = room - self.answer_tokens - self.grace, room - self.draw_limit(wanted)
+            lower = f"Ask for answer_tokens <= {left}, or raise the context." if left >= 1 else "Raise the context."
+            advice = f"Ask for a budget <= {most}, or unlimited." if most >= 0 else lower
             raise ConfigError(
                 f"thinking budget {wanted} and answer_tokens {self.answer_tokens} do not fit: the context of {self.context} "
                 f"leaves {room} after a prompt of {n_prompt} tokens. {advice}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,12 +16,13 @@ import pytest
 pytest.importorskip("torch", reason="the hf backend needs torch (pip install 'raml-eval[hf]')")
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from raml_eval.backends import open_backend
 from raml_eval.backends.hf_model import HfArgs
 from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefused
-from tests.backend_bench import Bench, Request, checkpoint, opened, params
+from tests.backend_bench import POCKET, Bench, Request, checkpoint, opened, params
 from tests.backend_contract import SamplingContract, SwapContract, close_and_check, swap
 from tests.checkpoints import variant
 
@@ -218,6 +220,20 @@ def test_a_broken_checkpoint_is_a_model_error(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"no pickle")
     with pytest.raises(ModelError, match="cannot be loaded"):
         asyncio.run(open_backend("hf", str(tmp_path)))
+
+
+def test_what_is_written_into_the_files_later_does_not_reach_the_model(tmp_path: Path) -> None:
+    """Tensors that need no conversion are views of the mapped file, unless they are copied."""
+    folder = shutil.copytree(POCKET, tmp_path / "model")
+    path = folder / "model.safetensors"
+    save_file({name: values.float() for name, values in load_file(path).items()}, path, {"format": "pt"})
+    with opened("hf", folder, {"threads": 1, "dtype": "float32"}) as bench:
+        before = bench.one("Compute 1+2.")
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(size // 4)
+            file.write(bytes(size - size // 4))
+        assert bench.one("Compute 1+2.") == before
 
 
 def test_closing_fails_what_is_under_way(own_bench: Bench) -> None:

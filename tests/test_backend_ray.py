@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 
 from raml_eval.backends import open_backend
 from raml_eval.backends.ray_args import RayArgs
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import build_config, load_preset, merge
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.manifest import engine_protocol
@@ -178,32 +178,32 @@ def test_two_replicas_draw_what_the_engine_in_process_draws(
     assert found == run("vllm", tmp_path / "vllm")
 
 
-def after(out: Path, n_lines: int, act: Callable[[], None]) -> threading.Thread:
-    """A thread that acts once so many samples are stored."""
-    path = out / "samples.jsonl"
+def before_draw(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> None:
+    """The act is done when so many draws have been asked for, and before the next one is."""
+    from raml_eval.backends.ray_cluster import RayReplica
 
-    def work() -> None:
-        wait_for(lambda: path.exists() and path.read_bytes().count(b"\n") >= n_lines)
-        act()
+    ask, draws = RayReplica.ask, itertools.count()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+    async def counted(self: RayReplica, method: str, *given: Any) -> Any:
+        if method == "generate" and next(draws) == number:
+            act()
+        return await ask(self, method, *given)
+
+    monkeypatch.setattr(RayReplica, "ask", counted)
 
 
 @on_vllm
 @pytest.mark.parametrize("which", ["replica", "engine"])
 def test_a_killed_replica_loses_nothing_and_is_replaced(
-    which: str, tmp_path: Path, hot: dict[Any, Any], capfd: pytest.CaptureFixture[str]
+    which: str, tmp_path: Path, hot: dict[Any, Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def kill() -> None:
         victim = replicas()[0]
         engine = next(pid for pid in below(victim) if "EngineCore" in command(pid))
         os.kill(victim if which == "replica" else engine, signal.SIGKILL)
 
-    thread = after(tmp_path / "run", 30, kill)
+    before_draw(monkeypatch, 60, kill)
     found = run("ray", tmp_path / "run", 1.0, concurrency=8)
-    thread.join()
     assert found == hot
     told = capfd.readouterr()
     assert told.out == ""
@@ -300,6 +300,13 @@ def test_a_cluster_without_room_and_an_address_without_a_cluster_are_refused(tmp
         open_it(num_gpus=1)
     with cluster(tmp_path) as (address, _), pytest.raises(ConfigError, match=r"no place for a replica in 1 s.*3 CPUs"):
         open_it(address=address, num_cpus=3, patience_s=1)
+
+
+@on_ray
+def test_replicas_with_another_model_than_lies_here_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Checkpoint, "digest", lambda self: "0" * 16)  # in this process, not in the replicas
+    with pytest.raises(ModelError, match=r"has loaded another .*/pocket \(fingerprint \w{16}\) than lies here \(0{16}\)"):
+        asyncio.run(open_backend("ray", str(POCKET), args={**HF, "replicas": 1}))
 
 
 @on_ray

@@ -35,6 +35,24 @@ def test_another_configuration_or_commit(tmp_path: Path) -> None:
     assert digest(tmp_path / "commit1") != digest(tmp_path / "commit2")
 
 
+def test_the_commit_stands_for_the_weights_of_a_hub_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    commits = ["0" * 40, "1" * 40]
+    (tmp_path / "models--owner--two" / "refs").mkdir(parents=True)
+    (tmp_path / "models--owner--two" / "refs" / "main").write_text(commits[1])
+    for commit in commits:
+        snapshot = tmp_path / "models--owner--two" / "snapshots" / commit
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text("{}")
+    found = Checkpoint("owner/two")
+    before = found.digest()
+    (snapshot / "model.safetensors").write_bytes(b"w")  # the engine has downloaded them
+    assert found.digest() == before != Checkpoint("owner/two", commits[0]).digest()
+    assert found.pinned() == Checkpoint("owner/two", commits[1])  # main may have moved on when the engine asks
+    assert Checkpoint(str(snapshot)).pinned() == Checkpoint(str(snapshot))
+
+
 def test_pocket_is_the_one_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert (find_checkpoint("pocket").folder / "model.safetensors").exists()

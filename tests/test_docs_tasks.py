@@ -80,3 +80,8 @@ def test_a_grader_accepts_the_gold_of_its_row(grader: GraderKind) -> None:
     options = ("true", "false", "uncertain") if grader == "label" else tuple(row.get("options", ()))
     answer = row["answer"] if grader in ("bracket", "grid") else rf"So the answer is \boxed{{{row['answer']}}}."
     assert grade(row["answer"], answer, grader, options).status is Status.CORRECT
+
+
+def test_the_readme_counts_the_tasks_that_ship() -> None:
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"shows the (\d+) tasks", readme) == [str(len(load_catalogue([], None).tasks))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -19,6 +20,7 @@ from raml_eval.doctor.probes import Answer, ask_all
 from raml_eval.doctor.text import WIDTH, render_findings
 from tests.test_cli import Done, cli
 
+SHIPPED = Path(__file__).resolve().parents[1] / "raml_eval" / "pocket"
 FACTS = {"hub": {}, "gpus": {}, "sandbox": {}}
 POCKET = {"model": "pocket", "tasks": "pocket", "backend": "hf"}
 
@@ -150,6 +152,11 @@ def examined(
     monkeypatch: pytest.MonkeyPatch, asked: Asked, answers: Mapping[str, Any], versions: Mapping[str, str] | None = None
 ) -> Findings:
     """The findings from these answers of the probes, which are texts for what failed, in an environment that has everything."""
+    set_up(monkeypatch, answers, versions)
+    return examine(asked)
+
+
+def set_up(monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, Any], versions: Mapping[str, str] | None = None) -> None:
     given = {
         name: Answer(None, told) if isinstance(told, str) else Answer(told) for name, told in (SOUND | dict(answers)).items()
     }
@@ -157,7 +164,6 @@ def examined(
     monkeypatch.setattr("raml_eval.doctor.findings.is_installed", lambda module: True)
     monkeypatch.setattr("raml_eval.doctor.findings.installed_versions", lambda: dict(versions or {"torch": "2.13.0"}))
     monkeypatch.setattr("raml_eval.doctor.findings.unmet_requirements", list)
-    return examine(asked)
 
 
 GPU = {"name": "H100", "memory": 80 * GIB, "free": 70 * GIB, "capability": "9.0"}
@@ -315,3 +321,41 @@ def test_a_run_on_servers_needs_no_engine(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.could_start
     assert "--base-url" in found.backends["openai_server"]["why"]
     assert not examined(monkeypatch, Asked(), broken).could_start  # nobody said that there is a server
+
+
+def test_weights_that_are_cut_off_keep_a_run_from_starting(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(SHIPPED, model)
+    with (model / "model.safetensors").open("rb+") as file:
+        file.truncate(100_000)
+    done = cli("doctor", "--model", str(model), "--backend", "hf", "--timeout", "120")
+    assert done.returncode == 2
+    assert "no complete safetensors file" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--backend", "zzz"), "backend 'zzz' does not exist"),
+        (("--backend", "openai_server"), "has no server. Pass --base-url"),
+        (("--backend", "fake", "--base-url", "http://127.0.0.1:9/v1"), "base_url has no effect on backend fake"),
+    ],
+)
+def test_a_setting_that_a_run_refuses_is_a_problem_with_its_reason(words: tuple[str, ...], said: str) -> None:
+    done = cli("doctor", *words, "--timeout", "120")
+    assert done.returncode == 2
+    told = " ".join(done.stdout.split())
+    assert "Problems 1. " in told
+    assert said in told
+
+
+def test_an_engine_that_is_not_asked_for_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def examined_without_vllm(asked: Asked) -> str:
+        with monkeypatch.context() as patch:
+            set_up(patch, {"model": MODEL})
+            patch.setattr("raml_eval.doctor.findings.is_installed", lambda name: name != "vllm")
+            found = examine(asked)
+            return " ".join(one.text for one in (*found.problems, *found.warnings))
+
+    assert "vllm" not in examined_without_vllm(Asked({"model": "m"}, "hf"))
+    assert "backend vllm needs vllm" in examined_without_vllm(Asked())

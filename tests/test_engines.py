@@ -90,6 +90,43 @@ def test_a_broken_model_costs_no_engine_and_a_stopped_swap_does(tmp_path: Path) 
     assert len(asyncio.run(fail_with(asyncio.CancelledError()))) == 2
 
 
+def test_weights_that_change_while_an_engine_loads_them_are_refused(tmp_path: Path) -> None:
+    """In a start the engine is closed. In a swap it stays, and what it holds is taken for nothing that was fingerprinted."""
+    a, b = Path(copy(tmp_path / "a", "1")), Path(copy(tmp_path / "b", "2"))
+    whole = (b / "model.safetensors").read_bytes()
+    opener = Opened()
+
+    async def open_and_write(name: str, model: str, **settings: Any) -> Backend:
+        engine = await opener(name, model, **settings)
+        (a / "model.safetensors").write_bytes(whole[::-1])
+        return engine
+
+    async def ask_in_turn() -> int:
+        with pytest.raises(ModelError, match=r"a/model\.safetensors changed while the engine loaded it"):
+            await Engines(open_and_write).open("fake", str(a))
+        assert opener.engines[0]._closed
+        engines = Engines(opener)
+        await engines.open("fake", str(a))
+        swap, n_swaps = opener.engines[1].swap_weights, 0
+
+        async def swap_and_write(checkpoint: Checkpoint) -> None:
+            nonlocal n_swaps
+            n_swaps += 1
+            await swap(checkpoint)
+            (b / "model.safetensors").write_bytes(whole if n_swaps > 1 else whole[::-1])
+
+        opener.engines[1].swap_weights = swap_and_write
+        with pytest.raises(ModelError, match=r"b/model\.safetensors changed"):
+            await engines.open("fake", str(b))
+        (b / "model.safetensors").write_bytes(whole)
+        await engines.open("fake", str(b))
+        await engines.aclose()
+        return n_swaps
+
+    assert asyncio.run(ask_in_turn()) == 2
+    assert len(opener.engines) == 2
+
+
 class Capped(Lent):
     async def generate_capped(self, prompt_ids: Sequence[int], params: SamplingParams, budget: int) -> Completion:
         raise NotImplementedError

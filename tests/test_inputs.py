@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from raml_eval.checkpoint import Checkpoint
 from raml_eval.config import RunConfig, build_config
 from raml_eval.errors import ModelError
 from raml_eval.inputs import Model, build_policy, choose_questions, load_model
@@ -21,6 +22,16 @@ def configure(**settings: Any) -> RunConfig:
 
 
 MODEL = load_model(configure())
+
+
+def test_the_weights_are_read_when_the_fingerprint_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Checkpoint] = []
+    take = Checkpoint.fingerprint
+    monkeypatch.setattr(Checkpoint, "fingerprint", lambda self: taken.append(self) or take(self))
+    model = load_model(configure())
+    assert not taken
+    assert model.digest == model.fingerprint.digest == MODEL.digest
+    assert taken == [model.checkpoint]
 
 
 @pytest.mark.parametrize(

@@ -195,3 +195,15 @@ def test_a_long_wait_is_told_once_and_limited(
     assert told.count("\n") == 1
     assert "status 429" in told
     assert "asks to wait 600 s; the next try is in 0 s" in told
+
+
+def test_a_request_can_say_more_and_tells_why_the_reply_ended(chat: Chat) -> None:
+    reply = {"choices": [{"message": {"content": "so"}, "finish_reason": "length"}]}
+    chat.answer = first(Reply(raw=json.dumps(reply).encode()), Reply("so"))
+
+    async def main() -> list[tuple[str, str]]:
+        async with ChatClient(chat.url, "tiny") as client:
+            return [await client.ask_whole(MESSAGES, {"temperature": 1, "max_tokens": 5}) for _ in range(2)]
+
+    assert asyncio.run(main()) == [("so", "length"), ("so", "")]
+    assert chat.asked[0] == {"model": "tiny", "messages": MESSAGES, "temperature": 1, "max_tokens": 5}

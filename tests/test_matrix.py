@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from raml_eval.checkpoint import step_of_path
+from raml_eval.checkpoint import Checkpoint, step_of_path
 from raml_eval.errors import ConfigError
-from raml_eval.matrix import expand, find_checkpoints, is_matrix, merge_layers, one_run, parse_steps
+from raml_eval.matrix import expand, find_checkpoints, is_matrix, merge_layers, one_run, parse_steps, step_of_name
 
 BASE: dict[str, Any] = {"backend": "fake", "tasks": "pocket", "out": "runs"}
 
@@ -117,6 +117,40 @@ def test_checkpoints_come_in_the_order_of_their_steps(tmp_path: Path) -> None:
     assert [cell.name for cell in cells] == ["checkpoint-500", "checkpoint-1000"]
 
 
+def test_the_step_is_that_of_the_record_and_the_name_comes_second(tmp_path: Path) -> None:
+    """What --steps selects is what the runs store."""
+    root = tmp_path / "iter_2"
+    for name in ("500", "1000", "first", "broken-7", "epoch3_lr1e-5"):
+        checkpoint(root / name)
+    (root / "first" / "checkpoint.yaml").write_text("step: 600")
+    (root / "1000" / "checkpoint.yaml").write_text("step: 400")
+    (root / "broken-7" / "checkpoint.yaml").write_text("step: many")
+    names = ["epoch3_lr1e-5", "broken-7", "1000", "500", "first"]
+    assert [name for name, _ in find_checkpoints(root)] == names
+    assert [name for name, _ in find_checkpoints(root, "600")] == ["first"]
+    assert [name for name, _ in find_checkpoints(root, "5:400")] == ["broken-7", "1000"]
+    stored = [Checkpoint(str(root / name)).read_record() for name in ("1000", "500", "first")]
+    assert stored == [{"step": 400}, {"step": 500}, {"step": 600}]
+
+
+def test_what_a_trainer_is_still_writing_is_no_checkpoint(tmp_path: Path) -> None:
+    for name in (".checkpoint-500", "tmp-checkpoint-700", "checkpoint-800.tmp", "_checkpoint-9", "checkpoint-500"):
+        checkpoint(tmp_path / name)
+    checkpoint(tmp_path / "temperature-7")
+    assert [cell.name for cell in expand({**BASE, "checkpoints": tmp_path})] == ["temperature-7", "checkpoint-500"]
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("epoch1_lr1e-5", 1), ("step_1e3", None), ("lr0.5-e7", 7), ("run3-4B", 3), ("run500", 500), ("a-12-b", 12),
+        ("checkpoint-5-lr1e-4", 5), ("lr1e-5", None), ("final", None), ("epoch_2.5", None), ("0", 0),
+    ],
+)  # fmt: skip
+def test_the_last_number_of_a_subfolder_is_its_step(name: str, step: int | None) -> None:
+    assert step_of_name(name) == step
+
+
 @pytest.mark.parametrize(
     ("steps", "reason"),
     [
@@ -152,6 +186,8 @@ def test_both_ends_of_a_range_count() -> None:
     ("path", "step"),
     [
         ("x/checkpoint-500", 500), ("global_step_20/actor/huggingface", 20), ("iter_0000100", 100),
+        ("odd/iter_2/500", 500), ("iter_2/final", None), ("iter_2/run500", None), ("step_1e3", None), ("step_1.5", None),
+        ("step5.bak", 5), ("runs/20240101", None), ("step_3/policy/weights", 3), ("checkpoint-3/lora_adapter", 3),
         ("run/step1000-tokens4B", 1000), ("Qwen3-8B", None), ("model-v2", None), ("stepwise-7", None), ("", None),
     ],
 )  # fmt: skip

@@ -186,6 +186,28 @@ def no_places(manifest: dict[str, Any]) -> None:
     del manifest["tasks"]["pocket_sort"]["places"]
 
 
+def odd_place(manifest: dict[str, Any]) -> None:
+    places = manifest["tasks"]["pocket_sort"]["places"]
+    places[next(iter(places))] = "a"
+
+
+def odd_prompts(manifest: dict[str, Any]) -> None:
+    manifest["tasks"]["pocket_sort"]["prompts"] = [1]
+
+
+def no_time(manifest: dict[str, Any]) -> None:
+    del manifest["created"]
+
+
+def other_limit(manifest: dict[str, Any]) -> None:
+    manifest["config"]["grading"]["timeout_s"] = 99.0
+
+
+def in_line(**changes: Any) -> Callable[[list[str]], list[str]]:
+    """The first line with other values."""
+    return lambda lines: [json.dumps(json.loads(lines[0]) | changes) + "\n", *lines[1:]]
+
+
 def one_more(manifest: dict[str, Any]) -> None:
     manifest["plan"]["samples"] = 3
 
@@ -204,6 +226,14 @@ def other_step(manifest: dict[str, Any]) -> None:
         ({1: ("manifest.json", one_more)}, "plan.samples is 2 there and 3 here"),
         ({1: ("manifest.json", drop_question)}, "hold 2 questions of pocket_sort together, wanted 3"),
         ({1: ("manifest.json", no_places)}, "lacks the places"),
+        ({1: ("manifest.json", odd_place)}, "lacks the places"),
+        ({1: ("manifest.json", odd_prompts)}, "tasks.pocket_sort.prompts is"),
+        ({1: ("manifest.json", no_time)}, "lacks created"),
+        ({1: ("manifest.json", other_limit)}, r"grading.timeout_s is .* there and 99.0 here"),
+        ({1: ("samples.jsonl", in_line(session=1))}, r"samples.jsonl:1 is of session 1, and the manifest lists 1"),
+        ({1: ("samples.jsonl", in_line(session=True))}, r"samples.jsonl:1 is not of this file's schema"),
+        ({1: ("samples.jsonl", in_line(sample=True))}, r"samples.jsonl:1 is not of this file's schema"),
+        ({1: ("samples.jsonl", in_line(trajectory="pocket_sort/other/0@99"))}, r"samples.jsonl:1 names the thinking"),
         ({0: ("manifest.json", other_step), 1: ("manifest.json", other_step)}, "model.checkpoint is"),
         ({1: ("samples.jsonl", lambda lines: lines[1:])}, "shard 2/3 .*lacks 1 of 8 planned samples, such as pocket_.*/0 at 0"),
         ({1: ("samples.jsonl", lambda lines: [*lines, lines[0]])}, "samples.jsonl:9 repeats pocket_"),

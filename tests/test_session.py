@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import raml_eval
+from raml_eval.backends import open_backend
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.config import build_config, flags_layer
 from raml_eval.errors import ConfigError, InputError, ModelError, StoreError
@@ -327,6 +328,26 @@ def test_a_temperature_that_the_engine_refuses_is_told_before_the_engine(tmp_pat
             asyncio.run(run_session(config, quiet=True, opener=opener))
     assert started == []
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_a_trainer_replaces_before_the_engine_loads_them_are_told_and_nothing_is_drawn(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    weights = checkpoint / "model.safetensors"
+
+    async def opener(*given: Any, **more: Any) -> Any:
+        weights.write_bytes(weights.read_bytes()[::-1])
+        return await open_backend(*given, **more)
+
+    config = build_config([flags_layer(**{**FEW, "model": str(checkpoint)}, out=tmp_path / "run")])
+    with pytest.raises(ModelError, match=r"model\.safetensors changed while the engine loaded it"):
+        asyncio.run(run_session(config, quiet=True, opener=opener))
+    assert not (tmp_path / "run").exists()
+    (checkpoint / "optimizer.pt").write_bytes(b"state")
+    asyncio.run(run_session(config, quiet=True))
+    (checkpoint / "optimizer.pt").unlink()
+    grown = config.model_copy(update={"samples": 3})
+    assert len(asyncio.run(run_session(grown, quiet=True)).records) == 2 * 3 * 3 * 2
 
 
 @pytest.mark.parametrize(

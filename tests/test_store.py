@@ -334,5 +334,5 @@ def test_a_session_below_zero_is_refused(tmp_path: Path) -> None:
     filled(tmp_path)
     path = tmp_path / "samples.jsonl"
     path.write_text(path.read_text().replace('"session":0', '"session":-1'))
-    with pytest.raises(CorruptStore, match="session -1, wanted 0 or more"):
+    with pytest.raises(CorruptStore, match="session -1, wanted a whole number"):
         read_run(tmp_path)

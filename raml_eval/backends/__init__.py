@@ -79,6 +79,7 @@ async def open_backend(
             raise ModelError(f"backend {name} needs {library}, which is not installed. Run: {install}.{instead}")
     checkpoint = find_checkpoint(model, revision, adapter)
     checkpoint.check_config()
+    checkpoint = checkpoint.pinned()
     module = importlib.import_module(BACKENDS[name])
     backend: Backend = await module.open_engine(checkpoint, args=args)
     return backend

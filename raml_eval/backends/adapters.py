@@ -30,12 +30,17 @@ _TOKENIZER = (
     "chat_template*",
     "*.tiktoken",
 )
-# Settings that change what an adapter computes, and the values at which they do not.
-_PLAIN: Mapping[str, tuple[Any, ...]] = {
-    "use_dora": (None, False), "peft_type": ("LORA",), "layer_replication": (None, []), "megatron_config": (None,),
-    "use_qalora": (None, False), "alora_invocation_tokens": (None, []), "trainable_token_indices": (None, [], {}),
-    "target_parameters": (None, []), "arrow_config": (None,), "use_bdlora": (None, False),
-}  # fmt: skip
+# Settings that are read here, or that only say how an adapter was trained and which of its tensors there are. Any other one
+# may change what it computes, as use_dora does, unless it is empty.
+_UNDERSTOOD = {
+    *("peft_type", "r", "lora_alpha", "alpha_pattern", "rank_pattern", "use_rslora", "fan_in_fan_out", "init_lora_weights"),
+    *("base_model_name_or_path", "revision", "task_type", "auto_mapping", "peft_version", "inference_mode", "lora_dropout"),
+    *("target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save", "bias", "lora_bias"),
+    *("loftq_config", "eva_config", "corda_config", "lora_ga_config", "qalora_group_size", "megatron_core"),
+    *("ensure_weight_tying", "runtime_config", "unsloth_fixed"),
+}
+# Initialisations that leave the base alone. The others (pissa, olora, corda, loftq, ...) train on a changed base.
+_INITIAL = (None, True, False, "gaussian", "eva", "orthogonal")
 
 
 @contextlib.contextmanager
@@ -62,7 +67,8 @@ def merge_adapter(base: Path, adapter: Path, out: Path, tokenizer: Path | None =
 
     settings = Checkpoint(str(adapter)).read_json(ADAPTER)
     _check_settings(adapter, settings)
-    deltas = _Adapter(adapter, settings)
+    tied_rows = _tied_rows(base)
+    deltas = _Adapter(adapter, settings, tied_rows)
     tensors = read_tensors(base)
     if not tensors:
         raise _refusal(adapter, f"its base {base} has no safetensors files")
@@ -72,6 +78,8 @@ def merge_adapter(base: Path, adapter: Path, out: Path, tokenizer: Path | None =
             merged = {name: deltas.apply(name, values) for name, values in load_file(path).items()}
             save_file(merged, out / path.name, {"format": "pt"})
     if left := deltas.unused():
+        if tied_rows and any(name.startswith("lm_head.") for name in left):
+            raise _tied_refusal(adapter, "lm_head")
         raise _refusal(adapter, f"{name_some(left)} fits no tensor of {base}")
 
 
@@ -82,10 +90,26 @@ def _refusal(adapter: Path, reason: str) -> ModelError:
     )
 
 
+def _tied_refusal(adapter: Path, name: str) -> ModelError:
+    return ModelError(
+        f"adapter {adapter} cannot be merged: it changes {name}, and its base has one matrix as embedding and as output layer "
+        "(tie_word_embeddings), so that a merge, peft's too, would change both alike. Give a merged model that has "
+        "tie_word_embeddings: false and an lm_head.weight of its own."
+    )
+
+
 def _check_settings(adapter: Path, settings: Mapping[str, Any]) -> None:
-    for name, plain in _PLAIN.items():
-        if name in settings and settings[name] not in plain:
-            raise _refusal(adapter, f"its {name} is {json.dumps(settings[name])[:60]}")
+    told = {name: json.dumps(value)[:60] for name, value in settings.items() if name not in _UNDERSTOOD and value}
+    if settings.get("peft_type") != "LORA":
+        told["peft_type"] = json.dumps(settings.get("peft_type"))
+    if told:
+        raise _refusal(adapter, f"its {min(told)} is {told[min(told)]}")
+    if (initial := settings.get("init_lora_weights")) not in _INITIAL:
+        raise ModelError(
+            f"adapter {adapter} cannot be merged: its init_lora_weights is {json.dumps(initial)[:60]}, so it was trained on a "
+            "changed base that it does not hold; wanted true, false, gaussian, eva or orthogonal. Save it again from the "
+            "training with path_initial_model_for_weight_conversion, or merge it there, and give the result."
+        )
     if type(settings.get("r")) is not int or not isinstance(settings.get("lora_alpha"), int | float):
         raise _refusal(adapter, f"its {ADAPTER} lacks r or lora_alpha")
 
@@ -93,10 +117,10 @@ def _check_settings(adapter: Path, settings: Mapping[str, Any]) -> None:
 class _Adapter:
     """The tensors of an adapter by the module of the base that they change, and which of them have been used."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, Any], tied_rows: int | None) -> None:
         from safetensors.torch import load_file
 
-        self._folder, self._settings = folder, settings
+        self._folder, self._settings, self._tied_rows = folder, settings, tied_rows
         path = folder / "adapter_model.safetensors"
         try:
             self._tensors = {name.removeprefix(_PREFIX): values for name, values in load_file(path).items()}
@@ -105,7 +129,17 @@ class _Adapter:
         self._used: set[str] = set()
 
     def apply(self, name: str, base: Any) -> Any:
-        """The tensor of this name with what the adapter adds to it, or with what stands in its place."""
+        """The tensor of this name with what the adapter adds to it, or with what stands in its place.
+
+        Raises ModelError for the embedding of a base that is its output layer, too: in training, only one of them changed.
+        """
+        merged = self._merge(name, base)
+        is_embedding = base.ndim == 2 and len(base) == self._tied_rows and not re.search(r"\.\d+\.", name)
+        if is_embedding and (merged.shape != base.shape or not bool((merged == base).all())):
+            raise _tied_refusal(self._folder, name)
+        return merged
+
+    def _merge(self, name: str, base: Any) -> Any:
         module, _, kind = name.rpartition(".")
         for key in (name, f"{module}.modules_to_save.{kind}", f"{module}.base_layer.{kind}"):
             if key in self._tensors:
@@ -121,7 +155,8 @@ class _Adapter:
                 self._used |= {a_name, b_name}
                 a, b = self._tensors[a_name].float(), self._tensors[b_name].float()
                 delta = (b @ a) * self._scale(module, a.shape[0])
-                if is_embedding or (self._settings.get("fan_in_fan_out") and delta.shape != base.shape):
+                # peft leaves fan_in_fan_out true for Conv1D only, whose matrices lie the other way round, square ones too.
+                if is_embedding or (self._settings.get("fan_in_fan_out") and delta.T.shape == base.shape):
                     delta = delta.T
                 if delta.shape != base.shape:
                     shapes = f"{tuple(delta.shape)} of {module} to {tuple(base.shape)}"
@@ -140,6 +175,19 @@ class _Adapter:
 
     def unused(self) -> set[str]:
         return set(self._tensors) - self._used
+
+
+def _tied_rows(base: Path) -> int | None:
+    """The rows of the base's embedding if it is the output layer too; None if it is not."""
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(base, trust_remote_code=False).get_text_config()
+        tied, rows = config.tie_word_embeddings, config.vocab_size
+    except Exception:  # transformers does not know the model, and says so with several types
+        stated = Checkpoint(str(base)).read_json("config.json")
+        tied, rows = stated.get("tie_word_embeddings", True), stated.get("vocab_size")
+    return rows if tied else None
 
 
 def _copy_light(base: Path, out: Path, tokenizer: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,13 @@ import torch
 from raml_eval.backends.alike import check_alike
 from raml_eval.backends.hf_batch import Row
 from raml_eval.backends.hf_branches import ScoreRequest
+from raml_eval.backends.hf_losses import HeldWeights, hold_weights
 from raml_eval.backends.hf_model import HfArgs, LoadedModel, load_beside, load_model
 from raml_eval.backends.hf_scheduler import Scheduler, fail
 from raml_eval.backends.hf_scoring import Scoring
 from raml_eval.backends.requests import check_request, check_scoring
 from raml_eval.checkpoint import Checkpoint
-from raml_eval.errors import GenerationError, SwapRefused
+from raml_eval.errors import GenerationError, ModelError, SwapRefused
 from raml_eval.protocols import PositionScores
 from raml_eval.types import BackendDescription, Completion, SamplingParams
 
@@ -41,6 +43,8 @@ class HfBackend:
         self._scoring = Scoring(loaded, args)
         self._waiting: deque[Row] = deque()
         self._unscored: deque[ScoreRequest] = deque()
+        self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._held = False
         self._wake = threading.Condition()
         self._closed = False
         self._worker = threading.Thread(target=self._work, name="hf-worker", daemon=True)
@@ -81,6 +85,8 @@ class HfBackend:
         the worker, the libraries and their start are kept. The errors are those of WeightSwap.
         """
         check_alike(self._checkpoint, checkpoint)
+        if self._held:
+            raise SwapRefused("the hf backend's weights are being moved, so they cannot be swapped. Wait for the end of that.")
         if self._closed or any(not one.future.done() for one in self._asked()):
             raise SwapRefused(
                 "the hf backend is closed or still drawing, so its weights cannot be swapped. Wait for its draws."
@@ -90,6 +96,29 @@ class HfBackend:
         self.description = replace(self.description, details=details)
         self._scheduler, self._scoring = Scheduler(loaded, self._args), Scoring(loaded, self._args)
         self._checkpoint, self.swapped = checkpoint, tested
+
+    @asynccontextmanager
+    async def movable_weights(self, embeddings: bool = False) -> AsyncIterator[HeldWeights]:
+        """The weights, which can be moved (WeightAccess). ModelError if somebody else moves them at this time."""
+        if self._held:
+            raise ModelError("the hf backend's weights are being moved already. Wait for the end of that.")
+        self._held = True
+        try:
+            loaded, most = self._scheduler.loaded, self._args.max_batch_tokens
+            async with hold_weights(loaded, embeddings, self._alone, self.description.context, most) as held:
+                yield held
+        finally:
+            self._held = False
+
+    async def _alone(self, job: Callable[[], Any]) -> Any:
+        """What the job returns, or raises. It runs on the worker, between two steps of the draws, and to its end."""
+        future: Future[Any] = Future()
+        with self._wake:
+            if self._closed:
+                raise GenerationError("the hf backend is closed. Open a new one.")
+            self._jobs.append((job, future))
+            self._wake.notify()
+        return await asyncio.wrap_future(future)
 
     async def aclose(self) -> None:
         """The worker has ended, and rows that were still being drawn have failed."""
@@ -106,22 +135,38 @@ class HfBackend:
                 self._wake.wait_for(self._has_work)
                 if self._closed:
                     break
-                rows, requests = list(self._waiting), list(self._unscored)
+                rows, requests, jobs = list(self._waiting), list(self._unscored), list(self._jobs)
                 self._waiting.clear()
                 self._unscored.clear()
+                self._jobs.clear()
+            for job, future in jobs:
+                _run_job(job, future)
             if rows or self._scheduler.busy:
                 self._scheduler.run_step(rows)
             if requests or self._scoring.busy:
                 self._scoring.run_pass(requests)
         for one in self._asked():
             fail(one, "the hf backend was closed before the request was complete. Run again.")
+        for _, future in self._jobs:
+            with suppress(InvalidStateError):
+                future.set_exception(GenerationError("the hf backend was closed before the work was done. Run again."))
 
     def _has_work(self) -> bool:
-        return bool(self._closed or self._waiting or self._unscored or self._scheduler.busy or self._scoring.busy)
+        return bool(self._closed or self._jobs or self._waiting or self._unscored or self._scheduler.busy or self._scoring.busy)
 
     def _asked(self) -> list[Row | ScoreRequest]:
         """Everything that is queued or under way."""
         return [*self._waiting, *self._scheduler.rows, *self._unscored, *self._scoring.requests]
+
+
+def _run_job(job: Callable[[], Any], future: Future[Any]) -> None:
+    """The future has what the job returns or raises, unless nobody waits for it any more."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(job())
+    except BaseException as error:
+        future.set_exception(error)
 
 
 async def open_engine(checkpoint: Checkpoint, *, args: Mapping[str, Any]) -> HfBackend:

@@ -137,6 +137,8 @@ def _load(checkpoint: Checkpoint, named: Checkpoint, args: HfArgs) -> LoadedMode
             model, revision=revision, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
         )
         loaded = loaded.to(device).eval()
+        if device == "cpu":
+            _unmap(loaded)
     except Exception as error:
         raise ModelError(f"model {name} cannot be loaded by transformers on {device}: {error}") from error
     text_config = loaded.config.get_text_config()
@@ -157,6 +159,13 @@ def _load(checkpoint: Checkpoint, named: Checkpoint, args: HfArgs) -> LoadedMode
     cache_bytes = args.cache_gib * _GIB or _default_cache_bytes(device)
     description = _describe(loaded, text_config, args, threads, cache_bytes, checks)
     return LoadedModel(loaded, n_vocab, tokenizer, description, cache_bytes, threads)
+
+
+def _unmap(model: Any) -> None:
+    """The weights lie in memory of their own. Those of a type that needs no conversion are views of the mapped file, so that
+    whoever writes into the file would change the model while it draws, and whoever cuts it off would end the process."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _load_tokenizer(checkpoint: Checkpoint) -> Tokenizer:

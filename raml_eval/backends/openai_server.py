@@ -11,7 +11,7 @@ from raml_eval.backends.requests import check_request
 from raml_eval.backends.server_args import ServerArgs
 from raml_eval.backends.server_pool import ForQuestion, Server, ServerPool
 from raml_eval.backends.server_probe import Identity, Probe, identify, same_model
-from raml_eval.backends.server_requests import Dialect, reply_reader, request_body
+from raml_eval.backends.server_requests import Dialect, difference, reply_reader, request_body
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, read_key
 from raml_eval.errors import ConfigError, GenerationError
@@ -53,7 +53,7 @@ class OpenaiServerBackend:
             raise GenerationError(str(error)) from None
         body = request_body(self._model, prompt_ids, params, self._dialect, self._tokenizer)
         redact = self._pool.servers[0].connection.redact
-        read = reply_reader(prompt_ids, params, self._dialect, self._tokenizer, redact)
+        read = reply_reader(prompt_ids, params, self._dialect, self._tokenizer, redact, self._n_vocab)
         try:
             completion, redrawn = await self._pool.complete(lambda server: server.complete(body, read), question)
         except RequestFailed as error:
@@ -127,7 +127,7 @@ async def _open(servers: list[Server], checkpoint: Checkpoint, args: ServerArgs)
     (first, (dialect, logprob)), *others = dialects.items()
     for address, (other, other_logprob) in others:
         if other != dialect or not same_model(logprob, other_logprob):
-            told = "not the same model" if other == dialect else f"of two kinds ({dialect} and {other})"
+            told = "not the same model" if other == dialect else f"of two kinds ({difference(dialect, other)})"
             raise ConfigError(f"the servers at {first} and {address} are {told}. Give servers of one model and one kind.")
 
     async def look(server: Server) -> None:

@@ -96,6 +96,11 @@ async def _open(cluster: Cluster, checkpoint: Checkpoint, args: RayArgs) -> RayB
             raise ConfigError(
                 f"{first.address} and {replica.address} differ: {found} and {other}. Give replicas of one model and one kind."
             )
+    if found["digest"] != (here := await asyncio.to_thread(checkpoint.digest)):
+        raise ModelError(
+            f"{first.address} has loaded another {checkpoint.source} (fingerprint {found['digest']}) than lies here ({here}). "
+            "Copy the model to every node, and run again."
+        )
 
     async def look(replica: RayReplica) -> None:
         try:

@@ -40,7 +40,8 @@ class Replica:
                 if self._engine is None:
                     where = {"revision": self._revision, "adapter": self._adapter}
                     self._engine = await open_backend(self._name, self._model, **where, args=self._args)
-                digest = find_checkpoint(self._model, self._revision, self._adapter).digest()
+                checkpoint = find_checkpoint(self._model, self._revision, self._adapter)
+                digest = await asyncio.to_thread(checkpoint.digest)
             except (ConfigError, ModelError) as error:
                 return {"problem": str(error), "kind": "config" if isinstance(error, ConfigError) else "model"}
         return {"description": dataclasses.asdict(self._engine.description), "digest": digest}

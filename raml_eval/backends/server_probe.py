@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from raml_eval.backends.server_pool import Server
-from raml_eval.backends.server_requests import SPELLINGS, Dialect, request_body
+from raml_eval.backends.server_requests import SPELLINGS, Dialect, only_choice, request_body
 from raml_eval.endpoint import BadReply, EndpointRefused, RequestFailed, Unanswered, next_pause
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.protocols import Tokenizer
@@ -50,6 +50,8 @@ class Drawn:
     n_prompt: int | None
     finish: str
     first_logprob: float | None
+    named: str | None
+    n_drawn: int | None
 
     @property
     def drawn(self) -> Any:
@@ -143,7 +145,10 @@ class Probe:
                 )
             if dialect.ids_in and drawn.prompt_ids is None and drawn.n_prompt != len(self._ids):
                 continue
-            return dataclasses.replace(dialect, ids_out=drawn.ids is not None), drawn
+            echoes = drawn.ids is not None and drawn.prompt_ids is not None
+            counts = drawn.n_drawn == _N and drawn.finish == "length"
+            ids_out = drawn.ids is not None
+            return dataclasses.replace(dialect, ids_out=ids_out, echoes=echoes, named=drawn.named, counts=counts), drawn
         raise ConfigError(f"{refusal or self._server.address}; no form of a completion request is taken there.")
 
     async def _check_tokenizer(self, dialect: Dialect, where: str, advice: str) -> None:
@@ -221,7 +226,7 @@ class Probe:
                 await asyncio.sleep(pause_s)
 
     def _read(self, reply: Any) -> Drawn:
-        choice = reply["choices"][0]
+        choice = only_choice(reply, Dialect())
         if not isinstance(choice["text"], str):
             raise BadReply("the reply holds no text")
         usage = reply.get("usage") or {}
@@ -233,6 +238,8 @@ class Probe:
             n_prompt=usage.get("prompt_tokens") if type(usage.get("prompt_tokens")) is int else None,
             finish=str(choice.get("finish_reason")),
             first_logprob=float(logprobs) if isinstance(logprobs, int | float) else None,
+            named=self._server.connection.redact(reply["model"]) if isinstance(reply.get("model"), str) else None,
+            n_drawn=usage.get("completion_tokens") if type(usage.get("completion_tokens")) is int else None,
         )
 
 

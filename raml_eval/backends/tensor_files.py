@@ -14,11 +14,10 @@ import numpy as np
 
 from raml_eval.checkpoint import first_line
 from raml_eval.errors import ModelError
+from raml_eval.fingerprint import is_training_state
 
 _PICKLES = "pytorch_model.bin"
 _SINGLE, _INDEX = "model.safetensors", "model.safetensors.index.json"
-# Files beside the weights that look like some: the state of a training.
-_TRAINING = ("training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt")
 _GIB = 2**30
 _READ_LIMIT = 2 * _GIB
 _BLOCK, _CHUNK = 1 << 16, 1 << 22
@@ -87,7 +86,7 @@ def read_headers(model: str, folder: Path) -> dict[str, StoredTensor]:
 def has_weights(folder: Path) -> bool:
     """True if the folder has a file in which an engine looks for weights, other than an adapter's."""
     found = (path for ending in ("safetensors", "bin", "pt") for path in folder.glob(f"*.{ending}"))
-    return any(not is_adapter(path) and path.name not in _TRAINING for path in found)
+    return any(not is_adapter(path) and not is_training_state(path.name) for path in found)
 
 
 def no_weights(model: str) -> ModelError:

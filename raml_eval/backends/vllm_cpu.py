@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from raml_eval.backends.vllm_plugin import watch_forked
+from raml_eval.concurrency import settled_heap
 
 _GIB = 2**30
 # A step that prefills only part of a seeded request kills the CPU engine, so each prompt is prefilled whole.
@@ -53,7 +54,8 @@ def start_forked(engine_args: Any) -> Any:
         # vLLM allows one process for scheduler and model only if it believes that it is running in that process.
         with environment(VLLM_ENABLE_V1_MULTIPROCESSING="0"):
             config = engine_args.create_engine_config()
-        with environment(VLLM_WORKER_MULTIPROC_METHOD="fork"), watch_forked():
+        # Settled, because vLLM collects garbage in the fork, which would look through all that this process has imported.
+        with environment(VLLM_WORKER_MULTIPROC_METHOD="fork"), watch_forked(), settled_heap():
             return AsyncLLM.from_vllm_config(
                 config,
                 enable_log_requests=engine_args.enable_log_requests,

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from raml_eval.cli.curving import pseudo_gradient
+from raml_eval.cli.landscape import landscape
 from raml_eval.cli.options import Place, Texts, place_option
+from raml_eval.cli.pruning import pruning
 from raml_eval.cli.roles import token_roles
 
 app = typer.Typer(
@@ -16,6 +18,8 @@ app = typer.Typer(
     help="Analyse what happens along the trajectories of a stored run.",
     no_args_is_help=True,
 )
+app.command()(pruning)
+app.command()(landscape)
 
 
 @app.callback()

@@ -15,7 +15,9 @@ def doctor(
     config: Annotated[Place, place_option("YAML file with a run configuration.")] = None,
     model: Annotated[Text, typer.Option(help="Checkpoint folder or hub id; the hub is not asked for it.")] = None,
     revision: Annotated[Text, typer.Option(help="Revision of a hub model.")] = None,
-    backend: Annotated[Text, typer.Option(help="vllm, hf or fake.")] = None,
+    backend: Annotated[Text, typer.Option(help="vllm, hf, ray, openai_server or fake.")] = None,
+    adapter: Annotated[Text, typer.Option(metavar="<path>", help="LoRA adapter on top of --model.")] = None,
+    base_url: Annotated[Text, typer.Option(help="Addresses of completion servers; they are not asked.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
     thinking_format: Annotated[Text, typer.Option(help="A thinking format; detected if not given.")] = None,
     prompt: Annotated[Text, typer.Option(help="chat or plain.")] = None,
@@ -34,8 +36,10 @@ def doctor(
     import json
 
     from raml_eval import config as configs
+    from raml_eval.backends import check_name
     from raml_eval.doctor import Asked, examine
     from raml_eval.errors import ConfigError
+    from raml_eval.servers import check_settings
 
     given = {name: value for name, value in locals().items() if name in configs.FLAGS and value is not None}
     given |= {name: str(given[name]) for name in ("out", "data_dir") if name in given}
@@ -53,7 +57,8 @@ def doctor(
         fillers = {"model": "pocket", "tasks": "pocket"}  # a run needs both, and this question may leave them out
         problem = ""
         try:
-            configs.build_config([fillers, settings])
+            check_name(str(settings.get("backend", "vllm")))
+            check_settings(configs.build_config([fillers, settings]))
         except ConfigError as error:
             problem = str(error)
         asked = Asked(

@@ -68,12 +68,25 @@ def _is_interrupt(error: BaseException) -> bool:
 def _invoke(app: typer.Typer) -> int:
     """As app(), but every exception passes: click would turn Ctrl-C and a closed pipe into exit code 1."""
     command = typer.main.get_command(app)
+    _check_folder()
     try:
         with command.make_context("raml-eval", sys.argv[1:]) as context:
             command.invoke(context)
     except typer.Exit as leaving:
         return leaving.exit_code
     return ExitCode.DONE
+
+
+def _check_folder() -> None:
+    """Raises ConfigError if the current directory was deleted, because no relative path can be read then."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        from raml_eval.errors import ConfigError
+
+        raise ConfigError(
+            f"the current directory cannot be read: {error.strerror}. Change to another one, and run again."
+        ) from None
 
 
 def _explain(error: BaseException, termination: _Termination) -> int:

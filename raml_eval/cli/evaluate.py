@@ -49,25 +49,34 @@ def run(
             "frac:0.5,1, effort:low and hint:512 work too."
         ),
     ] = None,
-    closing: Annotated[Text, typer.Option(help="A closing of the thinking format, or bare, raml-paper, raml-no-think.")] = None,
+    closing: Annotated[
+        Text,
+        typer.Option(help="What a bound budget writes: a closing of the format, bare (no text), raml-paper, raml-no-think."),
+    ] = None,
     closing_text: Annotated[Text, typer.Option(help="Written before the end delimiter when the budget binds.")] = None,
     thinking_format: Annotated[
         Text, typer.Option(help="A thinking format or a YAML file of one; detected if not given.")
     ] = None,
-    effort: Annotated[Text, typer.Option(help="A hint that the chat template takes, such as low; for every budget.")] = None,
+    effort: Annotated[
+        Text, typer.Option(help="A hint that the chat template takes, such as low, at every budget (effort:low is a budget).")
+    ] = None,
     cut: Annotated[Text, typer.Option(help="exact (the default), or newline: at the end of the line, within --grace.")] = None,
     grace: Annotated[Count, typer.Option(help="Tokens past the budget that --cut newline allows; 500 if not given.")] = None,
     min_thinking_tokens: Annotated[Count, typer.Option(help="An end of thinking before this many tokens is withheld.")] = None,
     extensions: Annotated[Count, typer.Option(help="Withhold the end of thinking this many times.")] = None,
     continuation: Annotated[Text, typer.Option(help="Written in place of a withheld end; 'Wait' if not given.")] = None,
-    capped_by: Annotated[Text, typer.Option(help="harness (the default), or engine: vLLM's own budget, after a test.")] = None,
+    capped_by: Annotated[
+        Text, typer.Option(help="harness, the default; or engine: vLLM's own budget, if it holds in a test before the run.")
+    ] = None,
     format: Annotated[Text, typer.Option(hidden=True)] = None,
     answer_tokens: Annotated[Count, typer.Option(help="Token allowance of the answer; 2048 if not given.")] = None,
     max_total_tokens: Annotated[Count, typer.Option(help="Cap on thinking and answer together.")] = None,
     temperature: Annotated[Number, typer.Option(help="0 is greedy; 0.6 if not given.")] = None,
     top_p: Annotated[Number, typer.Option(help="1 is off; 0.95 if not given.")] = None,
     top_k: Annotated[Count, typer.Option(help="0, the default, is off.")] = None,
-    min_p: Annotated[Number, typer.Option(help="0, the default, is off.")] = None,
+    min_p: Annotated[
+        Number, typer.Option(help="Least share of the likeliest token's probability; 0, the default, is off.")
+    ] = None,
     repetition_penalty: Annotated[Number, typer.Option(help="1, the default, is off.")] = None,
     sampling: Annotated[
         Text, typer.Option(help="model: what is not given is as the checkpoint's generation_config says.")
@@ -100,7 +109,7 @@ def run(
         Place, place_option("Draw batches of questions until --gate is decided against this run.", "<base run>")
     ] = None,
     gate: Annotated[Place, place_option("YAML file of the rules that --until-decided applies.")] = None,
-    looks: Annotated[Count, typer.Option(help="Batches that --until-decided looks after; 6 if not given.")] = None,
+    looks: Annotated[Count, typer.Option(help="How often at most --until-decided compares the runs; 6 if not given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Load, render and check everything, but draw from a fake engine.")] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Tell every ten seconds what is right so far, which favours short answers.")

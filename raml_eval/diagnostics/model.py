@@ -9,11 +9,13 @@ from typing import Any
 
 from raml_eval.backends import open_backend
 from raml_eval.config import RunConfig, build_config
+from raml_eval.engines import open_checked
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.inputs import Model, build_policy, load_model
 from raml_eval.manifest import prompt_digests
 from raml_eval.prompts import chat_template_digest
 from raml_eval.protocols import Backend
+from raml_eval.servers import server_args
 from raml_eval.store.manifest_file import check_prompts
 from raml_eval.store.seeking import RunReader
 from raml_eval.thinking import ThinkingPolicy
@@ -37,8 +39,9 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
     """The tokenizer and the prompts of the model that drew the run, checked against what the run stores.
 
     changes are settings that take the place of the run's own: model (where the same checkpoint lies now), backend,
-    backend_args. Raises StoreError for an imported run, whose model is not known, and for prompts that would be rendered
-    otherwise now; ConfigError for another checkpoint or chat template than the run's.
+    backend_args. Another backend takes none of the run's backend_args. Raises StoreError for an imported run, whose model is
+    not known, and for prompts that would be rendered otherwise now; ConfigError for another checkpoint or chat template than
+    the run's.
     """
     manifest = run.manifest
     if manifest.get("imported") is not None:
@@ -46,10 +49,7 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
             f"{run.directory} was imported from {manifest['imported']['harness']}, so its model and its token ids are not "
             "here. Diagnose a run that raml-eval drew; `diagnose statistics` reads imported runs too."
         )
-    own, wanted = dict(manifest["config"]), dict(changes or {})
-    if wanted.get("backend", own.get("backend")) != own.get("backend"):
-        own.pop("backend_args", None)  # they are another engine's
-    config = build_config([own, wanted])
+    config = build_config([_settings_of(manifest["config"], changes or {}), dict(changes or {})])
     model = load_model(config, manifest["protocol"].get("prompt", {}).get("date"))
     _check_same(run, "checkpoint", manifest["protocol"]["model"]["fingerprint"], model.digest)
     _check_same(run, "chat template", manifest["protocol"]["prompt"]["chat_template"], chat_template_digest(model.tokenizer))
@@ -63,6 +63,12 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
     return RunModel(config, model, prompts)
 
 
+def _settings_of(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's settings, without those of its engine if another one takes its place."""
+    kept = changes.get("backend") in (None, stored["backend"])
+    return {name: value for name, value in stored.items() if kept or name not in ("backend_args", "base_url", "api_key_env")}
+
+
 def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:
     if there != here:
         raise ConfigError(
@@ -74,12 +80,8 @@ def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:
 @asynccontextmanager
 async def open_engine(loaded: RunModel) -> AsyncIterator[Backend]:
     """The run's engine, or the one that was asked for in its place, open on the run's checkpoint; closed at the end."""
-    checkpoint = loaded.model.checkpoint
-    where: dict[str, Any] = {"revision": checkpoint.revision}
-    if checkpoint.adapter:
-        where["adapter"] = checkpoint.adapter
-    config = loaded.config
-    backend = await open_backend(config.backend, checkpoint.source, **where, args=config.backend_args)
+    config, model = loaded.config, loaded.model
+    backend = await open_checked(open_backend, config.backend, model.checkpoint, model.fingerprint, server_args(config))
     try:
         yield backend
     finally:

@@ -178,7 +178,7 @@ class _Clinic:
         if name == "fake":
             return {"ready": True, "why": "draws made-up tokens"}
         if name == SERVERS:
-            why = "draws from the servers of --base-url, so no engine is needed here"
+            why = "draws from the servers of --base-url, which are not asked here; no engine is needed"
             return {"ready": self.asked.backend == name or None, "why": why}
         missing = [one for one in (("torch", "safetensors") if name == "hf" else ("vllm",)) if not is_installed(one)]
         if missing:
@@ -189,7 +189,8 @@ class _Clinic:
             are = "is" if len(missing) == 1 else "are"
             instead = "; --backend hf is" if name == "vllm" and is_installed("torch") else ""
             text = f"backend {name} needs {' and '.join(missing)}, which {are} not installed{instead}."
-            self._add(text, fix, name)
+            if name in _engines(self.asked):
+                self._add(text, fix, name)
             return {"ready": False, "why": f"{', '.join(missing)} is not installed", "fix": fix}
         probe = "torch" if name == "hf" else "vllm"
         if probe not in self.answers:

@@ -90,18 +90,22 @@ def ask_tasks(given: Given) -> dict[str, Any]:
 
 
 def ask_model(given: Given) -> dict[str, Any]:
-    """What a run would make of the model: its tokenizer, thinking format, dtype and context. The hub is not asked."""
+    """What a run would make of the model: weight files, tokenizer, thinking format, dtype and context. The hub is not asked."""
+    from raml_eval.backends.tensor_files import read_headers
     from raml_eval.checkpoint import find_checkpoint
     from raml_eval.config import build_config
     from raml_eval.errors import RamlError
     from raml_eval.inputs import load_model
+    from raml_eval.servers import BACKEND
 
     try:
         config = build_config([given])
-        here = find_checkpoint(config.model, config.revision).at_hand()
+        here = find_checkpoint(config.model, config.revision, config.adapter).at_hand()
         if here is None:
             return {"at_hand": False}
         here.check_config()
+        if config.backend not in (BACKEND, "fake") and Path(here.source).is_dir():
+            read_headers(config.model, Path(here.source))  # a file that is cut off; the values are not read
         notes = io.StringIO()
         with contextlib.redirect_stderr(notes):
             model = load_model(config.model_copy(update={"model": here.source, "revision": None}))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from raml_eval.endpoint import BadReply, Connection, RequestFailed, Unanswered, check_address, next_pause
 
+_GREEDY: Mapping[str, Any] = MappingProxyType({"temperature": 0})
 _HINTS = {401: "Check --api-key-env", 403: "Check --api-key-env", 404: "Check --endpoint and --model"}
 
 
@@ -50,14 +52,21 @@ class ChatClient:
     async def __aexit__(self, *_: object) -> None:
         await self._connection.close()
 
-    async def ask(self, messages: Sequence[Mapping[str, str]]) -> str:
+    async def ask(self, messages: Sequence[Mapping[str, str]], settings: Mapping[str, Any] = _GREEDY) -> str:
         """The content of the model's reply. Raises RequestFailed, or EndpointRefused if no request can succeed."""
-        body = {"model": self.model, "messages": list(messages), "temperature": 0}
+        return (await self.ask_whole(messages, settings))[0]
+
+    async def ask_whole(self, messages: Sequence[Mapping[str, str]], settings: Mapping[str, Any] = _GREEDY) -> tuple[str, str]:
+        """(content, finish reason) of the model's reply; the reason is empty if the server gives none. Raises as ask does.
+
+        settings are fields of the request, such as temperature and max_tokens.
+        """
+        body = {"model": self.model, "messages": list(messages), **settings}
         attempt = 0
         while True:
             try:
-                content = await self._connection.ask("POST", self.address, _read_content, body)
-                return self._connection.redact(content)
+                content, reason = await self._connection.ask("POST", self.address, _read_reply, body)
+                return self._connection.redact(content), self._connection.redact(reason)
             except Unanswered as error:
                 attempt += 1
                 if attempt >= self.attempts:
@@ -69,9 +78,10 @@ class ChatClient:
             await asyncio.sleep(pause_s)
 
 
-def _read_content(reply: Any) -> str:
-    """The reply's content; "" if the model said nothing."""
-    content = reply["choices"][0]["message"].get("content")
+def _read_reply(reply: Any) -> tuple[str, str]:
+    """The reply's content, "" if the model said nothing, and why it ended."""
+    choice = reply["choices"][0]
+    content, reason = choice["message"].get("content"), choice.get("finish_reason")
     if not isinstance(content, str | None):
         raise BadReply("the content is no text")
-    return content or ""
+    return content or "", reason if isinstance(reason, str) else ""

@@ -117,6 +117,10 @@ class _Merge:
             line = parse_line(path, number, text)
             record = _read_sample(path, number, line)
             seen.add(record, path, number)
+            if record.session >= len(sessions):
+                raise corrupt(path, number, f"is of session {record.session}, and the manifest lists {len(sessions)} (from 0)")
+            if record.trajectory and not record.trajectory.startswith(f"{record.key.task}/{record.key.question_id}/"):
+                raise corrupt(path, number, f"names the thinking {record.trajectory!r:.80}, which is of another question")
             known.need(record)
             for version in grader_versions([record], layers, sessions):
                 self._check_grader(version, part)

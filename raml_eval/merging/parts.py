@@ -16,6 +16,7 @@ from raml_eval.store import read_manifest
 from raml_eval.store.manifest_file import differing_keys
 from raml_eval.types import QuestionKey
 
+GRADING = ("timeout_s", "test_timeout_s")  # settings of the grader that can alter a verdict
 SHOWN = 8  # differing keys, shards or questions that an error names
 
 
@@ -64,7 +65,13 @@ def _read(path: Path) -> Part:
         raise StoreError(f"{path} is not a shard: it was not drawn with --shard. Name only run directories of shards.")
     if "restored" in manifest:
         raise StoreError(f"{path} was made again from an exported log. Merge the run directories that were drawn.")
-    lacking = [name for name, entry in manifest["tasks"].items() if {*entry["questions"]} - {*entry.get("places", ())}]
+    if "created" not in manifest:
+        raise StoreError(f"{path / 'manifest.json'} lacks created. Restore it, or draw the shard again.")
+    lacking = [
+        name
+        for name, entry in manifest["tasks"].items()
+        if not all(type(entry.get("places", {}).get(one)) is int for one in entry["questions"])
+    ]
     if lacking:
         raise StoreError(f"{path / 'manifest.json'} lacks the places of the questions of {lacking[0]}. Draw the shard again.")
     return Part(path, manifest, plan, plan.shard)
@@ -98,6 +105,10 @@ def _check_alike(first: Part, part: Part) -> None:
     differing = [
         *(f"plan.{key} is {old!r} there and {plans[1][key]!r} here" for key, old in plans[0].items() if old != plans[1][key]),
         *differing_keys(first.manifest["protocol"], part.manifest["protocol"]),
+    ]
+    limits = [{key: one.manifest["config"].get("grading", {}).get(key) for key in GRADING} for one in (first, part)]
+    differing += [
+        f"grading.{key} is {old!r} there and {limits[1][key]!r} here" for key, old in limits[0].items() if old != limits[1][key]
     ]
     if suites[0] != suites[1]:
         differing.append(f"suites is {_told(suites[0])} there and {_told(suites[1])} here")
@@ -176,7 +187,7 @@ def _merged_task(task: str, parts: Sequence[Part]) -> dict[str, Any]:
     entries = [part.manifest["tasks"][task] for part in parts]
     placed = sorted((part.place(task, one), one) for part in parts for one in part.manifest["tasks"][task]["questions"])
     questions = [one for _, one in placed]
-    digests = {one: found for entry in entries for one, found in (entry["prompts"] or {}).items()}
+    digests = {one: found for entry in entries for one, found in (entry.get("prompts") or {}).items()}
     full = max(entries, key=lambda entry: len(entry["overrides"]))  # a part without questions of the task has no overrides
     kept = {key: value for key, value in full.items() if key != "places"}
     return {**kept, "questions": questions, "prompts": {one: digests[one] for one in questions if one in digests}}

@@ -262,7 +262,7 @@ def _uncovered(run: StoredRun, label: str, own: Rows) -> list[Found]:
     totals = Counter(task for task, _ in run.questions)
     empty: dict[int, Rows] = {}
     for row in _task_rows(own, "pass@k"):
-        if row["value"] is None:
+        if row["value"] is None and totals[row["task"]]:  # a shard may have no question of a task
             empty.setdefault(row["k"], []).append(row)
     found: list[Found] = []
     for k, rows in sorted(empty.items()):

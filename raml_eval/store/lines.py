@@ -88,7 +88,7 @@ def key_line(key: SampleKey) -> Line:
 
 def read_key(line: Mapping[str, Any]) -> SampleKey:
     """The sample that a line is about."""
-    return SampleKey(_take(line, "task", str), _take(line, "question_id", str), int(line["sample"]))
+    return SampleKey(_take(line, "task", str), _take(line, "question_id", str), _take(line, "sample", int))
 
 
 def read_budget(line: Mapping[str, Any]) -> Budget:
@@ -193,9 +193,9 @@ def _read_count(value: Any) -> int | None:
 
 
 def _read_session(value: Any) -> int:
-    if int(value) < 0:
-        raise ValueError(f"session {value}, wanted 0 or more")
-    return int(value)
+    if type(value) is not int or value < 0:
+        raise ValueError(f"session {value!r:.60}, wanted a whole number, 0 or more")
+    return value
 
 
 def _read_imported(line: Mapping[str, Any]) -> Imported | None:

@@ -156,7 +156,10 @@ def _check_content(manifest: Mapping[str, Any]) -> None:
         "protocol.tasks": (manifest["protocol"].get("tasks", {}), dict),
         "config.sampling": (manifest["config"].get("sampling") or {}, dict),
         **{f"sessions[{number}]": (session, dict) for number, session in enumerate(manifest["sessions"])},
+        "created": (manifest.get("created", ""), str),
         **{f"tasks.{name}.questions": (entry["questions"], list) for name, entry in manifest["tasks"].items()},
+        **{f"tasks.{name}.prompts": (entry.get("prompts") or {}, dict) for name, entry in manifest["tasks"].items()},
+        **{f"tasks.{name}.places": (entry.get("places", {}), dict) for name, entry in manifest["tasks"].items()},
     }
     for name, (value, wanted) in parts.items():
         if not isinstance(value, wanted):

@@ -1,0 +1,89 @@
+"""Draws a landscape: from a stored run to the folder of its surface, path and figures.
+
+Whatever the engine computes becomes one line of the folder's journal, and is not computed again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.landscape.choices import Choices
+from raml_eval.diagnostics.landscape.known import Known
+from raml_eval.diagnostics.landscape.tables import tell, write_landscape
+from raml_eval.diagnostics.landscape.texts import choose_texts, digest_of
+from raml_eval.diagnostics.landscape.work import Work
+from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
+from raml_eval.errors import ConfigError, ModelError
+from raml_eval.protocols import Backend, WeightAccess
+from raml_eval.store.seeking import RunReader
+from raml_eval.store.stamp import stamp_samples
+
+KIND = "landscape"
+MOVABLE = ("hf",)  # the engines with WeightAccess: others are refused before their long start
+
+
+async def draw_landscape(
+    run_directory: Path, out: Path, choices: Choices, changes: Mapping[str, Any] | None = None, quiet: bool = False
+) -> Path:
+    """The folder out/landscape holds the surface, the path, their figures and settings; returns the folder.
+
+    changes are settings in place of the run's (model, backend, backend_args). A folder that was begun with the same choices is
+    gone on with, point by point; if all is computed, no engine is opened. Raises ConfigError for questions, an engine or a
+    folder that cannot be used; ModelError if the weights were not put back, and then this session's lines are cut off.
+    """
+    skipped: Counter[str] = Counter()
+    samples = stamp_samples(run_directory)
+    with RunReader(run_directory) as run:
+        loaded = load_run_model(run, changes)
+        _check_movable(loaded.config.backend in MOVABLE, loaded)
+        texts = choose_texts(run, loaded, choices.questions, choices.n_questions, skipped)
+    if not all(text.thinking_ids for text in texts):
+        choices = _without_path(choices)
+    settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
+    folder = DiagnosisFolder(out, KIND, {**asdict(choices), **settings})
+    if Known.of(folder.lines()).end is None:
+        async with open_engine(loaded) as engine:
+            await _compute(folder, engine, loaded, Work(choices, texts), quiet)
+    known = Known.of(folder.lines())
+    write_landscape(folder, run_directory.resolve().name, choices, texts, known)
+    folder.finish(skipped, samples=samples, **tell(texts, known))
+    return folder.path
+
+
+async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, work: Work, quiet: bool) -> None:
+    """The journal holds everything."""
+    _check_movable(isinstance(engine, WeightAccess), loaded)
+    assert isinstance(engine, WeightAccess)
+    with closing(folder.journal()) as journal:
+        size = journal.path.stat().st_size
+        try:
+            async with engine.movable_weights(work.choices.embeddings) as weights:
+                await work.run(weights, engine.description, journal, Known.of(folder.lines()), quiet)
+        except ModelError:
+            os.truncate(journal.path, size)
+            raise
+
+
+def _check_movable(can: bool, loaded: RunModel) -> None:
+    if not can:
+        raise ConfigError(
+            f"diagnose landscape needs an engine whose weights can be moved; use hf (--backend hf). Backend "
+            f"{loaded.config.backend} has none."
+        )
+
+
+def _without_path(choices: Choices) -> Choices:
+    """The choices for questions some of which have no thinking."""
+    if choices.plane == "thinking" or choices.given == "thinking":
+        raise ConfigError(
+            "a chosen question has no thinking with tokens, which plane thinking and given thinking need. Choose other "
+            "questions, or --plane random --given prompt."
+        )
+    return replace(choices, steps=0)

@@ -1,0 +1,80 @@
+"""Which trajectories of a run can be shortened, and why the others cannot."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from raml_eval.budgets import OFF, THINKING
+from raml_eval.diagnostics.subjects import Subject, subjects_of
+from raml_eval.errors import choose_names
+from raml_eval.plan import select_questions
+from raml_eval.store.seeking import RunReader
+from raml_eval.types import Budget, Question, QuestionKey, SampleRecord, ThinkingEnd
+
+NEVER_ENDED = "the thinking never ended"
+ENDED_TURN = "the model ended its turn while it thought"
+HINTED = "the prompt held a hint"
+CUT = "no budget of the run reads the whole thinking"
+SHORTER = "a longer thinking of the same sample is there"
+NO_IDS = "no token ids are stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A thinking that ended by itself, whose own answer is stored. records are all of the sample, by budget."""
+
+    subject: Subject
+    records: dict[Budget, SampleRecord]
+
+    @property
+    def off(self) -> SampleRecord | None:
+        """The same sample without thinking, in the model's own mode, if the run has it."""
+        return self.records.get(OFF)
+
+    def cut_at(self, n: int) -> SampleRecord | None:
+        """The run's own sample that reads the first n tokens of this thinking and was closed there, if there is one."""
+        wanted = (ThinkingEnd.FORCED, n)
+        return next((one for one in self.subject.records if (one.thinking_end, one.n_thinking_tokens) == wanted), None)
+
+
+def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) -> dict[QuestionKey, Question]:
+    """The run's questions of these tasks, or of all, at most limit of each task, chosen as in a run.
+
+    Raises ConfigError for a task that the run does not have.
+    """
+    by_task: dict[str, list[Question]] = defaultdict(list)
+    for question in run.questions.values():
+        by_task[question.task].append(question)
+    names = choose_names("task", tasks, by_task)
+    return {(name, one.id): one for name in names for one in select_questions(by_task[name], limit)}
+
+
+def read_candidates(run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]) -> Iterator[Candidate]:
+    """Every thinking that can be shortened, question by question. skipped counts the others by reason."""
+    for key, question in questions.items():
+        subjects = list(subjects_of(run, key, question, skipped))
+        longest = {subject.key: subject.trajectory.id for subject in subjects if subject.trajectory.prompt == THINKING}
+        records: dict[int, dict[Budget, SampleRecord]] = defaultdict(dict)
+        for record, _ in run.records(key):
+            records[record.key.index][record.budget] = record
+        for subject in subjects:
+            if reason := _why_not(subject, longest.get(subject.key, "")):
+                skipped[reason] += 1
+            else:
+                yield Candidate(subject, records[subject.key.index])
+
+
+def _why_not(subject: Subject, longest: str) -> str:
+    """Why the thinking cannot be shortened; empty if it can."""
+    trajectory, whole = subject.trajectory, subject.whole
+    reasons = {
+        HINTED: trajectory.prompt != THINKING,
+        SHORTER: trajectory.id != longest,
+        NO_IDS: trajectory.limit is None or (not trajectory.token_ids and bool(trajectory.text)),
+        NEVER_ENDED: trajectory.end is ThinkingEnd.LENGTH,
+        ENDED_TURN: trajectory.end is ThinkingEnd.EOS,
+        CUT: whole.thinking_end is not ThinkingEnd.NATURAL or whole.n_thinking_tokens != len(trajectory.token_ids),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")

@@ -1,0 +1,118 @@
+"""What became of each thinking under each rule: a row made of the journal's line and the run's own samples."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from raml_eval.diagnostics.pruning.candidates import Candidate
+from raml_eval.errors import StoreError
+from raml_eval.types import Status
+
+WAYS = ("whole", "pruned", "forced", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One thinking under one rule: tokens before and after, and the status of each of its four answers.
+
+    whole is the run's own answer; pruned that to what the rule keeps; forced that to as many of the first tokens (budget
+    forcing); none that without thinking, in the mode none_mode ("off", or "0": closed at once). n_new of the n_kept tokens
+    were encoded anew. cut is true if a summary ran out of tokens, None if the rule is no summary.
+    """
+
+    task: str
+    question_id: str
+    cluster: str
+    sample: int
+    trajectory: str
+    rule: str
+    n_whole: int
+    n_kept: int
+    n_new: int
+    unchanged: bool
+    cut: bool | None
+    none_mode: str
+    whole: Status
+    pruned: Status
+    forced: Status
+    none: Status
+
+    def correct(self, way: str) -> bool:
+        """True if the answer of that way, one of WAYS, is right."""
+        return getattr(self, way) is Status.CORRECT
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The outcomes, by rule how many thinkings were skipped for which reason, and how many are still owed."""
+
+    outcomes: list[Outcome]
+    skipped: dict[str, Counter[str]]
+    owed: Counter[str]
+
+
+def collect_outcomes(
+    candidates: Iterable[Candidate],
+    lines: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    asked: Iterable[str],
+    clusters: Mapping[tuple[str, str], str],
+) -> Collected:
+    """The outcomes of all rules that were asked for, and of every other rule that has a line for each of the candidates.
+
+    lines are those of the journal, by trajectory and rule. Raises StoreError if a line names a sample that the run no longer
+    has.
+    """
+    thinkings = list(candidates)
+    known = dict.fromkeys(rule for one in thinkings for rule in lines.get(one.subject.trajectory.id, {}))
+    whole = [rule for rule in known if all(rule in lines.get(one.subject.trajectory.id, {}) for one in thinkings)]
+    rules = list(dict.fromkeys((*whole, *asked)))
+    found = Collected([], {rule: Counter() for rule in rules}, Counter())
+    for one in thinkings:
+        for rule in rules:
+            line = lines.get(one.subject.trajectory.id, {}).get(rule)
+            if line is None:
+                found.owed[rule] += 1
+            elif "skipped" in line:
+                found.skipped[rule][line["skipped"]] += 1
+            else:
+                key = one.subject.key
+                found.outcomes.append(_outcome(one, rule, line, clusters[key.task, key.question_id]))
+    return found
+
+
+def _outcome(one: Candidate, rule: str, line: Mapping[str, Any], cluster: str) -> Outcome:
+    key, whole = one.subject.key, one.subject.whole
+    return Outcome(
+        task=key.task,
+        question_id=key.question_id,
+        cluster=cluster,
+        sample=key.index,
+        trajectory=one.subject.trajectory.id,
+        rule=rule,
+        n_whole=line["n_whole"],
+        n_kept=line["n_kept"],
+        n_new=line["n_new"],
+        unchanged=line["pruned"].get("budget") == whole.budget,
+        cut=line.get("cut"),
+        none_mode=str(line["none"].get("budget", 0)),
+        whole=whole.status,
+        pruned=_status(one, line["pruned"]),
+        forced=_status(one, line["forced"]),
+        none=_status(one, line["none"]),
+    )
+
+
+def _status(one: Candidate, answer: Mapping[str, Any]) -> Status:
+    """The status of an answer: of the run's own, the last verdict."""
+    if "budget" not in answer:
+        return Status(answer["status"])
+    record = one.records.get(answer["budget"])
+    if record is None:
+        raise StoreError(
+            f"the journal names {one.subject.key} at budget {answer['budget']}, which the run no longer has. Delete the folder "
+            "of the pruning, and prune again."
+        )
+    return record.status
