@@ -161,6 +161,15 @@ def test_the_fake_engine_is_diagnosed_too(tmp_path: Path) -> None:
     assert done.n_thoughts + sum(map(len, done.skipped.values())) == 12
 
 
+def test_a_run_without_thinking_says_so(tmp_path: Path) -> None:
+    words = ["off" if word == "0,16,unlimited" else word for word in FAKE]
+    assert cli(*words, "--out", tmp_path / "run").returncode == 0
+    done = cli(*DIAGNOSE, tmp_path / "run", "--quiet")
+    assert done.returncode == 0
+    assert "0 occurrences in 0 thinkings" in done.stdout
+    assert "nothing to measure" in cli("report", tmp_path / "run").stdout
+
+
 def test_a_failed_engine_leaves_values_owed(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from raml_eval.backends.hf import HfBackend
     from raml_eval.errors import GenerationError

@@ -98,7 +98,7 @@ def diagnose_roles(
     spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped)
     values = read_values(folder)
     n_measured = 0
-    if found.thoughts and not errors:
+    if not errors:
         n_measured = write_summary(folder, spoken, values[""], {one.name: values[_tag(one)] for one in endings})
     if not errors:
         counts = {reason: len(keys) for reason, keys in surveyed.skipped.items()}

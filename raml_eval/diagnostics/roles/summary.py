@@ -57,6 +57,9 @@ def write_summary(folder: DiagnosisFolder, spoken: Spoken, values: Values, by_en
     values are those after the run's own closing, by_ending those after each ending. Raises StoreError if a file cannot be
     written.
     """
+    if not spoken.found.thoughts:
+        write_section(folder, TITLE, "No thinking with a graded answer is stored, so there is nothing to measure.")
+        return 0
     measured = measure_changes(spoken.found, values)
     bare = next((one for one in spoken.endings if BARE in (one.name, *one.others)), None)
     if bare is not None:
