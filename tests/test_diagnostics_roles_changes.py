@@ -69,6 +69,7 @@ def test_a_row_by_hand() -> None:
     assert row["log_change"] == pytest.approx(sum(logs) / 4)
     assert row["null_log_change"] == pytest.approx((0 + 0 + 3 * two) / 3)  # those with a null
     assert row["difference"] == pytest.approx((two + 2 * two - math.log(FLOOR) - 3 * two) / 3)
+    assert row["n_matched"] == 3
     assert (row["n_null"], row["n_few"], row["n_zero"], row["n_floor"]) == (4, 4, 1, 0)
     wanted = mean_interval(logs, ["0", "0", "1", "2"], bounds=None)
     assert (row["log_change_low"], row["log_change_high"]) == (wanted.low, wanted.high)

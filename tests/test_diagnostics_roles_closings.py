@@ -56,3 +56,9 @@ def test_the_gold_follows_the_ending() -> None:
     probe = Ending("x", (9,), "\n").probe(Letters(), "\n\n", Gold("\\boxed{", "12"))
     assert probe.ids == (9, *map(ord, "\n\\boxed{12"))
     assert probe.n_scored == 2
+
+
+def test_formats_can_be_left_out(pocket: tuple[RunConfig, Model]) -> None:
+    config, model = pocket
+    found = find_endings(model.tokenizer, model.format, build_policy(config, model, 1000), ["So,"], formats=False)
+    assert [(one.name, one.others) for one in found] == [(NOTHING, ()), (OWN, (BARE,)), ("'So,'", ())]

@@ -24,6 +24,9 @@ def token_roles(
     closing: Annotated[
         Texts, typer.Option(metavar="<text>", help="Compare this text with the other ends of thinking; repeatable.")
     ] = None,
+    formats: Annotated[
+        bool, typer.Option(help="Compare the closings of the known thinking formats; each costs another pass over a thinking.")
+    ] = True,
     most: Annotated[int, typer.Option(min=1, help="Occurrences of one role in one thinking that are measured.")] = 20,
     limit: Annotated[Count, typer.Option(min=1, help="At most this many questions of each task.")] = None,
     samples: Annotated[Count, typer.Option(min=1, help="At most this many thinkings of each question.")] = None,
@@ -43,7 +46,7 @@ def token_roles(
     from raml_eval.reporting.diagnosed import render_diagnosis
 
     choice = Choice(tuple(task or ()), limit, samples)
-    wanted = Wanted(choice, tuple(word or ()), tuple(closing or ()), most, seed, concurrency)
+    wanted = Wanted(choice, tuple(word or ()), tuple(closing or ()), formats, most, seed, concurrency)
     changes: dict[str, Any] = {"model": model} if model else {}
     if backend:
         changes |= {"backend": backend, "backend_args": {}}

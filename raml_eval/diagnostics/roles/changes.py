@@ -130,6 +130,7 @@ def _summed(own: Sequence[Measured]) -> dict[str, Any]:
         **interval("log_change", [one.change.log for one in own], [one.thought.cluster for one in own]),
         **interval("null_log_change", [one.null_log for one in matched], clusters),
         **interval("difference", [one.change.log - one.null_log for one in matched], clusters),
+        "n_matched": len(matched),
         "n_null": len(spans),
         "n_few": sum(len(one.null) < N_SPANS for one in own if one.role != DELIMITER),
         "n_floor": sum(max(one.change.before, one.change.after) < FLOOR for one in own),

@@ -32,31 +32,43 @@ class Ending:
         return encode_probe(tokenizer, self.ids, lead_after(self.after, introduction, gold.lead), gold.text)
 
 
-def find_endings(tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str]) -> list[Ending]:
+def find_endings(
+    tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str], formats: bool = True
+) -> list[Ending]:
     """Nothing, the run's own closing, the bare delimiter, the closings of the known formats that can be written, and the texts.
 
     Those of equal ids are one ending, with the first name. A format's closing can be written if every mark of its delimiter
     (</think>, [/THINK]) is a token of its own in this vocabulary: spelled in pieces, it would be no delimiter to the model.
+    Without formats, the closings of formats are left out, the run's own format's and the paper's too.
     """
     found: dict[TokenIds, Ending] = {}
-    for one in _endings(tokenizer, fmt, policy, texts):
+    for one in _endings(tokenizer, fmt, policy, texts, formats):
         first = found.get(one.ids)
         same = first and Ending(first.name, first.ids, first.after, (*first.others, one.name))
         found[one.ids] = same or one
     return list(found.values())
 
 
-def _endings(tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str]) -> Iterator[Ending]:
+def _endings(
+    tokenizer: ChatTokenizer, fmt: ThinkingFormat, policy: ThinkingPolicy, texts: Sequence[str], formats: bool
+) -> Iterator[Ending]:
     yield Ending(NOTHING, ())
     yield Ending(OWN, policy.closing_ids, policy.answer_prefix)
+    yield Ending(BARE, closing_ids(tokenizer, fmt, CLOSINGS["bare"]))
+    if formats:
+        yield from _of_formats(tokenizer, fmt)
+    for text in texts:
+        yield Ending(repr(text), continuation_ids(tokenizer, text), text)
+
+
+def _of_formats(tokenizer: ChatTokenizer, fmt: ThinkingFormat) -> Iterator[Ending]:
     for name, closing in {**CLOSINGS, **fmt.closings}.items():
-        told = f"{fmt.name} {name}" if name in fmt.closings else name
-        yield Ending(BARE if name == "bare" else told, closing_ids(tokenizer, fmt, closing), closing.after)
+        if name != "bare":
+            told = f"{fmt.name} {name}" if name in fmt.closings else name
+            yield Ending(told, closing_ids(tokenizer, fmt, closing), closing.after)
     vocabulary = tokenizer.get_added_vocab()
     for other in known_formats().values():
         if other.name == fmt.name or not other.thinks or any(mark not in vocabulary for mark in _MARK.findall(other.closer)):
             continue
         for name, closing in {"": other.closing, **other.closings}.items():
             yield Ending(f"{other.name} {name}".strip(), closing_ids(tokenizer, other, closing), closing.after)
-    for text in texts:
-        yield Ending(repr(text), continuation_ids(tokenizer, text), text)

@@ -37,11 +37,15 @@ MOST = 20  # occurrences of one role in one thinking
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a diagnosis is asked for. words are looked for in place of the usual ones; closings are compared with the others."""
+    """What a diagnosis is asked for. words are looked for in place of the usual ones; closings are compared with the others.
+
+    formats says whether the closings of the known thinking formats are among them, each of which costs a pass.
+    """
 
     choice: Choice = field(default_factory=Choice)
     words: tuple[str, ...] = ()
     closings: tuple[str, ...] = ()
+    formats: bool = True
     most: int = MOST
     seed: int = 0
     concurrency: int = IN_FLIGHT
@@ -89,7 +93,7 @@ def diagnose_roles(
         asking = Asking(
             codec_of(loaded.model.tokenizer), policy.closing_ids, surveyed.introductions, after=policy.answer_prefix
         )
-        endings = find_endings(loaded.model.tokenizer, loaded.model.format, policy, wanted.closings)
+        endings = find_endings(loaded.model.tokenizer, loaded.model.format, policy, wanted.closings, wanted.formats)
         work = _Work(run, loaded, surveyed, asking, endings, wanted, out or directory / PLACE, quiet)
         thoughts = read_thoughts(work.targets(surveyed.skipped), run.questions, asking.tokenizer, words, surveyed.skipped)
         found = choose_occurrences(thoughts, wanted.most, wanted.seed)
