@@ -153,6 +153,12 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             "that cannot score",
             ExitCode.OWED: "trajectories failed; the same command retries them",
         },
+        "diagnose token-roles": {
+            ExitCode.DONE: "every chosen occurrence and ending is measured, but for those that are left out and named",
+            ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, or an engine "
+            "that cannot score",
+            ExitCode.OWED: "requests failed; the same command retries them",
+        },
         "diagnose pruning": {
             ExitCode.DONE: "every thinking has its answers by each rule, and the tables are written",
             ExitCode.UNUSABLE: "no such run, rule, task or model, a run without thinking that could be shortened, or other "
@@ -164,6 +170,11 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "every point of the grid and of the path is stored, and the weights are as they were",
             ExitCode.UNUSABLE: "no such run, an imported one, another checkpoint or settings than the folder's, an engine "
             "other than hf, or no question whose gold is a text",
+        },
+        "diagnose all": {
+            ExitCode.DONE: "every diagnosis that the run allows is made",
+            ExitCode.UNUSABLE: "no such run, or a diagnosis was refused; the others are made",
+            ExitCode.OWED: "a diagnosis owes something; the same command retries it",
         },
         "lm-eval": {
             ExitCode.DONE: "lm-eval has printed its table",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 # A phrase of letters with spaces matches as whole words in any case; Chinese, Japanese and Korean ones match anywhere.
 REFLECTIONS: dict[str, tuple[str, ...]] = {
@@ -21,6 +22,7 @@ REFLECTIONS: dict[str, tuple[str, ...]] = {
     "ko": ("잠깐", "잠시만", "하지만", "다시 확인", "다시 생각"),
 }
 _UNSPACED = ("zh", "ja", "ko")
+_UNSPACED_SCRIPT = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")  # kana, Chinese characters, hangul
 
 
 _PHRASES = {phrase: code not in _UNSPACED for code, phrases in REFLECTIONS.items() for phrase in phrases}  # whole words?
@@ -50,6 +52,33 @@ def reflections_by_language(text: str) -> Counter[str]:
     return Counter(_LANGUAGES[phrase] for phrase in _reflections(text))
 
 
+def is_spaced(phrase: str) -> bool:
+    """True if the phrase has to stand as whole words, and is not in a script that is written without blanks.
+
+    Example: is_spaced("hold on") and not is_spaced("等等")
+    """
+    known = _PHRASES.get(phrase.lower())
+    return not _UNSPACED_SCRIPT.search(phrase) if known is None else known
+
+
+def find_phrases(text: str, phrases: Mapping[str, bool]) -> Iterator[tuple[int, int, str]]:
+    """(start, stop, phrase) of each of the phrases in the text, in any case, in order and without overlaps.
+
+    phrases are in lower case, each with whether it has to stand as whole words. Of two at one place the longer counts.
+
+    Example: list(find_phrases("Waiting. Wait", {"wait": True})) == [(9, 13, "wait")]
+    """
+    lower = text.lower()
+    if len(lower) != len(text):  # a few characters have a lower case of two, which would move all places behind them
+        lower = "".join(one if len(one.lower()) != 1 else one.lower() for one in text)
+    found = sorted((at, -at - len(one), one) for one, whole in phrases.items() for at in _places(one, lower, whole))
+    end = 0
+    for start, minus_stop, phrase in found:
+        if start >= end:
+            end = -minus_stop
+            yield start, end, phrase
+
+
 def _reflections(text: str) -> Iterator[str]:
     """Each phrase that counts, in order."""
     lower = text.lower()
@@ -60,7 +89,7 @@ def _reflections(text: str) -> Iterator[str]:
         for look, phrases in looks.items()
         if look in lower
         for phrase in phrases
-        for start in _places(phrase, lower)
+        for start in _places(phrase, lower, _PHRASES[phrase])
     )
     end = 0
     for start, minus_stop in found:
@@ -75,16 +104,16 @@ def begins_with_reflection(text: str) -> bool:
     Example: begins_with_reflection("Wait, 12 is even.") and not begins_with_reflection("Waiters carry 12 plates.")
     """
     lower = text[:_LONGEST].lower()
-    return any(lower.startswith(phrase) and next(_places(phrase, lower), None) == 0 for phrase in _PHRASES)
+    return any(
+        lower.startswith(phrase) and next(_places(phrase, lower, whole), None) == 0 for phrase, whole in _PHRASES.items()
+    )
 
 
-def _places(phrase: str, lower: str) -> Iterator[int]:
+def _places(phrase: str, lower: str, whole: bool) -> Iterator[int]:
     """Where the phrase stands, as whole words if it has to."""
     start = lower.find(phrase)
     while start >= 0:
-        if not _PHRASES[phrase] or not (
-            _in_word(lower[max(0, start - 1) : start]) or _in_word(lower[start + len(phrase) :][:1])
-        ):
+        if not whole or not (_in_word(lower[max(0, start - 1) : start]) or _in_word(lower[start + len(phrase) :][:1])):
             yield start
         start = lower.find(phrase, start + 1)
 

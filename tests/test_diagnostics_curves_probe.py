@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from raml_eval.diagnostics.curves.probe import PAPER, Introductions, answer_starts, encode_probe
+from raml_eval.diagnostics.curves.probe import PAPER, Introductions, answer_starts, encode_probe, lead_after
 from raml_eval.diagnostics.subjects import Gold
 from raml_eval.types import Grade, SampleRecord, Status, ThinkingEnd
 from tests.factory import make_record
@@ -104,3 +104,21 @@ def test_an_answers_reasoning_ends_where_its_answer_begins(
     ids = (*map(ord, text), EOS)
     n = answer_starts(Letters(), ids, extracted, BOX, introduction)
     assert Letters().decode(ids[:n]) == before
+
+
+@pytest.mark.parametrize(
+    ("after", "introduction", "lead"),
+    [
+        ("", "\n\n", "\n\n\\boxed{"),
+        ("\n\n", "\n\n", "\\boxed{"),
+        ("x\n", "\n\n", "\n\\boxed{"),
+        ("\n\n**Final Answer**\n\\boxed{", "\n\n", ""),
+        ("I believe the answer is", "\n\n", "\n\n\\boxed{"),
+    ],
+)
+def test_no_lead_is_written_twice(after: str, introduction: str, lead: str) -> None:
+    assert lead_after(after, introduction, "\\boxed{") == lead
+
+
+def test_a_gold_without_a_lead_keeps_the_introduction() -> None:
+    assert lead_after("So", "The answer is ", "") == "The answer is "

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Target, read_targets, survey
+from raml_eval.diagnostics.subjects import Gold
 from raml_eval.errors import ConfigError
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Prompts, QuestionKey
@@ -81,3 +82,11 @@ def test_questions_whose_gold_is_no_single_text_are_named(tmp_path: Path) -> Non
     targets, skipped = read(path)
     assert [one.key.question_id for one in targets] == ["0-abcdef"]
     assert skipped == {"no gold": ["sums/1-abcdef"], "the gold of grader grid is no single text": ["sums/2-abcdef"]}
+
+
+def test_a_closing_that_begins_the_answer_is_not_repeated() -> None:
+    introductions = {("sums", "thinking"): "\n\n", ("sums", "off"): "\n\n"}
+    asking = Asking(Letters(), (CLOSE, *map(ord, "So \\boxed{")), introductions, after="So \\boxed{")
+    gold = Gold("\\boxed{", "5")
+    assert asking.probe("thinking", "sums", gold).ids == (CLOSE, *map(ord, "So \\boxed{5"))
+    assert asking.probe("off", "sums", gold).ids == tuple(map(ord, "\n\n\\boxed{5"))

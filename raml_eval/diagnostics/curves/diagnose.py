@@ -22,7 +22,7 @@ from raml_eval.progress import Progress
 from raml_eval.protocols import Backend, PositionScorer
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
-from raml_eval.types import TokenIds
+from raml_eval.thinking import ThinkingPolicy
 
 KIND = "pseudo-gradient"
 IN_FLIGHT = 8
@@ -63,7 +63,7 @@ def diagnose_curves(
         loaded = load_run_model(run, changes)
         policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
         found = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
-        asking = _asking(loaded, wanted, policy.closing_ids, found)
+        asking = _asking(loaded, wanted, policy, found)
         work = _Work(run, loaded, found, asking, wanted, out or directory / PLACE, quiet)
         folder, errors = asyncio.run(_score(work))
     drawn = _read_drawn(directory, folder, work)
@@ -94,7 +94,7 @@ class _Work:
 async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
     """The folder, whose journal has every curve but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
-        scorer = _scorer(backend)
+        scorer = position_scorer(backend)
         folder = DiagnosisFolder(work.out, KIND, _settings(work, backend))
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
@@ -109,7 +109,8 @@ async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
             journal.close()
 
 
-def _scorer(backend: Backend) -> PositionScorer:
+def position_scorer(backend: Backend) -> PositionScorer:
+    """The backend, as what scores the gold. Raises ConfigError if it cannot."""
     if not isinstance(backend, PositionScorer):
         raise ConfigError(
             f"backend {backend.description.name} does not tell how likely a given answer is after each prefix of a thinking. "
@@ -118,13 +119,14 @@ def _scorer(backend: Backend) -> PositionScorer:
     return backend
 
 
-def _asking(loaded: RunModel, wanted: Wanted, closing_ids: TokenIds, found: Survey) -> Asking:
+def _asking(loaded: RunModel, wanted: Wanted, policy: ThinkingPolicy, found: Survey) -> Asking:
     tokenizer = codec_of(loaded.model.tokenizer)
+    closing_ids, after = policy.closing_ids, policy.answer_prefix if wanted.delimiter == "run" else ""
     if wanted.delimiter == "none":
         closing_ids = ()
     elif wanted.delimiter != "run":
         closing_ids = tuple(tokenizer.encode(wanted.delimiter, add_special_tokens=False))
-    return Asking(tokenizer, closing_ids, found.introductions, wanted.lead)
+    return Asking(tokenizer, closing_ids, found.introductions, wanted.lead, after)
 
 
 def _settings(work: _Work, backend: Backend) -> dict[str, Any]:
@@ -140,6 +142,7 @@ def _settings(work: _Work, backend: Backend) -> dict[str, Any]:
         "closing_ids": list(asking.closing_ids),
         "lead": wanted.lead,
         "introductions": introductions if wanted.lead is None else {},
+        "closing_after": asking.after if wanted.lead is None else "",
         "stride": wanted.positions.stride,
         "tolerance": wanted.positions.tolerance,
     }

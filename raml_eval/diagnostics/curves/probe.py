@@ -40,6 +40,18 @@ def encode_probe(tokenizer: Tokenizer, closing_ids: Sequence[int], lead: str, go
     return Probe((*closing_ids, *tokenizer.encode(lead, add_special_tokens=False), *own), len(own), False)
 
 
+def lead_after(after: str, introduction: str, gold_lead: str) -> str:
+    r"""What still leads to the gold after a text that may have begun to.
+
+    Example: lead_after("\n\nSo: \\boxed{", "\n\n", "\\boxed{") == ""
+    """
+    lead = introduction + gold_lead
+    if gold_lead and after.endswith(gold_lead):
+        return ""
+    shared = next((n for n in range(min(len(after), len(lead)), 0, -1) if after.endswith(lead[:n])), 0)
+    return lead[shared:]
+
+
 class Introductions:
     """Collects what stands between the end of thinking and the written gold in a run's own correct answers.
 

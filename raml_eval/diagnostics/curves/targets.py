@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from raml_eval.budgets import OFF, prompt_of
-from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe
+from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe, lead_after
 from raml_eval.diagnostics.subjects import Gold, Subject, gold_of, subjects_of
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.plan import select_questions
@@ -51,16 +51,19 @@ class Choice:
 class Asking:
     """How the gold is asked for. closing_ids end a thinking; lead stands before the gold, if it is given.
 
-    Otherwise the introduction of the task and prompt stands there, and then what the task writes before its golds.
+    Otherwise the introduction of the task and prompt stands there, and then what the task writes before its golds, without what
+    the closing has written of both: after is the end of its text, which already begins the answer.
     """
 
     tokenizer: Tokenizer
     closing_ids: TokenIds
     introductions: Mapping[tuple[str, str], str]
     lead: str | None = None
+    after: str = ""
 
     def probe(self, prompt: str, task: str, gold: Gold) -> Probe:
-        lead = self.lead if self.lead is not None else self.introductions[task, prompt] + gold.lead
+        after = "" if prompt == OFF else self.after
+        lead = lead_after(after, self.introductions[task, prompt], gold.lead) if self.lead is None else self.lead
         return encode_probe(self.tokenizer, () if prompt == OFF else self.closing_ids, lead, gold.text)
 
 

@@ -1,0 +1,86 @@
+"""The figures of the roles: changes beside their nulls, and endings compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from raml_eval.diagnostics.curves.drawn import VERDICTS
+from raml_eval.diagnostics.roles.closings import OWN
+from raml_eval.diagnostics.roles.thoughts import SHARES
+from raml_eval.drawing import COLOURS, STYLES, new_figure, plain_label
+
+_LONGEST = 34  # characters of a label
+
+
+def draw_roles(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Left, the mean log change of each role with its interval, and its null's; right, the paper's relative change.
+
+    rows are those of one task. Filled marks are the roles, and hollow ones below them their nulls.
+    """
+    roles = list(dict.fromkeys(row["role"] for row in rows))
+    with new_figure(7.6, 1.3 + 0.52 * len(roles)) as figure:
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.35, 1))
+        for number, verdict in enumerate(map(str, VERDICTS)):
+            colour, marker = COLOURS[number], STYLES[number][1]
+            for row in (row for row in rows if row["verdict"] == verdict):
+                at = roles.index(row["role"]) + 0.4 * number - 0.28
+                _point(left, row, "log_change", at, colour, marker, True)
+                _point(left, row, "null_log_change", at + 0.16, colour, marker, False)
+                for name, place, filled in (("relative", at, True), ("null_relative", at + 0.16, False)):
+                    if row[name]:
+                        right.plot(row[name], place, marker, color=colour, markerfacecolor=colour if filled else "none",
+                                   markersize=4.5)  # fmt: skip
+            left.plot([], [], marker, color=colour, markersize=4.5, label=verdict)
+            left.plot([], [], marker, color=colour, markersize=4.5, markerfacecolor="none", label=f"null, {verdict}")
+        left.axvline(0, color="black", linewidth=0.8, linestyle=":")
+        left.set_yticks(range(len(roles)), [_label(role) for role in roles])
+        left.set_ylim(len(roles) - 0.4, -0.6)
+        left.set_xlabel("mean of log(after) - log(before), 95 %")
+        right.set_xlabel("mean of |after - before| / before")
+        right.set_xscale("log")
+        _plain(left, right)
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def draw_endings(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """For each ending a mark at each share: its NLL minus that of the run's own closing, paired, with intervals.
+
+    rows are those of one task.
+    """
+    endings = [name for name in dict.fromkeys(row["ending"] for row in rows) if name != OWN]
+    with new_figure(7.4, 1.3 + 0.5 * len(endings)) as figure:
+        axes = figure.subplots()
+        for number, share in enumerate(SHARES):
+            colour, marker = COLOURS[number], STYLES[number][1]
+            for row in (row for row in rows if row["share"] == share and row["ending"] != OWN):
+                at = endings.index(row["ending"]) + 0.18 * number - 0.27
+                _point(axes, row, "against_own", at, colour, marker, True)
+            axes.plot([], [], marker, color=colour, markersize=4.5, label=f"after {100 * share:.0f} %")
+        axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
+        axes.set_yticks(range(len(endings)), [_label(name) for name in endings])
+        axes.set_ylim(len(endings) - 0.4, -0.6)
+        axes.set_xlabel("NLL of the gold, minus that after the run's own closing (nats per token)")
+        _plain(axes)
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _point(axes: Any, row: Mapping[str, Any], name: str, at: float, colour: str, marker: str, filled: bool) -> None:
+    """A mark with its interval, if there is a value."""
+    if row[name] is None:
+        return
+    if row[f"{name}_low"] is not None:
+        axes.plot([row[f"{name}_low"], row[f"{name}_high"]], [at, at], color=colour, linewidth=1.4 if filled else 0.8)
+    axes.plot(row[name], at, marker, color=colour, markerfacecolor=colour if filled else "white", markersize=4.5)
+
+
+def _label(text: str) -> str:
+    return plain_label(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
+
+
+def _plain(*all_axes: Any) -> None:
+    for axes in all_axes:
+        axes.grid(axis="x", linewidth=0.5, alpha=0.4)
+        axes.spines[["top", "right"]].set_visible(False)
