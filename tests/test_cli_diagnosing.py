@@ -90,3 +90,28 @@ def test_the_page_names_every_option_and_file(swept: Path) -> None:
 def test_the_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([\w-]+\.md)\)", PAGE):
         assert (DOCS / target).exists(), target
+
+
+@pytest.mark.slow
+def test_all_are_made_in_turn_and_stand_in_the_report(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the landscape moves weights (pip install 'raml-eval[hf]')")
+    run = tmp_path / "run"
+    words = ("--limit", "2", "--samples", "2", "--thinking-budget", "off,0,unlimited", "--answer-tokens", "24", "--quiet")
+    done = cli("run", "--model", "pocket", "--backend", "hf", "--tasks", "pocket_chain,pocket_sort", *words, "--out", run)
+    assert done.returncode == 0, done.stderr
+    done = cli("diagnose", "all", run, "--quiet")
+    assert done.returncode == 0, done.stderr
+    kinds = ["statistics", "pseudo-gradient", "token-roles", "pruning", "landscape"]
+    abouts = [json.loads((run / "diagnostics" / kind / "diagnosis.json").read_text()) for kind in kinds]
+    assert all(about["complete"] for about in abouts)
+    text = cli("report", run, "--format", "markdown").stdout
+    titles = [json.loads((run / "diagnostics" / kind / "section.json").read_text())["title"] for kind in kinds]
+    assert [text.count(f"\n## {title}") for title in titles] == [1] * 5
+
+
+def test_one_that_is_refused_leaves_the_others(swept: Path, tmp_path: Path) -> None:
+    done = cli("diagnose", "all", swept, "--by", "odd", "--limit", "1", "--out", tmp_path / "out", "--quiet")
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: pruning is left out: ")]
+    assert (tmp_path / "out" / "token-roles" / "section.json").exists()
+    assert (tmp_path / "out" / "statistics" / "section.json").exists()

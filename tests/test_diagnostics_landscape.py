@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 import re
@@ -64,7 +63,7 @@ def drawn(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def landscape(run: Path, out: Path, choices: Choices = SMALL, **changes: Any) -> Path:
-    return asyncio.run(draw_landscape(run, out, choices, changes, quiet=True))
+    return draw_landscape(run, out, choices, changes, quiet=True)
 
 
 def lines(folder: Path, kind: str) -> list[dict[str, Any]]:

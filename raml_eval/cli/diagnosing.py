@@ -83,7 +83,7 @@ def diagnose_all(
     shared: dict[str, Any] = {"model": model, "out": out, "quiet": quiet}
     engine: dict[str, Any] = {"backend": backend, "backend_arg": backend_arg}
     chosen: dict[str, Any] = {"task": task, "limit": limit}
-    on_hf = {"backend": "hf", "backend_arg": backend_arg if backend in (None, "hf") else None}
+    on_hf: dict[str, Any] = {"backend": "hf", "backend_arg": backend_arg if backend in (None, "hf") else None}
     statistics(run, out, task)
     if read_manifest(run / "manifest.json").get("imported"):
         note(f"{run} was imported, so its model is not known: statistics are all that can be diagnosed")

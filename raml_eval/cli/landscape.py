@@ -37,8 +37,6 @@ def landscape(
 
     Run it again to go on with one that was interrupted. The model on the disk is only read.
     """
-    import asyncio
-
     from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.folder import PLACE
     from raml_eval.diagnostics.landscape.choices import Choices
@@ -59,7 +57,7 @@ def landscape(
     if backend_arg:
         changes["backend_args"] = parse_backend_args(backend_arg)
     with stopping("what was computed is stored; run again to go on"):
-        folder = asyncio.run(draw_landscape(run, out or run / PLACE, choices, changes, quiet))
+        folder = draw_landscape(run, out or run / PLACE, choices, changes, quiet)
     if not quiet:
         from raml_eval.reporting.diagnosed import render_diagnosis
 

@@ -5,6 +5,7 @@ Whatever the engine computes becomes one line of the folder's journal, and is no
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ KIND = "landscape"
 MOVABLE = ("hf",)  # the engines with WeightAccess: others are refused before their long start
 
 
-async def draw_landscape(
+def draw_landscape(
     run_directory: Path, out: Path, choices: Choices, changes: Mapping[str, Any] | None = None, quiet: bool = False
 ) -> Path:
     """The folder out/landscape holds the surface, the path, their figures and settings; returns the folder.
@@ -49,12 +50,16 @@ async def draw_landscape(
     settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
     folder = DiagnosisFolder(out, KIND, {**asdict(choices), **settings})
     if Known.of(folder.lines()).end is None:
-        async with open_engine(loaded) as engine:
-            await _compute(folder, engine, loaded, Work(choices, texts), quiet)
+        asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
     known = Known.of(folder.lines())
     write_landscape(folder, run_directory.resolve().name, choices, texts, known)
     folder.finish(skipped, samples=samples, **tell(texts, known))
     return folder.path
+
+
+async def _compute_all(folder: DiagnosisFolder, loaded: RunModel, work: Work, quiet: bool) -> None:
+    async with open_engine(loaded) as engine:
+        await _compute(folder, engine, loaded, work, quiet)
 
 
 async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, work: Work, quiet: bool) -> None:
