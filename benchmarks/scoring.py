@@ -36,6 +36,7 @@ import torch
 from tabulate import tabulate
 
 from raml_eval.backends import open_backend
+from raml_eval.concurrency import settled_heap
 from raml_eval.protocols import PositionScores
 
 STRIDE = 8
@@ -128,7 +129,8 @@ async def measure_vllm(model: Path, repeats: int) -> list[dict[str, Any]]:
     try:
         await ours(*trajectory(100, seed=99))
         await plain(*trajectory(100, seed=99))
-        return [await pairs(ours, plain, n, repeats, empty_cache) for n in VLLM_SIZES]
+        with settled_heap():  # as in a diagnosis
+            return [await pairs(ours, plain, n, repeats, empty_cache) for n in VLLM_SIZES]
     finally:
         await backend.aclose()
 
@@ -159,8 +161,9 @@ async def measure_hf(model: Path, repeats: int) -> tuple[list[dict[str, Any]], l
 
     try:
         await ours(*trajectory(100, seed=99))
-        against = await pairs(ours, plain, HF_SIZE, repeats, nothing)
-        growth = await measure_growth(ours, repeats)
+        with settled_heap():
+            against = await pairs(ours, plain, HF_SIZE, repeats, nothing)
+            growth = await measure_growth(ours, repeats)
         rng = random.Random(1)
         short = [trajectory(rng.randint(60, 150), seed) for seed in range(N_SHORT)]
         start = time.perf_counter()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from raml_eval.concurrency import run_workers
+from raml_eval.concurrency import run_workers, settled_heap
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Skipped, Target
 from raml_eval.errors import GaveUp, GenerationError
@@ -111,7 +111,8 @@ async def score_targets(
             await journal.append(curve.line(target))
             progress.advance(1, curve.n_forwarded)
 
-    await run_workers(work, scoring.concurrency)
+    with settled_heap():
+        await run_workers(work, scoring.concurrency)
     return errors
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from raml_eval.concurrency import run_workers
+from raml_eval.concurrency import run_workers, settled_heap
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, open_engine
 from raml_eval.diagnostics.pruning.answers import Answering, Shortener, open_redrawing
@@ -126,7 +126,8 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
                     await journal.append({**_names(one, label), **line})
                     progress.advance(1)
 
-        await run_workers(take, CONCURRENCY.get(summary.backend, 8))
+        with settled_heap():
+            await run_workers(take, CONCURRENCY.get(summary.backend, 8))
 
 
 async def _summarise(
@@ -180,7 +181,8 @@ async def answer_all(work: Work) -> None:
                         await journal.append({**_names(one, name), **line})
                         told.advance(1, sum(part.get("n_tokens", 0) for part in line.values() if isinstance(part, dict)))
 
-        await run_workers(take, config.concurrency or CONCURRENCY.get(config.backend, 64))
+        with settled_heap():
+            await run_workers(take, config.concurrency or CONCURRENCY.get(config.backend, 64))
 
 
 async def _answer(rule: Rule, summary: Line, shortener: Shortener, answering: Answering) -> Line:
