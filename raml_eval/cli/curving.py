@@ -41,7 +41,10 @@ def pseudo_gradient(
     out: Annotated[Place, place_option("Folder of the diagnosis; diagnostics in the run if not given.", "<folder>")] = None,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """The negative log-likelihood of the gold answer along each thinking. Exit code 4 if trajectories failed."""
+    """How likely the gold answer is along each thinking.
+
+    Its negative log-likelihood after each part of the thinking. Exit code 4 if trajectories failed.
+    """
     from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.curves.diagnose import Wanted, diagnose_curves
     from raml_eval.diagnostics.curves.positions import Positions

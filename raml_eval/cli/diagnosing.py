@@ -74,7 +74,7 @@ def diagnose_all(
     out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """Each diagnosis in turn, with the settings that it has by itself.
+    """Each of them in turn, by its defaults.
 
     An imported run has only statistics. Exit code 2 if one was refused and 4 if one owes something; the others are made.
     """

@@ -36,7 +36,9 @@ def pruning(
     out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """Shorten each thinking by rules or a summary, answer anew, and compare with budget forcing at equal tokens.
+    """Answers anew after shortened thinking.
+
+    Each thinking is shortened by rules or a summary, and compared with budget forcing at equal tokens.
 
     Exit code 4 if answers or summaries failed; the same command retries them.
     """

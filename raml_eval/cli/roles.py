@@ -39,7 +39,11 @@ def token_roles(
     out: Annotated[Place, place_option("Folder of the diagnosis; diagnostics in the run if not given.", "<folder>")] = None,
     quiet: Annotated[bool, typer.Option(help="No progress.")] = False,
 ) -> None:
-    """What words, ends of lines and ends of thinking do to the gold's likelihood. Exit code 4 if requests failed."""
+    """What words and ends of thinking do to that.
+
+    The change of the gold's likelihood at words of reflection, ends of lines and ends of thinking, against matched nulls.
+    Exit code 4 if requests failed.
+    """
     from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.curves.targets import Choice
     from raml_eval.diagnostics.roles.diagnose import Wanted, diagnose_roles

@@ -84,7 +84,7 @@ def pooled_effect(lengths: Floats, correct: NDArray[np.bool_]) -> tuple[float, f
 
     NaN unless there are both verdicts.
 
-    Example: pooled_effect(np.array([1.0, 2.0]), np.array([False, True])) == (1.0, math.log(2))
+    Example: pooled_effect(np.array([1.0, 2.0]), np.array([False, True])) == (1.0, np.log(2.0))
     """
     from scipy.stats import rankdata
 

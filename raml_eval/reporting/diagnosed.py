@@ -71,7 +71,7 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool, kinds: Collection
 
     runs holds them by label; short leaves out the tables that are not brief.
 
-    Example: find_diagnosed({"mine": load_run("runs/mine")}, short=False).sections[0].title == "Trajectory statistics"
+    Example: find_diagnosed({"mine": load_run("runs/mine")}, short=False).sections[0].title
     """
     sections: list[Section] = []
     notes: list[str] = []

@@ -18,7 +18,7 @@ def text_and_ends(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, list[i
     A window begins one step before what is new, because tokenizers write the first token of a text in another way. Raises
     ValueError if the steps do not give the text, as with a tokenizer that mends blanks over long distances.
 
-    Example: with a token a byte, text_and_ends(tokenizer, tokenizer.encode("aé")) == ("aé", [0, 1, 1, 2])
+    For example, with a token a byte, the ids of "aé" give ("aé", [0, 1, 1, 2]).
     """
     ends = [0]
     parts: list[str] = []
