@@ -77,6 +77,14 @@ def test_wrong_words_are_one_line(swept: Path, tmp_path: Path) -> None:
     fails(cli("diagnose", "statistics", swept, "--out", tmp_path / "file"), "cannot be made")
 
 
+@pytest.mark.parametrize("words", [["statistics"], ["pseudo-gradient"], ["token-roles"], ["pruning", "--by", "no-repeats"],
+                                   ["landscape"], ["all"]])  # fmt: skip
+def test_no_run_is_told_as_by_a_report(tmp_path: Path, words: list[str]) -> None:
+    kind, *options = words
+    fails(cli("diagnose", kind, tmp_path / "nope", *options), "nope is not a run directory: it has no manifest.json")
+    assert not (tmp_path / "nope").exists()
+
+
 def test_the_page_names_every_option_and_file(swept: Path) -> None:
     command = typer.main.get_command(app).commands["statistics"]  # type: ignore[attr-defined]
     options = {option for parameter in command.params for option in parameter.opts if option.startswith("--")} - {"--help"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from raml_eval.errors import StoreError
 from raml_eval.store.grades import Layer, change_of, write_layer
 from raml_eval.store.stamp import stamp_samples
 from raml_eval.tables import load_run
@@ -39,5 +43,13 @@ def test_a_changed_verdict_changes_the_stamp_and_a_confirmed_one_does_not(tmp_pa
     assert stamp_samples(run) == now
 
 
-def test_a_folder_without_samples_has_an_empty_stamp(tmp_path: Path) -> None:
+def test_a_run_without_samples_has_an_empty_stamp(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
     assert stamp_samples(tmp_path) == {"n_samples": 0, "n_trajectories": 0, "verdicts": ""}
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, Path.touch])
+def test_what_is_no_run_directory_is_refused(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "nope")
+    with pytest.raises(StoreError, match=r"nope is not a run directory: it has no manifest\.json"):
+        stamp_samples(tmp_path / "nope")

@@ -115,6 +115,13 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         ) from error
 
 
+def no_run_directory(directory: Path) -> StoreError:
+    """The error about a folder that is no run directory, or is not there."""
+    return StoreError(
+        f"{directory} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
+    )
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest at path, in the present schema. Its schema_version is still that of the files.
 
@@ -123,9 +130,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise StoreError(
-            f"{path.parent} is not a run directory: it has no manifest.json. Name a folder that `raml-eval run --out` wrote."
-        ) from None
+        raise no_run_directory(path.parent) from None
     except (OSError, ValueError, RecursionError) as error:
         raise CorruptStore(f"{path} cannot be read: {error}. Restore it, or run again with another --out.") from error
     version = manifest.get("schema_version") if isinstance(manifest, dict) else None

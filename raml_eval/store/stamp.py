@@ -9,14 +9,18 @@ from typing import Any
 
 from raml_eval.store.grades import layer_lines, read_layers
 from raml_eval.store.journal import count_lines
+from raml_eval.store.manifest_file import no_run_directory
 
 
 def stamp_samples(directory: Path) -> dict[str, Any]:
     """The numbers of stored samples and trajectories, and a digest of the verdicts that regrading has changed.
 
     Two stamps are equal if the same samples have the same verdicts: samples are only ever added, and a regrading that changes
-    nothing leaves the digest as it is. Raises CorruptStore for a layer that cannot be read.
+    nothing leaves the digest as it is. Raises StoreError if the folder is not a run directory, CorruptStore for a layer that cannot
+    be read.
     """
+    if not (directory / "manifest.json").exists():
+        raise no_run_directory(directory)
     return {
         "n_samples": count_lines(directory / "samples.jsonl"),
         "n_trajectories": count_lines(directory / "trajectories.jsonl"),
