@@ -124,8 +124,8 @@ def test_a_second_session_scores_only_what_is_new(run: Path, tmp_path: Path) -> 
 def test_other_settings_are_refused_and_named(run: Path, diagnosed: Path) -> None:
     done = cli(*DIAGNOSE, run, "--quiet", "--stride", "4", "--delimiter", "none")
     assert done.returncode == ExitCode.UNUSABLE
-    assert "stride is 8 there and 4 here" in done.stderr
-    assert "delimiter is 'run' there and 'none' here" in done.stderr
+    assert "--stride is 8 there and 4 here" in done.stderr
+    assert "--delimiter is 'run' there and 'none' here" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_a_complete_landscape_is_drawn_anew_without_an_engine(run: Path, drawn: 
 
 
 def test_other_choices_or_another_engine_are_refused(run: Path, drawn: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="under other settings: points is 5 there and 7 here"):
+    with pytest.raises(ConfigError, match="under other settings: --points is 5 there and 7 here"):
         landscape(run, drawn.parent, Choices(n_questions=2, points=7, steps=3))
     folder = landscape(run, tmp_path)
     journal = (folder / "journal.jsonl").read_text().splitlines(keepends=True)

@@ -13,19 +13,29 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from raml_eval.diagnostics.differing import tell_differences
 from raml_eval.errors import ConfigError, CorruptStore
 from raml_eval.store.journal import Journal, cut_torn_line, read_lines
 from raml_eval.store.manifest_file import write_json
 
 SCHEMA_VERSION = 1
 PLACE = "diagnostics"  # in the run directory, unless --out names another
+_TOLD = 8  # differences that an error names
+
+
+class OtherSettings(ConfigError):
+    """A folder holds a diagnosis under other settings. about is what its diagnosis.json says."""
+
+    def __init__(self, message: str, about: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.about = dict(about)
 
 
 class DiagnosisFolder:
     """The folder DIR/<kind>, opened for the settings. One that exists is gone on with if its settings are equal.
 
     settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made.
-    Raises ConfigError, naming each key that differs, if the folder holds a diagnosis under other settings; CorruptStore if its
+    Raises OtherSettings, naming what differs, if the folder holds a diagnosis under other settings; CorruptStore if its
     diagnosis.json cannot be read; StoreError if it cannot be written.
     """
 
@@ -35,7 +45,7 @@ class DiagnosisFolder:
         wanted = json.loads(json.dumps(settings))
         stored = read_about(self._about)
         if stored is not None:
-            _check_settings(stored["settings"], wanted, self.path)
+            _check_settings(stored, wanted, self.path)
         self.about: dict[str, Any] = stored or {
             "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
         }  # fmt: skip
@@ -91,8 +101,12 @@ def read_about(path: Path) -> dict[str, Any] | None:
     return dict(about)
 
 
-def _check_settings(stored: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
-    keys = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
-    if keys:
-        told = "; ".join(f"{key} is {stored.get(key)!r} there and {wanted.get(key)!r} here" for key in keys[:8])
-        raise ConfigError(f"{path} holds a diagnosis under other settings: {told}. Choose another --out, or delete the folder.")
+def _check_settings(about: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
+    told = tell_differences(about["settings"], wanted)
+    if told:
+        more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
+        raise OtherSettings(
+            f"{path} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or delete "
+            "the folder.",
+            about,
+        )

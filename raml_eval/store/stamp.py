@@ -16,8 +16,8 @@ def stamp_samples(directory: Path) -> dict[str, Any]:
     """The numbers of stored samples and trajectories, and a digest of the verdicts that regrading has changed.
 
     Two stamps are equal if the same samples have the same verdicts: samples are only ever added, and a regrading that changes
-    nothing leaves the digest as it is. Raises StoreError if the folder is not a run directory, CorruptStore for a layer that cannot
-    be read.
+    nothing leaves the digest as it is. Raises StoreError if the folder is not a run directory, CorruptStore for a
+    layer that cannot be read.
     """
     if not (directory / "manifest.json").exists():
         raise no_run_directory(directory)
