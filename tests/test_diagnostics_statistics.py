@@ -189,7 +189,7 @@ def test_tasks_are_chosen_and_another_choice_is_another_diagnosis(tmp_path: Path
     folder = diagnose_statistics(run, run / "d", ["more"])
     assert {row["task"] for row in table(folder, "subjects")} == {"more"}
     assert section(folder)["lead"].startswith("Only more. Of 1 thinking,")
-    with pytest.raises(ConfigError, match="tasks is"):
+    with pytest.raises(ConfigError, match="--task is more there and sums, more here"):
         diagnose_statistics(run, run / "d")
     with pytest.raises(ConfigError, match="nosuch"):
         diagnose_statistics(run, run / "e", ["nosuch"])

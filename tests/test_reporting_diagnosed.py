@@ -156,7 +156,10 @@ def remove(name: str) -> Callable[[StoredRun, Path], None]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (add_sample, "it is of 2 samples, and the run has 3 now. Run `raml-eval diagnose pruning` again."),
+        (
+            add_sample,
+            "it is of 2 samples, and the run has 3 now. Run `raml-eval diagnose pruning RUN --by ...` again, with the same options.",
+        ),
         (regrade, "the run was regraded since"),
         (add_thinking, "the run was given more thinking since"),
         (cut_short, "it is not complete"),

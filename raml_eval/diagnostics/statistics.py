@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from raml_eval.budgets import in_tokens, sort_budgets
 from raml_eval.diagnostics import summary
 from raml_eval.diagnostics.by_question import add_length, build_questions
+from raml_eval.diagnostics.caveats import tell_part
 from raml_eval.diagnostics.classes import AnswerClasses
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.measures import COLUMNS, Measured, TokenOf, facts_of, measure, why_cut_short
@@ -42,11 +43,13 @@ BATCH = 4096  # rows that are written at once
 @dataclass
 class Told:
     """What a reader is told beside the numbers: how many thinkings are planned, and by reason those left out and those
-    about a question without a gold. only names the tasks if they are not all of the run's.
+    about a question without a gold. only names the tasks if they are not all of the run's, and part says how many questions
+    they have.
     """
 
     planned: int
     only: str
+    part: str
     skipped: Counter[str] = field(default_factory=Counter)
     without_gold: Counter[str] = field(default_factory=Counter)
 
@@ -67,13 +70,17 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -
         folder.reopen()
         keys = [key for key in run.questions if key[0] in chosen]
         left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
-        told = Told(planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left))
+        told = Told(
+            planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left), part=tell_part(run, len(keys), tasks)
+        )
         n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
     if n:
         _write_summary(folder, told)
     else:
-        write_section(folder, TITLE, f"No thinking of {directory.name} is stored, so there is nothing to count.")
-    folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold))
+        lead = f"No thinking of {directory.name} is stored, so there is nothing to count."
+        write_section(folder, TITLE, lead, notes=[told.part] if told.part else [])
+    made = {"made_with": {"tasks": list(tasks), "limit": None, "samples": None}}
+    folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
     return folder.path
 
 
@@ -175,6 +182,8 @@ LEAD = (
 
 
 def _notes(subjects: pd.DataFrame, told: Told) -> Iterator[str]:
+    if told.part:
+        yield told.part
     characters = [str(group) for group in dict.fromkeys(subjects.loc[subjects["unit"] == "characters", "group"])]
     if characters:
         n = int(subjects.loc[subjects["unit"] == "characters", "n_tokens"].isna().sum())

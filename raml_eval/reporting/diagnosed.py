@@ -128,7 +128,9 @@ def _folders(place: Path) -> list[Path]:
 
 def _why_not(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Why a diagnosis is not shown; empty if it is."""
-    again = f"Run `raml-eval diagnose {about['kind']}` again."
+    rules = about.get("made_with", {}).get("rules", ["..."] if about["kind"] == "pruning" else [])
+    words = "".join(f" --by {rule}" for rule in rules)
+    again = f"Run `raml-eval diagnose {about['kind']} RUN{words}` again, with the same options."
     if about["complete"] is not True:
         return f"it is not complete. {again}"
     then = about.get("samples")

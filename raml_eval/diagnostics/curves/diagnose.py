@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
+from raml_eval.diagnostics.caveats import notes_of_engines, tell_part
 from raml_eval.diagnostics.curves.drawn import Drawn, match_curves
 from raml_eval.diagnostics.curves.driver import Scoring, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
@@ -66,12 +67,14 @@ def diagnose_curves(
         asking = _asking(loaded, wanted, policy, found)
         work = _Work(run, loaded, found, asking, wanted, out or directory / PLACE, quiet)
         folder, errors = asyncio.run(_score(work))
+        caveats = caveats_of(run, wanted.choice, loaded)
     drawn = _read_drawn(directory, folder, work)
     if drawn and not errors:
-        write_summary(folder, drawn, asking, wanted.positions, found.skipped)
+        write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
     if not errors:
         counts = {reason: len(keys) for reason, keys in found.skipped.items()}
-        folder.finish(counts, samples=stamp, skipped_keys=found.skipped, n_curves=len(drawn))
+        made = {"skipped_keys": found.skipped, "made_with": asdict(wanted.choice)}
+        folder.finish(counts, samples=stamp, n_curves=len(drawn), **made)
     return Diagnosed(folder.path, len(drawn), found.skipped, errors)
 
 
@@ -107,6 +110,13 @@ async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
                 return folder, await score_targets(scoring, targets, done, journal, progress, skipped)
         finally:
             journal.close()
+
+
+def caveats_of(run: RunReader, choice: Choice, loaded: RunModel) -> list[str]:
+    """Which part of the run the choice is, if it is not all, and what is to be known of the engines."""
+    part = tell_part(run, len(choice.questions(run)), choice.tasks, choice.limit, choice.samples)
+    engines = notes_of_engines(run.manifest["engine"]["name"], loaded.config.backend, "the likelihoods of the gold")
+    return [*([part] if part else []), *engines]
 
 
 def position_scorer(backend: Backend) -> PositionScorer:

@@ -46,8 +46,12 @@ def write_summary(
     asking: Asking,
     positions: Positions,
     skipped: Mapping[str, Sequence[str]],
+    caveats: Sequence[str] = (),
 ) -> None:
-    """The folder holds the tables and figures of the curves, and section.json. Raises StoreError if it cannot be written."""
+    """The folder holds the tables and figures of the curves, and section.json, whose notes begin with the caveats.
+
+    Raises StoreError if it cannot be written.
+    """
     curves = mean_curves(drawn)
     _write(folder, "curves", curve_columns(drawn))
     _write(folder, "trajectories", [trajectory_row(one) for one in drawn])
@@ -59,7 +63,7 @@ def write_summary(
         LEAD,
         [table for table in _tables(levels, aurocs, budgets, bins) if table.rows],
         _figures(drawn, curves, aurocs, budgets),
-        _notes(drawn, asking, positions, skipped),
+        [*caveats, *_notes(drawn, asking, positions, skipped)],
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from raml_eval.diagnostics.caveats import notes_of_engines
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.known import Known
@@ -25,6 +26,7 @@ from raml_eval.errors import ConfigError, ModelError
 from raml_eval.protocols import Backend, WeightAccess
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
+from raml_eval.wording import count_noun
 
 KIND = "landscape"
 MOVABLE = ("hf",)  # the engines with WeightAccess: others are refused before their long start
@@ -45,6 +47,9 @@ def draw_landscape(
         loaded = load_run_model(run, changes)
         _check_movable(loaded.config.backend in MOVABLE, loaded)
         texts = choose_texts(run, loaded, choices.questions, choices.n_questions, skipped)
+        engines = notes_of_engines(run.manifest["engine"]["name"], loaded.config.backend, "the losses")
+        notes = [f"Only {len(texts):,} of {count_noun(len(run.questions), 'question')}."] * (len(texts) < len(run.questions))
+        notes += engines
     if not all(text.thinking_ids for text in texts):
         choices = _without_path(choices)
     settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
@@ -52,7 +57,7 @@ def draw_landscape(
     if Known.of(folder.lines()).end is None:
         asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
     known = Known.of(folder.lines())
-    write_landscape(folder, run_directory.resolve().name, choices, texts, known)
+    write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
     folder.finish(skipped, samples=samples, **tell(texts, known))
     return folder.path
 

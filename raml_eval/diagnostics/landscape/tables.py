@@ -22,8 +22,10 @@ LEAD = (
 )
 
 
-def write_landscape(folder: DiagnosisFolder, run: str, choices: Choices, texts: Sequence[Text], known: Known) -> None:
-    """The folder holds surface.parquet, path.parquet if there is a path, the figures, and the section for reports."""
+def write_landscape(
+    folder: DiagnosisFolder, run: str, choices: Choices, texts: Sequence[Text], known: Known, notes: Sequence[str] = ()
+) -> None:
+    """The folder holds surface.parquet, path.parquet if there is a path, the figures, and the section with its notes."""
     import pandas as pd
 
     grid, path = surface_rows(known, choices), find_path(known)
@@ -32,7 +34,7 @@ def write_landscape(folder: DiagnosisFolder, run: str, choices: Choices, texts: 
         pd.DataFrame(grid).to_parquet(folder.path / "surface.parquet", index=False)
     picture = Picture(run, choices, len(texts), grid, way, _unit(known))
     tables = [_summary(known, grid, path), *([_path_table(way)] if way else [])]
-    write_section(folder, "Loss around the weights", LEAD, tables, [draw_contour(picture), draw_surface(picture)])
+    write_section(folder, "Loss around the weights", LEAD, tables, [draw_contour(picture), draw_surface(picture)], notes)
 
 
 def surface_rows(known: Known, choices: Choices) -> list[Row]:

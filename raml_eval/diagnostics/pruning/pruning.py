@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from raml_eval.diagnostics.caveats import tell_part
 from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, load_run_model
 from raml_eval.diagnostics.pruning.candidates import choose_questions, read_candidates
@@ -79,22 +80,26 @@ def prune_run(
         if summary:
             asyncio.run(summarise_all(work, label, summary, model))
         asyncio.run(answer_all(work))
-        return _finish(work, skipped, stamp)
+        made_with = {"tasks": list(tasks), "limit": limit, "samples": None}
+        return _finish(work, skipped, stamp, made_with)
 
 
-def _finish(work: Work, skipped: Counter[str], stamp: Mapping[str, Any]) -> Pruned:
-    """The tables are written; the diagnosis is complete if nothing is owed."""
+def _finish(work: Work, skipped: Counter[str], stamp: Mapping[str, Any], choice: Mapping[str, Any]) -> Pruned:
+    """The tables are written; the diagnosis is complete if nothing is owed. choice is what of the run was asked for."""
     manifest, folder = work.run.manifest, work.folder
     tasks = {name: read_task(entry) for name, entry in manifest["tasks"].items()}
     clusters = global_clusters(work.run.questions, tasks)
     collected = collect_outcomes(work.candidates(), read_journal(folder), work.rules, clusters)
     rows = summarise_outcomes(collected.outcomes)
     summarizers = folder.about.get("summarizers", {})
-    told = Told(skipped, summarizers, _graders(work), manifest["engine"]["name"], work.loaded.config.backend)
+    part = tell_part(work.run, len(work.questions), choice["tasks"], choice["limit"])
+    told = Told(skipped, summarizers, _graders(work), manifest["engine"]["name"], work.loaded.config.backend, part)
     write_pruning(folder, collected, rows, told)
     n_owed = collected.owed.total()
     if not n_owed:
-        folder.finish(skipped, samples=stamp)
+        shown = dict.fromkeys([*work.rules, *(row.rule for row in rows)])
+        names = [SUMMARY if name.startswith(f"{SUMMARY}:") else name for name in shown]
+        folder.finish(skipped, samples=stamp, made_with={**choice, "rules": list(dict.fromkeys(names))})
     last = work.errors[-1] if work.errors else ""
     return Pruned(folder.path, collected, rows, dict(skipped), n_owed, last)
 

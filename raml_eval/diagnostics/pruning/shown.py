@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from raml_eval.diagnostics.caveats import notes_of_engines
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.pruning.figure import draw_pruning
 from raml_eval.diagnostics.pruning.outcomes import WAYS, Collected, Outcome
@@ -28,7 +29,7 @@ _MODES = {"off": "the model's own mode without thinking", "0": "a thinking that 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the caveats need to know: the thinkings that were left out, the summarizers by rule, the graders of the run's own
-    verdicts, and the engine that drew the run and the one that drew the answers.
+    verdicts, the engine that drew the run and the one that drew the answers, and which part of the run was asked for.
     """
 
     skipped: Mapping[str, int]
@@ -36,6 +37,7 @@ class Told:
     graders: Sequence[str]
     drawn_by: str
     redrawn_by: str
+    part: str = ""
 
 
 def write_pruning(folder: DiagnosisFolder, collected: Collected, rows: Sequence[SummaryRow], told: Told) -> None:
@@ -117,6 +119,8 @@ def _flat_difference(name: str, one: Difference) -> dict[str, Any]:
 
 def notes_of(collected: Collected, rows: Sequence[SummaryRow], told: Told) -> Iterator[str]:
     """The caveats: what is missing, what the ways are, and what would make them unequal."""
+    if told.part:
+        yield told.part
     for rule, n in collected.owed.items():
         yield f"{rule}: {count_noun(n, 'thinking')} failed and {'is' if n == 1 else 'are'} still owed; run the command again."
     if told.skipped:
@@ -142,8 +146,7 @@ def notes_of(collected: Collected, rows: Sequence[SummaryRow], told: Told) -> It
             f"The run's verdicts are those of grader {' and '.join(told.graders)}, the new ones those of {GRADER_VERSION}: "
             "`raml-eval regrade` grades the run's anew, and the same command then compares like with like."
         )
-    if told.drawn_by != told.redrawn_by:
-        yield f"The run was drawn by {told.drawn_by}, the new answers by {told.redrawn_by}, which may differ a little."
+    yield from notes_of_engines(told.drawn_by, told.redrawn_by, "the new answers")
 
 
 def _notes_of_rule(rule: str, rows: Sequence[SummaryRow]) -> Iterator[str]:

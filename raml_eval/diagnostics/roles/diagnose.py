@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
-from raml_eval.diagnostics.curves.diagnose import IN_FLIGHT, position_scorer
+from raml_eval.diagnostics.curves.diagnose import IN_FLIGHT, caveats_of, position_scorer
 from raml_eval.diagnostics.curves.driver import Scoring, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Survey, Target, read_targets, survey
@@ -98,15 +98,16 @@ def diagnose_roles(
         thoughts = read_thoughts(work.targets(surveyed.skipped), run.questions, asking.tokenizer, words, surveyed.skipped)
         found = choose_occurrences(thoughts, wanted.most, wanted.seed)
         folder, errors = asyncio.run(_score(work, found))
+        caveats = caveats_of(run, wanted.choice, loaded)
     roles = (*words.names, *BREAKS, DELIMITER)
-    spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped)
+    spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped, caveats)
     values = read_values(folder)
     n_measured = 0
     if not errors:
         n_measured = write_summary(folder, spoken, values[""], {one.name: values[_tag(one)] for one in endings})
     if not errors:
         counts = {reason: len(keys) for reason, keys in surveyed.skipped.items()}
-        made = {"words": dict(words.roles), "seed": wanted.seed, "most": wanted.most, "choice": asdict(wanted.choice)}
+        made = {"words": dict(words.roles), "seed": wanted.seed, "most": wanted.most, **asdict(wanted.choice)}
         named = {one.name: {"ids": list(one.ids), "equal": list(one.others)} for one in endings}
         folder.finish(counts, samples=stamp, skipped_keys=surveyed.skipped, made_with=made | {"endings": named})
     return Diagnosed(folder.path, n_measured, len(found.thoughts), surveyed.skipped, errors)

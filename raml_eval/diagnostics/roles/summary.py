@@ -41,7 +41,10 @@ _ENDINGS = "NLL of the gold after each ending, and paired differences"
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a summary is made of beside the values: what was found, the endings, the roles in order, and what was left out."""
+    """What a summary is made of beside the values: what was found, the endings, the roles in order, and what was left out.
+
+    caveats are notes that stand first.
+    """
 
     found: Found
     endings: Sequence[Ending]
@@ -49,6 +52,7 @@ class Spoken:
     asking: Asking
     most: int
     skipped: Skipped
+    caveats: Sequence[str] = ()
 
 
 def write_summary(folder: DiagnosisFolder, spoken: Spoken, values: Values, by_ending: Mapping[str, Values]) -> int:
@@ -58,7 +62,8 @@ def write_summary(folder: DiagnosisFolder, spoken: Spoken, values: Values, by_en
     written.
     """
     if not spoken.found.thoughts:
-        write_section(folder, TITLE, "No thinking with a graded answer is stored, so there is nothing to measure.")
+        lead = "No thinking with a graded answer is stored, so there is nothing to measure."
+        write_section(folder, TITLE, lead, notes=spoken.caveats)
         return 0
     measured = measure_changes(spoken.found, values)
     bare = next((one for one in spoken.endings if BARE in (one.name, *one.others)), None)
@@ -131,6 +136,7 @@ def _of(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _notes(spoken: Spoken, rows: Sequence[Mapping[str, Any]], bare: Ending | None) -> Iterator[str]:
+    yield from spoken.caveats
     counted = [row for row in rows if row["task"] == rows[0]["task"]]
     absent = [role for role in spoken.roles if all(row["role"] != role for row in counted)]
     if absent:

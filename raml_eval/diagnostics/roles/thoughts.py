@@ -66,6 +66,13 @@ class Found:
     n_found: Counter[tuple[str, Status, str]] = field(default_factory=Counter)
 
 
+WITHOUT_VERDICT = {
+    Status.NO_ANSWER: "it has no answer",
+    Status.UNFINISHED: "its answer ran out of tokens",
+    Status.TIMEOUT: "its grader was stopped",
+}
+
+
 def read_thoughts(
     targets: Iterable[Target],
     questions: Mapping[QuestionKey, Question],
@@ -80,7 +87,7 @@ def read_thoughts(
             continue
         whole = target.records[-1]
         if whole.status not in VERDICTS:
-            skipped.setdefault(f"its answer is {whole.status}, so it has no verdict", []).append(target.id)
+            skipped.setdefault(f"{WITHOUT_VERDICT[whole.status]}, so it has no verdict", []).append(target.id)
             continue
         if not target.length:
             skipped.setdefault("it has no token", []).append(target.id)

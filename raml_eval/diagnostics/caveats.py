@@ -1,0 +1,43 @@
+"""What every diagnosis tells of itself: which part of the run it is of, and which engines drew and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from raml_eval.store.seeking import RunReader
+from raml_eval.wording import count_noun
+
+FAKE = "fake"
+
+
+def tell_part(
+    run: RunReader, n_questions: int, tasks: Sequence[str] = (), limit: int | None = None, samples: int | None = None
+) -> str:
+    """Which part of the run's plan so many questions and samples a question are, and the options that chose it; empty if all.
+
+    Example: tell_part(run, 4, limit=4) == "Only 4 of 100 questions: --limit 4."
+    """
+    n_all, n_samples = len(run.questions), int(run.manifest["plan"]["samples"])
+    parts = []
+    if n_questions < n_all:
+        parts.append(f"{n_questions:,} of {count_noun(n_all, 'question')}")
+    if samples is not None and samples < n_samples:
+        parts.append(f"{samples:,} of {count_noun(n_samples, 'sample')} of each")
+    if not parts:
+        return ""
+    options = [f"--task {task}" for task in tasks]
+    options += [f"--{name} {n}" for name, n in (("limit", limit), ("samples", samples)) if n is not None]
+    return f"Only {' and '.join(parts)}: {' '.join(options)}."
+
+
+def notes_of_engines(drawn_by: str, used: str, what: str) -> Iterator[str]:
+    """The caveats about the engine that drew the run and the one that was used for what (a plural) here.
+
+    Example: list(notes_of_engines("hf", "hf", "the values")) == []
+    """
+    if drawn_by == FAKE:
+        yield "The run was drawn by the fake engine, so its thinking was written by no model."
+    if used == FAKE:
+        yield f"{what[0].upper()}{what[1:]} are by the fake engine, so they are no model's."
+    elif drawn_by != used:
+        yield f"The run was drawn by {drawn_by}, {what} by {used}, which may differ a little."
