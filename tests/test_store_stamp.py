@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.stored import Drawn, ask, store_run
 def test_a_sample_that_was_added_changes_the_stamp(tmp_path: Path) -> None:
     run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7"), Drawn("8")])
     stamp = stamp_samples(run)
-    assert stamp == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
+    assert {key: value for key, value in stamp.items() if key != "run"} == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
     with (run / "samples.jsonl").open("ab") as file:
         file.write(b'{"torn')
     assert stamp_samples(run) == stamp
@@ -39,5 +40,9 @@ def test_a_changed_verdict_changes_the_stamp_and_a_confirmed_one_does_not(tmp_pa
     assert stamp_samples(run) == now
 
 
-def test_a_folder_without_samples_has_an_empty_stamp(tmp_path: Path) -> None:
-    assert stamp_samples(tmp_path) == {"n_samples": 0, "n_trajectories": 0, "verdicts": ""}
+def test_another_run_of_as_many_samples_has_another_stamp(tmp_path: Path) -> None:
+    run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7")])
+    stamp = stamp_samples(run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {"created": "2027-01-01T00:00:00+00:00"}))
+    assert stamp_samples(run) != stamp

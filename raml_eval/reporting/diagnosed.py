@@ -33,7 +33,7 @@ MOST_ROWS = 500
 MOST_BYTES = 16_000_000  # of a file that is read whole
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SHEET = re.compile(r"[a-z0-9][a-z0-9_-]*\.parquet")
-_UNREADABLE = (OSError, ElementTree.ParseError, LookupError, TypeError, ValueError, RecursionError)
+_UNREADABLE = (OSError, ElementTree.ParseError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _RUNS = re.compile(r"script|foreignobject|iframe|a|animate.*|set")  # elements that a drawing has no use for
 
 
@@ -136,6 +136,8 @@ def _why_not(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(then, Mapping):
         return f"it does not say of which samples it is. {again}"
+    if then.get("run") != now["run"]:
+        return f"it is of another run, or of one that was drawn anew. {again}"
     if then["n_samples"] == now["n_samples"]:
         since = "regraded" if then.get("verdicts") != now["verdicts"] else "given more thinking"
         return f"the run was {since} since. {again}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from raml_eval.store.grades import layer_lines, read_layers
 from raml_eval.store.journal import count_lines
+from raml_eval.store.manifest_file import read_manifest
 
 
 def stamp_samples(directory: Path) -> dict[str, Any]:
@@ -17,7 +18,9 @@ def stamp_samples(directory: Path) -> dict[str, Any]:
     Two stamps are equal if the same samples have the same verdicts: samples are only ever added, and a regrading that changes
     nothing leaves the digest as it is. Raises CorruptStore for a layer that cannot be read.
     """
+    manifest = read_manifest(directory / "manifest.json")
     return {
+        "run": f"{manifest.get('protocol_digest', '')} {manifest.get('created', '')}",
         "n_samples": count_lines(directory / "samples.jsonl"),
         "n_trajectories": count_lines(directory / "trajectories.jsonl"),
         "verdicts": _digest_verdicts(directory),
