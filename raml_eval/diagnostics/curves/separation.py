@@ -74,6 +74,8 @@ def pooled(
     """The AUROC among all trajectories, with a bootstrap over clusters. Its interval's method says that it is confounded.
 
     A number that only tells easy questions from hard ones has a high pooled AUROC. Trajectories without a score are left out.
+    Resamples with one verdict alone have no AUROC and are dropped. There is no interval if they are more than a tenth, and none
+    for an AUROC of 0 or 1, which every resample repeats.
     """
     rows = np.column_stack([_rounded(scores), np.asarray(correct, dtype=np.float64)])
     kept = ~np.isnan(rows[:, 0])
@@ -94,6 +96,5 @@ def _rounded(scores: Sequence[float] | FloatArray) -> FloatArray:
 
 
 def _of_rows(rows: FloatArray) -> float:
-    """The AUROC of rows (score, verdict); 1/2 for a resample in which all verdicts are the same."""
-    value = auroc(rows[:, 0], rows[:, 1] > 0.5)
-    return 0.5 if math.isnan(value) else value
+    """The AUROC of rows (score, verdict); NaN if all verdicts are the same."""
+    return auroc(rows[:, 0], rows[:, 1] > 0.5)
