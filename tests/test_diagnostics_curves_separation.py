@@ -94,6 +94,11 @@ def test_few_clusters_with_both_verdicts_have_no_pooled_interval() -> None:
     assert found.method == "no interval: fewer than 90% of the resamples give a number"
 
 
+def test_five_clusters_have_no_pooled_interval() -> None:
+    found = pooled([*range(10)], [q % 2 == 1 for q in range(10)], [str(q // 2) for q in range(10)]).interval
+    assert (found.value, found.method) == (0.6, "no interval: fewer than six clusters")
+
+
 def test_perfect_separation_has_no_pooled_interval() -> None:
     found = pooled([*range(12)], [q > 5 for q in range(12)], list(map(str, range(12)))).interval
     assert (found.value, found.method) == (1.0, "no interval: every resample gives the same")
