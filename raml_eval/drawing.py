@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +52,30 @@ def save_figure(figure: Any, path: Path) -> Path:
         with mpl.rc_context({"svg.hashsalt": "raml_eval"}):  # a fixed salt: equal frames give equal files
             figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
     return path
+
+
+def label_log_axis(axes: Any, most: int = 5) -> None:
+    """The horizontal axis is logarithmic over what was drawn, with at most so many labels in plain numbers, none on another.
+
+    Powers of ten are labelled, and every so many of them where there are more; within two powers, 1, 2 and 5 of each are, and
+    within a small range equal steps, since matplotlib's own labels of smaller steps are as long as the gaps between them.
+
+    Example: label_log_axis(axes)
+    """
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for steps in ((1, 2, 5), (1,)):
+        ticks = [step * 10.0**n for n in range(first, last + 1) for step in steps]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= most:
+            break
+    ticks = ticks[:: max(1, -(-len(ticks) // most))]
+    if len(ticks) < 2:
+        ticks = [tick for tick in MaxNLocator(most - 1).tick_values(low, high) if low <= tick <= high]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlim(low, high)

@@ -22,10 +22,10 @@ def check_settings(config: RunConfig) -> None:
     Servers hold their own weights, so an adapter would have no effect on them; it is refused too.
     """
     if config.backend == BACKEND:
-        _check_weights(config)
         from raml_eval.backends.server_args import ServerArgs
 
         read_key(ServerArgs.parse(server_args(config)).api_key_env)
+        _check_weights(config)
         return
     if config.backend == "ray":
         from raml_eval.backends.ray_args import RayArgs

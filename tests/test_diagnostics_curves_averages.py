@@ -77,6 +77,18 @@ def test_levels_by_hand() -> None:
     assert rows["incorrect"]["drop_low"] is None
 
 
+def test_five_questions_have_no_interval_of_a_level_and_six_have_one_above_0() -> None:
+    many = [drawn(q, 0, RIGHT, (0.0 if q else 8.0, 0.0)) for q in range(6)]
+    (row,) = level_rows(many)
+    assert (row["start"], row["start_low"]) == (pytest.approx(4 / 6), 0.0)
+    assert row["drop_low"] < 0
+    assert mean_curves(many)[0].low[0] == 0.0
+    (row,) = level_rows(many[:5])
+    assert (row["start_low"], row["drop_low"]) == (None, None)
+    assert row["decided_low"] is not None  # a share of few questions has Gaffke's
+    assert math.isnan(mean_curves(many[:5])[0].low[0])
+
+
 def test_aurocs_look_within_questions() -> None:
     rows = {row["number"]: row for row in auroc_rows(FOUR)}
     assert {*rows} == {"half", "final", "area", "slope", "drop"}

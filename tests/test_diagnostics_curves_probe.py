@@ -57,6 +57,23 @@ def test_no_lead_scores_everything() -> None:
     assert encode_probe(Pairs(), (2,), "", "345").n_scored == 2
 
 
+class Blanked(Letters):
+    """A vocabulary that writes a blank of its own before each text, as those of SentencePiece do."""
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
+        return [0x2581, *map(ord, text)]
+
+    def decode(self, token_ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        return "".join(map(chr, token_ids)).lstrip("\u2581")
+
+
+@pytest.mark.parametrize("lead", ["", "x{"])
+def test_the_blank_that_begins_a_text_is_not_written(lead: str) -> None:
+    probe = encode_probe(Blanked(), (2,), lead, "204")
+    assert probe.ids == (2, *map(ord, f"{lead}204"))
+    assert probe.n_scored == 3
+
+
 def answered(text: str, status: Status = Status.CORRECT, end: ThinkingEnd = ThinkingEnd.NATURAL) -> tuple[str, SampleRecord]:
     record = make_record("sums", 0, 0, 64, status)
     return "thinking", replace(record, answer=text, thinking_end=end, grade=Grade(status, "12"))

@@ -76,3 +76,29 @@ def test_one_verdict_has_no_auroc() -> None:
     found = pooled([1.0, 2.0], [True, True], ["a", "b"])
     assert math.isnan(found.interval.value)
     assert within_questions([1.0, 2.0], [True, True], ["a", "b"], ["a", "b"]).n_questions == 0
+
+
+def test_resamples_with_one_verdict_do_not_pull_the_interval_to_chance() -> None:
+    """Three of twelve clusters are wrong, so 3 % of the resamples have no wrong one: (9/12)^12."""
+    scores = [*range(3, 12), 0, 1, 4.5]
+    found = pooled(scores, [q < 9 for q in range(12)], list(map(str, range(12)))).interval
+    assert found.value == pytest.approx(25 / 27)
+    assert 0.5 < found.low < found.value < found.high == 1.0
+
+
+def test_few_clusters_with_both_verdicts_have_no_pooled_interval() -> None:
+    """With one wrong cluster of twelve, a third of the resamples have one verdict: (11/12)^12."""
+    found = pooled([*range(12)], [q != 4 for q in range(12)], list(map(str, range(12)))).interval
+    assert found.value == pytest.approx(7 / 11)
+    assert math.isnan(found.low)
+    assert found.method == "no interval: fewer than 90% of the resamples give a number"
+
+
+def test_five_clusters_have_no_pooled_interval() -> None:
+    found = pooled([*range(10)], [q % 2 == 1 for q in range(10)], [str(q // 2) for q in range(10)]).interval
+    assert (found.value, found.method) == (0.6, "no interval: fewer than six clusters")
+
+
+def test_perfect_separation_has_no_pooled_interval() -> None:
+    found = pooled([*range(12)], [q > 5 for q in range(12)], list(map(str, range(12)))).interval
+    assert (found.value, found.method) == (1.0, "no interval: every resample gives the same")

@@ -71,8 +71,16 @@ def test_a_row_by_hand() -> None:
     assert row["difference"] == pytest.approx((two + 2 * two - math.log(FLOOR) - 3 * two) / 3)
     assert row["n_matched"] == 3
     assert (row["n_null"], row["n_few"], row["n_zero"], row["n_floor"]) == (4, 4, 1, 0)
-    wanted = mean_interval(logs, ["0", "0", "1", "2"], bounds=None)
-    assert (row["log_change_low"], row["log_change_high"]) == (wanted.low, wanted.high)
+    assert (row["log_change_low"], row["log_change_method"]) == (None, "no interval: fewer than six clusters")
+
+
+def test_intervals_are_clustered_by_question_from_six_on() -> None:
+    logs = [0.1 * i * i for i in range(8)]
+    names = list("00123456")
+    own = [measured(thought(name, "wait"), Change(1.0, math.exp(log))) for name, log in zip(names, logs, strict=True)]
+    (row,) = role_rows(own, Found([one.thought for one in own]), ["Wait"])
+    wanted = mean_interval(logs, names, bounds=None)
+    assert (row["log_change_low"], row["log_change_high"]) == pytest.approx((wanted.low, wanted.high))
 
 
 def test_several_tasks_have_a_row_together_and_one_each() -> None:

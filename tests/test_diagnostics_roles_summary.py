@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from raml_eval.diagnostics.roles.figures import draw_endings, draw_roles
 from raml_eval.diagnostics.roles.occurrences import BREAKS, DELIMITER
 from raml_eval.diagnostics.roles.summary import Spoken, write_summary
 from raml_eval.diagnostics.roles.thoughts import SHARES, choose_occurrences
+from raml_eval.drawing import label_log_axis, new_figure
 from raml_eval.types import SampleKey, Status
 from tests.scripted import CLOSE, Letters
 from tests.test_diagnostics_roles_thoughts import thought
@@ -82,3 +84,16 @@ def test_figures_have_a_row_for_each_role_and_ending(written: Path) -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == [NOTHING, "'so'"]
     drawn = [line for line in axes.lines if list(line.get_xdata()) == [pytest.approx(0.5)]]
     assert len(drawn) == 2
+
+
+@pytest.mark.parametrize("values", [(0.86, 1.15), (0.38, 2.3), (0.6, 1.7), (0.002, 140), (1e-6, 1e6), (3.0, 3.0)])
+def test_labels_of_a_logarithmic_axis_do_not_overlap(values: tuple[float, float]) -> None:
+    with new_figure(3.2, 2) as figure:
+        axes = figure.subplots()
+        axes.plot(values, [0, 1], "o")
+        label_log_axis(axes)
+        figure.draw_without_rendering()
+    shown = [label for label in axes.get_xticklabels(which="both") if label.get_text()]
+    boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.x0)
+    assert 2 <= len(boxes) <= 5
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.subjects import Gold, gold_of, read_subjects
+import raml_eval
+from raml_eval.diagnostics.subjects import SHORTER, Gold, gold_of, read_subjects
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Grade, Status
 from tests.stored import WRONG, Drawn, ask, store_run
@@ -41,6 +42,21 @@ def test_a_thinking_that_no_sample_reads_is_counted(tmp_path: Path) -> None:
     with RunReader(path) as run:
         assert len(list(read_subjects(run, skipped))) == 1
     assert skipped == {"no sample reads it": 1}
+
+
+def test_a_thinking_that_was_drawn_again_and_longer_counts_once(tmp_path: Path) -> None:
+    """The run's budgets grew, so that its thinking was drawn up to 8 tokens first, and up to 24 later."""
+    settings = {"model": "pocket", "backend": "fake", "tasks": ["pocket_chain"], "limit": 2, "samples": 2, "answer_tokens": 24}
+    for budgets in ([0, 8], [0, 8, 24]):
+        raml_eval.evaluate(**settings, thinking={"budgets": budgets}, max_total_tokens=None, out=tmp_path / "run")
+    skipped: Counter[str] = Counter()
+    with RunReader(tmp_path / "run") as run:
+        n_drawn = sum(len(run.trajectories(key)) for key in run.questions)
+        subjects = list(read_subjects(run, skipped))
+    assert len({subject.key for subject in subjects}) == len(subjects) == 4
+    assert (n_drawn, skipped) == (4 + skipped[SHORTER], {SHORTER: 4})
+    assert {tuple(record.budget for record in one.records) for one in subjects} == {(0, 8, 24)}
+    assert {one.trajectory.limit for one in subjects} == {24}
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,14 @@ def test_a_mean_is_that_of_the_intervals(values: list[tuple[float, int]]) -> Non
 
 
 def test_an_interval_of_lengths_stops_at_0() -> None:
-    (row, _) = length_table(frame({"n_tokens": 1}, {"n_tokens": 60})).rows
-    assert (row["mean"], row["mean_low"]) == (30.5, 0.0)
-    assert row["mean_high"] > 60
+    (row, _) = length_table(frame(*[{"n_tokens": 1}] * 5, {"n_tokens": 61})).rows
+    assert (row["mean"], row["mean_low"]) == (11.0, 0.0)
+    assert row["mean_high"] > 30
+
+
+def test_lengths_of_five_questions_have_no_interval() -> None:
+    (row, _) = length_table(frame(*[{"n_tokens": 1}] * 4, {"n_tokens": 61})).rows
+    assert (row["mean"], row["mean_low"], row["mean_high"]) == (13.0, None, None)
 
 
 def test_reflections_are_a_rate_of_sums() -> None:

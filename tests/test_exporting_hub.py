@@ -16,6 +16,7 @@ from huggingface_hub import DatasetCard
 from pyarrow import parquet
 
 from tests.shared_runs import HOSTILE, holds_nothing_private, private_run, share
+from tests.signals import take_interrupts
 from tests.test_cli import FAKE, cli, fails
 from tests.upload_hub import TOKEN, UploadHub, serve_uploads
 
@@ -206,7 +207,8 @@ def test_a_push_that_the_hub_breaks_off_is_one_line_and_can_be_repeated(run: Pat
 def test_an_interrupted_push_can_be_repeated(number: signal.Signals, run: Path, tmp_path: Path) -> None:
     with serve_uploads() as hub:
         hub.held = "commit"
-        with subprocess.Popen(**started(hub, run, "me/mine"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as push_of_ours:
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": take_interrupts}
+        with subprocess.Popen(**started(hub, run, "me/mine"), **piped) as push_of_ours:
             assert hub.reached.wait(60)
             push_of_ours.send_signal(number)
             _, told = push_of_ours.communicate(timeout=60)

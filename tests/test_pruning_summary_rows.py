@@ -92,3 +92,16 @@ def test_what_is_special_is_counted() -> None:
     assert row.unfinished == {"whole": 0, "pruned": 1, "forced": 0, "none": 0}
     assert row.timeouts == {"whole": 0, "pruned": 0, "forced": 0, "none": 1}
     assert summarise_outcomes([]) == []
+
+
+def test_where_nothing_was_changed_the_differences_are_0_without_interval_and_p() -> None:
+    same = [outcome("a", q, 0, unchanged=True, n_kept=10, whole=RIGHT, pruned=RIGHT, forced=RIGHT) for q in range(8)]
+    (row,) = summarise_outcomes(same)
+    assert row.n_unchanged == row.n_thinkings == 8
+    for found in (row.over_whole, row.over_forced):
+        assert found.value == 0
+        assert all(math.isnan(number) for number in (found.low, found.high, found.p_value, found.p_holm))
+        assert found.method.startswith("unchanged")
+    (row,) = summarise_outcomes([*same[1:], outcome("a", 0, 0)])
+    assert row.over_whole.low < row.over_whole.high
+    assert row.over_whole.p_holm <= 1

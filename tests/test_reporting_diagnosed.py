@@ -158,7 +158,8 @@ def remove(name: str) -> Callable[[StoredRun, Path], None]:
     [
         (
             add_sample,
-            "it is of 2 samples, and the run has 3 now. Run `raml-eval diagnose pruning RUN --by ...` again, with the same options.",
+            "it is of 2 samples, and the run has 3 now. Run `raml-eval diagnose pruning RUN --by ...` again, with the same "
+            "options.",
         ),
         (regrade, "the run was regraded since"),
         (add_thinking, "the run was given more thinking since"),

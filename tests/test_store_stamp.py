@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.stored import Drawn, ask, store_run
 def test_a_sample_that_was_added_changes_the_stamp(tmp_path: Path) -> None:
     run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7"), Drawn("8")])
     stamp = stamp_samples(run)
-    assert stamp == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
+    assert {key: value for key, value in stamp.items() if key != "run"} == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
     with (run / "samples.jsonl").open("ab") as file:
         file.write(b'{"torn')
     assert stamp_samples(run) == stamp
@@ -43,13 +44,16 @@ def test_a_changed_verdict_changes_the_stamp_and_a_confirmed_one_does_not(tmp_pa
     assert stamp_samples(run) == now
 
 
-def test_a_run_without_samples_has_an_empty_stamp(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text("{}")
-    assert stamp_samples(tmp_path) == {"n_samples": 0, "n_trajectories": 0, "verdicts": ""}
-
-
 @pytest.mark.parametrize("make", [lambda path: None, Path.mkdir, Path.touch])
 def test_what_is_no_run_directory_is_refused(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path / "nope")
     with pytest.raises(StoreError, match=r"nope is not a run directory: it has no manifest\.json"):
         stamp_samples(tmp_path / "nope")
+
+
+def test_another_run_of_as_many_samples_has_another_stamp(tmp_path: Path) -> None:
+    run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7")])
+    stamp = stamp_samples(run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {"created": "2027-01-01T00:00:00+00:00"}))
+    assert stamp_samples(run) != stamp

@@ -20,7 +20,8 @@ def gold_finder(gold: str) -> Callable[[str], int | None]:
     r"""A function that says where the gold first begins in a text, in characters; None if it never does.
 
     A number stands alone: 12 is not in 123, 4.12, 12.5, 12,000, -12, x12 or 12th, but it is in 5-12, $12, 12% and "12.", and
-    200 is not in 1,200. Its thousands may be set apart by commas (1,200; 1{,}200), and its minus may be the mathematical one.
+    200 is not in 1,200, nor 10 in 2e-10. A minus between two terms is no sign: -12 is not in 17 - 12. Its thousands may be
+    set apart by commas (1,200; 1{,}200), and its minus may be the mathematical one.
     A word stands alone, in any case of its letters; a single letter only in its own. Anything else is found as it is spelt,
     with any blanks between its parts; \dfrac and \tfrac are \frac. No value is computed: 1/2 is not 0.5.
 
@@ -28,11 +29,39 @@ def gold_finder(gold: str) -> Callable[[str], int | None]:
     """
     pattern = _pattern(" ".join(gold.split()))
 
+    signed = gold.strip()[:1] in ("-", "−")
+
     def find(text: str) -> int | None:
-        found = pattern.search(text)
-        return None if found is None else found.start()
+        for found in pattern.finditer(text):
+            if not (_subtracts(text, found.start()) if signed else _goes_on(text, found.start())):
+                return found.start()
+        return None
 
     return find
+
+
+def _subtracts(text: str, at: int) -> bool:
+    """True if the minus at this place stands between two terms, as in 17 - 12, x - 12 and )-12."""
+    before = text[max(0, at - 40) : at].rstrip()
+    if before[-1:].isdigit() or before[-1:] in (")", "]", "}"):
+        return True
+    variable = before[-1:].isalpha() and not before[-2:-1].isalpha()
+    return variable and (text[at + 1 : at + 2].isspace() or before.endswith(text[at - 1 : at]))
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """True if what begins at this place belongs to what stands before it: a minus, a factor, or the digits of 2e-10."""
+    before = text[max(0, at - 40) : at]
+    if text[at] == "\\" and (before[-1:].isalnum() or before[-1:] == "}"):
+        return True
+    if re.search(r"\d[eE][-−+]?$", before):
+        return True
+    minus = len(before.rstrip()) - 1
+    if minus < 0 or before[minus] not in "-−" or len(before) - minus > 2:
+        return False
+    place = at - len(before) + minus
+    begins_line = not text[:place].rpartition("\n")[2].strip()
+    return not (begins_line and minus < len(before) - 1) and not _subtracts(text, place)  # "- 12" may be an item of a list
 
 
 @lru_cache(maxsize=64)

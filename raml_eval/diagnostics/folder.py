@@ -8,18 +8,23 @@ DIR/<kind>/*.parquet, *.svg, *.pdf, *.png   the tables and figures, which are ma
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from raml_eval.diagnostics.differing import tell_differences
-from raml_eval.errors import ConfigError, CorruptStore
+from raml_eval.errors import ConfigError, CorruptStore, StoreError
 from raml_eval.store.journal import Journal, cut_torn_line, read_lines
 from raml_eval.store.manifest_file import write_json
+from raml_eval.types import Question
 
 SCHEMA_VERSION = 1
 PLACE = "diagnostics"  # in the run directory, unless --out names another
+_HELD: dict[Path, int] = {}  # the locks of this process, by path
 _TOLD = 8  # differences that an error names
 
 
@@ -36,7 +41,8 @@ class DiagnosisFolder:
 
     settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made.
     Raises OtherSettings, naming what differs, if the folder holds a diagnosis under other settings; CorruptStore if its
-    diagnosis.json cannot be read; StoreError if it cannot be written.
+    diagnosis.json cannot be read; StoreError if it cannot be written, or if another
+    process has the folder open.
     """
 
     def __init__(self, out: Path, kind: str, settings: Mapping[str, Any]) -> None:
@@ -53,6 +59,7 @@ class DiagnosisFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
+        _lock(self.path)
         if stored is None:
             write_json(self._about, self.about)
 
@@ -72,6 +79,22 @@ class DiagnosisFolder:
         for _, line in read_lines(self.path / f"{name}.jsonl"):
             yield line
 
+    def keep_golds(self, questions: Iterable[Question]) -> None:
+        """diagnosis.json has a digest of each question's gold. ConfigError if one was another when the journal was begun."""
+        now = {
+            f"{one.task}/{one.id}": hashlib.sha256(one.gold.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+            for one in questions
+        }
+        then = self.about.get("golds", {})
+        if changed := [name for name in now if then.get(name, now[name]) != now[name]]:
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            raise ConfigError(
+                f"{self.path} was made for another gold of {changed[0]}{more}. Choose another --out, or delete the folder."
+            )
+        if not now.keys() <= then.keys():
+            self.about["golds"] = {**then, **now}
+            write_json(self._about, self.about)
+
     def reopen(self) -> None:
         """diagnosis.json says that the diagnosis is not complete, before its tables and figures are written anew."""
         if self.complete:
@@ -85,6 +108,8 @@ class DiagnosisFolder:
         """
         self.about |= {"complete": True, "skipped": dict(skipped), **more}
         write_json(self._about, self.about)
+        if (held := _HELD.pop((self.path / "lock").absolute(), None)) is not None:
+            os.close(held)
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
@@ -110,3 +135,20 @@ def _check_settings(about: Mapping[str, Any], wanted: Mapping[str, Any], path: P
             "the folder.",
             about,
         )
+
+
+def _lock(folder: Path) -> None:
+    """No other process has the folder open. This one has it until the diagnosis is finished, or until it ends itself."""
+    path = (folder / "lock").absolute()
+    if path in _HELD:
+        return
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise StoreError(f"{folder} is in use by another raml-eval diagnose. Wait for it, or choose another --out.") from None
+    _HELD[path] = file

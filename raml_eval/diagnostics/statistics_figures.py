@@ -9,7 +9,7 @@ import numpy as np
 
 from raml_eval.diagnostics.by_question import groups_in_order
 from raml_eval.diagnostics.section import SectionFigure, SectionTable
-from raml_eval.drawing import COLOURS, new_figure, plain_label
+from raml_eval.drawing import COLOURS, label_log_axis, new_figure, plain_label
 from raml_eval.types import Status
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
             box.set(facecolor=colour, alpha=0.75)
         _name_rows(axes, groups)
         if min(box["whislo"] for box in boxes) > 0:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter("{x:,g}")
+            label_log_axis(axes, most=8)
         axes.set_xlabel(f"length of the thinking ({' or '.join(dict.fromkeys(subjects['unit']))})")
         from matplotlib.patches import Patch
 

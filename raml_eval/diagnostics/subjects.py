@@ -11,6 +11,8 @@ from raml_eval.grading.kinds import KINDS, extract_answer
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Question, QuestionKey, SampleKey, SampleRecord, Status, Trajectory
 
+SHORTER = "a longer thinking of the same sample is there"
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -54,18 +56,28 @@ def read_subjects(run: RunReader, skipped: Counter[str]) -> Iterator[Subject]:
 def subjects_of(
     run: RunReader, key: QuestionKey, question: Question, skipped: Counter[str], answer_ids: bool = True
 ) -> Iterator[Subject]:
-    """The subjects of one question, by sample. Without answer_ids, their samples have none, which saves time."""
+    """The subjects of one question, by sample. Without answer_ids, their samples have none, which saves time.
+
+    A run whose budgets grew has a thinking drawn up to the old limit, and again up to the new one. Only the longer counts; the
+    samples that read the shorter are among its own if the one is the beginning of the other.
+    """
     reading: dict[str, list[SampleRecord]] = {}
     for record, _ in run.records(key, answer_ids):
         if record.trajectory is not None:
             reading.setdefault(record.trajectory, []).append(record)
-    trajectories = run.trajectories(key)
-    for trajectory in sorted(trajectories.values(), key=lambda one: (one.key.index, one.prompt, one.limit or 0)):
-        records = reading.get(trajectory.id)
-        if not records:
+    drawn: dict[tuple[int, str], list[Trajectory]] = {}
+    for trajectory in sorted(run.trajectories(key).values(), key=lambda one: (one.key.index, one.prompt, one.limit or 0)):
+        drawn.setdefault((trajectory.key.index, trajectory.prompt), []).append(trajectory)
+    for *shorter, longest in drawn.values():
+        records = list(reading.get(longest.id, ()))
+        for one in shorter:
+            skipped[SHORTER] += 1
+            if one.token_ids == longest.token_ids[: len(one.token_ids)] and one.token_ids:
+                records += reading.get(one.id, ())
+        if not reading.get(longest.id):
             skipped["no sample reads it"] += 1
             continue
-        yield Subject(question, trajectory, tuple(sorted(records, key=_kept)))
+        yield Subject(question, longest, tuple(sorted(records, key=_kept)))
 
 
 def _kept(record: SampleRecord) -> tuple[int, bool, int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from raml_eval.diagnostics.by_question import groups_in_order, pooled_effect
+from raml_eval.diagnostics.few import if_enough
 from raml_eval.diagnostics.scripts import SCRIPTS
 from raml_eval.diagnostics.section import Column, SectionTable
 from raml_eval.intervals import FIELLER, Part, paired_difference, ratio_of_means
@@ -30,13 +30,14 @@ SHARE: Bounds = (0.0, 1.0)
 def mean_by_question(values: pd.Series, clusters: pd.Series, bounds: Bounds = None, least: float = -math.inf) -> Interval:
     """The mean of a number of each thinking, with the interval clustered by question; values are not missing.
 
-    bounds decide the method (intervals.clustered_mean). least only cuts the interval off: a length is not below 0.
+    bounds decide the method (intervals.clustered_mean). least only cuts the interval off: a length is not below 0. Fewer than
+    six clusters have no interval, or Gaffke's (few.if_enough).
     """
-    codes = clusters.factorize()[0]
+    codes, names = clusters.factorize()
     numbers = values.to_numpy(dtype=np.float64)
     sums, sizes = np.bincount(codes, weights=numbers), np.bincount(codes)
     found = clustered_mean(Clustered(sums.astype(np.float64), sizes.astype(np.float64)), bounds=bounds)
-    return replace(found, low=max(found.low, least)) if math.isfinite(found.low) else found
+    return if_enough(found, len(names), least)
 
 
 def with_interval(name: str, found: Interval, scale: float = 1.0) -> Row:

@@ -9,7 +9,7 @@ from typing import Any
 
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.prompts.template import NO_VARIABLES, render_template
-from raml_eval.protocols import ChatTokenizer
+from raml_eval.protocols import ChatTokenizer, Tokenizer
 from raml_eval.thinking_formats import Closing, Mode, ThinkingFormat
 from raml_eval.types import Message, TokenIds
 
@@ -294,7 +294,7 @@ def _encode_after(tokenizer: ChatTokenizer, text: str, addition: str, settings: 
     return before + tuple(tokenizer.encode(addition, add_special_tokens=False))
 
 
-def continuation_ids(tokenizer: ChatTokenizer, text: str) -> TokenIds:
+def continuation_ids(tokenizer: Tokenizer, text: str) -> TokenIds:
     """The ids of a text that continues other tokens: no begin-of-text, and no blank that marks the start of a text."""
     before = tuple(tokenizer.encode("\n", add_special_tokens=False))
     together = tuple(tokenizer.encode("\n" + text, add_special_tokens=False))

@@ -33,7 +33,7 @@ MOST_ROWS = 500
 MOST_BYTES = 16_000_000  # of a file that is read whole
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SHEET = re.compile(r"[a-z0-9][a-z0-9_-]*\.parquet")
-_UNREADABLE = (OSError, ElementTree.ParseError, LookupError, TypeError, ValueError, RecursionError)
+_UNREADABLE = (OSError, ElementTree.ParseError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _RUNS = re.compile(r"script|foreignobject|iframe|a|animate.*|set")  # elements that a drawing has no use for
 
 
@@ -128,7 +128,9 @@ def _folders(place: Path) -> list[Path]:
 
 def _why_not(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Why a diagnosis is not shown; empty if it is."""
-    rules = about.get("made_with", {}).get("rules", ["..."] if about["kind"] == "pruning" else [])
+    made = about.get("made_with")
+    rules = made.get("rules", ()) if isinstance(made, Mapping) else ()
+    rules = rules or (["..."] if about["kind"] == "pruning" else [])
     words = "".join(f" --by {rule}" for rule in rules)
     again = f"Run `raml-eval diagnose {about['kind']} RUN{words}` again, with the same options."
     if about["complete"] is not True:
@@ -138,6 +140,8 @@ def _why_not(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(then, Mapping):
         return f"it does not say of which samples it is. {again}"
+    if then.get("run") != now["run"]:
+        return f"it is of another run, or of one that was drawn anew. {again}"
     if then["n_samples"] == now["n_samples"]:
         since = "regraded" if then.get("verdicts") != now["verdicts"] else "given more thinking"
         return f"the run was {since} since. {again}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from raml_eval.store.grades import layer_lines, read_layers
 from raml_eval.store.journal import count_lines
-from raml_eval.store.manifest_file import no_run_directory
+from raml_eval.store.manifest_file import read_manifest
 
 
 def stamp_samples(directory: Path) -> dict[str, Any]:
@@ -19,9 +19,9 @@ def stamp_samples(directory: Path) -> dict[str, Any]:
     nothing leaves the digest as it is. Raises StoreError if the folder is not a run directory, CorruptStore for a
     layer that cannot be read.
     """
-    if not (directory / "manifest.json").exists():
-        raise no_run_directory(directory)
+    manifest = read_manifest(directory / "manifest.json")
     return {
+        "run": f"{manifest.get('protocol_digest', '')} {manifest.get('created', '')}",
         "n_samples": count_lines(directory / "samples.jsonl"),
         "n_trajectories": count_lines(directory / "trajectories.jsonl"),
         "verdicts": _digest_verdicts(directory),

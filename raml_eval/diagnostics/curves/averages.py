@@ -13,6 +13,7 @@ from raml_eval.budgets import OFF, is_cap, sort_budgets
 from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn
 from raml_eval.diagnostics.curves.separation import Separation, pooled, within_questions
 from raml_eval.diagnostics.curves.shape import resampled
+from raml_eval.diagnostics.few import mean_with_enough
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.types import Budget, Interval, Status
@@ -25,7 +26,10 @@ BOTH = "questions with both verdicts"
 
 @dataclass(frozen=True, slots=True)
 class MeanCurve:
-    """The mean of many curves on GRID, with a 95 % interval at each point of its own; NaN ends without one."""
+    """The mean of many curves on GRID, with a 95 % interval at each point of its own; NaN ends without one.
+
+    Fewer than six clusters have none (few.if_enough), and none reaches below 0, but for a difference's.
+    """
 
     task: str
     prompt: str
@@ -77,16 +81,25 @@ def _within(task: str, prompt: str, own: Sequence[Drawn]) -> list[MeanCurve]:
     right, wrong = (np.array([np.mean(rows[verdict], axis=0) for rows in mixed.values()]) for verdict in VERDICTS)
     names = [cluster[name] for name in mixed]
     return [
-        _band((task, prompt, f"{label}, {BOTH}"), rows, names, n, len(mixed))
-        for label, rows in ((VERDICTS[0], right), (VERDICTS[1], wrong), ("incorrect - correct", wrong - right))
+        _band((task, prompt, f"{label}, {BOTH}"), rows, names, n, len(mixed), least)
+        for label, rows, least in (
+            (VERDICTS[0], right, 0.0),
+            (VERDICTS[1], wrong, 0.0),
+            ("incorrect - correct", wrong - right, -math.inf),
+        )
     ]
 
 
 def _band(
-    of: tuple[str, str, str], rows: FloatArray, clusters: Sequence[str], n_trajectories: int, n_questions: int
+    of: tuple[str, str, str],
+    rows: FloatArray,
+    clusters: Sequence[str],
+    n_trajectories: int,
+    n_questions: int,
+    least: float = 0.0,
 ) -> MeanCurve:
-    """rows (N, grid) are the curves, each with its cluster."""
-    found = [mean_interval(column, clusters, bounds=None) for column in rows.T]
+    """rows (N, grid) are the curves, each with its cluster; no interval reaches below least."""
+    found = [mean_with_enough(column, clusters, least=least) for column in rows.T]
     ends = np.array([(point.value, point.low, point.high) for point in found])
     return MeanCurve(*of, ends[:, 0], ends[:, 1], ends[:, 2], n_trajectories, n_questions)
 
@@ -103,10 +116,8 @@ def level_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
             row |= {"n_trajectories": len(members), "n_questions": _n_questions(members)}
             row["n_tokens"] = float(np.mean([one.length for one in members]))
             for name in ("start", "final", "drop", "slope", "area", "commitments", "reversals"):
-                found = _mean(name, [(float(getattr(one.shape, name)), one.cluster) for one in members], None)
-                if name not in ("drop", "slope") and found[f"{name}_low"] is not None:
-                    found[f"{name}_low"] = max(found[f"{name}_low"], 0.0)  # no curve and no count is below 0
-                row |= found
+                values = [(float(getattr(one.shape, name)), one.cluster) for one in members]
+                row |= _mean(name, values, None, -math.inf if name in ("drop", "slope") else 0.0)
             decided = [(float(one.shape.decided_at is not None), one.cluster) for one in members]
             row |= _mean("decided", decided, (0.0, 1.0))
             shares = [(one.shape.decided_at or 0) / max(one.length, 1) for one in members if one.shape.decided_at is not None]
@@ -206,9 +217,13 @@ def _by_budget(drawn: Sequence[Drawn]) -> dict[Budget, list[tuple[Drawn, int, bo
     return {budget: found[budget] for budget in sort_budgets(found)}
 
 
-def _mean(name: str, values: Sequence[tuple[float, str]], bounds: tuple[float, float] | None) -> dict[str, Any]:
+def _mean(
+    name: str, values: Sequence[tuple[float, str]], bounds: tuple[float, float] | None, least: float = -math.inf
+) -> dict[str, Any]:
+    """The mean of what is known; no curve and no count is below 0, so their intervals have a least end."""
     known = [(value, cluster) for value, cluster in values if not math.isnan(value)]
-    return _interval(name, mean_interval([value for value, _ in known], [cluster for _, cluster in known], bounds=bounds))
+    clusters = [cluster for _, cluster in known]
+    return _interval(name, mean_with_enough([value for value, _ in known], clusters, bounds, least))
 
 
 def _interval(name: str, interval: Interval) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError
 from raml_eval.manifest import engine_protocol
 from raml_eval.progress import Progress
+from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Backend, PositionScorer
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
@@ -99,6 +100,7 @@ async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
         folder = DiagnosisFolder(work.out, KIND, _settings(work, backend))
+        folder.keep_golds(work.run.questions[key] for key in work.found.golds)
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
         done = {line["id"] for line in folder.lines()}
@@ -135,7 +137,7 @@ def _asking(loaded: RunModel, wanted: Wanted, policy: ThinkingPolicy, found: Sur
     if wanted.delimiter == "none":
         closing_ids = ()
     elif wanted.delimiter != "run":
-        closing_ids = tuple(tokenizer.encode(wanted.delimiter, add_special_tokens=False))
+        closing_ids = continuation_ids(tokenizer, wanted.delimiter)
     return Asking(tokenizer, closing_ids, found.introductions, wanted.lead, after)
 
 

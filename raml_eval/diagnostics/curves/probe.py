@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from raml_eval.diagnostics.subjects import Gold
+from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import SampleRecord, Status, ThinkingEnd, TokenIds
 
@@ -29,15 +30,15 @@ def encode_probe(tokenizer: Tokenizer, closing_ids: Sequence[int], lead: str, go
 
     If a token would straddle the border between the two, they are tokenised apart, as the paper tokenises the answer alone.
     """
-    whole = tokenizer.encode(lead + gold, add_special_tokens=False)
+    whole = continuation_ids(tokenizer, lead + gold)
     for n in range(len(whole) if lead else 1):
         begun = tokenizer.decode(whole[:n], skip_special_tokens=False) if n else ""
         if begun == lead:
             return Probe((*closing_ids, *whole), len(whole) - n, True)
         if len(begun) > len(lead):
             break
-    own = tokenizer.encode(gold, add_special_tokens=False)
-    return Probe((*closing_ids, *tokenizer.encode(lead, add_special_tokens=False), *own), len(own), False)
+    own = continuation_ids(tokenizer, gold)
+    return Probe((*closing_ids, *(continuation_ids(tokenizer, lead) if lead else ()), *own), len(own), False)
 
 
 def lead_after(after: str, introduction: str, gold_lead: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from raml_eval.diagnostics.few import if_enough
 from raml_eval.intervals import bootstrap_interval, mean_interval
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.types import Interval
@@ -74,6 +75,8 @@ def pooled(
     """The AUROC among all trajectories, with a bootstrap over clusters. Its interval's method says that it is confounded.
 
     A number that only tells easy questions from hard ones has a high pooled AUROC. Trajectories without a score are left out.
+    Resamples with one verdict alone have no AUROC and are dropped. There is no interval if they are more than a tenth, for
+    an AUROC of 0 or 1, which every resample repeats, and for fewer than six clusters.
     """
     rows = np.column_stack([_rounded(scores), np.asarray(correct, dtype=np.float64)])
     kept = ~np.isnan(rows[:, 0])
@@ -83,7 +86,7 @@ def pooled(
     n_pairs = n_correct * (len(rows) - n_correct)
     if not n_pairs:
         return Separation(Interval(math.nan, math.nan, math.nan, "no interval: one verdict"), len({*names}), 0)
-    found = bootstrap_interval(_of_rows, rows, names, n_resamples=500, seed=seed)
+    found = if_enough(bootstrap_interval(_of_rows, rows, names, n_resamples=500, seed=seed), len({*names}))
     if found.method.startswith("no interval"):
         return Separation(found, len({*names}), n_pairs)
     return Separation(Interval(found.value, found.low, found.high, f"{found.method}; {CONFOUNDED}"), len({*names}), n_pairs)
@@ -94,6 +97,5 @@ def _rounded(scores: Sequence[float] | FloatArray) -> FloatArray:
 
 
 def _of_rows(rows: FloatArray) -> float:
-    """The AUROC of rows (score, verdict); 1/2 for a resample in which all verdicts are the same."""
-    value = auroc(rows[:, 0], rows[:, 1] > 0.5)
-    return 0.5 if math.isnan(value) else value
+    """The AUROC of rows (score, verdict); NaN if all verdicts are the same."""
+    return auroc(rows[:, 0], rows[:, 1] > 0.5)

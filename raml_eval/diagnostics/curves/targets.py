@@ -119,7 +119,7 @@ def survey(run: RunReader, choice: Choice, prompts: Mapping[QuestionKey, Prompts
         if key in chosen:
             found.golds[key] = gold
             taken = [record for record in records if choice.takes(record.key)]
-            found.n_targets += len({record.trajectory or str(record.key) for record in taken})
+            found.n_targets += len({(record.key, prompt_of(record.budget)) for record in taken})
     found.introductions = {pair: heard.of(*pair) for pair in pairs}
     return found
 

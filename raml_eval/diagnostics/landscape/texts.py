@@ -11,6 +11,7 @@ from raml_eval.budgets import OFF
 from raml_eval.diagnostics.model import RunModel
 from raml_eval.diagnostics.subjects import gold_of, subjects_of
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Scored
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import QuestionKey, TokenIds
@@ -89,9 +90,7 @@ def _text_of(run: RunReader, loaded: RunModel, key: QuestionKey) -> Text | str:
     chosen = next((one for one in subjects if one.correct), next(iter(subjects), None))
     prompt = chosen.trajectory.prompt if chosen else next(iter(loaded.prompts[key]))
     closing = () if prompt == OFF else loaded.policy(0).closing_ids
-    lead_ids, answer_ids = (
-        tuple(loaded.model.tokenizer.encode(text, add_special_tokens=False)) for text in (gold.lead, gold.text)
-    )
+    lead_ids, answer_ids = (continuation_ids(loaded.model.tokenizer, text) for text in (gold.lead, gold.text))
     return Text(
         name=f"{key[0]}/{key[1]}",
         prompt_ids=loaded.prompts[key][prompt],

@@ -17,7 +17,6 @@ NEVER_ENDED = "the thinking never ended"
 ENDED_TURN = "the model ended its turn while it thought"
 HINTED = "the prompt held a hint"
 CUT = "no budget of the run reads the whole thinking"
-SHORTER = "a longer thinking of the same sample is there"
 NO_IDS = "no token ids are stored"
 
 
@@ -55,23 +54,21 @@ def read_candidates(run: RunReader, questions: Mapping[QuestionKey, Question], s
     """Every thinking that can be shortened, question by question. skipped counts the others by reason."""
     for key, question in questions.items():
         subjects = list(subjects_of(run, key, question, skipped))
-        longest = {subject.key: subject.trajectory.id for subject in subjects if subject.trajectory.prompt == THINKING}
         records: dict[int, dict[Budget, SampleRecord]] = defaultdict(dict)
         for record, _ in run.records(key):
             records[record.key.index][record.budget] = record
         for subject in subjects:
-            if reason := _why_not(subject, longest.get(subject.key, "")):
+            if reason := _why_not(subject):
                 skipped[reason] += 1
             else:
                 yield Candidate(subject, records[subject.key.index])
 
 
-def _why_not(subject: Subject, longest: str) -> str:
+def _why_not(subject: Subject) -> str:
     """Why the thinking cannot be shortened; empty if it can."""
     trajectory, whole = subject.trajectory, subject.whole
     reasons = {
         HINTED: trajectory.prompt != THINKING,
-        SHORTER: trajectory.id != longest,
         NO_IDS: trajectory.limit is None or (not trajectory.token_ids and bool(trajectory.text)),
         NEVER_ENDED: trajectory.end is ThinkingEnd.LENGTH,
         ENDED_TURN: trajectory.end is ThinkingEnd.EOS,

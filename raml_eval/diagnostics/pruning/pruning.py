@@ -73,6 +73,7 @@ def prune_run(
         questions, skipped = choose_questions(run, tasks, limit), Counter[str]()
         _check_any(run, questions, skipped)
         folder = DiagnosisFolder(out or directory / PLACE, KIND, _settings(run, loaded))
+        folder.keep_golds(questions.values())
         if summary:
             folder.about.setdefault("summarizers", {})[label] = {**summary.record(), **identity}
         named = {label if rule.name == SUMMARY else rule.name: rule for rule in asked}

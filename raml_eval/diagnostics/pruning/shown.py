@@ -134,6 +134,8 @@ def notes_of(collected: Collected, rows: Sequence[SummaryRow], told: Told) -> It
     modes = list(dict.fromkeys(one.none_mode for one in collected.outcomes))
     yield f"none is {' or '.join(_MODES.get(mode, mode) for mode in modes)}." if modes else "Nothing was pruned."
     whole = [row for row in rows if row.task != MEAN_OF_TASKS]
+    if same := [f"{row.rule} on {row.task}" for row in whole if row.n_unchanged == row.n_thinkings]:
+        yield f"Nothing was changed, so the differences are 0 by construction, without interval and p: {', '.join(same)}."
     for rule in dict.fromkeys(row.rule for row in whole):
         yield from _notes_of_rule(rule, [row for row in whole if row.rule == rule])
     yield from _unclear(whole)

@@ -32,6 +32,8 @@ class Difference:
 
 
 NO_DIFFERENCE = Difference(math.nan, math.nan, math.nan, math.nan, math.nan, "the two are the same")
+# Zero by construction, which neither an interval nor a test can add to.
+UNCHANGED = Difference(0.0, math.nan, math.nan, math.nan, math.nan, "unchanged: every answer is the whole one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def _row(task: str, rule: str, tasks: Sequence[Sequence[Outcome]]) -> SummaryRow
         parts = [Part(np.array(a), np.array(b), c) for a, b, c in zip(right[way], right["pruned"], names, strict=True)]
         return _difference(pooled_difference(parts))
 
+    unchanged = all(one.unchanged for one in every)
     return SummaryRow(
         task=task,
         rule=rule,
@@ -106,8 +109,8 @@ def _row(task: str, rule: str, tasks: Sequence[Sequence[Outcome]]) -> SummaryRow
         n_before=float(np.mean([np.mean(values) for values in means(lambda one: one.n_whole)])),
         n_after=float(np.mean([np.mean(values) for values in means(lambda one: one.n_kept)])),
         accuracy={way: accuracy(way) for way in WAYS},
-        over_forced=NO_DIFFERENCE if is_cut(rule) else over("forced"),
-        over_whole=over("whole"),
+        over_forced=NO_DIFFERENCE if is_cut(rule) else UNCHANGED if unchanged else over("forced"),
+        over_whole=UNCHANGED if unchanged else over("whole"),
         n_unchanged=sum(one.unchanged for one in every),
         n_emptied=sum(one.n_kept == 0 < one.n_whole for one in every),
         n_longer=sum(one.n_kept > one.n_whole for one in every),

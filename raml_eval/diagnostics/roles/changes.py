@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from raml_eval.diagnostics.curves.drawn import VERDICTS
+from raml_eval.diagnostics.few import mean_with_enough
 from raml_eval.diagnostics.roles.null import N_SPANS
 from raml_eval.diagnostics.roles.occurrences import DELIMITER
 from raml_eval.diagnostics.roles.thoughts import Found, Thought
-from raml_eval.intervals import mean_interval
-from raml_eval.types import Interval
 
 FLOOR = 1e-4  # nats per token, below which an engine's own noise (1e-5) would decide a logarithm
 ALL = "all tasks"
@@ -142,9 +141,9 @@ def _mean(values: Sequence[float]) -> float | None:
     return math.fsum(values) / len(values) if values else None
 
 
-def interval(name: str, values: Sequence[float], clusters: Sequence[str]) -> dict[str, Any]:
-    """The mean with its interval, clustered by question, as columns; what is not known is null."""
-    found = mean_interval(values, clusters, bounds=None) if values else Interval(math.nan, math.nan, math.nan, "no values")
+def interval(name: str, values: Sequence[float], clusters: Sequence[str], least: float = -math.inf) -> dict[str, Any]:
+    """The mean with its interval, clustered by question, as columns; what is not known is null. No end is below least."""
+    found = mean_with_enough(values, clusters, least=least)
     return {
         name: known(found.value), f"{name}_low": known(found.low), f"{name}_high": known(found.high),
         f"{name}_method": found.method,

@@ -27,7 +27,7 @@ def ending_rows(thoughts: Sequence[Thought], by_ending: Mapping[str, Values]) ->
             for name, nll in at.items():
                 row: dict[str, Any] = {"task": task, "share": share, "ending": name, "n": len(own)}
                 row["n_questions"] = len({one.question for one in own})
-                row |= interval("nll", nll, clusters)
+                row |= interval("nll", nll, clusters, least=0.0)
                 for column, other in (("against_own", OWN), ("against_nothing", NOTHING)):
                     base = at.get(other, []) if other != name else []
                     row |= interval(column, [a - b for a, b in zip(nll, base, strict=False)], clusters if base else [])

@@ -145,6 +145,7 @@ async def _score(work: _Work, found: Found) -> tuple[DiagnosisFolder, dict[str, 
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
         folder = DiagnosisFolder(work.out, KIND, work.settings(backend))
+        folder.keep_golds(work.run.questions[key] for key in work.surveyed.golds)
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, AtMarks(), work.wanted.concurrency)
         needed, stored = needed_positions(found), read_values(folder)

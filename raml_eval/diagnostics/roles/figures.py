@@ -8,7 +8,7 @@ from typing import Any
 from raml_eval.diagnostics.curves.drawn import VERDICTS
 from raml_eval.diagnostics.roles.closings import OWN
 from raml_eval.diagnostics.roles.thoughts import SHARES
-from raml_eval.drawing import COLOURS, STYLES, new_figure, plain_label
+from raml_eval.drawing import COLOURS, STYLES, label_log_axis, new_figure, plain_label
 
 _LONGEST = 34  # characters of a label
 
@@ -38,7 +38,8 @@ def draw_roles(rows: Sequence[Mapping[str, Any]]) -> Any:
         left.set_ylim(len(roles) - 0.4, -0.6)
         left.set_xlabel("mean of log(after) - log(before), 95 %")
         right.set_xlabel("mean of |after - before| / before")
-        right.set_xscale("log")
+        if right.lines:
+            label_log_axis(right)
         _plain(left, right)
         figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure

@@ -121,12 +121,13 @@ def _figures(roles: Sequence[Mapping[str, Any]], endings: Sequence[Mapping[str, 
     """Of several tasks, the rows over all are drawn; the tables have each."""
     if shown := [row for row in roles if row["task"] == roles[0]["task"]]:
         about = (
-            "Left, the mean change of the logarithm, with 95 % intervals clustered by question; hollow marks are the nulls. "
+            "Left, the mean change of the logarithm, with 95 % intervals clustered by question (none below six); hollow marks "
+            "are the nulls. "
             f"Right, the paper's measure, on a logarithmic axis. Occurrences {_of(shown)}."
         )
         yield SectionFigure("roles", "Words, ends of lines and of thinking", about, draw_roles(shown))
     if shown := [row for row in endings if row["task"] == endings[0]["task"]]:
-        about = f"Paired by thinking, with 95 % intervals clustered by question, {_of(shown)}."
+        about = f"Paired by thinking, with 95 % intervals clustered by question (none below six), {_of(shown)}."
         yield SectionFigure("endings", "Endings of thinking, against the run's own", about, draw_endings(shown))
 
 

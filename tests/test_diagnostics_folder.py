@@ -1,0 +1,47 @@
+"""The folder of a diagnosis: one process at a time, one gold for each question, and settings that stay."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.errors import ConfigError, StoreError
+from tests.stored import ask
+
+
+def test_another_gold_of_a_question_is_refused_and_more_questions_are_not(tmp_path: Path) -> None:
+    folder = DiagnosisFolder(tmp_path, "kind", {"a": 1})
+    folder.keep_golds([ask(0, "7")])
+    folder.keep_golds([ask(0, "7"), ask(1, "8")])
+    again = DiagnosisFolder(tmp_path, "kind", {"a": 1})
+    again.keep_golds([ask(1, "8")])
+    with pytest.raises(ConfigError, match=r"was made for another gold of .*\. Choose another --out, or delete the folder"):
+        again.keep_golds([ask(0, "9"), ask(1, "8")])
+
+
+def test_one_process_at_a_time_has_the_folder(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from raml_eval.diagnostics.folder import DiagnosisFolder;"
+        "folder = DiagnosisFolder(Path(sys.argv[1]), 'kind', {}); print('open', flush=True); sys.stdin.readline();"
+        "folder.finish({}); print('finished', flush=True); sys.stdin.readline()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(StoreError, match="is in use by another raml-eval diagnose"):
+            DiagnosisFolder(tmp_path, "kind", {})
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "finished\n"
+        assert DiagnosisFolder(tmp_path, "kind", {}).complete
+        assert DiagnosisFolder(tmp_path, "kind", {}).complete  # this process has it already
+        other.stdin.write("\n")
+        other.stdin.flush()
+        other.wait(30)
+    assert other.returncode == 0
