@@ -147,7 +147,7 @@ def test_a_killed_pruning_goes_on_where_it_was(run: Path, stored: Path, tmp_path
 
 def test_other_settings_are_refused(run: Path) -> None:
     prune_run(run, ["last:1"], quiet=True)
-    with pytest.raises(ConfigError, match="backend_args is"):
+    with pytest.raises(ConfigError, match=r"--backend-arg \(latency_s\) is not given there"):
         prune_run(run, ["last:1"], changes={"backend_args": {"latency_s": 0.001}}, quiet=True)
 
 

@@ -15,7 +15,7 @@ def tell_part(
 ) -> str:
     """Which part of the run's plan so many questions and samples a question are, and the options that chose it; empty if all.
 
-    Example: tell_part(run, 4, limit=4) == "Only 4 of 100 questions: --limit 4."
+    For example: Only 4 of 100 questions: --limit 4.
     """
     n_all, n_samples = len(run.questions), int(run.manifest["plan"]["samples"])
     parts = []
