@@ -10,15 +10,12 @@ a hub (HF_ENDPOINT) or in the cache.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import statistics
 import sys
-import tempfile
 from pathlib import Path
 
-from timing import adopt_orphans, timed
+from timing import Took, run_pairs, timed
 
 POCKET = Path(__file__).resolve().parents[1] / "raml_eval" / "pocket"
 ROWS = 256
@@ -62,30 +59,11 @@ def stock(folder: Path) -> list[str]:
     return [*words, "--log-dir", str(folder / "stock")]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=200)
-    options = parser.parse_args()
-    print("| pair | raml-eval (s) | Inspect (s) | ratio | CPU (s) | CPU (s) | ratio | raml-eval, by part (s) |")
-    print("|---|---|---|---|---|---|---|---|")
-    clock, cpu = [], []
-    adopt_orphans()
-    for pair in range(options.pairs):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            write_task(folder, options.limit)
-            mine = timed(ours(folder, options.limit), os.environ)
-            theirs = timed(stock(folder), os.environ, folder)
-            seconds = json.loads((folder / "ours" / "manifest.json").read_text())["sessions"][-1]["seconds"]
-        clock.append(theirs[0] / mine[0])
-        cpu.append(theirs[1] / mine[1])
-        parts = {**seconds, "rest": mine[0] - sum(seconds.values())}
-        told = ", ".join(f"{part} {took:.1f}" for part, took in parts.items())
-        both = [f"{a:.1f} | {b:.1f} | {b / a:.2f}" for a, b in zip(mine, theirs, strict=True)]
-        print(f"| {pair + 1} | {' | '.join(both)} | {told} |", flush=True)
-    print(f"\nmedian ratio {statistics.median(clock):.2f}, of CPU seconds {statistics.median(cpu):.2f}")
+def run(folder: Path, limit: int) -> tuple[Took, Took]:
+    """What both sides took."""
+    write_task(folder, limit)
+    return timed(ours(folder, limit), os.environ), timed(stock(folder), os.environ, folder)
 
 
 if __name__ == "__main__":
-    main()
+    run_pairs(__doc__, "Inspect", run)

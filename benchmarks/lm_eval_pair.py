@@ -9,16 +9,12 @@ from a hub (HF_ENDPOINT) or in the cache.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import statistics
 import sys
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from timing import adopt_orphans, timed
+from timing import Took, run_pairs, timed
 
 ROOT = Path(__file__).resolve().parents[1]
 POCKET = ROOT / "raml_eval" / "pocket"
@@ -56,29 +52,10 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **more}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--limit", type=int, default=200)
-    options = parser.parse_args()
-    print("| pair | raml-eval (s) | lm-eval (s) | ratio | CPU (s) | CPU (s) | ratio | raml-eval, by part (s) |")
-    print("|---|---|---|---|---|---|---|---|")
-    clock, cpu = [], []
-    adopt_orphans()
-    for pair in range(options.pairs):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            mine = timed(ours(folder, options.limit), dict(os.environ))
-            theirs = timed(stock(folder, options.limit), environment(folder))
-            seconds = json.loads((folder / "ours" / "manifest.json").read_text())["sessions"][-1]["seconds"]
-        parts = {**seconds, "rest": mine[0] - sum(seconds.values())}
-        clock.append(theirs[0] / mine[0])
-        cpu.append(theirs[1] / mine[1])
-        told = ", ".join(f"{part} {took:.1f}" for part, took in parts.items())
-        both = [f"{a:.1f} | {b:.1f} | {b / a:.2f}" for a, b in zip(mine, theirs, strict=True)]
-        print(f"| {pair + 1} | {' | '.join(both)} | {told} |", flush=True)
-    print(f"\nmedian ratio {statistics.median(clock):.2f}, of CPU seconds {statistics.median(cpu):.2f}")
+def run(folder: Path, limit: int) -> tuple[Took, Took]:
+    """What both sides took."""
+    return timed(ours(folder, limit), dict(os.environ)), timed(stock(folder, limit), environment(folder))
 
 
 if __name__ == "__main__":
-    main()
+    run_pairs(__doc__, "lm-eval", run)

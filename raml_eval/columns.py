@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from raml_eval.types import (
     Trajectory,
 )
 
+T = TypeVar("T")
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -112,6 +114,16 @@ class Samples:
         again = np.ones(len(self), dtype=np.bool_)
         again[first] = False
         return int(np.argmax(again))
+
+
+def take_batches(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The rows in order, so many at a time; the last batch may be shorter.
+
+    Example: list(take_batches([1, 2, 3], 2)) == [[1, 2], [3]]
+    """
+    left = iter(rows)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def group_rows(keys: NDArray[Any]) -> list[tuple[int, IntArray]]:

@@ -167,7 +167,7 @@ def find_checkpoints(folder: Path, steps: str | None = None) -> list[tuple[str, 
         raise ConfigError(
             f"--checkpoints {folder} is no folder. Give the folder that a training run writes its checkpoints to."
         )
-    children = (child for child in folder.iterdir() if child.is_dir() and not _UNFINISHED.match(child.name))
+    children = (child for child in folder.iterdir() if child.is_dir() and not is_unfinished(child.name))
     found = [(_step_of(child.name, model), child.name, model) for child in children for model in models_below(child)]
     found.sort(key=lambda one: (one[0] is None, one[0] or 0, one[1]))
     if not found:
@@ -218,6 +218,14 @@ def parse_steps(text: str) -> Steps:
                 raise ConfigError(f"steps {text!r} run backwards; wanted the smaller end first, as in {last}:{first}.")
             ranges.append((first, last, int(match[4] or 1)))
     return Steps(frozenset(single), tuple(ranges))
+
+
+def is_unfinished(name: str) -> bool:
+    """True for the name of a folder that a trainer has not yet renamed, such as tmp-checkpoint-500.
+
+    Example: is_unfinished(".checkpoint-500") and not is_unfinished("temperature-7")
+    """
+    return _UNFINISHED.match(name) is not None
 
 
 def step_of_name(name: str) -> int | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import raml_eval
-from raml_eval.diagnostics.pruning.candidates import Candidate, choose_questions, read_candidates
+from raml_eval.diagnostics.pruning.candidates import Candidate, read_candidates
+from raml_eval.diagnostics.subjects import choose_questions
 from raml_eval.store.seeking import RunReader
 
 FEW: dict[str, Any] = {

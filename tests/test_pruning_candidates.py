@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.pruning.candidates import CUT, ENDED_TURN, NEVER_ENDED, choose_questions, read_candidates
+from raml_eval.diagnostics.pruning.candidates import CUT, ENDED_TURN, NEVER_ENDED, read_candidates
+from raml_eval.diagnostics.subjects import choose_questions
 from raml_eval.errors import ConfigError
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import SamplingParams, ThinkingEnd

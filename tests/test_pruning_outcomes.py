@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from raml_eval.diagnostics.pruning.candidates import Candidate, choose_questions, read_candidates
+from raml_eval.diagnostics.pruning.candidates import Candidate, read_candidates
 from raml_eval.diagnostics.pruning.outcomes import collect_outcomes
+from raml_eval.diagnostics.subjects import choose_questions
 from raml_eval.errors import StoreError
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Status

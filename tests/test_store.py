@@ -280,7 +280,7 @@ def test_a_lock_on_a_removed_folder_is_taken_again(tmp_path: Path, monkeypatch: 
     """A refused run removes the folder that it made, at the moment when this one has opened the lock file in it."""
     from raml_eval.store import directory as module
 
-    path, lock, removed = tmp_path / "run", module._lock, []
+    path, lock, removed = tmp_path / "run", module.try_lock, []
 
     def lock_after_a_removal(file: int) -> bool:
         if not removed:
@@ -289,7 +289,7 @@ def test_a_lock_on_a_removed_folder_is_taken_again(tmp_path: Path, monkeypatch: 
             removed.append(path)
         return lock(file)
 
-    monkeypatch.setattr(module, "_lock", lock_after_a_removal)
+    monkeypatch.setattr(module, "try_lock", lock_after_a_removal)
     with closing(RunDirectory(path)) as opened:
         assert (path / "lock").stat().st_ino == os.fstat(opened._lock).st_ino
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from raml_eval.cli.ending import stopping
+from raml_eval.cli.engines import engine_changes, tell_left
 from raml_eval.cli.options import Count, Number, Place, Text, Texts, place_option
-from raml_eval.exits import ExitCode
-from raml_eval.wording import count_noun, one_line
+from raml_eval.wording import count_noun
 
-_NAMED = 20  # errors that are named on stderr
 TOLERANCE = 0.1
 
 
@@ -45,7 +43,6 @@ def pseudo_gradient(
 
     Its negative log-likelihood after each part of the thinking. Exit code 4 if trajectories failed.
     """
-    from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.curves.diagnose import Wanted, diagnose_curves
     from raml_eval.diagnostics.curves.positions import Positions
     from raml_eval.diagnostics.curves.targets import Choice
@@ -64,22 +61,10 @@ def pseudo_gradient(
         lead=lead,
         concurrency=concurrency,
     )
-    changes: dict[str, Any] = {"model": model} if model else {}
-    if backend:
-        changes |= {"backend": backend, "backend_args": {}}
-    if backend_arg:
-        changes["backend_args"] = parse_backend_args(backend_arg)
+    changes = engine_changes(model, backend, backend_arg)
     with stopping("finished curves are stored, and the same command continues from there"):
         done = diagnose_curves(run, wanted, out, changes, quiet)
-    for reason, keys in done.skipped.items():
-        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
-        print(one_line(f"note: left out, {reason}: {len(keys):,} ({named})"), file=sys.stderr)
-    if done.errors:
-        for name, error in list(done.errors.items())[:_NAMED]:
-            print(one_line(f"note: {name} failed: {error}"), file=sys.stderr)
-        failed = count_noun(len(done.errors), "curve")
-        print(f"{failed} failed and are owed; run the same command again to retry", file=sys.stderr)
-        raise typer.Exit(ExitCode.OWED)
+    tell_left(done.skipped, done.errors, "curve")
     if done.n_curves:
         print(render_diagnosis(done.folder))
     print(f"{done.folder}: {count_noun(done.n_curves, 'curve')}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from raml_eval.cli.ending import stopping
+from raml_eval.cli.engines import engine_changes
 from raml_eval.cli.options import Count, Place, Text, Texts, place_option
 
 
@@ -37,7 +38,6 @@ def landscape(
 
     Run it again to go on with one that was interrupted. The model on the disk is only read.
     """
-    from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.folder import PLACE
     from raml_eval.diagnostics.landscape.choices import Choices
     from raml_eval.diagnostics.landscape.surface import draw_landscape
@@ -53,9 +53,7 @@ def landscape(
         steps=(0 if given == "thinking" else 12) if steps is None else steps,
         **given_words,
     )
-    changes: dict[str, Any] = {name: value for name, value in (("model", model), ("backend", backend)) if value}
-    if backend_arg:
-        changes["backend_args"] = parse_backend_args(backend_arg)
+    changes = engine_changes(model, backend, backend_arg)
     with stopping("what was computed is stored; run again to go on"):
         folder = draw_landscape(run, out or run / PLACE, choices, changes, quiet)
     if not quiet:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from raml_eval.cli.ending import stopping
+from raml_eval.cli.engines import engine_changes
 from raml_eval.cli.options import Count, Place, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun, one_line
@@ -47,7 +48,6 @@ def pruning(
     from raml_eval.diagnostics.pruning.summarizers import SummarySettings
     from raml_eval.reporting.diagnosed import render_diagnosis
 
-    named = {"model": model, "backend": backend, "backend_args": parse_backend_args(backend_arg or ())}
     summary = None
     if summarizer is not None:
         args = parse_backend_args(summarizer_arg or ())
@@ -59,7 +59,7 @@ def pruning(
             summary=summary,
             tasks=task or (),
             limit=limit,
-            changes={name: value for name, value in named.items() if value},
+            changes=engine_changes(model, backend, backend_arg),
             out=out,
             quiet=quiet,
         )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from raml_eval.cli.ending import stopping
+from raml_eval.cli.engines import engine_changes, tell_left
 from raml_eval.cli.options import Count, Place, Text, Texts, place_option
-from raml_eval.exits import ExitCode
-from raml_eval.wording import count_noun, one_line
-
-_NAMED = 20  # errors that are named on stderr
+from raml_eval.wording import count_noun
 
 
 def token_roles(
@@ -44,29 +41,16 @@ def token_roles(
     The change of the gold's likelihood at words of reflection, ends of lines and ends of thinking, against matched nulls.
     Exit code 4 if requests failed.
     """
-    from raml_eval.config import parse_backend_args
     from raml_eval.diagnostics.curves.targets import Choice
     from raml_eval.diagnostics.roles.diagnose import Wanted, diagnose_roles
     from raml_eval.reporting.diagnosed import render_diagnosis
 
     choice = Choice(tuple(task or ()), limit, samples)
     wanted = Wanted(choice, tuple(word or ()), tuple(closing or ()), formats, most, seed, concurrency)
-    changes: dict[str, Any] = {"model": model} if model else {}
-    if backend:
-        changes |= {"backend": backend, "backend_args": {}}
-    if backend_arg:
-        changes["backend_args"] = parse_backend_args(backend_arg)
+    changes = engine_changes(model, backend, backend_arg)
     with stopping("finished requests are stored, and the same command continues from there"):
         done = diagnose_roles(run, wanted, out, changes, quiet)
-    for reason, keys in done.skipped.items():
-        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
-        print(one_line(f"note: left out, {reason}: {len(keys):,} ({named})"), file=sys.stderr)
-    if done.errors:
-        for name, error in list(done.errors.items())[:_NAMED]:
-            print(one_line(f"note: {name} failed: {error}"), file=sys.stderr)
-        failed = count_noun(len(done.errors), "request")
-        print(f"{failed} failed and are owed; run the same command again to retry", file=sys.stderr)
-        raise typer.Exit(ExitCode.OWED)
+    tell_left(done.skipped, done.errors, "request")
     if done.n_thoughts:
         print(render_diagnosis(done.folder))
     print(f"{done.folder}: {count_noun(done.n_occurrences, 'occurrence')} in {count_noun(done.n_thoughts, 'thinking')}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from raml_eval.intervals import GAFFKE, mean_interval
 from raml_eval.intervals.clusters import Bounds, FloatArray
@@ -35,3 +36,16 @@ def if_enough(found: Interval, n_clusters: int, least: float = -math.inf) -> Int
     if n_clusters < ENOUGH:
         return Interval(found.value, math.nan, math.nan, "no interval: fewer than six clusters")
     return replace(found, low=max(found.low, least))
+
+
+def interval_columns(name: str, found: Interval) -> dict[str, Any]:
+    """The columns name, name_low, name_high and name_method of a table; what is not known is null."""
+    return {
+        name: known(found.value), f"{name}_low": known(found.low), f"{name}_high": known(found.high),
+        f"{name}_method": found.method,
+    }  # fmt: skip
+
+
+def known(value: float) -> float | None:
+    """The value; None in place of NaN."""
+    return None if math.isnan(value) else value

@@ -8,7 +8,6 @@ DIR/<kind>/*.parquet, *.svg, *.pdf, *.png   the tables and figures, which are ma
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any
 from raml_eval.diagnostics.differing import tell_differences
 from raml_eval.errors import ConfigError, CorruptStore, StoreError
 from raml_eval.store.journal import Journal, cut_torn_line, read_lines
+from raml_eval.store.locking import try_lock
 from raml_eval.store.manifest_file import write_json
 from raml_eval.types import Question
 
@@ -146,9 +146,7 @@ def _lock(folder: Path) -> None:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}. Choose a writable --out.") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not try_lock(file):
         os.close(file)
-        raise StoreError(f"{folder} is in use by another raml-eval diagnose. Wait for it, or choose another --out.") from None
+        raise StoreError(f"{folder} is in use by another raml-eval diagnose. Wait for it, or choose another --out.")
     _HELD[path] = file

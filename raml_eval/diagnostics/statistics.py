@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raml_eval.budgets import in_tokens, sort_budgets
+from raml_eval.columns import take_batches
 from raml_eval.diagnostics import summary
 from raml_eval.diagnostics.by_question import add_length, build_questions
 from raml_eval.diagnostics.caveats import tell_part
@@ -119,22 +120,11 @@ def _write_subjects(path: Path, rows: Iterator[Measured]) -> int:
     n = 0
     with writing(draft, "Free disk space or choose a writable --out.", StoreError):
         with pq.ParquetWriter(draft, schema) as writer:
-            for batch in _batches(rows):
+            for batch in take_batches(rows, BATCH):
                 writer.write_table(pa.table({name: [row[name] for row in batch] for name in COLUMNS}, schema=schema))
                 n += len(batch)
         draft.replace(path)
     return n
-
-
-def _batches(rows: Iterator[Measured]) -> Iterator[list[Measured]]:
-    batch = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _write_summary(folder: DiagnosisFolder, told: Told) -> None:

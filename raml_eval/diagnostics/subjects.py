@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from raml_eval.errors import RamlError
+from raml_eval.errors import RamlError, choose_names
 from raml_eval.grading.kinds import KINDS, extract_answer
+from raml_eval.plan import select_questions
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Question, QuestionKey, SampleKey, SampleRecord, Status, Trajectory
 
@@ -42,6 +43,18 @@ class Gold:
 
     lead: str
     text: str
+
+
+def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) -> dict[QuestionKey, Question]:
+    """The run's questions of these tasks, or of all, at most limit of each task, chosen as in a run.
+
+    Raises ConfigError for a task that the run does not have.
+    """
+    by_task: dict[str, list[Question]] = defaultdict(list)
+    for question in run.questions.values():
+        by_task[question.task].append(question)
+    names = choose_names("task", tasks, by_task)
+    return {(name, one.id): one for name in names for one in select_questions(by_task[name], limit)}
 
 
 def read_subjects(run: RunReader, skipped: Counter[str]) -> Iterator[Subject]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from raml_eval.columns import take_batches
 from raml_eval.errors import ConfigError, writing
 from raml_eval.exporting.public import model_name
 from raml_eval.exporting.shared import Shared
@@ -179,22 +180,11 @@ def _write(folder: Path, name: str, types: Mapping[str, str], rows: Iterable[dic
     with writing(path, "Choose a writable place with room."):
         path.parent.mkdir(parents=True, exist_ok=True)
         with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-            for batch in _batches(rows):
+            for batch in take_batches(rows, BATCH):
                 clean = [{key: _clean(value) for key, value in row.items()} for row in batch]
                 writer.write_table(pa.Table.from_pylist(clean, schema=schema))
                 count += len(batch)
     return count
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterable[Sequence[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _clean(value: Any) -> Any:

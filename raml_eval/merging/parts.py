@@ -13,7 +13,7 @@ from raml_eval.manifest import Manifest
 from raml_eval.plan import Plan
 from raml_eval.shards import Shard
 from raml_eval.store import read_manifest
-from raml_eval.store.manifest_file import differing_keys
+from raml_eval.store.manifest_file import differing_keys, tell_differing
 from raml_eval.types import QuestionKey
 
 GRADING = ("timeout_s", "test_timeout_s")  # settings of the grader that can alter a verdict
@@ -107,9 +107,7 @@ def _check_alike(first: Part, part: Part) -> None:
         *differing_keys(first.manifest["protocol"], part.manifest["protocol"]),
     ]
     limits = [{key: one.manifest["config"].get("grading", {}).get(key) for key in GRADING} for one in (first, part)]
-    differing += [
-        f"grading.{key} is {old!r} there and {limits[1][key]!r} here" for key, old in limits[0].items() if old != limits[1][key]
-    ]
+    differing += tell_differing({"grading": limits[0]}, {"grading": limits[1]})
     if suites[0] != suites[1]:
         differing.append(f"suites is {_told(suites[0])} there and {_told(suites[1])} here")
     if None not in records and records[0] != records[1]:

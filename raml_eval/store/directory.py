@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
@@ -23,6 +22,7 @@ from raml_eval.store.failures import read_owed, read_started
 from raml_eval.store.grades import Layer, apply_layers, grader_versions, read_layers
 from raml_eval.store.journal import Journal, corrupt, count_lines, cut_torn_line, lacks_trajectories, read_lines
 from raml_eval.store.judgements import read_judgements
+from raml_eval.store.locking import try_lock
 from raml_eval.store.manifest_file import check_prompts, check_protocol, check_resumable, read_manifest, write_json
 from raml_eval.store.resuming import SampleSet, check_sessions, check_trajectories, read_samples, read_thinking
 from raml_eval.store.schema_1 import sample_lines
@@ -191,7 +191,7 @@ def _lock_file(path: Path) -> int:
             f"cannot write to run directory {path}: {error.strerror or error}. Choose a writable --out."
         ) from error
     deadline = time.monotonic() + LOCK_WAIT_S
-    while not _lock(file):
+    while not try_lock(file):
         holder = os.pread(file, 32, 0).decode(errors="replace").strip()
         # The engine of a killed run holds the lock until it notices the kill, within a second.
         if _is_alive(holder) or time.monotonic() > deadline:
@@ -202,14 +202,6 @@ def _lock_file(path: Path) -> int:
             )
         time.sleep(0.05)
     return file
-
-
-def _lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _is_alive(pid: str) -> bool:

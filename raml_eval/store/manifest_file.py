@@ -45,8 +45,17 @@ def differing_keys(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list
 
     A task that only one side has is left out.
     """
-    old = flatten({**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}})
-    new = flatten({**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}})
+    old = {**stored, "tasks": {k: v for k, v in stored["tasks"].items() if k in wanted["tasks"]}}
+    new = {**wanted, "tasks": {k: v for k, v in wanted["tasks"].items() if k in stored["tasks"]}}
+    return tell_differing(old, new)
+
+
+def tell_differing(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """One text for each key, dotted where mappings nest, whose two values differ.
+
+    Example: tell_differing({"a": {"b": 1}}, {"a": {"b": 2}}) == ["a.b is 1 there and 2 here"]
+    """
+    old, new = flatten(there), flatten(here)
     keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     return [_difference(key, old.get(key), new.get(key)) for key in keys]
 

@@ -15,11 +15,10 @@ from raml_eval.backends.tensor_files import pickled_files, read_file, read_heade
 from raml_eval.checkpoint import first_line, is_adapter_folder
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.fingerprint import is_training_state
-from raml_eval.matrix import models_below, step_of_name
+from raml_eval.matrix import is_unfinished, models_below, step_of_name
 
 PATIENCE = 10  # times settle: the files of a checkpoint that is not whole have not changed for so long, so it is broken
-# A number at the end of the name. Trainers write to tmp-checkpoint-500 or .checkpoint-500 first, and rename it.
-_NAME = re.compile(r"(?!(?:tmp|temp)[-_.]|[._~]).*?\d+", re.IGNORECASE)
+_NAME = re.compile(r".*\d")  # a number at the end
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".gguf")
 
 
@@ -76,7 +75,7 @@ class Arrivals:
         found = []
         children = self.folder.iterdir() if self.folder.is_dir() else ()
         for child in children:
-            if child.name in settled or not _NAME.fullmatch(child.name) or not child.is_dir():
+            if child.name in settled or not _NAME.fullmatch(child.name) or is_unfinished(child.name) or not child.is_dir():
                 continue
             step = step_of_name(child.name)
             if step is not None and step % self._every == 0 and (arrival := self._look_at(child, step)):

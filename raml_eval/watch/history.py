@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
 import time
@@ -13,9 +12,10 @@ from typing import Any
 
 from raml_eval.config import RunConfig
 from raml_eval.errors import CorruptStore, StoreError
-from raml_eval.manifest import engine_protocol, flatten
+from raml_eval.manifest import engine_protocol
 from raml_eval.store.journal import corrupt, cut_torn_line, encode_line, read_lines
-from raml_eval.store.manifest_file import write_json
+from raml_eval.store.locking import try_lock
+from raml_eval.store.manifest_file import tell_differing, write_json
 from raml_eval.types import BackendDescription
 
 NAME, ALIKE = "history.jsonl", "watch.json"
@@ -89,13 +89,8 @@ class History:
 
     def _keep(self, asked: Mapping[str, Any]) -> None:
         stored = self._read_alike()
-        there, here = (flatten({key: side[key] for key in asked if key in stored}) for side in (stored, asked))
-        told = [
-            f"{key} is {there.get(key)!r} there and {here.get(key)!r} here"
-            for key in sorted({*there, *here})
-            if there.get(key) != here.get(key)
-        ]
-        if told:
+        there, here = ({key: side[key] for key in asked if key in stored} for side in (stored, asked))
+        if told := tell_differing(there, here):
             raise StoreError(
                 f"the runs of {self.path.parent} have another configuration: {'; '.join(told)}. Choose another --out, or ask "
                 f"for what they have."
@@ -121,18 +116,13 @@ class History:
 
     def _lock(self) -> None:
         deadline = time.monotonic() + _LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                    continue
+        while not try_lock(self._file):
+            if time.monotonic() >= deadline:
                 os.close(self._file)
                 raise StoreError(
                     f"{self.path} is in use by another raml-eval watch. Wait for it or stop it, or choose another --out."
-                ) from error
-            return
+                )
+            time.sleep(0.05)
 
     def _unwritable(self, error: OSError) -> StoreError:
         return StoreError(f"cannot write {self.path}: {error.strerror or error}. Make room, or choose a writable --out.")

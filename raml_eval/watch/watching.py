@@ -102,6 +102,7 @@ class Watcher:
     async def _watch(self) -> Sequence[Arrival]:
         """The arrivals of the last look, which are not settled."""
         self._recover()
+        self._tell_saved_again()
         self._track()
         arrivals: Sequence[Arrival] = ()
         while not (self.settings.stop_on_regression and self._regressions()):
@@ -120,7 +121,6 @@ class Watcher:
         """What is not settled. A broken checkpoint whose files have changed is no longer settled; one that has gone is."""
         settled = {line["name"] for line in self.history.of(DONE, SKIPPED)}
         arrivals = [one for one in self.settings.arrivals.look(settled) if self._is_open(one)]
-        self._tell_saved_again()
         if (stamps := "".join(one.stamp for one in arrivals)) != self._stamps:
             self._stamps, self._changed = stamps, time.monotonic()
         for one in (*self._awaited.values(), *arrivals):
@@ -132,7 +132,10 @@ class Watcher:
         return [one for one in arrivals if one.state is not State.BROKEN]
 
     def _tell_saved_again(self) -> None:
-        """A line tells, once, that the weights of an evaluated checkpoint are newer than its evaluation, which stays."""
+        """A line tells, once, that the weights of an evaluated checkpoint are newer than its evaluation, which stays.
+
+        They are looked at when the watch begins and when it ends, because to look at all of them takes long.
+        """
         for line in self.history.of(DONE):
             at = datetime.datetime.fromisoformat(line["time"]).timestamp()
             if line["name"] not in self._told_again and written_since(self.settings.arrivals.folder / line["name"], at):
@@ -326,6 +329,7 @@ class Watcher:
 
     def _end(self, arrivals: Sequence[Arrival]) -> Ending:
         """How it ended. arrivals are those of the last look, which are not settled."""
+        self._tell_saved_again()
         done = sorted(self.history.of(DONE), key=lambda line: line["step"])
         lost = [line for line in done if not (self.out / line["run"] / "manifest.json").is_file()]
         for line in lost:

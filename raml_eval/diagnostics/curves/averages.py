@@ -13,7 +13,7 @@ from raml_eval.budgets import OFF, is_cap, sort_budgets
 from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn
 from raml_eval.diagnostics.curves.separation import Separation, pooled, within_questions
 from raml_eval.diagnostics.curves.shape import resampled
-from raml_eval.diagnostics.few import mean_with_enough
+from raml_eval.diagnostics.few import interval_columns, mean_with_enough
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.types import Budget, Interval, Status
@@ -159,9 +159,9 @@ def _auroc_row(
 ) -> dict[str, Any]:
     nothing = Interval(math.nan, math.nan, math.nan)
     return {
-        "task": task, "prompt": prompt, "number": number, **_interval("within", within.interval),
+        "task": task, "prompt": prompt, "number": number, **interval_columns("within", within.interval),
         "n_questions": within.n_questions, "n_pairs": within.n_pairs,
-        **_interval("pooled", nothing if overall is None else overall.interval), "n_trajectories": n,
+        **interval_columns("pooled", nothing if overall is None else overall.interval), "n_trajectories": n,
     }  # fmt: skip
 
 
@@ -179,11 +179,15 @@ def budget_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
             right = [float(correct) for _, _, correct in read]
             difference = paired_difference(p, right, clusters)
             row: dict[str, Any] = {"task": task, "budget": str(budget), "n_samples": len(read)}
-            row |= _interval("probability", mean_interval(p, clusters)) | _interval("accuracy", mean_interval(right, clusters))
-            row |= _interval("difference", Interval(difference.value, difference.low, difference.high, difference.method))
+            row |= interval_columns("probability", mean_interval(p, clusters)) | interval_columns(
+                "accuracy", mean_interval(right, clusters)
+            )
+            row |= interval_columns(
+                "difference", Interval(difference.value, difference.low, difference.high, difference.method)
+            )
             scores = [-one.nll(at) for one, at, _ in read]
             within = within_questions(scores, [correct for *_, correct in read], [one.question for one, _, _ in read], clusters)
-            rows.append(row | _interval("within", within.interval) | {"n_questions": within.n_questions})
+            rows.append(row | interval_columns("within", within.interval) | {"n_questions": within.n_questions})
     return rows
 
 
@@ -223,19 +227,7 @@ def _mean(
     """The mean of what is known; no curve and no count is below 0, so their intervals have a least end."""
     known = [(value, cluster) for value, cluster in values if not math.isnan(value)]
     clusters = [cluster for _, cluster in known]
-    return _interval(name, mean_with_enough([value for value, _ in known], clusters, bounds, least))
-
-
-def _interval(name: str, interval: Interval) -> dict[str, Any]:
-    """The interval as columns; what is not known is null."""
-    return {
-        name: _end(interval.value), f"{name}_low": _end(interval.low), f"{name}_high": _end(interval.high),
-        f"{name}_method": interval.method,
-    }  # fmt: skip
-
-
-def _end(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return interval_columns(name, mean_with_enough([value for value, _ in known], clusters, bounds, least))
 
 
 def _n_questions(members: Sequence[Drawn]) -> int:

@@ -144,16 +144,13 @@ def _asking(loaded: RunModel, wanted: Wanted, policy: ThinkingPolicy, found: Sur
 def _settings(work: _Work, backend: Backend) -> dict[str, Any]:
     """Everything that a curve depends on. The choice is not part of it: a diagnosis may grow."""
     wanted, asking = work.wanted, work.asking
-    introductions: dict[str, dict[str, str]] = {}
-    for (task, prompt), text in asking.introductions.items():
-        introductions.setdefault(task, {})[prompt] = text
     return {
         "protocol": work.run.manifest["protocol_digest"],
         "engine": dict(engine_protocol(backend.description)),
         "delimiter": wanted.delimiter,
         "closing_ids": list(asking.closing_ids),
         "lead": wanted.lead,
-        "introductions": introductions if wanted.lead is None else {},
+        "introductions": asking.by_task() if wanted.lead is None else {},
         "closing_after": asking.after if wanted.lead is None else "",
         "stride": wanted.positions.stride,
         "tolerance": wanted.positions.tolerance,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from raml_eval.budgets import OFF, prompt_of
 from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe, lead_after
-from raml_eval.diagnostics.subjects import Gold, Subject, gold_of, subjects_of
+from raml_eval.diagnostics.subjects import Gold, Subject, choose_questions, gold_of, subjects_of
 from raml_eval.errors import ConfigError, near_names
-from raml_eval.plan import select_questions
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Prompts, Question, QuestionKey, SampleKey, SampleRecord, TokenIds
@@ -37,11 +36,7 @@ class Choice:
                 raise ConfigError(
                     f"--task {task!r} is not in {run.directory}, which has {', '.join(there)}.{near_names(task, there)}"
                 )
-        by_task: dict[str, list[Question]] = defaultdict(list)
-        for (task, _), question in run.questions.items():
-            if not self.tasks or task in self.tasks:
-                by_task[task].append(question)
-        return {(task, one.id): one for task, all_ in by_task.items() for one in select_questions(all_, self.limit)}
+        return choose_questions(run, self.tasks, self.limit)
 
     def takes(self, key: SampleKey) -> bool:
         return self.samples is None or key.index < self.samples
@@ -60,6 +55,13 @@ class Asking:
     introductions: Mapping[tuple[str, str], str]
     lead: str | None = None
     after: str = ""
+
+    def by_task(self) -> dict[str, dict[str, str]]:
+        """The introductions as JSON can hold them: by task, then by prompt."""
+        nested: dict[str, dict[str, str]] = {}
+        for (task, prompt), text in self.introductions.items():
+            nested.setdefault(task, {})[prompt] = text
+        return nested
 
     def probe(self, prompt: str, task: str, gold: Gold) -> Probe:
         after = "" if prompt == OFF else self.after

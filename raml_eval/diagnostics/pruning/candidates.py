@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from raml_eval.budgets import OFF, THINKING
 from raml_eval.diagnostics.subjects import Subject, subjects_of
-from raml_eval.errors import choose_names
-from raml_eval.plan import select_questions
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Budget, Question, QuestionKey, SampleRecord, ThinkingEnd
 
@@ -36,18 +34,6 @@ class Candidate:
         """The run's own sample that reads the first n tokens of this thinking and was closed there, if there is one."""
         wanted = (ThinkingEnd.FORCED, n)
         return next((one for one in self.subject.records if (one.thinking_end, one.n_thinking_tokens) == wanted), None)
-
-
-def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) -> dict[QuestionKey, Question]:
-    """The run's questions of these tasks, or of all, at most limit of each task, chosen as in a run.
-
-    Raises ConfigError for a task that the run does not have.
-    """
-    by_task: dict[str, list[Question]] = defaultdict(list)
-    for question in run.questions.values():
-        by_task[question.task].append(question)
-    names = choose_names("task", tasks, by_task)
-    return {(name, one.id): one for name in names for one in select_questions(by_task[name], limit)}
 
 
 def read_candidates(run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]) -> Iterator[Candidate]:

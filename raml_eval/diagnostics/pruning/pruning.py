@@ -12,13 +12,14 @@ from typing import Any
 from raml_eval.diagnostics.caveats import tell_part
 from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, load_run_model
-from raml_eval.diagnostics.pruning.candidates import choose_questions, read_candidates
+from raml_eval.diagnostics.pruning.candidates import read_candidates
 from raml_eval.diagnostics.pruning.outcomes import Collected, collect_outcomes
 from raml_eval.diagnostics.pruning.rules import SUMMARY, Rule, parse_rules
 from raml_eval.diagnostics.pruning.shown import Told, write_pruning
 from raml_eval.diagnostics.pruning.summarizers import SummarySettings, label_of, load_summarizer
 from raml_eval.diagnostics.pruning.summary_rows import SummaryRow, summarise_outcomes
 from raml_eval.diagnostics.pruning.work import Work, answer_all, read_journal, summarise_all
+from raml_eval.diagnostics.subjects import choose_questions
 from raml_eval.errors import ConfigError, StoreError
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.store.grades import grader_versions

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from raml_eval.diagnostics.curves.drawn import VERDICTS
-from raml_eval.diagnostics.few import mean_with_enough
+from raml_eval.diagnostics.few import interval_columns, known, mean_with_enough
 from raml_eval.diagnostics.roles.null import N_SPANS
 from raml_eval.diagnostics.roles.occurrences import DELIMITER
 from raml_eval.diagnostics.roles.thoughts import Found, Thought
@@ -143,15 +143,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def interval(name: str, values: Sequence[float], clusters: Sequence[str], least: float = -math.inf) -> dict[str, Any]:
     """The mean with its interval, clustered by question, as columns; what is not known is null. No end is below least."""
-    found = mean_with_enough(values, clusters, least=least)
-    return {
-        name: known(found.value), f"{name}_low": known(found.low), f"{name}_high": known(found.high),
-        f"{name}_method": found.method,
-    }  # fmt: skip
-
-
-def known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return interval_columns(name, mean_with_enough(values, clusters, least=least))
 
 
 def measure_delimiter(thoughts: Sequence[Thought], without: Values, closed: Values) -> Iterator[Measured]:

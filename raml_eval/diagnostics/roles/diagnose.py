@@ -131,12 +131,10 @@ class _Work:
 
     def settings(self, backend: Backend) -> dict[str, Any]:
         """Everything that a value depends on. Words, seed and choice only say which values are wanted."""
-        introductions: dict[str, dict[str, str]] = {}
-        for (task, prompt), text in self.asking.introductions.items():
-            introductions.setdefault(task, {})[prompt] = text
         return {
             "protocol": self.run.manifest["protocol_digest"], "engine": dict(engine_protocol(backend.description)),
-            "closing_ids": list(self.asking.closing_ids), "closing_after": self.asking.after, "introductions": introductions,
+            "closing_ids": list(self.asking.closing_ids), "closing_after": self.asking.after,
+            "introductions": self.asking.by_task(),
         }  # fmt: skip
 
 
