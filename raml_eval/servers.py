@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from raml_eval.budgets import OFF
@@ -10,7 +10,7 @@ from raml_eval.checkpoint import find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.endpoint import read_key
 from raml_eval.errors import ConfigError
-from raml_eval.protocols import Backend, LimitedSampling, Routed
+from raml_eval.protocols import Backend, LimitedSampling
 from raml_eval.types import Budget, SamplingParams
 
 BACKEND = "openai_server"
@@ -81,4 +81,6 @@ def check_engine(engine: Backend, budgets: Sequence[Budget], sampling: SamplingP
 
 def engine_for(engine: Backend, task: str, question_id: str) -> Backend:
     """The engine for the draws of one question, which an engine of several servers keeps on one of them."""
-    return engine.routed(f"{task}/{question_id}") if isinstance(engine, Routed) else engine
+    # Asked for each draw, and isinstance on a protocol looks at all of its members each time.
+    routed: Callable[[str], Backend] | None = getattr(engine, "routed", None)
+    return routed(f"{task}/{question_id}") if routed else engine
