@@ -8,6 +8,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from raml_eval.budgets import THINKING
@@ -45,6 +46,10 @@ def pack_ids(ids: Sequence[int]) -> str:
     if sys.byteorder == "big":
         words.byteswap()
     return base64.b64encode(zlib.compress(words.tobytes(), 1)).decode("ascii")
+
+
+# The ids that end thinking are few, and mostly the same.
+_pack_end = lru_cache(256)(pack_ids)
 
 
 def unpack_ids(packed: str) -> TokenIds:
@@ -121,7 +126,7 @@ def trajectory_line(trajectory: Trajectory) -> Line:
         "redrawn": trajectory.redrawn,
         "text": trajectory.text,
         "token_ids": pack_ids(trajectory.token_ids),
-        "end_ids": pack_ids(trajectory.end_ids),
+        "end_ids": _pack_end(tuple(trajectory.end_ids)),
     }
     line |= {} if trajectory.prompt == THINKING else {"prompt": trajectory.prompt}
     return line | ({"extensions": list(trajectory.extensions)} if trajectory.extensions else {})
