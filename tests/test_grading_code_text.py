@@ -124,7 +124,7 @@ PIECES = [
 @pytest.mark.parametrize("before", ["", "```python\n", "def f():\n    "])
 def test_a_megabyte_of_anything_is_read_fast(piece: str, before: str) -> None:
     text = before + piece * ((1 << 20) // len(piece))
-    started = time.monotonic()
+    started = time.process_time()
     extract_code(text, ("f",))
     extract_code(text[: LONGEST_PROGRAM - 10], ("f",))
-    assert time.monotonic() - started < 4
+    assert time.process_time() - started < 4

@@ -81,11 +81,11 @@ def pool() -> Iterator[GradingPool]:
 @pytest.mark.parametrize("piece", PIECES)
 def test_extraction_of_a_megabyte_is_fast(piece: str, kind: str) -> None:
     text = piece * (MEGABYTE // len(piece))
-    started = time.monotonic()
+    started = time.process_time()
     extract_answer(text, kind, ("x", "y"))
     extract_answer(text + "}" * 5000, kind, ("x", "y"))
     extract_answer("answer is " + text, kind, ("x", "y"))
-    assert time.monotonic() - started < 4  # three texts, on a machine that may be busy
+    assert time.process_time() - started < 4  # three texts, on a machine that may be busy
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -55,6 +55,6 @@ def test_strict_json_is_read_as_the_standard_says(value: dict[str, Any], indent:
     "piece", ["{", "[", '{"a":', "[{", '{"a": "', "{'a': '", '{"a": 1,', "// ", "/* ", "{/*", "#", '"', "{a:{", "{x "]
 )
 def test_a_megabyte_is_read_in_time(piece: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     read_objects(piece * ((1 << 20) // len(piece)))
-    assert time.monotonic() - started < 8  # the extraction reads a tenth of this
+    assert time.process_time() - started < 8  # the extraction reads a tenth of this

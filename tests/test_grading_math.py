@@ -71,7 +71,7 @@ def test_decimals_compare_exactly_or_as_roundings(a: Decimal, b: Decimal) -> Non
 
 
 def test_million_digits_compare_fast() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert quick_math("9" * 1_000_000, "9" * 999_999 + "8") == (False, "number")
     assert quick_math("9" * 1_000_000, "+" + "9" * 1_000_000 + ".0") == (True, "number")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

@@ -124,6 +124,6 @@ def test_two_answers(left: str, right: str) -> None:
     "text", ["9" * 100_000, "2^{" * 300, "9^{9^{9^{9}}}", r"\sqrt{" * 200, "10^{99999}!", "1+" * 400 + "1"]
 )
 def test_one_answer_takes_bounded_time(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert not same_answer(text, "3.14")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

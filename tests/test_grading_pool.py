@@ -60,7 +60,7 @@ def test_a_slow_comparison_is_a_timeout_and_the_next_is_graded(pool: GradingPool
     pool.timeout_s = 1.0
     started = time.monotonic()
     verdict = pool.grade_blocking("5", SLOW)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert (verdict.status, verdict.answer) == (Status.TIMEOUT, SLOW[7:-1])
     assert "stopped after 1 s" in verdict.detail
     assert not alive(first)

@@ -126,7 +126,7 @@ PIECES = [
 @pytest.mark.parametrize("piece", PIECES)
 @pytest.mark.parametrize("ends", [("", ""), ("5 cars for ", "."), (r"\\boxed{", "}"), (r"\boxed{x=", "=}"), ("x\n", "\n42")])
 def test_a_megabyte_of_anything_is_read_fast(piece: str, ends: tuple[str, str]) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for size in (400, 2900, 1 << 20):
         extract_answer(ends[0] + piece * (size // len(piece)) + ends[1], "math")
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3

@@ -41,9 +41,9 @@ def test_one_target_gives_one_gold(targets: tuple[str, ...], kind: str, gold: st
 
 
 def test_a_megabyte_of_marks_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert read_gold(("#### " * 200_000 + "\nend",), "math", (), "t/0")[1] == ""
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(("targets", "reason"), [((), NO_TARGET), (("", " "), NO_TARGET), (("1", "2"), SEVERAL)])
@@ -63,10 +63,10 @@ def test_a_gold_that_is_none_of_the_options_names_the_question() -> None:
 
 @pytest.mark.parametrize("text", ["(" * 1_000_000, "\\a" * 500_000, "1" * 1_000_000, "(1" * 500_000], ids=len)
 def test_a_megabyte_of_a_choice_takes_no_time(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(SourceError, match="names none"):
         read_gold((text,), "choice", OPTIONS, "t/0")
-    assert time.monotonic() - started < 4
+    assert time.process_time() - started < 4
 
 
 @pytest.mark.parametrize(("gold", "options"), [("1.", ("1", "2")), ("1", ("1.", "2.")), ("1", ("$1$", "$2$"))])

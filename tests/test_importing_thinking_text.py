@@ -66,6 +66,6 @@ def test_after_a_prompt_that_ends_the_thinking_all_is_answer() -> None:
 
 @pytest.mark.parametrize("text", ["<think>" * 150_000, "</think>" * 130_000, "<think>" + "<" * 1_000_000, " " * 1_000_000])
 def test_a_megabyte_takes_no_time(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     split_thinking(text, opened=False)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

@@ -56,9 +56,9 @@ def test_readable_replies(reply: str, verdict: str) -> None:
     ],
 )  # fmt: skip
 def test_unreadable_replies(reply: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert read_reply(reply) is None
-    assert time.monotonic() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_reasons_are_cut() -> None:

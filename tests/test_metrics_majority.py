@@ -104,7 +104,7 @@ def test_bad_classes_are_refused(classes: Classes, n: int, k: int, words: str) -
     "classes", [[(1, 0)] * 64, [(2, 1)] * 32, [(8, 3)] * 8, [(3, 3)] * 21, [(16 - 2 * i, 1) for i in range(8)]]
 )
 def test_64_samples_take_no_time(classes: Classes) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for k in (16, 32, 64):
         maj_at_k(classes, max(64, sum(count for count, _ in classes)), k)
-    assert time.perf_counter() - start < 2  # 0.03 s where nothing else runs
+    assert time.process_time() - start < 2  # 0.03 s where nothing else runs

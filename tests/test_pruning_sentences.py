@@ -69,6 +69,6 @@ def test_sentences_are_the_whole_text_in_order(text: str) -> None:
 @pytest.mark.parametrize("part", [".", "…", "(", "\\(", "$a. ", "e.g. ", "1. ", ". ", "\n", "```\n", "。", "`", '."'])
 def test_no_text_takes_long(part: str) -> None:
     text = part * (100_000 // len(part)) + "x"
-    start = time.monotonic()
+    start = time.process_time()
     split_sentences(text)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20

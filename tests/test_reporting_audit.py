@@ -224,7 +224,7 @@ def test_what_may_well_be_equal_is_not_odd(gold: str, answer: str) -> None:
 @pytest.mark.parametrize("text", ["{" * 1_000_000, r"\left" * 200_000, "1," * 500_000, " " * 1_000_000 + "5", "a" * 1_000_000])
 def test_hostile_text_takes_no_time(text: str) -> None:
     pattern: Any = text_pattern("1, 2, 3")
-    started = time.monotonic()
+    started = time.process_time()
     pattern.search(soften(text))
     firm_text(text), bare_text(text), looks_equal(text, "5"), differ_oddly("5", text)
-    assert time.monotonic() - started < 2.0
+    assert time.process_time() - started < 2.0

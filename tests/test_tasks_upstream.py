@@ -69,9 +69,9 @@ def test_the_index_is_built_once_and_a_broken_one_anew(capsys: pytest.CaptureFix
     path = cache_path(package_folder())
     assert json.loads(path.read_bytes()).keys() == first.keys()
     capsys.readouterr()
-    started = time.monotonic()
+    started = time.process_time()
     assert upstream_index.upstream_index() == first
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert capsys.readouterr().err == ""
     path.write_text("[]", encoding="utf-8")
     assert upstream_index.upstream_index() == first
@@ -119,9 +119,10 @@ def test_neither_the_index_nor_a_task_imports_lm_eval() -> None:
 def test_the_list_of_lm_evals_tasks_is_quick() -> None:
     upstream_index.upstream_index(quiet=True)
     command = [sys.executable, "-m", "raml_eval", "tasks", "list"]
-    started = time.monotonic()
+    before = os.times()
     done = subprocess.run([*command, "gsm8k_cot", "--upstream"], capture_output=True, text=True, check=True)
-    assert time.monotonic() - started < 2
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 2
     assert "lm_eval:gsm8k_cot_zeroshot generate_until" in " ".join(done.stdout.split())
     assert done.stderr == ""
     unknown = subprocess.run([*command, "gsm8kk", "--upstream"], capture_output=True, text=True, check=False)
