@@ -77,7 +77,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 def test_the_centre_is_the_loss_of_plain_forward_passes(run: Path, drawn: Path) -> None:
     with RunReader(run) as reader:
-        texts = choose_texts(reader, load_run_model(reader), (), 2, Counter())
+        texts = choose_texts(reader, load_run_model(reader), SMALL, Counter())
     model = AutoModelForCausalLM.from_pretrained(POCKET, dtype=torch.float32, attn_implementation="eager")
     losses = []
     for text in texts:

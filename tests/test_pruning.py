@@ -54,8 +54,8 @@ def test_each_thinking_has_four_answers_by_each_rule(run: Path) -> None:
             assert one.n_whole == n
             assert one.whole is thinking.subject.whole.status
             assert thinking.off is not None
-            assert one.none is thinking.off.status
-            assert one.none_mode == "off"
+            assert one.no_thinking is thinking.off.status
+            assert one.no_thinking_mode == "off"
             assert one.n_new == 0  # the vocabulary is of bytes
             assert one.unchanged == (one.n_kept == n)
             if one.unchanged:
@@ -168,7 +168,7 @@ def test_thinking_that_never_ended_is_counted(tmp_path: Path) -> None:
 def test_without_an_off_sample_no_thinking_is_a_budget_of_0(tmp_path: Path) -> None:
     run = draw_run(tmp_path / "run", thinking_budget="unlimited", limit=2)
     done = prune_run(run, ["last:1"], quiet=True)
-    assert {one.none_mode for one in done.collected.outcomes} == {"0"}
+    assert {one.no_thinking_mode for one in done.collected.outcomes} == {"0"}
     assert "closed at once" in render_diagnosis(done.folder)
 
 

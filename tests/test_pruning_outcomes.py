@@ -39,11 +39,11 @@ def test_answers_are_the_runs_own_or_the_journals(thinkings: list[Candidate]) ->
     found = collect(thinkings, {names[0]: {"a": {"skipped": "why"}}, names[2]: {"a": line(2)}})
     (one,) = found.outcomes
     assert (one.task, one.question_id, one.cluster, one.rule) == ("sums", "2-abcdef", "c2", "a")
-    assert (one.whole, one.pruned, one.forced, one.none) == (
+    assert (one.whole, one.pruned, one.forced, one.no_thinking) == (
         Status.CORRECT, Status.INCORRECT, Status.INCORRECT, Status.UNFINISHED,
     )  # fmt: skip
     assert one.correct("whole")
-    assert not one.correct("none")
+    assert not one.correct("no_thinking")
     assert found.skipped["a"] == {"why": 1}
     assert found.owed == {"a": 1}
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from raml_eval.diagnostics.differing import tell_differences
@@ -29,11 +30,11 @@ _TOLD = 8  # differences that an error names
 
 
 class OtherSettings(ConfigError):
-    """A folder holds a diagnosis under other settings. about is what its diagnosis.json says."""
+    """A folder holds a diagnosis under other settings. about is what its diagnosis.json says; differences tell each setting."""
 
-    def __init__(self, message: str, about: Mapping[str, Any]) -> None:
+    def __init__(self, message: str, about: Mapping[str, Any], differences: Sequence[str]) -> None:
         super().__init__(message)
-        self.about = dict(about)
+        self.about, self.differences = dict(about), tuple(differences)
 
 
 class DiagnosisFolder:
@@ -43,6 +44,11 @@ class DiagnosisFolder:
     Raises OtherSettings, naming what differs, if the folder holds a diagnosis under other settings; CorruptStore if its
     diagnosis.json cannot be read; StoreError if it cannot be written, or if another
     process has the folder open.
+
+    This process holds the lock on the folder until finish or close. In a with statement it is released at the end of the
+    block, however that ends, so that another process can go on after an exception.
+
+    Example: with DiagnosisFolder(Path("runs/mine/diagnostics"), "mine", {"stride": 8}) as folder: folder.finish({})
     """
 
     def __init__(self, out: Path, kind: str, settings: Mapping[str, Any]) -> None:
@@ -62,6 +68,17 @@ class DiagnosisFolder:
         _lock(self.path)
         if stored is None:
             write_json(self._about, self.about)
+
+    def __enter__(self) -> DiagnosisFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Another process may open the folder now. What is stored stays, and a diagnosis that is not finished stays so."""
+        if (held := _HELD.pop((self.path / "lock").absolute(), None)) is not None:
+            os.close(held)
 
     @property
     def complete(self) -> bool:
@@ -102,14 +119,13 @@ class DiagnosisFolder:
             write_json(self._about, self.about)
 
     def finish(self, skipped: Mapping[str, int], **more: Any) -> None:
-        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more.
+        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more; and close.
 
         A report includes the diagnosis only if more has samples, the stamp_samples of the run before it was read.
         """
         self.about |= {"complete": True, "skipped": dict(skipped), **more}
         write_json(self._about, self.about)
-        if (held := _HELD.pop((self.path / "lock").absolute(), None)) is not None:
-            os.close(held)
+        self.close()
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
@@ -134,11 +150,12 @@ def _check_settings(about: Mapping[str, Any], wanted: Mapping[str, Any], path: P
             f"{path} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or delete "
             "the folder.",
             about,
+            told,
         )
 
 
 def _lock(folder: Path) -> None:
-    """No other process has the folder open. This one has it until the diagnosis is finished, or until it ends itself."""
+    """No other process has the folder open. This one has it until DiagnosisFolder.close, or until it ends itself."""
     path = (folder / "lock").absolute()
     if path in _HELD:
         return

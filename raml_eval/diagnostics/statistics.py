@@ -67,22 +67,28 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -
     stamp = stamp_samples(directory)  # before the lines are read: what is added meanwhile makes the diagnosis old, not wrong
     with RunReader(directory) as run:
         chosen = choose_names("task", tasks, run.manifest["tasks"])
-        folder = DiagnosisFolder(out, KIND, {"tasks": list(chosen), "definitions": DEFINITIONS})
-        folder.reopen()
-        keys = [key for key in run.questions if key[0] in chosen]
-        left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
-        told = Told(
-            planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left), part=tell_part(run, len(keys), tasks)
-        )
-        n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
-    if n:
-        _write_summary(folder, told)
-    else:
-        lead = f"No thinking of {directory.name} is stored, so there is nothing to count."
-        write_section(folder, TITLE, lead, notes=[told.part] if told.part else [])
-    made = {"made_with": {"tasks": list(tasks), "limit": None, "samples": None}}
-    folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
-    return folder.path
+        with DiagnosisFolder(out, KIND, {"tasks": list(chosen), "definitions": DEFINITIONS}) as folder:
+            folder.reopen()
+            keys = [key for key in run.questions if key[0] in chosen]
+            left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
+            told = Told(
+                planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left), part=tell_part(run, len(keys), tasks)
+            )
+            n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
+            if n:
+                _write_summary(folder, told)
+            else:
+                _write_nothing(folder, directory, told)
+            made = {"made_with": {"tasks": list(tasks), "limit": None, "samples": None}}
+            folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
+            return folder.path
+
+
+def _write_nothing(folder: DiagnosisFolder, directory: Path, told: Told) -> None:
+    """The section of a run without a thinking, which says why there is none."""
+    lead = f"No thinking of {directory.resolve().name} is stored, so there is nothing to count."
+    left = [f"{count_noun(n, 'thinking')} left out: {reason}" for reason, n in told.skipped.items()]
+    write_section(folder, TITLE, lead, notes=[*([told.part] if told.part else []), *left])
 
 
 def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told) -> Iterator[Measured]:

@@ -46,20 +46,21 @@ def draw_landscape(
     with RunReader(run_directory) as run:
         loaded = load_run_model(run, changes)
         _check_movable(loaded.config.backend in MOVABLE, loaded)
-        texts = choose_texts(run, loaded, choices.questions, choices.n_questions, skipped)
+        texts = choose_texts(run, loaded, choices, skipped)
         engines = notes_of_engines(run.manifest["engine"]["name"], loaded.config.backend, "the losses")
         notes = [f"Only {len(texts):,} of {count_noun(len(run.questions), 'question')}."] * (len(texts) < len(run.questions))
         notes += engines
     if not all(text.thinking_ids for text in texts):
         choices = _without_path(choices)
+    asked = {name: value for name, value in asdict(choices).items() if name != "tasks"}  # the texts are what it decides
     settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
-    folder = DiagnosisFolder(out, KIND, {**asdict(choices), **settings})
-    if Known.of(folder.lines()).end is None:
-        asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
-    known = Known.of(folder.lines())
-    write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
-    folder.finish(skipped, samples=samples, **tell(texts, known))
-    return folder.path
+    with DiagnosisFolder(out, KIND, {**asked, **settings}) as folder:
+        if Known.of(folder.lines()).end is None:
+            asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
+        known = Known.of(folder.lines())
+        write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
+        folder.finish(skipped, samples=samples, **tell(texts, known))
+        return folder.path
 
 
 async def _compute_all(folder: DiagnosisFolder, loaded: RunModel, work: Work, quiet: bool) -> None:

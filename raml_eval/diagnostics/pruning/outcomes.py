@@ -11,7 +11,8 @@ from raml_eval.diagnostics.pruning.candidates import Candidate
 from raml_eval.errors import StoreError
 from raml_eval.types import Status
 
-WAYS = ("whole", "pruned", "forced", "none")
+# The four answers by their columns, with the words that tables, figures and docs have for them.
+WAYS = {"whole": "whole", "pruned": "pruned", "forced": "forced", "no_thinking": "no thinking"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Outcome:
     """One thinking under one rule: tokens before and after, and the status of each of its four answers.
 
     whole is the run's own answer; pruned that to what the rule keeps; forced that to as many of the first tokens (budget
-    forcing); none that without thinking, in the mode none_mode ("off", or "0": closed at once). n_new of the n_kept tokens
-    were encoded anew. cut is true if a summary ran out of tokens, None if the rule is no summary.
+    forcing); no_thinking that without thinking, in the mode no_thinking_mode ("off", or "0": closed at once). n_new of the
+    n_kept tokens were encoded anew. cut is true if a summary ran out of tokens, None if the rule is no summary.
     """
 
     task: str
@@ -34,11 +35,11 @@ class Outcome:
     n_new: int
     unchanged: bool
     cut: bool | None
-    none_mode: str
+    no_thinking_mode: str
     whole: Status
     pruned: Status
     forced: Status
-    none: Status
+    no_thinking: Status
 
     def correct(self, way: str) -> bool:
         """True if the answer of that way, one of WAYS, is right."""
@@ -97,11 +98,11 @@ def _outcome(one: Candidate, rule: str, line: Mapping[str, Any], cluster: str) -
         n_new=line["n_new"],
         unchanged=line["pruned"].get("budget") == whole.budget,
         cut=line.get("cut"),
-        none_mode=str(line["none"].get("budget", 0)),
+        no_thinking_mode=str(line["none"].get("budget", 0)),
         whole=whole.status,
         pruned=_status(one, line["pruned"]),
         forced=_status(one, line["forced"]),
-        none=_status(one, line["none"]),
+        no_thinking=_status(one, line["none"]),
     )
 
 
