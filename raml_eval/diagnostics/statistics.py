@@ -155,7 +155,8 @@ def _write_summary(folder: DiagnosisFolder, told: Told) -> None:
     with writing(path, "Free disk space or choose a writable --out.", StoreError):
         questions.to_parquet(path, index=False)
     lead = f"{f'Only {told.only}. ' if told.only else ''}{_count_habits(subjects)} {LEAD}"
-    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), list(_notes(subjects, told)))
+    notes = [*_notes(subjects, told), *_notes_of_figures(subjects, within)]
+    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), notes)
 
 
 def _count_habits(subjects: pd.DataFrame) -> str:
@@ -166,6 +167,14 @@ def _count_habits(subjects: pd.DataFrame) -> str:
         f"Of {count_noun(len(subjects), 'thinking')}, {n_loops:,} hold a repetition loop, {n_ends:,} end in one, and "
         f"{n_foreign:,} are partly in another script than the question."
     )
+
+
+def _notes_of_figures(subjects: pd.DataFrame, within: SectionTable) -> Iterator[str]:
+    """Why a figure is not drawn."""
+    if all(row["auroc"] is None for row in within.rows):
+        yield "No question has both a correct thinking and another one, so length is not held against correctness"
+    if not subjects["gold_in_question"].eq(False).any():
+        yield "In no thinking is the gold looked for: the question's own text holds it, or it is no single text"
 
 
 LEAD = (

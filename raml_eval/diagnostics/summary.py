@@ -61,7 +61,15 @@ def by_verdict(subjects: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame]]:
         for verdict in (ALL, *Status):
             chosen = of_group if verdict == ALL else of_group[of_group["verdict"] == str(verdict)]
             if len(chosen):
-                yield {"task": group, "verdict": str(verdict), "n": len(chosen)}, chosen
+                yield {"task": group, "verdict": in_words(str(verdict)), "n": len(chosen)}, chosen
+
+
+def in_words(verdict: str) -> str:
+    """The verdict as tables and figures show it.
+
+    Example: in_words("no_answer") == "no answer"
+    """
+    return verdict.replace("_", " ")
 
 
 def length_table(subjects: pd.DataFrame) -> SectionTable:

@@ -49,6 +49,7 @@ def draw_landscape(
         texts = choose_texts(run, loaded, choices, skipped)
         engines = notes_of_engines(run.manifest["engine"]["name"], loaded.config.backend, "the losses")
         notes = [f"Only {len(texts):,} of {count_noun(len(run.questions), 'question')}."] * (len(texts) < len(run.questions))
+        notes += [f"{count_noun(n, 'question')} left out: {reason}." for reason, n in skipped.items()]
         notes += engines
     if not all(text.thinking_ids for text in texts):
         choices = _without_path(choices)

@@ -66,8 +66,8 @@ def tell_figure(rows: Sequence[SummaryRow]) -> str:
     more = f". {count_noun(n_left, 'more task')} in the tables alone" if n_left else ""
     pooled = "; the last panel is the mean of all tasks, each of which counts alike" if MEAN_OF_TASKS in shown else ""
     return (
-        "Accuracy with 95 % intervals after the whole thinking, after what each rule keeps of it (pruned), after as many of its "
-        f"first tokens (forced), and after no thinking. At the right, the mean of the thinking tokens{pooled}{more}"
+        "Accuracy with 95 % intervals after the whole thinking, after what each rule keeps of it (pruned), after as many of "
+        f"its first tokens (forced), and after no thinking. At the right, the mean of the thinking tokens{pooled}{more}"
     )
 
 
