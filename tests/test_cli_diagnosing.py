@@ -223,7 +223,7 @@ def test_an_imported_run_has_statistics_alone_and_says_so(tmp_path: Path) -> Non
     log.write_text(
         json.dumps({"task": "sums", "question_id": "a", "prompt": "3 + 4?", "target": "7", "completion": "7"}) + "\n"
     )
-    done = cli("import", "jsonl", log, "--out", tmp_path / "run")
+    done = cli("import", "jsonl", log, "--grader", "sums=math", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     done = cli("diagnose", "all", tmp_path / "run")
     assert done.returncode == 0, done.stderr
