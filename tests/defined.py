@@ -31,11 +31,12 @@ def names_for(page: str, file: str) -> list[str]:
 
 
 def matches(column: str, name: str, names: list[str]) -> bool:
-    """True if the defined name is that of the column: X_low stands for the ends of any column X, <script> for any word."""
+    """True if the defined name is that of the column: X_low stands for the ends of any column X."""
     if name.startswith("X_"):
         stem = column.removesuffix(name[1:])
         return stem != column and stem in names
-    return re.fullmatch(re.sub(r"<\w+>", "[a-z_]+", name), column) is not None
+    pattern = re.sub(r"<\w+>", "[a-z]+", name.replace("<language>", "[a-z]{2}"))
+    return re.fullmatch(pattern, column) is not None
 
 
 def wrongly_defined(page: str, folder: Path) -> list[str]:

@@ -249,7 +249,7 @@ def test_figures_are_labelled_with_units_whatever_the_values(values: Any) -> Non
     axes, bar = contour.axes
     assert axes.get_xlabel() == "a (1 is 100 % of the weights' norm)"
     assert axes.get_ylabel() == "b (1 is 1 % of the weights' norm)"
-    assert bar.get_ylabel() == "loss of the gold answer (nats per token)"
+    assert bar.get_ylabel() == "loss of the gold answer (nats per token)" + (", log scale" if values is STEEP else "")
     assert ("log scale" in surface.axes[0].get_zlabel()) is (values is STEEP)
     contour.canvas.draw()
     surface.canvas.draw()

@@ -48,7 +48,8 @@ def test_a_column_without_a_definition_or_with_two_is_noticed(tmp_path: Path) ->
         tmp_path / "a.parquet"
     )
     pd.DataFrame({"known": [1]}).to_parquet(tmp_path / "b.parquet")
-    once = "| shown as | column of `a.parquet` | meaning |\n|---|---|---|\n| known | `known`, `X_low` | it |\n| | `word_<x>` | it |"
+    head = "| shown as | column of `a.parquet` | meaning |\n|---|---|---|\n"
+    once = f"{head}| known | `known`, `X_low` | it |\n| | `word_<x>` | it |"
     assert wrongly_defined(once, tmp_path) == [
         "a.parquet: new is defined 0 times", "a.parquet: low_word is defined 0 times", "b.parquet: known is defined 0 times",
     ]  # fmt: skip
