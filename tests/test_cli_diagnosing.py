@@ -128,6 +128,7 @@ WRONG_OPTIONS = [
     (["--task", "pocket_chian"], "Did you mean pocket_chain"),
     (["--backend", "hfff"], "backend 'hfff' does not exist"),
     (["--backend-arg", "odd"], "--backend-arg 'odd' is not an assignment"),
+    (["--backend", "hf", "--backend-arg", "odd=1"], "the hf backend has no argument 'odd'"),
     (["--model", "./nowhere"], "model ./nowhere does not exist"),
 ]
 

@@ -160,9 +160,9 @@ def test_a_run_without_thinking_is_refused(tmp_path: Path) -> None:
 def test_thinking_that_never_ended_is_counted(tmp_path: Path) -> None:
     run = draw_run(tmp_path / "run", thinking_budget=16)
     done = prune_run(run, ["last:1"], quiet=True)
-    open_ones = done.skipped["the thinking never ended"]
+    open_ones = done.skipped["the thinking had not ended at the largest budget"]
     assert open_ones + len(candidates_of(run)) == 2 * 4 * 3
-    assert f"never ended: {open_ones}." in " ".join(render_diagnosis(done.folder).split())
+    assert f"had not ended at the largest budget: {open_ones}." in " ".join(render_diagnosis(done.folder).split())
 
 
 def test_without_an_off_sample_no_thinking_is_a_budget_of_0(tmp_path: Path) -> None:

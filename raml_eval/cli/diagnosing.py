@@ -120,6 +120,7 @@ def _check_options(
     from raml_eval.diagnostics.model import load_run_model
     from raml_eval.diagnostics.pruning.rules import SUMMARY, parse_rules
     from raml_eval.errors import ConfigError, choose_names, writing
+    from raml_eval.servers import check_settings
     from raml_eval.store.seeking import RunReader
 
     if SUMMARY in {rule.name for rule in parse_rules(rules)}:
@@ -135,7 +136,13 @@ def _check_options(
         choose_names("task", task or (), reader.manifest["tasks"])
         imported = reader.manifest.get("imported") is not None
         if not imported:
-            load_run_model(reader, changes)
+            config = load_run_model(reader, changes).config
+            if backend or backend_arg:
+                check_settings(config)
+            if config.backend == "hf" and backend_arg:
+                from raml_eval.backends.hf_model import HfArgs  # torch, which takes seconds
+
+                HfArgs.parse(config.backend_args)
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
     return "" if imported else str(reader.manifest["config"]["backend"])

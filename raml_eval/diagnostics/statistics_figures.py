@@ -46,6 +46,8 @@ def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
         is_log = least > 0
         if is_log:
             label_log_axis(axes, most=8)
+        else:
+            axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
         unit = " or ".join(dict.fromkeys(subjects["unit"]))
         axes.set_xlabel(f"length of the thinking ({unit}{', log scale' if is_log else ''})")
         from matplotlib.patches import Patch
