@@ -198,3 +198,17 @@ def test_another_engine_has_none_of_the_runs_arguments(tmp_path: Path) -> None:
         assert (other.backend, other.backend_args) == ("hf", {"batch_size": 2})
         same = load_run_model(reader, {"backend": "fake"}).config
         assert same.backend_args == {"latency_s": 0.0}
+
+
+def test_a_run_that_grew_has_the_tables_of_one_that_was_diagnosed_once(tmp_path: Path) -> None:
+    rules = ["no-repeats", "last:1", "share:0.5"]
+    run = draw_run(tmp_path / "run", thinking_budget=[16, 256], limit=2, samples=2)
+    prune_run(run, rules, quiet=True)
+    draw_run(run, thinking_budget=["off", 8, 16, 256, "unlimited"], limit=4, samples=3)
+    grown = prune_run(run, rules, quiet=True).folder
+    fresh = prune_run(run, rules, out=tmp_path / "fresh", quiet=True).folder
+    for name in ("outcomes", "rules", "differences"):
+        tables = [pd.read_parquet(folder / f"{name}.parquet") for folder in (grown, fresh)]
+        pd.testing.assert_frame_equal(*tables)
+    assert json.loads((grown / "section.json").read_text()) == json.loads((fresh / "section.json").read_text())
+    assert set(pd.read_parquet(grown / "outcomes.parquet")["no_thinking_mode"]) == {"off"}

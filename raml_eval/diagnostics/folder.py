@@ -55,19 +55,22 @@ class DiagnosisFolder:
         self.path, self.kind = out / kind, kind
         self._about = self.path / "diagnosis.json"
         wanted = json.loads(json.dumps(settings))
-        stored = read_about(self._about)
-        if stored is not None:
-            _check_settings(stored, wanted, self.path)
-        self.about: dict[str, Any] = stored or {
-            "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
-        }  # fmt: skip
+        _read_equal(self._about, wanted)  # before anything is made
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
         _lock(self.path)
-        if stored is None:
-            write_json(self._about, self.about)
+        try:
+            stored = _read_equal(self._about, wanted)  # once more: another process may have had the folder until now
+            self.about: dict[str, Any] = stored or {
+                "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
+            }  # fmt: skip
+            if stored is None:
+                write_json(self._about, self.about)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> DiagnosisFolder:
         return self
@@ -142,16 +145,18 @@ def read_about(path: Path) -> dict[str, Any] | None:
     return dict(about)
 
 
-def _check_settings(about: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
-    told = tell_differences(about["settings"], wanted)
-    if told:
+def _read_equal(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What diagnosis.json says; None if there is none. Raises OtherSettings if its settings are not those wanted."""
+    about = read_about(path)
+    if about is not None and (told := tell_differences(about["settings"], wanted)):
         more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise OtherSettings(
-            f"{path} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or delete "
-            "the folder.",
+            f"{path.parent} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or "
+            "delete the folder.",
             about,
             told,
         )
+    return about
 
 
 def _lock(folder: Path) -> None:

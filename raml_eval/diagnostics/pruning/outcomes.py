@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.budgets import OFF
 from raml_eval.diagnostics.pruning.candidates import Candidate
 from raml_eval.errors import StoreError
 from raml_eval.types import Status
@@ -85,7 +86,11 @@ def collect_outcomes(
 
 
 def _outcome(one: Candidate, rule: str, line: Mapping[str, Any], cluster: str) -> Outcome:
+    """The outcome that a line tells. What the run itself has by now counts, even if it had less when the line was drawn."""
     key, whole = one.subject.key, one.subject.whole
+    n_whole, n_kept, pruned, forced = line["n_whole"], line["n_kept"], line["pruned"], line["forced"]
+    after_first = _status_after(one, n_kept, forced)
+    same = (pruned.get("at"), pruned.get("budget")) == (forced.get("at"), forced.get("budget"))
     return Outcome(
         task=key.task,
         question_id=key.question_id,
@@ -93,17 +98,25 @@ def _outcome(one: Candidate, rule: str, line: Mapping[str, Any], cluster: str) -
         sample=key.index,
         trajectory=one.subject.trajectory.id,
         rule=rule,
-        n_whole=line["n_whole"],
-        n_kept=line["n_kept"],
+        n_whole=n_whole,
+        n_kept=n_kept,
         n_new=line["n_new"],
-        unchanged=line["pruned"].get("budget") == whole.budget,
+        unchanged=same and n_kept == n_whole,
         cut=line.get("cut"),
-        no_thinking_mode=str(line["none"].get("budget", 0)),
+        no_thinking_mode=OFF if one.off is not None else "0",
         whole=whole.status,
-        pruned=_status(one, line["pruned"]),
-        forced=_status(one, line["forced"]),
-        no_thinking=_status(one, line["none"]),
+        pruned=after_first if same else _status(one, pruned),
+        forced=after_first,
+        no_thinking=_status_after(one, 0, line["none"]) if one.off is None else one.off.status,
     )
+
+
+def _status_after(one: Candidate, n: int, answer: Mapping[str, Any]) -> Status:
+    """The status of the answer after the first n tokens: the run's own if it has one by now, otherwise that of this answer."""
+    if n >= len(one.subject.trajectory.token_ids):
+        return one.subject.whole.status
+    stored = one.cut_at(n)
+    return _status(one, answer) if stored is None else stored.status
 
 
 def _status(one: Candidate, answer: Mapping[str, Any]) -> Status:
