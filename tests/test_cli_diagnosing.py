@@ -213,10 +213,12 @@ def test_one_that_was_made_under_other_settings_is_kept_if_it_is_of_the_same_sam
     assert (tmp_path / "statistics" / "diagnosis.json").read_bytes() == before
     about = json.loads(before)
     about["samples"]["n_samples"] -= 1
-    for wrong, reason in (({"samples": about["samples"]}, "and the run has"), ({"complete": False}, "it is not complete")):
-        (tmp_path / "statistics" / "diagnosis.json").write_text(json.dumps(json.loads(before) | wrong))
-        assert ends(monkeypatch, swept, tmp_path) == 2
-        assert reason in capsys.readouterr().out.splitlines()[-5]
+    (tmp_path / "statistics" / "diagnosis.json").write_text(json.dumps(about))
+    assert ends(monkeypatch, swept, tmp_path) == 2
+    assert "and the run has" in capsys.readouterr().out.splitlines()[-5]
+    (tmp_path / "statistics" / "diagnosis.json").write_text(json.dumps(about | {"complete": False}))  # it was cut short
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    assert capsys.readouterr().out.splitlines()[-5] == f"statistics: made in {tmp_path / 'statistics'}"
 
 
 def test_an_imported_run_has_statistics_alone_and_says_so(tmp_path: Path) -> None:
@@ -224,7 +226,7 @@ def test_an_imported_run_has_statistics_alone_and_says_so(tmp_path: Path) -> Non
     log.write_text(
         json.dumps({"task": "sums", "question_id": "a", "prompt": "3 + 4?", "target": "7", "completion": "7"}) + "\n"
     )
-    done = cli("import", "jsonl", log, "--grader", "sums=math", "--out", tmp_path / "run")
+    done = cli("import", "jsonl", log, "--grader", "sums=math", "--model", "theirs", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     done = cli("diagnose", "all", tmp_path / "run")
     assert done.returncode == 0, done.stderr

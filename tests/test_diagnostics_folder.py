@@ -71,8 +71,20 @@ def test_an_exception_inside_releases_the_folder(tmp_path: Path) -> None:
 
 
 def test_other_settings_tell_what_differs(tmp_path: Path) -> None:
-    DiagnosisFolder(tmp_path, "kind", {"stride": 8}).close()
+    with DiagnosisFolder(tmp_path, "kind", {"stride": 8}) as folder:
+        folder.finish({})
     with pytest.raises(OtherSettings) as caught, DiagnosisFolder(tmp_path, "kind", {"stride": 4}):
         pass
     assert caught.value.differences == ("--stride is 8 there and 4 here",)
     assert caught.value.about["settings"] == {"stride": 8}
+
+
+def test_a_folder_in_which_nothing_was_computed_takes_other_settings(tmp_path: Path) -> None:
+    DiagnosisFolder(tmp_path, "kind", {"stride": 8}).close()
+    with DiagnosisFolder(tmp_path, "kind", {"stride": 4}) as folder:
+        assert folder.about["settings"] == {"stride": 4}
+        folder.journal().close()  # an empty one
+    with DiagnosisFolder(tmp_path, "kind", {"stride": 2}) as folder:
+        (folder.path / "journal.jsonl").write_text('{"one": 1}\n')
+    with pytest.raises(OtherSettings, match="--stride is 2 there and 4 here"):
+        DiagnosisFolder(tmp_path, "kind", {"stride": 4})

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.surface import draw_landscape
 from raml_eval.diagnostics.landscape.texts import choose_texts
-from raml_eval.diagnostics.model import load_run_model
+from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.reporting.diagnosed import render_diagnosis
 from raml_eval.store.journal import read_lines
@@ -193,6 +196,23 @@ def test_an_engine_whose_weights_cannot_be_moved_is_refused_before_it_starts(run
     with pytest.raises(ConfigError, match=wanted):
         landscape(run, tmp_path, backend=backend)
     assert not (tmp_path / "landscape").exists()
+
+
+def test_a_thinking_that_does_not_fit_is_told_by_its_question(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def open_small(loaded: RunModel) -> AsyncIterator[Any]:
+        async with open_engine(loaded) as engine:
+            engine.description = replace(engine.description, context=60)  # type: ignore[misc]
+            yield engine
+
+    monkeypatch.setattr("raml_eval.diagnostics.landscape.surface.open_engine", open_small)
+    with pytest.raises(ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 60. Choose other questions"):
+        landscape(run, tmp_path)
+    assert not about(tmp_path / "landscape")["complete"]
+    folder = landscape(run, tmp_path, Choices(n_questions=2, points=2, steps=0))  # nothing was computed that would be lost
+    assert about(folder)["complete"]
 
 
 def test_a_run_of_another_engine_is_drawn_on_hf_without_that_engines_arguments(run: Path, drawn: Path, tmp_path: Path) -> None:

@@ -146,9 +146,14 @@ def read_about(path: Path) -> dict[str, Any] | None:
 
 
 def _read_equal(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What diagnosis.json says; None if there is none. Raises OtherSettings if its settings are not those wanted."""
+    """What diagnosis.json says; None if there is none. Raises OtherSettings if its settings are not those wanted.
+
+    One under other settings for which nothing was computed, because it failed before, counts as none.
+    """
     about = read_about(path)
     if about is not None and (told := tell_differences(about["settings"], wanted)):
+        if not about.get("complete") and not any(one.stat().st_size for one in path.parent.glob("*.jsonl")):
+            return None
         more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise OtherSettings(
             f"{path.parent} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or "

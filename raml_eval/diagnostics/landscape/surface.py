@@ -73,6 +73,7 @@ async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, w
     """The journal holds everything."""
     _check_movable(isinstance(engine, WeightAccess), loaded)
     assert isinstance(engine, WeightAccess)
+    _check_fits(work, engine.description.context)
     with closing(folder.journal()) as journal:
         size = journal.path.stat().st_size
         try:
@@ -81,6 +82,17 @@ async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, w
         except ModelError:
             os.truncate(journal.path, size)
             raise
+
+
+def _check_fits(work: Work, context: int) -> None:
+    """Raises ConfigError if an answer after all that is asked for of its thinking is longer than the engine's context."""
+    share = 1.0 if work.choices.steps or work.choices.given == "thinking" else 0.0
+    for text in work.texts:
+        if (n := len(text.at(share).token_ids)) > context:
+            raise ConfigError(
+                f"{text.name} has {n:,} tokens with its thinking and answer, and the engine's context is {context:,}. "
+                "Choose other questions with --question, or leave the thinking out with --given prompt --steps 0."
+            )
 
 
 def _check_movable(can: bool, loaded: RunModel) -> None:
