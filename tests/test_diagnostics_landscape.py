@@ -208,7 +208,9 @@ def test_a_thinking_that_does_not_fit_is_told_by_its_question(
             yield engine
 
     monkeypatch.setattr("raml_eval.diagnostics.landscape.surface.open_engine", open_small)
-    with pytest.raises(ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 60. Choose other questions"):
+    with pytest.raises(
+        ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 60. Choose other questions"
+    ):
         landscape(run, tmp_path)
     assert not about(tmp_path / "landscape")["complete"]
     folder = landscape(run, tmp_path, Choices(n_questions=2, points=2, steps=0))  # nothing was computed that would be lost

@@ -84,8 +84,10 @@ def diagnose_all(
     was made before under other settings is kept. An imported run has only statistics. Exit code 2 if one was refused and 4 if
     one owes something; the others are made.
     """
+    from raml_eval.diagnostics.folder import PLACE
+
     rules = by or list(RULES)
-    place = out or run / "diagnostics"
+    place = out or run / PLACE
     own = _check_options(run, rules, task, model, backend, backend_arg, place)
     shared: dict[str, Any] = {"model": model, "out": out, "quiet": quiet}
     engine: dict[str, Any] = {"backend": backend, "backend_arg": backend_arg}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from raml_eval.backends import check_name, open_backend
+from raml_eval.checkpoint import is_adapter_folder
 from raml_eval.config import RunConfig, build_config
 from raml_eval.engines import open_checked
 from raml_eval.errors import ConfigError, ModelError, StoreError
@@ -74,9 +76,14 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
 
 
 def _settings_of(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's settings, without those of its engine if another one takes its place."""
-    kept = changes.get("backend") in (None, stored["backend"])
-    return {name: value for name, value in stored.items() if kept or name not in ("backend_args", "base_url", "api_key_env")}
+    """The run's settings, without those of its engine if another one takes its place.
+
+    If the model lies elsewhere now and that is the folder of an adapter, the run's own adapter is this one's old place.
+    """
+    gone = set() if changes.get("backend") in (None, stored["backend"]) else {"backend_args", "base_url", "api_key_env"}
+    if changes.get("model") and is_adapter_folder(Path(changes["model"]).expanduser()):
+        gone.add("adapter")
+    return {name: value for name, value in stored.items() if name not in gone}
 
 
 def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:
