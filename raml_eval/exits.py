@@ -172,8 +172,10 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             "other than hf, or no question whose gold is a text",
         },
         "diagnose all": {
-            ExitCode.DONE: "every diagnosis that the run allows is made",
-            ExitCode.UNUSABLE: "no such run, or a diagnosis was refused; the others are made",
+            ExitCode.DONE: "every diagnosis that the run allows is made, or is kept, because it was made before, of the same "
+            "samples, under other settings",
+            ExitCode.UNUSABLE: "no such run, or an option or a model that cannot be used: nothing is made; or a diagnosis was "
+            "refused, which the last lines name: the others are made",
             ExitCode.OWED: "a diagnosis owes something; the same command retries it",
         },
         "lm-eval": {

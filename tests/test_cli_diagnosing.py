@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import typer
 
+from raml_eval.cli import diagnosing
 from raml_eval.cli.diagnosing import app
 from raml_eval.diagnostics.measures import COLUMNS
-from raml_eval.diagnostics.statistics import NOT_SUMMARISED
+from raml_eval.diagnostics.statistics import NOT_SUMMARISED, diagnose_statistics
+from raml_eval.errors import ConfigError, GaveUp
+from tests.backend_bench import POCKET
 from tests.test_cli import cli, fails
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -117,9 +122,114 @@ def test_all_are_made_in_turn_and_stand_in_the_report(tmp_path: Path) -> None:
     assert [text.count(f"\n## {title}") for title in titles] == [1] * 5
 
 
-def test_one_that_is_refused_leaves_the_others(swept: Path, tmp_path: Path) -> None:
-    done = cli("diagnose", "all", swept, "--by", "odd", "--limit", "1", "--out", tmp_path / "out", "--quiet")
-    assert done.returncode == 2
-    assert [line for line in done.stderr.splitlines() if line.startswith("error: pruning is left out: ")]
-    assert (tmp_path / "out" / "token-roles" / "section.json").exists()
-    assert (tmp_path / "out" / "statistics" / "section.json").exists()
+WRONG_OPTIONS = [
+    (["--by", "odd"], "rule 'odd' is not known"),
+    (["--by", "summary"], "--by summary needs a model of its own"),
+    (["--task", "pocket_chian"], "Did you mean pocket_chain"),
+    (["--backend", "hfff"], "backend 'hfff' does not exist"),
+    (["--backend-arg", "odd"], "--backend-arg 'odd' is not an assignment"),
+    (["--backend", "hf", "--backend-arg", "odd=1"], "the hf backend has no argument 'odd'"),
+    (["--model", "./nowhere"], "model ./nowhere does not exist"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG_OPTIONS, ids=lambda one: "-".join(one) if isinstance(one, list) else "")
+def test_every_option_is_checked_before_the_first_begins(swept: Path, tmp_path: Path, words: list[str], told: str) -> None:
+    fails(cli("diagnose", "all", swept, *words, "--out", tmp_path / "out"), told)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_first_begins(swept: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    fails(cli("diagnose", "all", swept, "--out", tmp_path / "file"), "cannot write", "Choose a writable --out")
+
+
+def test_a_model_that_has_moved_is_told_before_the_first_begins(tmp_path: Path) -> None:
+    shutil.copytree(POCKET, tmp_path / "model")
+    words = ("--backend", "fake", "--tasks", "pocket_chain", "--limit", "2", "--samples", "1", "--quiet", "--seed", "0")
+    run = tmp_path / "run"
+    done = cli("run", "--model", tmp_path / "model", *words, "--thinking-budget", "16", "--answer-tokens", "8", "--out", run)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "model").rename(tmp_path / "moved")
+    told = (f"cannot be loaded from {tmp_path / 'model'}", "pass --model NEW_PLACE")
+    fails(cli("diagnose", "all", run), *told)
+    assert not (run / "diagnostics").exists()
+    fails(cli("diagnose", "pruning", run, "--by", "no-repeats"), *told)
+    fails(cli("diagnose", "landscape", run), *told)
+    assert cli("diagnose", "statistics", run).returncode == 0  # it needs no model
+    done = cli("diagnose", "pruning", run, "--by", "no-repeats", "--model", tmp_path / "moved", "--quiet")
+    assert "no thinking that can be shortened" in done.stderr  # the model is found, and every thinking was cut
+
+
+def stub(kind: str, does: Callable[[], None]) -> Callable[..., None]:
+    return lambda run, *args, **more: does()
+
+
+def ends(monkeypatch: pytest.MonkeyPatch, run: Path, out: Path, **does: Callable[[], None]) -> int:
+    """The exit code of `diagnose all`, whose diagnoses do this, and nothing if none is given; statistics are real."""
+    for name in ("pseudo_gradient", "token_roles", "pruning", "landscape"):
+        monkeypatch.setattr(diagnosing, name, stub(name, does.get(name, lambda: None)))
+    try:
+        diagnosing.diagnose_all(run, out=out)
+    except typer.Exit as leaving:
+        return int(leaving.exit_code)
+    return 0
+
+
+def fail(error: Exception) -> Callable[[], None]:
+    def does() -> None:
+        raise error
+
+    return does
+
+
+def test_the_last_lines_say_how_each_ended(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    kinds = ["statistics", "pseudo-gradient", "token-roles", "pruning", "landscape"]
+    assert capsys.readouterr().out.splitlines()[-5:] == [f"{kind}: made in {tmp_path / kind}" for kind in kinds]
+    refused = fail(ConfigError("it cannot be. Do this."))
+    assert ends(monkeypatch, swept, tmp_path, token_roles=refused) == 2
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[-3] == "token-roles: left out: it cannot be. Do this."
+    assert shown.err == "error: token-roles is left out: it cannot be. Do this.\n"
+    for owed in (fail(typer.Exit(4)), fail(GaveUp("50 requests in a row failed."))):
+        assert ends(monkeypatch, swept, tmp_path, pruning=owed) == 4
+        assert capsys.readouterr().out.splitlines()[-1] == f"landscape: made in {tmp_path / 'landscape'}"
+    assert ends(monkeypatch, swept, tmp_path, pruning=fail(typer.Exit(4)), landscape=refused) == 2
+
+
+def test_one_that_was_made_under_other_settings_is_kept_if_it_is_of_the_same_samples(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    diagnose_statistics(swept, tmp_path, ["pocket_chain"])
+    before = (tmp_path / "statistics" / "diagnosis.json").read_bytes()
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    told = capsys.readouterr().out.splitlines()[-5]
+    assert told.startswith(
+        f"statistics: kept in {tmp_path / 'statistics'}, made before under other settings: --task is pocket_"
+    )
+    assert (tmp_path / "statistics" / "diagnosis.json").read_bytes() == before
+    about = json.loads(before)
+    about["samples"]["n_samples"] -= 1
+    (tmp_path / "statistics" / "diagnosis.json").write_text(json.dumps(about))
+    assert ends(monkeypatch, swept, tmp_path) == 2
+    assert "and the run has" in capsys.readouterr().out.splitlines()[-5]
+    (tmp_path / "statistics" / "diagnosis.json").write_text(json.dumps(about | {"complete": False}))  # it was cut short
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    assert capsys.readouterr().out.splitlines()[-5] == f"statistics: made in {tmp_path / 'statistics'}"
+
+
+def test_an_imported_run_has_statistics_alone_and_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        json.dumps({"task": "sums", "question_id": "a", "prompt": "3 + 4?", "target": "7", "completion": "7"}) + "\n"
+    )
+    done = cli("import", "jsonl", log, "--grader", "sums=math", "--model", "theirs", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    done = cli("diagnose", "all", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-5:]
+    assert last[0] == f"statistics: made in {tmp_path / 'run' / 'diagnostics' / 'statistics'}"
+    assert all(line.endswith("left out, because the run was imported, so its model is not known") for line in last[1:])

@@ -15,7 +15,8 @@ from raml_eval.diagnostics.landscape.choices import Choices
     ("value", "told"),
     [
         (None, "not given"), ([], "not given"), ({}, "not given"), (True, "on"), (False, "off"), (0, "0"), (0.1, "0.1"),
-        ("run", "'run'"), (["a", "b"], "a, b"),
+        ("run", "'run'"), (["a", "b"], "a, b"), ([f"pocket_chain/{n:06}" for n in range(4)], "pocket_chain/000000, "
+         "pocket_chain/000001 and 2 more (digest dc43bec2)"),
     ],
 )  # fmt: skip
 def test_values_in_words(value: Any, told: str) -> None:

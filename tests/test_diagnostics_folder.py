@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.folder import DiagnosisFolder, OtherSettings
 from raml_eval.errors import ConfigError, StoreError
 from tests.stored import ask
 
@@ -45,3 +45,46 @@ def test_one_process_at_a_time_has_the_folder(tmp_path: Path) -> None:
         other.stdin.flush()
         other.wait(30)
     assert other.returncode == 0
+
+
+def opens_elsewhere(out: Path) -> bool:
+    """True if another process can open the folder now."""
+    script = "import sys; from pathlib import Path; from raml_eval.diagnostics.folder import DiagnosisFolder;"
+    done = subprocess.run([sys.executable, "-c", f"{script} DiagnosisFolder(Path(sys.argv[1]), 'kind', {{}})", str(out)])
+    return done.returncode == 0
+
+
+def test_an_exception_inside_releases_the_folder(tmp_path: Path) -> None:
+    elsewhere = []
+
+    def fails() -> None:
+        with DiagnosisFolder(tmp_path, "kind", {}):
+            elsewhere.append(opens_elsewhere(tmp_path))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert [*elsewhere, opens_elsewhere(tmp_path)] == [False, True]
+    with DiagnosisFolder(tmp_path, "kind", {}) as folder:
+        assert not folder.complete
+    folder.close()  # again, which changes nothing
+
+
+def test_other_settings_tell_what_differs(tmp_path: Path) -> None:
+    with DiagnosisFolder(tmp_path, "kind", {"stride": 8}) as folder:
+        folder.finish({})
+    with pytest.raises(OtherSettings) as caught, DiagnosisFolder(tmp_path, "kind", {"stride": 4}):
+        pass
+    assert caught.value.differences == ("--stride is 8 there and 4 here",)
+    assert caught.value.about["settings"] == {"stride": 8}
+
+
+def test_a_folder_in_which_nothing_was_computed_takes_other_settings(tmp_path: Path) -> None:
+    DiagnosisFolder(tmp_path, "kind", {"stride": 8}).close()
+    with DiagnosisFolder(tmp_path, "kind", {"stride": 4}) as folder:
+        assert folder.about["settings"] == {"stride": 4}
+        folder.journal().close()  # an empty one
+    with DiagnosisFolder(tmp_path, "kind", {"stride": 2}) as folder:
+        (folder.path / "journal.jsonl").write_text('{"one": 1}\n')
+    with pytest.raises(OtherSettings, match="--stride is 2 there and 4 here"):
+        DiagnosisFolder(tmp_path, "kind", {"stride": 4})

@@ -12,6 +12,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +33,14 @@ from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.surface import draw_landscape
 from raml_eval.diagnostics.landscape.texts import choose_texts
-from raml_eval.diagnostics.model import load_run_model
+from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.reporting.diagnosed import render_diagnosis
 from raml_eval.store.journal import read_lines
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
 from tests.backend_bench import POCKET
+from tests.defined import wrongly_defined
 from tests.engines import open_pocket, sit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +81,7 @@ def about(folder: Path) -> dict[str, Any]:
 
 def test_the_centre_is_the_loss_of_plain_forward_passes(run: Path, drawn: Path) -> None:
     with RunReader(run) as reader:
-        texts = choose_texts(reader, load_run_model(reader), (), 2, Counter())
+        texts = choose_texts(reader, load_run_model(reader), SMALL, Counter())
     model = AutoModelForCausalLM.from_pretrained(POCKET, dtype=torch.float32, attn_implementation="eager")
     losses = []
     for text in texts:
@@ -194,6 +198,25 @@ def test_an_engine_whose_weights_cannot_be_moved_is_refused_before_it_starts(run
     assert not (tmp_path / "landscape").exists()
 
 
+def test_a_thinking_that_does_not_fit_is_told_by_its_question(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def open_small(loaded: RunModel) -> AsyncIterator[Any]:
+        async with open_engine(loaded) as engine:
+            engine.description = replace(engine.description, context=60)  # type: ignore[misc]
+            yield engine
+
+    monkeypatch.setattr("raml_eval.diagnostics.landscape.surface.open_engine", open_small)
+    with pytest.raises(
+        ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 60. Choose other questions"
+    ):
+        landscape(run, tmp_path)
+    assert not about(tmp_path / "landscape")["complete"]
+    folder = landscape(run, tmp_path, Choices(n_questions=2, points=2, steps=0))  # nothing was computed that would be lost
+    assert about(folder)["complete"]
+
+
 def test_a_run_of_another_engine_is_drawn_on_hf_without_that_engines_arguments(run: Path, drawn: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "run")
     manifest = json.loads((run / "manifest.json").read_text())
@@ -210,6 +233,7 @@ def test_a_run_of_another_engine_is_drawn_on_hf_without_that_engines_arguments(r
         ({"plane": "flat"}, "plane is 'flat'; it must be random or thinking"),
         ({"plane": "thinking", "steps": 1}, "steps is 1; it must be at least 2"),
         ({"radius": 0.0}, "radius is 0.0"),
+        ({"tasks": ("a",), "questions": ("a/1",)}, "--question names the questions"),
         ({"given": "thinking"}, "a path begins where nothing has been thought"),
     ],
 )
@@ -247,7 +271,7 @@ def test_figures_are_labelled_with_units_whatever_the_values(values: Any) -> Non
     axes, bar = contour.axes
     assert axes.get_xlabel() == "a (1 is 100 % of the weights' norm)"
     assert axes.get_ylabel() == "b (1 is 1 % of the weights' norm)"
-    assert bar.get_ylabel() == "loss of the gold answer (nats per token)"
+    assert bar.get_ylabel() == "loss of the gold answer (nats per token)" + (", log scale" if values is STEEP else "")
     assert ("log scale" in surface.axes[0].get_zlabel()) is (values is STEEP)
     contour.canvas.draw()
     surface.canvas.draw()
@@ -273,6 +297,52 @@ def test_a_report_shows_the_landscape_in_the_run_directory(run: Path, drawn: Pat
         for ending in ("svg", "pdf", "png"):
             assert (drawn / f"{name}.{ending}").stat().st_size > 5000
     assert about(drawn)["samples"] == stamp_samples(run)
+
+
+def test_the_page_defines_each_column_once(drawn: Path) -> None:
+    assert wrongly_defined((ROOT / "docs" / "landscape.md").read_text(encoding="utf-8"), drawn) == []
+
+
+def notes(folder: Path) -> str:
+    return " ".join(json.loads((folder / "section.json").read_text())["notes"])
+
+
+def test_the_notes_say_what_the_surface_and_the_path_are_of(run: Path, drawn: Path, tmp_path: Path) -> None:
+    text, path = notes(drawn), pd.read_parquet(drawn / "path.parquet")
+    names = ", ".join(one["name"] for one in about(drawn)["questions"])
+    assert f"the mean over 2 questions: {names}. " in text
+    assert "in nats per token, after the prompt, the end of thinking" in text
+    assert "two random directions (seed 0), each tensor of which has the norm of the model's tensor" in text
+    assert "5 x 5 points and reaches from -1 to 1; 1 is 100 % (a) and 100 % (b) of the Euclidean norm" in text
+    assert f"the loss is {path['loss_given'].iloc[-1]:.3g}, and at the end of the path the surface's is" in text
+    own = notes(landscape(run, tmp_path / "own", Choices(n_questions=2, points=2, steps=3, plane="thinking", embeddings=True)))
+    assert "the two principal directions of the thinking's own path" in own
+    assert "Embeddings and output layer move, too" in own
+    none = notes(landscape(run, tmp_path / "none", Choices(n_questions=2, points=2, steps=0, scale="filter")))
+    assert "No path is drawn, because no steps were asked for." in none
+    assert "each output row of which has" in none
+    given = notes(landscape(run, tmp_path / "given", Choices(n_questions=2, points=2, steps=0, given="thinking")))
+    assert "No path is drawn, because a path begins where nothing has been thought." in given
+    assert "after the prompt, all of the thinking, the end" in given
+
+
+def test_a_task_chooses_the_questions(run: Path, tmp_path: Path) -> None:
+    with RunReader(run) as reader:
+        task = list(reader.manifest["tasks"])[-1]
+    folder = landscape(run, tmp_path, Choices(tasks=(task,), n_questions=1, points=2, steps=0))
+    assert about(folder)["questions"][0]["name"].startswith(f"{task}/")
+    with pytest.raises(ConfigError, match="there is no task 'odd'"):
+        landscape(run, tmp_path / "odd", Choices(tasks=("odd",)))
+
+
+def test_a_grid_without_a_finite_loss_says_so() -> None:
+    shown = picture([[float("nan")] * 2] * 2)
+    contour, surface = draw_contour(shown).drawing, draw_surface(shown).drawing
+    for figure in (contour, surface):
+        assert [text.get_text() for text in figure.axes[0].texts] == ["The loss is not finite\nat any point of the grid."]
+        figure.canvas.draw()
+    assert [text.get_text() for text in contour.legends[0].get_texts()] == ["the model's weights", "loss not finite"]
+    assert [text.get_text() for text in draw_contour(picture(FLAT)).drawing.legends[0].get_texts()] == ["the model's weights"]
 
 
 def test_the_page_explains_every_option_and_no_other() -> None:

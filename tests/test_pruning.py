@@ -54,8 +54,8 @@ def test_each_thinking_has_four_answers_by_each_rule(run: Path) -> None:
             assert one.n_whole == n
             assert one.whole is thinking.subject.whole.status
             assert thinking.off is not None
-            assert one.none is thinking.off.status
-            assert one.none_mode == "off"
+            assert one.no_thinking is thinking.off.status
+            assert one.no_thinking_mode == "off"
             assert one.n_new == 0  # the vocabulary is of bytes
             assert one.unchanged == (one.n_kept == n)
             if one.unchanged:
@@ -160,15 +160,15 @@ def test_a_run_without_thinking_is_refused(tmp_path: Path) -> None:
 def test_thinking_that_never_ended_is_counted(tmp_path: Path) -> None:
     run = draw_run(tmp_path / "run", thinking_budget=16)
     done = prune_run(run, ["last:1"], quiet=True)
-    open_ones = done.skipped["the thinking never ended"]
+    open_ones = done.skipped["the thinking had not ended at the largest budget"]
     assert open_ones + len(candidates_of(run)) == 2 * 4 * 3
-    assert f"never ended: {open_ones}." in " ".join(render_diagnosis(done.folder).split())
+    assert f"had not ended at the largest budget: {open_ones}." in " ".join(render_diagnosis(done.folder).split())
 
 
 def test_without_an_off_sample_no_thinking_is_a_budget_of_0(tmp_path: Path) -> None:
     run = draw_run(tmp_path / "run", thinking_budget="unlimited", limit=2)
     done = prune_run(run, ["last:1"], quiet=True)
-    assert {one.none_mode for one in done.collected.outcomes} == {"0"}
+    assert {one.no_thinking_mode for one in done.collected.outcomes} == {"0"}
     assert "closed at once" in render_diagnosis(done.folder)
 
 
@@ -198,3 +198,17 @@ def test_another_engine_has_none_of_the_runs_arguments(tmp_path: Path) -> None:
         assert (other.backend, other.backend_args) == ("hf", {"batch_size": 2})
         same = load_run_model(reader, {"backend": "fake"}).config
         assert same.backend_args == {"latency_s": 0.0}
+
+
+def test_a_run_that_grew_has_the_tables_of_one_that_was_diagnosed_once(tmp_path: Path) -> None:
+    rules = ["no-repeats", "last:1", "share:0.5"]
+    run = draw_run(tmp_path / "run", thinking_budget=[16, 256], limit=2, samples=2)
+    prune_run(run, rules, quiet=True)
+    draw_run(run, thinking_budget=["off", 8, 16, 256, "unlimited"], limit=4, samples=3)
+    grown = prune_run(run, rules, quiet=True).folder
+    fresh = prune_run(run, rules, out=tmp_path / "fresh", quiet=True).folder
+    for name in ("outcomes", "rules", "differences"):
+        tables = [pd.read_parquet(folder / f"{name}.parquet") for folder in (grown, fresh)]
+        pd.testing.assert_frame_equal(*tables)
+    assert json.loads((grown / "section.json").read_text()) == json.loads((fresh / "section.json").read_text())
+    assert set(pd.read_parquet(grown / "outcomes.parquet")["no_thinking_mode"]) == {"off"}

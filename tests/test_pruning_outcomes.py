@@ -39,13 +39,31 @@ def test_answers_are_the_runs_own_or_the_journals(thinkings: list[Candidate]) ->
     found = collect(thinkings, {names[0]: {"a": {"skipped": "why"}}, names[2]: {"a": line(2)}})
     (one,) = found.outcomes
     assert (one.task, one.question_id, one.cluster, one.rule) == ("sums", "2-abcdef", "c2", "a")
-    assert (one.whole, one.pruned, one.forced, one.none) == (
+    assert (one.whole, one.pruned, one.forced, one.no_thinking) == (
         Status.CORRECT, Status.INCORRECT, Status.INCORRECT, Status.UNFINISHED,
     )  # fmt: skip
     assert one.correct("whole")
-    assert not one.correct("none")
+    assert not one.correct("no_thinking")
     assert found.skipped["a"] == {"why": 1}
     assert found.owed == {"a": 1}
+
+
+def test_what_the_run_has_by_now_counts_even_if_the_line_is_older(thinkings: list[Candidate]) -> None:
+    whole, cut = thinkings[0], thinkings[2]
+    n = len(whole.subject.trajectory.token_ids)
+    own = {"budget": 64}  # the largest budget when the line was drawn
+    lines = {
+        whole.subject.trajectory.id: {"a": line(n, n_kept=n, pruned=own, forced=own)},
+        cut.subject.trajectory.id: {"a": line(2, forced={"at": "z", "status": "timeout"})},
+    }
+    by_id = {one.trajectory: one for one in collect(thinkings, lines).outcomes}
+    unchanged, first = by_id[whole.subject.trajectory.id], by_id[cut.subject.trajectory.id]
+    assert unchanged.unchanged
+    assert unchanged.pruned is unchanged.forced is unchanged.whole is whole.subject.whole.status
+    stored = cut.cut_at(1)
+    assert stored is not None
+    assert first.forced is stored.status is not Status.TIMEOUT
+    assert (first.unchanged, first.pruned) == (False, Status.INCORRECT)
 
 
 def test_another_rule_is_shown_only_if_it_is_whole(thinkings: list[Candidate]) -> None:

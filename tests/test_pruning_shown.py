@@ -68,13 +68,13 @@ def test_emptied_cut_and_longer_thinkings_are_counted(tmp_path: Path) -> None:
     outcomes = [
         outcome("a", 0, 0, n_kept=0),
         outcome("a", 1, 0, n_kept=20, cut=True, pruned=Status.UNFINISHED),
-        outcome("a", 2, 0, none_mode="0", whole=Status.TIMEOUT),
+        outcome("a", 2, 0, no_thinking_mode="0", whole=Status.TIMEOUT),
     ]
     text = shown(tmp_path, outcomes)
     assert "nothing was left of 1 thinking, which is a thinking budget of 0" in text
     assert "1 summary ran out of tokens" in text
     assert "1 thinking became longer" in text
-    assert "whole, pruned, forced, none: last:1 0, 1, 0, 0" in text
+    assert "whole, pruned, forced, no thinking: last:1 0, 1, 0, 0" in text
     assert "stopped the grader count as not right" in text
     assert "without thinking or a thinking that is closed at once" in text
 

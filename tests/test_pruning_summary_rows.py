@@ -20,7 +20,9 @@ RIGHT, WRONG = Status.CORRECT, Status.INCORRECT
 
 def outcome(task: str, question: int, sample: int, rule: str = "last:1", **more: Any) -> Outcome:
     statuses = dict.fromkeys(WAYS, WRONG) | {name: value for name, value in more.items() if name in WAYS}
-    told = {"n_whole": 10, "n_kept": 5, "n_new": 0, "unchanged": False, "cut": None, "none_mode": "off"} | statuses | more
+    told = (
+        {"n_whole": 10, "n_kept": 5, "n_new": 0, "unchanged": False, "cut": None, "no_thinking_mode": "off"} | statuses | more
+    )
     return Outcome(task, str(question), f"{task}/{question}", sample, f"{task}/{question}/{sample}", rule, **told)
 
 
@@ -84,13 +86,13 @@ def test_what_is_special_is_counted() -> None:
     outcomes = [
         outcome("a", 0, 0, n_kept=0),
         outcome("a", 1, 0, n_kept=20, cut=True, pruned=Status.UNFINISHED),
-        outcome("a", 2, 0, n_kept=10, unchanged=True, none=Status.TIMEOUT),
+        outcome("a", 2, 0, n_kept=10, unchanged=True, no_thinking=Status.TIMEOUT),
         outcome("a", 3, 0, n_whole=0, n_kept=0, unchanged=True),
     ]
     (row,) = summarise_outcomes(outcomes)
     assert (row.n_emptied, row.n_longer, row.n_cut, row.n_unchanged) == (1, 1, 1, 2)
-    assert row.unfinished == {"whole": 0, "pruned": 1, "forced": 0, "none": 0}
-    assert row.timeouts == {"whole": 0, "pruned": 0, "forced": 0, "none": 1}
+    assert row.unfinished == {"whole": 0, "pruned": 1, "forced": 0, "no_thinking": 0}
+    assert row.timeouts == {"whole": 0, "pruned": 0, "forced": 0, "no_thinking": 1}
     assert summarise_outcomes([]) == []
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raml_eval.cli.curving import pseudo_gradient
+from raml_eval.cli.engines import engine_changes
 from raml_eval.cli.landscape import landscape
 from raml_eval.cli.options import Count, Place, Text, Texts, place_option
 from raml_eval.cli.pruning import pruning
 from raml_eval.cli.roles import token_roles
 from raml_eval.exits import ExitCode
-from raml_eval.progress import note
 from raml_eval.wording import one_line
 
+if TYPE_CHECKING:
+    from raml_eval.diagnostics.folder import OtherSettings
+
+RULES = ("no-reflections", "no-repeats")  # of pruning, if none is named
 app = typer.Typer(
     rich_markup_mode=None,
     help="Analyse what happens along the trajectories of a stored run.",
@@ -76,37 +80,102 @@ def diagnose_all(
 ) -> None:
     """Each of them in turn, by its defaults.
 
-    An imported run has only statistics. Exit code 2 if one was refused and 4 if one owes something; the others are made.
+    The options are checked before the first begins, and the last lines say what was made, kept or left out, and why. One that
+    was made before under other settings is kept. An imported run has only statistics. Exit code 2 if one was refused and 4 if
+    one owes something; the others are made.
     """
-    from raml_eval.store import read_manifest
+    from raml_eval.diagnostics.folder import PLACE
 
+    rules = by or list(RULES)
+    place = out or run / PLACE
+    own = _check_options(run, rules, task, model, backend, backend_arg, place)
     shared: dict[str, Any] = {"model": model, "out": out, "quiet": quiet}
     engine: dict[str, Any] = {"backend": backend, "backend_arg": backend_arg}
     chosen: dict[str, Any] = {"task": task, "limit": limit}
-    on_hf: dict[str, Any] = {"backend": "hf", "backend_arg": backend_arg if backend in (None, "hf") else None}
-    statistics(run, out, task)
-    if read_manifest(run / "manifest.json").get("imported"):
-        note(f"{run} was imported, so its model is not known: statistics are all that can be diagnosed")
-        return
-    codes = {
-        _try("pseudo-gradient", partial(pseudo_gradient, run, **shared, **engine, **chosen)),
-        _try("token-roles", partial(token_roles, run, **shared, **engine, **chosen)),
-        _try("pruning", partial(pruning, run, by or ["no-reflections", "no-repeats"], **shared, **engine, **chosen)),
-        _try("landscape", partial(landscape, run, **shared, **on_hf)),
+    on_hf: dict[str, Any] = {"backend": "hf", "backend_arg": backend_arg if (backend or own) == "hf" else None, "task": task}
+    made: dict[str, Callable[[], object]] = {
+        "statistics": partial(statistics, run, out, task),
+        "pseudo-gradient": partial(pseudo_gradient, run, **shared, **engine, **chosen),
+        "token-roles": partial(token_roles, run, **shared, **engine, **chosen),
+        "pruning": partial(pruning, run, rules, **shared, **engine, **chosen),
+        "landscape": partial(landscape, run, **shared, **on_hf),
     }
-    if worst := codes & {ExitCode.UNUSABLE, ExitCode.OWED}:
+    imported = "left out, because the run was imported, so its model is not known"
+    endings = {
+        kind: _try(kind, run, place / kind, diagnose) if own or kind == "statistics" else (ExitCode.DONE, imported)
+        for kind, diagnose in made.items()
+    }
+    for kind, (_, told) in endings.items():
+        print(one_line(f"{kind}: {told}"))
+    if worst := {code for code, _ in endings.values()} - {ExitCode.DONE}:
         raise typer.Exit(min(worst))
 
 
-def _try(kind: str, diagnose: Callable[[], object]) -> ExitCode:
-    """How the diagnosis would end as a command of its own; why it was refused is told."""
-    from raml_eval.errors import InputError
+def _check_options(
+    run: Path, rules: Sequence[str], task: Texts, model: Text, backend: Text, backend_arg: Texts, place: Path
+) -> str:
+    """The engine that drew the run; empty if it was imported. Raises what any of the diagnoses would raise for an option.
+
+    Nothing is written but the folder for the diagnoses.
+    """
+    from raml_eval.backends import check_library, check_name
+    from raml_eval.diagnostics.model import load_run_model
+    from raml_eval.diagnostics.pruning.rules import SUMMARY, parse_rules
+    from raml_eval.errors import ConfigError, choose_names, writing
+    from raml_eval.servers import check_settings
+    from raml_eval.store.seeking import RunReader
+
+    if SUMMARY in {rule.name for rule in parse_rules(rules)}:
+        raise ConfigError(
+            "--by summary needs a model of its own, which diagnose all does not take. Leave it out, and run "
+            "`raml-eval diagnose pruning RUN --by summary --summarizer MODEL`."
+        )
+    changes = engine_changes(model, backend, backend_arg)
+    if backend:
+        check_name(backend)
+        check_library(backend)
+    with RunReader(run) as reader:
+        choose_names("task", task or (), reader.manifest["tasks"])
+        imported = reader.manifest.get("imported") is not None
+        if not imported:
+            config = load_run_model(reader, changes).config
+            if backend or backend_arg:
+                check_settings(config)
+            if config.backend == "hf" and backend_arg:
+                from raml_eval.backends.hf_model import HfArgs  # torch, which takes seconds
+
+                HfArgs.parse(config.backend_args)
+    with writing(place):
+        place.mkdir(parents=True, exist_ok=True)
+    return "" if imported else str(reader.manifest["config"]["backend"])
+
+
+def _try(kind: str, run: Path, folder: Path, diagnose: Callable[[], object]) -> tuple[ExitCode, str]:
+    """How the diagnosis would end as a command of its own, and what its last line says; why it was refused is told at once."""
+    from raml_eval.diagnostics.folder import OtherSettings
+    from raml_eval.errors import GaveUp, RamlError
 
     try:
         diagnose()
-    except InputError as error:
+    except OtherSettings as error:
+        return _tell_other(kind, run, folder, error)
+    except RamlError as error:
         print(one_line(f"error: {kind} is left out: {error}"), file=sys.stderr)
-        return ExitCode.UNUSABLE
+        code = ExitCode.OWED if isinstance(error, GaveUp) else ExitCode.UNUSABLE
+        return code, f"left out: {error}"
     except typer.Exit as leaving:
-        return ExitCode(leaving.exit_code)
-    return ExitCode.DONE
+        code = ExitCode(leaving.exit_code)
+        return code, f"not complete in {folder}: it owes what failed; the same command retries it"
+    return ExitCode.DONE, f"made in {folder}"
+
+
+def _tell_other(kind: str, run: Path, folder: Path, error: OtherSettings) -> tuple[ExitCode, str]:
+    """A complete diagnosis of the run as it is now is kept, whatever its settings; what is wrong with any other is told."""
+    from raml_eval.reporting.diagnosed import why_not_shown
+    from raml_eval.store.stamp import stamp_samples
+
+    why = why_not_shown(error.about, stamp_samples(run))
+    if not why:
+        return ExitCode.DONE, f"kept in {folder}, made before under other settings: {'; '.join(error.differences)}"
+    print(one_line(f"error: {kind} is left out: {error}"), file=sys.stderr)
+    return ExitCode.UNUSABLE, f"left out: {error} Besides, {why}"

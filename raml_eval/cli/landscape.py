@@ -16,6 +16,7 @@ def landscape(
     run: Annotated[Path, typer.Argument(help="The run directory.")],
     out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
     question: Annotated[Texts, typer.Option(metavar="<task/id>", help="Question to take; repeatable.")] = None,
+    task: Annotated[Texts, typer.Option(metavar="<task>", help="Take the questions from this task; repeatable.")] = None,
     first: Annotated[int, typer.Option(help="How many questions of the run to take if none is named.")] = 4,
     points: Annotated[int, typer.Option(help="Points of the grid on either axis.")] = 25,
     radius: Annotated[float, typer.Option(help="The grid reaches from -radius to radius.")] = 1.0,
@@ -45,6 +46,7 @@ def landscape(
     given_words: Any = {"plane": plane, "scale": scale, "given": given}  # Choices checks them
     choices = Choices(
         questions=tuple(question or ()),
+        tasks=tuple(task or ()),
         n_questions=first,
         points=points,
         radius=radius,

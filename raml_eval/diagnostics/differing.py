@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from raml_eval.wording import list_some
+
 # What a person calls a setting: the option that sets it, or words.
 LABELS: Mapping[str, str] = {
     "asked": "the questions",
@@ -81,4 +83,6 @@ def in_words(value: Any) -> str:
         if len(text) <= _LONGEST:
             return text
     digest = hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=4).hexdigest()
+    if isinstance(value, list) and all(isinstance(one, str) and len(one) <= _LONGEST for one in value):
+        return f"{list_some(value, 2)} (digest {digest})"
     return f"other (digest {digest})"

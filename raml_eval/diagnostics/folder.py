@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from raml_eval.diagnostics.differing import tell_differences
@@ -29,11 +30,11 @@ _TOLD = 8  # differences that an error names
 
 
 class OtherSettings(ConfigError):
-    """A folder holds a diagnosis under other settings. about is what its diagnosis.json says."""
+    """A folder holds a diagnosis under other settings. about is what its diagnosis.json says; differences tell each setting."""
 
-    def __init__(self, message: str, about: Mapping[str, Any]) -> None:
+    def __init__(self, message: str, about: Mapping[str, Any], differences: Sequence[str]) -> None:
         super().__init__(message)
-        self.about = dict(about)
+        self.about, self.differences = dict(about), tuple(differences)
 
 
 class DiagnosisFolder:
@@ -43,25 +44,44 @@ class DiagnosisFolder:
     Raises OtherSettings, naming what differs, if the folder holds a diagnosis under other settings; CorruptStore if its
     diagnosis.json cannot be read; StoreError if it cannot be written, or if another
     process has the folder open.
+
+    This process holds the lock on the folder until finish or close. In a with statement it is released at the end of the
+    block, however that ends, so that another process can go on after an exception.
+
+    Example: with DiagnosisFolder(Path("runs/mine/diagnostics"), "mine", {"stride": 8}) as folder: folder.finish({})
     """
 
     def __init__(self, out: Path, kind: str, settings: Mapping[str, Any]) -> None:
         self.path, self.kind = out / kind, kind
         self._about = self.path / "diagnosis.json"
         wanted = json.loads(json.dumps(settings))
-        stored = read_about(self._about)
-        if stored is not None:
-            _check_settings(stored, wanted, self.path)
-        self.about: dict[str, Any] = stored or {
-            "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
-        }  # fmt: skip
+        _read_equal(self._about, wanted)  # before anything is made
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
         _lock(self.path)
-        if stored is None:
-            write_json(self._about, self.about)
+        try:
+            stored = _read_equal(self._about, wanted)  # once more: another process may have had the folder until now
+            self.about: dict[str, Any] = stored or {
+                "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
+            }  # fmt: skip
+            if stored is None:
+                write_json(self._about, self.about)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> DiagnosisFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Another process may open the folder now. What is stored stays, and a diagnosis that is not finished stays so."""
+        if (held := _HELD.pop((self.path / "lock").absolute(), None)) is not None:
+            os.close(held)
 
     @property
     def complete(self) -> bool:
@@ -102,14 +122,13 @@ class DiagnosisFolder:
             write_json(self._about, self.about)
 
     def finish(self, skipped: Mapping[str, int], **more: Any) -> None:
-        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more.
+        """diagnosis.json says that everything is done, how many subjects were skipped for which reason, and more; and close.
 
         A report includes the diagnosis only if more has samples, the stamp_samples of the run before it was read.
         """
         self.about |= {"complete": True, "skipped": dict(skipped), **more}
         write_json(self._about, self.about)
-        if (held := _HELD.pop((self.path / "lock").absolute(), None)) is not None:
-            os.close(held)
+        self.close()
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
@@ -126,19 +145,27 @@ def read_about(path: Path) -> dict[str, Any] | None:
     return dict(about)
 
 
-def _check_settings(about: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
-    told = tell_differences(about["settings"], wanted)
-    if told:
+def _read_equal(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What diagnosis.json says; None if there is none. Raises OtherSettings if its settings are not those wanted.
+
+    One under other settings for which nothing was computed, because it failed before, counts as none.
+    """
+    about = read_about(path)
+    if about is not None and (told := tell_differences(about["settings"], wanted)):
+        if not about.get("complete") and not any(one.stat().st_size for one in path.parent.glob("*.jsonl")):
+            return None
         more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise OtherSettings(
-            f"{path} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or delete "
-            "the folder.",
+            f"{path.parent} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or "
+            "delete the folder.",
             about,
+            told,
         )
+    return about
 
 
 def _lock(folder: Path) -> None:
-    """No other process has the folder open. This one has it until the diagnosis is finished, or until it ends itself."""
+    """No other process has the folder open. This one has it until DiagnosisFolder.close, or until it ends itself."""
     path = (folder / "lock").absolute()
     if path in _HELD:
         return

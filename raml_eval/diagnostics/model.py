@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from raml_eval.backends import open_backend
+from raml_eval.backends import check_name, open_backend
+from raml_eval.checkpoint import is_adapter_folder
 from raml_eval.config import RunConfig, build_config
 from raml_eval.engines import open_checked
-from raml_eval.errors import ConfigError, StoreError
+from raml_eval.errors import ConfigError, ModelError, StoreError
 from raml_eval.inputs import Model, build_policy, load_model
 from raml_eval.manifest import prompt_digests
 from raml_eval.prompts import chat_template_digest
@@ -41,7 +43,7 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
     changes are settings that take the place of the run's own: model (where the same checkpoint lies now), backend,
     backend_args. Another backend takes none of the run's backend_args. Raises StoreError for an imported run, whose model is
     not known, and for prompts that would be rendered otherwise now; ConfigError for another checkpoint or chat template than
-    the run's.
+    the run's; ModelError for a checkpoint that cannot be loaded, with the option that says where it lies now.
     """
     manifest = run.manifest
     if manifest.get("imported") is not None:
@@ -50,8 +52,18 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
             "here. Diagnose a run that raml-eval drew; `diagnose statistics` reads imported runs too."
         )
     config = build_config([_settings_of(manifest["config"], changes or {}), dict(changes or {})])
-    model = load_model(config, manifest["protocol"].get("prompt", {}).get("date"))
-    _check_same(run, "checkpoint", manifest["protocol"]["model"]["fingerprint"], model.digest)
+    check_name(config.backend)
+    try:
+        model = load_model(config, manifest["protocol"].get("prompt", {}).get("date"))
+        digest = model.digest
+    except ModelError as error:
+        if changes and changes.get("model"):
+            raise
+        raise ModelError(
+            f"the checkpoint that drew {run.directory} cannot be loaded from {config.model}: {error} If it lies elsewhere now, "
+            "pass --model NEW_PLACE; `raml-eval diagnose statistics` needs no model."
+        ) from error
+    _check_same(run, "checkpoint", manifest["protocol"]["model"]["fingerprint"], digest)
     _check_same(run, "chat template", manifest["protocol"]["prompt"]["chat_template"], chat_template_digest(model.tokenizer))
     budgets: list[Budget] = list(manifest["plan"]["budgets"])
     prompts = {key: model.render(question, budgets) for key, question in run.questions.items()}
@@ -64,9 +76,14 @@ def load_run_model(run: RunReader, changes: Mapping[str, Any] | None = None) -> 
 
 
 def _settings_of(stored: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's settings, without those of its engine if another one takes its place."""
-    kept = changes.get("backend") in (None, stored["backend"])
-    return {name: value for name, value in stored.items() if kept or name not in ("backend_args", "base_url", "api_key_env")}
+    """The run's settings, without those of its engine if another one takes its place.
+
+    If the model lies elsewhere now and that is the folder of an adapter, the run's own adapter is this one's old place.
+    """
+    gone = set() if changes.get("backend") in (None, stored["backend"]) else {"backend_args", "base_url", "api_key_env"}
+    if changes.get("model") and is_adapter_folder(Path(changes["model"]).expanduser()):
+        gone.add("adapter")
+    return {name: value for name, value in stored.items() if name not in gone}
 
 
 def _check_same(run: RunReader, noun: str, there: str, here: str) -> None:

@@ -67,22 +67,28 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -
     stamp = stamp_samples(directory)  # before the lines are read: what is added meanwhile makes the diagnosis old, not wrong
     with RunReader(directory) as run:
         chosen = choose_names("task", tasks, run.manifest["tasks"])
-        folder = DiagnosisFolder(out, KIND, {"tasks": list(chosen), "definitions": DEFINITIONS})
-        folder.reopen()
-        keys = [key for key in run.questions if key[0] in chosen]
-        left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
-        told = Told(
-            planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left), part=tell_part(run, len(keys), tasks)
-        )
-        n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
-    if n:
-        _write_summary(folder, told)
-    else:
-        lead = f"No thinking of {directory.name} is stored, so there is nothing to count."
-        write_section(folder, TITLE, lead, notes=[told.part] if told.part else [])
-    made = {"made_with": {"tasks": list(tasks), "limit": None, "samples": None}}
-    folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
-    return folder.path
+        with DiagnosisFolder(out, KIND, {"tasks": list(chosen), "definitions": DEFINITIONS}) as folder:
+            folder.reopen()
+            keys = [key for key in run.questions if key[0] in chosen]
+            left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
+            told = Told(
+                planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left), part=tell_part(run, len(keys), tasks)
+            )
+            n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
+            if n:
+                _write_summary(folder, told)
+            else:
+                _write_nothing(folder, directory, told)
+            made = {"made_with": {"tasks": list(tasks), "limit": None, "samples": None}}
+            folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
+            return folder.path
+
+
+def _write_nothing(folder: DiagnosisFolder, directory: Path, told: Told) -> None:
+    """The section of a run without a thinking, which says why there is none."""
+    lead = f"No thinking of {directory.resolve().name} is stored, so there is nothing to count."
+    left = [f"{count_noun(n, 'thinking')} left out: {reason}" for reason, n in told.skipped.items()]
+    write_section(folder, TITLE, lead, notes=[*([told.part] if told.part else []), *left])
 
 
 def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told) -> Iterator[Measured]:
@@ -149,7 +155,8 @@ def _write_summary(folder: DiagnosisFolder, told: Told) -> None:
     with writing(path, "Free disk space or choose a writable --out.", StoreError):
         questions.to_parquet(path, index=False)
     lead = f"{f'Only {told.only}. ' if told.only else ''}{_count_habits(subjects)} {LEAD}"
-    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), list(_notes(subjects, told)))
+    notes = [*_notes(subjects, told), *_notes_of_figures(subjects, within)]
+    write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), notes)
 
 
 def _count_habits(subjects: pd.DataFrame) -> str:
@@ -160,6 +167,14 @@ def _count_habits(subjects: pd.DataFrame) -> str:
         f"Of {count_noun(len(subjects), 'thinking')}, {n_loops:,} hold a repetition loop, {n_ends:,} end in one, and "
         f"{n_foreign:,} are partly in another script than the question."
     )
+
+
+def _notes_of_figures(subjects: pd.DataFrame, within: SectionTable) -> Iterator[str]:
+    """Why a figure is not drawn."""
+    if all(row["auroc"] is None for row in within.rows):
+        yield "No question has both a correct thinking and another one, so length is not held against correctness"
+    if not subjects["gold_in_question"].eq(False).any():
+        yield "In no thinking is the gold looked for: the question's own text holds it, or it is no single text"
 
 
 LEAD = (

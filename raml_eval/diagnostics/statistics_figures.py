@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,101 +10,154 @@ import numpy as np
 
 from raml_eval.diagnostics.by_question import groups_in_order
 from raml_eval.diagnostics.section import SectionFigure, SectionTable
+from raml_eval.diagnostics.summary import in_words
 from raml_eval.drawing import COLOURS, label_log_axis, new_figure, plain_label
 from raml_eval.types import Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_GROUPS = 24  # in a figure; more tasks could not be read
-LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", "--"), strict=True))
+MOST_GROUPS = 24  # rows of a figure; more tasks could not be read
+MOST_PANELS = 12
+# Of each verdict, in the order of Status: dashes, colour, hatching and mark, so that grey paper tells them apart, too.
+LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), strict=True))
 COLOUR_OF = dict(zip(map(str, Status), (COLOURS[2], COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[6]), strict=True))
+HATCH_OF = dict(zip(map(str, Status), ("", "///", "...", "xxx", "---"), strict=True))
+MARK_OF = dict(zip(map(str, Status), ("o", "s", "^", "D", "v"), strict=True))
+_GREY = "#555555"
 
 
 def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
-    """Boxes of the lengths by verdict, a row for each task."""
-    groups = list(groups_in_order(subjects))[:MOST_GROUPS]
+    """Boxes of the lengths by verdict, a row for each task; a mark stands at each median, so that no box is too narrow."""
+    every = list(groups_in_order(subjects))
+    groups = every[:MOST_GROUPS]
     present = [str(status) for status in Status if (subjects["verdict"] == str(status)).any()]
-    boxes, places, colours = [], [], []
-    for row, group in enumerate(groups):
-        of_group = subjects[subjects["group"] == group]
-        for at, verdict in enumerate(present):
-            lengths = of_group.loc[of_group["verdict"] == verdict, "length"].to_numpy()
-            if len(lengths):
-                low, first, middle, third, high = np.quantile(lengths, [0.05, 0.25, 0.5, 0.75, 0.95])
-                boxes.append({"med": middle, "q1": first, "q3": third, "whislo": low, "whishi": high})
-                places.append(row + (at - (len(present) - 1) / 2) * 0.8 / len(present))
-                colours.append(COLOUR_OF[verdict])
-    with new_figure(7.2, 1.4 + max(0.9, 0.16 * len(present)) * len(groups)) as figure:
+    with new_figure(7.2, 1.4 + max(0.9, 0.22 * len(present)) * len(groups)) as figure:
         axes = figure.subplots()
-        drawn = axes.bxp(
-            boxes, positions=places, widths=0.7 / len(present), orientation="horizontal", showfliers=False, patch_artist=True,
-            medianprops={"color": "black"}, manage_ticks=False,
-        )  # fmt: skip
-        for box, colour in zip(drawn["boxes"], colours, strict=True):
-            box.set(facecolor=colour, alpha=0.75)
+        least = math.inf
+        for row, group in enumerate(groups):
+            of_group = subjects[subjects["group"] == group]
+            for at, verdict in enumerate(present):
+                lengths = of_group.loc[of_group["verdict"] == verdict, "length"].to_numpy()
+                if len(lengths):
+                    place = row + (at - (len(present) - 1) / 2) * 0.8 / len(present)
+                    least = min(least, _draw_box(axes, lengths, place, 0.7 / len(present), verdict))
         _name_rows(axes, groups)
-        if min(box["whislo"] for box in boxes) > 0:
+        is_log = least > 0
+        if is_log:
             label_log_axis(axes, most=8)
-        axes.set_xlabel(f"length of the thinking ({' or '.join(dict.fromkeys(subjects['unit']))})")
+        else:
+            axes.set_xlim(0, max(1.0, axes.get_xlim()[1]))
+        unit = " or ".join(dict.fromkeys(subjects["unit"]))
+        axes.set_xlabel(f"length of the thinking ({unit}{', log scale' if is_log else ''})")
         from matplotlib.patches import Patch
 
-        marks = [Patch(facecolor=COLOUR_OF[verdict], alpha=0.75, label=verdict.replace("_", " ")) for verdict in present]
+        marks = [
+            Patch(facecolor=COLOUR_OF[verdict], hatch=HATCH_OF[verdict], edgecolor="black", alpha=0.75, label=in_words(verdict))
+            for verdict in present
+        ]
         figure.legend(handles=marks, loc="outside upper center", ncols=5, frameon=False)
-    about = "Boxes hold the middle half of the thinkings with each verdict, lines reach from the 5th to the 95th percentile"
+    about = (
+        "Boxes hold the middle half of the thinkings with each verdict, lines reach from the 5th to the 95th percentile, and a "
+        f"mark stands at the median{_tell_more(every, MOST_GROUPS)}"
+    )
     return SectionFigure("lengths", "Length of the thinking by verdict", about, figure)
+
+
+def _draw_box(axes: Any, lengths: Any, place: float, width: float, verdict: str) -> float:
+    """Draws one box, and returns where its lower line ends."""
+    low, first, middle, third, high = np.quantile(lengths, [0.05, 0.25, 0.5, 0.75, 0.95])
+    box = {"med": middle, "q1": first, "q3": third, "whislo": low, "whishi": high}
+    drawn = axes.bxp(
+        [box], positions=[place], widths=width, orientation="horizontal", showfliers=False, patch_artist=True,
+        medianprops={"color": "black"}, manage_ticks=False,
+    )  # fmt: skip
+    drawn["boxes"][0].set(facecolor=COLOUR_OF[verdict], hatch=HATCH_OF[verdict], alpha=0.75)
+    axes.plot(middle, place, MARK_OF[verdict], color=COLOUR_OF[verdict], markeredgecolor="black", markersize=7, zorder=4)
+    return float(low)
 
 
 def draw_within(table: SectionTable) -> SectionFigure | None:
     """How often a correct thinking is the longer one, within questions and pooled; None without a question with both."""
-    rows = [row for row in table.rows if row["of"] == "all" and row["auroc"] is not None][:MOST_GROUPS]
+    every = [row for row in table.rows if row["of"] == "all" and row["auroc"] is not None]
+    rows = every[:MOST_GROUPS]
     if not rows:
         return None
-    with new_figure(7.2, 1.5 + 0.45 * len(rows)) as figure:
+    with new_figure(7.2, 1.5 + 0.5 * len(rows)) as figure:
         axes = figure.subplots()
         axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")
         places = np.arange(len(rows), dtype=float)
         values = np.array([row["auroc"] for row in rows], dtype=float)
         lows, highs = (np.array([_or_nan(row[f"auroc_{end}"]) for row in rows]) for end in ("low", "high"))
         reach = [np.nan_to_num(np.maximum(values - lows, 0)), np.nan_to_num(np.maximum(highs - values, 0))]
-        axes.errorbar(values, places, xerr=reach, fmt="o", color=COLOURS[0], capsize=3, label="within questions [95 %]")
+        within = "within questions, with 95 % interval"
+        axes.errorbar(values, places - 0.12, xerr=reach, fmt="o", color=COLOURS[0], capsize=3, label=within)
         pooled = [_or_nan(row["pooled_auroc"]) for row in rows]
-        axes.plot(pooled, places, "x", color=COLOURS[1], label="pooled over questions (confounded by difficulty)")
+        axes.plot(pooled, places + 0.18, "x", color=COLOURS[1], label="over all questions at once (confounded)")
         _name_rows(axes, [str(row["task"]) for row in rows])
         axes.set_xlim(-0.02, 1.02)
-        axes.set_xlabel("chance that a correct thinking is longer than one that is not")
+        axes.set_xlabel("chance that a correct thinking is longer than one that is not (0.5: no association)")
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
     about = (
         "Left of the dotted line, the correct thinkings of a question are the shorter ones. A cross compares thinkings of "
-        "different questions, so it shows their difficulty too"
+        f"different questions, so it shows their difficulty too{_tell_more([str(row['task']) for row in every], MOST_GROUPS)}"
     )
     return SectionFigure("within", "Length against correctness", about, figure)
 
 
 def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
-    """The share of thinkings that have named the gold by each point, by verdict; None if none was looked for."""
+    """The share of thinkings that have named the gold by each point, by verdict, a panel for each task.
+
+    None if none was looked for; a task of which none was looked for says why in its panel.
+    """
     looked = subjects[subjects["gold_in_question"].notna()]
     fresh = looked[~looked["gold_in_question"].astype(bool)]
     if not len(fresh):
         return None
-    with new_figure(7.2, 4.0) as figure:
-        axes = figure.subplots()
-        for verdict in map(str, Status):
-            chosen = fresh.loc[fresh["verdict"] == verdict, "gold_at_share"]
-            if len(chosen):
-                places = np.sort(100 * chosen.dropna().to_numpy(dtype=float))
-                heights = 100 * np.arange(1, len(places) + 1) / len(chosen)
-                points, levels = _thinned(np.r_[0, places, 100], np.r_[0, heights, heights[-1:] if len(places) else [0]])
-                label = f"{verdict.replace('_', ' ')} ({len(chosen)})"
-                axes.step(points, levels, LINE_OF[verdict], where="post", color=COLOUR_OF[verdict], label=label)
-        axes.set(xlim=(0, 100), ylim=(0, 102))
-        axes.set_xlabel("share of the thinking (%)")
-        axes.set_ylabel("thinkings that have named the gold (%)")
-        axes.grid(linewidth=0.5, alpha=0.4)
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    about = "By each point of a thinking, the share that has named the gold, of questions whose text does not hold it"
+    every = list(groups_in_order(subjects))
+    groups = every[:MOST_PANELS]
+    columns = min(2, len(groups))
+    n_lines = -(-len(groups) // columns)
+    with new_figure(7.2, 0.9 + 2.6 * n_lines) as figure:
+        panels = list(figure.subplots(n_lines, columns, squeeze=False).flat)
+        for place, (axes, group) in enumerate(zip(panels, groups, strict=False)):
+            n_looked = int((looked["group"] == group).sum())
+            why = "the question's own text\nholds the gold" if n_looked else "no question has a gold\nthat is one text"
+            _draw_named(axes, group, fresh[fresh["group"] == group], why)
+            if place + columns >= len(groups):
+                axes.set_xlabel("share of the thinking (%)")
+            if place % columns == 0:
+                axes.set_ylabel("thinkings that have\nnamed the gold (%)")
+        for axes in panels[len(groups) :]:
+            axes.set_visible(False)
+        handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        names = [in_words(str(status)) for status in Status if in_words(str(status)) in handles]
+        figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=5, frameon=False)
+    about = (
+        "By each point of a thinking, the share that has named the gold, of questions whose text does not hold it. Below a "
+        f"task stands how many of its thinkings have each verdict{_tell_more(every, MOST_PANELS)}"
+    )
     return SectionFigure("gold", "Where the gold first stands", about, figure)
+
+
+def _draw_named(axes: Any, group: str, fresh: pd.DataFrame, why_none: str) -> None:
+    """One panel of draw_gold. fresh are the thinkings that were looked through; without any, why_none stands there."""
+    axes.set(xlim=(0, 100), ylim=(-3, 103))
+    axes.grid(linewidth=0.5, alpha=0.4)
+    axes.spines[["top", "right"]].set_visible(False)
+    counts = []
+    for n, verdict in enumerate(map(str, Status)):
+        chosen = fresh.loc[fresh["verdict"] == verdict, "gold_at_share"]
+        if len(chosen):
+            places = np.sort(100 * chosen.dropna().to_numpy(dtype=float))
+            heights = 100 * np.arange(1, len(places) + 1) / len(chosen)
+            points, levels = _thinned(np.r_[0, places, 100], np.r_[0, heights, heights[-1:] if len(places) else [0]])
+            look = {"linestyle": LINE_OF[verdict], "color": COLOUR_OF[verdict], "linewidth": 2.6 - 0.4 * n}
+            axes.step(points, levels, where="post", label=in_words(verdict), **look)
+            counts.append(f"{len(chosen):,} {in_words(verdict)}")
+    if not counts:
+        axes.text(50, 50, why_none, ha="center", va="center", color=_GREY)
+    axes.set_title(plain_label(group[:40]) + (f"\n{', '.join(counts)}" if counts else ""), fontsize=9)
 
 
 def figures_of(subjects: pd.DataFrame, within: SectionTable) -> Iterator[SectionFigure]:
@@ -117,6 +171,11 @@ def _name_rows(axes: Any, names: Sequence[str]) -> None:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(axis="x", linewidth=0.5, alpha=0.4)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _tell_more(groups: Sequence[str], most: int) -> str:
+    """How many of the tasks the figure shows, if it does not show them all."""
+    return f". It shows the first {most} of {len(groups):,} tasks" if len(groups) > most else ""
 
 
 def _or_nan(value: float | None) -> float:

@@ -41,12 +41,13 @@ def mean_by_question(values: pd.Series, clusters: pd.Series, bounds: Bounds = No
 
 
 def with_interval(name: str, found: Interval, scale: float = 1.0) -> Row:
-    """The columns name, name_low and name_high; None for what cannot be given."""
+    """The columns name, name_low, name_high and name_method; None for what cannot be given."""
     numbers = (found.value, found.low, found.high)
-    return {
+    told = {
         f"{name}{end}": scale * number if math.isfinite(number) else None
         for end, number in zip(("", "_low", "_high"), numbers, strict=True)
     }
+    return {**told, f"{name}_method": found.method}
 
 
 def between(name: str, heading: str, form: Any = "number", digits: int = 1, signed: bool = False) -> Column:
@@ -61,7 +62,15 @@ def by_verdict(subjects: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame]]:
         for verdict in (ALL, *Status):
             chosen = of_group if verdict == ALL else of_group[of_group["verdict"] == str(verdict)]
             if len(chosen):
-                yield {"task": group, "verdict": str(verdict), "n": len(chosen)}, chosen
+                yield {"task": group, "verdict": in_words(str(verdict)), "n": len(chosen)}, chosen
+
+
+def in_words(verdict: str) -> str:
+    """The verdict as tables and figures show it.
+
+    Example: in_words("no_answer") == "no answer"
+    """
+    return verdict.replace("_", " ")
 
 
 def length_table(subjects: pd.DataFrame) -> SectionTable:
@@ -310,8 +319,8 @@ def shortest_table(questions: pd.DataFrame) -> SectionTable:
 def _gain(drawn: pd.DataFrame) -> Mapping[str, Any]:
     """Accuracy of the shortest thinking against the mean of all, paired by question."""
     if not len(drawn):
-        return dict.fromkeys(("accuracy", "accuracy_of_shortest", "gain", "gain_low", "gain_high"))
+        return dict.fromkeys(("accuracy", "accuracy_of_shortest", "gain", "gain_low", "gain_high", "gain_method"))
     base, new = drawn["accuracy"].to_numpy(dtype=float), drawn["accuracy_of_shortest"].to_numpy(dtype=float)
     found = paired_difference(base, new, list(map(str, drawn["cluster"])))
-    gain = with_interval("gain", Interval(found.value, found.low, found.high))
+    gain = with_interval("gain", Interval(found.value, found.low, found.high, found.method))
     return {"accuracy": float(base.mean()), "accuracy_of_shortest": float(new.mean()), **gain}

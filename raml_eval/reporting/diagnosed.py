@@ -83,7 +83,7 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool, kinds: Collection
             try:
                 about = _read_json(folder / "diagnosis.json")
                 stamp = stamp or stamp_samples(run.directory)
-                if reason := _why_not(about, stamp):
+                if reason := why_not_shown(about, stamp):
                     notes.append(f"{label}: the diagnosis {folder.name} is left out: {reason}")
                 elif (folder / "section.json").exists():
                     section, told = _read_section(folder, short)
@@ -126,8 +126,8 @@ def _folders(place: Path) -> list[Path]:
     return sorted(found, key=lambda path: (ORDER.index(path.name) if path.name in ORDER else len(ORDER), path.name))
 
 
-def _why_not(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Why a diagnosis is not shown; empty if it is."""
+def why_not_shown(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Why a report does not show a diagnosis, of which diagnosis.json says this; empty if it does. now is the run's stamp."""
     made = about.get("made_with")
     rules = made.get("rules", ()) if isinstance(made, Mapping) else ()
     rules = rules or (["..."] if about["kind"] == "pruning" else [])

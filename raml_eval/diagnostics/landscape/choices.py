@@ -15,6 +15,7 @@ class Choices:
     """What a landscape shows; docs/landscape.md explains each field. Raises ConfigError for a value out of its range."""
 
     questions: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
     n_questions: int = 4
     points: int = 25
     radius: float = 1.0
@@ -33,6 +34,8 @@ class Choices:
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {value}.")
+        if self.questions and self.tasks:
+            raise ConfigError("--question names the questions, so --task has no effect. Leave one of the two out.")
         if self.given == "thinking" and self.steps:
             raise ConfigError(
                 f"steps is {self.steps} and given is thinking, but a path begins where nothing has been thought. Choose steps "

@@ -17,6 +17,7 @@ from raml_eval.wording import count_noun
 _MAP = "cividis"  # light and dark follow the loss, and it reads alike with any colour vision
 _PATH = COLOURS[1]
 _NOT_FINITE = "0.85"
+_NOTHING = "The loss is not finite\nat any point of the grid."
 _LOSS = "loss of the gold answer (nats per token)"
 _DECADES = 1.0  # a range above this many powers of ten is shown on a logarithmic scale
 
@@ -79,13 +80,11 @@ def draw_contour(picture: Picture) -> SectionFigure:
         axes = figure.subplots()
         values, axis = picture.values(), picture.choices.axis
         axes.set_facecolor(_NOT_FINITE)
-        levels, norm = _levels(values)
-        filled = axes.contourf(axis, axis, values.T, levels=levels, norm=norm, cmap=_MAP)
-        axes.contour(axis, axis, values.T, levels=levels[::4], colors="white", linewidths=0.5, alpha=0.6)
-        ticks = _ticks(levels, _is_log(values))
-        bar = figure.colorbar(filled, ax=axes, label=_LOSS, ticks=ticks, pad=0.02)
-        bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
-        bar.ax.minorticks_off()
+        axes.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]))
+        if np.isnan(values).all():
+            axes.text(0, axis[-1] / 2, _NOTHING, ha="center", va="center")
+        else:
+            _fill(figure, axes, axis, values)
         if not picture.way:
             axes.plot(0, 0, "o", color=_PATH, markeredgecolor="black", markersize=7, label="the model's weights")
         else:
@@ -95,9 +94,25 @@ def draw_contour(picture: Picture) -> SectionFigure:
         axes.set_ylabel(picture.label(1))
         axes.set_title(picture.title(), fontsize=9)
         axes.locator_params(nbins=5)
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        marks = axes.get_legend_handles_labels()[0]
+        if np.isnan(values).any():
+            from matplotlib.patches import Patch
+
+            marks.append(Patch(facecolor=_NOT_FINITE, edgecolor="black", linewidth=0.5, label="loss not finite"))
+        figure.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     about = f"The loss as colour. {picture.tell_path()}"
     return SectionFigure("contour", "The plane from above", about, figure)
+
+
+def _fill(figure: Any, axes: Any, axis: Sequence[float], values: Any) -> None:
+    """The axes show the losses as colours and lines, and a bar says what they stand for."""
+    levels, norm = _levels(values)
+    filled = axes.contourf(axis, axis, values.T, levels=levels, norm=norm, cmap=_MAP)
+    axes.contour(axis, axis, values.T, levels=levels[::4], colors="white", linewidths=0.5, alpha=0.6)
+    ticks = _ticks(levels, _is_log(values))
+    bar = figure.colorbar(filled, ax=axes, label=_LOSS + (", log scale" if _is_log(values) else ""), ticks=ticks, pad=0.02)
+    bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
+    bar.ax.minorticks_off()
 
 
 def _draw_path(axes: Any, picture: Picture) -> None:
@@ -112,33 +127,49 @@ def _draw_path(axes: Any, picture: Picture) -> None:
 
 def draw_surface(picture: Picture) -> SectionFigure:
     """The surface in three dimensions; its height is the logarithm of the loss where the range needs it."""
-    from matplotlib.cm import ScalarMappable
-
-    with new_figure(6.8, 5.4) as figure:
+    about = "The loss as height and colour"
+    with new_figure(6.8, 5.2) as figure:
         axes = figure.add_subplot(projection="3d")
-        values, axis = picture.values(), np.array(picture.choices.axis)
-        levels, norm = _levels(values)
-        logs = _is_log(values)
-        height = np.log10 if logs else np.asarray
-        a, b = np.meshgrid(axis, axis, indexing="ij")
-        colours = ScalarMappable(norm, _MAP).to_rgba(values)
-        n = picture.choices.points
-        axes.plot_surface(a, b, height(values), facecolors=colours, rcount=n, ccount=n, linewidth=0, shade=False, alpha=0.9)
-        if picture.way and picture.magnified() == 1:
-            way_a, way_b, losses = ([row[name] for row in picture.way] for name in ("a", "b", "loss_on_surface"))
-            axes.plot(way_a, way_b, height(losses), color=_PATH, linewidth=2, marker="o", markersize=3, zorder=9)
-        ticks = _ticks(levels, logs)
-        axes.set_zticks(height(ticks), [f"{tick:g}" for tick in ticks])
+        values = picture.values()
+        if np.isnan(values).all():
+            axes.text2D(0.5, 0.5, _NOTHING, transform=axes.transAxes, ha="center", va="center")
+        else:
+            about += _draw_height(axes, picture, values)
         axes.set_xlabel(picture.label(0), fontsize=8, labelpad=6)
         axes.set_ylabel(picture.label(1), fontsize=8, labelpad=6)
-        axes.set_zlabel(_LOSS + (", log scale" if logs else ""), fontsize=8, labelpad=4)
         axes.locator_params("x", nbins=5)
         axes.locator_params("y", nbins=5)
         axes.tick_params(labelsize=8)
         axes.view_init(elev=48, azim=-60)
         axes.set_box_aspect((4, 4, 2.6), zoom=0.88)
-        axes.set_title(picture.title(), fontsize=9)
-    return SectionFigure("surface", "The surface", "The loss as height and colour", figure)
+        figure.suptitle(picture.title(), fontsize=9)
+        if marks := axes.get_legend_handles_labels()[0]:
+            figure.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return SectionFigure("surface", "The surface", about, figure)
+
+
+def _draw_height(axes: Any, picture: Picture, values: Any) -> str:
+    """Draws the surface, and on it the path or the model's own weights. Returns what is drawn on it, in words."""
+    from matplotlib.cm import ScalarMappable
+
+    axis, n = np.array(picture.choices.axis), picture.choices.points
+    levels, norm = _levels(values)
+    logs = _is_log(values)
+    height = np.log10 if logs else np.asarray
+    a, b = np.meshgrid(axis, axis, indexing="ij")
+    colours = ScalarMappable(norm, _MAP).to_rgba(values)
+    axes.plot_surface(a, b, height(values), facecolors=colours, rcount=n, ccount=n, linewidth=0, shade=False, alpha=0.9)
+    ticks = _ticks(levels, logs)
+    axes.set_zticks(height(ticks), [f"{tick:g}" for tick in ticks])
+    axes.set_zlabel(_LOSS + (", log scale" if logs else ""), fontsize=8, labelpad=4)
+    if not picture.way:
+        return ""
+    if picture.magnified() > 1:
+        return ". The path of the thinking is too short to be seen on it"
+    way_a, way_b, losses = ([row[name] for row in picture.way] for name in ("a", "b", "loss_on_surface"))
+    label = "path of the thinking, drawn over what lies in front of it"
+    axes.plot(way_a, way_b, height(losses), color=_PATH, linewidth=2, marker="o", markersize=3, zorder=9, label=label)
+    return ". The line is the path of the thinking, drawn over what lies in front of it"
 
 
 def _is_log(values: Any) -> bool:

@@ -46,20 +46,22 @@ def draw_landscape(
     with RunReader(run_directory) as run:
         loaded = load_run_model(run, changes)
         _check_movable(loaded.config.backend in MOVABLE, loaded)
-        texts = choose_texts(run, loaded, choices.questions, choices.n_questions, skipped)
+        texts = choose_texts(run, loaded, choices, skipped)
         engines = notes_of_engines(run.manifest["engine"]["name"], loaded.config.backend, "the losses")
         notes = [f"Only {len(texts):,} of {count_noun(len(run.questions), 'question')}."] * (len(texts) < len(run.questions))
+        notes += [f"{count_noun(n, 'question')} left out: {reason}." for reason, n in skipped.items()]
         notes += engines
     if not all(text.thinking_ids for text in texts):
         choices = _without_path(choices)
+    asked = {name: value for name, value in asdict(choices).items() if name != "tasks"}  # the texts are what it decides
     settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
-    folder = DiagnosisFolder(out, KIND, {**asdict(choices), **settings})
-    if Known.of(folder.lines()).end is None:
-        asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
-    known = Known.of(folder.lines())
-    write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
-    folder.finish(skipped, samples=samples, **tell(texts, known))
-    return folder.path
+    with DiagnosisFolder(out, KIND, {**asked, **settings}) as folder:
+        if Known.of(folder.lines()).end is None:
+            asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
+        known = Known.of(folder.lines())
+        write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
+        folder.finish(skipped, samples=samples, **tell(texts, known))
+        return folder.path
 
 
 async def _compute_all(folder: DiagnosisFolder, loaded: RunModel, work: Work, quiet: bool) -> None:
@@ -71,6 +73,7 @@ async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, w
     """The journal holds everything."""
     _check_movable(isinstance(engine, WeightAccess), loaded)
     assert isinstance(engine, WeightAccess)
+    _check_fits(work, engine.description.context)
     with closing(folder.journal()) as journal:
         size = journal.path.stat().st_size
         try:
@@ -79,6 +82,17 @@ async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, w
         except ModelError:
             os.truncate(journal.path, size)
             raise
+
+
+def _check_fits(work: Work, context: int) -> None:
+    """Raises ConfigError if an answer after all that is asked for of its thinking is longer than the engine's context."""
+    share = 1.0 if work.choices.steps or work.choices.given == "thinking" else 0.0
+    for text in work.texts:
+        if (n := len(text.at(share).token_ids)) > context:
+            raise ConfigError(
+                f"{text.name} has {n:,} tokens with its thinking and answer, and the engine's context is {context:,}. "
+                "Choose other questions with --question, or leave the thinking out with --given prompt --steps 0."
+            )
 
 
 def _check_movable(can: bool, loaded: RunModel) -> None:

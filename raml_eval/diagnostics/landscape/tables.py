@@ -11,6 +11,7 @@ from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.known import Known, ThinkingPath, find_path, mean_of
 from raml_eval.diagnostics.landscape.texts import Text
+from raml_eval.diagnostics.landscape.told import notes_of
 from raml_eval.diagnostics.section import Column, SectionTable, write_section
 from raml_eval.errors import StoreError, writing
 
@@ -25,16 +26,22 @@ LEAD = (
 def write_landscape(
     folder: DiagnosisFolder, run: str, choices: Choices, texts: Sequence[Text], known: Known, notes: Sequence[str] = ()
 ) -> None:
-    """The folder holds surface.parquet, path.parquet if there is a path, the figures, and the section with its notes."""
+    """The folder holds surface.parquet, path.parquet if there is a path, the figures, and the section with its notes.
+
+    notes are those on the part of the run and on the engines.
+    """
     import pandas as pd
 
     grid, path = surface_rows(known, choices), find_path(known)
     way = path_rows(known, choices, texts, path) if path else []
     with writing(folder.path / "surface.parquet", "Free disk space or choose a writable --out.", StoreError):
         pd.DataFrame(grid).to_parquet(folder.path / "surface.parquet", index=False)
-    picture = Picture(run, choices, len(texts), grid, way, _unit(known))
+    unit = _unit(known)
+    picture = Picture(run, choices, len(texts), grid, way, unit)
     tables = [_summary(known, grid, path), *([_path_table(way)] if way else [])]
-    write_section(folder, "Loss around the weights", LEAD, tables, [draw_contour(picture), draw_surface(picture)], notes)
+    figures = [draw_contour(picture), draw_surface(picture)]
+    told = [*notes, *notes_of(choices, texts, known, path, grid, unit)]
+    write_section(folder, "Loss around the weights", LEAD, tables, figures, told)
 
 
 def surface_rows(known: Known, choices: Choices) -> list[Row]:

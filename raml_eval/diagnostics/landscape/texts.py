@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from raml_eval.budgets import OFF
+from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.model import RunModel
 from raml_eval.diagnostics.subjects import gold_of, subjects_of
-from raml_eval.errors import ConfigError, near_names
+from raml_eval.errors import ConfigError, choose_names, near_names
 from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Scored
 from raml_eval.store.seeking import RunReader
@@ -43,16 +44,19 @@ class Text:
         return Scored((*self.prompt_ids, *kept, *self.after_ids, *self.answer_ids), len(self.answer_ids))
 
 
-def choose_texts(
-    run: RunReader, loaded: RunModel, wanted: Sequence[str], n_questions: int, skipped: Counter[str]
-) -> list[Text]:
-    """The texts of the wanted questions (task/id, or an id), or of the first n_questions of the plan that have a gold answer.
+def choose_texts(run: RunReader, loaded: RunModel, choices: Choices, skipped: Counter[str]) -> list[Text]:
+    """The texts of the named questions (task/id, or an id), or of the first n_questions of the tasks that have a gold answer.
 
     Of a question's thinkings, the first that a correct sample reads is taken, or the first of all. skipped counts, by reason,
-    the questions left out. Raises ConfigError if a wanted question is not there or has no gold, or if nothing is left.
+    the questions left out. Raises ConfigError if a task or a named question is not there, if it has no gold, or if nothing is
+    left.
     """
-    texts = []
+    texts: list[Text] = []
+    wanted, n_questions = choices.questions, choices.n_questions
+    tasks = choose_names("task", choices.tasks, run.manifest["tasks"])
     for key in _find(run, wanted):
+        if key[0] not in tasks:
+            continue
         text = _text_of(run, loaded, key)
         if isinstance(text, Text):
             texts.append(text)

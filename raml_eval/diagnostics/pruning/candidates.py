@@ -11,7 +11,7 @@ from raml_eval.diagnostics.subjects import Subject, subjects_of
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Budget, Question, QuestionKey, SampleRecord, ThinkingEnd
 
-NEVER_ENDED = "the thinking never ended"
+NEVER_ENDED = "the thinking had not ended at the largest budget"
 ENDED_TURN = "the model ended its turn while it thought"
 HINTED = "the prompt held a hint"
 CUT = "no budget of the run reads the whole thinking"

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.budgets import OFF
 from raml_eval.diagnostics.pruning.candidates import Candidate
 from raml_eval.errors import StoreError
 from raml_eval.types import Status
 
-WAYS = ("whole", "pruned", "forced", "none")
+# The four answers by their columns, with the words that tables, figures and docs have for them.
+WAYS = {"whole": "whole", "pruned": "pruned", "forced": "forced", "no_thinking": "no thinking"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,8 @@ class Outcome:
     """One thinking under one rule: tokens before and after, and the status of each of its four answers.
 
     whole is the run's own answer; pruned that to what the rule keeps; forced that to as many of the first tokens (budget
-    forcing); none that without thinking, in the mode none_mode ("off", or "0": closed at once). n_new of the n_kept tokens
-    were encoded anew. cut is true if a summary ran out of tokens, None if the rule is no summary.
+    forcing); no_thinking that without thinking, in the mode no_thinking_mode ("off", or "0": closed at once). n_new of the
+    n_kept tokens were encoded anew. cut is true if a summary ran out of tokens, None if the rule is no summary.
     """
 
     task: str
@@ -34,11 +36,11 @@ class Outcome:
     n_new: int
     unchanged: bool
     cut: bool | None
-    none_mode: str
+    no_thinking_mode: str
     whole: Status
     pruned: Status
     forced: Status
-    none: Status
+    no_thinking: Status
 
     def correct(self, way: str) -> bool:
         """True if the answer of that way, one of WAYS, is right."""
@@ -84,7 +86,11 @@ def collect_outcomes(
 
 
 def _outcome(one: Candidate, rule: str, line: Mapping[str, Any], cluster: str) -> Outcome:
+    """The outcome that a line tells. What the run itself has by now counts, even if it had less when the line was drawn."""
     key, whole = one.subject.key, one.subject.whole
+    n_whole, n_kept, pruned, forced = line["n_whole"], line["n_kept"], line["pruned"], line["forced"]
+    after_first = _status_after(one, n_kept, forced)
+    same = (pruned.get("at"), pruned.get("budget")) == (forced.get("at"), forced.get("budget"))
     return Outcome(
         task=key.task,
         question_id=key.question_id,
@@ -92,17 +98,25 @@ def _outcome(one: Candidate, rule: str, line: Mapping[str, Any], cluster: str) -
         sample=key.index,
         trajectory=one.subject.trajectory.id,
         rule=rule,
-        n_whole=line["n_whole"],
-        n_kept=line["n_kept"],
+        n_whole=n_whole,
+        n_kept=n_kept,
         n_new=line["n_new"],
-        unchanged=line["pruned"].get("budget") == whole.budget,
+        unchanged=same and n_kept == n_whole,
         cut=line.get("cut"),
-        none_mode=str(line["none"].get("budget", 0)),
+        no_thinking_mode=OFF if one.off is not None else "0",
         whole=whole.status,
-        pruned=_status(one, line["pruned"]),
-        forced=_status(one, line["forced"]),
-        none=_status(one, line["none"]),
+        pruned=after_first if same else _status(one, pruned),
+        forced=after_first,
+        no_thinking=_status_after(one, 0, line["none"]) if one.off is None else one.off.status,
     )
+
+
+def _status_after(one: Candidate, n: int, answer: Mapping[str, Any]) -> Status:
+    """The status of the answer after the first n tokens: the run's own if it has one by now, otherwise that of this answer."""
+    if n >= len(one.subject.trajectory.token_ids):
+        return one.subject.whole.status
+    stored = one.cut_at(n)
+    return _status(one, answer) if stored is None else stored.status
 
 
 def _status(one: Candidate, answer: Mapping[str, Any]) -> Status:

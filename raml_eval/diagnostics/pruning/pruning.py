@@ -73,17 +73,17 @@ def prune_run(
         label = label_of(summary, identity) if summary else ""
         questions, skipped = choose_questions(run, tasks, limit), Counter[str]()
         _check_any(run, questions, skipped)
-        folder = DiagnosisFolder(out or directory / PLACE, KIND, _settings(run, loaded))
-        folder.keep_golds(questions.values())
-        if summary:
-            folder.about.setdefault("summarizers", {})[label] = {**summary.record(), **identity}
-        named = {label if rule.name == SUMMARY else rule.name: rule for rule in asked}
-        work = Work(run, loaded, folder, questions, named, quiet)
-        if summary:
-            asyncio.run(summarise_all(work, label, summary, model))
-        asyncio.run(answer_all(work))
-        made_with = {"tasks": list(tasks), "limit": limit, "samples": None}
-        return _finish(work, skipped, stamp, made_with)
+        with DiagnosisFolder(out or directory / PLACE, KIND, _settings(run, loaded)) as folder:
+            folder.keep_golds(questions.values())
+            if summary:
+                folder.about.setdefault("summarizers", {})[label] = {**summary.record(), **identity}
+            named = {label if rule.name == SUMMARY else rule.name: rule for rule in asked}
+            work = Work(run, loaded, folder, questions, named, quiet)
+            if summary:
+                asyncio.run(summarise_all(work, label, summary, model))
+            asyncio.run(answer_all(work))
+            made_with = {"tasks": list(tasks), "limit": limit, "samples": None}
+            return _finish(work, skipped, stamp, made_with)
 
 
 def _finish(work: Work, skipped: Counter[str], stamp: Mapping[str, Any], choice: Mapping[str, Any]) -> Pruned:

@@ -9,7 +9,7 @@ from typing import Any
 
 from raml_eval.diagnostics.caveats import notes_of_engines
 from raml_eval.diagnostics.folder import DiagnosisFolder
-from raml_eval.diagnostics.pruning.figure import draw_pruning
+from raml_eval.diagnostics.pruning.figure import draw_pruning, tell_figure
 from raml_eval.diagnostics.pruning.outcomes import WAYS, Collected, Outcome
 from raml_eval.diagnostics.pruning.rules import is_cut
 from raml_eval.diagnostics.pruning.summary_rows import MEAN_OF_TASKS, Difference, SummaryRow
@@ -21,7 +21,8 @@ from raml_eval.wording import count_noun
 TITLE = "Pruned thinking"
 LEAD = (
     "Each thinking that ended by itself was shortened, closed, and answered anew (pruned). The same thinking was also cut to "
-    "as many of its first tokens and closed (forced), and compared with its whole and with no thinking."
+    "as many of its first tokens and closed (forced: budget forcing), and compared with the whole of it and with no thinking. "
+    "docs/pruning.md defines every number."
 )
 _MODES = {"off": "the model's own mode without thinking", "0": "a thinking that is closed at once"}
 
@@ -44,8 +45,7 @@ def write_pruning(folder: DiagnosisFolder, collected: Collected, rows: Sequence[
     """The folder holds the tables, the figure and section.json. A pruning without a single outcome has its notes alone."""
     figures = []
     if rows:
-        about = "Accuracy over the mean thinking tokens: whole, shortened by each rule, cut to as many tokens, and without"
-        figures = [SectionFigure("accuracy", "Accuracy after pruned thinking", about, draw_pruning(rows))]
+        figures = [SectionFigure("accuracy", "Accuracy after pruned thinking", tell_figure(rows), draw_pruning(rows))]
         write_outcomes(folder, collected.outcomes)
     tables = [summary_table(rows), difference_table(rows)] if rows else []
     write_section(folder, TITLE, LEAD, tables, figures, list(notes_of(collected, rows, told)))
@@ -60,7 +60,7 @@ def summary_table(rows: Sequence[SummaryRow]) -> SectionTable:
         Column("n_before", "tokens", "number", 1),
         Column("n_after", "kept", "number", 1),
         Column("share", "share", "percent"),
-        *(Column(way, way, "percent", low=f"{way}_low", high=f"{way}_high") for way in WAYS),
+        *(Column(way, name, "percent", low=f"{way}_low", high=f"{way}_high") for way, name in WAYS.items()),
     )
     return SectionTable("rules", "Thinking tokens and accuracy in percent [95 % interval]", columns, list(map(flat, rows)), 2)
 
@@ -131,8 +131,8 @@ def notes_of(collected: Collected, rows: Sequence[SummaryRow], told: Told) -> It
             yield f"{rule}: left out: {'; '.join(f'{reason}: {n:,}' for reason, n in why.items())}."
     if any(is_cut(row.rule) for row in rows):
         yield "Rules that keep the first tokens are budget forcing themselves: pruned is forced, so their difference is n/a."
-    modes = list(dict.fromkeys(one.none_mode for one in collected.outcomes))
-    yield f"none is {' or '.join(_MODES.get(mode, mode) for mode in modes)}." if modes else "Nothing was pruned."
+    modes = list(dict.fromkeys(one.no_thinking_mode for one in collected.outcomes))
+    yield f"No thinking is {' or '.join(_MODES.get(mode, mode) for mode in modes)}." if modes else "Nothing was pruned."
     whole = [row for row in rows if row.task != MEAN_OF_TASKS]
     if same := [f"{row.rule} on {row.task}" for row in whole if row.n_unchanged == row.n_thinkings]:
         yield f"Nothing was changed, so the differences are 0 by construction, without interval and p: {', '.join(same)}."
@@ -171,7 +171,7 @@ def _unclear(rows: Sequence[SummaryRow]) -> Iterator[str]:
             by_rule[row.rule] = [n + getattr(row, name)[way] for n, way in zip(counts, WAYS, strict=True)]
         told = [f"{rule} {', '.join(map(str, counts))}" for rule, counts in by_rule.items() if any(counts)]
         if told:
-            yield f"Answers that {what} count as not right. {', '.join(WAYS)}: {'; '.join(told)}."
+            yield f"Answers that {what} count as not right. {', '.join(WAYS.values())}: {'; '.join(told)}."
 
 
 def _summarizer_note(rule: str, how: Mapping[str, Any]) -> str:
