@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.curves.driver import TOO_LONG, Scoring, read_curve, score_targets
+from raml_eval.diagnostics.curves.driver import (
+    TOO_LONG,
+    Curve,
+    Scoring,
+    count_targets,
+    is_scored,
+    read_curve,
+    score_targets,
+)
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.probe import Probe
 from raml_eval.diagnostics.curves.targets import Skipped, Target
@@ -34,14 +42,15 @@ def score(
     path: Path, scorer: WrittenScorer, targets: Sequence[Target], positions: Positions = EIGHT, context: int = 100
 ) -> tuple[dict[str, str], Skipped]:
     skipped: Skipped = {}
-    done = {line["id"] for _, line in read_lines(path)}
+    done = {line["id"]: read_curve(line) for _, line in read_lines(path)}
 
     async def sit() -> dict[str, str]:
         journal = Journal(path)
         try:
             with Progress(len(targets), quiet=True) as progress:
                 scoring = Scoring(scorer, context, positions, 3)
-                return await score_targets(scoring, iter(targets), done, journal, progress, skipped)
+                owed = (one for one in targets if not is_scored(one, done))
+                return await score_targets(scoring, owed, journal, progress, skipped)
         finally:
             journal.close()
 

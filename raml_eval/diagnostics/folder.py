@@ -11,19 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from raml_eval.diagnostics.differing import tell_differences
 from raml_eval.errors import ConfigError, CorruptStore, StoreError
-from raml_eval.store.journal import Journal, cut_torn_line, read_lines
+from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.locking import try_lock
 from raml_eval.store.manifest_file import write_json
 from raml_eval.types import Question
 
 SCHEMA_VERSION = 1
 PLACE = "diagnostics"  # in the run directory, unless --out names another
+Parsed = TypeVar("Parsed")
 _HELD: dict[Path, int] = {}  # the locks of this process, by path
 _TOLD = 8  # differences that an error names
 
@@ -39,18 +40,23 @@ class OtherSettings(ConfigError):
 class DiagnosisFolder:
     """The folder DIR/<kind>, opened for the settings. One that exists is gone on with if its settings are equal.
 
-    settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made.
-    Raises OtherSettings, naming what differs, if the folder holds a diagnosis under other settings; CorruptStore if its
-    diagnosis.json cannot be read; StoreError if it cannot be written, or if another
-    process has the folder open.
+    settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made. Those
+    named in growing may have more entries than those that are stored, which are then stored too. Raises OtherSettings, naming
+    what differs, if the folder holds a diagnosis under other settings; CorruptStore if its diagnosis.json cannot be read;
+    StoreError if it cannot be written, or if another process has the folder open.
     """
 
-    def __init__(self, out: Path, kind: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, out: Path, kind: str, settings: Mapping[str, Any], growing: Sequence[str] = ()) -> None:
         self.path, self.kind = out / kind, kind
         self._about = self.path / "diagnosis.json"
         wanted = json.loads(json.dumps(settings))
         stored = read_about(self._about)
+        grown = False
         if stored is not None:
+            for name in growing:
+                there = stored["settings"].get(name)
+                if there != wanted[name] and _is_part(there, wanted[name]):
+                    stored["settings"][name], grown = wanted[name], True
             _check_settings(stored, wanted, self.path)
         self.about: dict[str, Any] = stored or {
             "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
@@ -60,7 +66,7 @@ class DiagnosisFolder:
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
         _lock(self.path)
-        if stored is None:
+        if stored is None or grown:
             write_json(self._about, self.about)
 
     @property
@@ -74,10 +80,21 @@ class DiagnosisFolder:
         cut_torn_line(path)
         return Journal(path)
 
-    def lines(self, name: str = "journal") -> Iterator[dict[str, Any]]:
-        """The whole lines of the journal so far."""
-        for _, line in read_lines(self.path / f"{name}.jsonl"):
-            yield line
+    def read(self, parse: Callable[[dict[str, Any]], Parsed], name: str = "journal") -> Iterator[Parsed]:
+        """What parse makes of each whole line of the journal so far.
+
+        Raises CorruptStore, with the file and the line's number, for one that is no JSON object or that parse does not accept
+        (it raises KeyError for a field that is missing, TypeError or ValueError for one that is wrong: diagnostics.fields).
+        """
+        path = self.path / f"{name}.jsonl"
+        for number, line in read_lines(path):
+            try:
+                found = parse(line)
+            except KeyError as error:
+                raise corrupt(path, number, f"lacks the field {error}") from error
+            except (TypeError, ValueError, RecursionError) as error:
+                raise corrupt(path, number, f"is not of this file's schema: {error}") from error
+            yield found
 
     def keep_golds(self, questions: Iterable[Question]) -> None:
         """diagnosis.json has a digest of each question's gold. ConfigError if one was another when the journal was begun."""
@@ -135,6 +152,13 @@ def _check_settings(about: Mapping[str, Any], wanted: Mapping[str, Any], path: P
             "the folder.",
             about,
         )
+
+
+def _is_part(there: Any, here: Any) -> bool:
+    """True if here has every entry of there, at every depth, and perhaps more."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        return all(name in here and _is_part(value, here[name]) for name, value in there.items())
+    return bool(there == here)
 
 
 def _lock(folder: Path) -> None:
