@@ -24,7 +24,7 @@ def say(axes: Any, words: str) -> None:
     """The panel, in which no line is drawn, says why."""
     axes.text(0.5, 0.5, plain_label(words), transform=axes.transAxes, ha="center", va="center", fontsize=9, color="#555555")
     axes.set_xticks([])
-    axes.set_yticks([])
+    axes.tick_params(left=False, labelleft=False)  # the ticks themselves may be those of the panel beside it
 
 
 def from_zero(axes: Any) -> None:

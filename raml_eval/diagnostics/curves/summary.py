@@ -29,7 +29,7 @@ from raml_eval.diagnostics.curves.figures import (
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Asking
 from raml_eval.diagnostics.folder import DiagnosisFolder
-from raml_eval.diagnostics.panels import more_than_panels
+from raml_eval.diagnostics.panels import MOST_PANELS, more_than_panels
 from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
 from raml_eval.errors import StoreError, writing
 from raml_eval.wording import count_noun, list_some
@@ -190,8 +190,9 @@ def _figures(
     if OFF in prompts and main != OFF:
         differing = _differing(asking, tasks, main)
         about = "Means over all trajectories. A level line is of answers that reason nothing before their final answer."
-        for task, words in differing.items():
-            about += f" In {task} the gold is introduced by {words}, so the levels of its two curves do not compare."
+        for words in dict.fromkeys(differing.values()):
+            named = list_some([task for task, told in differing.items() if told == words], MOST_PANELS)
+            about += f" In {named} the gold is introduced by {words}, so the levels of the two curves do not compare."
         drawing = draw_off(curves, tasks, main, differing)
         figures.append(SectionFigure("thinking-and-off", "With and without thinking", f"{about}{more}", drawing))
     shown = [row for row in aurocs if row["prompt"] == main]

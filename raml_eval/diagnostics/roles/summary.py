@@ -123,12 +123,21 @@ def _figures(roles: Sequence[Mapping[str, Any]], endings: Sequence[Mapping[str, 
         about = (
             "Left, the mean change of the logarithm, with 95 % intervals clustered by question (none below six); hollow marks "
             "are the nulls. "
-            f"Right, the paper's measure, on a logarithmic axis. Occurrences {_of(shown)}."
+            f"Right, the paper's measure, on a logarithmic axis. Occurrences {_of(shown)}{_strokes(shown)}."
         )
-        yield SectionFigure("roles", "Words, ends of lines and of thinking", about, draw_roles(shown))
+        drawing = draw_roles(shown, roles[len(shown) :])
+        yield SectionFigure("roles", "Words, ends of lines and of thinking", about, drawing)
     if shown := [row for row in endings if row["task"] == endings[0]["task"]]:
-        about = f"Paired by thinking, with 95 % intervals clustered by question (none below six), {_of(shown)}."
-        yield SectionFigure("endings", "Endings of thinking, against the run's own", about, draw_endings(shown))
+        about = (
+            f"Paired by thinking, with 95 % intervals clustered by question (none below six), {_of(shown)}{_strokes(shown)}."
+        )
+        drawing = draw_endings(shown, endings[len(shown) :])
+        yield SectionFigure("endings", "Endings of thinking, against the run's own", about, drawing)
+
+
+def _strokes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What tells a mean over all tasks from the tasks that it mixes."""
+    return "; tasks weigh by how many each has, and a stroke is the value of one task" if rows[0]["task"] == ALL else ""
 
 
 def _of(rows: Sequence[Mapping[str, Any]]) -> str:
