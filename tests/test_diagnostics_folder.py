@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.folder import DiagnosisFolder
-from raml_eval.errors import ConfigError, StoreError
+from raml_eval.diagnostics.fields import text_of
+from raml_eval.diagnostics.folder import DiagnosisFolder, OtherSettings
+from raml_eval.errors import ConfigError, CorruptStore, StoreError
 from tests.stored import ask
 
 
@@ -45,3 +46,42 @@ def test_one_process_at_a_time_has_the_folder(tmp_path: Path) -> None:
         other.stdin.flush()
         other.wait(30)
     assert other.returncode == 0
+
+
+def test_growing_settings_may_gain_entries_and_change_none(tmp_path: Path) -> None:
+    def opened(growing: dict[str, dict[str, str]], other: int = 1) -> DiagnosisFolder:
+        return DiagnosisFolder(tmp_path, "kind", {"a": other, "words": growing}, growing=["words"])
+
+    opened({"sums": {"thinking": "x"}})
+    assert opened({"sums": {"thinking": "x", "off": "y"}, "logic": {}}).about["settings"]["words"]["logic"] == {}
+    opened({"sums": {"thinking": "x", "off": "y"}, "logic": {}})  # as it is stored now
+    for words in ({"sums": {"thinking": "x"}}, {"sums": {"thinking": "z", "off": "y"}, "logic": {}}):
+        with pytest.raises(OtherSettings, match="the words"):
+            opened(words)
+    with pytest.raises(OtherSettings, match="the a is 1 there and 2 here"):
+        opened({"sums": {"thinking": "x", "off": "y"}, "logic": {}, "more": {}}, other=2)
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("{}", "lacks the field 'id'"),
+        ('{"id": 7}', "is not of this file's schema: id is 7, wanted a text"),
+        ("[1]", r"wanted a JSON object"),
+        ("{'id': 1}", r"wanted a JSON object"),
+        (DEEP, r"wanted a JSON object"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_told_with_its_place(tmp_path: Path, line: str, told: str) -> None:
+    folder = DiagnosisFolder(tmp_path, "kind", {})
+    path = folder.path / "journal.jsonl"
+    path.write_text(f'{{"id": "a"}}\n{line}\n')
+    with pytest.raises(CorruptStore, match=told) as caught:
+        list(folder.read(lambda line: text_of(line, "id")))
+    assert f"{path}:2 " in str(caught.value)
+    assert "Repair the line or delete it" in str(caught.value)
+    path.write_text('{"id": "a"}\n{"id": "torn')
+    assert list(folder.read(lambda line: text_of(line, "id"))) == ["a"]
