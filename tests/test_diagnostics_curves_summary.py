@@ -121,3 +121,18 @@ def test_differing_introductions_are_told_with_the_figure(tmp_path: Path, withou
     assert (words in about) is told
     own = write(tmp_path / "b", [*FOUR, *off], replace(asking, lead="It is "))["figures"]
     assert "introduced" not in next(one["about"] for one in own if one["name"] == "thinking-and-off")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["5\\% of $x_1$ & #2 is \\(", "<script>alert(1)</script>", "a\nb\x1b[2J"])
+def test_an_introduction_of_any_text_is_shown_literally(tmp_path: Path, text: str) -> None:
+    """Introductions are what a model wrote before its answers, LaTeX among it."""
+    off = [replace(one, prompt="off") for one in FOUR]
+    asking = Asking(Letters(), (CLOSE,), {("sums", "thinking"): text, ("sums", "off"): ""})
+    write(tmp_path, [*FOUR, *off], asking)
+    folder = tmp_path / "pseudo-gradient"
+    terminal, markdown = (render_diagnosis(folder, form) for form in ("terminal", "markdown"))
+    assert "\x1b" not in terminal + markdown
+    assert repr(text)[:6] in terminal
+    assert "<script" not in markdown
+    svg = (folder / "thinking-and-off.svg").read_text()
+    assert "<script" not in svg

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raml_eval.diagnostics.by_question import groups_in_order
-from raml_eval.diagnostics.panels import more_than_panels, panels, say, short_label
 from raml_eval.diagnostics.section import SectionFigure, SectionTable
 from raml_eval.drawing import COLOURS, label_log_axis, new_figure, plain_label
 from raml_eval.types import Status
@@ -82,41 +81,29 @@ def draw_within(table: SectionTable) -> SectionFigure | None:
 
 
 def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
-    """A panel for each task: the share of thinkings that have named the gold by each point, by verdict.
-
-    None if the gold was looked for in none.
-    """
+    """The share of thinkings that have named the gold by each point, by verdict; None if none was looked for."""
     looked = subjects[subjects["gold_in_question"].notna()]
     fresh = looked[~looked["gold_in_question"].astype(bool)]
     if not len(fresh):
         return None
-    groups = list(groups_in_order(subjects))
-    with panels(groups, "share of the thinking (%)", "thinkings that name the gold (%)") as (figure, places):
-        for group, axes in places:
-            own = fresh[fresh["group"] == group]
-            counts = []
-            for verdict in map(str, Status):
-                chosen = own.loc[own["verdict"] == verdict, "gold_at_share"]
-                if len(chosen):
-                    _draw_named(axes, chosen, verdict)
-                    counts.append(f"{len(chosen):,} {verdict.replace('_', ' ')}")
-            axes.set_title("\n".join([short_label(group), *([", ".join(counts)] if counts else [])]), fontsize=9)
-            if counts:
-                axes.set(xlim=(-2, 102), ylim=(-4, 104))
-            else:
-                say(axes, "the gold is looked for in none of its thinkings")
-    about = (
-        "By each point of a thinking, the share that has named the gold, of questions whose text does not hold it."
-        f"{more_than_panels(groups)}"
-    )
+    with new_figure(7.2, 4.0) as figure:
+        axes = figure.subplots()
+        for verdict in map(str, Status):
+            chosen = fresh.loc[fresh["verdict"] == verdict, "gold_at_share"]
+            if len(chosen):
+                places = np.sort(100 * chosen.dropna().to_numpy(dtype=float))
+                heights = 100 * np.arange(1, len(places) + 1) / len(chosen)
+                points, levels = _thinned(np.r_[0, places, 100], np.r_[0, heights, heights[-1:] if len(places) else [0]])
+                label = f"{verdict.replace('_', ' ')} ({len(chosen)})"
+                axes.step(points, levels, LINE_OF[verdict], where="post", color=COLOUR_OF[verdict], label=label)
+        axes.set(xlim=(0, 100), ylim=(0, 102))
+        axes.set_xlabel("share of the thinking (%)")
+        axes.set_ylabel("thinkings that have named the gold (%)")
+        axes.grid(linewidth=0.5, alpha=0.4)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    about = "By each point of a thinking, the share that has named the gold, of questions whose text does not hold it"
     return SectionFigure("gold", "Where the gold first stands", about, figure)
-
-
-def _draw_named(axes: Any, shares: pd.Series, verdict: str) -> None:
-    places = np.sort(100 * shares.dropna().to_numpy(dtype=float))
-    heights = 100 * np.arange(1, len(places) + 1) / len(shares)
-    points, levels = _thinned(np.r_[0, places, 100], np.r_[0, heights, heights[-1:] if len(places) else [0]])
-    axes.step(points, levels, LINE_OF[verdict], where="post", color=COLOUR_OF[verdict], label=verdict.replace("_", " "))
 
 
 def figures_of(subjects: pd.DataFrame, within: SectionTable) -> Iterator[SectionFigure]:

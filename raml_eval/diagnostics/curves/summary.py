@@ -225,7 +225,7 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
     written = asking.tokenizer.decode(asking.closing_ids, skip_special_tokens=False) if asking.closing_ids else ""
     notes = [
         f"After each prefix, {written!r} ends the thinking, and "
-        + (f"{asking.lead!r} stands before the gold." if asking.lead is not None else _told_introductions(asking))
+        + (f"{asking.lead!r} stands before the gold." if asking.lead is not None else told_introductions(asking))
         + " Only the gold's own tokens are scored.",
         "Positions: every token."
         if positions.stride == 1
@@ -254,7 +254,8 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
     return notes
 
 
-def _told_introductions(asking: Asking) -> str:
+def told_introductions(asking: Asking) -> str:
+    """What stands before the gold, by task and prompt, as the end of a sentence."""
     by_text: dict[str, list[str]] = {}
     for (task, prompt), text in asking.introductions.items():
         by_text.setdefault(text, []).append(f"{task} ({prompt})")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.diagnostics.curves.summary import told_introductions
 from raml_eval.diagnostics.curves.targets import Asking, Skipped
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.roles.changes import (
@@ -182,7 +183,8 @@ def _notes(spoken: Spoken, rows: Sequence[Mapping[str, Any]], bare: Ending | Non
         if one.others:
             yield f"Ending {one.name!r} is also {', '.join(map(repr, one.others))}: equal tokens."
     written = spoken.asking.tokenizer.decode(spoken.asking.closing_ids, skip_special_tokens=False)
-    yield f"After each prefix, {written!r} ends the thinking, unless an ending is named, and then the gold is introduced."
+    closed = f"After each prefix, {written!r} ends the thinking, unless an ending is named"
+    yield f"{closed}, and {told_introductions(spoken.asking)}"
     for reason, keys in spoken.skipped.items():
         named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
         yield f"Left out, {reason}: {len(keys):,} ({named})."
