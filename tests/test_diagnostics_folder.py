@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,23 @@ def test_a_line_that_cannot_be_used_is_told_with_its_place(tmp_path: Path, line:
     assert "Repair the line or delete it" in str(caught.value)
     path.write_text('{"id": "a"}\n{"id": "torn')
     assert list(folder.read(lambda line: text_of(line, "id"))) == ["a"]
+
+
+def test_a_journal_whose_settings_are_gone_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = DiagnosisFolder(tmp_path, "kind", {"a": 1})
+    (folder.path / "diagnosis.json").unlink()
+    (folder.path / "journal.jsonl").write_text("")
+    DiagnosisFolder(tmp_path, "kind", {"a": 2})
+    (folder.path / "journal.jsonl").write_text('{"id": "a"}\n')
+    DiagnosisFolder(tmp_path, "kind", {"a": 2})
+    (folder.path / "diagnosis.json").unlink()
+    with pytest.raises(CorruptStore, match=r"holds a journal, but no diagnosis\.json .*\. Restore it, or delete the folder"):
+        DiagnosisFolder(tmp_path, "kind", {"a": 2})
+
+
+@pytest.mark.parametrize("change", [{"complete": None}, {"golds": []}, {"settings": 7}, {"schema_version": 9}])
+def test_a_diagnosis_that_was_edited_by_hand_is_one_error(tmp_path: Path, change: dict[str, object]) -> None:
+    path = DiagnosisFolder(tmp_path, "kind", {"a": 1}).path / "diagnosis.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(CorruptStore, match="is no diagnosis of schema_version 1"):
+        DiagnosisFolder(tmp_path, "kind", {"a": 1})

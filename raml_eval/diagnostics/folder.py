@@ -130,12 +130,18 @@ class DiagnosisFolder:
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
-    """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read."""
+    """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read, or is gone from a journal."""
     if not path.exists():
+        if any(journal.stat().st_size for journal in path.parent.glob("*.jsonl")):
+            raise CorruptStore(
+                f"{path.parent} holds a journal, but no {path.name} that says under which settings it was made. Restore it, or "
+                "delete the folder and diagnose again."
+            )
         return None
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         known = about["schema_version"] == SCHEMA_VERSION and isinstance(about["settings"], dict)
+        known = known and isinstance(about["complete"], bool) and isinstance(about.get("golds", {}), dict)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         known = False
     if not known:
