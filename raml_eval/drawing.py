@@ -73,7 +73,7 @@ def label_log_axis(axes: Any, most: int = 5) -> None:
         if len(ticks) <= most:
             break
     ticks = ticks[:: max(1, -(-len(ticks) // most))]
-    if len(ticks) < 2:
+    if len(ticks) < 3:
         ticks = [tick for tick in MaxNLocator(most - 1).tick_values(low, high) if low <= tick <= high]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter("{x:,g}")

@@ -247,7 +247,7 @@ def test_a_branch_sees_its_trunk_and_itself() -> None:
     assert columns.positions == [0, 1, 0, 1, 2, 3]
     assert columns.scored == [2, 3, 4, 5]
     assert columns.targets == [7, 8, 7, 8]
-    seen, near = columns.allowed(0, [None, 2], "cpu")
+    seen, near = (mask == 0 for mask in columns.masks(0, [None, 2], torch.float32, "cpu"))
     assert seen.int().tolist() == [
         [1, 0, 0, 0, 0, 0],
         [1, 1, 0, 0, 0, 0],
@@ -257,3 +257,23 @@ def test_a_branch_sees_its_trunk_and_itself() -> None:
         [1, 1, 0, 0, 1, 1],
     ]
     assert near[4:].int().tolist() == [[0, 1, 0, 0, 1, 0], [0, 0, 0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("n_scored", [1, 2])
+def test_what_is_cached_is_seen_but_for_a_window(n_scored: int) -> None:
+    """A pass over the rest of a sequence masks as one over all of it does."""
+    request = ScoreRequest(tuple(range(1, 9)), (3, 5, 6, 8), (7, 8), n_scored, Future())
+    first = next_piece(request, 5)
+    whole = Columns([next_piece(request, 100)])
+    request.rows += [()] * len(first.positions)
+    request.n_trunk = n_cached = first.trunk_end
+    rest = Columns([next_piece(request, 100)])
+    assert 0 < n_cached < 8
+    places = [at for at, on in enumerate(whole.branches) if on == 0 and whole.positions[at] < n_cached]
+    new = [
+        at for at in range(len(whole.ids))
+        if (whole.branches[at] == 0 and whole.positions[at] >= n_cached) or whole.branches[at] > len(first.positions)
+    ]  # fmt: skip
+    for window in (None, 3):
+        (all_,), (part,) = (one.masks(n, [window], torch.float32, "cpu") for one, n in ((whole, 0), (rest, n_cached)))
+        assert part.equal(all_[new][:, [*places, *new]])

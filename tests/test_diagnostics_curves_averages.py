@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from raml_eval.diagnostics.curves.averages import (
     auroc_rows,
     budget_rows,
     calibration_rows,
+    lacking,
     level_rows,
     mean_curves,
 )
@@ -135,3 +137,51 @@ def test_budgets_compare_the_golds_probability_with_the_accuracy() -> None:
 
 def test_a_budget_at_which_nothing_was_measured_is_left_out() -> None:
     assert budget_rows([drawn(0, 0, RIGHT, (1.0, 1.0), ((7, 7, True),))]) == []
+
+
+def both(task: str, prompt: str = "thinking") -> list[Drawn]:
+    """A question of the task with both verdicts, told apart by every number."""
+    pair = ((RIGHT, (4.0, 0.0)), (WRONG, (4.0, 8.0)))
+    return [drawn(0, sample, status, nll, task=task, prompt=prompt) for sample, (status, nll) in enumerate(pair)]
+
+
+ALL_RIGHT = [drawn(0, 0, RIGHT, (4.0, 0.0), task="easy"), drawn(1, 0, RIGHT, (4.0, 0.0), task="easy")]
+APART = [drawn(0, 0, RIGHT, (4.0, 0.0), task="apart"), drawn(1, 0, WRONG, (4.0, 0.0), task="apart")]
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        (ALL_RIGHT, "no incorrect sample"),
+        ([replace(one, status=WRONG) for one in ALL_RIGHT], "no correct sample"),
+        ([replace(one, status=Status.UNFINISHED) for one in ALL_RIGHT], "no graded sample"),
+        (APART, "no question with both verdicts"),
+        (both("sums"), ""),
+    ],
+)
+def test_why_nothing_tells_correct_from_incorrect(own: list[Drawn], reason: str) -> None:
+    assert lacking(own) == reason
+    assert {row["remark"] for row in auroc_rows(own)} == {reason}
+    assert all((row["within"] is None) is bool(reason) for row in auroc_rows(own))
+
+
+def test_a_mean_of_tasks_leaves_out_and_names_those_without_a_value() -> None:
+    rows = auroc_rows([*both("a"), *APART, *both("b"), *ALL_RIGHT])
+    means = [row for row in rows if row["n_tasks"] > 1]
+    assert [row["number"] for row in means] == ["half", "final", "area", "slope", "drop"]
+    assert {(row["task"], row["remark"], row["within"]) for row in means} == {
+        ("mean of 2 of 4 tasks", "without apart, easy", 1.0)
+    }
+    (alone,) = [row for row in rows if row["task"] == "easy"]
+    assert (alone["number"], alone["within"], alone["pooled"]) == ("all", None, None)
+
+
+@pytest.mark.parametrize("others", [ALL_RIGHT, APART, [*ALL_RIGHT, *APART]])
+def test_one_task_with_a_value_is_no_mean_and_neither_is_none(others: list[Drawn]) -> None:
+    assert {row["n_tasks"] for row in auroc_rows([*both("a"), *others])} == {1}
+    assert {row["n_tasks"] for row in auroc_rows(others)} == {1}
+
+
+def test_prompts_have_means_of_their_own() -> None:
+    rows = auroc_rows([*both("a"), *both("b"), *both("a", "off"), *[replace(one, prompt="off") for one in ALL_RIGHT]])
+    assert {row["prompt"] for row in rows if row["n_tasks"] > 1} == {"thinking"}

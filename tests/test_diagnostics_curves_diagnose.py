@@ -20,7 +20,7 @@ from raml_eval.diagnostics.model import load_run_model
 from raml_eval.exits import ExitCode
 from raml_eval.store.seeking import RunReader
 from tests.scored import naive_logprobs
-from tests.test_cli import FAKE, Done, cli
+from tests.test_cli import FAKE, Done, cli, fails
 
 torch = pytest.importorskip("torch")
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,6 +126,61 @@ def test_other_settings_are_refused_and_named(run: Path, diagnosed: Path) -> Non
     assert done.returncode == ExitCode.UNUSABLE
     assert "--stride is 8 there and 4 here" in done.stderr
     assert "--delimiter is 'run' there and 'none' here" in done.stderr
+
+
+def test_a_run_whose_answers_changed_keeps_the_introductions_of_the_folder(run: Path, tmp_path: Path) -> None:
+    """As after a regrading, or with more samples: the folder was begun when the answers gave other introductions."""
+    few = ["--limit", "1", "--task", "pocket_chain", "--out", tmp_path]
+    assert cli(*DIAGNOSE, run, *few, "--quiet").returncode == 0
+    path = tmp_path / KIND / "diagnosis.json"
+    about = json.loads(path.read_text())
+    own = about["settings"]["introductions"]["pocket_chain"]
+    own["thinking"] = "Answer: "
+    del about["settings"]["introductions"]["pocket_logic"]["off"]  # as if the run had no such budget then
+    path.write_text(json.dumps(about))
+    (path.parent / "journal.jsonl").unlink()
+    done = cli(*DIAGNOSE, run, *few, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(path.read_text())["settings"]["introductions"]["pocket_logic"].keys() == {"thinking", "off"}
+    notes = json.loads((path.parent / "section.json").read_text())["notes"]
+    assert [note for note in notes if "(thinking) is introduced by 'Answer: ', as when this diagnosis was begun" in note]
+    values = [line["nll"] for line in journal(path.parent).values() if line["prompt"] == "thinking"]
+    asked = [one for one in targets_of(run) if one.id in journal(path.parent) and one.prompt == "thinking"]
+    assert len(values) == len(asked) == 4
+
+
+def test_progress_counts_the_chosen_trajectories_alone(run: Path, tmp_path: Path) -> None:
+    assert cli(*DIAGNOSE, run, "--out", tmp_path, "--limit", "2", "--quiet").returncode == 0
+    done = cli(*DIAGNOSE, run, "--out", tmp_path, "--limit", "1", "--samples", "1")
+    assert "4/4 trajectories" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"nll": "low"}, "nll is 'low', wanted a list of finite numbers"),
+        ({"positions": [0, "8"]}, "wanted a list of whole numbers"),
+        ({"n_scored": None}, "n_scored is None"),
+        ({"nll": [float("nan")]}, "nll is [nan]"),
+        (None, "lacks the field 'together'"),
+    ],
+)
+def test_a_damaged_journal_is_one_error_with_its_line(
+    run: Path, diagnosed: Path, tmp_path: Path, change: dict[str, object] | None, told: str
+) -> None:
+    shutil.copytree(diagnosed, tmp_path / KIND)
+    path = tmp_path / KIND / "journal.jsonl"
+    lines = path.read_text().splitlines()
+    line = json.loads(lines[2])
+    if change is None:
+        del line["together"]
+    lines[2] = json.dumps({**line, **(change or {})})
+    path.write_text("\n".join(lines) + "\n")
+    done = cli(*DIAGNOSE, run, "--quiet", "--out", tmp_path)
+    fails(done, f"{path}:3 ", told, "Repair the line or delete it (what it holds is then computed again), and run again.")
+    path.write_text("\n".join(lines[:2] + lines[3:]) + "\n")
+    assert cli(*DIAGNOSE, run, "--quiet", "--out", tmp_path).returncode == 0
+    assert len(journal(tmp_path / KIND)) == len(lines)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.curves.driver import TOO_LONG, Scoring, read_curve, score_targets
+from raml_eval.diagnostics.curves.driver import (
+    TOO_LONG,
+    Curve,
+    Scoring,
+    count_targets,
+    is_scored,
+    read_curve,
+    score_targets,
+)
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.probe import Probe
 from raml_eval.diagnostics.curves.targets import Skipped, Target
@@ -34,14 +42,15 @@ def score(
     path: Path, scorer: WrittenScorer, targets: Sequence[Target], positions: Positions = EIGHT, context: int = 100
 ) -> tuple[dict[str, str], Skipped]:
     skipped: Skipped = {}
-    done = {line["id"] for _, line in read_lines(path)}
+    done = {line["id"]: read_curve(line) for _, line in read_lines(path)}
 
     async def sit() -> dict[str, str]:
         journal = Journal(path)
         try:
             with Progress(len(targets), quiet=True) as progress:
                 scoring = Scoring(scorer, context, positions, 3)
-                return await score_targets(scoring, iter(targets), done, journal, progress, skipped)
+                owed = (one for one in targets if not is_scored(one, done))
+                return await score_targets(scoring, owed, journal, progress, skipped)
         finally:
             journal.close()
 
@@ -104,3 +113,45 @@ def test_a_sequence_beyond_the_context_is_named(tmp_path: Path) -> None:
     errors, skipped = score(tmp_path / "journal.jsonl", scorer, [target(0, 20), target(1, 21)], context=25)
     assert (errors, skipped) == ({}, {TOO_LONG: [target(1, 21).id]})
     assert len(scorer.asked) == 1
+
+
+LINE = {
+    "id": "a", "positions": [0, 8], "nll": [1.5, 0], "n_scored": 2, "n_prompt": 3, "n_forwarded": 9, "together": True,
+}  # fmt: skip
+
+
+def test_a_line_is_a_curve() -> None:
+    assert read_curve(LINE) == Curve("a", (0, 8), (1.5, 0.0), 2, 3, 9, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", 7), ("positions", [0, "8"]), ("positions", [8, 0]), ("positions", [0, 0]), ("positions", [0]), ("positions", 8),
+        ("nll", [1.0, math.nan]), ("nll", [1.0, None]), ("nll", []), ("n_scored", 0), ("n_prompt", -1), ("together", None),
+        ("n_forwarded", 1.5),
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_curve_is_refused(name: str, value: object) -> None:
+    with pytest.raises((TypeError, ValueError), match="wanted"):
+        read_curve({**LINE, name: value})
+    with pytest.raises(KeyError, match=name):
+        read_curve({key: value for key, value in LINE.items() if key != name})
+
+
+def curve_of(one: Target) -> Curve:
+    return Curve(one.id, (0, one.length), (1.0, 1.0), 2, one.n_prompt, 9, True)
+
+
+def test_progress_counts_what_these_targets_need() -> None:
+    targets = [target(0), target(1), target(2, 200), target(3)]
+    stored = {one.id: curve_of(one) for one in [targets[0], *map(target, range(50, 90))]}
+    assert count_targets(targets, stored, 100) == (1, 3)  # neither the 40 of other targets nor what no context holds
+    assert count_targets(targets, {}, 100) == (0, 3)
+    assert count_targets(targets, {one.id: curve_of(one) for one in targets}, 100) == (4, 4)
+
+
+def test_a_curve_that_ends_elsewhere_is_not_the_targets() -> None:
+    assert is_scored(target(0), {target(0).id: curve_of(target(0))})
+    assert not is_scored(target(0), {target(0).id: curve_of(target(0, 12))})
+    assert not is_scored(target(0), {})

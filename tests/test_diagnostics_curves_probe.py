@@ -95,7 +95,7 @@ def test_the_introduction_is_what_half_of_the_correct_answers_share(answers: lis
     heard.add([answered(text) for text in answers], BOX)
     heard.add([answered("wrong \\boxed{5}", Status.INCORRECT)] * 9, BOX)
     assert heard.of("sums", "thinking") == expected
-    assert heard.of("sums", "off") == PAPER
+    assert heard.of("sums", "off") == expected  # none of its own, so that of plain thinking
 
 
 def test_what_the_closing_writes_is_not_written_twice() -> None:
@@ -139,3 +139,18 @@ def test_no_lead_is_written_twice(after: str, introduction: str, lead: str) -> N
 
 def test_a_gold_without_a_lead_keeps_the_introduction() -> None:
     assert lead_after("So", "The answer is ", "") == "The answer is "
+
+
+def test_answers_without_thinking_have_their_own_introduction_if_they_share_one() -> None:
+    heard = Introductions("")
+    heard.add([answered("\n\n\\boxed{12}")], BOX)
+    heard.add([("off", answered("So \\boxed{12}")[1]), ("effort:low", answered("x" * 61 + "\\boxed{12}")[1])], BOX)
+    found = [heard.of("sums", prompt) for prompt in ("thinking", "off", "effort:low")]
+    assert found == ["\n\n", "So ", "\n\n"]
+    assert heard.of("logic", "off") == PAPER
+
+
+def test_thinking_does_not_take_the_introduction_of_answers_without_it() -> None:
+    heard = Introductions("")
+    heard.add([("off", answered("So \\boxed{12}")[1])], BOX)
+    assert heard.of("sums", "thinking") == PAPER

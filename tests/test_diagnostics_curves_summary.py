@@ -18,7 +18,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.reporting.diagnosed import render_diagnosis
 from raml_eval.types import Status
 from tests.scripted import CLOSE, Letters
-from tests.test_diagnostics_curves_averages import FOUR, RIGHT, drawn
+from tests.test_diagnostics_curves_averages import ALL_RIGHT, APART, FOUR, RIGHT, both, drawn
 
 ASKING = Asking(Letters(), (CLOSE,), {("sums", "thinking"): "\n\n", ("sums", "off"): ""})
 
@@ -40,6 +40,7 @@ def test_what_is_left_out_and_how_the_gold_was_asked_for_is_told(tmp_path: Path)
     assert "'</t>' ends the thinking" in notes
     assert "'\\n\\n': sums (thinking)" in notes
     assert "no answer was graded: 1 unfinished" in notes
+    assert "slope is that of its least-squares line, as a change over the whole thinking, negative if it falls" in notes
     assert "Left out, no gold: 7 (sums/9-abcdef, sums/9-abcdef, sums/9-abcdef, sums/9-abcdef, sums/9-abcdef ...)" in notes
     assert "AUROC" in render_diagnosis(tmp_path / "pseudo-gradient", "markdown")
 
@@ -76,3 +77,62 @@ def test_tasks_of_any_name_are_drawn(tmp_path: Path, task: str) -> None:
 def test_a_single_trajectory_is_enough(tmp_path: Path) -> None:
     section = write(tmp_path, [drawn(0, 0, RIGHT, (1.0,), ((0, 0, True),))])
     assert "budgets" in names(section)
+
+
+def test_statuses_are_told_in_words(tmp_path: Path) -> None:
+    notes = "\n".join(write(tmp_path, [*FOUR, drawn(2, 0, Status.NO_ANSWER, (1.0, 2.0))])["notes"])  # type: ignore[arg-type]
+    assert "no answer was graded: 1 no answer" in notes
+
+
+def test_the_section_names_what_a_mean_of_tasks_leaves_out(tmp_path: Path) -> None:
+    section = write(tmp_path, [*both("a"), *both("b"), *ALL_RIGHT, *APART])
+    told = [note for note in section["notes"] if note.startswith("AUROC")]  # type: ignore[attr-defined]
+    assert told == [
+        "AUROC, thinking: the mean of tasks leaves out what has no value within questions: easy: no incorrect sample; apart: "
+        "no question with both verdicts."
+    ]
+    (table,) = [one for one in section["tables"] if one["file"] == "auroc.parquet"]  # type: ignore[attr-defined]
+    assert table["columns"][-1]["name"] == "remark"
+    assert "without easy, apart" in render_diagnosis(tmp_path / "pseudo-gradient", "markdown")
+
+
+def test_the_section_says_why_there_is_no_mean(tmp_path: Path) -> None:
+    told = [note for note in write(tmp_path, [*FOUR, *APART])["notes"] if note.startswith("AUROC")]  # type: ignore[attr-defined]
+    assert told == [
+        "AUROC, thinking: there is no mean of tasks, because fewer than two of the 2 tasks have a question with both correct "
+        "and incorrect samples (apart: no question with both verdicts)."
+    ]
+
+
+def test_nothing_is_remarked_where_every_task_has_a_value(tmp_path: Path) -> None:
+    section = write(tmp_path, [*both("a"), *both("b")])
+    assert not [note for note in section["notes"] if note.startswith("AUROC")]  # type: ignore[attr-defined]
+    (table,) = [one for one in section["tables"] if one["file"] == "auroc.parquet"]  # type: ignore[attr-defined]
+    assert table["columns"][-1]["name"] == "pooled"
+
+
+@pytest.mark.parametrize(("without", "told"), [("", True), ("\n\n", False)])
+def test_differing_introductions_are_told_with_the_figure(tmp_path: Path, without: str, told: bool) -> None:
+    off = [replace(one, prompt="off") for one in FOUR]
+    asking = Asking(Letters(), (CLOSE,), {("sums", "thinking"): "\n\n", ("sums", "off"): without})
+    figures = write(tmp_path / "a", [*FOUR, *off], asking)["figures"]
+    (about,) = [one["about"] for one in figures if one["name"] == "thinking-and-off"]  # type: ignore[attr-defined]
+    words = "In sums the gold is introduced by '\\n\\n' after thinking and by '' without"
+    assert (words in about) is told
+    own = write(tmp_path / "b", [*FOUR, *off], replace(asking, lead="It is "))["figures"]
+    assert "introduced" not in next(one["about"] for one in own if one["name"] == "thinking-and-off")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["5\\% of $x_1$ & #2 is \\(", "<script>alert(1)</script>", "a\nb\x1b[2J"])
+def test_an_introduction_of_any_text_is_shown_literally(tmp_path: Path, text: str) -> None:
+    """Introductions are what a model wrote before its answers, LaTeX among it."""
+    off = [replace(one, prompt="off") for one in FOUR]
+    asking = Asking(Letters(), (CLOSE,), {("sums", "thinking"): text, ("sums", "off"): ""})
+    write(tmp_path, [*FOUR, *off], asking)
+    folder = tmp_path / "pseudo-gradient"
+    terminal, markdown = (render_diagnosis(folder, form) for form in ("terminal", "markdown"))
+    assert "\x1b" not in terminal + markdown
+    assert repr(text)[:6] in terminal
+    assert "<script" not in markdown
+    svg = (folder / "thinking-and-off.svg").read_text()
+    assert "<script" not in svg

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Target, read_targets, survey
+from raml_eval.diagnostics.curves.targets import (
+    Asking,
+    Choice,
+    Skipped,
+    Survey,
+    Target,
+    keep_introductions,
+    read_targets,
+    survey,
+)
 from raml_eval.diagnostics.subjects import Gold
 from raml_eval.errors import ConfigError
 from raml_eval.store.seeking import RunReader
@@ -32,7 +41,6 @@ def read(path: Path, choice: Choice = ALL, lead: str | None = None) -> tuple[lis
         found = survey(reader, choice, PROMPTS, "")
         asking = Asking(Letters(), (CLOSE,), found.introductions, lead)
         targets = list(read_targets(reader, choice, found.golds, PROMPTS, asking, found.skipped))
-        assert found.n_targets == len(targets)
         return targets, found.skipped
 
 
@@ -59,8 +67,8 @@ def test_an_answer_without_thinking_ends_before_its_box(run: Path) -> None:
     one = next(one for one in read(run)[0] if one.key.question_id == "5-abcdef" and one.prompt == "off")
     assert one.token_ids == (105, OFF)
     assert one.length == 0
-    # No answer of this prompt is correct, so the paper's introduction leads to the gold, and no delimiter is written.
-    assert Letters().decode(one.probe.ids) == "\n\n**Final Answer**\n\\boxed{5"
+    # No answer of this prompt is correct, so that of the thinking, which is empty, leads to the gold; no delimiter is written.
+    assert Letters().decode(one.probe.ids) == "\\boxed{5"
 
 
 def test_a_lead_of_ones_own_replaces_everything_before_the_gold(run: Path) -> None:
@@ -90,3 +98,22 @@ def test_a_closing_that_begins_the_answer_is_not_repeated() -> None:
     gold = Gold("\\boxed{", "5")
     assert asking.probe("thinking", "sums", gold).ids == (CLOSE, *map(ord, "So \\boxed{5"))
     assert asking.probe("off", "sums", gold).ids == tuple(map(ord, "\n\n\\boxed{5"))
+
+
+def test_the_introductions_of_a_folder_stay_and_what_would_be_now_is_told() -> None:
+    found = Survey({("sums", "thinking"): "So ", ("sums", "off"): "", ("logic", "thinking"): "x"})
+    stored = {"introductions": {"sums": {"thinking": "\n\n", "off": ""}, "gone": {"thinking": "y"}}}
+    (note,) = keep_introductions(found, stored)
+    assert note.startswith("The gold of sums (thinking) is introduced by '\\n\\n', as when this diagnosis was begun;")
+    assert "by 'So '" in note
+    assert "choose another --out or delete the folder" in note
+    assert found.introductions == {
+        ("sums", "thinking"): "\n\n", ("sums", "off"): "", ("logic", "thinking"): "x", ("gone", "thinking"): "y",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{}, {"introductions": {}}, {"introductions": None}, {"introductions": {"sums": 7}}])
+def test_a_new_folder_has_the_introductions_of_the_run(settings: dict[str, object]) -> None:
+    found = Survey({("sums", "thinking"): "So "})
+    assert keep_introductions(found, settings) == []
+    assert found.introductions == {("sums", "thinking"): "So "}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -138,6 +139,25 @@ def test_other_words_and_seeds_score_only_what_is_new(run: Path, tmp_path: Path)
     places = [(line["id"], at) for line in after for at in line["positions"]]  # type: ignore[attr-defined]
     assert len({*places}) == len(places)
     assert "min" in {*pd.read_parquet(tmp_path / KIND / "occurrences.parquet").role}
+
+
+def test_progress_counts_what_this_choice_needs(run: Path, tmp_path: Path) -> None:
+    few = ["--word", "Wait", "--no-formats", "--out", tmp_path]
+    assert cli(*DIAGNOSE, run, *few, "--quiet").returncode == 0
+    n_stored = len(lines_of(tmp_path / KIND))
+    done = cli(*DIAGNOSE, run, *few, "--limit", "1", "--samples", "1")
+    (n_done, n_all) = map(int, re.findall(r"(\d+)/(\d+) requests", done.stderr)[-1])
+    assert n_done == n_all < n_stored
+
+
+def test_a_damaged_journal_is_one_error_with_its_line(run: Path, tmp_path: Path) -> None:
+    few = ["--word", "Wait", "--no-formats", "--limit", "1", "--quiet", "--out", tmp_path]
+    assert cli(*DIAGNOSE, run, *few).returncode == 0
+    path = tmp_path / KIND / "journal.jsonl"
+    first, *rest = path.read_text().splitlines()
+    for line in ("[" * 100_000, json.dumps({**json.loads(first), "nll": [1.0]}), "{}"):
+        path.write_text("\n".join([line, *rest]) + "\n")
+        fails(cli(*DIAGNOSE, run, *few), f"{path}:1 ", "Repair the line or delete it")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ def written(tmp_path: Path) -> Path:
     levels = {at: 4.0 - TEXT[:at].count("wait") for at in range(len(TEXT) + 1)}
     values = {one.id: levels for one in thoughts}
     above = {one.id: {at: level + 0.5 for at, level in levels.items()} for one in thoughts}
-    spoken = Spoken(found, ENDINGS, ROLES, Asking(Letters(), (CLOSE,), {}), 2, {"no gold": ["sums/9-abcdef"]})
+    spoken = Spoken(
+        found, ENDINGS, ROLES, Asking(Letters(), (CLOSE,), {("sums", "thinking"): "So "}), 2, {"no gold": ["sums/9-abcdef"]}
+    )
     folder = DiagnosisFolder(tmp_path, "token-roles", {})
     n = write_summary(folder, spoken, values, {NOTHING: above, OWN: values, "'so'": above})
     assert n == 8 * (2 + 2 + 1)
@@ -70,6 +72,7 @@ def test_the_notes_tell_what_is_not_there(written: Path) -> None:
     assert f"Ending {OWN!r} is also {BARE!r}, 'think': equal tokens." in notes
     assert "Left out, no gold: 1 (sums/9-abcdef)." in notes
     assert "'</t>' ends the thinking" in notes
+    assert "an introduction stands before the gold as the task writes it: 'So ': sums (thinking)." in notes
 
 
 def test_figures_have_a_row_for_each_role_and_ending(written: Path) -> None:

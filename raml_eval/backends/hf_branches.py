@@ -116,22 +116,31 @@ class Columns:
         self.branches += [branch] * len(ids)
         self.ends += [end] * len(ids) if branch else [place + 1 for place in places]
 
-    def allowed(self, n_cached: int, windows: Sequence[int | None], device: Any) -> list[torch.Tensor]:
-        """For each attention window, which keys a column attends to: bool, (columns, n_cached + columns).
+    def masks(self, n_cached: int, windows: Sequence[int | None], dtype: torch.dtype, device: Any) -> list[torch.Tensor]:
+        """For each attention window, what is added to the attention's scores, (columns, n_cached + columns).
 
-        The cached keys are the beginning of the only trunk. None is no window.
+        It is 0 where a column attends to a key, and the least number elsewhere. None is no window. The cached keys are the
+        beginning of the only trunk, to all of which every column attends but for a window. So only new keys are compared,
+        which costs the same in each pass however long the trunk is.
         """
-        made = [torch.tensor(values, device=device) for values in (self.positions, self.trunks, self.branches, self.ends)]
+        made = [
+            torch.tensor(values, dtype=torch.int32, device=device)
+            for values in (self.positions, self.trunks, self.branches, self.ends)
+        ]
         positions, trunks, branches, ends = (values[:, None] for values in made)
-        before = torch.arange(n_cached, device=device)
-        zeros = torch.zeros_like(before)
-        key_positions, key_trunks, key_branches = (
-            torch.cat([cached, new]) for cached, new in zip((before, zeros, zeros), made[:3], strict=True)
-        )
+        key_positions, key_trunks, key_branches = made[:3]
         on_trunk = (key_branches == 0) & (key_trunks == trunks) & (key_positions < ends)
         on_branch = (branches > 0) & (key_branches == branches) & (key_positions <= positions)
-        seen = on_trunk | on_branch
-        return [seen if window is None else seen & (key_positions > positions - window) for window in windows]
+        hidden = ~(on_trunk | on_branch)
+        found, least = [], torch.finfo(dtype).min
+        for window in windows:
+            mask = torch.zeros(len(self.ids), n_cached + len(self.ids), dtype=dtype, device=device)
+            mask[:, n_cached:].masked_fill_(hidden, least)
+            if window is not None:
+                keys = torch.cat([torch.arange(n_cached, dtype=torch.int32, device=device), key_positions])
+                mask.masked_fill_(keys <= positions - window, least)
+            found.append(mask)
+        return found
 
 
 def compute(
@@ -144,10 +153,7 @@ def compute(
     """
     n_cached = pieces[0].request.n_trunk if cache is not None else 0
     columns, device = Columns(pieces), model.device
-    masks = [
-        torch.zeros(seen.shape, dtype=model.dtype, device=device).masked_fill_(~seen, torch.finfo(model.dtype).min)[None, None]
-        for seen in columns.allowed(n_cached, list(windows.values()), device)
-    ]
+    masks = [mask[None, None] for mask in columns.masks(n_cached, list(windows.values()), model.dtype, device)]
     if cache is not None:
         _crop(cache, n_cached)
     out = model(

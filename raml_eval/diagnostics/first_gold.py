@@ -8,6 +8,7 @@ from functools import lru_cache
 
 _NUMBER = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _FRACTION = re.compile(r"\\[dt]?frac")
+_ESCAPED = re.compile(r"\\([%$#&])")
 _MINUS = "[-−]"
 # A minus belongs to a number unless something stands right before it that a number is subtracted from: 5-12, x-12, )-12.
 _UNSIGNED = r"(?<![\w.])(?<!(?<![\w)\]}])[-−])"
@@ -23,7 +24,7 @@ def gold_finder(gold: str) -> Callable[[str], int | None]:
     200 is not in 1,200, nor 10 in 2e-10. A minus between two terms is no sign: -12 is not in 17 - 12. Its thousands may be
     set apart by commas (1,200; 1{,}200), and its minus may be the mathematical one.
     A word stands alone, in any case of its letters; a single letter only in its own. Anything else is found as it is spelt,
-    with any blanks between its parts; \dfrac and \tfrac are \frac. No value is computed: 1/2 is not 0.5.
+    with any blanks between its parts; \dfrac and \tfrac are \frac, and 5\% is 5%. No value is computed: 1/2 is not 0.5.
 
     Example: gold_finder("12")("123 - 111 = 12") == 12
     """
@@ -91,9 +92,13 @@ def _number(gold: str) -> str:
 
 
 def _spelt(part: str) -> str:
-    """The part as it is spelt, with any blanks where it has some and around its marks."""
-    pieces = re.findall(r"\w+|[^\w\s]", part)
-    return r"\s*".join(_MINUS if piece in "-−" else re.escape(piece) for piece in pieces)
+    """The part as it is spelt, with any blanks where it has some and around its marks; LaTeX escapes some of these."""
+    pieces = re.findall(r"\w+|[^\w\s]", _ESCAPED.sub(r"\1", part))
+    return r"\s*".join(_MINUS if piece in "-−" else _escaped(piece) for piece in pieces)
+
+
+def _escaped(piece: str) -> str:
+    return (r"\\?" if _ESCAPED.fullmatch(f"\\{piece}") else "") + re.escape(piece)
 
 
 def _bounded(character: str) -> bool:

@@ -11,20 +11,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from raml_eval.diagnostics.differing import tell_differences
 from raml_eval.errors import ConfigError, CorruptStore, StoreError
-from raml_eval.store.journal import Journal, cut_torn_line, read_lines
+from raml_eval.store.journal import Journal, corrupt, cut_torn_line, read_lines
 from raml_eval.store.locking import try_lock
 from raml_eval.store.manifest_file import write_json
 from raml_eval.types import Question
 
 SCHEMA_VERSION = 1
 PLACE = "diagnostics"  # in the run directory, unless --out names another
+Parsed = TypeVar("Parsed")
 _HELD: dict[Path, int] = {}  # the locks of this process, by path
 _TOLD = 8  # differences that an error names
 
@@ -40,10 +41,10 @@ class OtherSettings(ConfigError):
 class DiagnosisFolder:
     """The folder DIR/<kind>, opened for the settings. One that exists is gone on with if its settings are equal.
 
-    settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made.
-    Raises OtherSettings, naming what differs, if the folder holds a diagnosis under other settings; CorruptStore if its
-    diagnosis.json cannot be read; StoreError if it cannot be written, or if another
-    process has the folder open.
+    settings is everything that the numbers depend on, as JSON: the run's protocol digest, the engine, the choices made. Those
+    named in growing may have more entries than those that are stored, which are then stored too. Raises OtherSettings, naming
+    what differs, if the folder holds a diagnosis under other settings; CorruptStore if its diagnosis.json cannot be read;
+    StoreError if it cannot be written, or if another process has the folder open.
 
     This process holds the lock on the folder until finish or close. In a with statement it is released at the end of the
     block, however that ends, so that another process can go on after an exception.
@@ -51,22 +52,23 @@ class DiagnosisFolder:
     Example: with DiagnosisFolder(Path("runs/mine/diagnostics"), "mine", {"stride": 8}) as folder: folder.finish({})
     """
 
-    def __init__(self, out: Path, kind: str, settings: Mapping[str, Any]) -> None:
+    def __init__(self, out: Path, kind: str, settings: Mapping[str, Any], growing: Sequence[str] = ()) -> None:
         self.path, self.kind = out / kind, kind
         self._about = self.path / "diagnosis.json"
         wanted = json.loads(json.dumps(settings))
-        _read_equal(self._about, wanted)  # before anything is made
+        _read_equal(self._about, wanted, growing)  # before anything is made
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
         _lock(self.path)
         try:
-            stored = _read_equal(self._about, wanted)  # once more: another process may have had the folder until now
+            # Once more: another process may have had the folder until now.
+            stored = _read_equal(self._about, wanted, growing)
             self.about: dict[str, Any] = stored or {
                 "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
             }  # fmt: skip
-            if stored is None:
+            if self.about != read_about(self._about):
                 write_json(self._about, self.about)
         except BaseException:
             self.close()
@@ -94,10 +96,21 @@ class DiagnosisFolder:
         cut_torn_line(path)
         return Journal(path)
 
-    def lines(self, name: str = "journal") -> Iterator[dict[str, Any]]:
-        """The whole lines of the journal so far."""
-        for _, line in read_lines(self.path / f"{name}.jsonl"):
-            yield line
+    def read(self, parse: Callable[[dict[str, Any]], Parsed], name: str = "journal") -> Iterator[Parsed]:
+        """What parse makes of each whole line of the journal so far.
+
+        Raises CorruptStore, with the file and the line's number, for one that is no JSON object or that parse does not accept
+        (it raises KeyError for a field that is missing, TypeError or ValueError for one that is wrong: diagnostics.fields).
+        """
+        path = self.path / f"{name}.jsonl"
+        for number, line in read_lines(path):
+            try:
+                found = parse(line)
+            except KeyError as error:
+                raise corrupt(path, number, f"lacks the field {error}") from error
+            except (TypeError, ValueError, RecursionError) as error:
+                raise corrupt(path, number, f"is not of this file's schema: {error}") from error
+            yield found
 
     def keep_golds(self, questions: Iterable[Question]) -> None:
         """diagnosis.json has a digest of each question's gold. ConfigError if one was another when the journal was begun."""
@@ -132,12 +145,18 @@ class DiagnosisFolder:
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
-    """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read."""
+    """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read, or is gone from a journal."""
     if not path.exists():
+        if any(journal.stat().st_size for journal in path.parent.glob("*.jsonl")):
+            raise CorruptStore(
+                f"{path.parent} holds a journal, but no {path.name} that says under which settings it was made. Restore it, or "
+                "delete the folder and diagnose again."
+            )
         return None
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         known = about["schema_version"] == SCHEMA_VERSION and isinstance(about["settings"], dict)
+        known = known and isinstance(about["complete"], bool) and isinstance(about.get("golds", {}), dict)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         known = False
     if not known:
@@ -145,13 +164,19 @@ def read_about(path: Path) -> dict[str, Any] | None:
     return dict(about)
 
 
-def _read_equal(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What diagnosis.json says; None if there is none. Raises OtherSettings if its settings are not those wanted.
+def _read_equal(path: Path, wanted: Mapping[str, Any], growing: Sequence[str]) -> dict[str, Any] | None:
+    """What diagnosis.json says, with what is wanted more of the growing settings; None if there is none.
 
-    One under other settings for which nothing was computed, because it failed before, counts as none.
+    Raises OtherSettings if its settings are not those wanted. One under other settings for which nothing was computed, because
+    it failed before, counts as none.
     """
     about = read_about(path)
-    if about is not None and (told := tell_differences(about["settings"], wanted)):
+    if about is None:
+        return None
+    for name in growing:
+        if _is_part(about["settings"].get(name), wanted[name]):
+            about["settings"][name] = wanted[name]
+    if told := tell_differences(about["settings"], wanted):
         if not about.get("complete") and not any(one.stat().st_size for one in path.parent.glob("*.jsonl")):
             return None
         more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
@@ -162,6 +187,13 @@ def _read_equal(path: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
             told,
         )
     return about
+
+
+def _is_part(there: Any, here: Any) -> bool:
+    """True if here has every entry of there, at every depth, and perhaps more."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        return all(name in here and _is_part(value, here[name]) for name, value in there.items())
+    return bool(there == here)
 
 
 def _lock(folder: Path) -> None:

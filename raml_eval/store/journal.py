@@ -23,6 +23,10 @@ REPAIRS = {
     "errors": "Repair the line or delete it (nothing but the message is lost)",
     "started": "Repair the line or delete it (its sample then no longer counts as redrawn)",
     "judgements": "Repair the line or delete it (the judge is then asked again)",
+    "journal": "Repair the line or delete it (what it holds is then computed again)",
+    "summaries": "Repair the line or delete it (its thinking is then summarised again)",
+    "empty": "Repair the line or delete it (its seed is then tried again)",
+    "landscape/journal": "Repair the line, or delete the folder",
 }
 _ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 _Entry = tuple[bytes, "asyncio.Future[int]", asyncio.AbstractEventLoop]
@@ -162,7 +166,8 @@ def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
 
 def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
     """The error for one line that cannot be used."""
-    return CorruptStore(f"{path}:{number} {reason}. {REPAIRS.get(path.stem, 'Repair the line')}, and run again.")
+    repair = REPAIRS.get(f"{path.parent.name}/{path.stem}") or REPAIRS.get(path.stem, "Repair the line")
+    return CorruptStore(f"{path}:{number} {reason}. {repair}, and run again.")
 
 
 def lacks_trajectories(directory: Path, identity: str, sample: str, n_more: int) -> CorruptStore:

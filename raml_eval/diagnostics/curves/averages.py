@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from raml_eval.diagnostics.few import interval_columns, mean_with_enough
 from raml_eval.intervals import macro_mean, mean_interval, paired_difference
 from raml_eval.intervals.clusters import FloatArray
 from raml_eval.types import Budget, Interval, Status
+from raml_eval.wording import list_some
 
 GRID = np.linspace(0.0, 1.0, 51)
 # What a correct trajectory should have more of; the sign makes it so.
@@ -126,42 +127,76 @@ def level_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
     return rows
 
 
+def lacking(own: Sequence[Drawn]) -> str:
+    """Why no question of these curves tells correct from incorrect, in a few words; empty if one does."""
+    by_question: dict[str, set[Status]] = {}
+    for one in own:
+        by_question.setdefault(one.question, set()).add(one.status)
+    there = set().union(*by_question.values())
+    missing = [status for status in VERDICTS if status not in there]
+    if missing:
+        return f"no {missing[0]} sample" if len(missing) < len(VERDICTS) else "no graded sample"
+    return "" if any({*VERDICTS} <= statuses for statuses in by_question.values()) else "no question with both verdicts"
+
+
 def auroc_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
     """One row for each task, prompt and number: how well it tells correct from incorrect, within questions and pooled.
 
-    Only samples with a graded answer count. Where no curve has a second position, only the final value has a row. A prompt
-    that several tasks have gets their mean, with the tasks fixed.
+    Only samples with a graded answer count. Where no curve has a second position, only the final value has a row. remark says
+    why a row has no value within questions. Of a prompt that several tasks have, the means over tasks follow.
     """
     rows: list[dict[str, Any]] = []
-    means: dict[tuple[str, str], list[Separation]] = {}
+    means: dict[str, dict[str, dict[str, Separation]]] = {}
     for task, prompt, everyone in groups(drawn):
         own = [one for one in everyone if one.status in VERDICTS]
         correct = [one.status is Status.CORRECT for one in own]
+        found = means.setdefault(prompt, {}).setdefault(task, {})
+        why = lacking(own)
         if not any(correct) or all(correct):
+            rows.append(_auroc_row(task, prompt, "all", None, None, len(own), why))
             continue
         moves = any(one.length for one in own)
         for name, sign in SCORES.items() if moves else [("final", SCORES["final"])]:
             scores = np.array([sign * getattr(one.shape, name) for one in own])
             within = within_questions(scores, correct, [one.question for one in own], [one.cluster for one in own])
             overall = pooled(scores, correct, [one.cluster for one in own])
-            rows.append(_auroc_row(task, prompt, name, within, overall, len(own)))
-            means.setdefault((prompt, name), []).append(within)
-    for (prompt, name), found in means.items():
-        if len(found) > 1:
-            together = macro_mean([one.interval for one in found])
-            told = Separation(together, sum(one.n_questions for one in found), sum(one.n_pairs for one in found))
-            rows.append(_auroc_row(f"mean of {len(found)} tasks", prompt, name, told, None, None))
-    return rows
+            told = "" if within.n_questions else why or "no question has this number for both verdicts"
+            rows.append(_auroc_row(task, prompt, name, within, overall, len(own), told))
+            if within.n_questions:
+                found[name] = within
+    return rows + [row for prompt, by_task in means.items() for row in _mean_rows(prompt, by_task)]
+
+
+def _mean_rows(prompt: str, by_task: Mapping[str, Mapping[str, Separation]]) -> Iterator[dict[str, Any]]:
+    """The mean over tasks of each number, with the tasks fixed, where two tasks or more have it; remark names the others."""
+    for name in SCORES:
+        found = [own[name] for own in by_task.values() if name in own]
+        if len(found) < 2:
+            continue
+        together = macro_mean([one.interval for one in found])
+        told = Separation(together, sum(one.n_questions for one in found), sum(one.n_pairs for one in found))
+        without = [task for task, own in by_task.items() if name not in own]
+        label = f"mean of {len(found)} of {len(by_task)} tasks" if without else f"mean of {len(found)} tasks"
+        remark = f"without {list_some(without)}" if without else ""
+        yield _auroc_row(label, prompt, name, told, None, None, remark, len(found))
 
 
 def _auroc_row(
-    task: str, prompt: str, number: str, within: Separation, overall: Separation | None, n: int | None
+    task: str,
+    prompt: str,
+    number: str,
+    within: Separation | None,
+    overall: Separation | None,
+    n: int | None,
+    remark: str,
+    n_tasks: int = 1,
 ) -> dict[str, Any]:
-    nothing = Interval(math.nan, math.nan, math.nan)
+    nothing = Separation(Interval(math.nan, math.nan, math.nan, f"no interval: {remark}"), 0, 0)
+    within = within or nothing
     return {
         "task": task, "prompt": prompt, "number": number, **interval_columns("within", within.interval),
         "n_questions": within.n_questions, "n_pairs": within.n_pairs,
-        **interval_columns("pooled", nothing if overall is None else overall.interval), "n_trajectories": n,
+        **interval_columns("pooled", (overall or nothing).interval), "n_trajectories": n, "n_tasks": n_tasks, "remark": remark,
     }  # fmt: skip
 
 

@@ -11,11 +11,20 @@ from typing import Any
 from raml_eval.codec import codec_of
 from raml_eval.diagnostics.caveats import notes_of_engines, tell_part
 from raml_eval.diagnostics.curves.drawn import Drawn, match_curves
-from raml_eval.diagnostics.curves.driver import Scoring, read_curve, score_targets
+from raml_eval.diagnostics.curves.driver import Curve, Scoring, count_targets, is_scored, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.summary import write_summary
-from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Survey, Target, read_targets, survey
-from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
+from raml_eval.diagnostics.curves.targets import (
+    Asking,
+    Choice,
+    Skipped,
+    Survey,
+    Target,
+    keep_introductions,
+    read_targets,
+    survey,
+)
+from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, read_about
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError
 from raml_eval.manifest import engine_protocol
@@ -65,10 +74,11 @@ def diagnose_curves(
         loaded = load_run_model(run, changes)
         policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
         found = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
+        kept = keep_introductions(found, settings_of(out or directory / PLACE, KIND))
         asking = _asking(loaded, wanted, policy, found)
         work = _Work(run, loaded, found, asking, wanted, out or directory / PLACE, quiet)
         folder, errors = asyncio.run(_score(work))
-        caveats = caveats_of(run, wanted.choice, loaded)
+        caveats = [*caveats_of(run, wanted.choice, loaded), *kept]
     drawn = _read_drawn(directory, folder, work)
     if drawn and not errors:
         write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
@@ -99,19 +109,25 @@ async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
     """The folder, whose journal has every curve but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
-        folder = DiagnosisFolder(work.out, KIND, _settings(work, backend))
+        folder = DiagnosisFolder(work.out, KIND, _settings(work, backend), growing=["introductions"])
         folder.keep_golds(work.run.questions[key] for key in work.found.golds)
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
-        done = {line["id"] for line in folder.lines()}
-        total, skipped = work.found.n_targets, work.found.skipped
+        curves, skipped = _read_curves(folder), work.found.skipped
+        n_done, n_all = count_targets(work.targets(work.run, {}), curves, scoring.context)
+        owed = (target for target in work.targets(work.run, skipped) if not is_scored(target, curves))
         journal = folder.journal()
         try:
-            with Progress(total, min(len(done), total), quiet=work.quiet, noun="trajectories") as progress:
-                targets = work.targets(work.run, skipped)
-                return folder, await score_targets(scoring, targets, done, journal, progress, skipped)
+            with Progress(n_all, n_done, quiet=work.quiet, noun="trajectories") as progress:
+                return folder, await score_targets(scoring, owed, journal, progress, skipped)
         finally:
             journal.close()
+
+
+def settings_of(out: Path, kind: str) -> Mapping[str, Any]:
+    """The settings of the diagnosis in out/kind; none if there is none. Raises CorruptStore if they cannot be read."""
+    about = read_about(out / kind / "diagnosis.json")
+    return about["settings"] if about else {}
 
 
 def caveats_of(run: RunReader, choice: Choice, loaded: RunModel) -> list[str]:
@@ -159,6 +175,10 @@ def _settings(work: _Work, backend: Backend) -> dict[str, Any]:
 
 def _read_drawn(directory: Path, folder: DiagnosisFolder, work: _Work) -> list[Drawn]:
     """The curves in the journal of the targets that the choice has, with the run's present verdicts."""
-    curves = {line["id"]: read_curve(line) for line in folder.lines()}
     with RunReader(directory) as run:
-        return match_curves(work.targets(run, {}), curves, run.questions)
+        return match_curves(work.targets(run, {}), _read_curves(folder), run.questions)
+
+
+def _read_curves(folder: DiagnosisFolder) -> dict[str, Curve]:
+    """The curves in the journal by the ids of their targets; of two, the later one counts."""
+    return {curve.id: curve for curve in folder.read(read_curve)}

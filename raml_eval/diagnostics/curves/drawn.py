@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from raml_eval.budgets import OFF
-from raml_eval.diagnostics.curves.driver import Curve
+from raml_eval.diagnostics.curves.driver import Curve, is_scored
 from raml_eval.diagnostics.curves.shape import Shape, normalised, shape_of, smoothed
 from raml_eval.diagnostics.curves.targets import Target
 from raml_eval.intervals.clusters import FloatArray
@@ -72,7 +72,7 @@ def match_curves(
     shared: dict[bytes, float] = {}
     last: QuestionKey | None = None
     for target in targets:
-        if target.id not in curves:
+        if not is_scored(target, curves):
             continue
         key = target.key.task, target.key.question_id
         if key != last:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from raml_eval.concurrency import run_workers, settled_heap
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Skipped, Target
+from raml_eval.diagnostics.fields import count_of, counts_of, flag_of, numbers_of, text_of
 from raml_eval.errors import GaveUp, GenerationError
 from raml_eval.progress import Progress
 from raml_eval.protocols import PositionScorer
@@ -63,32 +65,56 @@ class Curve:
 
 
 def read_curve(line: Mapping[str, Any]) -> Curve:
-    """The curve of a journal's line."""
-    return Curve(
-        id=line["id"],
-        positions=tuple(line["positions"]),
-        nll=tuple(map(float, line["nll"])),
-        n_scored=line["n_scored"],
-        n_prompt=line["n_prompt"],
-        n_forwarded=line["n_forwarded"],
-        together=line["together"],
+    """The curve of a journal's line. Raises KeyError, TypeError or ValueError for one that is none."""
+    curve = Curve(
+        id=text_of(line, "id"),
+        positions=tuple(counts_of(line, "positions")),
+        nll=tuple(numbers_of(line, "nll")),
+        n_scored=count_of(line, "n_scored", 1),
+        n_prompt=count_of(line, "n_prompt"),
+        n_forwarded=count_of(line, "n_forwarded"),
+        together=flag_of(line, "together"),
     )
+    if len(curve.nll) != len(curve.positions):
+        raise ValueError(f"nll has {len(curve.nll)} values for {len(curve.positions)} positions, wanted one for each")
+    if any(a >= b for a, b in itertools.pairwise(curve.positions)):
+        raise ValueError(f"positions are {list(curve.positions)!r:.60}, wanted ascending ones")
+    return curve
+
+
+def is_scored(target: Target, curves: Mapping[str, Curve]) -> bool:
+    """True if the curves have the target's.
+
+    One that ends elsewhere is not: since a regrading, the final answer of an answer without thinking may begin elsewhere.
+    """
+    curve = curves.get(target.id)
+    return curve is not None and (curve.n_prompt, curve.positions[-1]) == (target.n_prompt, target.length)
+
+
+def count_targets(targets: Iterable[Target], curves: Mapping[str, Curve], context: int) -> tuple[int, int]:
+    """How many of the targets are scored already, and how many will be in all: those beyond the context never are."""
+    n_done = n_all = 0
+    for target in targets:
+        scored = is_scored(target, curves)
+        n_done += scored
+        n_all += scored or fits_context(target, context)
+    return n_done, n_all
+
+
+def fits_context(target: Target, context: int) -> bool:
+    """True if the engine can read all of the target with its probe."""
+    return len(target.token_ids) + len(target.probe.ids) <= context
 
 
 async def score_targets(
-    scoring: Scoring,
-    targets: Iterable[Target],
-    done: Collection[str],
-    journal: Journal,
-    progress: Progress,
-    skipped: Skipped,
+    scoring: Scoring, targets: Iterable[Target], journal: Journal, progress: Progress, skipped: Skipped
 ) -> dict[str, str]:
-    """Every target that is not done has its line in the journal, or is in skipped, or failed: returns the errors by id.
+    """Every target has a line in the journal, or is in skipped, or failed: returns the errors by id.
 
     A failed target is owed: the next session scores it. Raises GaveUp if MAX_FAILURES_IN_A_ROW in a row fail, StoreError
     if the journal cannot be written.
     """
-    owed = _owed(targets, done, scoring.context, skipped)
+    owed = _owed(targets, scoring.context, skipped)
     errors: dict[str, str] = {}
     in_a_row = 0
 
@@ -116,11 +142,9 @@ async def score_targets(
     return errors
 
 
-def _owed(targets: Iterable[Target], done: Collection[str], context: int, skipped: Skipped) -> Iterator[Target]:
+def _owed(targets: Iterable[Target], context: int, skipped: Skipped) -> Iterator[Target]:
     for target in targets:
-        if target.id in done:
-            continue
-        if len(target.token_ids) + len(target.probe.ids) > context:
+        if not fits_context(target, context):
             skipped.setdefault(TOO_LONG, []).append(target.id)
             continue
         yield target

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from raml_eval.budgets import THINKING
 from raml_eval.diagnostics.subjects import Gold
 from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Tokenizer
@@ -75,10 +76,19 @@ class Introductions:
             self._seen[record.key.task, prompt][text[:at] if 0 <= at <= LONGEST else "\0"] += 1
 
     def of(self, task: str, prompt: str) -> str:
-        """The text that at least half of the task's correct answers to that prompt share, or else the paper's."""
+        """The text that at least half of the task's correct answers to that prompt share.
+
+        If none is shared, that of its answers after plain thinking, so that the curves of both prompts ask alike; or else the
+        paper's.
+        """
+        own = self._shared(task, prompt)
+        own = self._shared(task, THINKING) if own is None else own
+        return PAPER if own is None else own
+
+    def _shared(self, task: str, prompt: str) -> str | None:
         seen = self._seen.get((task, prompt), Counter())
         text, n = max(((one, n) for one, n in seen.items() if one != "\0"), key=lambda pair: pair[1], default=("", 0))
-        return text if n and n >= HABIT * seen.total() else PAPER
+        return text if n and n >= HABIT * seen.total() else None
 
 
 def answer_starts(tokenizer: Tokenizer, ids: Sequence[int], extracted: str | None, gold: Gold, introduction: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from raml_eval.budgets import OFF, THINKING
@@ -18,7 +18,7 @@ from raml_eval.diagnostics.curves.averages import (
 )
 from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn, curve_columns, trajectory_row
 from raml_eval.diagnostics.curves.figures import (
-    MOST_PANELS,
+    SMOOTHED_ABOVE,
     draw_aurocs,
     draw_budgets,
     draw_means,
@@ -29,9 +29,10 @@ from raml_eval.diagnostics.curves.figures import (
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Asking
 from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.panels import MOST_PANELS, more_than_panels
 from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
 from raml_eval.errors import StoreError, writing
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, list_some
 
 TITLE = "Pseudo-gradient curves"
 LEAD = (
@@ -62,8 +63,8 @@ def write_summary(
         TITLE,
         LEAD,
         [table for table in _tables(levels, aurocs, budgets, bins) if table.rows],
-        _figures(drawn, curves, aurocs, budgets),
-        [*caveats, *_notes(drawn, asking, positions, skipped)],
+        _figures(drawn, curves, aurocs, budgets, asking),
+        [*caveats, *_notes(drawn, asking, positions, skipped), *_told_means(aurocs)],
     )
 
 
@@ -101,14 +102,15 @@ def _tables(
     bins: Sequence[Mapping[str, Any]],
 ) -> list[SectionTable]:
     task, prompt = Column("task", "task"), Column("prompt", "prompt")
+    remarks = [Column("remark", "remark")] if any(row["remark"] for row in aurocs) else []
     return [
         SectionTable(
             "levels",
             "NLL of the gold along trajectories, by verdict: means over trajectories, with intervals clustered by question",
             [
                 task, prompt, Column("verdict", "verdict"), Column("n_trajectories", "trajectories", "count"),
-                Column("n_questions", "questions", "count"), _number("start", "at the start"), _number("final", "at the end"),
-                _number("drop", "fall"), _number("slope", "slope per thinking", signed=True),
+                Column("n_questions", "questions", "count"), _number("start", "start"), _number("final", "final"),
+                _number("drop", "drop", signed=True), _number("slope", "slope", signed=True),
                 _number("decided", "share decided"), _number("reversals", "reversals"),
             ],
             levels,
@@ -117,11 +119,12 @@ def _tables(
         SectionTable(
             "auroc",
             "AUROC of a curve's numbers, correct against incorrect; within: the mean over questions that have both verdicts, "
-            "each counted once; pooled: all trajectories, confounded by difficulty",
+            "each counted once; pairs: of a correct and an incorrect trajectory of one question; pooled: all trajectories, "
+            "confounded by difficulty",
             [
                 task, prompt, Column("number", "number"), _number("within", "within questions"),
                 Column("n_questions", "questions", "count"), Column("n_pairs", "pairs", "count"),
-                _number("pooled", "pooled (confounded)"),
+                _number("pooled", "pooled (confounded)"), *remarks,
             ],
             aurocs,
             3,
@@ -158,12 +161,13 @@ def _figures(
     curves: Sequence[MeanCurve],
     aurocs: Sequence[Mapping[str, Any]],
     budgets: Sequence[Mapping[str, Any]],
+    asking: Asking,
 ) -> list[SectionFigure]:
     """The figures that there is something to show in. Prompts other than plain thinking (hints) are in the tables alone."""
     tasks = list(dict.fromkeys(one.task for one in drawn))
     prompts = {one.prompt for one in drawn}
     main = THINKING if THINKING in prompts else min(prompts)
-    more = f" Only the first {MOST_PANELS} of {len(tasks)} tasks have a panel." if len(tasks) > MOST_PANELS else ""
+    more = more_than_panels(tasks)
     figures = [
         SectionFigure(
             "by-verdict", "The gold along correct and incorrect trajectories",
@@ -174,22 +178,30 @@ def _figures(
         SectionFigure(
             "within-questions", "The same within questions that have both verdicts",
             f"Each question counts once, with the mean of its trajectories of either verdict.{more}",
-            draw_within(curves, tasks, main),
+            draw_within(drawn, curves, tasks, main),
         ),
         SectionFigure(
             "trajectories", "Single trajectories",
-            f"Up to two correct and two incorrect ones of each task's first question that has both.{more}",
+            "Up to two correct and two incorrect ones of each task's first question that has both. Marks are measured "
+            f"values; of a thinking of more than {SMOOTHED_ABOVE:,} tokens, the line is their moving average.{more}",
             draw_trajectories(drawn, tasks, main),
         ),
     ]  # fmt: skip
     if OFF in prompts and main != OFF:
+        differing = _differing(asking, tasks, main)
         about = "Means over all trajectories. A level line is of answers that reason nothing before their final answer."
-        figures.append(
-            SectionFigure("thinking-and-off", "With and without thinking", f"{about}{more}", draw_off(curves, tasks, main))
-        )
+        for words in dict.fromkeys(differing.values()):
+            named = list_some([task for task, told in differing.items() if told == words], MOST_PANELS)
+            about += f" In {named} the gold is introduced by {words}, so the levels of the two curves do not compare."
+        drawing = draw_off(curves, tasks, main, differing)
+        figures.append(SectionFigure("thinking-and-off", "With and without thinking", f"{about}{more}", drawing))
     shown = [row for row in aurocs if row["prompt"] == main]
-    if shown:
-        about = "0.5 is chance. Hollow marks compare trajectories of different questions, and so measure difficulty, too."
+    if any(row["within"] is not None for row in shown):
+        about = (
+            "0.5 is chance. Hollow marks compare trajectories of different questions, and so measure difficulty, too. A mean "
+            "of tasks is the mean of the tasks' values within questions; no pair is of two tasks."
+            f"{more_than_panels(tasks, 'rows')}"
+        )
         figures.append(SectionFigure("auroc", "Correct against incorrect, by AUROC", about, draw_aurocs(shown)))
     if budgets:
         about = f"What the curve says where each budget ends, and how many samples were correct there.{more}"
@@ -197,11 +209,23 @@ def _figures(
     return figures
 
 
+def _differing(asking: Asking, tasks: Sequence[str], main: str) -> dict[str, str]:
+    """By task, the two introductions in words, where that after thinking is another than that of answers without it."""
+    if asking.lead is not None:
+        return {}
+    pairs = {task: [asking.introductions.get((task, prompt)) for prompt in (main, OFF)] for task in tasks}
+    return {
+        task: f"{after!r} after thinking and by {without!r} without"
+        for task, (after, without) in pairs.items()
+        if None not in (after, without) and after != without
+    }
+
+
 def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped: Mapping[str, Sequence[str]]) -> list[str]:
     written = asking.tokenizer.decode(asking.closing_ids, skip_special_tokens=False) if asking.closing_ids else ""
     notes = [
         f"After each prefix, {written!r} ends the thinking, and "
-        + (f"{asking.lead!r} stands before the gold." if asking.lead is not None else _told_introductions(asking))
+        + (f"{asking.lead!r} stands before the gold." if asking.lead is not None else told_introductions(asking))
         + " Only the gold's own tokens are scored.",
         "Positions: every token."
         if positions.stride == 1
@@ -209,15 +233,18 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
         if positions.tolerance is None
         else f"Positions: refined where neighbouring values differ by more than {positions.tolerance} nats per token; straight "
         "lines between them are that exact only where the curve is monotone.",
-        "Decided: the geometric mean probability of the gold's tokens is above 0.5 at the last position. A reversal: it was "
-        "above 0.6 and falls below 0.4.",
+        "Numbers of a curve, in nats per token of the gold: start is its value right after the prompt, half after half of the "
+        "thinking, final after all of it. drop is start - final, positive if the curve fell. area is its mean value. slope is "
+        "that of its least-squares line, as a change over the whole thinking, negative if it falls.",
+        "With p the geometric mean probability of the gold's tokens, exp(-NLL): a curve is decided if p is above 0.5 at the "
+        "last position. It commits where p first exceeds 0.6; a reversal is where p then falls below 0.4.",
     ]
     apart = sum(not one.curve.together for one in drawn)
     if apart:
         notes.append(
             f"In {count_noun(apart, 'curve')} a token would straddle the border before the gold, which was tokenised apart."
         )
-    others = Counter(str(one.status) for one in drawn if one.status not in VERDICTS)
+    others = Counter(one.status.replace("_", " ") for one in drawn if one.status not in VERDICTS)
     if others:
         told = ", ".join(f"{n:,} {status}" for status, n in others.items())
         notes.append(f"In no row by verdict, because no answer was graded: {told}.")
@@ -227,9 +254,31 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
     return notes
 
 
-def _told_introductions(asking: Asking) -> str:
+def told_introductions(asking: Asking) -> str:
+    """What stands before the gold, by task and prompt, as the end of a sentence."""
     by_text: dict[str, list[str]] = {}
     for (task, prompt), text in asking.introductions.items():
         by_text.setdefault(text, []).append(f"{task} ({prompt})")
     told = "; ".join(f"{text!r}: {', '.join(places)}" for text, places in by_text.items())
     return f"an introduction stands before the gold as the task writes it: {told}."
+
+
+def _told_means(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which tasks a mean of tasks leaves out and why, and where there is no mean of several tasks and why."""
+    for prompt in dict.fromkeys(row["prompt"] for row in rows):
+        own = [row for row in rows if row["prompt"] == prompt]
+        why = {row["task"]: row["remark"] for row in own if row["n_tasks"] == 1 and row["remark"]}
+        n_tasks = len({row["task"] for row in own if row["n_tasks"] == 1})
+        if n_tasks < 2:
+            continue
+        if all(row["n_tasks"] == 1 for row in own):
+            yield (
+                f"AUROC, {prompt}: there is no mean of tasks, because fewer than two of the {n_tasks} tasks have a question "
+                f"with both correct and incorrect samples ({_reasons(why)})."
+            )
+        elif why:
+            yield f"AUROC, {prompt}: the mean of tasks leaves out what has no value within questions: {_reasons(why)}."
+
+
+def _reasons(why: Mapping[str, str]) -> str:
+    return list_some([f"{task}: {reason}" for task, reason in why.items()], 8, "; ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from raml_eval.budgets import OFF, prompt_of
 from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe, lead_after
@@ -93,9 +94,8 @@ class Target:
 
 @dataclass(slots=True)
 class Survey:
-    """What one look at all records of a choice tells: how many sequences there are, and the introductions of answers."""
+    """What one look at all records of a run tells: the chosen questions' golds, and the introductions of its answers."""
 
-    n_targets: int
     introductions: Mapping[tuple[str, str], str]
     skipped: Skipped = field(default_factory=dict)
     golds: dict[QuestionKey, Gold] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def survey(run: RunReader, choice: Choice, prompts: Mapping[QuestionKey, Prompts
     skipped names the chosen questions without a gold that is one text.
     """
     heard, chosen = Introductions(answer_prefix), choice.questions(run)
-    found = Survey(0, {})
+    found = Survey({})
     pairs: dict[tuple[str, str], None] = {}
     for key, question in run.questions.items():
         gold = gold_of(question)
@@ -120,10 +120,29 @@ def survey(run: RunReader, choice: Choice, prompts: Mapping[QuestionKey, Prompts
         pairs |= dict.fromkeys((key[0], prompt) for prompt in prompts[key])
         if key in chosen:
             found.golds[key] = gold
-            taken = [record for record in records if choice.takes(record.key)]
-            found.n_targets += len({(record.key, prompt_of(record.budget)) for record in taken})
     found.introductions = {pair: heard.of(*pair) for pair in pairs}
     return found
+
+
+def keep_introductions(found: Survey, settings: Mapping[str, Any]) -> list[str]:
+    """The introductions with which a diagnosis of these settings was begun stay, so that no two are mixed in one average.
+
+    found has them in place of its own. Returns a note on each that the run's answers would now give otherwise.
+    """
+    notes = []
+    stored = settings.get("introductions")
+    kept = dict(found.introductions)
+    for task, by_prompt in stored.items() if isinstance(stored, dict) else ():
+        for prompt, text in by_prompt.items() if isinstance(by_prompt, dict) else ():
+            now = kept.get((task, prompt), text)
+            kept[task, prompt] = text
+            if now != text:
+                notes.append(
+                    f"The gold of {task} ({prompt}) is introduced by {text!r}, as when this diagnosis was begun; by the run's "
+                    f"answers of now, it would be by {now!r}. For that one, choose another --out or delete the folder."
+                )
+    found.introductions = kept
+    return notes
 
 
 def read_targets(

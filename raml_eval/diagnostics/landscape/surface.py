@@ -17,7 +17,7 @@ from typing import Any
 from raml_eval.diagnostics.caveats import notes_of_engines
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.landscape.choices import Choices
-from raml_eval.diagnostics.landscape.known import Known
+from raml_eval.diagnostics.landscape.lines import read_known
 from raml_eval.diagnostics.landscape.tables import tell, write_landscape
 from raml_eval.diagnostics.landscape.texts import choose_texts, digest_of
 from raml_eval.diagnostics.landscape.work import Work
@@ -56,9 +56,9 @@ def draw_landscape(
     asked = {name: value for name, value in asdict(choices).items() if name != "tasks"}  # the texts are what it decides
     settings = {"model": loaded.model.digest, "texts": digest_of(texts), "asked": [text.name for text in texts]}
     with DiagnosisFolder(out, KIND, {**asked, **settings}) as folder:
-        if Known.of(folder.lines()).end is None:
+        if read_known(folder, choices).end is None:
             asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
-        known = Known.of(folder.lines())
+        known = read_known(folder, choices)
         write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
         folder.finish(skipped, samples=samples, **tell(texts, known))
         return folder.path
@@ -78,7 +78,7 @@ async def _compute(folder: DiagnosisFolder, engine: Backend, loaded: RunModel, w
         size = journal.path.stat().st_size
         try:
             async with engine.movable_weights(work.choices.embeddings) as weights:
-                await work.run(weights, engine.description, journal, Known.of(folder.lines()), quiet)
+                await work.run(weights, engine.description, journal, read_known(folder, work.choices), quiet)
         except ModelError:
             os.truncate(journal.path, size)
             raise

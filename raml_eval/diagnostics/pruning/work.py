@@ -14,6 +14,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, open_engine
 from raml_eval.diagnostics.pruning.answers import Answering, Shortener, open_redrawing
 from raml_eval.diagnostics.pruning.candidates import Candidate, read_candidates
+from raml_eval.diagnostics.pruning.lines import read_answers, read_attempt, read_summary
 from raml_eval.diagnostics.pruning.rules import SUMMARY, Rule
 from raml_eval.diagnostics.pruning.summarizers import EmptySummary, Summarizer, SummarySettings, TooLong, open_summarizer
 from raml_eval.errors import GaveUp, InputError, TaskError
@@ -96,7 +97,7 @@ class Work:
 def read_journal(folder: DiagnosisFolder, name: str = JOURNAL) -> Lines:
     """The lines of a journal by trajectory and rule. Of two for one, the first counts."""
     found: Lines = defaultdict(dict)
-    for line in folder.lines(name):
+    for line in folder.read(read_summary if name == SUMMARIES else read_answers, name):
         found[line["trajectory"]].setdefault(line["rule"], line)
     return found
 
@@ -111,7 +112,7 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
     total, waiting = sum(1 for _ in owed()), owed()
     if not total:
         return
-    tried = Counter((line["trajectory"], line["rule"]) for line in work.folder.lines(EMPTY))
+    tried = Counter((line["trajectory"], line["rule"]) for line in work.folder.read(read_attempt, EMPTY))
     async with (
         open_summarizer(summary, model) as summarizer,
         work.storing(SUMMARIES, total) as (journal, progress),

@@ -13,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
-from raml_eval.diagnostics.curves.diagnose import IN_FLIGHT, caveats_of, position_scorer
-from raml_eval.diagnostics.curves.driver import Scoring, read_curve, score_targets
+from raml_eval.diagnostics.curves.diagnose import IN_FLIGHT, caveats_of, position_scorer, settings_of
+from raml_eval.diagnostics.curves.driver import Scoring, fits_context, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
-from raml_eval.diagnostics.curves.targets import Asking, Choice, Skipped, Survey, Target, read_targets, survey
+from raml_eval.diagnostics.curves.targets import (
+    Asking,
+    Choice,
+    Skipped,
+    Survey,
+    Target,
+    keep_introductions,
+    read_targets,
+    survey,
+)
 from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.diagnostics.roles.closings import OWN, Ending, find_endings
@@ -90,6 +99,7 @@ def diagnose_roles(
         loaded = load_run_model(run, changes)
         policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
         surveyed = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
+        kept = keep_introductions(surveyed, settings_of(out or directory / PLACE, KIND))
         asking = Asking(
             codec_of(loaded.model.tokenizer), policy.closing_ids, surveyed.introductions, after=policy.answer_prefix
         )
@@ -98,7 +108,7 @@ def diagnose_roles(
         thoughts = read_thoughts(work.targets(surveyed.skipped), run.questions, asking.tokenizer, words, surveyed.skipped)
         found = choose_occurrences(thoughts, wanted.most, wanted.seed)
         folder, errors = asyncio.run(_score(work, found))
-        caveats = caveats_of(run, wanted.choice, loaded)
+        caveats = [*caveats_of(run, wanted.choice, loaded), *kept]
     roles = (*words.names, *BREAKS, DELIMITER)
     spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped, caveats)
     values = read_values(folder)
@@ -142,20 +152,23 @@ async def _score(work: _Work, found: Found) -> tuple[DiagnosisFolder, dict[str, 
     """The folder, whose journal has every needed value but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
-        folder = DiagnosisFolder(work.out, KIND, work.settings(backend))
+        folder = DiagnosisFolder(work.out, KIND, work.settings(backend), growing=["introductions"])
         folder.keep_golds(work.run.questions[key] for key in work.surveyed.golds)
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, AtMarks(), work.wanted.concurrency)
         needed, stored = needed_positions(found), read_values(folder)
-        n_natural = sum(one.natural for one in found.thoughts)
-        total = sum(1 for marks in needed.values() if marks) + n_natural * (len(work.endings) - 1)
-        n_done = sum(len(own) for own in stored.values())
+        n_done = n_owed = 0
+        for request in _requests(work, found, needed):  # which are read again below: all at once would fill the memory
+            owed = _missing(request, stored)
+            n_done += owed is None
+            n_owed += owed is not None and fits_context(owed, scoring.context)
         too_long: Skipped = {}
         journal = folder.journal()
         try:
-            with Progress(total, min(n_done, total), quiet=work.quiet, noun="requests") as progress:
-                requests = _requests(work, found, needed, stored)
-                errors = await score_targets(scoring, requests, (), journal, progress, too_long)
+            with Progress(n_done + n_owed, n_done, quiet=work.quiet, noun="requests") as progress:
+                missing = (_missing(request, stored) for request in _requests(work, found, needed))
+                requests = (one for one in missing if one is not None)
+                errors = await score_targets(scoring, requests, journal, progress, too_long)
         finally:
             journal.close()
         for reason, ids in too_long.items():
@@ -163,10 +176,8 @@ async def _score(work: _Work, found: Found) -> tuple[DiagnosisFolder, dict[str, 
         return folder, errors
 
 
-def _requests(
-    work: _Work, found: Found, needed: Mapping[str, set[int]], stored: Mapping[str, Mapping[str, Mapping[int, float]]]
-) -> Iterator[Target]:
-    """What is not stored yet: each thinking after the run's own closing, and each natural one after every other ending."""
+def _requests(work: _Work, found: Found, needed: Mapping[str, set[int]]) -> Iterator[Target]:
+    """Each thinking after the run's own closing, and each natural one after every other ending; marks are what is needed."""
     thoughts = {one.id: one for one in found.thoughts}
     for target in work.targets({}):
         thought = thoughts.get(target.id)
@@ -181,10 +192,16 @@ def _requests(
             else:
                 probe = ending.probe(work.asking.tokenizer, introduction, gold)
                 marks = {*thought.share_marks.values()} if thought.natural else set()
-            tag = "" if own else _tag(ending)
-            missing = sorted(marks - {*stored.get(tag, {}).get(target.id, {})})
-            if missing:
-                yield replace(target, id=f"{target.id}{tag}", probe=probe, marks=tuple(missing))
+            if marks:
+                yield replace(target, id=f"{target.id}{_tag(ending)}", probe=probe, marks=tuple(sorted(marks)))
+
+
+def _missing(request: Target, stored: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Target | None:
+    """The request for what of it is not stored yet; None if all is."""
+    id, tag = _parts(request.id)
+    there = stored.get(tag, {}).get(id, {})
+    marks = tuple(at for at in request.marks if at not in there)
+    return replace(request, marks=marks) if marks else None
 
 
 def _tag(ending: Ending) -> str:
@@ -204,8 +221,7 @@ def _parts(id: str) -> tuple[str, str]:
 def read_values(folder: DiagnosisFolder) -> defaultdict[str, dict[str, dict[int, float]]]:
     """By ending (its tag; the run's own has the empty one), thinking and position: the gold's NLL in nats per token."""
     found: defaultdict[str, dict[str, dict[int, float]]] = defaultdict(dict)
-    for line in folder.lines():
-        curve = read_curve(line)
+    for curve in folder.read(read_curve):
         id, tag = _parts(curve.id)
         own = found[tag].setdefault(id, {})
         for at, value in zip(curve.positions, curve.nll, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raml_eval.diagnostics.curves.drawn import VERDICTS
+from raml_eval.diagnostics.panels import say
 from raml_eval.diagnostics.roles.closings import OWN
 from raml_eval.diagnostics.roles.thoughts import SHARES
 from raml_eval.drawing import COLOURS, STYLES, label_log_axis, new_figure, plain_label
@@ -13,16 +14,19 @@ from raml_eval.drawing import COLOURS, STYLES, label_log_axis, new_figure, plain
 _LONGEST = 34  # characters of a label
 
 
-def draw_roles(rows: Sequence[Mapping[str, Any]]) -> Any:
+def draw_roles(rows: Sequence[Mapping[str, Any]], of_tasks: Sequence[Mapping[str, Any]] = ()) -> Any:
     """Left, the mean log change of each role with its interval, and its null's; right, the paper's relative change.
 
-    rows are those of one task. Filled marks are the roles, and hollow ones below them their nulls.
+    rows are those of one task, or over all of several, whose own rows are of_tasks. Filled marks are the roles, and hollow ones
+    below them their nulls; a stroke is the role's value in one task.
     """
     roles = list(dict.fromkeys(row["role"] for row in rows))
     with new_figure(7.6, 1.3 + 0.52 * len(roles)) as figure:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.35, 1))
         for number, verdict in enumerate(map(str, VERDICTS)):
             colour, marker = COLOURS[number], STYLES[number][1]
+            for row in (row for row in of_tasks if row["verdict"] == verdict and row["role"] in roles):
+                _stroke(left, row, "log_change", roles.index(row["role"]) + 0.4 * number - 0.28, colour)
             for row in (row for row in rows if row["verdict"] == verdict):
                 at = roles.index(row["role"]) + 0.4 * number - 0.28
                 _point(left, row, "log_change", at, colour, marker, True)
@@ -33,39 +37,58 @@ def draw_roles(rows: Sequence[Mapping[str, Any]]) -> Any:
                                    markersize=4.5)  # fmt: skip
             left.plot([], [], marker, color=colour, markersize=4.5, label=verdict)
             left.plot([], [], marker, color=colour, markersize=4.5, markerfacecolor="none", label=f"null, {verdict}")
+        _name_strokes(left, of_tasks)
         left.axvline(0, color="black", linewidth=0.8, linestyle=":")
         left.set_yticks(range(len(roles)), [_label(role) for role in roles])
         left.set_ylim(len(roles) - 0.4, -0.6)
-        left.set_xlabel("mean of log(after) - log(before), 95 %")
-        right.set_xlabel("mean of |after - before| / before")
+        left.set_xlabel("NLL of the gold: mean of log(after) - log(before), 95 %", fontsize=9)
+        right.set_xlabel("mean of |after - before| / before", fontsize=9)
         if right.lines:
             label_log_axis(right)
+        else:
+            say(right, "no change can be divided by what was before it")
         _plain(left, right)
-        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+        figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=9)
     return figure
 
 
-def draw_endings(rows: Sequence[Mapping[str, Any]]) -> Any:
+def draw_endings(rows: Sequence[Mapping[str, Any]], of_tasks: Sequence[Mapping[str, Any]] = ()) -> Any:
     """For each ending a mark at each share: its NLL minus that of the run's own closing, paired, with intervals.
 
-    rows are those of one task.
+    rows are those of one task, or over all of several, whose own rows are of_tasks: a stroke is the value in one task.
     """
     endings = [name for name in dict.fromkeys(row["ending"] for row in rows) if name != OWN]
-    with new_figure(7.4, 1.3 + 0.5 * len(endings)) as figure:
+    with new_figure(7.4, 1.3 + 0.5 * max(len(endings), 1)) as figure:
         axes = figure.subplots()
         for number, share in enumerate(SHARES):
             colour, marker = COLOURS[number], STYLES[number][1]
-            for row in (row for row in rows if row["share"] == share and row["ending"] != OWN):
-                at = endings.index(row["ending"]) + 0.18 * number - 0.27
-                _point(axes, row, "against_own", at, colour, marker, True)
+            for of, draw in ((of_tasks, _stroke), (rows, _filled)):
+                for row in (row for row in of if row["share"] == share and row["ending"] in endings):
+                    draw(axes, row, "against_own", endings.index(row["ending"]) + 0.18 * number - 0.27, colour, marker)
             axes.plot([], [], marker, color=colour, markersize=4.5, label=f"after {100 * share:.0f} %")
+        _name_strokes(axes, of_tasks)
         axes.axvline(0, color="black", linewidth=0.8, linestyle=":")
+        axes.set_xlabel("NLL of the gold, minus that after the run's own closing (nats per token)")
         axes.set_yticks(range(len(endings)), [_label(name) for name in endings])
         axes.set_ylim(len(endings) - 0.4, -0.6)
-        axes.set_xlabel("NLL of the gold, minus that after the run's own closing (nats per token)")
         _plain(axes)
-        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+        figure.legend(loc="outside upper center", ncols=5, frameon=False)
     return figure
+
+
+def _stroke(axes: Any, row: Mapping[str, Any], name: str, at: float, colour: str, marker: str = "") -> None:
+    """The value of one task, if there is one."""
+    if row[name] is not None:
+        axes.plot(row[name], at, "|", color=colour, markersize=7, alpha=0.6)
+
+
+def _name_strokes(axes: Any, of_tasks: Sequence[Mapping[str, Any]]) -> None:
+    if of_tasks:
+        axes.plot([], [], "|", color="#777777", markersize=7, label="one task")
+
+
+def _filled(axes: Any, row: Mapping[str, Any], name: str, at: float, colour: str, marker: str) -> None:
+    _point(axes, row, name, at, colour, marker, True)
 
 
 def _point(axes: Any, row: Mapping[str, Any], name: str, at: float, colour: str, marker: str, filled: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.diagnostics.curves.summary import told_introductions
 from raml_eval.diagnostics.curves.targets import Asking, Skipped
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.roles.changes import (
@@ -123,12 +124,21 @@ def _figures(roles: Sequence[Mapping[str, Any]], endings: Sequence[Mapping[str, 
         about = (
             "Left, the mean change of the logarithm, with 95 % intervals clustered by question (none below six); hollow marks "
             "are the nulls. "
-            f"Right, the paper's measure, on a logarithmic axis. Occurrences {_of(shown)}."
+            f"Right, the paper's measure, on a logarithmic axis. Occurrences {_of(shown)}{_strokes(shown)}."
         )
-        yield SectionFigure("roles", "Words, ends of lines and of thinking", about, draw_roles(shown))
+        drawing = draw_roles(shown, roles[len(shown) :])
+        yield SectionFigure("roles", "Words, ends of lines and of thinking", about, drawing)
     if shown := [row for row in endings if row["task"] == endings[0]["task"]]:
-        about = f"Paired by thinking, with 95 % intervals clustered by question (none below six), {_of(shown)}."
-        yield SectionFigure("endings", "Endings of thinking, against the run's own", about, draw_endings(shown))
+        about = (
+            f"Paired by thinking, with 95 % intervals clustered by question (none below six), {_of(shown)}{_strokes(shown)}."
+        )
+        drawing = draw_endings(shown, endings[len(shown) :])
+        yield SectionFigure("endings", "Endings of thinking, against the run's own", about, drawing)
+
+
+def _strokes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What tells a mean over all tasks from the tasks that it mixes."""
+    return "; tasks weigh by how many each has, and a stroke is the value of one task" if rows[0]["task"] == ALL else ""
 
 
 def _of(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -173,7 +183,8 @@ def _notes(spoken: Spoken, rows: Sequence[Mapping[str, Any]], bare: Ending | Non
         if one.others:
             yield f"Ending {one.name!r} is also {', '.join(map(repr, one.others))}: equal tokens."
     written = spoken.asking.tokenizer.decode(spoken.asking.closing_ids, skip_special_tokens=False)
-    yield f"After each prefix, {written!r} ends the thinking, unless an ending is named, and then the gold is introduced."
+    closed = f"After each prefix, {written!r} ends the thinking, unless an ending is named"
+    yield f"{closed}, and {told_introductions(spoken.asking)}"
     for reason, keys in spoken.skipped.items():
         named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
         yield f"Left out, {reason}: {len(keys):,} ({named})."

@@ -1,0 +1,63 @@
+"""What figures with a panel for each task share: the grid of panels, short names, and words where nothing is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from raml_eval.drawing import new_figure, plain_label
+
+MOST_PANELS = 12
+_LONGEST = 32  # characters of a name in a figure
+
+
+def short_label(name: str) -> str:
+    """The name as a figure has room for it.
+
+    Example: short_label("a" * 40) == "a" * 31 + "…"
+    """
+    return plain_label(name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
+
+
+def say(axes: Any, words: str) -> None:
+    """The panel, in which no line is drawn, says why."""
+    axes.text(0.5, 0.5, plain_label(words), transform=axes.transAxes, ha="center", va="center", fontsize=9, color="#555555")
+    axes.set_xticks([])
+    axes.tick_params(left=False, labelleft=False)  # the ticks themselves may be those of the panel beside it
+
+
+def from_zero(axes: Any) -> None:
+    """The vertical axis begins at 0, with so much room below that marks at 0 are whole."""
+    top = axes.get_ylim()[1]
+    axes.set_ylim(-0.03 * top, top)
+
+
+@contextmanager
+def panels(tasks: Sequence[str], x: str, y: str) -> Iterator[tuple[Any, list[tuple[str, Any]]]]:
+    """A figure with a panel for each of the first MOST_PANELS tasks; axes are labelled, with one legend, at the end."""
+    shown = tasks[:MOST_PANELS]
+    columns = min(len(shown), 2)
+    n_rows = -(-len(shown) // columns)
+    with new_figure(4.2 if columns == 1 else 7.4, 0.7 + 2.5 * n_rows) as figure:
+        every = list(figure.subplots(n_rows, columns, squeeze=False).flat)
+        yield figure, list(zip(shown, every, strict=False))
+        handles: dict[str, Any] = {}
+        for place, axes in enumerate(every):
+            if place >= len(shown):
+                axes.set_visible(False)
+                continue
+            axes.set_xlabel(x if place + columns >= len(shown) else "")
+            axes.set_ylabel(y if place % columns == 0 else "", fontsize=9)
+            axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+            axes.spines[["top", "right"]].set_visible(False)
+            handles |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=3, frameon=False)
+
+
+def more_than_panels(tasks: Sequence[str], shown: str = "a panel") -> str:
+    """The sentence, with a blank before it, that says how many tasks a figure shows; empty if it shows all.
+
+    Example: more_than_panels(["a", "b"]) == ""
+    """
+    return f" Only the first {MOST_PANELS} of {len(tasks)} tasks have {shown}." if len(tasks) > MOST_PANELS else ""
