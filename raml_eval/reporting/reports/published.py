@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import without_row
-from raml_eval.reporting.reports.definition import Part
+from raml_eval.reporting.reports.definition import Part, PublishedRow
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.reports.plain import check_budgets, unit_of
 from raml_eval.reporting.sections import Section
@@ -84,25 +85,24 @@ def _lead(material: Material, part: Part, metrics: Sequence[Measure], others: Se
     return told.strip()
 
 
+def published_row(row: PublishedRow, source: str, value: float, **more: Any) -> Row:
+    """A published value as a row of the frame: its run is PUBLISHED and the row's name, so that none passes for a run."""
+    blank = dict.fromkeys(("task", "domain", "budget"), "") | dict.fromkeys(("k", "tau"))
+    about = {"value": value, "low": None, "high": None, "engine": "", "method": MARK, "source": source}
+    return {"run": f"{PUBLISHED}{row.name}", "model": row.name, **blank, **about, **more}
+
+
 def _rows(part: Part, metrics: Sequence[Measure]) -> tuple[Row, ...]:
-    """The published values as rows of the frame: their run is PUBLISHED and their name, so that none passes for a run."""
     return tuple(
-        {
-            "run": f"{PUBLISHED}{row.name}",
-            "model": row.name,
-            "task": task,
-            "domain": "",
-            "budget": "",
-            "metric": metric.metric,
-            "k": metric.k,
-            "tau": metric.tau,
-            "value": value if metric.bounds is None else value / 100,
-            "low": None,
-            "high": None,
-            "engine": "",
-            "method": MARK,
-            "source": part.source,
-        }
+        published_row(
+            row,
+            part.source,
+            value if metric.bounds is None else value / 100,
+            task=task,
+            metric=metric.metric,
+            k=metric.k,
+            tau=metric.tau,
+        )
         for row in part.published
         for task, values in row.values.items()
         for metric, value in zip(metrics, values, strict=True)
