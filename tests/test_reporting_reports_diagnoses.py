@@ -71,6 +71,9 @@ def test_own_rows_stand_below_the_published_row_of_their_name(tmp_path: Path) ->
     (table,) = section.tables
     assert [cell.text for cell in table.header] == ["role", "run", "verdict", "mean relative change", "median |change|"]
     assert table.n_labels == 3
+    assert table.title == "Published values beside one's own; the paper gives no intervals"
+    (alone,) = section_of(assemble(definition(source=None), [run_of(tmp_path, "other")])).tables
+    assert alone.title == "Published values beside one's own; published values have no intervals here"
     assert texts(table) == [
         ["avg", "published, not rerun", "", "0.56", ""],
         ["Wait", "published, not rerun", "", "1.22", ""],

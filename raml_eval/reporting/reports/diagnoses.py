@@ -11,7 +11,7 @@ from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import runs_left_out
 from raml_eval.reporting.reports.definition import Part
 from raml_eval.reporting.reports.material import Alone, Built, Material
-from raml_eval.reporting.reports.published import MARK, published_row
+from raml_eval.reporting.reports.published import MARK, no_intervals, published_row
 from raml_eval.reporting.sections import Section
 from raml_eval.reporting.sheets import Sheet, metric_of, series_of
 from raml_eval.tables import Row
@@ -52,8 +52,9 @@ def _published(material: Material, part: Part, shown: Sequence[Shown]) -> Built:
             places = [*range(1, n_labels), *map(sheet.columns.index, part.columns)]
             same = (row for row in sheet.table.rows if row[0].text == published.name)
             rows += [(row[0], material.model(run), *(row[place] for place in places)) for row in same]
-    title = "Published values beside one's own; those of the paper have no intervals here"
-    table = Table(title, tuple(map(Cell, headings)), tuple(rows), n_labels + 1)
+    table = Table(
+        f"Published values beside one's own; {no_intervals(part)}", tuple(map(Cell, headings)), tuple(rows), n_labels + 1
+    )
     lead = f"Source: {part.source}. {part.note}".strip() if part.source else part.note
     return Built(Section(part.title or "Published values", lead, (table,)), tuple(_rows(part, name, first)))
 

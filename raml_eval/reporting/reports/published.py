@@ -45,8 +45,7 @@ def published(material: Material, part: Part) -> Built:
             continue
         cells = [_own(material, label, task, budget, metric) for task in tasks for metric in metrics]
         rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
-    ends = "the paper gives no intervals" if part.source else "published values have no intervals here"
-    table = Table(f"{unit_of(metrics)}; {ends}", tuple(map(Cell, header)), tuple(rows), 3)
+    table = Table(f"{unit_of(metrics)}; {no_intervals(part)}", tuple(map(Cell, header)), tuple(rows), 3)
     section = Section(part.title or "Published values", _lead(material, part, metrics, others), (table,))
     with_row = {label for label, budget in material.numbers.lines if not part.budgets or budget in part.budgets}
     return Built(section, _rows(part, metrics), left_out=without_row(material, part, with_row))
@@ -83,6 +82,11 @@ def _lead(material: Material, part: Part, metrics: Sequence[Measure], others: Se
             "may be compared with the published values."
         )
     return told.strip()
+
+
+def no_intervals(part: Part) -> str:
+    """Why published values stand without intervals. A paper is spoken of only if the part names one."""
+    return "the paper gives no intervals" if part.source else "published values have no intervals here"
 
 
 def published_row(row: PublishedRow, source: str, value: float, **more: Any) -> Row:
