@@ -139,6 +139,17 @@ def test_a_diagnosis_that_is_left_out_has_no_rows(run: StoredRun) -> None:
     assert "pruning: " not in set(assemble(ALL, [run]).frame["metric"])
 
 
+def test_a_task_that_no_column_shows_is_told(run: StoredRun) -> None:
+    folder = DiagnosisFolder(run.directory / "diagnostics", "roles", {})
+    write_section(folder, "Roles", "", [SectionTable("main", "Of sums", COLUMNS[2:], ROWS, 1)])
+    folder.finish({}, samples=stamp_samples(run.directory))
+    rows = find_diagnosed({"test": run}, short=False).rows
+    assert [(row["task"], row["domain"], row["series"]) for row in rows[::3]] == [
+        ("sums", "in_domain", "role=Wait; unit=tokens"),
+        ("all tasks", "", "role=Wait"),
+    ]
+
+
 def test_names() -> None:
     assert (metric_of("pruning", "share"), metric_of("pruning")) == ("pruning: share", "pruning: ")
     assert series_of({"a": 0.5, "b": "", "c": None}) == "a=0.5; b="

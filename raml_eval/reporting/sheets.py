@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 500  # that a page shows
 _FILE = re.compile(r"[a-z0-9][a-z0-9_-]*\.parquet")
-_OWN = ("task", "budget")  # label columns that are columns of the frame, too
+_OWN = ("task", "budget")  # columns of the file that the frame has, too, whether they are shown or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _numbers(frame: pd.DataFrame, kind: str, columns: Sequence[Mapping[str, Any]
             name = str(column["name"])
             ends = {end: _finite(stored[column[end]]) if column.get(end) else None for end in ("low", "high")}
             yield {
-                **{own: "" if told.get(own) is None else str(told[own]) for own in _OWN},
+                **{own: "" if (value := _known(stored.get(own))) is None else str(value) for own in _OWN},
                 "metric": metric_of(kind, name),
                 "k": None,
                 "tau": None,
