@@ -73,7 +73,8 @@ def test_a_number_is_a_row_in_full_precision(run: StoredRun) -> None:
     assert list(own["metric"]) == ["pruning: n", "pruning: mean", "pruning: share"] * 2
     (mean,) = own[(own["metric"] == "pruning: mean") & (own["task"] == "sums")].to_dict("records")
     assert (mean["value"], mean["low"], mean["high"], mean["interval_level"]) == (THIRD, -THIRD, 2 / 3, 0.95)
-    assert (mean["run"], mean["domain"], mean["budget"], mean["n_questions"]) == ("test", "in_domain", "8", 2)
+    assert (mean["run"], mean["domain"], mean["budget"]) == ("test", "in_domain", "8")
+    assert pd.isna(mean["n_questions"])  # the column of that name may count the questions of another number
     assert (mean["table"], mean["series"], mean["method"]) == ("main", "role=Wait; unit=tokens", "clustered")
     first = made.frame.iloc[0]
     for name in ("model", "engine", "n_samples"):

@@ -80,12 +80,14 @@ def series_of(labels: Mapping[str, Any]) -> str:
 
 
 def _numbers(frame: pd.DataFrame, kind: str, columns: Sequence[Mapping[str, Any]], n_labels: int) -> Iterator[Row]:
-    """The numbers row by row, as they are stored. A text behind the labels, such as a unit, tells of its row, too."""
+    """The numbers row by row, as they are stored. A text behind the labels, such as a unit, tells of its row, too.
+
+    None says how many questions it covers: a count in a row may be that of another of its numbers.
+    """
     labels = [str(one["name"]) for place, one in enumerate(columns) if place < n_labels or one["form"] == "text"]
     counted = [one for one in columns[n_labels:] if one["form"] != "text"]
     for stored in frame.to_dict("records"):
         told = {name: _known(stored[name]) for name in labels}
-        n_questions = _finite(stored.get("n_questions"))
         for column in counted:
             name = str(column["name"])
             ends = {end: _finite(stored[column[end]]) if column.get(end) else None for end in ("low", "high")}
@@ -96,7 +98,6 @@ def _numbers(frame: pd.DataFrame, kind: str, columns: Sequence[Mapping[str, Any]
                 "tau": None,
                 "value": _finite(stored[name]),
                 **ends,
-                "n_questions": None if n_questions is None else int(n_questions),
                 "method": _known(stored.get(f"{name}_method")) or "",
                 "series": series_of({name: value for name, value in told.items() if name not in _OWN}),
             }
