@@ -115,8 +115,6 @@ def test_the_own_plane_holds_most_of_the_path(run: Path, tmp_path: Path) -> None
     path = pd.read_parquet(folder / "path.parquet")
     assert np.hypot(path["a"], path["b"]).max() == pytest.approx(0.8, abs=0.01)
     assert 0.5 < about(folder)["share_of_path_in_plane"] <= 1.0001
-    told = [one["about"] for one in json.loads((folder / "section.json").read_text())["figures"]]
-    assert told[1] == "The loss as height and colour. The line is the path of the thinking, also where the surface hides it"
     squares = about(folder)["directions"]["squared_norms"]
     assert squares[0] == pytest.approx(squares[1], rel=1e-3)
     assert abs(about(folder)["directions"]["inner_product"]) < 1e-3 * squares[0]

@@ -124,8 +124,7 @@ def draw_surface(picture: Picture) -> SectionFigure:
         colours = ScalarMappable(norm, _MAP).to_rgba(values)
         n = picture.choices.points
         axes.plot_surface(a, b, height(values), facecolors=colours, rcount=n, ccount=n, linewidth=0, shade=False, alpha=0.9)
-        drawn = bool(picture.way) and picture.magnified() == 1
-        if drawn:
+        if picture.way and picture.magnified() == 1:
             way_a, way_b, losses = ([row[name] for row in picture.way] for name in ("a", "b", "loss_on_surface"))
             axes.plot(way_a, way_b, height(losses), color=_PATH, linewidth=2, marker="o", markersize=3, zorder=9)
         ticks = _ticks(levels, logs)
@@ -139,8 +138,7 @@ def draw_surface(picture: Picture) -> SectionFigure:
         axes.view_init(elev=48, azim=-60)
         axes.set_box_aspect((4, 4, 2.6), zoom=0.88)
         axes.set_title(picture.title(), fontsize=9)
-    seen = ". The line is the path of the thinking, also where the surface hides it" if drawn else ""
-    return SectionFigure("surface", "The surface", f"The loss as height and colour{seen}", figure)
+    return SectionFigure("surface", "The surface", "The loss as height and colour", figure)
 
 
 def _is_log(values: Any) -> bool:
