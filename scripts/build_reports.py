@@ -64,7 +64,8 @@ def draw(runs: Path) -> list[Path]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=runs)
         made.append(out)
     # The last one alone, because each section of a diagnosis has some figures.
-    for words in (["pseudo-gradient"], ["pruning", "--by", "no-reflections", "--by", "no-repeats", "--by", "share:0.5"]):
+    pruning = ["pruning", "--by", "no-reflections", "--by", "no-repeats", "--by", "share:0.5"]
+    for words in (["pseudo-gradient"], ["token-roles"], pruning, ["landscape", "--plane", "thinking"]):
         diagnose = [sys.executable, "-m", "raml_eval", "diagnose", words[0], name, *words[1:], "--quiet"]
         subprocess.run(diagnose, check=True, stdout=subprocess.DEVNULL, cwd=runs)
     return made

@@ -101,7 +101,7 @@ def test_a_sweep_is_followed(tmp_path: Path) -> None:
     folder = diagnose_statistics(run, run / "diagnostics")
     (row,) = table(folder, "changes")
     assert (row["n"], row["changes"], row["any_wrong_to_right"], row["any_right_to_wrong"]) == (2, 0.5, 0.5, 0)
-    assert row["settled"] == "4: 50 %, 16: 50 %"
+    assert [row[name] for name in ("settled_4", "settled_16")] == [0.5, 0.5]
     assert [one["verdict"] for one in table(folder, "subjects")] == ["correct", "correct"]
     assert [one["n_tokens"] for one in table(folder, "subjects")] == [10, 15]
 

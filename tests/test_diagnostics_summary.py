@@ -123,11 +123,14 @@ def test_golds_that_are_given_are_in_no_share() -> None:
 def test_changes_are_those_of_whole_sweeps() -> None:
     moved = {"answer_changes": 2, "right_to_wrong": 1, "wrong_to_right": 1, "settled_at": "unlimited"}
     still = {"answer_changes": 0, "right_to_wrong": 0, "wrong_to_right": 0, "settled_at": "0"}
-    (row,) = change_table(frame(moved, still, {**still, "settled_at": "1024"}, {})).rows
+    table = change_table(frame(moved, still, {**still, "settled_at": "1024"}, {}))
+    (row,) = table.rows
     assert row["n"] == 3
     assert row["changes"] == pytest.approx(2 / 3)
     assert row["any_right_to_wrong"] == pytest.approx(1 / 3)
-    assert row["settled"] == "0: 33 %, 1024: 33 %, unlimited: 33 %"
+    last = [column.name for column in table.columns[-3:]]
+    assert last == ["settled_0", "settled_1024", "settled_unlimited"]
+    assert [row[name] for name in last] == [1 / 3] * 3
     assert change_table(frame({})).rows == []
 
 

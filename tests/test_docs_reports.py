@@ -31,6 +31,18 @@ def test_the_reports_parts_and_keys_are_those_that_there_are() -> None:
     assert names(section("What is known of the checkpoints")) == set(KNOWN)
 
 
+def test_the_page_of_diagnoses_names_the_reports_about_one_kind() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "diagnostics.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.split("| `--report` |")[1].split("\n\n")[0].splitlines() if "`" in line]
+    told = {(kind.strip(" `"), name) for _, kind, names_, _ in rows for name in re.findall(r"`([^`]+)`", names_)}
+    parts = [(name, part) for name in report_names() for part in find_report(name)[1].parts]
+    assert told == {(kind, name) for name, part in parts for kind in part.kinds}
+
+
+def test_the_columns_of_a_diagnosis_s_number_are_told() -> None:
+    assert {"table", "series", "source"} <= names(section("The frame"))
+
+
 def test_the_example_of_a_definition_is_one(tmp_path: Path) -> None:
     text = section("Your own report").split("```yaml")[1].split("```")[0]
     assert "tasks: [aime24, gsm8k]" in text

@@ -177,6 +177,15 @@ def test_any_text_stays_text(text: str) -> None:
     assert len(Found(f"<p title='{safe}'>{safe}</p>").tags) == 1
 
 
+def test_a_command_in_backticks_is_code_and_nothing_else_is() -> None:
+    lead = ("Run `raml-eval diagnose landscape` first.", "`raml-eval <script>` and `rm -rf x`")
+    text = render_html(Report("T", lead, (Section("S", "`raml-eval report`", ()),), (), ("See `raml-eval show`.",)))
+    assert text.count("<code>") == text.count("</code>") == 3
+    for name in ("diagnose landscape", "report", "show"):
+        assert f"<code>raml-eval {name}</code>" in text
+    assert "`raml-eval &lt;script&gt;` and `rm -rf x`" in text
+
+
 def test_a_figure_keeps_only_shapes() -> None:
     svg = b"""<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9"
     onload="alert(1)">

@@ -125,8 +125,9 @@ def test_a_part_that_these_runs_do_not_fill_is_a_note() -> None:
 
 
 def test_the_fields_of_parts_are_those_of_the_documentation() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "reports.md").read_text(encoding="utf-8").split("## Your own report")[1]
-    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in page.splitlines() if line.startswith("| `")]
+    page = (Path(__file__).parents[1] / "docs" / "reports.md").read_text(encoding="utf-8")
+    part_table = page.split("\n## Your own report\n")[1].split("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in part_table.splitlines() if line.startswith("| `")]
     told = {
         part.strip("` "): {word.strip("` ") for word in reads.split(",") if word.strip("` ")}
         for parts_, _, reads in rows

@@ -219,6 +219,7 @@ def gold_table(subjects: pd.DataFrame) -> SectionTable:
 def change_table(subjects: pd.DataFrame) -> SectionTable:
     """How answers change from budget to budget, by task; no rows without a sweep."""
     rows = []
+    budgets = _in_order(list(subjects["settled_at"].dropna().unique()))
     for group in groups_in_order(subjects):
         chosen = subjects[(subjects["group"] == group) & subjects["answer_changes"].notna()]
         if not len(chosen):
@@ -229,7 +230,7 @@ def change_table(subjects: pd.DataFrame) -> SectionTable:
             values = (chosen[name] > 0).astype(float)
             row |= with_interval(f"any_{name}", mean_by_question(values, chosen["cluster"], SHARE))
         settled = chosen["settled_at"].value_counts(normalize=True)
-        row["settled"] = ", ".join(f"{budget}: {100 * settled[budget]:.0f} %" for budget in _in_order(list(settled.index)))
+        row |= {f"settled_{budget}": float(settled.get(budget, 0.0)) for budget in budgets}
         rows.append(row)
     columns = (
         Column("task", "task"),
@@ -238,7 +239,7 @@ def change_table(subjects: pd.DataFrame) -> SectionTable:
         between("any_answer_changes", "ever", "percent"),
         between("any_right_to_wrong", "right to wrong", "percent"),
         between("any_wrong_to_right", "wrong to right", "percent"),
-        Column("settled", "stays from budget on"),
+        *(Column(f"settled_{budget}", f"stays from {budget} on", "percent") for budget in budgets),
     )
     return SectionTable(
         "changes", "Changes of the answer from budget to budget: mean number, and thinkings with any, in percent", columns, rows

@@ -7,42 +7,65 @@ the run holds now, and one whose files cannot be read. A report never fails for 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from raml_eval.errors import CorruptStore, RamlError
-from raml_eval.reporting.render import Cell, Figure, Table, percent, render
+from raml_eval.reporting.render import Figure, render
 from raml_eval.reporting.sections import Section
+from raml_eval.reporting.sheets import Sheet, read_sheet
 from raml_eval.small_files import read_small_text
 from raml_eval.store.stamp import stamp_samples
+from raml_eval.tables import Row, describe_engine
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PLACE = "diagnostics"
 SCHEMA_VERSION = 1
 ORDER = ("statistics", "pseudo-gradient", "token-roles", "pruning", "landscape")  # others follow by name
-MOST_ROWS = 500
 MOST_BYTES = 16_000_000  # of a file that is read whole
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_SHEET = re.compile(r"[a-z0-9][a-z0-9_-]*\.parquet")
 _UNREADABLE = (OSError, ElementTree.ParseError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
 _RUNS = re.compile(r"script|foreignobject|iframe|a|animate.*|set")  # elements that a drawing has no use for
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosed:
-    """The sections of the diagnoses of some runs, and the notes on them and on what was left out."""
+class Shown:
+    """One diagnosis of the run with that label: its section, all of its tables, the notes, and the frame's rows of them."""
 
-    sections: tuple[Section, ...]
+    run: str
+    kind: str
+    section: Section
+    sheets: tuple[Sheet, ...]
     notes: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """The diagnoses of some runs, and the notes on those that were left out."""
+
+    shown: tuple[Shown, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections, in order."""
+        return tuple(one.section for one in self.shown)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The numbers of all, as rows of the frame."""
+        return tuple(row for one in self.shown for row in one.rows)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is told below the tables, each with the name of its run."""
+        return (*self.left_out, *(f"{one.run}: {note}" for one in self.shown for note in one.notes))
 
 
 class StoredDrawing:
@@ -73,8 +96,8 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool, kinds: Collection
 
     Example: find_diagnosed({"mine": load_run("runs/mine")}, short=False).sections[0].title
     """
-    sections: list[Section] = []
-    notes: list[str] = []
+    shown: list[Shown] = []
+    left_out: list[str] = []
     for label, run in runs.items():
         stamp: dict[str, Any] | None = None
         for folder in _folders(run.directory / PLACE):
@@ -84,15 +107,27 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool, kinds: Collection
                 about = _read_json(folder / "diagnosis.json")
                 stamp = stamp or stamp_samples(run.directory)
                 if reason := why_not_shown(about, stamp):
-                    notes.append(f"{label}: the diagnosis {folder.name} is left out: {reason}")
+                    left_out.append(f"{label}: the diagnosis {folder.name} is left out: {reason}")
                 elif (folder / "section.json").exists():
-                    section, told = _read_section(folder, short)
-                    sections.append(section.named(f"{section.title}: {label}") if len(runs) > 1 else section)
-                    notes += [f"{label}: {section.title}: {note}" for note in told]
+                    shown.append(_of_run(_read_shown(folder, short), label, run, several=len(runs) > 1))
             except (*_UNREADABLE, RamlError) as error:
                 reason = _reason(error)
-                notes.append(f"{label}: the diagnosis {folder.name} is left out: its files cannot be read ({reason}).")
-    return Diagnosed(tuple(sections), tuple(notes))
+                left_out.append(f"{label}: the diagnosis {folder.name} is left out: its files cannot be read ({reason}).")
+    return Diagnosed(tuple(shown), tuple(left_out))
+
+
+def _of_run(read: Shown, label: str, run: StoredRun, several: bool) -> Shown:
+    """The diagnosis as that of the run: named after it if there are several, with rows that say of which run they are."""
+    section = read.section
+    about = {"run": label, "model": run.model, "n_samples": run.n_samples, "engine": describe_engine(run)}
+    domains = {task: entry.domain for task, entry in run.tasks.items()}
+    return replace(
+        read,
+        run=label,
+        section=section.named(f"{section.title}: {label}") if several else section,
+        notes=tuple(f"{section.title}: {note}" for note in read.notes),
+        rows=tuple({**row, **about, "domain": domains.get(row["task"], "")} for sheet in read.sheets for row in sheet.numbers),
+    )
 
 
 def render_diagnosis(folder: Path, format: str = "terminal") -> str:
@@ -101,10 +136,11 @@ def render_diagnosis(folder: Path, format: str = "terminal") -> str:
     Raises CorruptStore if its files cannot be read.
     """
     try:
-        section, notes = _read_section(folder, short=format == "terminal")
+        read = _read_shown(folder, short=format == "terminal")
     except _UNREADABLE as error:
         raise CorruptStore(f"{folder} cannot be shown: {_reason(error)}. Delete the folder, and diagnose again.") from error
-    listing = {"title": section.title, "lead": (section.lead,), "tables": section.tables, "sections": (), "notes": notes}
+    section = read.section
+    listing = {"title": section.title, "lead": (section.lead,), "tables": section.tables, "sections": (), "notes": read.notes}
     return render(f"_listing.{format}.jinja", format, listing=listing)
 
 
@@ -155,70 +191,14 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_section(folder: Path, short: bool) -> tuple[Section, list[str]]:
+def _read_shown(folder: Path, short: bool) -> Shown:
+    """The diagnosis of a folder, of no run yet."""
     content = _read_json(folder / "section.json")
-    tables = [_read_table(folder, one) for one in content["tables"] if one["brief"] or not short]
-    figures = [_read_figure(folder, one) for one in content["figures"]]
-    return Section(str(content["title"]), str(content["lead"]), tuple(tables), tuple(figures)), list(map(str, content["notes"]))
-
-
-def _read_table(folder: Path, about: Mapping[str, Any]) -> Table:
-    import pandas as pd
-
-    file = str(about["file"])
-    if not _SHEET.fullmatch(file):
-        raise ValueError(f"{file!r:.60} is no name of a table")
-    frame = pd.read_parquet(folder / file)
-    title = str(about["title"])
-    if len(frame) > MOST_ROWS:
-        title = f"{title} (the first {MOST_ROWS} of {len(frame):,} rows)"
-        frame = frame.head(MOST_ROWS)
-    columns = [_cells(frame, column) for column in about["columns"]]
-    header = tuple(Cell(str(column["heading"])) for column in about["columns"])
-    rows = tuple(zip(*columns, strict=True)) if len(frame) else ()
-    return Table(title, header, rows, min(max(int(about["n_labels"]), 1), len(header)))
-
-
-def _cells(frame: pd.DataFrame, column: Mapping[str, Any]) -> list[Cell]:
-    """The cells of one column, from top to bottom."""
-    write = FORMS[column["form"]]
-    none = [None] * len(frame)
-    ends = [frame[column[end]].tolist() if column.get(end) else none for end in ("low", "high")]
-    values = zip(frame[column["name"]].tolist(), *ends, strict=True)
-    return [Cell(write(_known(value), _known(low), _known(high), column)) for value, low, high in values]
-
-
-def _known(value: Any) -> Any:
-    """The value; None for what stands for a missing one."""
-    return None if value is None or value != value else value
-
-
-def _text(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
-    return "" if value is None else str(value)
-
-
-def _count(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
-    return "n/a" if value is None else str(int(value))
-
-
-def _number(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
-    if value is None or not math.isfinite(value):
-        return "n/a"
-    digits, sign = int(column.get("digits", 1)), "+" if column.get("signed") else ""
-    written = f"{value:{sign}z.{digits}f}"
-    return written if low is None or high is None else f"{written} [{low:z.{digits}f}, {high:z.{digits}f}]"
-
-
-def _percent(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
-    return percent(value, low, high, digits=int(column.get("digits", 1)), signed=bool(column.get("signed")))
-
-
-FORMS: Mapping[str, Callable[[Any, Any, Any, Mapping[str, Any]], str]] = {
-    "text": _text,
-    "count": _count,
-    "number": _number,
-    "percent": _percent,
-}
+    sheets = tuple(read_sheet(folder, folder.name, one) for one in content["tables"])
+    figures = tuple(_read_figure(folder, one) for one in content["figures"])
+    tables = tuple(sheet.table for sheet in sheets if sheet.brief or not short)
+    section = Section(str(content["title"]), str(content["lead"]), tables, figures)
+    return Shown("", folder.name, section, sheets, tuple(map(str, content["notes"])), ())
 
 
 def _read_figure(folder: Path, about: Mapping[str, Any]) -> Figure:

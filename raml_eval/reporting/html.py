@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from raml_eval.reporting.report import Report
 
 PAGES = Path(__file__).parent / "pages"
+_COMMAND = re.compile(r"`(raml-eval [A-Za-z -]{1,60})`")  # code of these letters is harmless, whoever wrote it
 
 
 def render_html(report: Report) -> str:
@@ -41,6 +43,7 @@ def render_html(report: Report) -> str:
     n_drawn = iter(range(1, 1_000_000))
     environment.filters["grid"] = lambda table: Markup(_table(table))
     environment.filters["picture"] = lambda figure: Markup(_picture(figure, f"fig{next(n_drawn)}-"))
+    environment.filters["prose"] = lambda text: Markup(_COMMAND.sub(r"<code>\1</code>", escape_html(text)))
     environment.filters["lines"] = lambda lines: Markup("\n".join(escape_html(line, keep_blanks=True) for line in lines))
     return environment.get_template("report.html.jinja").render(
         report=report, policy=policy(style, script), style=Markup(style), script=Markup(script)

@@ -71,6 +71,18 @@ def _applies(note: Footnote, run: str, tasks: set[str], budgets: set[Any]) -> bo
     )
 
 
+def with_rows(frame: pd.DataFrame, rows: Sequence[Row]) -> pd.DataFrame:
+    """The frame with these rows, too, and with the columns that only they have."""
+    import pandas as pd
+
+    if not rows:
+        return frame
+    more = pd.DataFrame(list(rows))
+    columns = [*frame.columns, *(name for name in more.columns if name not in frame.columns)]
+    both = (one.reindex(columns=columns).astype(object) for one in (frame, more))
+    return pd.concat(both, ignore_index=True)
+
+
 def frame_csv(frame: pd.DataFrame) -> str:
     """The frame as CSV. A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay as they are."""
     texts = frame.select_dtypes(exclude="number").columns

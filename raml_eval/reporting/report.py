@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.contamination import contamination_section
-from raml_eval.reporting.diagnosed import find_diagnosed
-from raml_eval.reporting.footnotes import find_footnotes
+from raml_eval.reporting.diagnosed import Diagnosed, find_diagnosed
+from raml_eval.reporting.footnotes import Footnote, find_footnotes
 from raml_eval.reporting.gains import gain_footnotes
 from raml_eval.reporting.numbers import index_numbers
-from raml_eval.reporting.raw import RAW, render_raw
+from raml_eval.reporting.raw import RAW, render_raw, with_rows
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
+from raml_eval.reporting.sheets import metric_of
 from raml_eval.reporting.sweep_tables import thinking_section
 from raml_eval.reporting.swept import index_sweep
 from raml_eval.tables import (
@@ -65,9 +66,9 @@ def render_report(
 ) -> str:
     """The report as text. format is terminal, markdown, latex, csv or json.
 
-    csv and json are the tidy frame itself, with the notes of each row (render_raw). csv has an apostrophe before a text that
-    a spreadsheet would compute. Raises ConfigError for an unknown template or format, MetricError for missing samples without
-    allow_partial.
+    csv and json are the tidy frame itself, with the numbers of the runs' diagnoses and the notes of each row (render_raw). csv
+    has an apostrophe before a text that a spreadsheet would compute. Raises ConfigError for an unknown template or format,
+    MetricError for missing samples without allow_partial.
 
     Example: render_report([load_run("runs/mine")], format="markdown")
     """
@@ -85,7 +86,9 @@ def render_report(
             f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
         )
     if raw:
-        return render_raw(runs, frame, [*find_footnotes(runs, frame), *gain_footnotes(runs, base, frame)], format)
+        found = _diagnosed(runs, short=False)
+        notes = [*find_footnotes(runs, frame), *gain_footnotes(runs, base, frame), *_diagnosis_notes(found)]
+        return render_raw(runs, with_rows(frame, found.rows), notes, format)
     report = build_report(runs, frame, base, short=format == "terminal", full=full)
     if contamination is not None:
         section = contamination_section(runs, contamination.reference, contamination.cutoff)
@@ -102,7 +105,7 @@ def build_report(
     if any(map(has_sweep, runs)):
         sweep = build_sweep(runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
         sections += [] if sweep.empty else [thinking_section(index_sweep(sweep, numbers))]
-    diagnosed = find_diagnosed(dict(zip(run_labels(runs), runs, strict=True)), short)
+    diagnosed = _diagnosed(runs, short)
     return Report(
         title=" and ".join(run_labels(runs)),
         lead=tuple(drawn_by(run, label) for run, label in zip(runs, run_labels(runs), strict=True)),
@@ -110,6 +113,19 @@ def build_report(
         curve=tuple(draw_curve(numbers, runs)),
         notes=(*(note.text for note in (*numbers.notes, *gain_footnotes(runs, base, frame))), *diagnosed.notes),
     )
+
+
+def _diagnosed(runs: Sequence[StoredRun], short: bool) -> Diagnosed:
+    return find_diagnosed(dict(zip(run_labels(runs), runs, strict=True)), short)
+
+
+def _diagnosis_notes(found: Diagnosed) -> list[Footnote]:
+    """The notes of the diagnoses, on their own numbers alone."""
+    return [
+        Footnote(f"{one.run}: {note}", frozenset({(one.run, None, None)}), marked=False, only=metric_of(one.kind))
+        for one in found.shown
+        for note in one.notes
+    ]
 
 
 def drawn_by(run: StoredRun, label: str = "") -> str:

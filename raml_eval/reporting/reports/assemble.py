@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from raml_eval.errors import ConfigError
 from raml_eval.reporting.footnotes import Footnote
+from raml_eval.reporting.raw import with_rows
 from raml_eval.reporting.report import Report, drawn_by
-from raml_eval.reporting.reports import axes, compared, figures, general, plain, published
+from raml_eval.reporting.reports import axes, compared, diagnoses, figures, general, plain, published
 from raml_eval.reporting.reports.checking import check_definition, why_left_out
 from raml_eval.reporting.reports.definition import Definition, Part
-from raml_eval.reporting.reports.material import Built, Material, check_whole, gather, narrowed, select, with_rows
+from raml_eval.reporting.reports.material import Built, Material, check_whole, gather, narrowed, select
 from raml_eval.reporting.reports.noted import part_notes
 from raml_eval.reporting.sections import Section
 from raml_eval.tables import TAUS, Row, check_copies, frame_rows, parse_measure
@@ -42,7 +43,7 @@ PARTS: Mapping[str, Builder] = {
     "comparison": compared.comparison,
     "published": published.published,
     "claims": axes.claims,
-    "diagnostics": plain.diagnostics,
+    "diagnostics": diagnoses.diagnostics,
 }
 
 
@@ -123,7 +124,7 @@ def _frame(material: Material, rows: Iterable[Row]) -> pd.DataFrame:
         if content not in seen:
             seen.add(content)
             more.append(row)
-    frame = with_rows(material, more).frame
+    frame = with_rows(material.frame, more)
     if "interval_level" not in frame:
         frame = frame.assign(interval_level=math.nan)
     level = frame["interval_level"].astype("float64")

@@ -27,7 +27,7 @@ READS: Mapping[str, Texts] = {  # what a part reads beside title and note
     "trend": ("x", "group", "metrics", "where"),
     "published": ("published", "source", "tasks", "metrics", "budgets"),
     "claims": ("claims", "x", "source"),
-    "diagnostics": ("kinds", "figures"),
+    "diagnostics": ("kinds", "figures", "published", "columns", "source"),
 }
 
 
@@ -47,7 +47,8 @@ class _Strict(BaseModel):
 class PublishedRow(_Strict):
     """A row of a published table: its name, and by task the values of the part's metrics, null for none.
 
-    Values are in percent, those of tokens in tokens.
+    Values are in percent, those of tokens in tokens. In the part diagnostics they are those of the part's columns, by the name
+    of the diagnosis's table, as that table has them.
     """
 
     name: str
@@ -85,7 +86,8 @@ class Part(_Strict):
 
     metrics are columns (avg@n, pass@8, ...), tasks columns or rows, budgets rows; empty means all that there are. x is a key of
     checkpoint.yaml and group one that sets lines apart. where selects runs, as runs does for a whole report. kinds are those of
-    diagnoses, and figures names of theirs; empty means all.
+    diagnoses, and figures names of theirs; empty means all. columns are those of a diagnosis's table, which stand beside
+    published values.
     """
 
     part: PartName
@@ -102,6 +104,7 @@ class Part(_Strict):
     claims: tuple[Claim, ...] = ()
     kinds: Texts = ()
     figures: Texts = ()
+    columns: Texts = ()
     _number: int = PrivateAttr(default=0)
 
     @property
@@ -120,7 +123,7 @@ class Part(_Strict):
         # YAML reads a bare off as false.
         return ["off" if one is False else str(one) for one in _as_list(value)] if value is not None else value
 
-    @field_validator("tasks", "metrics", "kinds", "figures", mode="before")
+    @field_validator("tasks", "metrics", "kinds", "figures", "columns", mode="before")
     @classmethod
     def _as_texts(cls, value: Any) -> Any:
         return _as_list(value)
@@ -141,7 +144,7 @@ class Part(_Strict):
 
     @model_validator(mode="after")
     def _published_fit(self) -> Part:
-        for row in self.published:
+        for row in self.published if self.part == "published" else ():
             if strange := [task for task in row.values if task not in self.tasks]:
                 raise ValueError(
                     f"the published row {row.name!r} has values of {', '.join(strange)}, which tasks does not name"
@@ -152,6 +155,26 @@ class Part(_Strict):
             for task, values in row.values.items():
                 for metric, value in zip(self.metrics, values, strict=True):
                     _check_published(row.name, task, metric, value)
+        return self
+
+    @model_validator(mode="after")
+    def _published_fit_a_table(self) -> Part:
+        if self.part != "diagnostics":
+            return self
+        if not self.published:
+            if unread := [field for field in ("columns", "source") if getattr(self, field)]:
+                raise ValueError(f"it has {' and '.join(unread)}, which it reads beside published alone")
+            return self
+        if len(self.kinds) != 1 or not self.columns:
+            raise ValueError("it has published values, beside which it needs one of kinds and the columns of its table")
+        if len(tables := {table for row in self.published for table in row.values}) != 1:
+            raise ValueError(f"its published rows have values of {', '.join(sorted(tables)) or 'no table'}; wanted one table")
+        for row in self.published:
+            values = next(iter(row.values.values()), ())
+            if len(values) != len(self.columns):
+                raise ValueError(f"the published row {row.name!r} has {len(values)} values; wanted {len(self.columns)}")
+            if endless := [value for value in values if value is not None and not math.isfinite(value)]:
+                raise ValueError(f"the published row {row.name!r} has {endless[0]}; wanted finite numbers")
         return self
 
 

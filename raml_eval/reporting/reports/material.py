@@ -335,16 +335,3 @@ def as_row(material: Material, label: str, of: Interval, **values: Any) -> Row:
         for name, value in zip(("value", "low", "high"), (of.value, of.low, of.high), strict=True)
     }
     return {**same, "k": None, "tau": None, **ends, "method": of.method, **values}
-
-
-def with_rows(material: Material, rows: Sequence[Row]) -> Material:
-    """The material whose frame has these rows, too."""
-    import pandas as pd
-
-    if not rows:
-        return material
-    more = pd.DataFrame(list(rows))
-    columns = [*material.frame.columns, *(name for name in more.columns if name not in material.frame.columns)]
-    frame = material.frame.reindex(columns=columns).astype(object)
-    joined = pd.concat([frame, more.reindex(columns=columns).astype(object)], ignore_index=True)
-    return replace(material, frame=joined)

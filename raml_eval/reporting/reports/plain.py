@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from raml_eval.errors import ConfigError, near_names
-from raml_eval.reporting.diagnosed import find_diagnosed, has_diagnosis
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import runs_left_out, without_row
@@ -66,20 +64,6 @@ def thinking(material: Material, part: Part) -> Built | None:
     if sweep.empty:
         return None
     return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(frame_rows(sweep)), left_out=left_out)
-
-
-def diagnostics(material: Material, part: Part) -> Iterator[Built]:
-    """The sections of the runs' diagnoses, and a note on each that is left out; nothing if no run has one.
-
-    A part that names kinds is about them, and says which runs lack them.
-    """
-    found = find_diagnosed(material.labels, material.short, part.kinds)
-    have = [label for label, run in material.labels.items() if not part.kinds or has_diagnosis(run, part.kinds)]
-    notes = runs_left_out(material, part.place, have, lambda _: f"no diagnosis {' or '.join(part.kinds)} is stored")
-    yield Built(None, left_out=(*notes, *found.notes))
-    for section in found.sections:
-        shown = tuple(figure for figure in section.figures if not part.figures or figure.name in part.figures)
-        yield Built(replace(section, figures=shown))
 
 
 def _no_sweep(label: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from raml_eval.reporting.numbers import Key
 from raml_eval.reporting.render import Cell, Table
 from raml_eval.reporting.reports.checking import without_row
-from raml_eval.reporting.reports.definition import Part
+from raml_eval.reporting.reports.definition import Part, PublishedRow
 from raml_eval.reporting.reports.material import Built, Material
 from raml_eval.reporting.reports.plain import check_budgets, unit_of
 from raml_eval.reporting.sections import Section
@@ -44,8 +45,7 @@ def published(material: Material, part: Part) -> Built:
             continue
         cells = [_own(material, label, task, budget, metric) for task in tasks for metric in metrics]
         rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
-    ends = "the paper gives no intervals" if part.source else "published values have no intervals here"
-    table = Table(f"{unit_of(metrics)}; {ends}", tuple(map(Cell, header)), tuple(rows), 3)
+    table = Table(f"{unit_of(metrics)}; {no_intervals(part)}", tuple(map(Cell, header)), tuple(rows), 3)
     section = Section(part.title or "Published values", _lead(material, part, metrics, others), (table,))
     with_row = {label for label, budget in material.numbers.lines if not part.budgets or budget in part.budgets}
     return Built(section, _rows(part, metrics), left_out=without_row(material, part, with_row))
@@ -84,25 +84,29 @@ def _lead(material: Material, part: Part, metrics: Sequence[Measure], others: Se
     return told.strip()
 
 
+def no_intervals(part: Part) -> str:
+    """Why published values stand without intervals. A paper is spoken of only if the part names one."""
+    return "the paper gives no intervals" if part.source else "published values have no intervals here"
+
+
+def published_row(row: PublishedRow, source: str, value: float, **more: Any) -> Row:
+    """A published value as a row of the frame: its run is PUBLISHED and the row's name, so that none passes for a run."""
+    blank = dict.fromkeys(("task", "domain", "budget"), "") | dict.fromkeys(("k", "tau"))
+    about = {"value": value, "low": None, "high": None, "engine": "", "method": MARK, "source": source}
+    return {"run": f"{PUBLISHED}{row.name}", "model": row.name, **blank, **about, **more}
+
+
 def _rows(part: Part, metrics: Sequence[Measure]) -> tuple[Row, ...]:
-    """The published values as rows of the frame: their run is PUBLISHED and their name, so that none passes for a run."""
     return tuple(
-        {
-            "run": f"{PUBLISHED}{row.name}",
-            "model": row.name,
-            "task": task,
-            "domain": "",
-            "budget": "",
-            "metric": metric.metric,
-            "k": metric.k,
-            "tau": metric.tau,
-            "value": value if metric.bounds is None else value / 100,
-            "low": None,
-            "high": None,
-            "engine": "",
-            "method": MARK,
-            "source": part.source,
-        }
+        published_row(
+            row,
+            part.source,
+            value if metric.bounds is None else value / 100,
+            task=task,
+            metric=metric.metric,
+            k=metric.k,
+            tau=metric.tau,
+        )
         for row in part.published
         for task, values in row.values.items()
         for metric, value in zip(metrics, values, strict=True)
