@@ -15,7 +15,9 @@ import pandas as pd
 import pytest
 
 from raml_eval.diagnostics.curves.diagnose import KIND, Wanted, diagnose_curves
+from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Asking, Choice, Target, read_targets, survey
+from raml_eval.diagnostics.folder import OtherSettings
 from raml_eval.diagnostics.model import load_run_model
 from raml_eval.exits import ExitCode
 from raml_eval.store.seeking import RunReader
@@ -126,6 +128,14 @@ def test_other_settings_are_refused_and_named(run: Path, diagnosed: Path) -> Non
     assert done.returncode == ExitCode.UNUSABLE
     assert "--stride is 8 there and 4 here" in done.stderr
     assert "--delimiter is 'run' there and 'none' here" in done.stderr
+
+
+def test_other_settings_are_refused_before_an_engine_starts(
+    run: Path, diagnosed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raml_eval.diagnostics.curves.diagnose.open_engine", lambda loaded: pytest.fail("an engine started"))
+    with pytest.raises(OtherSettings, match="--stride is 8 there and 4 here"):
+        diagnose_curves(run, Wanted(positions=Positions(stride=4)), quiet=True)
 
 
 def test_a_run_whose_answers_changed_keeps_the_introductions_of_the_folder(run: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from raml_eval.diagnostics.curves.targets import Target
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.roles.diagnose import KIND, AtMarks, Wanted, diagnose_roles, read_values
 from raml_eval.exits import ExitCode
+from raml_eval.store.locking import try_lock
 from raml_eval.store.seeking import RunReader
 from tests.scored import naive_logprobs
 from tests.test_cli import FAKE, cli, fails
@@ -211,6 +212,8 @@ def test_a_failed_engine_leaves_values_owed(run: Path, tmp_path: Path, monkeypat
     assert "1 request failed" in done.stderr
     assert not json.loads((tmp_path / KIND / "diagnosis.json").read_text())["complete"]
     assert not (tmp_path / KIND / "section.json").exists()
+    with open(tmp_path / KIND / "lock", "rb+") as lock:
+        assert try_lock(lock.fileno())  # another process may go on
     assert cli(*DIAGNOSE, run, *few).returncode == 0
 
 

@@ -144,6 +144,16 @@ class DiagnosisFolder:
         self.close()
 
 
+def check_settings(out: Path, kind: str, some: Mapping[str, Any], growing: Sequence[str] = ()) -> None:
+    """Raises OtherSettings if out/kind holds a diagnosis under others than some of its settings: before an engine is started.
+
+    The other errors are those of DiagnosisFolder.
+    """
+    path = out / kind / "diagnosis.json"
+    if (about := read_about(path)) is not None:
+        _read_equal(path, {**about["settings"], **json.loads(json.dumps(some))}, growing)
+
+
 def read_about(path: Path) -> dict[str, Any] | None:
     """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read, or is gone from a journal."""
     if not path.exists():

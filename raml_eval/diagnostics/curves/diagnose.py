@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from raml_eval.diagnostics.curves.targets import (
     read_targets,
     survey,
 )
-from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, read_about
+from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, check_settings, read_about
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError
 from raml_eval.manifest import engine_protocol
@@ -36,6 +37,7 @@ from raml_eval.store.stamp import stamp_samples
 from raml_eval.thinking import ThinkingPolicy
 
 KIND = "pseudo-gradient"
+GROWING = ("introductions",)  # a diagnosis may come upon more of them as its run grows
 IN_FLIGHT = 8
 
 
@@ -70,22 +72,23 @@ def diagnose_curves(
     imported run; GaveUp if request after request failed. Do not call it in a coroutine.
     """
     stamp = stamp_samples(directory)
-    with RunReader(directory) as run:
+    with RunReader(directory) as run, ExitStack() as held:
         loaded = load_run_model(run, changes)
         policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
         found = survey(run, wanted.choice, loaded.prompts, policy.answer_prefix)
         kept = keep_introductions(found, settings_of(out or directory / PLACE, KIND))
         asking = _asking(loaded, wanted, policy, found)
         work = _Work(run, loaded, found, asking, wanted, out or directory / PLACE, quiet)
-        folder, errors = asyncio.run(_score(work))
+        check_settings(work.out, KIND, work.settings(), GROWING)
+        folder, errors = asyncio.run(_score(work, held))
         caveats = [*caveats_of(run, wanted.choice, loaded), *kept]
-    drawn = _read_drawn(directory, folder, work)
-    if drawn and not errors:
-        write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
-    if not errors:
-        counts = {reason: len(keys) for reason, keys in found.skipped.items()}
-        made = {"skipped_keys": found.skipped, "made_with": asdict(wanted.choice)}
-        folder.finish(counts, samples=stamp, n_curves=len(drawn), **made)
+        drawn = _read_drawn(directory, folder, work)
+        if drawn and not errors:
+            write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
+        if not errors:
+            counts = {reason: len(keys) for reason, keys in found.skipped.items()}
+            made = {"skipped_keys": found.skipped, "made_with": asdict(wanted.choice)}
+            folder.finish(counts, samples=stamp, n_curves=len(drawn), **made)
     return Diagnosed(folder.path, len(drawn), found.skipped, errors)
 
 
@@ -104,12 +107,27 @@ class _Work:
     def targets(self, run: RunReader, skipped: Skipped) -> Iterator[Target]:
         return read_targets(run, self.wanted.choice, self.found.golds, self.loaded.prompts, self.asking, skipped)
 
+    def settings(self) -> dict[str, Any]:
+        """Everything that a curve depends on but for the engine. The choice is not part of it: a diagnosis may grow."""
+        wanted, asking = self.wanted, self.asking
+        return {
+            "protocol": self.run.manifest["protocol_digest"],
+            "delimiter": wanted.delimiter,
+            "closing_ids": list(asking.closing_ids),
+            "lead": wanted.lead,
+            "introductions": asking.by_task() if wanted.lead is None else {},
+            "closing_after": asking.after if wanted.lead is None else "",
+            "stride": wanted.positions.stride,
+            "tolerance": wanted.positions.tolerance,
+        }
 
-async def _score(work: _Work) -> tuple[DiagnosisFolder, dict[str, str]]:
-    """The folder, whose journal has every curve but for those that failed, and the errors."""
+
+async def _score(work: _Work, held: ExitStack) -> tuple[DiagnosisFolder, dict[str, str]]:
+    """The folder, which held closes, and whose journal has every curve but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
-        folder = DiagnosisFolder(work.out, KIND, _settings(work, backend), growing=["introductions"])
+        settings = {**work.settings(), "engine": dict(engine_protocol(backend.description))}
+        folder = held.enter_context(DiagnosisFolder(work.out, KIND, settings, GROWING))
         folder.keep_golds(work.run.questions[key] for key in work.found.golds)
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
@@ -155,22 +173,6 @@ def _asking(loaded: RunModel, wanted: Wanted, policy: ThinkingPolicy, found: Sur
     elif wanted.delimiter != "run":
         closing_ids = continuation_ids(tokenizer, wanted.delimiter)
     return Asking(tokenizer, closing_ids, found.introductions, wanted.lead, after)
-
-
-def _settings(work: _Work, backend: Backend) -> dict[str, Any]:
-    """Everything that a curve depends on. The choice is not part of it: a diagnosis may grow."""
-    wanted, asking = work.wanted, work.asking
-    return {
-        "protocol": work.run.manifest["protocol_digest"],
-        "engine": dict(engine_protocol(backend.description)),
-        "delimiter": wanted.delimiter,
-        "closing_ids": list(asking.closing_ids),
-        "lead": wanted.lead,
-        "introductions": asking.by_task() if wanted.lead is None else {},
-        "closing_after": asking.after if wanted.lead is None else "",
-        "stride": wanted.positions.stride,
-        "tolerance": wanted.positions.tolerance,
-    }
 
 
 def _read_drawn(directory: Path, folder: DiagnosisFolder, work: _Work) -> list[Drawn]:

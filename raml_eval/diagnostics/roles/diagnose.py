@@ -8,12 +8,13 @@ import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
-from raml_eval.diagnostics.curves.diagnose import IN_FLIGHT, caveats_of, position_scorer, settings_of
+from raml_eval.diagnostics.curves.diagnose import GROWING, IN_FLIGHT, caveats_of, position_scorer, settings_of
 from raml_eval.diagnostics.curves.driver import Scoring, fits_context, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import (
@@ -26,7 +27,7 @@ from raml_eval.diagnostics.curves.targets import (
     read_targets,
     survey,
 )
-from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
+from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, check_settings
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.diagnostics.roles.closings import OWN, Ending, find_endings
 from raml_eval.diagnostics.roles.occurrences import BREAKS, DELIMITER, choose_words
@@ -35,7 +36,6 @@ from raml_eval.diagnostics.roles.thoughts import Found, choose_occurrences, need
 from raml_eval.errors import ConfigError, choose_names
 from raml_eval.manifest import engine_protocol
 from raml_eval.progress import Progress
-from raml_eval.protocols import Backend
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
 
@@ -94,7 +94,7 @@ def diagnose_roles(
     words = choose_words(wanted.words)
     if blank := [text for text in wanted.closings if not text]:
         raise ConfigError(f"--closing {blank[0]!r} is empty, which is measured anyway. Pass a text, or leave it out.")
-    with RunReader(directory) as run:
+    with RunReader(directory) as run, ExitStack() as held:
         choose_names("task", wanted.choice.tasks, run.manifest["tasks"])
         loaded = load_run_model(run, changes)
         policy = loaded.policy(context=0)  # the engine, which alone knows its context, is not open yet
@@ -105,21 +105,21 @@ def diagnose_roles(
         )
         endings = find_endings(loaded.model.tokenizer, loaded.model.format, policy, wanted.closings, wanted.formats)
         work = _Work(run, loaded, surveyed, asking, endings, wanted, out or directory / PLACE, quiet)
+        check_settings(work.out, KIND, work.settings(), GROWING)
         thoughts = read_thoughts(work.targets(surveyed.skipped), run.questions, asking.tokenizer, words, surveyed.skipped)
         found = choose_occurrences(thoughts, wanted.most, wanted.seed)
-        folder, errors = asyncio.run(_score(work, found))
+        folder, errors = asyncio.run(_score(work, found, held))
         caveats = [*caveats_of(run, wanted.choice, loaded), *kept]
-    roles = (*words.names, *BREAKS, DELIMITER)
-    spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped, caveats)
-    values = read_values(folder)
-    n_measured = 0
-    if not errors:
-        n_measured = write_summary(folder, spoken, values[""], {one.name: values[_tag(one)] for one in endings})
-    if not errors:
-        counts = {reason: len(keys) for reason, keys in surveyed.skipped.items()}
-        made = {"words": dict(words.roles), "seed": wanted.seed, "most": wanted.most, **asdict(wanted.choice)}
-        named = {one.name: {"ids": list(one.ids), "equal": list(one.others)} for one in endings}
-        folder.finish(counts, samples=stamp, skipped_keys=surveyed.skipped, made_with=made | {"endings": named})
+        roles = (*words.names, *BREAKS, DELIMITER)
+        spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped, caveats)
+        values = read_values(folder)
+        n_measured = 0
+        if not errors:
+            n_measured = write_summary(folder, spoken, values[""], {one.name: values[_tag(one)] for one in endings})
+            counts = {reason: len(keys) for reason, keys in surveyed.skipped.items()}
+            made = {"words": dict(words.roles), "seed": wanted.seed, "most": wanted.most, **asdict(wanted.choice)}
+            named = {one.name: {"ids": list(one.ids), "equal": list(one.others)} for one in endings}
+            folder.finish(counts, samples=stamp, skipped_keys=surveyed.skipped, made_with=made | {"endings": named})
     return Diagnosed(folder.path, n_measured, len(found.thoughts), surveyed.skipped, errors)
 
 
@@ -139,20 +139,22 @@ class _Work:
     def targets(self, skipped: Skipped) -> Iterator[Target]:
         return read_targets(self.run, self.wanted.choice, self.surveyed.golds, self.loaded.prompts, self.asking, skipped)
 
-    def settings(self, backend: Backend) -> dict[str, Any]:
-        """Everything that a value depends on. Words, seed and choice only say which values are wanted."""
+    def settings(self) -> dict[str, Any]:
+        """Everything that a value depends on but for the engine. Words, seed and choice only say which values are wanted."""
         return {
-            "protocol": self.run.manifest["protocol_digest"], "engine": dict(engine_protocol(backend.description)),
-            "closing_ids": list(self.asking.closing_ids), "closing_after": self.asking.after,
+            "protocol": self.run.manifest["protocol_digest"],
+            "closing_ids": list(self.asking.closing_ids),
+            "closing_after": self.asking.after,
             "introductions": self.asking.by_task(),
-        }  # fmt: skip
+        }
 
 
-async def _score(work: _Work, found: Found) -> tuple[DiagnosisFolder, dict[str, str]]:
-    """The folder, whose journal has every needed value but for those that failed, and the errors."""
+async def _score(work: _Work, found: Found, held: ExitStack) -> tuple[DiagnosisFolder, dict[str, str]]:
+    """The folder, which held closes, and whose journal has every needed value but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
-        folder = DiagnosisFolder(work.out, KIND, work.settings(backend), growing=["introductions"])
+        settings = {**work.settings(), "engine": dict(engine_protocol(backend.description))}
+        folder = held.enter_context(DiagnosisFolder(work.out, KIND, settings, GROWING))
         folder.keep_golds(work.run.questions[key] for key in work.surveyed.golds)
         folder.reopen()
         scoring = Scoring(scorer, backend.description.context, AtMarks(), work.wanted.concurrency)
