@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 EVERY = "every table"
+VALUES = {"language": "[a-z]{2}", "budget": r"\S+"}  # what may stand for <language> and the like; otherwise a word
 
 
 def rows_of(page: str) -> Iterator[tuple[str, list[str]]]:
@@ -35,7 +36,7 @@ def matches(column: str, name: str, names: list[str]) -> bool:
     if name.startswith("X_"):
         stem = column.removesuffix(name[1:])
         return stem != column and stem in names
-    pattern = re.sub(r"<\w+>", "[a-z]+", name.replace("<language>", "[a-z]{2}"))
+    pattern = re.sub(r"<(\w+)>", lambda found: VALUES.get(found[1], "[a-z]+"), name)
     return re.fullmatch(pattern, column) is not None
 
 
