@@ -2,9 +2,9 @@
 
 Two seeded adapters (rank 8, all linear layers) of the pocket checkpoint in TYPE, 32 prompts of 128 ids, 64 greedy tokens each.
 It prints how many outputs are the same, the largest difference of log-probability up to the first other token, and the times.
-Half a minute on two cores, in an environment that has vLLM, from the repository's root:
+Half a minute on two cores, in a checkout, in an environment that has vLLM:
 
-    OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/native_lora.py [float32|bfloat16]
+    OMP_NUM_THREADS=1 python benchmarks/native_lora.py [float32|bfloat16]
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from raml_eval.backends.adapters import merge_adapter
 from raml_eval.backends.vllm_swap import COMPARE, EXTENSION, RELOAD
