@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from raml_eval.batches import LOOKS, Batch, order_batches, order_digest
+from raml_eval.columns import STATUSES
 from raml_eval.errors import ConfigError, MetricError, StoreError
 from raml_eval.intervals import look_levels
-from raml_eval.lazy import records_of
+from raml_eval.lazy import LazyMapping, records_of
 from raml_eval.manifest import flatten
 from raml_eval.plan import Plan
 from raml_eval.tables import global_clusters, missing_samples
-from raml_eval.tables.counted import planned_records
+from raml_eval.tables.counted import planned_samples
 from raml_eval.types import Question, QuestionKey, StoredRun, TaskDescription
 
 KEY = "sequential"  # in the manifest
@@ -181,10 +182,11 @@ def check_base(base: StoredRun, plan: Plan, questions: Collection[QuestionKey]) 
 
 def base_digest(base: StoredRun, plan: Plan, questions: Collection[QuestionKey]) -> str:
     """SHA-256 (16 hex digits) of the verdicts of the base that the plan is compared with."""
+    samples = planned_samples(base)
+    samples = samples.take(samples.in_budgets(plan.budgets.__contains__) & samples.in_questions(questions.__contains__))
     verdicts = sorted(
-        f"{record.key}@{record.budget} {record.status.value}"
-        for record in planned_records(base)
-        if record.budget in plan.budgets and (record.key.task, record.key.question_id) in questions
+        f"{samples.key(row)}@{samples.budgets[budget]} {STATUSES[status].value}"
+        for row, (budget, status) in enumerate(zip(samples.budget.tolist(), samples.status.tolist(), strict=True))
     )
     return hashlib.sha256("\n".join(verdicts).encode()).hexdigest()[:16]
 
@@ -252,7 +254,7 @@ def restrict_run(run: StoredRun, keys: Collection[QuestionKey]) -> StoredRun:
         manifest={**run.manifest, "tasks": tasks},
         questions={key: question for key, question in run.questions.items() if key in kept},
         records=records_of(run, kept.__contains__),
-        classes={key: group for key, group in run.classes.items() if key in kept},
+        classes=LazyMapping(lambda: {key: group for key, group in run.classes.items() if key in kept}),
         n_errors=0,
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from raml_eval.answer_classes import form_classes
+from raml_eval.answer_classes import form_for
 from raml_eval.batches import LOOKS, Batch
 from raml_eval.comparison import check_gate, check_planned
 from raml_eval.comparison.looking import check_gated, decide_by
@@ -19,8 +20,8 @@ from raml_eval.manifest import prompt_digests, suite_entry
 from raml_eval.plan import Plan
 from raml_eval.progress import Progress
 from raml_eval.runner import Drawing, run_all
-from raml_eval.store import read_run
 from raml_eval.tables import missing_samples
+from raml_eval.tables.loading import load_drawn, load_lean
 from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
@@ -32,7 +33,7 @@ def open_until(base: Path, gate: Path, n_looks: int | None = None) -> Until:
 
     Raises InputError if one cannot be read, MetricError if the base itself is between two looks.
     """
-    run, rules = read_run(base, drawn=False), load_gate(gate)
+    run, rules = load_lean(base), load_gate(gate)
     check_looks(run, gated=False)
     check_gate(rules)
     return Until(
@@ -108,7 +109,7 @@ async def draw_until(drawing: Drawing, course: Course, progress: Progress) -> No
     """
     record = drawing.directory.manifest[KEY]
     if course.until.check:
-        course.until.check(await asyncio.to_thread(read_run, drawing.directory.path, False))
+        course.until.check(await _read(drawing))
     for number, batch in enumerate(course.batches, start=1):
         _plan_batch(drawing, batch)
         run = await _draw_batch(drawing, batch, progress)
@@ -148,21 +149,23 @@ async def _draw_batch(drawing: Drawing, batch: Batch, progress: Progress) -> Sto
     for _ in range(TRIES):
         progress.errors = failed  # what fails and then succeeds has not failed
         await run_all(part, progress)
-        run = await asyncio.to_thread(read_run, directory.path, False)
-        directory.done = {(record.key, record.budget) for record in run.records}
-        directory.n_leaks = sum(record.leak for record in run.records)
+        await asyncio.to_thread(directory.read_done)
         if next(part.plan.owed(part.questions, directory.done), None) is None:
             break
+    return await _read(drawing)
+
+
+async def _read(drawing: Drawing) -> StoredRun:
+    """The run as it is stored now, with a class for every graded answer. Its records are not read before they are asked for."""
+    run = await asyncio.to_thread(load_drawn, drawing.directory.path, partial(form_for, pool=drawing.pool))
+    drawing.directory.write_classes(run.classes)  # the next look, and the end, need not form them again
     return run
 
 
 async def _take_look(drawing: Drawing, course: Course, number: int, run: StoredRun) -> Decision:
     """The look's decision, noted in the manifest in memory."""
-    shown = restrict_run(run, course.drawn(number))
-    classes = await asyncio.to_thread(form_classes, shown.records, shown.questions, shown.classes, drawing.pool)
-    drawing.directory.write_classes({**run.classes, **classes})  # the next look, and the end, need not form them again
     look = course.look(number)
-    decision = await asyncio.to_thread(course.until.decide, replace(shown, classes=classes), look)
+    decision = await asyncio.to_thread(course.until.decide, restrict_run(run, course.drawn(number)), look)
     note_look(drawing.directory.manifest[KEY], look, decision)
     return decision
 

@@ -94,6 +94,11 @@ class RunDirectory:
         self.done: Set[SampleId] = samples.done
         self.n_leaks = samples.n_leaks
 
+    def read_done(self) -> None:
+        """What this session has stored is known as what earlier ones have is."""
+        samples = read_samples(self.path / "samples.jsonl", self.trajectories)
+        self.done, self.n_leaks = samples.done, samples.n_leaks
+
     def begin_session(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest on the disk lists a new session, and samples stored from now on carry its number.
 
