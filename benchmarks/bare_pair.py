@@ -43,10 +43,11 @@ def write_prompts(path: Path, limit: int) -> None:
 
 async def draw(path: Path) -> None:
     from raml_eval.backends.vllm import open_engine
+    from raml_eval.config import parse_backend_args
     from raml_eval.types import SamplingParams
 
     asked = json.loads(path.read_text(encoding="utf-8"))
-    args = {name: json.loads(value.lower()) if value[0] in "TF0123456789" else value for name, value in ENGINE.items()}
+    args = parse_backend_args([f"{name}={value}" for name, value in ENGINE.items()])
     engine = await open_engine(find_checkpoint("pocket"), args=args)
     try:
         params = [SamplingParams(1.0, 1.0, 0, 0.0, 1.0, ANSWER, row["seed"], tuple(asked["stop"])) for row in asked["rows"]]

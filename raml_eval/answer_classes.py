@@ -28,23 +28,13 @@ def lacking_classes(answers: Answers, classes: Mapping[QuestionKey, Mapping[str,
     return {key: sorted(given) for key, given in answers.items() if any(a not in classes.get(key, ()) for a in given)}
 
 
-def form_classes(
-    records: Iterable[SampleRecord],
-    questions: Mapping[QuestionKey, Question],
-    classes: Mapping[QuestionKey, Mapping[str, int]],
-    pool: GradingPool,
-) -> Classes:
-    """Every graded answer to the questions has a class. Classes of a question that hold all its answers are kept. Blocks."""
-    return form_for(graded_answers(records), questions, classes, pool)
-
-
 def form_for(
     answers: Answers,
     questions: Mapping[QuestionKey, Question],
     classes: Mapping[QuestionKey, Mapping[str, int]],
     pool: GradingPool,
 ) -> Classes:
-    """As form_classes, for graded answers that were collected before."""
+    """Every graded answer to the questions has a class. Classes of a question that hold all its answers are kept. Blocks."""
     return _form(lacking_classes(answers, classes), questions, classes, pool)
 
 

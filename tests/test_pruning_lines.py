@@ -9,7 +9,7 @@ import pytest
 
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.pruning.lines import read_answers, read_attempt, read_summary
-from raml_eval.diagnostics.pruning.work import EMPTY, SUMMARIES, read_journal
+from raml_eval.diagnostics.pruning.work import EMPTY, SUMMARIES, read_stored
 from raml_eval.errors import CorruptStore
 from raml_eval.store.journal import encode_line
 from tests.pruned import draw_run
@@ -63,7 +63,7 @@ def test_each_journal_says_what_a_deleted_line_costs(tmp_path: Path, name: str, 
     path = folder.path / f"{name}.jsonl"
     path.write_bytes(encode_line({"trajectory": "a"}))
     with pytest.raises(CorruptStore, match=f"lacks the field 'rule'.*{repair}") as caught:
-        list(folder.read(read_attempt, EMPTY)) if name == EMPTY else read_journal(folder, name)
+        list(read_stored(folder, name))
     assert f"{path}:1 " in str(caught.value)
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from raml_eval.store.lines import take
+
 Line = Mapping[str, Any]
 _MOST = sys.float_info.max
 
@@ -15,14 +17,12 @@ def text_of(line: Line, name: str) -> str:
 
     Example: text_of({"id": "a"}, "id") == "a"
     """
-    value = line[name]
-    return value if isinstance(value, str) else _wrong(name, value, "a text")
+    return str(take(line, name, str))
 
 
 def flag_of(line: Line, name: str) -> bool:
     """true or false."""
-    value = line[name]
-    return value if isinstance(value, bool) else _wrong(name, value, "true or false")
+    return bool(take(line, name, bool))
 
 
 def count_of(line: Line, name: str, least: int = 0) -> int:
@@ -41,8 +41,7 @@ def counts_of(line: Line, name: str) -> list[int]:
 
 def number_of(line: Line, name: str) -> float:
     """A finite number."""
-    value = line[name]
-    return float(value) if _is_number(value) else _wrong(name, value, "a finite number")
+    return check_number(name, line[name])
 
 
 def numbers_of(line: Line, name: str) -> list[float]:
@@ -53,10 +52,14 @@ def numbers_of(line: Line, name: str) -> list[float]:
     return [float(one) for one in value]
 
 
+def check_number(name: str, value: object) -> float:
+    """The value as a number. Raises TypeError, with the name, if it is no finite one."""
+    return float(value) if _is_number(value) else _wrong(name, value, "a finite number")  # type: ignore[arg-type]
+
+
 def object_of(line: Line, name: str) -> dict[str, Any]:
     """A JSON object."""
-    value = line[name]
-    return value if isinstance(value, dict) else _wrong(name, value, "an object")
+    return dict(take(line, name, dict))
 
 
 def _wrong(name: str, value: object, wanted: str) -> Any:

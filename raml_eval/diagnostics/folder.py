@@ -27,6 +27,7 @@ SCHEMA_VERSION = 1
 PLACE = "diagnostics"  # in the run directory, unless --out names another
 Parsed = TypeVar("Parsed")
 _HELD: dict[Path, int] = {}  # the locks of this process, by path
+REPAIR = "Repair the line or delete it (what it holds is then computed again)"
 _TOLD = 8  # differences that an error names
 
 
@@ -56,19 +57,18 @@ class DiagnosisFolder:
         self.path, self.kind = out / kind, kind
         self._about = self.path / "diagnosis.json"
         wanted = json.loads(json.dumps(settings))
-        _read_equal(self._about, wanted, growing)  # before anything is made
+        _as_stored(self.path, read_about(self._about), wanted, growing)  # before anything is made
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{self.path} cannot be made: {error.strerror or error}. Choose a writable --out.") from error
         _lock(self.path)
         try:
-            # Once more: another process may have had the folder until now.
-            stored = _read_equal(self._about, wanted, growing)
-            self.about: dict[str, Any] = stored or {
+            stored = read_about(self._about)  # once more: another process may have had the folder until now
+            self.about: dict[str, Any] = _as_stored(self.path, stored, wanted, growing) or {
                 "schema_version": SCHEMA_VERSION, "kind": kind, "settings": wanted, "complete": False, "skipped": {},
             }  # fmt: skip
-            if self.about != read_about(self._about):
+            if self.about != stored:
                 write_json(self._about, self.about)
         except BaseException:
             self.close()
@@ -96,20 +96,21 @@ class DiagnosisFolder:
         cut_torn_line(path)
         return Journal(path)
 
-    def read(self, parse: Callable[[dict[str, Any]], Parsed], name: str = "journal") -> Iterator[Parsed]:
+    def read(self, parse: Callable[[dict[str, Any]], Parsed], name: str = "journal", repair: str = REPAIR) -> Iterator[Parsed]:
         """What parse makes of each whole line of the journal so far.
 
         Raises CorruptStore, with the file and the line's number, for one that is no JSON object or that parse does not accept
         (it raises KeyError for a field that is missing, TypeError or ValueError for one that is wrong: diagnostics.fields).
+        repair says what to do then.
         """
         path = self.path / f"{name}.jsonl"
-        for number, line in read_lines(path):
+        for number, line in read_lines(path, repair):
             try:
                 found = parse(line)
             except KeyError as error:
-                raise corrupt(path, number, f"lacks the field {error}") from error
+                raise corrupt(path, number, f"lacks the field {error}", repair) from error
             except (TypeError, ValueError, RecursionError) as error:
-                raise corrupt(path, number, f"is not of this file's schema: {error}") from error
+                raise corrupt(path, number, f"is not of this file's schema: {error}", repair) from error
             yield found
 
     def keep_golds(self, questions: Iterable[Question]) -> None:
@@ -149,15 +150,21 @@ def check_settings(out: Path, kind: str, some: Mapping[str, Any], growing: Seque
 
     The other errors are those of DiagnosisFolder.
     """
-    path = out / kind / "diagnosis.json"
-    if (about := read_about(path)) is not None:
-        _read_equal(path, {**about["settings"], **json.loads(json.dumps(some))}, growing)
+    about = read_about(out / kind / "diagnosis.json")
+    if about is not None:
+        _as_stored(out / kind, about, {**about["settings"], **json.loads(json.dumps(some))}, growing)
+
+
+def settings_of(out: Path, kind: str) -> Mapping[str, Any]:
+    """The settings of the diagnosis in out/kind; none if there is none. Raises CorruptStore if they cannot be read."""
+    about = read_about(out / kind / "diagnosis.json")
+    return about["settings"] if about else {}
 
 
 def read_about(path: Path) -> dict[str, Any] | None:
     """What diagnosis.json says; None if there is none. Raises CorruptStore if it cannot be read, or is gone from a journal."""
     if not path.exists():
-        if any(journal.stat().st_size for journal in path.parent.glob("*.jsonl")):
+        if _has_lines(path.parent):
             raise CorruptStore(
                 f"{path.parent} holds a journal, but no {path.name} that says under which settings it was made. Restore it, or "
                 "delete the folder and diagnose again."
@@ -174,29 +181,34 @@ def read_about(path: Path) -> dict[str, Any] | None:
     return dict(about)
 
 
-def _read_equal(path: Path, wanted: Mapping[str, Any], growing: Sequence[str]) -> dict[str, Any] | None:
-    """What diagnosis.json says, with what is wanted more of the growing settings; None if there is none.
+def _as_stored(
+    folder: Path, about: Mapping[str, Any] | None, wanted: Mapping[str, Any], growing: Sequence[str]
+) -> dict[str, Any] | None:
+    """What the folder's diagnosis.json says, with what is wanted more of the growing settings; None if there is none.
 
     Raises OtherSettings if its settings are not those wanted. One under other settings for which nothing was computed, because
     it failed before, counts as none.
     """
-    about = read_about(path)
     if about is None:
         return None
-    for name in growing:
-        if _is_part(about["settings"].get(name), wanted[name]):
-            about["settings"][name] = wanted[name]
-    if told := tell_differences(about["settings"], wanted):
-        if not about.get("complete") and not any(one.stat().st_size for one in path.parent.glob("*.jsonl")):
+    settings = dict(about["settings"])
+    settings |= {name: wanted[name] for name in growing if _is_part(settings.get(name), wanted[name])}
+    if told := tell_differences(settings, wanted):
+        if not about["complete"] and not _has_lines(folder):
             return None
         more = f"; and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         raise OtherSettings(
-            f"{path.parent} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or "
+            f"{folder} holds a diagnosis under other settings: {'; '.join(told[:_TOLD])}{more}. Choose another --out, or "
             "delete the folder.",
             about,
             told,
         )
-    return about
+    return {**about, "settings": settings}
+
+
+def _has_lines(folder: Path) -> bool:
+    """True if a journal of the folder holds anything."""
+    return any(journal.stat().st_size for journal in folder.glob("*.jsonl"))
 
 
 def _is_part(there: Any, here: Any) -> bool:

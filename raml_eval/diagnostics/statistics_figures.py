@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raml_eval.diagnostics.by_question import groups_in_order
+from raml_eval.diagnostics.panels import MOST_PANELS, grid_of, is_first, is_lowest, labelled, split
 from raml_eval.diagnostics.section import SectionFigure, SectionTable
 from raml_eval.diagnostics.summary import in_words
 from raml_eval.drawing import COLOURS, label_log_axis, new_figure, plain_label
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_GROUPS = 24  # rows of a figure; more tasks could not be read
-MOST_PANELS = 12
 # Of each verdict, in the order of Status: dashes, colour, hatching and mark, so that grey paper tells them apart, too.
 LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), strict=True))
 COLOUR_OF = dict(zip(map(str, Status), (COLOURS[2], COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[6]), strict=True))
@@ -116,21 +116,17 @@ def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
         return None
     every = list(groups_in_order(subjects))
     groups = every[:MOST_PANELS]
-    columns = min(2, len(groups))
-    n_lines = -(-len(groups) // columns)
-    with new_figure(7.2, 0.9 + 2.6 * n_lines) as figure:
-        panels = list(figure.subplots(n_lines, columns, squeeze=False).flat)
-        for place, (axes, group) in enumerate(zip(panels, groups, strict=False)):
+    with new_figure(7.2, 0.9 + 2.6 * grid_of(len(groups))[1]) as figure:
+        panels = split(figure, len(groups))
+        for place, (axes, group) in enumerate(zip(panels, groups, strict=True)):
             n_looked = int((looked["group"] == group).sum())
             why = "the question's own text\nholds the gold" if n_looked else "no question has a gold\nthat is one text"
             _draw_named(axes, group, fresh[fresh["group"] == group], why)
-            if place + columns >= len(groups):
+            if is_lowest(place, len(groups)):
                 axes.set_xlabel("share of the thinking (%)")
-            if place % columns == 0:
+            if is_first(place):
                 axes.set_ylabel("thinkings that have\nnamed the gold (%)")
-        for axes in panels[len(groups) :]:
-            axes.set_visible(False)
-        handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        handles = labelled(panels)
         names = [in_words(str(status)) for status in Status if in_words(str(status)) in handles]
         figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=5, frameon=False)
     about = (

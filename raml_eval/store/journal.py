@@ -23,10 +23,6 @@ REPAIRS = {
     "errors": "Repair the line or delete it (nothing but the message is lost)",
     "started": "Repair the line or delete it (its sample then no longer counts as redrawn)",
     "judgements": "Repair the line or delete it (the judge is then asked again)",
-    "journal": "Repair the line or delete it (what it holds is then computed again)",
-    "summaries": "Repair the line or delete it (its thinking is then summarised again)",
-    "empty": "Repair the line or delete it (its seed is then tried again)",
-    "landscape/journal": "Repair the line, or delete the folder",
 }
 _ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 _Entry = tuple[bytes, "asyncio.Future[int]", asyncio.AbstractEventLoop]
@@ -132,14 +128,14 @@ def encode_line(line: Mapping[str, Any]) -> bytes:
     return _ENCODER.encode(line).encode() + b"\n"
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(path: Path, repair: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
     """The line numbers (from 1) and objects of a file. A torn last line is left out; a missing file has no lines.
 
     A line is torn if the file ends without its line break: its append never returned. Any other line that cannot be read
-    raises CorruptStore.
+    raises CorruptStore, as corrupt tells it.
     """
     for number, text in whole_lines(path):
-        yield number, parse_line(path, number, text)
+        yield number, parse_line(path, number, text, repair)
 
 
 def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -153,21 +149,20 @@ def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
-def parse_line(path: Path, number: int, text: bytes) -> dict[str, Any]:
-    """The object of one line. Raises CorruptStore if it is none."""
+def parse_line(path: Path, number: int, text: bytes, repair: str = "") -> dict[str, Any]:
+    """The object of one line. Raises CorruptStore, as corrupt tells it, if it is none."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):  # JSON that nests too deeply was not written by this program
         line = None
     if not isinstance(line, dict):
-        raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object")
+        raise corrupt(path, number, f"is {text[:60]!r}, wanted a JSON object", repair)
     return line
 
 
-def corrupt(path: Path, number: int, reason: str) -> CorruptStore:
-    """The error for one line that cannot be used."""
-    repair = REPAIRS.get(f"{path.parent.name}/{path.stem}") or REPAIRS.get(path.stem, "Repair the line")
-    return CorruptStore(f"{path}:{number} {reason}. {repair}, and run again.")
+def corrupt(path: Path, number: int, reason: str, repair: str = "") -> CorruptStore:
+    """The error for one line that cannot be used. repair says what to do if the file is none of a run directory's."""
+    return CorruptStore(f"{path}:{number} {reason}. {repair or REPAIRS.get(path.stem, 'Repair the line')}, and run again.")
 
 
 def lacks_trajectories(directory: Path, identity: str, sample: str, n_more: int) -> CorruptStore:

@@ -66,11 +66,13 @@ def unpack_ids(packed: str) -> TokenIds:
     return tuple(words)
 
 
-_KINDS: Mapping[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object", type(None): "null"}
+_KINDS: Mapping[type, str] = {
+    str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "an object", type(None): "null"
+}  # fmt: skip
 _TEXT_OR_NULL = (str, type(None))
 
 
-def _take(line: Mapping[str, Any], name: str, *kinds: type) -> Any:
+def take(line: Mapping[str, Any], name: str, *kinds: type) -> Any:
     """The value of a field. Raises KeyError if it is missing, TypeError if it is of none of these types."""
     value = line[name]
     if type(value) not in kinds:
@@ -79,7 +81,7 @@ def _take(line: Mapping[str, Any], name: str, *kinds: type) -> Any:
 
 
 def _texts(line: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    values = _take(line, name, list)
+    values = take(line, name, list)
     for value in values:
         if type(value) is not str:
             raise TypeError(f"{name} holds {value!r:.60}, wanted texts")
@@ -93,24 +95,24 @@ def key_line(key: SampleKey) -> Line:
 
 def read_key(line: Mapping[str, Any]) -> SampleKey:
     """The sample that a line is about."""
-    return SampleKey(_take(line, "task", str), _take(line, "question_id", str), _take(line, "sample", int))
+    return SampleKey(take(line, "task", str), take(line, "question_id", str), take(line, "sample", int))
 
 
 def read_budget(line: Mapping[str, Any]) -> Budget:
     """The budget that a line is about."""
-    budget: Budget = _take(line, "budget", int, str)
+    budget: Budget = take(line, "budget", int, str)
     return budget
 
 
 def read_failed(line: Mapping[str, Any]) -> tuple[SampleKey, list[Budget], str]:
     """The sample that failed, its budgets, and why, of one line of errors.jsonl."""
-    key, budgets = read_key(line), [read_budget({"budget": budget}) for budget in _take(line, "budgets", list)]
+    key, budgets = read_key(line), [read_budget({"budget": budget}) for budget in take(line, "budgets", list)]
     return key, budgets, ": ".join(str(line[part]) for part in ("error", "message") if line.get(part))
 
 
 def read_started(line: Mapping[str, Any]) -> Draw:
     """The draw that began, of one line of started.jsonl."""
-    return read_key(line), _take({"prompt": THINKING, **line}, "prompt", str)
+    return read_key(line), take({"prompt": THINKING, **line}, "prompt", str)
 
 
 def trajectory_line(trajectory: Trajectory) -> Line:
@@ -140,10 +142,10 @@ def read_trajectory(line: Mapping[str, Any]) -> Trajectory:
         token_ids=unpack_ids(line["token_ids"]),
         end=ThinkingEnd(line["end"]),
         end_ids=unpack_ids(line["end_ids"]),
-        text=_take(line, "text", str),
+        text=take(line, "text", str),
         seed=_read_count(line["seed"]),
         redrawn=bool(line["redrawn"]),
-        prompt=_take({"prompt": THINKING, **line}, "prompt", str),
+        prompt=take({"prompt": THINKING, **line}, "prompt", str),
         extensions=tuple(map(int, line.get("extensions", ()))),
     )
 
@@ -178,13 +180,13 @@ def read_sample(line: Mapping[str, Any], ids: bool = True) -> SampleRecord:
     return SampleRecord(
         key=read_key(line),
         budget=read_budget(line),
-        trajectory=_take(line, "trajectory", *_TEXT_OR_NULL),
+        trajectory=take(line, "trajectory", *_TEXT_OR_NULL),
         thinking_end=ThinkingEnd(line["thinking_end"]),
         n_thinking_tokens=_read_count(line["n_thinking_tokens"]),
-        answer=_take(line, "answer", str),
+        answer=take(line, "answer", str),
         answer_ids=unpack_ids(line["answer_ids"]) if ids else (),
         answer_finish=Finish(line["answer_finish"]) if line["answer_finish"] else None,
-        target=_take(line, "target", str),
+        target=take(line, "target", str),
         grade=read_grade(line),
         seed=_read_count(line["seed"]),
         leak=bool(line["leak"]),
@@ -226,7 +228,7 @@ def grade_fields(grade: Grade) -> Line:
 def read_grade(line: Mapping[str, Any]) -> Grade:
     """The verdict in a line of samples.jsonl or of a layer of grades. Lines of earlier versions have no score."""
     score = line.get("score")
-    said = _take(line, "extracted", *_TEXT_OR_NULL), _take(line, "rule", str), _take(line, "detail", str)
+    said = take(line, "extracted", *_TEXT_OR_NULL), take(line, "rule", str), take(line, "detail", str)
     grade = Grade(Status(line["status"]), *said)
     if score is None:
         return grade
@@ -257,19 +259,19 @@ def question_line(question: Question) -> Line:
 def read_question(line: Mapping[str, Any]) -> Question:
     """The question of one line of questions.jsonl. Its doc is empty, because the row is not stored."""
     return Question(
-        task=_take(line, "task", str),
-        id=_take(line, "question_id", str),
-        cluster=_take(line, "cluster", str),
+        task=take(line, "task", str),
+        id=take(line, "question_id", str),
+        cluster=take(line, "cluster", str),
         doc={},
-        messages=tuple(map(_read_message, _take(line, "messages", list))),
-        target=_take(line, "target", str),
-        grader=_take(line, "grader", str),
-        stratum=_take(line, "stratum", str),
+        messages=tuple(map(_read_message, take(line, "messages", list))),
+        target=take(line, "target", str),
+        grader=take(line, "grader", str),
+        stratum=take(line, "stratum", str),
         options=_texts(line, "options"),
         stop=_texts(line, "stop"),
         synthetic=bool(line["synthetic"]),
-        tests=_take({"tests": "", **line}, "tests", str),
-        date=_take({"date": "", **line}, "date", str),
+        tests=take({"tests": "", **line}, "tests", str),
+        date=take({"date": "", **line}, "date", str),
     )
 
 

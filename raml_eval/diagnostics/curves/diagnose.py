@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from raml_eval.diagnostics.curves.targets import (
     read_targets,
     survey,
 )
-from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, check_settings, read_about
+from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, check_settings, settings_of
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError
 from raml_eval.manifest import engine_protocol
@@ -35,6 +35,7 @@ from raml_eval.protocols import Backend, PositionScorer
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
 from raml_eval.thinking import ThinkingPolicy
+from raml_eval.types import Question
 
 KIND = "pseudo-gradient"
 GROWING = ("introductions",)  # a diagnosis may come upon more of them as its run grows
@@ -126,10 +127,8 @@ async def _score(work: _Work, held: ExitStack) -> tuple[DiagnosisFolder, dict[st
     """The folder, which held closes, and whose journal has every curve but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
-        settings = {**work.settings(), "engine": dict(engine_protocol(backend.description))}
-        folder = held.enter_context(DiagnosisFolder(work.out, KIND, settings, GROWING))
-        folder.keep_golds(work.run.questions[key] for key in work.found.golds)
-        folder.reopen()
+        questions = (work.run.questions[key] for key in work.found.golds)
+        folder = open_folder(held, work.out, KIND, work.settings(), backend, questions)
         scoring = Scoring(scorer, backend.description.context, work.wanted.positions, work.wanted.concurrency)
         curves, skipped = _read_curves(folder), work.found.skipped
         n_done, n_all = count_targets(work.targets(work.run, {}), curves, scoring.context)
@@ -142,10 +141,15 @@ async def _score(work: _Work, held: ExitStack) -> tuple[DiagnosisFolder, dict[st
             journal.close()
 
 
-def settings_of(out: Path, kind: str) -> Mapping[str, Any]:
-    """The settings of the diagnosis in out/kind; none if there is none. Raises CorruptStore if they cannot be read."""
-    about = read_about(out / kind / "diagnosis.json")
-    return about["settings"] if about else {}
+def open_folder(
+    held: ExitStack, out: Path, kind: str, settings: Mapping[str, Any], backend: Backend, questions: Iterable[Question]
+) -> DiagnosisFolder:
+    """The folder of a diagnosis whose values are the backend's, which held closes; its tables are going to be written anew."""
+    engine = {"engine": dict(engine_protocol(backend.description))}
+    folder = held.enter_context(DiagnosisFolder(out, kind, {**settings, **engine}, GROWING))
+    folder.keep_golds(questions)
+    folder.reopen()
+    return folder
 
 
 def caveats_of(run: RunReader, choice: Choice, loaded: RunModel) -> list[str]:

@@ -11,7 +11,7 @@ from raml_eval.budgets import OFF
 from raml_eval.diagnostics.curves.averages import BOTH, GRID, MeanCurve, lacking
 from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn
 from raml_eval.diagnostics.curves.shape import smoothed
-from raml_eval.diagnostics.panels import MOST_PANELS, from_zero, panels, say, short_label
+from raml_eval.diagnostics.panels import MOST_PANELS, from_zero, labelled, panels, say, short_label
 from raml_eval.drawing import COLOURS, new_figure, plain_label, style_of
 from raml_eval.types import Status
 from raml_eval.wording import count_noun
@@ -147,7 +147,7 @@ def draw_aurocs(rows: Sequence[Mapping[str, Any]]) -> Any:
         axes.set_xlabel("AUROC, correct against incorrect")
         axes.grid(axis="x", linewidth=0.5, alpha=0.4)
         axes.spines[["top", "right"]].set_visible(False)
-        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        handles = labelled([axes])
         figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=3, frameon=False)
         return figure
 

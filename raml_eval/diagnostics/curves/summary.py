@@ -31,6 +31,7 @@ from raml_eval.diagnostics.curves.targets import Asking
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.panels import MOST_PANELS, more_than_panels
 from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
+from raml_eval.diagnostics.summary import in_words
 from raml_eval.errors import StoreError, writing
 from raml_eval.wording import count_noun, list_some
 
@@ -244,7 +245,7 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
         notes.append(
             f"In {count_noun(apart, 'curve')} a token would straddle the border before the gold, which was tokenised apart."
         )
-    others = Counter(one.status.replace("_", " ") for one in drawn if one.status not in VERDICTS)
+    others = Counter(in_words(one.status) for one in drawn if one.status not in VERDICTS)
     if others:
         told = ", ".join(f"{n:,} {status}" for status, n in others.items())
         notes.append(f"In no row by verdict, because no answer was graded: {told}.")

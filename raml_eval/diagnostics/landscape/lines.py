@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from raml_eval.diagnostics.fields import count_of, number_of, numbers_of, object_of, text_of
+from raml_eval.diagnostics.fields import check_number, count_of, number_of, numbers_of, object_of, text_of
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.known import Known, find_path
@@ -16,7 +16,7 @@ Line = dict[str, Any]
 
 def read_known(folder: DiagnosisFolder, choices: Choices) -> Known:
     """What the journal holds. Raises CorruptStore for a line that cannot be used, and if lines are missing among others."""
-    known = Known.of(folder.read(read_line))
+    known = Known.of(folder.read(read_line, repair="Repair the line, or delete the folder"))
     if lacking := _lacks(known, choices):
         raise CorruptStore(
             f"{folder.path / 'journal.jsonl'} lacks {lacking}. Restore the line, or delete the folder, and run again."
@@ -53,7 +53,7 @@ def _check_losses(line: Line) -> None:
         raise TypeError(f"losses is {losses!r:.60}, wanted a list of numbers")
     for loss in losses:
         if loss is not None:
-            number_of({"a loss": loss}, "a loss")
+            check_number("a loss", loss)
 
 
 def _check_basis(line: Line) -> None:

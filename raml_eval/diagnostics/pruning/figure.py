@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from raml_eval.diagnostics.panels import MOST_PANELS, grid_of, is_lowest, labelled, split
 from raml_eval.diagnostics.pruning.outcomes import WAYS
 from raml_eval.diagnostics.pruning.rules import is_cut
 from raml_eval.diagnostics.pruning.summary_rows import MEAN_OF_TASKS, SummaryRow
@@ -13,7 +14,6 @@ from raml_eval.drawing import COLOURS, new_figure, plain_label
 from raml_eval.types import Interval
 from raml_eval.wording import count_noun
 
-MOST_PANELS = 12  # more could not be read
 _GREY = "#555555"
 _WIDEST = 22  # characters of a rule's name on one line
 # Colour, mark and whether it is filled: each way can be told from the others on grey paper, too.
@@ -34,11 +34,10 @@ def draw_pruning(rows: Sequence[SummaryRow]) -> Any:
     """
     shown, _ = _panels(rows)
     rules = list(dict.fromkeys(row.rule for row in rows))
-    columns = min(2, len(shown))
-    n_lines = -(-len(shown) // columns)
+    columns, n_lines = grid_of(len(shown))
     with new_figure(7.2, 0.9 + (0.9 + 0.42 * (len(rules) + 2)) * n_lines) as figure:
-        panels = list(figure.subplots(n_lines, columns, squeeze=False, sharey=True).flat)
-        for place, (axes, task) in enumerate(zip(panels, shown, strict=False)):
+        panels = split(figure, len(shown), sharey=True)
+        for place, (axes, task) in enumerate(zip(panels, shown, strict=True)):
             own = {row.rule: row for row in rows if row.task == task}
             tokens = _draw_panel(axes, own, rules)
             axes.set_title(plain_label(task), fontsize=10)
@@ -48,15 +47,15 @@ def draw_pruning(rows: Sequence[SummaryRow]) -> Any:
             right.spines["right"].set_visible(False)
             if place % columns == columns - 1 or place == len(shown) - 1:
                 right.set_ylabel("thinking tokens, mean")
-            if place + columns >= len(shown):
+            if is_lowest(place, len(shown)):
                 axes.set_xlabel("accuracy (%)")
                 axes.tick_params(labelbottom=True)
-        for axes in panels[len(shown) :]:
-            axes.set_visible(False)
         names = ["whole", *(textwrap.fill(plain_label(rule), _WIDEST) for rule in rules), "no thinking"]
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.4, -0.6)
-        _add_legend(figure, panels[: len(shown)])
+        handles = labelled(panels)
+        ways = [name for name in WAYS.values() if name in handles]
+        figure.legend([handles[way] for way in ways], ways, frameon=False, loc="outside upper center", ncols=len(ways))
         return figure
 
 
@@ -120,12 +119,3 @@ def _point(axes: Any, place: float, one: Interval, way: str) -> None:
         label=WAYS[way],
         zorder=3,
     )
-
-
-def _add_legend(figure: Any, panels: Sequence[Any]) -> None:
-    shown: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            shown.setdefault(label, handle)
-    names = [name for name in WAYS.values() if name in shown]
-    figure.legend([shown[name] for name in names], names, frameon=False, loc="outside upper center", ncols=len(names))

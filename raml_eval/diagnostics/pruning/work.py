@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from raml_eval.concurrency import run_workers, settled_heap
-from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.folder import REPAIR, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, open_engine
 from raml_eval.diagnostics.pruning.answers import Answering, Shortener, open_redrawing
 from raml_eval.diagnostics.pruning.candidates import Candidate, read_candidates
@@ -30,6 +30,11 @@ from raml_eval.thinking import derive_seed
 from raml_eval.types import Question, QuestionKey
 
 JOURNAL, SUMMARIES, EMPTY = "journal", "summaries", "empty"
+_READERS = {  # of each journal: what checks a line, and what to do about one that cannot be used
+    JOURNAL: (read_answers, REPAIR),
+    SUMMARIES: (read_summary, "Repair the line or delete it (its thinking is then summarised again)"),
+    EMPTY: (read_attempt, "Repair the line or delete it (its seed is then tried again)"),
+}
 MAX_FAILURES_IN_A_ROW = 50
 TRIES = 3  # of a summary that comes back empty, each with its own seed
 TOO_LONG = "the thinking does not fit into the summarizer's context"
@@ -94,10 +99,16 @@ class Work:
             await asyncio.to_thread(journal.close)
 
 
+def read_stored(folder: DiagnosisFolder, name: str) -> Iterator[dict[str, Any]]:
+    """The lines of one of the journals, checked. Raises CorruptStore."""
+    parse, repair = _READERS[name]
+    return folder.read(parse, name, repair)
+
+
 def read_journal(folder: DiagnosisFolder, name: str = JOURNAL) -> Lines:
     """The lines of a journal by trajectory and rule. Of two for one, the first counts."""
     found: Lines = defaultdict(dict)
-    for line in folder.read(read_summary if name == SUMMARIES else read_answers, name):
+    for line in read_stored(folder, name):
         found[line["trajectory"]].setdefault(line["rule"], line)
     return found
 
@@ -112,7 +123,7 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
     total, waiting = sum(1 for _ in owed()), owed()
     if not total:
         return
-    tried = Counter((line["trajectory"], line["rule"]) for line in work.folder.read(read_attempt, EMPTY))
+    tried = Counter((line["trajectory"], line["rule"]) for line in read_stored(work.folder, EMPTY))
     async with (
         open_summarizer(summary, model) as summarizer,
         work.storing(SUMMARIES, total) as (journal, progress),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
-from raml_eval.diagnostics.curves.diagnose import GROWING, IN_FLIGHT, caveats_of, position_scorer, settings_of
+from raml_eval.diagnostics.curves.diagnose import GROWING, IN_FLIGHT, caveats_of, open_folder, position_scorer
 from raml_eval.diagnostics.curves.driver import Scoring, fits_context, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import (
@@ -27,14 +27,13 @@ from raml_eval.diagnostics.curves.targets import (
     read_targets,
     survey,
 )
-from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, check_settings
+from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder, check_settings, settings_of
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.diagnostics.roles.closings import OWN, Ending, find_endings
 from raml_eval.diagnostics.roles.occurrences import BREAKS, DELIMITER, choose_words
 from raml_eval.diagnostics.roles.summary import Spoken, write_summary
 from raml_eval.diagnostics.roles.thoughts import Found, choose_occurrences, needed_positions, read_thoughts
 from raml_eval.errors import ConfigError, choose_names
-from raml_eval.manifest import engine_protocol
 from raml_eval.progress import Progress
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
@@ -153,10 +152,8 @@ async def _score(work: _Work, found: Found, held: ExitStack) -> tuple[DiagnosisF
     """The folder, which held closes, and whose journal has every needed value but for those that failed, and the errors."""
     async with open_engine(work.loaded) as backend:
         scorer = position_scorer(backend)
-        settings = {**work.settings(), "engine": dict(engine_protocol(backend.description))}
-        folder = held.enter_context(DiagnosisFolder(work.out, KIND, settings, GROWING))
-        folder.keep_golds(work.run.questions[key] for key in work.surveyed.golds)
-        folder.reopen()
+        questions = (work.run.questions[key] for key in work.surveyed.golds)
+        folder = open_folder(held, work.out, KIND, work.settings(), backend, questions)
         scoring = Scoring(scorer, backend.description.context, AtMarks(), work.wanted.concurrency)
         needed, stored = needed_positions(found), read_values(folder)
         n_done = n_owed = 0
