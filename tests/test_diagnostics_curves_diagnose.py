@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +19,7 @@ from raml_eval.diagnostics.folder import OtherSettings
 from raml_eval.diagnostics.model import load_run_model
 from raml_eval.exits import ExitCode
 from raml_eval.store.seeking import RunReader
+from tests.dying import command_that_dies_at
 from tests.scored import naive_logprobs
 from tests.test_cli import FAKE, Done, cli, fails
 
@@ -289,15 +288,10 @@ def test_kill_9_loses_nothing_and_scores_nothing_twice(run: Path, diagnosed: Pat
     shutil.copytree(run, copy, ignore=shutil.ignore_patterns("diagnostics"))
     command = [sys.executable, "-m", "raml_eval", *DIAGNOSE, str(copy), "--quiet", "--concurrency", "1"]
     path = copy / "diagnostics" / KIND / "journal.jsonl"
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") >= 3):
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    with path.open("ab") as file:
-        file.write(b'{"id": "torn')
+    dying = [sys.executable, "-c", command_that_dies_at(path, 3), *command[3:]]
+    assert subprocess.run(dying, stderr=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
     before = path.read_text().splitlines()[:-1]
-    assert 3 <= len(before) < 64
+    assert 3 == len(before) < 64
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     assert path.read_text().splitlines()[: len(before)] == before
     killed, whole = journal(path.parent), journal(diagnosed)

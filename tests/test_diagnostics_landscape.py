@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +40,7 @@ from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
 from tests.backend_bench import POCKET
 from tests.defined import wrongly_defined
+from tests.dying import dies_at
 from tests.engines import open_pocket, sit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,13 +142,11 @@ def test_a_killed_landscape_goes_on_point_by_point_with_equal_values(run: Path, 
     journal = tmp_path / "killed" / "landscape" / "journal.jsonl"
     code = "from pathlib import Path; from tests.test_diagnostics_landscape import Choices, landscape"
     code += f"; landscape(Path({str(run)!r}), Path({str(tmp_path / 'killed')!r}), {choices!r}, backend_args={args!r})"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as process:
-        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b'"point"') > 20):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", dies_at(journal, 30) + code]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     before = journal.read_bytes()
-    journal.write_bytes(before + b'{"is":"point","i":8')  # a line that was torn by the kill
+    assert not before.endswith(b"\n")
+    assert before.count(b'"point"') > 5
     for out in ("killed", "whole"):
         landscape(run, tmp_path / out, choices, backend_args=args)
     assert journal.read_bytes().startswith(before.rpartition(b"\n")[0] + b"\n")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +20,7 @@ from raml_eval.diagnostics.roles.diagnose import KIND, AtMarks, Wanted, diagnose
 from raml_eval.exits import ExitCode
 from raml_eval.store.locking import try_lock
 from raml_eval.store.seeking import RunReader
+from tests.dying import command_that_dies_at
 from tests.scored import naive_logprobs
 from tests.test_cli import FAKE, cli, fails
 from tests.test_diagnostics_curves_diagnose import targets_of
@@ -229,15 +228,10 @@ def test_kill_9_loses_nothing_and_scores_nothing_twice(run: Path, diagnosed: Pat
     words = [*DIAGNOSE, str(copy), *FEW, "--closing", " so", "--concurrency", "1"]
     command = [sys.executable, "-m", "raml_eval", *words]
     path = copy / "diagnostics" / KIND / "journal.jsonl"
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") >= 3):
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    with path.open("ab") as file:
-        file.write(b'{"id": "torn')
+    dying = [sys.executable, "-c", command_that_dies_at(path, 3), *command[3:]]
+    assert subprocess.run(dying, stderr=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
     before = path.read_text().splitlines()[:-1]
-    assert 3 <= len(before) < len(lines_of(diagnosed))
+    assert 3 == len(before) < len(lines_of(diagnosed))
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     assert path.read_text().splitlines()[: len(before)] == before
     killed, whole = ({line["id"]: line for line in lines_of(folder)} for folder in (path.parent, diagnosed))

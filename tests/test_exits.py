@@ -18,6 +18,7 @@ import typer
 
 from raml_eval.cli import app
 from raml_eval.exits import ALWAYS, COMMANDS, MEANINGS, ExitCode
+from raml_eval.store.journal import count_lines
 from raml_eval.types import Grade, Status
 from tests.chat_server import Reply, serve_chat
 from tests.signals import take_interrupts
@@ -273,12 +274,10 @@ def open_when_read(fifo: Path, process: subprocess.Popen[str]) -> int:
 def test_a_terminated_run_stops_cleanly_and_goes_on(ignored: bool, tmp_path: Path) -> None:
     """As `timeout` does it, to the whole group of a background job of a shell, which ignores SIGINT; or to the run alone."""
     out = tmp_path / "run"
-    words = [*FAKE, "--samples", "40", "--backend-arg", "latency_s=0.05", "--out", str(out)]
+    words = [*FAKE, "--samples", "40", "--backend-arg", "latency_s=0.05", "--concurrency", "4", "--out", str(out)]
     start = (lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else take_interrupts
     with started(*words, preexec_fn=start) as process:
-        while process.poll() is None and not (out / "samples.jsonl").exists():
-            time.sleep(0.02)
-        while process.poll() is None and not (out / "samples.jsonl").stat().st_size:
+        while process.poll() is None and not count_lines(out / "samples.jsonl"):
             time.sleep(0.02)
         for _ in range(2):
             (os.killpg if ignored else os.kill)(process.pid, signal.SIGTERM)
