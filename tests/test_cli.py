@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import pandas as pd
 import pytest
 
 from raml_eval.cli import main
@@ -197,7 +198,8 @@ def test_help_cuts_nothing_and_names_what_an_option_takes(command: str, monkeypa
 
 
 def test_a_report_is_written_in_the_format_of_its_ending(finished: Path, tmp_path: Path) -> None:
-    for name, begins in (("a.md", "# fake"), ("a.tex", "% fake"), ("a.txt", "fake\n===="), ("a", "fake\n====")):
+    (tmp_path / "there").touch()
+    for name, begins in (("a.md", "# fake"), ("a.tex", "% fake"), ("a.txt", "fake\n===="), ("there", "fake\n====")):
         assert cli("report", finished, "--out", tmp_path / name).returncode == 0
         assert (tmp_path / name).read_text().startswith(begins)
     fails(
@@ -211,6 +213,45 @@ def test_a_report_is_written_in_the_format_of_its_ending(finished: Path, tmp_pat
     fails(cli("report", finished, "--format", "csv", "--out", tmp_path / "page.html"), "which is html, and --format is csv")
     assert not (tmp_path / "page.html").exists()
     assert cli("report", finished, "--format", "markdown", "--out", tmp_path / "b.txt").returncode == 0
+
+
+@pytest.mark.parametrize("words", [(), ("--report", "checkpoint")])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_path_without_an_ending_is_a_folder_for_all(
+    words: tuple[str, ...], there: bool, finished: Path, tmp_path: Path
+) -> None:
+    if there:
+        (tmp_path / "all").mkdir()
+    assert cli("report", finished, *words, "--out", f"{tmp_path / 'all'}/").returncode == 0
+    assert {f"report.{ending}" for ending in ("md", "html", "tex", "csv", "json", "parquet")} | {"figures"} == {
+        path.name for path in (tmp_path / "all").iterdir()
+    }
+
+
+def test_the_standard_numbers_are_the_same_rows_in_every_file(finished: Path, tmp_path: Path) -> None:
+    for ending in ("csv", "json", "parquet"):
+        assert cli("report", finished, "--out", tmp_path / f"a.{ending}").returncode == 0
+    csv, parquet = pd.read_csv(tmp_path / "a.csv"), pd.read_parquet(tmp_path / "a.parquet")
+    rows = json.loads((tmp_path / "a.json").read_text())["rows"]
+    assert list(csv.columns) == list(parquet.columns) == list(rows[0])
+    for name in ("task", "budget", "metric", "value"):
+        told = [row[name] for row in rows]
+        assert told == parquet[name].tolist()
+        assert told == pytest.approx(csv[name].tolist()) if name == "value" else told == csv[name].tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--contamination", "{run}", "--out", "a.html"], "a report with parts does not take --contamination"),
+        (["--contamination", "{run}", "--report", "stability"], "--report stability does not take --contamination"),
+        (["--template", "compact", "--out", "folder"], "a report with parts does not take --template"),
+        (["--template", "compact", "--out", "a.parquet"], "template compact has no form as Parquet"),
+        (["--contamination", "{run}", "--out", "a.parquet"], "the table of contamination has no form as Parquet"),
+    ],
+)
+def test_what_only_the_standard_report_has_is_not_left_out_in_silence(words: list[str], told: str, finished: Path) -> None:
+    fails(cli("report", finished, *(word.format(run=finished) for word in words)), told)
 
 
 @pytest.mark.parametrize("words", [["--out", "x.doc"], ["--out", "x.csv", "--format", "json"], ["--report", "chekpoint"]])
@@ -262,6 +303,7 @@ def test_the_check_says_how_many_files_it_read(tmp_path: Path) -> None:
 
 def test_the_summary_of_a_step_is_added_to(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summary, other = tmp_path / "step_summary_1", tmp_path / "other"
+    other.touch()
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     monkeypatch.chdir(tmp_path)
     for out in (summary, summary.name, other, other):

@@ -186,6 +186,39 @@ def test_parquet_and_csv_hold_the_frame(tmp_path: Path) -> None:
     assert len(json.loads(content.read_text(encoding="utf-8"))["rows"]) == len(report.frame)
 
 
+PLACE = (
+    "run",
+    "task",
+    "domain",
+    "budget",
+    "metric",
+    "k",
+    "tau",
+    "against",
+    "part",
+    "table",
+    "series",
+    "family",
+    "claim",
+    "level",
+)
+
+
+@pytest.mark.parametrize("name", report_names())
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_number_that_two_parts_show_stands_once(name: str, partial: bool) -> None:
+    if partial and find_report(name)[1].base == "required":
+        pytest.skip("such a report takes whole runs")
+    lacking = (replace(SFT, records=SFT.records[: -len(SFT.records) // 5]), MORE) if partial else RUNS
+    base = None if partial else BASE
+    frame = assemble(find_report(name)[1], lacking, base=base, allow_partial=partial).frame
+    place = frame[[column for column in PLACE if column in frame]].astype(object).where(frame.notna(), "")
+    assert not place.duplicated().any()
+    if partial and "part" in frame:
+        of_sweep = frame[frame["part"] == "trajectories with every budget"]
+        assert set(of_sweep["run"]) == {"sft"}  # the run that lacks none shows its numbers once
+
+
 def test_one_document_has_its_figures_beside_it(tmp_path: Path) -> None:
     written = [path.relative_to(tmp_path).as_posix() for path in write_report(made("stability"), tmp_path / "mine.md")]
     assert written == ["mine.md", "mine_figures/stability-curve.svg"]

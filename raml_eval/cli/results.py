@@ -53,8 +53,10 @@ def report(
     """Tables and figures of stored runs."""
     from raml_eval.tables import build_frame, load_run
 
-    _check_options(report, template, contamination, cutoff, plot)
-    by_parts = report is not None or bool(about) or _needs_definition(format, out)
+    by_parts = report is not None or bool(about) or _needs_parts(format, out)
+    _check_options(
+        f"--report {report}" if report else "a report with parts" if by_parts else "", template, contamination, cutoff, plot
+    )
     definition = _find_definition(report or "checkpoint") if by_parts else None
     _check_out(out, format)
     loaded = [load_run(path) for path in runs]
@@ -64,22 +66,18 @@ def report(
     if definition is not None:
         _define_and_write(definition, loaded, format, out, about=about or (), **shared)
     else:
-        from raml_eval.reporting.report import Contamination, render_report
+        from raml_eval.reporting.report import Contamination
 
         signs = Contamination(load_run(contamination), cutoff or "") if contamination else None
-        chosen = format or format_of(out)
-        text = render_report(loaded, template=template, format=chosen, contamination=signs, **shared)
-        print(text if out is None else write_text(out, text))
+        _write_standard(loaded, format, out, template=template, contamination=signs, **shared)
     if plot is not None:
         from raml_eval.reporting.plots import plot_budget_curve
 
         print(plot_budget_curve(build_frame(loaded, k=ks, allow_partial=allow_partial), plot))
 
 
-def _check_options(
-    report: str | None, template: str, contamination: Path | None, cutoff: str | None, plot: Path | None
-) -> None:
-    """Raises ConfigError for options that exclude each other or have no effect."""
+def _check_options(parts: str, template: str, contamination: Path | None, cutoff: str | None, plot: Path | None) -> None:
+    """Raises ConfigError for options that exclude each other or have no effect. parts names a report with parts."""
     from raml_eval.errors import ConfigError
     from raml_eval.window import is_date
 
@@ -87,21 +85,23 @@ def _check_options(
         raise ConfigError(f"--cutoff {cutoff} has no effect without --contamination RUN. Add that, or leave it out.")
     if cutoff is not None and not is_date(cutoff):
         raise ConfigError(f"--cutoff is {cutoff!r}; wanted a day or a month, such as 2025-06-15 or 2025-06.")
-    if report is not None and (contamination is not None or template != "default"):
+    if parts and (contamination is not None or template != "default"):
         other = "--contamination" if contamination is not None else "--template"
-        raise ConfigError(f"--report {report} and {other} are both given. Leave one out: a report.yaml names its own parts.")
+        raise ConfigError(
+            f"{parts} does not take {other}, which is for the standard report: that is printed, or written to a .md, .tex or "
+            f".txt file. Leave {other} out, or write the standard report."
+        )
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
 
 
-def _needs_definition(format: str | None, out: Path | None) -> bool:
-    """Whether only a report with parts can be written so: as a page, a picture, Parquet, or into a folder."""
-    written = (
-        out is not None
-        and not is_summary(out)
-        and (out.is_dir() or out.suffix in (".html", ".parquet", ".svg", ".pdf", ".png"))
-    )
-    return format == "html" or written
+def _needs_parts(format: str | None, out: Path | None) -> bool:
+    """Whether only a report with parts can be written so: as a page, a picture, or into a folder."""
+    from raml_eval.reporting.reports.files import is_folder
+
+    if format == "html" or out is None or is_summary(out):
+        return format == "html"
+    return is_folder(out, format) or out.suffix in (".html", ".svg", ".pdf", ".png")
 
 
 def _find_definition(name: str) -> Definition:
@@ -115,6 +115,17 @@ def _check_out(out: Path | None, format: str | None) -> None:
     from raml_eval.reporting.reports.files import check_out
 
     check_out(None if is_summary(out) else out, format)
+
+
+def _write_standard(runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:
+    """The standard report of these runs is printed, or written to --out."""
+    from raml_eval.reporting.report import render_report, write_frame
+
+    if out is not None and out.suffix == ".parquet":
+        print(write_frame(runs, out, **settings))
+    else:
+        text = render_report(runs, format=format or format_of(out), **settings)
+        print(text if out is None else write_text(out, text))
 
 
 def _define_and_write(definition: Definition, runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:

@@ -1,12 +1,14 @@
-"""The tidy frame itself, as CSV or JSON, with the footnotes of each row."""
+"""The tidy frame itself, as CSV, JSON or Parquet, with the footnotes of each row."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raml_eval.errors import writing
 from raml_eval.reporting.footnotes import Footnote
 from raml_eval.tables import DOMAIN_MEANS, MACRO, Row, budget_label, frame_rows, run_labels
 from raml_eval.types import StoredRun
@@ -27,12 +29,33 @@ def render_raw(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[F
     csv has a last column, notes: the texts of the notes on the row, with "; " between them. json is {"notes": [text, ...],
     "rows": [...]}, and each row has the numbers of its notes, from 1. A number that cannot be given is empty or null.
     """
-    numbers = [mark_row(row, notes, runs) for row in frame_rows(frame)]
-    if format == "json":
-        rows = [{**row, "notes": of_row} for row, of_row in zip(frame_rows(frame), numbers, strict=True)]
-        content = {"notes": [note.text for note in notes], "rows": rows}
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    return frame_csv(frame.assign(notes=["; ".join(notes[number - 1].text for number in of_row) for of_row in numbers]))
+    if format == "csv":
+        return frame_csv(_with_notes(runs, frame, notes))
+    rows = [{**row, "notes": mark_row(row, notes, runs)} for row in frame_rows(frame)]
+    content = {"notes": [note.text for note in notes], "rows": rows}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_parquet(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[Footnote], path: Path) -> Path:
+    """The file has the rows and columns of the csv, with one type for each column. ConfigError if it cannot be written."""
+    import pandas as pd
+
+    noted = _with_notes(runs, frame, notes)
+    numbers: Mapping[str, str] = {name: "Float64" for name in ("tau", "value", "low", "high") if name in noted}
+    whole = {name: "Int64" for name in ("k", "n_questions", "n_samples") if name in noted}
+    typed = noted.astype({**numbers, **whole})
+    texts = [name for name in typed.columns if name not in {*numbers, *whole}]
+    typed[texts] = typed[texts].map(lambda value: None if pd.isna(value) else value)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        typed.to_parquet(path, index=False)
+    return path
+
+
+def _with_notes(runs: Sequence[StoredRun], frame: pd.DataFrame, notes: Sequence[Footnote]) -> pd.DataFrame:
+    """The frame with a last column of the texts of the notes on each row, with "; " between them."""
+    numbers = (mark_row(row, notes, runs) for row in frame_rows(frame))
+    return frame.assign(notes=["; ".join(notes[number - 1].text for number in of_row) for of_row in numbers])
 
 
 def mark_row(row: Row, notes: Sequence[Footnote], runs: Sequence[StoredRun]) -> list[int]:

@@ -18,7 +18,7 @@ from raml_eval.reporting.reports.definition import Definition, Part
 from raml_eval.reporting.reports.material import Built, Material, check_whole, gather, narrowed, select
 from raml_eval.reporting.reports.noted import part_notes
 from raml_eval.reporting.sections import Section
-from raml_eval.tables import TAUS, Row, check_copies, frame_rows, parse_measure
+from raml_eval.tables import TAUS, Row, check_copies, describe_engine, frame_rows, parse_measure
 from raml_eval.types import StoredRun
 
 if TYPE_CHECKING:
@@ -116,10 +116,15 @@ def _shows_gains(material: Material, made: Sequence[tuple[Part, Sequence[Built]]
 
 
 def _frame(material: Material, rows: Iterable[Row]) -> pd.DataFrame:
-    """The frame with the rows that it does not have yet; interval_level is the level of each interval."""
+    """The frame with the rows that it does not have yet; interval_level is the level of each interval.
+
+    A row of one run names its engine, as the frame's own rows do, or a number that a part shows again would be another row.
+    """
+    engines = {label: describe_engine(run) for label, run in material.heads.items()}
     seen = {_content(row) for row in frame_rows(material.frame)}
     more = []
-    for row in rows:
+    for bare in rows:
+        row = {"engine": engines.get(bare["run"], ""), **bare}
         content = _content(row)
         if content not in seen:
             seen.add(content)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from raml_eval.drawing import save_figure
 from raml_eval.errors import ConfigError, near_names, writing
 from raml_eval.reporting.html import render_html
-from raml_eval.reporting.raw import mark_row, render_raw
+from raml_eval.reporting.raw import render_raw, write_parquet
 from raml_eval.reporting.render import Figure, find_template, render
 from raml_eval.reporting.reports.assemble import Assembled
-from raml_eval.tables import frame_rows
 
 DOCUMENTS = {".md": "markdown", ".html": "html", ".tex": "latex", ".txt": "terminal"}
 RAW = {".csv": "csv", ".json": "json"}
@@ -60,13 +59,21 @@ def check_out(path: Path | None, format: str | None) -> None:
         )
 
 
+def is_folder(path: Path, format: str | None) -> bool:
+    """Whether --out is a folder for all files: one that is there, or a new path without an ending and without a --format.
+
+    A file without an ending that is there, such as /dev/stdout, stays one.
+    """
+    return path.is_dir() or not (path.suffix or format or path.exists())
+
+
 def write_report(made: Assembled, path: Path, format: str | None = None) -> list[Path]:
     """The files written for --out: one of the ending's format with the figures beside it, or all of them into a folder.
 
-    A folder is one that is there, or a path without an ending. Raises ConfigError for an ending that is unknown, for a
-    picture of a report without exactly one figure, and if a file cannot be written.
+    Raises ConfigError for an ending that is unknown, for a picture of a report without exactly one figure, and if a file cannot
+    be written.
     """
-    if path.is_dir() or (not path.suffix and format is None):
+    if is_folder(path, format):
         return _write_folder(made, path)
     check_out(path, format)
     suffix = path.suffix
@@ -74,7 +81,7 @@ def write_report(made: Assembled, path: Path, format: str | None = None) -> list
         return [save_figure(_only_figure(made, path).drawing, path)]
     if suffix == ".parquet":
         return [_write_parquet(made, path)]
-    form = format or {**DOCUMENTS, **RAW}[suffix]
+    form = format or {**DOCUMENTS, **RAW}.get(suffix, "terminal")
     folder = f"{path.stem}_figures"
     written = _write_pictures(made, path.parent / folder, {"markdown": (".svg",), "latex": (".pdf",)}.get(form, ()))
     return [_write(path, text_of(made, form, folder)), *written]
@@ -114,26 +121,11 @@ def _only_figure(made: Assembled, path: Path) -> Figure:
 
 
 def _write(path: Path, text: str) -> Path:
-    return _written(path, lambda: path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8"))
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text if text.endswith("\n") else f"{text}\n", encoding="utf-8")
+    return path
 
 
 def _write_parquet(made: Assembled, path: Path) -> Path:
-    """The frame with one type for each column, and the texts of the notes on each row."""
-    import pandas as pd
-
-    notes = [note.text for note in made.notes]
-    marks = ["; ".join(notes[number - 1] for number in mark_row(row, made.notes, made.runs)) for row in frame_rows(made.frame)]
-    frame = made.frame.assign(notes=marks)
-    numbers: Mapping[str, str] = {name: "Float64" for name in ("tau", "value", "low", "high") if name in frame}
-    whole = {name: "Int64" for name in ("k", "n_questions", "n_samples") if name in frame}
-    typed = frame.astype({**numbers, **whole})
-    texts = [name for name in typed.columns if name not in {*numbers, *whole}]
-    typed[texts] = typed[texts].map(lambda value: None if pd.isna(value) else value)
-    return _written(path, lambda: typed.to_parquet(path, index=False))
-
-
-def _written(path: Path, write: Callable[[], object]) -> Path:
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write()
-    return path
+    return write_parquet(made.runs, made.frame, made.notes, path)

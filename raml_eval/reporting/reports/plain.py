@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.reporting.numbers import Key
@@ -18,13 +19,18 @@ from raml_eval.tables import (
     DOMAINS,
     MACRO,
     Measure,
+    Row,
     budget_order,
     build_sweep,
     describe_engine,
     frame_rows,
     has_sweep,
+    missing_samples,
 )
 from raml_eval.types import Domain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def runs(material: Material, part: Part) -> Built:
@@ -63,7 +69,14 @@ def thinking(material: Material, part: Part) -> Built | None:
     sweep = build_sweep(material.runs, allow_partial=True, frontier=False)  # the frame has refused missing samples already
     if sweep.empty:
         return None
-    return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(frame_rows(sweep)), left_out=left_out)
+    return Built(thinking_section(index_sweep(sweep, material.numbers)), tuple(_sweep_rows(sweep, material)), left_out=left_out)
+
+
+def _sweep_rows(sweep: pd.DataFrame, material: Material) -> Iterator[Row]:
+    """The sweep's rows. Those of a run that lacks samples say that they rest on other trajectories than the frame's own."""
+    lacking = {label for label, run in material.labels.items() if missing_samples(run)}
+    for row in frame_rows(sweep):
+        yield {**row, "part": row["part"] or "trajectories with every budget"} if row["run"] in lacking else row
 
 
 def _no_sweep(label: str) -> str:
