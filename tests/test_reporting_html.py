@@ -237,6 +237,7 @@ def test_rows_are_filtered_and_told(page: Path) -> None:
         assert watched.page.locator("[role=status]").first.inner_text() == "1 of 4 rows"
         field.fill("")
         assert len(column(watched.page)) == len(ROWS)
+        assert watched.page.locator("[role=status]").first.inner_text() == "4 rows"
         watched.check_quiet()
 
 
@@ -279,7 +280,7 @@ def test_a_phone_scrolls_a_table_and_not_the_page(tmp_path: Path, dark: bool) ->
         label = watched.page.locator("tbody th .keep").first
         assert label.inner_text() == "sft-4"
         assert label.bounding_box()["height"] < 24  # on one line
-        assert watched.page.get_by_text("scroll sideways").is_visible()
+        assert watched.page.get_by_text("scroll in their frames").is_visible()
         look("document.querySelector('.box').scrollLeft = 500")
         edge = look("document.querySelector('tbody th').getBoundingClientRect().left")
         assert 0 <= edge < 40  # the label stays in sight

@@ -17,6 +17,8 @@ for (const box of document.querySelectorAll(".table")) {
 
   const status = document.createElement("span");
   status.setAttribute("role", "status");
+  const whole = `${rows.length} rows`;
+  status.textContent = whole;
 
   const sort = (column) => {
     const before = heads[column].getAttribute("aria-sort");
@@ -64,6 +66,6 @@ for (const box of document.querySelectorAll(".table")) {
       row.hidden = !fits;
       shown += fits ? 1 : 0;
     });
-    status.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+    status.textContent = words.length ? `${shown} of ${rows.length} rows` : whole;
   });
 }
