@@ -267,7 +267,7 @@ def test_a_part_shows_the_kinds_and_figures_that_it_names(run: StoredRun, tmp_pa
         found = [section for section in made.report.sections if section.title in ("Pruning", "Statistics")]
         assert [section.title for section in found] == titles
         assert sum(len(section.figures) for section in found) == n_figures
-        told = f"part 2 (diagnostics) has no figure {figure} of test: its pruning has nothing to draw there"
+        told = f"part 2 (diagnostics) has no figure {figure} of test: pruning has nothing to draw there"
         assert (told in made.report.notes) == (not n_figures)
 
 

@@ -32,8 +32,8 @@ def diagnostics(material: Material, part: Part) -> Iterator[Built]:
     for one in found.shown:
         shown = tuple(figure for figure in one.section.figures if not part.figures or figure.name in part.figures)
         alone = tuple(Alone(metric_of(one.kind), (one.run,), note) for note in one.notes)
-        lacking = [name for name in part.figures if name not in [figure.name for figure in shown]]
-        notes = [f"{part.place} has no figure {name} of {one.run}: its {one.kind} has nothing to draw there" for name in lacking]
+        lacking = sorted({*part.figures} - {figure.name for figure in shown})
+        notes = [f"{part.place} has no figure {name} of {one.run}: {one.kind} has nothing to draw there" for name in lacking]
         yield Built(replace(one.section, figures=shown), one.rows, left_out=tuple(notes), alone=alone)
 
 
