@@ -289,7 +289,7 @@ def test_kill_9_loses_nothing_and_scores_nothing_twice(run: Path, diagnosed: Pat
     command = [sys.executable, "-m", "raml_eval", *DIAGNOSE, str(copy), "--quiet", "--concurrency", "1"]
     path = copy / "diagnostics" / KIND / "journal.jsonl"
     dying = [sys.executable, "-c", command_that_dies_at(path, 3), *command[3:]]
-    assert subprocess.run(dying, stderr=subprocess.DEVNULL, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(dying, stderr=subprocess.DEVNULL, timeout=300, check=False).returncode == -signal.SIGKILL
     before = path.read_text().splitlines()[:-1]
     assert 3 == len(before) < 64
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0

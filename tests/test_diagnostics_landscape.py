@@ -143,7 +143,7 @@ def test_a_killed_landscape_goes_on_point_by_point_with_equal_values(run: Path, 
     code = "from pathlib import Path; from tests.test_diagnostics_landscape import Choices, landscape"
     code += f"; landscape(Path({str(run)!r}), Path({str(tmp_path / 'killed')!r}), {choices!r}, backend_args={args!r})"
     command = [sys.executable, "-c", dies_at(journal, 30) + code]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, cwd=ROOT, timeout=300, check=False).returncode == -signal.SIGKILL
     before = journal.read_bytes()
     assert not before.endswith(b"\n")
     assert before.count(b'"point"') > 5

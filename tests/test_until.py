@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,6 +36,7 @@ from raml_eval.tables import build_frame, global_clusters, missing_samples
 from raml_eval.types import Completion, Finish, QuestionKey, SampleRecord, SamplingParams, Status, StoredRun
 from raml_eval.until import open_until
 from tests import scripted
+from tests.dying import dies_at
 
 FEW: dict[str, Any] = {
     "model": "pocket", "backend": "fake", "tasks": "pocket_chain,pocket_sort", "samples": 2, "limit": 20,
@@ -360,30 +359,20 @@ def test_a_verdict_that_changed_between_looks_is_noticed(tmp_path: Path, base: S
 CHILD = """
 import sys
 from pathlib import Path
+from tests.dying import dies_at
 from tests.test_until import At, read_run, run_until, until_of
 out, base = map(Path, sys.argv[1:])
 run_until(out, until_of(read_run(base), At(3)), backend_args={"latency_s": 0.05}, concurrency=2)
 """
 
 
-def wait_for(path: Path, size: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None and (path.stat().st_size if path.exists() else 0) <= size:
-        time.sleep(0.005)
-
-
 def test_a_killed_run_goes_on_in_the_same_order_with_the_same_looks(tmp_path: Path, base: StoredRun) -> None:
     out, samples = tmp_path / "killed", tmp_path / "killed" / "samples.jsonl"
     looks: list[list[Any]] = []
-    kills = 0
-    for step in range(2):
-        process = subprocess.Popen([sys.executable, "-c", CHILD, str(out), str(base.directory)], start_new_session=True)
-        wait_for(samples, (samples.stat().st_size if samples.exists() else 0) + 9000 * (1 + step), process)
-        kills += process.poll() is None
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        if (out / "manifest.json").exists():
-            looks.append(json.loads((out / "manifest.json").read_text())["sequential"]["looks"])
-    assert kills
+    for n in (20, 80):
+        command = [sys.executable, "-c", dies_at(samples, n) + CHILD, str(out), str(base.directory)]
+        assert subprocess.run(command, timeout=300, check=False).returncode == -signal.SIGKILL
+        looks.append(json.loads((out / "manifest.json").read_text())["sequential"]["looks"])
     assert any(looks), "killed before the first look"
     run = run_until(out, until_of(base, At(3)))
     whole = run_until(tmp_path / "whole", until_of(base, At(3)))

@@ -33,8 +33,8 @@ def diagnostics(material: Material, part: Part) -> Iterator[Built]:
         shown = tuple(figure for figure in one.section.figures if not part.figures or figure.name in part.figures)
         alone = tuple(Alone(metric_of(one.kind), (one.run,), note) for note in one.notes)
         lacking = sorted({*part.figures} - {figure.name for figure in shown})
-        notes = [f"{part.place} has no figure {name} of {one.run}: {one.kind} has nothing to draw there" for name in lacking]
-        yield Built(replace(one.section, figures=shown), one.rows, left_out=tuple(notes), alone=alone)
+        told = [f"{part.place} has no figure {name} of {one.run}: {one.kind} has nothing to draw there" for name in lacking]
+        yield Built(replace(one.section, figures=shown), one.rows, left_out=tuple(told), alone=alone)
 
 
 def _published(material: Material, part: Part, shown: Sequence[Shown]) -> Built:
