@@ -154,7 +154,7 @@ def test_a_task_that_no_column_shows_is_told(run: StoredRun) -> None:
 def test_names() -> None:
     assert (metric_of("pruning", "share"), metric_of("pruning")) == ("pruning: share", "pruning: ")
     assert series_of({"a": 0.5, "b": "", "c": None}) == "a=0.5; b="
-    assert set(FORMS) == {"text", "count", "number", "percent"}
+    assert set(FORMS) == {"text", "count", "number", "percent", "p"}
 
 
 @pytest.fixture(scope="module")

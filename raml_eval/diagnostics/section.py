@@ -21,13 +21,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.told_intervals import notes_of_intervals
 from raml_eval.drawing import save_figure
 from raml_eval.errors import StoreError, writing
 from raml_eval.store.manifest_file import write_json
 
 SECTION_VERSION = 1
 ENDINGS = ("svg", "pdf", "png")  # every figure is stored in each: a page, LaTeX, a viewer
-Form = Literal["text", "count", "number", "percent"]
+Form = Literal["text", "count", "number", "percent", "p"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Column:
     """One column of a table: name is that of the Parquet column, and low and high those of an interval's ends, if it has one.
 
     form says how a value is written: text; count (a whole number); number, with so many digits; percent, for a share from 0
-    to 1, in a table whose title says "in percent". A null is blank in a text column, and n/a in the others.
+    to 1, in a table whose title says "in percent"; p, for a p-value. A null is blank in a text column, and n/a in the others;
+    so is an interval without ends beside a number that has one.
     """
 
     name: str
@@ -83,8 +85,8 @@ def write_section(
 ) -> None:
     """The folder holds the tables as Parquet, the figures as SVG, PDF and PNG, and section.json, which names them.
 
-    Names of files are lower-case letters, digits, - and _. The diagnosis is incomplete until DiagnosisFolder.finish is called,
-    so that a report never shows one that was cut short. Raises StoreError if a file cannot be written.
+    Names of files are lower-case letters, digits, - and _. Notes on missing intervals follow the others. The diagnosis is
+    incomplete until DiagnosisFolder.finish is called, so that a report never shows one that was cut short. Raises StoreError if a file cannot be written.
 
     Example: write_section(folder, "Pruning", "Each thinking was summarised.", [SectionTable(...)])
     """
@@ -109,7 +111,7 @@ def write_section(
             for table in tables
         ],
         "figures": [{"name": one.name, "title": one.title, "about": one.about} for one in figures],
-        "notes": list(notes),
+        "notes": [*notes, *notes_of_intervals(tables)],
     }
     write_json(folder.path / "section.json", content)
 
