@@ -86,7 +86,8 @@ def write_section(
     """The folder holds the tables as Parquet, the figures as SVG, PDF and PNG, and section.json, which names them.
 
     Names of files are lower-case letters, digits, - and _. Notes on missing intervals follow the others. The diagnosis is
-    incomplete until DiagnosisFolder.finish is called, so that a report never shows one that was cut short. Raises StoreError if a file cannot be written.
+    incomplete until DiagnosisFolder.finish is called, so that a report never shows one that was cut short.
+    Raises StoreError if a file cannot be written.
 
     Example: write_section(folder, "Pruning", "Each thinking was summarised.", [SectionTable(...)])
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_GROUPS = 24  # rows of a figure; more tasks could not be read
-# Of each verdict, in the order of Status: dashes, hatching and mark beside its colour, so that grey paper tells them apart, too.
+# Beside its colour each verdict has dashes, hatching and a mark, so that grey paper tells them apart, too.
 LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), strict=True))
 HATCH_OF = dict(zip(map(str, Status), ("", "///", "...", "xxx", "---"), strict=True))
 MARK_OF = dict(zip(map(str, Status), ("o", "s", "^", "D", "v"), strict=True))

@@ -27,7 +27,7 @@ def notes_of_intervals(tables: Sequence[SectionTable]) -> Iterator[str]:
         for (reason, places), headings in _missing(table).items():
             rows = [_label(table, table.rows[place]) for place in places]
             of = "every row" if len(rows) == len(table.rows) else list_some(rows, MOST)
-            found.setdefault(reason, []).append(f"{_short(table.title)}: {' and '.join(headings)} ({of})")
+            found.setdefault(reason, []).append(f"{_short(table.title)}: {' and '.join(map(repr, headings))} ({of})")
     for reason, told in found.items():
         yield f"Without an interval ({_PLAIN.get(reason, reason)}): {'; '.join(told)}."
 
@@ -42,7 +42,7 @@ def _missing(table: SectionTable) -> Mapping[tuple[str, tuple[int, ...]], list[s
             if column.low and why and why[1] != NOTHING and not _is_known(row.get(column.low)):
                 of_column.setdefault(why[1], []).append(place)
         for reason, places in of_column.items():
-            found.setdefault((reason, tuple(places)), []).append(_short(column.heading))
+            found.setdefault((reason, tuple(places)), []).append(column.heading.removesuffix(" [95 % interval]"))
     return found
 
 

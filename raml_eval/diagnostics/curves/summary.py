@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from raml_eval.budgets import OFF, THINKING
+from raml_eval.diagnostics.caveats import notes_of_skipped
 from raml_eval.diagnostics.curves.averages import (
     GRID,
     MeanCurve,
@@ -112,7 +113,7 @@ def _tables(
                 task, prompt, Column("verdict", "verdict"), Column("n_trajectories", "trajectories", "count"),
                 Column("n_questions", "questions", "count"), _number("start", "start"), _number("final", "final"),
                 _number("drop", "drop", signed=True), _number("slope", "slope", signed=True),
-                _number("decided", "share decided"), _number("reversals", "reversals"),
+                _number("decided", "share of them decided"), _number("reversals", "reversals"),
             ],
             levels,
             3,
@@ -249,10 +250,7 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
     if others:
         told = ", ".join(f"{n:,} {status}" for status, n in others.items())
         notes.append(f"In no row by verdict, because no answer was graded: {told}.")
-    for reason, keys in skipped.items():
-        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
-        notes.append(f"Left out, {reason}: {len(keys):,} ({named}).")
-    return notes
+    return [*notes, *notes_of_skipped(skipped)]
 
 
 def told_introductions(asking: Asking) -> str:

@@ -18,7 +18,7 @@ from raml_eval.errors import StoreError, writing
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.intervals import GAFFKE
 from raml_eval.types import Status
-from raml_eval.wording import count_noun
+from raml_eval.wording import count_noun, list_some
 
 TITLE = "Pruned thinking"
 LEAD = (
@@ -80,7 +80,7 @@ def difference_table(rows: Sequence[SummaryRow]) -> SectionTable:
         Column("n_thinkings", "thinkings", "count"),
         Column("n_unchanged", "unchanged", "count"),
         Column("n_emptied", "emptied", "count"),
-        Column("n_longer", "longer", "count"),
+        *([Column("n_longer", "longer", "count")] if any(row.n_longer for row in rows) else []),
     )
     title = "Pruned minus forced at equal tokens, and minus whole, in points [95 % interval], with p after Holm"
     return SectionTable("differences", title, columns, list(map(flat, rows)), 2)
@@ -165,11 +165,12 @@ def _wide(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome]) -> Iterator[s
     tasks = dict.fromkeys(row.task for row in rows if GAFFKE in (row.over_forced.method, row.over_whole.method))
     reach = {task: 1 - 0.025 ** (1 / len({one.cluster for one in outcomes if one.task == task})) for task in tasks}
     if reach:
-        told = ", ".join(f"{100 * points:.1f} ({task})" for task, points in reach.items())
+        alike = {points: [task for task, own in reach.items() if own == points] for points in reach.values()}
+        told = "; ".join(f"{100 * points:.1f} ({list_some(tasks)})" for points, tasks in alike.items())
         yield (
-            "A difference of 0 over few questions has a wide interval even where a rule leaves nearly every thinking unchanged: "
-            "the questions that were not drawn may be those that it changes. Gaffke's interval (*) then reaches at least so many "
-            f"points to either side: {told}."
+            "A difference of 0 over few questions has a wide interval even where a rule leaves nearly every thinking "
+            "unchanged, because it may change those of questions that were not drawn. Gaffke's interval (*) then reaches at "
+            f"least so many points to either side: {told}."
         )
 
 
