@@ -4,7 +4,7 @@ A report includes the section of DIR/<kind> if that folder lies in the run direc
 diagnosis.json is complete, and the samples are still those of its "samples" (store.stamp). docs/diagnostics.md has the format.
 
     {"schema_version": 1,
-     "title": "Trajectory statistics",
+     "title": "Statistics of thinking",
      "lead": "One or more sentences.",
      "tables": [{"file": "lengths.parquet", "title": "Thinking tokens", "n_labels": 2, "brief": true,
                  "columns": [{"name": "task", "heading": "task", "form": "text"},

@@ -97,7 +97,8 @@ def draw_within(table: SectionTable) -> SectionFigure | None:
         axes.set_xlabel("chance that a correct thinking is longer than one that is not (0.5: no association)")
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
     about = (
-        "Left of the dotted line, the correct thinkings of a question are the shorter ones. A cross compares thinkings of "
+        "Left of the dotted line, the correct thinkings of a question are shorter than those that are not correct: incorrect, "
+        "unfinished or without an answer. A cross compares thinkings of "
         f"different questions, so it shows their difficulty too{_tell_more([str(row['task']) for row in every], MOST_GROUPS)}"
     )
     return SectionFigure("within", "Length against correctness", about, figure)
@@ -128,8 +129,8 @@ def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
         names = [in_words(str(status)) for status in Status if in_words(str(status)) in handles]
         figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=5, frameon=False)
     about = (
-        "By each point of a thinking, the share that has named the gold, of questions whose text does not hold it. Below a "
-        f"task stands how many of its thinkings have each verdict{_tell_more(every, MOST_PANELS)}"
+        "By each point of a thinking, the share that has named the gold as the task spells it, of questions whose text "
+        f"does not hold it. Below a task stands how many of its thinkings have each verdict{_tell_more(every, MOST_PANELS)}"
     )
     return SectionFigure("gold", "Where the gold first stands", about, figure)
 

@@ -41,6 +41,11 @@ LEAD = (
     "The negative log-likelihood (NLL) of the gold answer, in nats per token of the gold, if the thinking were cut after so "
     "many tokens and the gold written at once. A curve that falls says that the thinking moves the model towards the gold."
 )
+# Hall's correction in intervals.means.t_ends has a cube root, which is steep where the skewness is about 0.4 to 0.5.
+SKEWED = (
+    "All points have one method, the t-interval with a correction for skewness. Where few questions lie far above the others, "
+    "an end lies far out, and it can jump from one point to the next though the mean does not."
+)
 
 
 def write_summary(
@@ -174,12 +179,13 @@ def _figures(
         SectionFigure(
             "by-verdict", "The gold along correct and incorrect trajectories",
             "Means over trajectories, with 95 % intervals of each point of its own, clustered by question. "
-            f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too.{more}",
+            f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too. "
+            f"{SKEWED}{more}",
             draw_means(curves, tasks, main),
         ),
         SectionFigure(
             "within-questions", "The same within questions that have both verdicts",
-            f"Each question counts once, with the mean of its trajectories of either verdict.{more}",
+            f"Each question counts once, with the mean of its trajectories of either verdict. {SKEWED}{more}",
             draw_within(drawn, curves, tasks, main),
         ),
         SectionFigure(
@@ -249,7 +255,7 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
     others = Counter(in_words(one.status) for one in drawn if one.status not in VERDICTS)
     if others:
         told = ", ".join(f"{n:,} {status}" for status, n in others.items())
-        notes.append(f"In no row by verdict, because no answer was graded: {told}.")
+        notes.append(f"Neither correct nor incorrect, so in no row by verdict: {told}.")
     return [*notes, *notes_of_skipped(skipped)]
 
 

@@ -166,7 +166,7 @@ def _wide(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome]) -> Iterator[s
     reach = {task: 1 - 0.025 ** (1 / len({one.cluster for one in outcomes if one.task == task})) for task in tasks}
     if reach:
         alike = {points: [task for task, own in reach.items() if own == points] for points in reach.values()}
-        told = "; ".join(f"{100 * points:.1f} ({list_some(tasks)})" for points, tasks in alike.items())
+        told = "; ".join(f"{100 * points:.1f} ({list_some(tasks, 8)})" for points, tasks in alike.items())
         yield (
             "A difference of 0 over few questions has a wide interval even where a rule leaves nearly every thinking "
             "unchanged, because it may change those of questions that were not drawn. Gaffke's interval (*) then reaches at "
