@@ -97,7 +97,7 @@ def test_the_difference_is_that_of_the_two_numbers_beside_it(written: Path) -> N
 def test_a_cross_of_all_occurrences_stands_where_some_have_no_null(written: Path, n_matched: int, marks: list[str]) -> None:
     (row,) = [row for row in records(written, "roles") if (row["role"], row["verdict"]) == ("Wait", "correct")]
     values = (0.25, 0.125) if n_matched else (None, None)
-    ends = dict.fromkeys((f"{name}_log_change_{end}" for name in ("matched", "null") for end in ("low", "high")))
+    ends = dict.fromkeys(f"{name}_log_change_{end}" for name in ("matched", "null") for end in ("low", "high"))
     changed = {"n": 12, "n_matched": n_matched, "matched_log_change": values[0], "null_log_change": values[1], **ends}
     left, right = draw_roles([{**row, **changed, "log_change": 0.5, "log_change_low": None, "relative": 3.0}]).axes
     drawn = [line for line in left.lines if len(line.get_xdata()) == 1 and line.get_marker() in "ox"]

@@ -53,7 +53,7 @@ def test_lengths_by_verdict(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("thinking", "note"),
-    [("so 7 8 9", "test: 0 of 6 correct thinkings name the gold as the task spells it, such as '7, 8, 9'"), ("so 7,8,9", "")],
+    [("so 7 8 9", "sums: 0 of 6 correct thinkings name the gold as the task spells it, such as '7, 8, 9'"), ("so 7,8,9", "")],
 )
 def test_a_gold_that_thinkings_spell_in_another_way_is_told(tmp_path: Path, thinking: str, note: str) -> None:
     grade = Grade(Status.CORRECT, "7, 8, 9")
