@@ -14,6 +14,7 @@ from raml_eval.errors import writing
 _NOT_DRAWN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # SVG is XML, which cannot hold these
 # Okabe and Ito's palette, whose colours can be told apart with any colour vision.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+FAINT = "#777777"  # of words and marks that stand back; it can be read on white paper and on a dark page
 STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ("-", "v"), ("--", "P"), (":", "X"), ("-.", "*"))
 
 

@@ -39,7 +39,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sweep_is_diagnosed_and_reported(swept: Path, tmp_path: Path) -> None:
     done = cli("diagnose", "statistics", swept)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Trajectory statistics\n====")
+    assert done.stdout.startswith("Statistics of thinking\n====")
     assert done.stdout.splitlines()[-1] == str(swept / "diagnostics" / "statistics")
     subjects = pd.read_parquet(swept / "diagnostics" / "statistics" / "subjects.parquet")
     tasks = json.loads((swept / "manifest.json").read_text())["tasks"]
@@ -48,8 +48,8 @@ def test_a_sweep_is_diagnosed_and_reported(swept: Path, tmp_path: Path) -> None:
     assert subjects["answer_changes"].notna().all()
     page = tmp_path / "page.html"
     assert cli("report", swept, "--out", page).returncode == 0
-    assert "Trajectory statistics" in page.read_text()
-    assert "Trajectory statistics" in cli("report", swept).stdout
+    assert "Statistics of thinking" in page.read_text()
+    assert "Statistics of thinking" in cli("report", swept).stdout
 
 
 def test_more_samples_make_it_old(swept: Path, tmp_path: Path) -> None:
@@ -64,9 +64,9 @@ def test_more_samples_make_it_old(swept: Path, tmp_path: Path) -> None:
     (older / "samples.jsonl").write_text("\n".join(lines) + "\n")
     text = cli("report", older, "--format", "markdown").stdout
     assert "the diagnosis statistics is left out: it is of" in text
-    assert "## Trajectory statistics" not in text
+    assert "## Statistics of thinking" not in text
     assert cli("diagnose", "statistics", older).returncode == 0
-    assert "## Trajectory statistics" in cli("report", older, "--format", "markdown").stdout
+    assert "## Statistics of thinking" in cli("report", older, "--format", "markdown").stdout
 
 
 def test_one_task_into_another_folder(swept: Path, tmp_path: Path) -> None:

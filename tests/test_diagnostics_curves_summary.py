@@ -39,9 +39,9 @@ def test_what_is_left_out_and_how_the_gold_was_asked_for_is_told(tmp_path: Path)
     notes = "\n".join(write(tmp_path, [*FOUR, drawn(2, 0, Status.UNFINISHED, (1.0, 2.0))])["notes"])  # type: ignore[arg-type]
     assert "'</t>' ends the thinking" in notes
     assert "'\\n\\n': sums (thinking)" in notes
-    assert "no answer was graded: 1 unfinished" in notes
+    assert "Neither correct nor incorrect, so in no row by verdict: 1 unfinished" in notes
     assert "slope is that of its least-squares line, as a change over the whole thinking, negative if it falls" in notes
-    assert "Left out, no gold: 7 (sums/9-abcdef, sums/9-abcdef, sums/9-abcdef, sums/9-abcdef, sums/9-abcdef ...)" in notes
+    assert "Left out, no gold: 7 (named in diagnosis.json)." in notes
     assert "AUROC" in render_diagnosis(tmp_path / "pseudo-gradient", "markdown")
 
 
@@ -81,7 +81,7 @@ def test_a_single_trajectory_is_enough(tmp_path: Path) -> None:
 
 def test_statuses_are_told_in_words(tmp_path: Path) -> None:
     notes = "\n".join(write(tmp_path, [*FOUR, drawn(2, 0, Status.NO_ANSWER, (1.0, 2.0))])["notes"])  # type: ignore[arg-type]
-    assert "no answer was graded: 1 no answer" in notes
+    assert "so in no row by verdict: 1 no answer" in notes
 
 
 def test_the_section_names_what_a_mean_of_tasks_leaves_out(tmp_path: Path) -> None:

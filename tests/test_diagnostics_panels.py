@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from raml_eval.diagnostics.panels import MOST_PANELS, from_zero, more_than_panels, panels, say, short_label
+from raml_eval.diagnostics.curves.figures import _NAMES
+from raml_eval.diagnostics.panels import COLOUR_OF, MOST_PANELS, from_zero, more_than_panels, panels, say, short_label
+from raml_eval.drawing import style_of
+from raml_eval.types import Status
+
+
+def test_a_verdict_has_one_colour_in_all_figures() -> None:
+    assert [COLOUR_OF[str(status)] for status in _NAMES] == [style_of(number)[0] for number in _NAMES.values()]
+    assert len({*COLOUR_OF.values()}) == len(Status)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def test_a_row_by_hand() -> None:
     two = math.log(2)
     logs = [two, 2 * two, -two, -math.log(FLOOR)]
     assert row["log_change"] == pytest.approx(sum(logs) / 4)
-    assert row["null_log_change"] == pytest.approx((0 + 0 + 3 * two) / 3)  # those with a null
+    assert row["matched_log_change"] == pytest.approx((two + 2 * two - math.log(FLOOR)) / 3)  # those with a null
+    assert row["null_log_change"] == pytest.approx((0 + 0 + 3 * two) / 3)
     assert row["difference"] == pytest.approx((two + 2 * two - math.log(FLOOR) - 3 * two) / 3)
     assert row["n_matched"] == 3
     assert (row["n_null"], row["n_few"], row["n_zero"], row["n_floor"]) == (4, 4, 1, 0)

@@ -70,20 +70,48 @@ def test_the_notes_tell_what_is_not_there(written: Path) -> None:
     assert "Nowhere in these thinkings: However, paragraph end." in notes
     assert "Wait, correct: 12 of 18 occurrences are measured" in notes
     assert f"Ending {OWN!r} is also {BARE!r}, 'think': equal tokens." in notes
-    assert "Left out, no gold: 1 (sums/9-abcdef)." in notes
+    assert "Left out, no gold: 1 (named in diagnosis.json)." in notes
     assert "'</t>' ends the thinking" in notes
     assert "an introduction stands before the gold as the task writes it: 'So ': sums (thinking)." in notes
 
 
-def test_figures_have_a_row_for_each_role_and_ending(written: Path) -> None:
-    def records(name: str) -> list[dict[str, object]]:
-        frame = pd.read_parquet(written / f"{name}.parquet").astype(object)
-        return frame.where(frame.notna(), None).to_dict("records")
+def records(written: Path, name: str) -> list[dict[str, object]]:
+    frame = pd.read_parquet(written / f"{name}.parquet").astype(object)
+    return frame.where(frame.notna(), None).to_dict("records")
 
-    left, right = draw_roles(records("roles")).axes
+
+def test_the_difference_is_that_of_the_two_numbers_beside_it(written: Path) -> None:
+    columns = {
+        one["name"]: one["heading"] for one in json.loads((written / "section.json").read_text())["tables"][0]["columns"]
+    }
+    shown = ["n_matched", "matched_log_change", "null_log_change", "difference", "log_change"]
+    assert [columns[name] for name in shown] == [
+        "matched", "log change, matched", "log change, null", "matched - null", "log change, all",
+    ]  # fmt: skip
+    for row in records(written, "roles"):
+        if row["n_matched"]:
+            assert row["matched_log_change"] - row["null_log_change"] == pytest.approx(row["difference"])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("n_matched", "marks"), [(12, ["o", "o"]), (5, ["o", "o", "x"]), (0, ["x"])])
+def test_a_cross_of_all_occurrences_stands_where_some_have_no_null(written: Path, n_matched: int, marks: list[str]) -> None:
+    (row,) = [row for row in records(written, "roles") if (row["role"], row["verdict"]) == ("Wait", "correct")]
+    values = (0.25, 0.125) if n_matched else (None, None)
+    ends = dict.fromkeys(f"{name}_log_change_{end}" for name in ("matched", "null") for end in ("low", "high"))
+    changed = {"n": 12, "n_matched": n_matched, "matched_log_change": values[0], "null_log_change": values[1], **ends}
+    left, right = draw_roles([{**row, **changed, "log_change": 0.5, "log_change_low": None, "relative": 3.0}]).axes
+    drawn = [line for line in left.lines if len(line.get_xdata()) == 1 and line.get_marker() in "ox"]
+    assert [line.get_marker() for line in drawn] == marks
+    assert [line.get_xdata()[0] for line in drawn] == [x for x in (*values, *([0.5] if n_matched < 12 else [])) if x]
+    assert right.lines[0].get_marker() == "x"
+    assert left.figure.legends[0].get_texts()[2].get_text() == "correct, all"
+
+
+def test_figures_have_a_row_for_each_role_and_ending(written: Path) -> None:
+    left, right = draw_roles(records(written, "roles")).axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["Wait", "line end", DELIMITER]
     assert right.get_xscale() == "log"
-    (axes,) = draw_endings(records("endings")).axes
+    (axes,) = draw_endings(records(written, "endings")).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [NOTHING, "'so'"]
     drawn = [line for line in axes.lines if list(line.get_xdata()) == [pytest.approx(0.5)]]
     assert len(drawn) == 2

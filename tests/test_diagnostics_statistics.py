@@ -51,6 +51,19 @@ def test_lengths_by_verdict(run: Path) -> None:
     assert (found["all"]["mean_low"], found["all"]["mean_high"]) == (None, None)  # two questions say little of the spread
 
 
+@pytest.mark.parametrize(
+    ("thinking", "note"),
+    [("so 7 8 9", "sums: 0 of 6 correct thinkings name the gold as the task spells it, such as '7, 8, 9'"), ("so 7,8,9", "")],
+)
+def test_a_gold_that_thinkings_spell_in_another_way_is_told(tmp_path: Path, thinking: str, note: str) -> None:
+    grade = Grade(Status.CORRECT, "7, 8, 9")
+    samples = [Drawn("7, 8, 9", grade, thinking=thinking, question=row) for row in range(6)]
+    run = store_run(tmp_path / "run", [ask(row, "7, 8, 9") for row in range(6)], samples)
+    told = section(diagnose_statistics(run, run / "diagnostics"))["notes"]
+    assert [one for one in told if "as the task spells it" in one] == [one for one in told if note and note in one]
+    assert bool(note) == any("as the task spells it" in one for one in told)
+
+
 def test_a_mean_over_six_questions_has_an_interval(tmp_path: Path) -> None:
     samples = [Drawn("7", SEVEN, thinking="so " * (2 + row), question=row) for row in range(6)]
     run = store_run(tmp_path / "run", [ask(row, "7") for row in range(6)], samples)

@@ -8,11 +8,13 @@ from pathlib import Path
 import typer
 
 from raml_eval.cli.diagnosing import app
-from raml_eval.diagnostics.roles.changes import FLOOR
+from raml_eval.diagnostics.roles.changes import FLOOR, Change, Measured
 from raml_eval.diagnostics.roles.diagnose import MOST
 from raml_eval.diagnostics.roles.null import N_SPANS
 from raml_eval.diagnostics.roles.occurrences import BREAKS, DELIMITER, WORDS
 from raml_eval.diagnostics.roles.thoughts import SHARES
+from tests.defined import names_for
+from tests.test_diagnostics_roles_thoughts import thought
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "token-roles.md").read_text(encoding="utf-8")
@@ -40,3 +42,12 @@ def test_the_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", PAGE)
     assert links
     assert not [link for link in links if not (DOCS / link).exists()]
+
+
+def test_every_column_of_the_occurrences_is_defined_and_what_is_null() -> None:
+    row = Measured(thought("1", "wait"), "Wait", 0, 4, Change(0.0, 1.0), ()).row()
+    assert [name for name in row if names_for(PAGE, "occurrences.parquet").count(name) != 1] == []
+    assert [name for name, value in row.items() if value is None] == ["relative", "null_log_change"]
+    assert [name for name, value in row.items() if value == []] == ["null_before", "null_after"]
+    for name in ("n_matched", "matched_log_change", "null_log_change", "difference", "log_change"):
+        assert names_for(PAGE, "roles.parquet").count(name) == 1

@@ -71,7 +71,20 @@ def test_without_variance_there_is_a_ratio_and_no_interval() -> None:
     ones = part(np.ones(30), "q")
     found = ratio_of_means([ones], [ones])
     assert (found.value, math.isnan(found.low)) == (1.0, True)
-    assert found.method == "no interval: fewer than six clusters carry it"
+    assert found.method == "no interval: no variance from cluster to cluster"
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([0.1, 0.9, 0.3, 0.4, 0.2], "fewer than six clusters"),
+        ([4.0] + [0.5, 0.6] * 12, "a few clusters outweigh the rest, so that all count as fewer than six"),
+    ],
+)
+def test_why_there_is_no_interval(values: list[float], why: str) -> None:
+    over, under = part(np.array(values), "q"), part(np.resize([1.0, 1.1], len(values)), "q")
+    found = ratio_of_means([over], [under])
+    assert (math.isnan(found.low), found.method) == (True, f"no interval: {why}")
 
 
 def shares(

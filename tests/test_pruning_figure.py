@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from raml_eval.diagnostics.pruning.figure import MOST_PANELS, draw_pruning, tell_figure
+from raml_eval.diagnostics.pruning.figure import _MARKS, MOST_PANELS, draw_pruning, tell_figure
 from raml_eval.diagnostics.pruning.outcomes import WAYS
 from raml_eval.diagnostics.pruning.summary_rows import MEAN_OF_TASKS, summarise_outcomes
+from raml_eval.drawing import COLOURS
+from raml_eval.reporting.html_figures import INK
 from tests.test_pruning_summary_rows import drawn
 
 
@@ -43,6 +45,11 @@ def test_each_answer_of_each_rule_has_a_place_of_its_own() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(WAYS.values())
     assert "the last panel is the mean of all tasks" in tell_figure(rows)
     figure.canvas.draw()
+
+
+def test_marks_are_of_colours_that_a_dark_page_turns_or_that_show_on_both() -> None:
+    assert {colour for colour, *_ in _MARKS.values()} == {"#000000", *COLOURS[:2]}  # a page shows black as its own ink
+    assert {*INK} >= {"#000000"}
 
 
 def test_a_rule_without_answers_on_a_task_says_so() -> None:

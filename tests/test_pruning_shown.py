@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.pruning.outcomes import Collected, Outcome
-from raml_eval.diagnostics.pruning.shown import Told, flat, write_pruning
+from raml_eval.diagnostics.pruning.shown import Told, difference_table, flat, write_pruning
 from raml_eval.diagnostics.pruning.summary_rows import summarise_outcomes
 from raml_eval.grading import GRADER_VERSION
 from raml_eval.reporting.diagnosed import render_diagnosis
@@ -41,6 +42,35 @@ def test_the_tables_hold_the_rows(tmp_path: Path) -> None:
     assert "budget forcing themselves" in text
     assert "+100.0" in text
     assert "n/a" in text
+
+
+def test_what_a_difference_of_nothing_could_miss_is_told(tmp_path: Path) -> None:
+    text = shown(tmp_path / "few", [outcome("a", n, 0, n_kept=n % 2) for n in range(25)])
+    assert "+0.0 [-13.7, 13.7]*" in text
+    assert "at least so many points to either side: 13.7 (a)." in text
+    assert "*: Gaffke's interval, which stands where few questions carry the number." in text
+    right = [outcome("a", n, 0, pruned=Status.CORRECT if n % 2 else Status.INCORRECT) for n in range(60)]
+    rules = pd.read_parquet(tmp_path / "few/pruning/rules.parquet")
+    assert set(rules["whole_method"]) == {"Gaffke interval"}  # all are incorrect
+    both = [
+        replace(one, whole=Status.CORRECT if int(one.question_id) % 3 else Status.INCORRECT, forced=one.whole) for one in right
+    ]
+    varied = [replace(one, forced=Status.CORRECT if int(one.question_id) % 5 else Status.INCORRECT) for one in both]
+    text = shown(tmp_path / "many", varied)
+    assert "points to either side" not in text
+    assert "p (forced)" in text
+
+
+def test_a_p_value_is_never_0(tmp_path: Path) -> None:
+    text = shown(tmp_path, [outcome("a", n, 0, pruned=Status.CORRECT) for n in range(40)])
+    assert "<0.001" in text
+    assert " 0.000" not in text
+
+
+def test_summaries_that_are_longer_are_a_column_if_there_are_any() -> None:
+    for n_kept, there in ((5, False), (20, True)):
+        table = difference_table(summarise_outcomes([outcome("a", n, 0, n_kept=n_kept) for n in range(3)]))
+        assert ("n_longer" in [column.name for column in table.columns]) is there
 
 
 def test_nan_is_null() -> None:
@@ -75,7 +105,8 @@ def test_emptied_cut_and_longer_thinkings_are_counted(tmp_path: Path) -> None:
     assert "1 summary ran out of tokens" in text
     assert "1 thinking became longer" in text
     assert "whole, pruned, forced, no thinking: last:1 0, 1, 0, 0" in text
-    assert "stopped the grader count as not right" in text
+    assert "with the status timeout count as not correct" in text
+    assert "with the status unfinished count as not correct" in text
     assert "without thinking or a thinking that is closed at once" in text
 
 

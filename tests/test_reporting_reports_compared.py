@@ -116,7 +116,7 @@ def test_a_transfer_without_ends_has_a_note() -> None:
 
     base, few = run_with("base", 2, 0), run_with("few", 25, 3)
     notes = assemble(find_report("generalization")[1], [few], base=base).report.notes
-    assert "few: transfer: no interval: fewer than six clusters carry it" in notes
+    assert "few: transfer: no interval: a few clusters outweigh the rest, so that all count as fewer than six" in notes
     many = run_with("many", 25, 20)
     assert not any("transfer:" in note for note in assemble(find_report("generalization")[1], [many], base=base).report.notes)
 

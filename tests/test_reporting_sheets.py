@@ -22,7 +22,8 @@ from raml_eval.diagnostics.roles.diagnose import Wanted as Roles
 from raml_eval.diagnostics.roles.diagnose import diagnose_roles
 from raml_eval.diagnostics.section import Column, SectionTable, write_section
 from raml_eval.diagnostics.statistics import diagnose_statistics
-from raml_eval.reporting.diagnosed import ORDER, find_diagnosed
+from raml_eval.intervals import GAFFKE
+from raml_eval.reporting.diagnosed import ABOUT_GAFFKE, ORDER, find_diagnosed
 from raml_eval.reporting.report import render_report
 from raml_eval.reporting.reports.assemble import assemble
 from raml_eval.reporting.reports.definition import Definition, find_report
@@ -151,10 +152,35 @@ def test_a_task_that_no_column_shows_is_told(run: StoredRun) -> None:
     ]
 
 
+def test_an_interval_that_is_missing_or_gaffke_s_is_marked(run: StoredRun) -> None:
+    ends = {"mean_low": 0.1, "mean_high": 0.9}
+    rows = [
+        {**ROWS[0], **ends, "mean_method": GAFFKE},
+        {**ROWS[0], "mean_low": None, "mean_method": "no interval: few"},
+        ROWS[0],
+    ]
+    diagnose(run, rows)
+    (found,) = find_diagnosed({"test": run}, short=False).shown
+    place = [column.name for column in COLUMNS].index("mean")
+    assert [line[place].text for line in found.sheets[0].table.rows] == ["+0.3 [0.1, 0.9]*", "+0.3 [n/a]", "+0.3 [-0.3, 0.7]"]
+    assert [line[place + 1].text for line in found.sheets[0].table.rows] == ["12.5"] * 3  # a column without intervals
+    assert [note for note in found.notes if ABOUT_GAFFKE in note]
+    diagnose(run, rows[1:])
+    (found,) = find_diagnosed({"test": run}, short=False).shown
+    assert not [note for note in found.notes if ABOUT_GAFFKE in note]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "n/a"), (0.0, "<0.001"), (0.0009, "<0.001"), (0.001, "0.001"), (1, "1.000")]
+)
+def test_a_p_value_is_never_0(value: float | None, text: str) -> None:
+    assert FORMS["p"](value, None, None, {}) == text
+
+
 def test_names() -> None:
     assert (metric_of("pruning", "share"), metric_of("pruning")) == ("pruning: share", "pruning: ")
     assert series_of({"a": 0.5, "b": "", "c": None}) == "a=0.5; b="
-    assert set(FORMS) == {"text", "count", "number", "percent"}
+    assert set(FORMS) == {"text", "count", "number", "percent", "p"}
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +219,10 @@ def unlike(sheet: Sheet) -> Iterator[tuple[str, str]]:
     rows = iter(sheet.numbers)
     for line in sheet.table.rows:
         for column, cell in list(zip(sheet.columns, line, strict=True))[sheet.table.n_labels :]:
-            if not cell.text or not (cell.text[-1].isdigit() or cell.text[-1] == "]" or cell.text == "n/a"):
+            if cell.text.startswith("<"):
+                assert float(next(rows)["value"]) < 0.001
+                continue
+            if not cell.text or not (cell.text[-1].isdigit() or cell.text[-1] in "]*" or cell.text == "n/a"):
                 continue  # a text, such as a unit
             row = next(rows)
             known = {

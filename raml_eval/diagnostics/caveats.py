@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from raml_eval.store.seeking import RunReader
 from raml_eval.wording import count_noun
@@ -28,6 +28,15 @@ def tell_part(
     options = [f"--task {task}" for task in tasks]
     options += [f"--{name} {n}" for name, n in (("limit", limit), ("samples", samples)) if n is not None]
     return f"Only {' and '.join(parts)}: {' '.join(options)}."
+
+
+def notes_of_skipped(skipped: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """How many thinkings are left out, by reason. Their ids, which the command prints, are in diagnosis.json.
+
+    Example: list(notes_of_skipped({"no gold": ["sums/9-abcdef"]})) == ["Left out, no gold: 1 (named in diagnosis.json)."]
+    """
+    for reason, ids in skipped.items():
+        yield f"Left out, {reason}: {len(ids):,} (named in diagnosis.json)."
 
 
 def notes_of_engines(drawn_by: str, used: str, what: str) -> Iterator[str]:

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from raml_eval.drawing import new_figure, plain_label
+from raml_eval.drawing import COLOURS, FAINT, new_figure, plain_label
+from raml_eval.types import Status
 
 MOST_PANELS = 12
+# The colour of each verdict, which is the same in every figure of a diagnosis.
+COLOUR_OF = dict(zip(map(str, Status), (COLOURS[0], COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[6]), strict=True))
 _COLUMNS = 2  # at most
 _LONGEST = 32  # characters of a name in a figure
 
@@ -23,7 +26,7 @@ def short_label(name: str) -> str:
 
 def say(axes: Any, words: str) -> None:
     """The panel, in which no line is drawn, says why."""
-    axes.text(0.5, 0.5, plain_label(words), transform=axes.transAxes, ha="center", va="center", fontsize=9, color="#555555")
+    axes.text(0.5, 0.5, plain_label(words), transform=axes.transAxes, ha="center", va="center", fontsize=9, color=FAINT)
     axes.set_xticks([])
     axes.tick_params(left=False, labelleft=False)  # the ticks themselves may be those of the panel beside it
 

@@ -4,7 +4,7 @@ A report includes the section of DIR/<kind> if that folder lies in the run direc
 diagnosis.json is complete, and the samples are still those of its "samples" (store.stamp). docs/diagnostics.md has the format.
 
     {"schema_version": 1,
-     "title": "Trajectory statistics",
+     "title": "Statistics of thinking",
      "lead": "One or more sentences.",
      "tables": [{"file": "lengths.parquet", "title": "Thinking tokens", "n_labels": 2, "brief": true,
                  "columns": [{"name": "task", "heading": "task", "form": "text"},
@@ -21,13 +21,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from raml_eval.diagnostics.folder import DiagnosisFolder
+from raml_eval.diagnostics.told_intervals import notes_of_intervals
 from raml_eval.drawing import save_figure
 from raml_eval.errors import StoreError, writing
 from raml_eval.store.manifest_file import write_json
 
 SECTION_VERSION = 1
 ENDINGS = ("svg", "pdf", "png")  # every figure is stored in each: a page, LaTeX, a viewer
-Form = Literal["text", "count", "number", "percent"]
+Form = Literal["text", "count", "number", "percent", "p"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Column:
     """One column of a table: name is that of the Parquet column, and low and high those of an interval's ends, if it has one.
 
     form says how a value is written: text; count (a whole number); number, with so many digits; percent, for a share from 0
-    to 1, in a table whose title says "in percent". A null is blank in a text column, and n/a in the others.
+    to 1, in a table whose title says "in percent"; p, for a p-value. A null is blank in a text column, and n/a in the others;
+    so is an interval without ends beside a number that has one.
     """
 
     name: str
@@ -83,8 +85,9 @@ def write_section(
 ) -> None:
     """The folder holds the tables as Parquet, the figures as SVG, PDF and PNG, and section.json, which names them.
 
-    Names of files are lower-case letters, digits, - and _. The diagnosis is incomplete until DiagnosisFolder.finish is called,
-    so that a report never shows one that was cut short. Raises StoreError if a file cannot be written.
+    Names of files are lower-case letters, digits, - and _. Notes on missing intervals follow the others. The diagnosis is
+    incomplete until DiagnosisFolder.finish is called, so that a report never shows one that was cut short.
+    Raises StoreError if a file cannot be written.
 
     Example: write_section(folder, "Pruning", "Each thinking was summarised.", [SectionTable(...)])
     """
@@ -109,7 +112,7 @@ def write_section(
             for table in tables
         ],
         "figures": [{"name": one.name, "title": one.title, "about": one.about} for one in figures],
-        "notes": list(notes),
+        "notes": [*notes, *notes_of_intervals(tables)],
     }
     write_json(folder.path / "section.json", content)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.measures import COLUMNS, Measured, TokenOf, facts_of, measure, why_cut_short
 from raml_eval.diagnostics.section import SectionTable, write_section
 from raml_eval.diagnostics.statistics_figures import figures_of
-from raml_eval.diagnostics.subjects import subjects_of
+from raml_eval.diagnostics.subjects import Gold, gold_of, subjects_of
 from raml_eval.errors import StoreError, choose_names, writing
 from raml_eval.kept_text import token_at, tokenizer_at_hand
 from raml_eval.store.seeking import RunReader
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KIND = "statistics"
 DEFINITIONS = 1  # of the numbers; raised when one changes its meaning
-TITLE = "Trajectory statistics"
+TITLE = "Statistics of thinking"
 NOT_SUMMARISED = {
     *("sample", "budget", "loop_start", "loop_length", "loop_period", "loop_unit", "foreign_scripts", "n_letters"),
     "gold_at_character",
@@ -45,7 +45,7 @@ BATCH = 4096  # rows that are written at once
 class Told:
     """What a reader is told beside the numbers: how many thinkings are planned, and by reason those left out and those
     about a question without a gold. only names the tasks if they are not all of the run's, and part says how many questions
-    they have.
+    they have. golds has an example of each task's golds that are looked for.
     """
 
     planned: int
@@ -53,6 +53,7 @@ class Told:
     part: str
     skipped: Counter[str] = field(default_factory=Counter)
     without_gold: Counter[str] = field(default_factory=Counter)
+    golds: dict[str, str] = field(default_factory=dict)
 
 
 def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -> Path:
@@ -107,6 +108,8 @@ def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told) -> Ite
                     continue
                 if facts.why_no_gold:
                     told.without_gold[facts.why_no_gold] += 1
+                elif not facts.gold_in_question and isinstance(gold := gold_of(question), Gold):
+                    told.golds.setdefault(key[0], gold.text)
                 yield measure(subject, facts, budgets, token_of)
 
 
@@ -155,7 +158,7 @@ def _write_summary(folder: DiagnosisFolder, told: Told) -> None:
     with writing(path, "Free disk space or choose a writable --out.", StoreError):
         questions.to_parquet(path, index=False)
     lead = f"{f'Only {told.only}. ' if told.only else ''}{_count_habits(subjects)} {LEAD}"
-    notes = [*_notes(subjects, told), *_notes_of_figures(subjects, within)]
+    notes = [*_notes(subjects, told), *_notes_of_golds(subjects, told.golds), *_notes_of_figures(subjects, within)]
     write_section(folder, TITLE, lead, tables, list(figures_of(subjects, within)), notes)
 
 
@@ -169,6 +172,18 @@ def _count_habits(subjects: pd.DataFrame) -> str:
     )
 
 
+def _notes_of_golds(subjects: pd.DataFrame, golds: Mapping[str, str]) -> Iterator[str]:
+    """Where correct thinkings seldom name the gold as it is spelt, so that they may write it in another way."""
+    looked = subjects[subjects["gold_in_question"].eq(False) & subjects["correct"]]
+    for task, of_task in looked.groupby(looked["task"].astype(str), sort=False):
+        n_named = int(of_task["gold_at_share"].notna().sum())
+        if 2 * n_named < len(of_task):
+            yield (
+                f"{task}: {n_named:,} of {count_noun(len(of_task), 'correct thinking')} name the gold as the task spells it, "
+                f"such as {golds[str(task)]!r:.60}. The others may write it in another way, so where they first do is not known"
+            )
+
+
 def _notes_of_figures(subjects: pd.DataFrame, within: SectionTable) -> Iterator[str]:
     """Why a figure is not drawn."""
     if all(row["auroc"] is None for row in within.rows):
@@ -179,10 +194,11 @@ def _notes_of_figures(subjects: pd.DataFrame, within: SectionTable) -> Iterator[
 
 LEAD = (
     "Each counts with the verdict of the sample that reads all of it. Correct longer is the chance that a correct thinking is "
-    "longer than another about the same question, and length ratio that of the correct one over the other: 0.5 and 1 are no "
-    "association. The confounded numbers are those over all questions at once, in which hard questions are both longer and "
-    "more often wrong. The gold is looked for as a number or word of its own; given counts the thinkings whose question "
-    "holds it already. docs/diagnostics.md defines every number."
+    "longer than one about the same question that is not correct (incorrect, without an answer or unfinished), and length "
+    "ratio that of the correct one over the other: 0.5 and 1 are no association. The confounded numbers are those over all "
+    "questions at once, in which hard questions are both longer and less often correct. The gold is looked for as it is spelt, "
+    "as a number or word of its own, and not in thinkings whose question holds it already. docs/diagnostics.md defines every "
+    "number."
 )
 
 

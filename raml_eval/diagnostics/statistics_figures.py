@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from raml_eval.diagnostics.by_question import groups_in_order
-from raml_eval.diagnostics.panels import MOST_PANELS, grid_of, is_first, is_lowest, labelled, split
+from raml_eval.diagnostics.panels import COLOUR_OF, MOST_PANELS, grid_of, is_first, is_lowest, labelled, split
 from raml_eval.diagnostics.section import SectionFigure, SectionTable
 from raml_eval.diagnostics.summary import in_words
-from raml_eval.drawing import COLOURS, label_log_axis, new_figure, plain_label
+from raml_eval.drawing import COLOURS, FAINT, label_log_axis, new_figure, plain_label
 from raml_eval.types import Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_GROUPS = 24  # rows of a figure; more tasks could not be read
-# Of each verdict, in the order of Status: dashes, colour, hatching and mark, so that grey paper tells them apart, too.
+# Beside its colour each verdict has dashes, hatching and a mark, so that grey paper tells them apart, too.
 LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), strict=True))
-COLOUR_OF = dict(zip(map(str, Status), (COLOURS[2], COLOURS[1], COLOURS[4], COLOURS[3], COLOURS[6]), strict=True))
 HATCH_OF = dict(zip(map(str, Status), ("", "///", "...", "xxx", "---"), strict=True))
 MARK_OF = dict(zip(map(str, Status), ("o", "s", "^", "D", "v"), strict=True))
-_GREY = "#555555"
 
 
 def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
@@ -91,15 +89,16 @@ def draw_within(table: SectionTable) -> SectionFigure | None:
         lows, highs = (np.array([_or_nan(row[f"auroc_{end}"]) for row in rows]) for end in ("low", "high"))
         reach = [np.nan_to_num(np.maximum(values - lows, 0)), np.nan_to_num(np.maximum(highs - values, 0))]
         within = "within questions, with 95 % interval"
-        axes.errorbar(values, places - 0.12, xerr=reach, fmt="o", color=COLOURS[0], capsize=3, label=within)
+        axes.errorbar(values, places - 0.12, xerr=reach, fmt="o", color=COLOURS[2], capsize=3, label=within)
         pooled = [_or_nan(row["pooled_auroc"]) for row in rows]
-        axes.plot(pooled, places + 0.18, "x", color=COLOURS[1], label="over all questions at once (confounded)")
+        axes.plot(pooled, places + 0.18, "x", color=FAINT, label="over all questions at once (confounded)")
         _name_rows(axes, [str(row["task"]) for row in rows])
         axes.set_xlim(-0.02, 1.02)
         axes.set_xlabel("chance that a correct thinking is longer than one that is not (0.5: no association)")
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
     about = (
-        "Left of the dotted line, the correct thinkings of a question are the shorter ones. A cross compares thinkings of "
+        "Left of the dotted line, the correct thinkings of a question are shorter than those that are not correct: incorrect, "
+        "unfinished or without an answer. A cross compares thinkings of "
         f"different questions, so it shows their difficulty too{_tell_more([str(row['task']) for row in every], MOST_GROUPS)}"
     )
     return SectionFigure("within", "Length against correctness", about, figure)
@@ -130,8 +129,8 @@ def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
         names = [in_words(str(status)) for status in Status if in_words(str(status)) in handles]
         figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=5, frameon=False)
     about = (
-        "By each point of a thinking, the share that has named the gold, of questions whose text does not hold it. Below a "
-        f"task stands how many of its thinkings have each verdict{_tell_more(every, MOST_PANELS)}"
+        "By each point of a thinking, the share that has named the gold as the task spells it, of questions whose text "
+        f"does not hold it. Below a task stands how many of its thinkings have each verdict{_tell_more(every, MOST_PANELS)}"
     )
     return SectionFigure("gold", "Where the gold first stands", about, figure)
 
@@ -152,7 +151,7 @@ def _draw_named(axes: Any, group: str, fresh: pd.DataFrame, why_none: str) -> No
             axes.step(points, levels, where="post", label=in_words(verdict), **look)
             counts.append(f"{len(chosen):,} {in_words(verdict)}")
     if not counts:
-        axes.text(50, 50, why_none, ha="center", va="center", color=_GREY)
+        axes.text(50, 50, why_none, ha="center", va="center", color=FAINT)
     axes.set_title(plain_label(group[:40]) + (f"\n{', '.join(counts)}" if counts else ""), fontsize=9)
 
 

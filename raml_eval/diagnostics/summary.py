@@ -91,7 +91,7 @@ def length_table(subjects: pd.DataFrame) -> SectionTable:
         )
     columns = (
         *LABELS,
-        Column("n_questions", "questions", "count"),
+        Column("n_questions", "of questions", "count"),
         *_unit_column(rows),
         between("mean", "mean [95 % interval]"),
         Column("lower", "25 %", "number"),
@@ -204,12 +204,12 @@ def gold_table(subjects: pd.DataFrame) -> SectionTable:
         rows.append(row)
     columns = (
         *LABELS[:2],
-        Column("n_fresh", "looked for", "count"),
-        Column("n_given", "given", "count"),
+        Column("n_fresh", "thinkings looked in", "count"),
+        Column("n_given", "gold in question", "count"),
         Column("n_none", "no gold", "count"),
         between("named", "names it", "percent"),
-        between("at_share", "first after", "percent"),
-        Column("at_token", "token", "number", 0),
+        between("at_share", "first after share", "percent"),
+        Column("at_token", "first token", "number", 0),
     )
     return SectionTable(
         "gold", "Where the gold first stands, in percent of thinkings and of their length [95 % interval]", columns, rows, 2
@@ -236,9 +236,9 @@ def change_table(subjects: pd.DataFrame) -> SectionTable:
         Column("task", "task"),
         Column("n", "thinkings", "count"),
         between("changes", "changes", digits=2),
-        between("any_answer_changes", "ever", "percent"),
-        between("any_right_to_wrong", "right to wrong", "percent"),
-        between("any_wrong_to_right", "wrong to right", "percent"),
+        between("any_answer_changes", "any change", "percent"),
+        between("any_right_to_wrong", "correct to not correct", "percent"),
+        between("any_wrong_to_right", "not correct to correct", "percent"),
         *(Column(f"settled_{budget}", f"stays from {budget} on", "percent") for budget in budgets),
     )
     return SectionTable(
@@ -272,14 +272,15 @@ def within_table(subjects: pd.DataFrame, questions: pd.DataFrame) -> SectionTabl
             rows.append(row)
     columns = (
         Column("task", "task"),
-        Column("of", "thinkings"),
-        Column("n_both", "questions", "count"),
+        Column("of", "which thinkings"),
+        Column("n_both", "questions with both", "count"),
         between("auroc", "correct longer", digits=2),
         between("ratio", "length ratio", digits=2),
         Column("pooled_auroc", "confounded: longer", "number", 2),
         Column("pooled_ratio", "confounded: ratio", "number", 2),
     )
-    return SectionTable("within", "Length against correctness within a question [95 % interval]", columns, rows, 2)
+    title = "Length of correct thinkings against those that are not, within a question [95 % interval]"
+    return SectionTable("within", title, columns, rows, 2)
 
 
 def _as_ratio(found: Interval) -> Row:
@@ -305,7 +306,7 @@ def shortest_table(questions: pd.DataFrame) -> SectionTable:
     columns = (
         Column("task", "task"),
         *_unit_column(rows),
-        Column("n_several", "questions", "count"),
+        Column("n_several", "questions with 2 correct", "count"),
         Column("shortest", "shortest", "number"),
         Column("longest", "longest", "number"),
         between("ratio", "longest / shortest", digits=2),

@@ -13,6 +13,7 @@ from raml_eval.intervals.pooled import Part, pooled_difference, pooled_freedom, 
 from raml_eval.types import Interval
 
 FIELLER = "Fieller interval"
+OUTWEIGHED = "a few clusters outweigh the rest, so that all count as fewer than six"
 INVERTED = "inverted interval of the difference"
 
 
@@ -22,7 +23,8 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
     The interval holds every ratio R for which a t-test does not reject that over - R * under is 0 (Fieller 1954, Journal of
     the Royal Statistical Society B 16), with the clustered variances and the covariance of both means. The ratio is NaN where
     the denominator is not told from 0 at the level, since Fieller's set is then no interval. The ends are NaN where fewer
-    than six clusters carry over - R * under, or one of its parts.
+    than six clusters carry over - R * under, or one of its parts (carriers in raml_eval.intervals.clusters): be it that there
+    are no more, or that a few outweigh all others.
 
     Example: ratio_of_means([Part([0, 0], [0.2, 0.3], "ab")], [Part([0, 0], [0.5, 0.5], "ab")]).value == 0.5
     """
@@ -42,8 +44,10 @@ def ratio_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
         return _blank("the denominator's interval includes 0")
     ratio = a / b
     left = top - ratio * bottom  # what each cluster adds to the ratio's error, times b
-    if carriers(left) < ENOUGH or min(map(carriers, pulls)) < ENOUGH:
-        return Interval(ratio, math.nan, math.nan, "no interval: fewer than six clusters carry it")
+    carried = min(map(carriers, (left, *pulls)))
+    if carried < ENOUGH:
+        n_clusters = min(len({*part.clusters}) for part in (*over, *under))
+        return Interval(ratio, math.nan, math.nan, f"no interval: {_why_few(n_clusters, carried)}")
     both = float(top @ bottom)
     centre = (ratio - share * both / spread) / (1 - share)
     inner = float(left @ left) - share * (float(top @ top) - both**2 / spread)
@@ -78,6 +82,16 @@ def share_of_means(over: Sequence[Part], under: Sequence[Part], level: float = 0
     low = 0.0 if ends(0.0)[0] <= 0 else brentq(lambda share: ends(share)[0], 0.0, ratio, xtol=1e-4)
     high = 1.0 if ends(1.0)[1] >= 0 else brentq(lambda share: ends(share)[1], ratio, 1.0, xtol=1e-4)
     return Interval(ratio, float(low), float(high), INVERTED)
+
+
+def _why_few(n_clusters: int, carried: float) -> str:
+    """Why so few of so many clusters carry a ratio.
+
+    Example: _why_few(25, 4.9) == "a few clusters outweigh the rest, so that all count as fewer than six"
+    """
+    if n_clusters < ENOUGH:
+        return "fewer than six clusters"
+    return OUTWEIGHED if carried else "no variance from cluster to cluster"
 
 
 def _mean_of(parts: Sequence[Part]) -> float:

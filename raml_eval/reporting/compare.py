@@ -12,7 +12,7 @@ from raml_eval.intervals import PairedDifference
 from raml_eval.intervals.means import T_INTERVAL
 from raml_eval.reporting.comparison_json import comparison_values
 from raml_eval.reporting.footnotes import footnotes
-from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, percent, percent_of, render
+from raml_eval.reporting.render import FORMATS, Cell, Table, find_template, p_value, percent, percent_of, render
 from raml_eval.reporting.report import Report, drawn_by
 from raml_eval.reporting.sections import TITLES, Section
 from raml_eval.tables import build_frame, same_directory, step_of
@@ -158,7 +158,7 @@ def _cell_table(cells: Sequence[ComparedCell], whole: float, short: bool) -> Tab
         "difference": [percent_of(cell.difference, cell.low, cell.high, signed=True) for cell in cells],
         "at level": [f"{100 * cell.level:.4g} %" for cell in cells],
         f"alone, {100 * whole:g} %": [_ends(cell.alone) for cell in cells],
-        "p adj.": [_chance(cell.p_adjusted) for cell in cells],
+        "p adj.": [p_value(cell.p_adjusted) for cell in cells],
     }
     columns |= {} if len(set(sizes)) == 1 else {"n": [str(size) for size in sizes]}
     levels = sorted({f"{100 * cell.level:.4g}" for cell in cells}, key=float)
@@ -171,10 +171,6 @@ def _cell_table(cells: Sequence[ComparedCell], whole: float, short: bool) -> Tab
 
 def _ends(found: PairedDifference) -> str:
     return "n/a" if math.isnan(found.low) else f"[{100 * found.low:z.1f}, {100 * found.high:z.1f}]"
-
-
-def _chance(p: float) -> str:
-    return "n/a" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 NOISE_LEAD = (

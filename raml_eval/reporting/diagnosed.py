@@ -15,9 +15,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from raml_eval.errors import CorruptStore, RamlError
+from raml_eval.intervals import GAFFKE
 from raml_eval.reporting.render import Figure, render
 from raml_eval.reporting.sections import Section
-from raml_eval.reporting.sheets import Sheet, read_sheet
+from raml_eval.reporting.sheets import GAFFKE_MARK, Sheet, read_sheet
 from raml_eval.small_files import read_small_text
 from raml_eval.store.stamp import stamp_samples
 from raml_eval.tables import Row, describe_engine
@@ -25,6 +26,10 @@ from raml_eval.types import StoredRun
 from raml_eval.wording import count_noun
 
 PLACE = "diagnostics"
+ABOUT_GAFFKE = (
+    f"{GAFFKE_MARK}: Gaffke's interval, which stands where few questions carry the number. It allows for questions that were "
+    "not drawn, so it is wider than a t-interval, and more questions narrow it, not more samples (docs/metrics.md)."
+)
 SCHEMA_VERSION = 1
 ORDER = ("statistics", "pseudo-gradient", "token-roles", "pruning", "landscape")  # others follow by name
 MOST_BYTES = 16_000_000  # of a file that is read whole
@@ -198,7 +203,8 @@ def _read_shown(folder: Path, short: bool) -> Shown:
     figures = tuple(_read_figure(folder, one) for one in content["figures"])
     tables = tuple(sheet.table for sheet in sheets if sheet.brief or not short)
     section = Section(str(content["title"]), str(content["lead"]), tables, figures)
-    return Shown("", folder.name, section, sheets, tuple(map(str, content["notes"])), ())
+    marked = any(row["method"] == GAFFKE for sheet in sheets for row in sheet.numbers)
+    return Shown("", folder.name, section, sheets, (*map(str, content["notes"]), *([ABOUT_GAFFKE] if marked else [])), ())
 
 
 def _read_figure(folder: Path, about: Mapping[str, Any]) -> Figure:

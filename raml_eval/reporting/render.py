@@ -92,6 +92,14 @@ def _rounded(number: float, digits: int, signed: bool = False) -> str:
     return f"{exactly:{'+' if signed else ''}zf}"
 
 
+def p_value(p: float | None) -> str:
+    """A p-value, which is never 0; n/a for one that cannot be given.
+
+    Example: p_value(0.0004) == "<0.001" and p_value(0.04) == "0.040"
+    """
+    return "n/a" if p is None or math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def percent_of(value: float, low: float, high: float, *, signed: bool = False) -> str:
     """A share in percent with its interval; without one if its ends are NaN, and empty if the share is NaN.
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raml_eval.reporting.render import Cell, Table, percent
+from raml_eval.intervals import GAFFKE
+from raml_eval.reporting.render import Cell, Table, p_value, percent
 from raml_eval.tables import Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 500  # that a page shows
+GAFFKE_MARK = "*"  # behind an interval that is Gaffke's
 _FILE = re.compile(r"[a-z0-9][a-z0-9_-]*\.parquet")
 _OWN = ("task", "budget")  # columns of the file that the frame has, too, whether they are shown or not
 
@@ -113,8 +115,10 @@ def _cells(frame: pd.DataFrame, column: Mapping[str, Any]) -> list[Cell]:
     write = FORMS[column["form"]]
     none = [None] * len(frame)
     ends = [frame[column[end]].tolist() if column.get(end) else none for end in ("low", "high")]
-    values = zip(frame[column["name"]].tolist(), *ends, strict=True)
-    return [Cell(write(_known(value), _known(low), _known(high), column)) for value, low, high in values]
+    methods = frame.get(f"{column['name']}_method")
+    marks = none if methods is None else [GAFFKE_MARK if method == GAFFKE else "" for method in methods]
+    values = zip(frame[column["name"]].tolist(), *ends, marks, strict=True)
+    return [Cell(write(_known(value), _known(low), _known(high), column) + (mark or "")) for value, low, high, mark in values]
 
 
 def _known(value: Any) -> Any:
@@ -135,11 +139,21 @@ def _number(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
         return "n/a"
     digits, sign = int(column.get("digits", 1)), "+" if column.get("signed") else ""
     written = f"{value:{sign}z.{digits}f}"
-    return written if low is None or high is None else f"{written} [{low:z.{digits}f}, {high:z.{digits}f}]"
+    return _bare(written, column) if low is None or high is None else f"{written} [{low:z.{digits}f}, {high:z.{digits}f}]"
 
 
 def _percent(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
-    return percent(value, low, high, digits=int(column.get("digits", 1)), signed=bool(column.get("signed")))
+    written = percent(value, low, high, digits=int(column.get("digits", 1)), signed=bool(column.get("signed")))
+    return _bare(written, column) if value is not None and (low is None or high is None) else written
+
+
+def _bare(written: str, column: Mapping[str, Any]) -> str:
+    """A number without an interval, which says so in a column that has intervals."""
+    return f"{written} [n/a]" if column.get("low") else written
+
+
+def _p(value: Any, low: Any, high: Any, column: Mapping[str, Any]) -> str:
+    return p_value(value)
 
 
 FORMS: Mapping[str, Callable[[Any, Any, Any, Mapping[str, Any]], str]] = {
@@ -147,4 +161,5 @@ FORMS: Mapping[str, Callable[[Any, Any, Any, Mapping[str, Any]], str]] = {
     "count": _count,
     "number": _number,
     "percent": _percent,
+    "p": _p,
 }

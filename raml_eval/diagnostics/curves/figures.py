@@ -12,7 +12,7 @@ from raml_eval.diagnostics.curves.averages import BOTH, GRID, MeanCurve, lacking
 from raml_eval.diagnostics.curves.drawn import VERDICTS, Drawn
 from raml_eval.diagnostics.curves.shape import smoothed
 from raml_eval.diagnostics.panels import MOST_PANELS, from_zero, labelled, panels, say, short_label
-from raml_eval.drawing import COLOURS, new_figure, plain_label, style_of
+from raml_eval.drawing import COLOURS, FAINT, new_figure, plain_label, style_of
 from raml_eval.types import Status
 from raml_eval.wording import count_noun
 
@@ -160,7 +160,7 @@ def _rows_drawn(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]
 def _draw_auroc(axes: Any, row: Mapping[str, Any], at: float) -> None:
     """A row's marks at that height, or why it has none. The pooled mark lies lower, so that neither hides the other."""
     if row["within"] is None:
-        axes.text(0.02, at, plain_label(row["remark"]), va="center", fontsize=8, color="#555555")
+        axes.text(0.02, at, plain_label(row["remark"]), va="center", fontsize=8, color=FAINT)
         return
     mean = row["n_tasks"] > 1
     colour, marker = (COLOURS[1], "s") if mean else (COLOURS[0], "o")
@@ -168,7 +168,7 @@ def _draw_auroc(axes: Any, row: Mapping[str, Any], at: float) -> None:
     label = "mean of tasks, 95 %" if mean else "within questions, 95 %"
     axes.plot(row["within"], at, marker, color=colour, markersize=5, label=label, clip_on=False)
     if row["pooled"] is not None:
-        axes.plot(row["pooled"], at + 0.32, "D", color="#777777", markerfacecolor="none", markersize=4,
+        axes.plot(row["pooled"], at + 0.32, "D", color=FAINT, markerfacecolor="none", markersize=4,
                   label="pooled, confounded by difficulty", clip_on=False)  # fmt: skip
 
 

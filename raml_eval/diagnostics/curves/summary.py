@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from raml_eval.budgets import OFF, THINKING
+from raml_eval.diagnostics.caveats import notes_of_skipped
 from raml_eval.diagnostics.curves.averages import (
     GRID,
     MeanCurve,
@@ -39,6 +40,11 @@ TITLE = "Pseudo-gradient curves"
 LEAD = (
     "The negative log-likelihood (NLL) of the gold answer, in nats per token of the gold, if the thinking were cut after so "
     "many tokens and the gold written at once. A curve that falls says that the thinking moves the model towards the gold."
+)
+# Hall's correction in intervals.means.t_ends has a cube root, which is steep where the skewness is about 0.4 to 0.5.
+SKEWED = (
+    "All points have one method, the t-interval with a correction for skewness. Where few questions lie far above the others, "
+    "an end lies far out, and it can jump from one point to the next though the mean does not."
 )
 
 
@@ -112,7 +118,7 @@ def _tables(
                 task, prompt, Column("verdict", "verdict"), Column("n_trajectories", "trajectories", "count"),
                 Column("n_questions", "questions", "count"), _number("start", "start"), _number("final", "final"),
                 _number("drop", "drop", signed=True), _number("slope", "slope", signed=True),
-                _number("decided", "share decided"), _number("reversals", "reversals"),
+                _number("decided", "share of them decided"), _number("reversals", "reversals"),
             ],
             levels,
             3,
@@ -173,12 +179,13 @@ def _figures(
         SectionFigure(
             "by-verdict", "The gold along correct and incorrect trajectories",
             "Means over trajectories, with 95 % intervals of each point of its own, clustered by question. "
-            f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too.{more}",
+            f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too. "
+            f"{SKEWED}{more}",
             draw_means(curves, tasks, main),
         ),
         SectionFigure(
             "within-questions", "The same within questions that have both verdicts",
-            f"Each question counts once, with the mean of its trajectories of either verdict.{more}",
+            f"Each question counts once, with the mean of its trajectories of either verdict. {SKEWED}{more}",
             draw_within(drawn, curves, tasks, main),
         ),
         SectionFigure(
@@ -248,11 +255,8 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
     others = Counter(in_words(one.status) for one in drawn if one.status not in VERDICTS)
     if others:
         told = ", ".join(f"{n:,} {status}" for status, n in others.items())
-        notes.append(f"In no row by verdict, because no answer was graded: {told}.")
-    for reason, keys in skipped.items():
-        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
-        notes.append(f"Left out, {reason}: {len(keys):,} ({named}).")
-    return notes
+        notes.append(f"Neither correct nor incorrect, so in no row by verdict: {told}.")
+    return [*notes, *notes_of_skipped(skipped)]
 
 
 def told_introductions(asking: Asking) -> str:

@@ -10,18 +10,18 @@ from raml_eval.diagnostics.panels import MOST_PANELS, grid_of, is_lowest, labell
 from raml_eval.diagnostics.pruning.outcomes import WAYS
 from raml_eval.diagnostics.pruning.rules import is_cut
 from raml_eval.diagnostics.pruning.summary_rows import MEAN_OF_TASKS, SummaryRow
-from raml_eval.drawing import COLOURS, new_figure, plain_label
+from raml_eval.drawing import COLOURS, FAINT, new_figure, plain_label
 from raml_eval.types import Interval
 from raml_eval.wording import count_noun
 
-_GREY = "#555555"
+_INK = COLOURS[6]  # black, which a dark page shows as white
 _WIDEST = 22  # characters of a rule's name on one line
 # Colour, mark and whether it is filled: each way can be told from the others on grey paper, too.
 _MARKS: Mapping[str, tuple[str, str, bool]] = {
-    "whole": (_GREY, "p", True),
+    "whole": (_INK, "p", True),
     "pruned": (COLOURS[0], "o", True),
     "forced": (COLOURS[1], "s", False),
-    "no_thinking": (_GREY, "<", False),
+    "no_thinking": (_INK, "<", False),
 }
 
 
@@ -84,14 +84,14 @@ def _draw_panel(axes: Any, rows: Mapping[str, SummaryRow], rules: Sequence[str])
     axes.grid(axis="x", linewidth=0.5, alpha=0.4)
     axes.spines[["top", "right"]].set_visible(False)
     if not rows:
-        axes.text(50, (len(rules) + 1) / 2, "no rule has answers\non every task", ha="center", va="center", color=_GREY)
+        axes.text(50, (len(rules) + 1) / 2, "no rule has answers\non every task", ha="center", va="center", color=FAINT)
         return [""] * (len(rules) + 2)
     most = max(rows.values(), key=lambda row: row.n_thinkings)
     tokens = [f"{most.n_before:,.1f}"]
     _point(axes, 0, most.accuracy["whole"], "whole")
     for place, rule in enumerate(rules, 1):
         if (row := rows.get(rule)) is None:
-            axes.text(50, place, "no answers: see the notes", ha="center", va="center", color=_GREY, fontsize=8)
+            axes.text(50, place, "no answers: see the notes", ha="center", va="center", color=FAINT, fontsize=8)
             tokens.append("")
             continue
         apart = 0.0 if is_cut(rule) else 0.17  # a cut is its own twin

@@ -16,7 +16,9 @@ from raml_eval.diagnostics.pruning.summary_rows import MEAN_OF_TASKS, Difference
 from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
 from raml_eval.errors import StoreError, writing
 from raml_eval.grading import GRADER_VERSION
-from raml_eval.wording import count_noun
+from raml_eval.intervals import GAFFKE
+from raml_eval.types import Status
+from raml_eval.wording import count_noun, list_some
 
 TITLE = "Pruned thinking"
 LEAD = (
@@ -57,9 +59,9 @@ def summary_table(rows: Sequence[SummaryRow]) -> SectionTable:
         Column("task", "task"),
         Column("rule", "rule"),
         Column("n_thinkings", "thinkings", "count"),
-        Column("n_before", "tokens", "number", 1),
-        Column("n_after", "kept", "number", 1),
-        Column("share", "share", "percent"),
+        Column("n_before", "thinking tokens", "number", 1),
+        Column("n_after", "tokens kept", "number", 1),
+        Column("share", "share kept", "percent"),
         *(Column(way, name, "percent", low=f"{way}_low", high=f"{way}_high") for way, name in WAYS.items()),
     )
     return SectionTable("rules", "Thinking tokens and accuracy in percent [95 % interval]", columns, list(map(flat, rows)), 2)
@@ -72,12 +74,13 @@ def difference_table(rows: Sequence[SummaryRow]) -> SectionTable:
         Column("rule", "rule"),
         Column("n_questions", "questions", "count"),
         Column("over_forced", "pruned - forced", "percent", signed=True, low="over_forced_low", high="over_forced_high"),
-        Column("over_forced_p_holm", "p (forced)", "number", 3),
+        Column("over_forced_p_holm", "p (forced)", "p"),
         Column("over_whole", "pruned - whole", "percent", signed=True, low="over_whole_low", high="over_whole_high"),
-        Column("over_whole_p_holm", "p (whole)", "number", 3),
+        Column("over_whole_p_holm", "p (whole)", "p"),
+        Column("n_thinkings", "thinkings", "count"),
         Column("n_unchanged", "unchanged", "count"),
         Column("n_emptied", "emptied", "count"),
-        Column("n_longer", "longer", "count"),
+        *([Column("n_longer", "longer", "count")] if any(row.n_longer for row in rows) else []),
     )
     title = "Pruned minus forced at equal tokens, and minus whole, in points [95 % interval], with p after Holm"
     return SectionTable("differences", title, columns, list(map(flat, rows)), 2)
@@ -99,7 +102,12 @@ def flat(row: SummaryRow) -> dict[str, Any]:
     counts = ("n_unchanged", "n_emptied", "n_longer", "n_cut")
     told: dict[str, Any] = {name: getattr(row, name) for name in (*plain, *counts)}
     for way, interval in row.accuracy.items():
-        told |= {way: interval.value, f"{way}_low": interval.low, f"{way}_high": interval.high}
+        told |= {
+            way: interval.value,
+            f"{way}_low": interval.low,
+            f"{way}_high": interval.high,
+            f"{way}_method": interval.method,
+        }
         told |= {f"{way}_unfinished": row.unfinished[way], f"{way}_timeouts": row.timeouts[way]}
     for name in ("over_forced", "over_whole"):
         told |= _flat_difference(name, getattr(row, name))
@@ -136,6 +144,7 @@ def notes_of(collected: Collected, rows: Sequence[SummaryRow], told: Told) -> It
     whole = [row for row in rows if row.task != MEAN_OF_TASKS]
     if same := [f"{row.rule} on {row.task}" for row in whole if row.n_unchanged == row.n_thinkings]:
         yield f"Nothing was changed, so the differences are 0 by construction, without interval and p: {', '.join(same)}."
+    yield from _wide(whole, collected.outcomes)
     for rule in dict.fromkeys(row.rule for row in whole):
         yield from _notes_of_rule(rule, [row for row in whole if row.rule == rule])
     yield from _unclear(whole)
@@ -151,6 +160,20 @@ def notes_of(collected: Collected, rows: Sequence[SummaryRow], told: Told) -> It
     yield from notes_of_engines(told.drawn_by, told.redrawn_by, "the new answers")
 
 
+def _wide(rows: Sequence[SummaryRow], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Why a difference of next to nothing has a wide interval, by task; empty if no difference has Gaffke's."""
+    tasks = dict.fromkeys(row.task for row in rows if GAFFKE in (row.over_forced.method, row.over_whole.method))
+    reach = {task: 1 - 0.025 ** (1 / len({one.cluster for one in outcomes if one.task == task})) for task in tasks}
+    if reach:
+        alike = {points: [task for task, own in reach.items() if own == points] for points in reach.values()}
+        told = "; ".join(f"{100 * points:.1f} ({list_some(tasks, 8)})" for points, tasks in alike.items())
+        yield (
+            "A difference of 0 over few questions has a wide interval even where a rule leaves nearly every thinking "
+            "unchanged, because it may change those of questions that were not drawn. Gaffke's interval (*) then reaches at "
+            f"least so many points to either side: {told}."
+        )
+
+
 def _notes_of_rule(rule: str, rows: Sequence[SummaryRow]) -> Iterator[str]:
     """What is special about a rule on the tasks together."""
     emptied, cut, longer = (sum(getattr(row, name) for row in rows) for name in ("n_emptied", "n_cut", "n_longer"))
@@ -164,14 +187,14 @@ def _notes_of_rule(rule: str, rows: Sequence[SummaryRow]) -> Iterator[str]:
 
 def _unclear(rows: Sequence[SummaryRow]) -> Iterator[str]:
     """How many answers no grader saw, or stopped one, by rule; empty without any."""
-    for name, what in (("unfinished", "ran out of tokens"), ("timeouts", "stopped the grader")):
+    for name, status in (("unfinished", Status.UNFINISHED), ("timeouts", Status.TIMEOUT)):
         by_rule: dict[str, list[int]] = {}
         for row in rows:
             counts = by_rule.setdefault(row.rule, [0] * len(WAYS))
             by_rule[row.rule] = [n + getattr(row, name)[way] for n, way in zip(counts, WAYS, strict=True)]
         told = [f"{rule} {', '.join(map(str, counts))}" for rule, counts in by_rule.items() if any(counts)]
         if told:
-            yield f"Answers that {what} count as not right. {', '.join(WAYS.values())}: {'; '.join(told)}."
+            yield f"Answers with the status {status} count as not correct. {', '.join(WAYS.values())}: {'; '.join(told)}."
 
 
 def _summarizer_note(rule: str, how: Mapping[str, Any]) -> str:

@@ -127,6 +127,7 @@ def _summed(own: Sequence[Measured]) -> dict[str, Any]:
         "null_median": float(np.median([abs(one.difference) for one in spans])) if spans else None,
         "change": _mean([one.change.difference for one in own]),
         **interval("log_change", [one.change.log for one in own], [one.thought.cluster for one in own]),
+        **interval("matched_log_change", [one.change.log for one in matched], clusters),
         **interval("null_log_change", [one.null_log for one in matched], clusters),
         **interval("difference", [one.change.log - one.null_log for one in matched], clusters),
         "n_matched": len(matched),

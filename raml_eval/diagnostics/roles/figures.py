@@ -6,38 +6,44 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raml_eval.diagnostics.curves.drawn import VERDICTS
-from raml_eval.diagnostics.panels import say
+from raml_eval.diagnostics.panels import COLOUR_OF, say
 from raml_eval.diagnostics.roles.closings import OWN
 from raml_eval.diagnostics.roles.thoughts import SHARES
-from raml_eval.drawing import COLOURS, STYLES, label_log_axis, new_figure, plain_label
+from raml_eval.drawing import COLOURS, FAINT, STYLES, label_log_axis, new_figure, plain_label
 
+_ALL = "x"  # the mark of all occurrences, with a null or without
 _LONGEST = 34  # characters of a label
 
 
 def draw_roles(rows: Sequence[Mapping[str, Any]], of_tasks: Sequence[Mapping[str, Any]] = ()) -> Any:
     """Left, the mean log change of each role with its interval, and its null's; right, the paper's relative change.
 
-    rows are those of one task, or over all of several, whose own rows are of_tasks. Filled marks are the roles, and hollow ones
-    below them their nulls; a stroke is the role's value in one task.
+    rows are those of one task, or over all of several, whose own rows are of_tasks. Filled marks are the matched occurrences,
+    and hollow ones below them their nulls; a stroke is the value of one task. A cross is the value of all occurrences; left it
+    stands only where some are not matched.
     """
     roles = list(dict.fromkeys(row["role"] for row in rows))
-    with new_figure(7.6, 1.3 + 0.52 * len(roles)) as figure:
+    with new_figure(7.6, 1.8 + 0.55 * len(roles)) as figure:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.35, 1))
         for number, verdict in enumerate(map(str, VERDICTS)):
-            colour, marker = COLOURS[number], STYLES[number][1]
+            colour, marker = COLOUR_OF[verdict], STYLES[number][1]
             for row in (row for row in of_tasks if row["verdict"] == verdict and row["role"] in roles):
-                _stroke(left, row, "log_change", roles.index(row["role"]) + 0.4 * number - 0.28, colour)
+                name = "matched_log_change" if row["n_matched"] else "log_change"
+                _stroke(left, row, name, roles.index(row["role"]) + 0.4 * number - 0.28, colour)
             for row in (row for row in rows if row["verdict"] == verdict):
                 at = roles.index(row["role"]) + 0.4 * number - 0.28
-                _point(left, row, "log_change", at, colour, marker, True)
-                _point(left, row, "null_log_change", at + 0.16, colour, marker, False)
-                for name, place, filled in (("relative", at, True), ("null_relative", at + 0.16, False)):
+                _point(left, row, "matched_log_change", at, colour, marker, True)
+                _point(left, row, "null_log_change", at + 0.14, colour, marker, False)
+                if row["n_matched"] < row["n"]:
+                    _point(left, row, "log_change", at - 0.14 if row["n_matched"] else at, colour, _ALL, True)
+                for name, place, mark in (("relative", at, _ALL), ("null_relative", at + 0.14, marker)):
                     if row[name]:
-                        right.plot(row[name], place, marker, color=colour, markerfacecolor=colour if filled else "none",
-                                   markersize=4.5)  # fmt: skip
-            left.plot([], [], marker, color=colour, markersize=4.5, label=verdict)
-            left.plot([], [], marker, color=colour, markersize=4.5, markerfacecolor="none", label=f"null, {verdict}")
-        _name_strokes(left, of_tasks)
+                        right.plot(row[name], place, mark, color=colour, markerfacecolor="none", markersize=4.5)
+            left.plot([], [], marker, color=colour, markersize=4.5, label=f"{verdict}, matched")
+            left.plot([], [], marker, color=colour, markersize=4.5, markerfacecolor="none", label=f"{verdict}, null")
+            left.plot([], [], _ALL, color=colour, markersize=4.5, label=f"{verdict}, all")
+            if not number:
+                _name_strokes(left, of_tasks)
         left.axvline(0, color="black", linewidth=0.8, linestyle=":")
         left.set_yticks(range(len(roles)), [_label(role) for role in roles])
         left.set_ylim(len(roles) - 0.4, -0.6)
@@ -48,7 +54,7 @@ def draw_roles(rows: Sequence[Mapping[str, Any]], of_tasks: Sequence[Mapping[str
         else:
             say(right, "no change can be divided by what was before it")
         _plain(left, right)
-        figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=9)
+        figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)  # a column for each verdict
     return figure
 
 
@@ -84,7 +90,7 @@ def _stroke(axes: Any, row: Mapping[str, Any], name: str, at: float, colour: str
 
 def _name_strokes(axes: Any, of_tasks: Sequence[Mapping[str, Any]]) -> None:
     if of_tasks:
-        axes.plot([], [], "|", color="#777777", markersize=7, label="one task")
+        axes.plot([], [], "|", color=FAINT, markersize=7, label="one task")
 
 
 def _filled(axes: Any, row: Mapping[str, Any], name: str, at: float, colour: str, marker: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.diagnostics.caveats import notes_of_skipped
 from raml_eval.diagnostics.curves.summary import told_introductions
 from raml_eval.diagnostics.curves.targets import Asking, Skipped
 from raml_eval.diagnostics.folder import DiagnosisFolder
@@ -31,12 +32,12 @@ TITLE = "Roles of tokens"
 LEAD = (
     "How the negative log-likelihood (NLL) of the gold answer, in nats per token of the gold, changes over single words, ends "
     "of lines and the end of thinking. Each occurrence has a null: as many tokens elsewhere in thinkings of the same task and "
-    "verdict, as far along and with a first token as frequent. A role matters if it differs from its null; the mean relative "
-    "change, which the paper shows, is that of the few values with the smallest denominators. docs/token-roles.md defines "
-    "every number."
+    "verdict, as far along and with a first token as frequent. An occurrence is matched if there is such a place. A role "
+    "matters if its matched occurrences differ from their nulls; the mean relative change, which the paper shows, is that of "
+    "the few values with the smallest denominators. docs/token-roles.md defines every number."
 )
 
-_ROLES = "Log changes of the gold's NLL, clustered by question"
+_ROLES = "Log changes of the gold's NLL: means over occurrences, matched ones against their nulls and all"
 _ENDINGS = "NLL of the gold after each ending, and paired differences"
 
 
@@ -93,17 +94,19 @@ def _number(name: str, heading: str, digits: int = 2, signed: bool = False) -> C
 
 def _tables(roles: Sequence[Mapping[str, Any]], endings: Sequence[Mapping[str, Any]]) -> list[SectionTable]:
     """The rows over all tasks, or of the only one, and those of each of several tasks, which a terminal leaves out."""
-    task, questions = Column("task", "task"), Column("n_questions", "questions", "count")
+    task = Column("task", "task")
     of_roles = [
         Column("role", "role"), Column("verdict", "verdict"), Column("n", "occurrences", "count"),
-        Column("n_trajectories", "trajectories", "count"), questions,
-        _number("log_change", "mean log change", signed=True), _number("null_log_change", "its null", signed=True),
-        _number("difference", "role - null", signed=True),
-        Column("median", "median |change|", "number", 3), Column("null_median", "its null", "number", 3),
-        Column("relative", "mean relative change", "number", 2), Column("null_relative", "its null", "number", 2),
+        Column("n_trajectories", "in thinkings", "count"), Column("n_questions", "of questions", "count"),
+        Column("n_matched", "matched", "count"), _number("matched_log_change", "log change, matched", signed=True),
+        _number("null_log_change", "log change, null", signed=True), _number("difference", "matched - null", signed=True),
+        _number("log_change", "log change, all", signed=True),
+        Column("median", "median |change|, all", "number", 3), Column("null_median", "median |change|, null", "number", 3),
+        Column("relative", "relative change, all", "number", 2), Column("null_relative", "relative change, null", "number", 2),
     ]  # fmt: skip
     of_endings = [
-        Column("ending", "ending"), Column("n", "thinkings", "count"), questions, _number("nll", "NLL", 3),
+        Column("ending", "ending"), Column("n", "thinkings", "count"), Column("n_questions", "of questions", "count"),
+        _number("nll", "NLL", 3),
         _number("against_own", "minus the run's own", 3, True), _number("against_nothing", "minus nothing", 3, True),
     ]  # fmt: skip
     first = [row for row in roles if row["task"] == roles[0]["task"]]
@@ -122,9 +125,11 @@ def _figures(roles: Sequence[Mapping[str, Any]], endings: Sequence[Mapping[str, 
     """Of several tasks, the rows over all are drawn; the tables have each."""
     if shown := [row for row in roles if row["task"] == roles[0]["task"]]:
         about = (
-            "Left, the mean change of the logarithm, with 95 % intervals clustered by question (none below six); hollow marks "
-            "are the nulls. "
-            f"Right, the paper's measure, on a logarithmic axis. Occurrences {_of(shown)}{_strokes(shown)}."
+            "Left, the mean change of the logarithm, with 95 % intervals clustered by question (none below six): filled marks "
+            "are of the matched occurrences, those with a null, and hollow ones of their nulls, so the distance of the two is "
+            "the difference. A cross is of all occurrences, where some have no null. Right, the paper's measure of all "
+            "occurrences (cross) and of all spans of the nulls, on a logarithmic axis. "
+            f"Occurrences {_of(shown)}{_strokes(shown)}."
         )
         drawing = draw_roles(shown, roles[len(shown) :])
         yield SectionFigure("roles", "Words, ends of lines and of thinking", about, drawing)
@@ -185,6 +190,4 @@ def _notes(spoken: Spoken, rows: Sequence[Mapping[str, Any]], bare: Ending | Non
     written = spoken.asking.tokenizer.decode(spoken.asking.closing_ids, skip_special_tokens=False)
     closed = f"After each prefix, {written!r} ends the thinking, unless an ending is named"
     yield f"{closed}, and {told_introductions(spoken.asking)}"
-    for reason, keys in spoken.skipped.items():
-        named = ", ".join(keys[:5]) + (" ..." if len(keys) > 5 else "")
-        yield f"Left out, {reason}: {len(keys):,} ({named})."
+    yield from notes_of_skipped(spoken.skipped)

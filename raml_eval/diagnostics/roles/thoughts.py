@@ -14,6 +14,7 @@ from raml_eval.diagnostics.curves.targets import Skipped, Target
 from raml_eval.diagnostics.roles.null import IntArray, Pool, Span, seed_of
 from raml_eval.diagnostics.roles.occurrences import Occurrence, Words, find_occurrences
 from raml_eval.diagnostics.roles.places import text_and_ends
+from raml_eval.diagnostics.summary import in_words
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import Question, QuestionKey, SampleKey, Status, ThinkingEnd
 
@@ -66,13 +67,6 @@ class Found:
     n_found: Counter[tuple[str, Status, str]] = field(default_factory=Counter)
 
 
-WITHOUT_VERDICT = {
-    Status.NO_ANSWER: "it has no answer",
-    Status.UNFINISHED: "its answer ran out of tokens",
-    Status.TIMEOUT: "its grader was stopped",
-}
-
-
 def read_thoughts(
     targets: Iterable[Target],
     questions: Mapping[QuestionKey, Question],
@@ -87,7 +81,7 @@ def read_thoughts(
             continue
         whole = target.records[-1]
         if whole.status not in VERDICTS:
-            skipped.setdefault(f"{WITHOUT_VERDICT[whole.status]}, so it has no verdict", []).append(target.id)
+            skipped.setdefault(f"{in_words(whole.status)}, so neither correct nor incorrect", []).append(target.id)
             continue
         if not target.length:
             skipped.setdefault("it has no token", []).append(target.id)
