@@ -247,6 +247,18 @@ def test_a_full_disk_fails_every_append(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_write_that_fails_in_any_way_fails_every_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(file: int, text: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("raml_eval.store.journal._write", fail)
+    journal = Journal(tmp_path / "x.jsonl")
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"cannot write .*x\.jsonl: MemoryError"):
+            asyncio.run(asyncio.wait_for(journal.append({"a": 1}), 30))
+    journal.close()
+
+
 def test_many_appends_at_once_all_reach_the_disk(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "x.jsonl")
 

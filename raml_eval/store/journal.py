@@ -31,7 +31,7 @@ _Entry = tuple[bytes, "asyncio.Future[int]", asyncio.AbstractEventLoop]
 class Journal:
     """One append-only file. A thread writes all waiting lines in one go, and syncs once for all of them.
 
-    If the disk fails (full, read-only), every append that was waiting and every later one raises StoreError.
+    If the disk fails (full, read-only) or memory is short, every append that was waiting and every later one raises StoreError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +78,7 @@ class Journal:
                 try:
                     _write(self._file, b"".join(text for text, _, _ in batch))
                     os.fsync(self._file)
-                except OSError as error:
+                except Exception as error:  # whatever it is: a thread that ended would leave its appends waiting for ever
                     self._failed = _unwritable(self.path, error)
             by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
             for text, done, loop in batch:
@@ -113,9 +113,10 @@ def _write(file: int, text: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _unwritable(path: Path, error: OSError) -> StoreError:
+def _unwritable(path: Path, error: Exception) -> StoreError:
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return StoreError(
-        f"cannot write {path}: {error.strerror or error}. Nothing that was stored is lost; free disk space or choose a "
+        f"cannot write {path}: {reason}. Nothing that was stored is lost; free disk space or choose a "
         f"writable --out, and run again to resume."
     )
 
