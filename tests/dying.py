@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 _DIE = """
-import os, signal
+import os, pathlib, signal
 from raml_eval.store import journal
 write = journal._write
 def write_until(file, text):
     if os.readlink(f"/proc/self/fd/{{file}}") == {path!r}:
         for line in text.splitlines(keepends=True):
-            if journal.count_lines({path!r}) == {n}:
+            if journal.count_lines(pathlib.Path({path!r})) == {n}:
                 write(file, line[: len(line) // 2])
                 os.kill(os.getpid(), signal.SIGKILL)
             write(file, line)

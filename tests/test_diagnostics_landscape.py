@@ -202,12 +202,12 @@ def test_a_thinking_that_does_not_fit_is_told_by_its_question(
     @asynccontextmanager
     async def open_small(loaded: RunModel) -> AsyncIterator[Any]:
         async with open_engine(loaded) as engine:
-            engine.description = replace(engine.description, context=60)  # type: ignore[misc]
+            engine.description = replace(engine.description, context=65)  # type: ignore[misc]
             yield engine
 
     monkeypatch.setattr("raml_eval.diagnostics.landscape.surface.open_engine", open_small)
     with pytest.raises(
-        ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 60. Choose other questions"
+        ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 65. Choose other questions"
     ):
         landscape(run, tmp_path)
     assert not about(tmp_path / "landscape")["complete"]

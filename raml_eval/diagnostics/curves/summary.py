@@ -223,7 +223,9 @@ def _figures(
 
 def _told_off(drawn: Sequence[Drawn], tasks: Sequence[str]) -> str:
     """What the figure of thinking and off shows, and of which tasks answers without thinking are a mark or level."""
-    still, marked, level = rarely_moving(drawn), [], []
+    still = rarely_moving(drawn)
+    marked: list[str] = []
+    level: list[str] = []
     for task in tasks[:MOST_PANELS]:
         own = [one for one in drawn if (one.task, one.prompt) == (task, OFF)]
         if n_once := sum(not one.length for one in own):
