@@ -108,6 +108,8 @@ class Progress:
 
     def line(self) -> str:
         """The line, as it would be shown now."""
+        if self.done == self._skipped == self.total:
+            return f"{one_line(self._about)}{self.done:,}/{self.total:,} {self._noun} · all stored before"
         elapsed = max(time.monotonic() - self._started, 1e-9)
         rate = (self.done - self._skipped) / elapsed
         left = f"{_clock((self.total - self.done) / rate)} left" if rate > 0 else "no estimate yet"

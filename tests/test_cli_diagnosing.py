@@ -123,7 +123,7 @@ def test_all_are_made_in_turn_and_stand_in_the_report(tmp_path: Path) -> None:
 
 
 WRONG_OPTIONS = [
-    (["--by", "odd"], "rule 'odd' is not known"),
+    (["--by", "odd"], "--by 'odd' is not a rule; wanted first:K"),
     (["--by", "summary"], "--by summary needs a model of its own"),
     (["--task", "pocket_chian"], "Did you mean pocket_chain"),
     (["--backend", "hfff"], "backend 'hfff' does not exist"),
@@ -198,6 +198,31 @@ def test_the_last_lines_say_how_each_ended(
         assert ends(monkeypatch, swept, tmp_path, pruning=owed) == 4
         assert capsys.readouterr().out.splitlines()[-1] == f"landscape: made in {tmp_path / 'landscape'}"
     assert ends(monkeypatch, swept, tmp_path, pruning=fail(typer.Exit(4)), landscape=refused) == 2
+
+
+def test_what_is_up_to_date_is_not_shown_again(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    assert "Trajectory statistics" in capsys.readouterr().out
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    again = capsys.readouterr().out.splitlines()
+    assert again[0] == f"statistics: up to date in {tmp_path / 'statistics'}"
+    assert len(again) == 5
+    place = tmp_path / "statistics" / "diagnosis.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"complete": False}))
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    shown = capsys.readouterr().out
+    assert "Trajectory statistics" in shown
+    assert f"statistics: made in {tmp_path / 'statistics'}" in shown
+
+
+def test_a_smaller_choice_says_what_else_was_computed(swept: Path, tmp_path: Path) -> None:
+    words = ("diagnose", "pseudo-gradient", swept, "--out", tmp_path, "--quiet")
+    assert "has computed" not in cli(*words).stdout
+    told = " ".join(cli(*words, "--limit", "1", "--samples", "1").stdout.split())
+    assert "Of 48 samples that this diagnosis has computed, the tables and figures show 4, because" in told
+    assert "has computed" not in cli(*words).stdout
 
 
 def test_one_that_was_made_under_other_settings_is_kept_if_it_is_of_the_same_samples(

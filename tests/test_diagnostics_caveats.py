@@ -10,6 +10,7 @@ import pytest
 from raml_eval.diagnostics.caveats import notes_of_engines, tell_part
 from raml_eval.diagnostics.pruning.pruning import prune_run
 from raml_eval.diagnostics.statistics import diagnose_statistics
+from raml_eval.errors import ConfigError
 from raml_eval.store.seeking import RunReader
 from tests.pruned import draw_run
 
@@ -44,6 +45,29 @@ def test_a_diagnosis_of_a_part_says_so_and_stores_it(run: Path, tmp_path: Path) 
     assert made == {"tasks": [], "limit": 1, "samples": None, "rules": ["last:1"]}
     done = prune_run(run, ["last:1"], out=tmp_path, quiet=True)
     assert not any(note.startswith("Only ") for note in notes(done.folder))
+
+
+def test_smaller_tables_do_not_pass_for_all_that_was_computed(run: Path, tmp_path: Path) -> None:
+    whole = prune_run(run, ["last:1"], out=tmp_path, quiet=True)
+    n = len({(one.task, one.question_id, one.sample) for one in whole.collected.outcomes})
+    assert not any("has computed" in note for note in notes(whole.folder))
+    done = prune_run(run, ["last:1"], limit=1, samples=1, out=tmp_path, quiet=True)
+    shown = {(one.task, one.question_id, one.sample) for one in done.collected.outcomes}
+    assert {sample for *_, sample in shown} == {0}
+    assert notes(done.folder)[0].startswith(
+        "Only 2 of 8 questions and 1 of 3 samples of each: --limit 1 --samples 1. "
+        f"Of {n} samples that this diagnosis has computed, the tables and figures show {len(shown)}, because"
+    )
+    done = prune_run(run, ["last:1"], out=tmp_path, quiet=True)
+    assert not any("has computed" in note for note in notes(done.folder))
+
+
+def test_statistics_take_a_limit(run: Path, tmp_path: Path) -> None:
+    folder = diagnose_statistics(run, tmp_path, limit=1)
+    assert "Only 2 of 8 questions: --limit 1." in notes(folder)
+    assert json.loads((folder / "diagnosis.json").read_text())["made_with"]["limit"] == 1
+    with pytest.raises(ConfigError, match=r"--limit is 1 there and not given here. Choose another --out"):
+        diagnose_statistics(run, tmp_path)
 
 
 def test_engines_that_differ_or_are_fake_are_told() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from raml_eval.diagnostics.curves.averages import auroc_rows, budget_rows, mean_curves
@@ -18,7 +19,7 @@ from raml_eval.diagnostics.curves.figures import (
 )
 from raml_eval.diagnostics.panels import MOST_PANELS
 from raml_eval.types import Status
-from tests.test_diagnostics_curves_averages import ALL_RIGHT, APART, FOUR, RIGHT, both, drawn
+from tests.test_diagnostics_curves_averages import ALL_RIGHT, APART, FOUR, RIGHT, WRONG, both, drawn
 
 OWN = [*FOUR, *ALL_RIGHT, *APART]
 TASKS = ["sums", "easy", "apart"]
@@ -38,25 +39,75 @@ def test_a_panel_without_a_curve_says_why() -> None:
     expected = [[], ["no incorrect sample"], ["no question with both verdicts"]]
     assert words(draw_within(OWN, curves, TASKS, "thinking")) == expected
     assert words(draw_trajectories(OWN, TASKS, "thinking")) == expected
-    figure = draw_means(curves, TASKS, "thinking")
+    figure = draw_means(OWN, curves, TASKS, "thinking")
     assert words(figure) == [[], [], []]
     assert titles(figure) == ["sums\n3 correct, 1 incorrect", "easy\n2 correct, 0 incorrect", "apart\n1 correct, 1 incorrect"]
 
 
 def test_tasks_without_a_graded_sample_or_a_thinking_say_so() -> None:
     ungraded = [replace(one, task="cut", status=Status.UNFINISHED) for one in FOUR]
-    figure = draw_means(mean_curves([*FOUR, *ungraded]), ["sums", "cut", "absent"], "thinking")
+    every = [*FOUR, *ungraded]
+    figure = draw_means(every, mean_curves(every), ["sums", "cut", "absent"], "thinking")
     assert words(figure) == [[], ["no graded sample"], ["no thinking"]]
 
 
 def test_panels_without_thinking_tell_other_words_and_what_is_missing() -> None:
     off = [replace(one, prompt="off") for one in FOUR]
-    curves = mean_curves([*FOUR, *off, *ALL_RIGHT])
-    figure = draw_off(curves, ["sums", "easy", "absent"], "thinking", {"sums": "'a' after thinking and by '' without"})
+    every = [*FOUR, *off, *ALL_RIGHT]
+    figure = draw_off(every, mean_curves(every), ["sums", "easy", "absent"], "thinking", {"sums": "'a' after, '' without"})
     assert titles(figure) == [
         "sums\nasked in different words", "easy\nno answer without thinking", "absent\nno thinking, no answer without thinking",
     ]  # fmt: skip
     assert words(figure) == [[], [], ["no thinking, no answer without thinking"]]
+
+
+def drawn_without(*lengths: int) -> Any:
+    """The panel of FOUR beside answers without thinking of so many positions."""
+    off = [drawn(q, 0, RIGHT, (3.0,) * n, prompt="off") for q, n in enumerate(lengths)]
+    every = [*FOUR, *off]
+    (axes,) = draw_off(every, mean_curves(every), ["sums"], "thinking", {}).axes
+    return axes
+
+
+def test_what_was_measured_at_one_position_is_a_mark_and_no_line_across() -> None:
+    axes = drawn_without(*[1] * 6)
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert lines["without thinking, measured right after the prompt"] == [[0, 1.5]]
+    assert len(lines["thinking"]) > 2
+    assert len(axes.collections) == 1  # the band of the thinking alone
+    interval = next(line for line in axes.lines if line.get_label().startswith("_child"))
+    assert list(interval.get_xdata()) == [0, 0]
+
+
+def test_a_curve_is_drawn_where_most_have_a_second_position() -> None:
+    assert "without thinking" in [line.get_label() for line in drawn_without(2, 2, 1).lines]
+    assert "without thinking" not in [line.get_label() for line in drawn_without(2, 1).lines]
+
+
+def test_a_run_without_thinking_has_marks_by_verdict() -> None:
+    off = [drawn(q, s, status, (3.0 + s,), prompt="off") for q in range(2) for s, status in enumerate((RIGHT, WRONG))]
+    for figure in (draw_means(off, mean_curves(off), ["sums"], "off"), draw_within(off, mean_curves(off), ["sums"], "off")):
+        (axes,) = figure.axes
+        told = [line.get_label() for line in axes.lines if not line.get_label().startswith("_")]
+        assert told == ["correct, measured right after the prompt", "incorrect, measured right after the prompt"]
+
+
+def test_single_trajectories_that_begin_alike_are_both_seen() -> None:
+    (axes,) = draw_trajectories(FOUR, ["sums"], "thinking").axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert lines["correct"].get_linewidth() > 2 * lines["incorrect"].get_linewidth()
+    ends = [line.get_xydata().tolist()[0] for line in axes.lines if len(line.get_xdata()) == 1]
+    assert ends == [[10, 0], [10, 4]]
+
+
+def test_the_pooled_mark_has_its_interval_where_one_is_computed() -> None:
+    rng = np.random.default_rng(0)
+    many = [drawn(q, s, RIGHT if s % 2 else WRONG, (4.0, float(rng.uniform(0, 4)))) for q in range(12) for s in range(4)]
+    row = next(row for row in auroc_rows(many) if row["number"] == "final")
+    (axes,) = draw_aurocs([row]).axes
+    spans = [sorted(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2 and line.get_ydata()[0] > 0]
+    assert [row["pooled_low"], row["pooled_high"]] in spans
+    assert row["pooled_low"] < row["pooled"] < row["pooled_high"]
 
 
 def test_no_mark_hides_another_and_what_has_no_value_is_named() -> None:

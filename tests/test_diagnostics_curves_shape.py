@@ -41,10 +41,11 @@ def test_a_curve_by_hand() -> None:
     assert (shape.decided_at, shape.commitments, shape.reversals) == (20, 1, 0)
 
 
-def test_a_single_position_has_a_level_and_no_slope() -> None:
+def test_a_single_position_has_a_level_and_no_change() -> None:
     shape = shape_of([0], [1.5])
-    assert (shape.start, shape.final, shape.drop, shape.area) == (1.5, 1.5, 0.0, 1.5)
+    assert (shape.start, shape.final, shape.area) == (1.5, 1.5, 1.5)
     assert math.isnan(shape.slope)
+    assert math.isnan(shape.drop)
     assert shape.decided_at is None
 
 

@@ -18,7 +18,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.reporting.diagnosed import render_diagnosis
 from raml_eval.types import Status
 from tests.scripted import CLOSE, Letters
-from tests.test_diagnostics_curves_averages import ALL_RIGHT, APART, FOUR, RIGHT, both, drawn
+from tests.test_diagnostics_curves_averages import ALL_RIGHT, APART, FOUR, RIGHT, WRONG, both, drawn
 
 ASKING = Asking(Letters(), (CLOSE,), {("sums", "thinking"): "\n\n", ("sums", "off"): ""})
 
@@ -86,18 +86,45 @@ def test_statuses_are_told_in_words(tmp_path: Path) -> None:
 
 def test_the_section_names_what_a_mean_of_tasks_leaves_out(tmp_path: Path) -> None:
     section = write(tmp_path, [*both("a"), *both("b"), *ALL_RIGHT, *APART])
-    told = [note for note in section["notes"] if note.startswith("AUROC")]  # type: ignore[attr-defined]
+    told = [note for note in section["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
     assert told == [
-        "AUROC, thinking: the mean of tasks leaves out what has no value within questions: easy: no incorrect sample; apart: "
+        "AUROC, thinking: what has no value within questions, and no mean of tasks holds it: easy: no incorrect sample; apart: "
         "no question with both verdicts."
     ]
-    (table,) = [one for one in section["tables"] if one["file"] == "auroc.parquet"]  # type: ignore[attr-defined]
-    assert table["columns"][-1]["name"] == "remark"
-    assert "without easy, apart" in render_diagnosis(tmp_path / "pseudo-gradient", "markdown")
+    assert "without easy, apart" in set(pd.read_parquet(tmp_path / "pseudo-gradient" / "auroc.parquet")["remark"])
+    assert "remark" not in render_diagnosis(tmp_path / "pseudo-gradient")  # a column that is blank in nearly every row
+
+
+def test_a_task_is_named_with_the_numbers_that_it_lacks_alone(tmp_path: Path) -> None:
+    off = [drawn(q, s, RIGHT if s else WRONG, (2.0 - s,), prompt="off") for q in range(2) for s in range(2)]
+    two = [*off, *(replace(one, task="more") for one in off), drawn(0, 2, RIGHT, (1.0, 3.0), prompt="off", task="more")]
+    told = [note for note in write(tmp_path, two)["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
+    assert told == [
+        "AUROC, off: what has no value within questions, and no mean of tasks holds it: more: slope, drop: no question has "
+        "this number for both verdicts."
+    ]
+
+
+def test_the_figure_of_off_says_where_there_is_one_position(tmp_path: Path) -> None:
+    off = [drawn(q, 0, RIGHT, (3.0,) * n, prompt="off") for q, n in enumerate((1, 1, 2))]
+    most = [replace(one, task="most") for one in [*FOUR, *off, drawn(3, 0, RIGHT, (3.0, 3.0), prompt="off")]]
+    most += [drawn(4, 0, RIGHT, (3.0, 3.0), prompt="off", task="most")]
+    asking = Asking(Letters(), (CLOSE,), {(task, prompt): "" for task in ("sums", "most") for prompt in ("thinking", "off")})
+    figures = write(tmp_path, [*FOUR, *off, *most], asking)["figures"]
+    (about,) = [one["about"] for one in figures if one["name"] == "thinking-and-off"]  # type: ignore[attr-defined]
+    assert "a mark is the mean right after the prompt: sums (2 of 3)." in about
+    assert "In other curves they count as level: most (2 of 5)." in about
+
+
+def test_a_level_has_no_drop(tmp_path: Path) -> None:
+    write(tmp_path, [drawn(0, 0, RIGHT, (1.0,), prompt="off"), drawn(0, 1, WRONG, (1.0, 3.0), prompt="off")])
+    rows = pd.read_parquet(tmp_path / "pseudo-gradient" / "levels.parquet").set_index("verdict")
+    assert pd.isna(rows.loc["correct", "drop"])
+    assert rows.loc["incorrect", "drop"] == -1
 
 
 def test_the_section_says_why_there_is_no_mean(tmp_path: Path) -> None:
-    told = [note for note in write(tmp_path, [*FOUR, *APART])["notes"] if note.startswith("AUROC")]  # type: ignore[attr-defined]
+    told = [note for note in write(tmp_path, [*FOUR, *APART])["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
     assert told == [
         "AUROC, thinking: there is no mean of tasks, because fewer than two of the 2 tasks have a question with both correct "
         "and incorrect samples (apart: no question with both verdicts)."
@@ -106,9 +133,7 @@ def test_the_section_says_why_there_is_no_mean(tmp_path: Path) -> None:
 
 def test_nothing_is_remarked_where_every_task_has_a_value(tmp_path: Path) -> None:
     section = write(tmp_path, [*both("a"), *both("b")])
-    assert not [note for note in section["notes"] if note.startswith("AUROC")]  # type: ignore[attr-defined]
-    (table,) = [one for one in section["tables"] if one["file"] == "auroc.parquet"]  # type: ignore[attr-defined]
-    assert table["columns"][-1]["name"] == "pooled"
+    assert not [note for note in section["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("without", "told"), [("", True), ("\n\n", False)])

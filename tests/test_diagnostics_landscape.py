@@ -31,7 +31,7 @@ from raml_eval.cli.landscape import landscape as command
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.surface import draw_landscape
-from raml_eval.diagnostics.landscape.texts import choose_texts
+from raml_eval.diagnostics.landscape.texts import choose_texts, tell_tasks
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError, ModelError
 from raml_eval.reporting.diagnosed import render_diagnosis
@@ -202,12 +202,12 @@ def test_a_thinking_that_does_not_fit_is_told_by_its_question(
     @asynccontextmanager
     async def open_small(loaded: RunModel) -> AsyncIterator[Any]:
         async with open_engine(loaded) as engine:
-            engine.description = replace(engine.description, context=60)  # type: ignore[misc]
+            engine.description = replace(engine.description, context=65)  # type: ignore[misc]
             yield engine
 
     monkeypatch.setattr("raml_eval.diagnostics.landscape.surface.open_engine", open_small)
     with pytest.raises(
-        ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 60. Choose other questions"
+        ConfigError, match=r"pocket_chain/.* tokens with .*, and the engine's context is 65. Choose other questions"
     ):
         landscape(run, tmp_path)
     assert not about(tmp_path / "landscape")["complete"]
@@ -227,10 +227,11 @@ def test_a_run_of_another_engine_is_drawn_on_hf_without_that_engines_arguments(r
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"points": 1}, "points is 1; it must be at least 2"),
-        ({"plane": "flat"}, "plane is 'flat'; it must be random or thinking"),
-        ({"plane": "thinking", "steps": 1}, "steps is 1; it must be at least 2"),
-        ({"radius": 0.0}, "radius is 0.0"),
+        ({"n_questions": 0}, "--first is 0; it must be at least 1"),
+        ({"points": 1}, "--points is 1; it must be at least 2"),
+        ({"plane": "flat"}, "--plane is 'flat'; it must be random or thinking"),
+        ({"plane": "thinking", "steps": 1}, "--steps is 1; it must be at least 2"),
+        ({"radius": 0.0}, "--radius is 0.0"),
         ({"tasks": ("a",), "questions": ("a/1",)}, "--question names the questions"),
         ({"given": "thinking"}, "a path begins where nothing has been thought"),
     ],
@@ -255,7 +256,7 @@ def picture(values: Any, way: Any = ()) -> Picture:
     rows = [
         {"i": i, "j": j, "a": choices.axis[i], "b": choices.axis[j], "loss": values[i][j]} for i in range(n) for j in range(n)
     ]
-    return Picture("run_$1", choices, 2, rows, way, (1.0, 0.01))
+    return Picture("run_$1", choices, "2 questions of sums", rows, way, (1.0, 0.01))
 
 
 STEEP = [[1e-3, 1.0, 50.0], [0.1, float("nan"), 3.0], [2.0, 2.0, 2.0]]
@@ -276,14 +277,22 @@ def test_figures_are_labelled_with_units_whatever_the_values(values: Any) -> Non
 
 
 @pytest.mark.parametrize("times", [1, 1000])
-def test_a_path_too_short_to_be_seen_is_drawn_longer_and_says_so(times: int) -> None:
+def test_a_path_too_short_to_be_seen_has_axes_of_its_own_without_colours(times: int) -> None:
     way = [{"a": a / times, "b": b / times, "loss_on_surface": 1.0} for a, b in ((0.0, 0.0), (0.2, -0.5))]
     shown = picture([[2.0, 3.0], [2.5, 3.5]], way)
     contour = draw_contour(shown)
-    labels = contour.drawing.axes[0].get_legend_handles_labels()[1]
-    assert labels[1:] == ["no thinking", "all of the thinking"]
-    assert shown.magnified() == times
-    assert ("drawn 1,000 times longer" in labels[0]) == ("drawn 1,000 times longer" in contour.about) == (times == 1000)
+    plane, *others = (axes for axes in contour.drawing.axes if axes.get_label() != "<colorbar>")
+    assert len(others) == (times == 1000)
+    on = others[0] if others else plane
+    assert on.get_legend_handles_labels()[1] == ["path of the thinking", "no thinking", "all of the thinking"]
+    path = next(line for line in on.lines if line.get_label() == "path of the thinking")
+    assert path.get_xydata().tolist() == [[row["a"], row["b"]] for row in way]  # where it is, and not longer
+    for other in others:
+        assert not other.collections  # no loss is drawn under it
+        assert plane.get_legend_handles_labels()[1] == ["the model's weights"]
+        assert max(map(abs, other.get_xlim())) == pytest.approx(1.15 * 0.5 / times)
+        assert "without the loss" in other.get_title()
+    assert ("on axes of its own" in contour.about) == (times == 1000)
     assert len(draw_surface(shown).drawing.axes[0].lines) == (times == 1)
 
 
@@ -308,7 +317,7 @@ def notes(folder: Path) -> str:
 def test_the_notes_say_what_the_surface_and_the_path_are_of(run: Path, drawn: Path, tmp_path: Path) -> None:
     text, path = notes(drawn), pd.read_parquet(drawn / "path.parquet")
     names = ", ".join(one["name"] for one in about(drawn)["questions"])
-    assert f"the mean over 2 questions: {names}. " in text
+    assert f"the mean over 2 questions, 1 of pocket_chain, 1 of pocket_chain_long: {names}. " in text
     assert "in nats per token, after the prompt, the end of thinking" in text
     assert "two random directions (seed 0), each tensor of which has the norm of the model's tensor" in text
     assert "5 x 5 points and reaches from -1 to 1; 1 is 100 % (a) and 100 % (b) of the Euclidean norm" in text
@@ -331,6 +340,39 @@ def test_a_task_chooses_the_questions(run: Path, tmp_path: Path) -> None:
     assert about(folder)["questions"][0]["name"].startswith(f"{task}/")
     with pytest.raises(ConfigError, match="there is no task 'odd'"):
         landscape(run, tmp_path / "odd", Choices(tasks=("odd",)))
+
+
+def test_the_first_questions_spread_over_the_tasks_of_the_run(run: Path, tmp_path: Path) -> None:
+    with RunReader(run) as reader:
+        tasks = list(reader.manifest["tasks"])
+        keys = list(reader.questions)
+        loaded = load_run_model(reader)
+        for n in (1, len(tasks), len(tasks) + 1):
+            texts = choose_texts(reader, loaded, Choices(n_questions=n), Counter())
+            firsts = [next(f"{task}/{one}" for task, one in keys if task == name) for name in tasks]
+            assert {text.name for text in texts} >= {*firsts[:n]}
+            assert len(texts) == n
+            assert [text.name for text in texts] == [name for name in map("/".join, keys) if name in {x.name for x in texts}]
+    assert tell_tasks(texts) == f"{len(tasks) + 1} questions, 2 of {tasks[0]}, " + ", ".join(f"1 of {t}" for t in tasks[1:])
+    assert tell_tasks(texts[:2]) == f"2 questions of {tasks[0]}"
+    assert (
+        Picture("run", Choices(), tell_tasks(texts), [], [], (1, 1))
+        .title()
+        .startswith(f"run: {len(tasks) + 1} questions, 2 of")
+    )
+
+
+def test_equal_losses_along_the_path_are_told_once(run: Path, drawn: Path, tmp_path: Path) -> None:
+    def headings(folder: Path) -> list[str]:
+        tables = json.loads((folder / "section.json").read_text())["tables"]
+        return [column["heading"] for table in tables for column in table["columns"]]
+
+    same = pd.read_parquet(drawn / "path.parquet")["loss_on_surface"]
+    assert "surface there" not in headings(drawn)  # a random plane, in which the path hardly moves
+    assert f"At each of the 4 points of the path, the surface's loss is {same[0]:.3f}." in notes(drawn)
+    own = landscape(run, tmp_path, Choices(n_questions=2, points=2, steps=3, plane="thinking"))
+    assert "surface there" in headings(own)
+    assert "At each of the" not in notes(own)
 
 
 def test_a_grid_without_a_finite_loss_says_so() -> None:

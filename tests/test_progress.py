@@ -23,6 +23,16 @@ def test_what_was_done_before_does_not_count_as_speed() -> None:
     assert "no estimate yet" in Progress(10, done=9, stream=io.StringIO()).line()
 
 
+def test_what_was_all_done_before_has_no_speed() -> None:
+    stream = io.StringIO()
+    with Progress(10, done=10, stream=stream, noun="curves", about="pseudo-gradient: "):
+        pass
+    assert stream.getvalue() == "pseudo-gradient: 10/10 curves · all stored before\n"
+    with Progress(10, done=9, stream=stream) as progress:
+        progress.advance(samples=1)
+        assert "samples/s" in progress.line()
+
+
 def test_quiet_prints_nothing() -> None:
     stream = io.StringIO()
     with Progress(1, stream=stream, quiet=True) as progress:

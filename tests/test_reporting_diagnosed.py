@@ -15,7 +15,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.section import Column, SectionFigure, SectionTable, write_section
 from raml_eval.drawing import new_figure, plain_label
 from raml_eval.errors import CorruptStore
-from raml_eval.reporting.diagnosed import find_diagnosed, render_diagnosis
+from raml_eval.reporting.diagnosed import find_diagnosed, render_diagnosis, why_not_shown
 from raml_eval.reporting.report import render_report
 from raml_eval.reporting.reports.assemble import assemble
 from raml_eval.reporting.reports.definition import find_report
@@ -132,6 +132,31 @@ def add_thinking(run: StoredRun, folder: Path) -> None:
         file.write((run.directory / "trajectories.jsonl").read_text().splitlines()[0] + "\n")
 
 
+def draw_again(run: StoredRun, folder: Path) -> None:
+    """The first sample's line was deleted, and the sample drawn again."""
+    first, *others = (run.directory / "samples.jsonl").read_text().splitlines()
+    (run.directory / "samples.jsonl").write_text("\n".join([*others, first]) + "\n")
+
+
+def test_a_diagnosis_of_an_earlier_version_is_shown_by_the_numbers_that_it_has(run: StoredRun) -> None:
+    folder = diagnose(run)
+    about = json.loads((folder / "diagnosis.json").read_text())
+    about["samples"] = {name: about["samples"][name] for name in ("run", "n_samples", "n_trajectories", "verdicts")}
+    (folder / "diagnosis.json").write_text(json.dumps(about))
+    assert find_diagnosed({"test": run}, short=False).left_out == ()
+    add_sample(run, folder)
+    assert len(find_diagnosed({"test": run}, short=False).left_out) == 1
+
+
+def test_the_command_to_run_again_names_the_run_and_no_folder_above_it(run: StoredRun) -> None:
+    cut_short(run, diagnose(run))
+    (note,) = find_diagnosed({"test": run}, short=False).left_out
+    assert f"diagnose pruning {run.directory.name} " in note
+    assert str(run.directory.parent) not in note
+    about = json.loads((run.directory / "diagnostics" / "pruning" / "diagnosis.json").read_text())
+    assert "diagnose pruning 'my runs/a' --by" in why_not_shown(about, {}, "my runs/a")
+
+
 def cut_short(run: StoredRun, folder: Path) -> None:
     DiagnosisFolder(folder.parent, "pruning", {}).reopen()
 
@@ -158,11 +183,12 @@ def remove(name: str) -> Callable[[StoredRun, Path], None]:
     [
         (
             add_sample,
-            "it is of 2 samples, and the run has 3 now. Run `raml-eval diagnose pruning RUN --by ...` again, with the same "
+            "it is of 2 samples, and the run has 3 now. Run `raml-eval diagnose pruning mine --by ...` again, with the same "
             "options.",
         ),
         (regrade, "the run was regraded since"),
         (add_thinking, "the run was given more thinking since"),
+        (draw_again, "the run was drawn anew in part since"),
         (cut_short, "it is not complete"),
         (forget_samples, "it does not say of which samples it is"),
         (edit("diagnosis.json", "{", "["), "cannot be read"),
@@ -190,7 +216,7 @@ def test_what_cannot_be_shown_is_told_and_left_out(
     (note,) = [note for note in found.notes if "left out" in note and "pruning" in note]
     assert reason in note
     assert "Pruning" not in [section.title for section in found.sections]
-    if change not in (add_sample, regrade, add_thinking):
+    if change not in (add_sample, regrade, add_thinking, draw_again):
         assert [section.title for section in found.sections] == ["Good"]
     if change is not add_thinking:  # a line twice is a run that no report reads
         text = render_report([load_run(run.directory)], format="markdown", allow_partial=True)

@@ -20,12 +20,36 @@ from tests.stored import Drawn, ask, store_run
 def test_a_sample_that_was_added_changes_the_stamp(tmp_path: Path) -> None:
     run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7"), Drawn("8")])
     stamp = stamp_samples(run)
-    assert {key: value for key, value in stamp.items() if key != "run"} == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
+    told = {name: stamp[name] for name in ("n_samples", "n_trajectories", "verdicts")}
+    assert told == {"n_samples": 2, "n_trajectories": 2, "verdicts": ""}
     with (run / "samples.jsonl").open("ab") as file:
         file.write(b'{"torn')
     assert stamp_samples(run) == stamp
     more = store_run(tmp_path / "more", [ask(0, "7")], [Drawn("7"), Drawn("8"), Drawn("9")])
     assert stamp_samples(more) != stamp
+
+
+@pytest.mark.parametrize("name", ["samples", "trajectories"])
+@pytest.mark.parametrize("place", [0, -1])
+def test_what_was_drawn_again_changes_the_stamp_though_no_number_does(tmp_path: Path, name: str, place: int) -> None:
+    run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7"), Drawn("8"), Drawn("9")])
+    stamp = stamp_samples(run)
+    path = run / f"{name}.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    again = lines.pop(place)
+    path.write_bytes(b"".join([*lines, again]))
+    assert (stamp_samples(run) == stamp) is (place == -1)  # the same file
+    path.write_bytes(b"".join([*lines, again.replace(b"{", b"{ ", 1)]))
+    now = stamp_samples(run)
+    assert now != stamp
+    assert (now["n_samples"], now["n_trajectories"]) == (stamp["n_samples"], stamp["n_trajectories"])
+
+
+@pytest.mark.parametrize("content", [b"", b"{torn", None])
+def test_a_file_without_a_whole_line_has_no_last_one(tmp_path: Path, content: bytes | None) -> None:
+    run = store_run(tmp_path / "run", [ask(0, "7")], [Drawn("7")])
+    (run / "samples.jsonl").unlink() if content is None else (run / "samples.jsonl").write_bytes(content)
+    assert stamp_samples(run)["last_sample"] == ""
 
 
 def test_a_changed_verdict_changes_the_stamp_and_a_confirmed_one_does_not(tmp_path: Path) -> None:

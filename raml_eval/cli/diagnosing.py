@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,15 +16,15 @@ from raml_eval.cli.curving import pseudo_gradient
 from raml_eval.cli.engines import engine_changes
 from raml_eval.cli.landscape import landscape
 from raml_eval.cli.options import Count, Place, Text, Texts, place_option
-from raml_eval.cli.pruning import pruning
+from raml_eval.cli.pruning import RULES, pruning
 from raml_eval.cli.roles import token_roles
+from raml_eval.errors import CorruptStore
 from raml_eval.exits import ExitCode
 from raml_eval.wording import one_line
 
 if TYPE_CHECKING:
     from raml_eval.diagnostics.folder import OtherSettings
 
-RULES = ("no-reflections", "no-repeats")  # of pruning, if none is named
 app = typer.Typer(
     rich_markup_mode=None,
     help="Analyse what happens along the trajectories of a stored run.",
@@ -40,6 +42,8 @@ def statistics(
     run: Annotated[Path, typer.Argument(help="Run directory, drawn or imported.")],
     out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
     task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
+    limit: Annotated[Count, typer.Option(min=1, help="At most this many questions of each task.")] = None,
+    quiet: Annotated[bool, typer.Option(help="No progress, as for the other diagnoses; this one shows none anyway.")] = False,
 ) -> None:
     """What the stored thinking shows, without an engine.
 
@@ -48,7 +52,7 @@ def statistics(
     from raml_eval.diagnostics.folder import PLACE
     from raml_eval.diagnostics.statistics import diagnose_statistics
 
-    print(_shown(diagnose_statistics(run, out or run / PLACE, tuple(task or ()))))
+    print(_shown(diagnose_statistics(run, out or run / PLACE, tuple(task or ()), limit)))
 
 
 def _shown(folder: Path) -> str:
@@ -72,6 +76,9 @@ def diagnose_all(
     ] = None,
     task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
     limit: Annotated[Count, typer.Option(min=1, help="With an engine, at most this many questions of each task.")] = None,
+    samples: Annotated[
+        Count, typer.Option(min=1, help="At most this many samples of each question, but for statistics and the landscape.")
+    ] = None,
     model: Annotated[Text, typer.Option(help="Where the checkpoint that drew the run lies now.")] = None,
     backend: Annotated[Text, typer.Option(help="The engine; the run's own if not given. The landscape takes hf.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
@@ -80,9 +87,9 @@ def diagnose_all(
 ) -> None:
     """Each of them in turn, by its defaults.
 
-    The options are checked before the first begins, and the last lines say what was made, kept or left out, and why. One that
-    was made before under other settings is kept. An imported run has only statistics. Exit code 2 if one was refused and 4 if
-    one owes something; the others are made.
+    The options are checked before the first begins, and the last lines say what was made, up to date, kept or left out, and
+    why. What is up to date is not shown again. One that was made before under other settings is kept. An imported run has only
+    statistics. Exit code 2 if one was refused and 4 if one owes something; the others are made.
     """
     from raml_eval.diagnostics.folder import PLACE
 
@@ -91,10 +98,10 @@ def diagnose_all(
     own = _check_options(run, rules, task, model, backend, backend_arg, place)
     shared: dict[str, Any] = {"model": model, "out": out, "quiet": quiet}
     engine: dict[str, Any] = {"backend": backend, "backend_arg": backend_arg}
-    chosen: dict[str, Any] = {"task": task, "limit": limit}
+    chosen: dict[str, Any] = {"task": task, "limit": limit, "samples": samples}
     on_hf: dict[str, Any] = {"backend": "hf", "backend_arg": backend_arg if (backend or own) == "hf" else None, "task": task}
     made: dict[str, Callable[[], object]] = {
-        "statistics": partial(statistics, run, out, task),
+        "statistics": partial(statistics, run, out, task, None),
         "pseudo-gradient": partial(pseudo_gradient, run, **shared, **engine, **chosen),
         "token-roles": partial(token_roles, run, **shared, **engine, **chosen),
         "pruning": partial(pruning, run, rules, **shared, **engine, **chosen),
@@ -155,8 +162,10 @@ def _try(kind: str, run: Path, folder: Path, diagnose: Callable[[], object]) -> 
     from raml_eval.diagnostics.folder import OtherSettings
     from raml_eval.errors import GaveUp, RamlError
 
+    before, shown = _state(folder), StringIO()
     try:
-        diagnose()
+        with redirect_stdout(shown):
+            diagnose()
     except OtherSettings as error:
         return _tell_other(kind, run, folder, error)
     except RamlError as error:
@@ -166,7 +175,23 @@ def _try(kind: str, run: Path, folder: Path, diagnose: Callable[[], object]) -> 
     except typer.Exit as leaving:
         code = ExitCode(leaving.exit_code)
         return code, f"not complete in {folder}: it owes what failed; the same command retries it"
-    return ExitCode.DONE, f"made in {folder}"
+    finally:
+        is_new = before is None or _state(folder) != before
+        print(shown.getvalue() if is_new else "", end="")
+    return ExitCode.DONE, f"{'made' if is_new else 'up to date'} in {folder}"
+
+
+def _state(folder: Path) -> tuple[Mapping[str, Any], dict[str, int]] | None:
+    """What a complete diagnosis was made of and the sizes of its journals, which only grow; None if it is not complete."""
+    from raml_eval.diagnostics.folder import read_about
+
+    try:
+        about = read_about(folder / "diagnosis.json")
+    except CorruptStore:
+        return None
+    if about is None or not about["complete"]:
+        return None
+    return about, {path.name: path.stat().st_size for path in folder.glob("*.jsonl")}
 
 
 def _tell_other(kind: str, run: Path, folder: Path, error: OtherSettings) -> tuple[ExitCode, str]:
@@ -174,7 +199,7 @@ def _tell_other(kind: str, run: Path, folder: Path, error: OtherSettings) -> tup
     from raml_eval.reporting.diagnosed import why_not_shown
     from raml_eval.store.stamp import stamp_samples
 
-    why = why_not_shown(error.about, stamp_samples(run))
+    why = why_not_shown(error.about, stamp_samples(run), str(run))
     if not why:
         return ExitCode.DONE, f"kept in {folder}, made before under other settings: {'; '.join(error.differences)}"
     print(one_line(f"error: {kind} is left out: {error}"), file=sys.stderr)

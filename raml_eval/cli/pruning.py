@@ -14,13 +14,19 @@ from raml_eval.cli.options import Count, Place, Text, Texts, place_option
 from raml_eval.exits import ExitCode
 from raml_eval.wording import count_noun, one_line
 
+RULES = ("no-reflections", "no-repeats")  # if none is named
+
 
 def pruning(
     run: Annotated[Path, typer.Argument(help="Run directory that raml-eval drew.")],
     by: Annotated[
-        list[str],
-        typer.Option(metavar="<rule>", help="first:K, last:K, no-reflections, no-repeats, share:S or summary; repeatable."),
-    ],
+        Texts,
+        typer.Option(
+            metavar="<rule>",
+            help="first:K, last:K, no-reflections, no-repeats, share:S or summary; repeatable. If none is given, "
+            "no-reflections and no-repeats.",
+        ),
+    ] = None,
     summarizer: Annotated[Text, typer.Option(help="The model of --by summary: a folder, or a server's name for it.")] = None,
     summarizer_backend: Annotated[str, typer.Option(help="hf, vllm, openai_server, ray, fake, or chat (a server).")] = "hf",
     summarizer_arg: Annotated[
@@ -31,6 +37,7 @@ def pruning(
     summary_seed: Annotated[int, typer.Option(min=0, help="Seed of the summaries.")] = 42,
     task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
     limit: Annotated[Count, typer.Option(min=1, help="At most this many questions per task, a nested subset.")] = None,
+    samples: Annotated[Count, typer.Option(min=1, help="At most this many thinkings of each question.")] = None,
     model: Annotated[Text, typer.Option(help="Where the run's checkpoint lies now.")] = None,
     backend: Annotated[Text, typer.Option(help="The engine that answers; the run's if not given.")] = None,
     backend_arg: Annotated[Texts, typer.Option(metavar="<key=value>", help="An argument of the engine; repeatable.")] = None,
@@ -55,10 +62,11 @@ def pruning(
     with stopping("what was drawn is stored, and the same command continues from there"):
         done = prune_run(
             run,
-            by,
+            by or RULES,
             summary=summary,
             tasks=task or (),
             limit=limit,
+            samples=samples,
             changes=engine_changes(model, backend, backend_arg),
             out=out,
             quiet=quiet,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from raml_eval.diagnostics.fields import Line, count_of, text_of
+from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.store.seeking import RunReader
+from raml_eval.types import QuestionKey
 from raml_eval.wording import count_noun
 
 FAKE = "fake"
@@ -37,6 +40,26 @@ def notes_of_skipped(skipped: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """
     for reason, ids in skipped.items():
         yield f"Left out, {reason}: {len(ids):,} (named in diagnosis.json)."
+
+
+def tell_rest(folder: DiagnosisFolder, chosen: Collection[QuestionKey], samples: int | None = None) -> str:
+    """What the journal holds beyond the chosen questions and samples, so that smaller tables do not pass for all; or nothing.
+
+    A later command with a smaller --limit takes the place of larger tables, and the journal keeps what they were made from.
+    """
+    there = set(folder.read(_sample_of))
+    shown = {(key, sample) for key, sample in there if key in chosen and (samples is None or sample < samples)}
+    if len(shown) == len(there):
+        return ""
+    return (
+        f"Of {count_noun(len(there), 'sample')} that this diagnosis has computed, the tables and figures show {len(shown):,}, "
+        "because the last command asked for no more. The others are kept: the same command with a larger choice shows them "
+        "again, and computes nothing twice."
+    )
+
+
+def _sample_of(line: Line) -> tuple[QuestionKey, int]:
+    return (text_of(line, "task"), text_of(line, "question_id")), count_of(line, "sample")
 
 
 def notes_of_engines(drawn_by: str, used: str, what: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ LABELS: Mapping[str, str] = {
     "grader_version": "the grader's version",
     "introductions": "what introduces the gold",
     "lead": "--lead",
+    "limit": "--limit",
     "model": "the model's digest",
     "n_questions": "--first",
     "plane": "--plane",

@@ -19,7 +19,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.measures import COLUMNS, Measured, TokenOf, facts_of, measure, why_cut_short
 from raml_eval.diagnostics.section import SectionTable, write_section
 from raml_eval.diagnostics.statistics_figures import figures_of
-from raml_eval.diagnostics.subjects import Gold, gold_of, subjects_of
+from raml_eval.diagnostics.subjects import Gold, choose_questions, gold_of, subjects_of
 from raml_eval.errors import StoreError, choose_names, writing
 from raml_eval.kept_text import token_at, tokenizer_at_hand
 from raml_eval.store.seeking import RunReader
@@ -56,8 +56,10 @@ class Told:
     golds: dict[str, str] = field(default_factory=dict)
 
 
-def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -> Path:
+def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = (), limit: int | None = None) -> Path:
     """The folder out/statistics, which holds the statistics of the run's thinking on these tasks (all, if none is named).
+
+    limit is the number of questions of each task, chosen as in a run; None is all.
 
     subjects.parquet has a row for each thinking, questions.parquet one for each question, and the other tables and figures
     are what section.json names. The run is read question by question and not changed. Raises ConfigError for an unknown task
@@ -68,19 +70,22 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = ()) -
     stamp = stamp_samples(directory)  # before the lines are read: what is added meanwhile makes the diagnosis old, not wrong
     with RunReader(directory) as run:
         chosen = choose_names("task", tasks, run.manifest["tasks"])
-        with DiagnosisFolder(out, KIND, {"tasks": list(chosen), "definitions": DEFINITIONS}) as folder:
+        settings = {"tasks": list(chosen), "definitions": DEFINITIONS, **({"limit": limit} if limit else {})}
+        with DiagnosisFolder(out, KIND, settings) as folder:
             folder.reopen()
-            keys = [key for key in run.questions if key[0] in chosen]
+            keys = list(choose_questions(run, tasks, limit))
             left = [] if len(chosen) == len(run.manifest["tasks"]) else chosen
             told = Told(
-                planned=run.manifest["plan"]["samples"] * len(keys), only=", ".join(left), part=tell_part(run, len(keys), tasks)
+                planned=run.manifest["plan"]["samples"] * len(keys),
+                only=", ".join(left),
+                part=tell_part(run, len(keys), tasks, limit),
             )
             n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
             if n:
                 _write_summary(folder, told)
             else:
                 _write_nothing(folder, directory, told)
-            made = {"made_with": {"tasks": list(tasks), "limit": None, "samples": None}}
+            made = {"made_with": {"tasks": list(tasks), "limit": limit, "samples": None}}
             folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
             return folder.path
 

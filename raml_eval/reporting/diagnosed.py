@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ ORDER = ("statistics", "pseudo-gradient", "token-roles", "pruning", "landscape")
 MOST_BYTES = 16_000_000  # of a file that is read whole
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _UNREADABLE = (OSError, ElementTree.ParseError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
+_NEWER = ("last_sample", "last_trajectory")  # parts of a stamp that diagnoses of earlier versions do not have
 _RUNS = re.compile(r"script|foreignobject|iframe|a|animate.*|set")  # elements that a drawing has no use for
 
 
@@ -111,7 +113,7 @@ def find_diagnosed(runs: Mapping[str, StoredRun], short: bool, kinds: Collection
             try:
                 about = _read_json(folder / "diagnosis.json")
                 stamp = stamp or stamp_samples(run.directory)
-                if reason := why_not_shown(about, stamp):
+                if reason := why_not_shown(about, stamp, _typed(run.directory)):
                     left_out.append(f"{label}: the diagnosis {folder.name} is left out: {reason}")
                 elif (folder / "section.json").exists():
                     shown.append(_of_run(_read_shown(folder, short), label, run, several=len(runs) > 1))
@@ -167,24 +169,33 @@ def _folders(place: Path) -> list[Path]:
     return sorted(found, key=lambda path: (ORDER.index(path.name) if path.name in ORDER else len(ORDER), path.name))
 
 
-def why_not_shown(about: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Why a report does not show a diagnosis, of which diagnosis.json says this; empty if it does. now is the run's stamp."""
+def _typed(directory: Path) -> str:
+    """The run as a command can name it; without the folders above it where they would tell of the machine."""
+    return directory.name if directory.is_absolute() else str(directory)
+
+
+def why_not_shown(about: Mapping[str, Any], now: Mapping[str, Any], run: str) -> str:
+    """Why a report does not show a diagnosis, of which diagnosis.json says this, and what to do; empty if it does.
+
+    now is the run's stamp, and run is what the command to run again names it.
+    """
     made = about.get("made_with")
     rules = made.get("rules", ()) if isinstance(made, Mapping) else ()
     rules = rules or (["..."] if about["kind"] == "pruning" else [])
     words = "".join(f" --by {rule}" for rule in rules)
-    again = f"Run `raml-eval diagnose {about['kind']} RUN{words}` again, with the same options."
+    again = f"Run `raml-eval diagnose {about['kind']} {shlex.quote(run)}{words}` again, with the same options."
     if about["complete"] is not True:
         return f"it is not complete. {again}"
     then = about.get("samples")
-    if then == now:
-        return ""
     if not isinstance(then, Mapping):
         return f"it does not say of which samples it is. {again}"
+    if all(then.get(name, value if name in _NEWER else None) == value for name, value in now.items()):
+        return ""
     if then.get("run") != now["run"]:
         return f"it is of another run, or of one that was drawn anew. {again}"
     if then["n_samples"] == now["n_samples"]:
-        since = "regraded" if then.get("verdicts") != now["verdicts"] else "given more thinking"
+        since = "given more thinking" if then.get("n_trajectories") != now["n_trajectories"] else "drawn anew in part"
+        since = "regraded" if then.get("verdicts") != now["verdicts"] else since
         return f"the run was {since} since. {again}"
     return f"it is of {count_noun(int(then['n_samples']), 'sample')}, and the run has {now['n_samples']} now. {again}"
 

@@ -191,13 +191,13 @@ def cut_torn_line(path: Path) -> bool:
         file.seek(-1, os.SEEK_END)
         if file.read(1) == b"\n":
             return False
-        end = _last_line_break(file, path.stat().st_size)
+        end = last_line_break(file, path.stat().st_size)
         file.truncate(end)
         os.fsync(file.fileno())
     return True
 
 
-def _last_line_break(file: Any, size: int) -> int:
+def last_line_break(file: Any, size: int) -> int:
     """The offset after the last line break before size, or 0 if there is none."""
     step = 1 << 16
     while size > 0:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from raml_eval.codec import codec_of
-from raml_eval.diagnostics.caveats import notes_of_engines, tell_part
+from raml_eval.diagnostics.caveats import notes_of_engines, tell_part, tell_rest
 from raml_eval.diagnostics.curves.drawn import Drawn, match_curves
 from raml_eval.diagnostics.curves.driver import Curve, Scoring, count_targets, is_scored, read_curve, score_targets
 from raml_eval.diagnostics.curves.positions import Positions
@@ -82,7 +82,7 @@ def diagnose_curves(
         work = _Work(run, loaded, found, asking, wanted, out or directory / PLACE, quiet)
         check_settings(work.out, KIND, work.settings(), GROWING)
         folder, errors = asyncio.run(_score(work, held))
-        caveats = [*caveats_of(run, wanted.choice, loaded), *kept]
+        caveats = [*caveats_of(run, wanted.choice, loaded, folder), *kept]
         drawn = _read_drawn(directory, folder, work)
         if drawn and not errors:
             write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
@@ -135,7 +135,7 @@ async def _score(work: _Work, held: ExitStack) -> tuple[DiagnosisFolder, dict[st
         owed = (target for target in work.targets(work.run, skipped) if not is_scored(target, curves))
         journal = folder.journal()
         try:
-            with Progress(n_all, n_done, quiet=work.quiet, noun="trajectories") as progress:
+            with Progress(n_all, n_done, quiet=work.quiet, noun="trajectories", about=f"{KIND}: ") as progress:
                 return folder, await score_targets(scoring, owed, journal, progress, skipped)
         finally:
             journal.close()
@@ -152,11 +152,13 @@ def open_folder(
     return folder
 
 
-def caveats_of(run: RunReader, choice: Choice, loaded: RunModel) -> list[str]:
-    """Which part of the run the choice is, if it is not all, and what is to be known of the engines."""
-    part = tell_part(run, len(choice.questions(run)), choice.tasks, choice.limit, choice.samples)
+def caveats_of(run: RunReader, choice: Choice, loaded: RunModel, folder: DiagnosisFolder) -> list[str]:
+    """Which part of the run and of the folder's journal the choice is, if it is not all, and what to know of the engines."""
+    questions = choice.questions(run)
+    part = tell_part(run, len(questions), choice.tasks, choice.limit, choice.samples)
+    rest = tell_rest(folder, questions, choice.samples)
     engines = notes_of_engines(run.manifest["engine"]["name"], loaded.config.backend, "the likelihoods of the gold")
-    return [*([part] if part else []), *engines]
+    return [*filter(None, (part, rest)), *engines]
 
 
 def position_scorer(backend: Backend) -> PositionScorer:

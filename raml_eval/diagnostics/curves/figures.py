@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,28 @@ from raml_eval.wording import count_noun
 
 SHARE = "share of the thinking (%)"
 NATS = "NLL of the gold (nats per token)"
+ONCE = "measured right after the prompt"
 SMOOTHED_ABOVE = 1000  # tokens of a thinking from which on the line of a single trajectory is the moving average
 _NAMES = {Status.CORRECT: 0, Status.INCORRECT: 1}
+_WIDTHS, _OPACITIES = (4.0, 1.3), (0.45, 1.0)  # of the lines of single trajectories, correct and incorrect
 _MOST_LABELS = 6  # budgets whose names have room side by side
 
 
-def draw_means(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -> Any:
-    """A panel for each task: the mean curve of the correct and of the incorrect trajectories, with bands."""
+def draw_means(drawn: Sequence[Drawn], curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -> Any:
+    """A panel for each task: the mean curve of the correct and of the incorrect trajectories, with bands.
+
+    Where at least half of the trajectories have one position, there is a mark in place of a curve.
+    """
+    still = rarely_moving(drawn)
     with panels(tasks, SHARE, NATS) as (figure, places):
         for task, axes in places:
             own = {one.group: one for one in curves if (one.task, one.prompt) == (task, prompt)}
             for status, number in _NAMES.items():
                 if str(status) in own:
-                    _draw_band(axes, own[str(status)], number, str(status))
+                    _draw_mean(axes, own[str(status)], number, str(status), still)
             counts = [f"{own[status].n_trajectories if status in own else 0:,} {status}" for status in map(str, _NAMES)]
             axes.set_title(f"{short_label(task)}\n{', '.join(counts)}", fontsize=9)
-            if axes.lines:
+            if axes.has_data():
                 from_zero(axes)
             else:
                 say(axes, "no graded sample" if own else "no thinking")
@@ -43,12 +50,13 @@ def draw_means(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -
 def draw_within(drawn: Sequence[Drawn], curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str) -> Any:
     """As draw_means, of the questions that have both verdicts, each of which counts once."""
     within = [(one.group.partition(",")[0], one) for one in curves if one.group.endswith(BOTH)]
+    still = rarely_moving(drawn)
     with panels(tasks, SHARE, NATS) as (figure, places):
         for task, axes in places:
             own = {group: one for group, one in within if (one.task, one.prompt) == (task, prompt)}
             for status, number in _NAMES.items():
                 if str(status) in own:
-                    _draw_band(axes, own[str(status)], number, str(status))
+                    _draw_mean(axes, own[str(status)], number, str(status), still)
             n = next((one.n_questions for one in own.values()), 0)
             axes.set_title(f"{short_label(task)}\n{count_noun(n, 'question')}", fontsize=9)
             if own:
@@ -58,23 +66,26 @@ def draw_within(drawn: Sequence[Drawn], curves: Sequence[MeanCurve], tasks: Sequ
     return figure
 
 
-def draw_off(curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str, differing: Mapping[str, str]) -> Any:
+def draw_off(
+    drawn: Sequence[Drawn], curves: Sequence[MeanCurve], tasks: Sequence[str], prompt: str, differing: Mapping[str, str]
+) -> Any:
     """A panel for each task: the mean curve of all thinking, and that of the answers without thinking.
 
-    A mean curve without thinking that never moves, because its answers reason nothing, is a level line. differing has a task
-    whose two curves ask in other words.
+    Where at least half of these reason nothing, and so have one position, there is a mark with its interval in place of their
+    curve. differing has a task whose two curves ask in other words.
     """
+    still = rarely_moving(drawn)
     with panels(tasks, "share of what was drawn (%)", NATS) as (figure, places):
         for task, axes in places:
             for number, (label, of) in enumerate((("thinking", prompt), ("without thinking", OFF))):
                 for one in curves:
                     if (one.task, one.prompt, one.group) == (task, of, "all"):
-                        _draw_band(axes, one, number, label)
+                        _draw_mean(axes, one, number, label, still)
             missing = [name for name, of in (("thinking", prompt), ("answer without thinking", OFF))
                        if not any((one.task, one.prompt) == (task, of) for one in curves)]  # fmt: skip
             told = [*(f"no {name}" for name in missing), *(["asked in different words"] if task in differing else [])]
             axes.set_title("\n".join([short_label(task), *([", ".join(told)] if told else [])]), fontsize=9)
-            if axes.lines:
+            if axes.has_data():
                 from_zero(axes)
             else:
                 say(axes, ", ".join(told))
@@ -85,7 +96,8 @@ def draw_trajectories(drawn: Sequence[Drawn], tasks: Sequence[str], prompt: str)
     """A panel for each task: up to two correct and two incorrect trajectories of one question, the first that has both.
 
     The faint points are the measured values, the line is the paper's moving average if a thinking is longer than
-    SMOOTHED_ABOVE tokens, and the values themselves otherwise.
+    SMOOTHED_ABOVE tokens, and the values themselves otherwise. Lines of correct ones are wide and pale, those of incorrect
+    ones narrow and drawn over them, so that both are seen where the trajectories begin alike. A large mark ends each.
     """
     with panels(tasks, "thinking tokens", NATS) as (figure, places):
         for task, axes in places:
@@ -97,7 +109,9 @@ def draw_trajectories(drawn: Sequence[Drawn], tasks: Sequence[str], prompt: str)
                     at, values = one.curve.positions, one.mean_nll
                     average = smoothed(at, values) if one.length > SMOOTHED_ABOVE else values
                     axes.plot(at, values, marker, color=colour, markersize=2.5, alpha=0.35)
-                    axes.plot(at, average, line, color=colour, linewidth=1.4, label=None if place else str(status))
+                    axes.plot(at, average, line, color=colour, linewidth=_WIDTHS[number], alpha=_OPACITIES[number],
+                              label=None if place else str(status))  # fmt: skip
+                    axes.plot(at[-1], average[-1], marker, color=colour, markersize=6.5, clip_on=False, zorder=3)
             question = f"\nquestion {short_label(shown[0].question_id)}" if shown else ""
             axes.set_title(f"{short_label(task)}{question}", fontsize=9)
             if shown:
@@ -119,7 +133,7 @@ def _example(own: Sequence[Drawn]) -> list[Drawn]:
 
 
 def draw_aurocs(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """A row for each task and number: the AUROC within questions with its interval, and below it the pooled one, hollow.
+    """A row for each task and number: the AUROC within questions, and below it the pooled one, hollow, with their intervals.
 
     The means over tasks, which come last, have another mark. A task without any value within questions has one row, with the
     reason.
@@ -168,7 +182,9 @@ def _draw_auroc(axes: Any, row: Mapping[str, Any], at: float) -> None:
     label = "mean of tasks, 95 %" if mean else "within questions, 95 %"
     axes.plot(row["within"], at, marker, color=colour, markersize=5, label=label, clip_on=False)
     if row["pooled"] is not None:
-        axes.plot(row["pooled"], at + 0.32, "D", color=FAINT, markerfacecolor="none", markersize=4,
+        lower = at + 0.32
+        axes.plot([_end(row, "pooled", end) for end in ("low", "high")], [lower, lower], color=FAINT, linewidth=1)
+        axes.plot(row["pooled"], lower, "D", color=FAINT, markerfacecolor="none", markersize=4,
                   label="pooled, confounded by difficulty", clip_on=False)  # fmt: skip
 
 
@@ -203,7 +219,19 @@ def _end(row: Mapping[str, Any], name: str, end: str) -> float:
     return float(row[name] if found is None else found)
 
 
-def _draw_band(axes: Any, curve: MeanCurve, number: int, label: str) -> None:
-    colour, (line, _) = style_of(number)
+def rarely_moving(drawn: Sequence[Drawn]) -> set[tuple[str, str]]:
+    """The tasks and prompts of which at least half of the trajectories have one position, so their mean curve says nothing."""
+    n_all = Counter((one.task, one.prompt) for one in drawn)
+    n_once = Counter((one.task, one.prompt) for one in drawn if not one.length)
+    return {pair for pair, n in n_once.items() if 2 * n >= n_all[pair]}
+
+
+def _draw_mean(axes: Any, curve: MeanCurve, number: int, label: str, still: Collection[tuple[str, str]]) -> None:
+    """The mean curve with its band; where few trajectories have a second position, a mark with its interval at the first."""
+    colour, (line, marker) = style_of(number)
+    if (curve.task, curve.prompt) in still:
+        axes.plot([0, 0], [curve.low[0], curve.high[0]], color=colour, linewidth=1.6, zorder=3)  # NaN ends draw nothing
+        axes.plot(0, curve.mean[0], marker, color=colour, markersize=6, label=f"{label}, {ONCE}", zorder=3, clip_on=False)
+        return
     axes.plot(100 * GRID, curve.mean, line, color=colour, linewidth=1.6, label=label)
     axes.fill_between(100 * GRID, np.maximum(curve.low, 0), curve.high, color=colour, alpha=0.15, linewidth=0)

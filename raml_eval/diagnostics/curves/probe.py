@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,26 @@ def lead_after(after: str, introduction: str, gold_lead: str) -> str:
     return lead[shared:]
 
 
+def answer_at(text: str, extracted: str, gold: Gold) -> int:
+    r"""Where the answer that was extracted from a text begins, with what leads to it; -1 if it does not stand there.
+
+    The last place with its lead counts, where no longer answer stands (\boxed{1} is not in \boxed{12}), or else the last lead.
+    Without any lead, a text that begins with its answer has it there, whatever it says later, and others have it last.
+
+    Example: answer_at("12. For 3 + 9 = 12.", "12", Gold("\\boxed{", "12")) == 0
+    """
+    alone = rf"(?<!\w){re.escape(extracted)}(?!\w)" if extracted.strip().isalnum() else re.escape(extracted)
+    own = [match.start() for match in re.finditer(alone, text)]
+    led = [at - len(gold.lead) for at in own if text.endswith(gold.lead, 0, at)] if gold.lead else []
+    if led:
+        return led[-1]
+    if gold.lead and (at := text.rfind(gold.lead)) >= 0:
+        return at
+    if own and re.match(rf"\s*{re.escape(extracted)}\s*(?:[.,;:!\n]|$)", text):
+        return own[0]
+    return own[-1] if own else text.rfind(extracted)
+
+
 class Introductions:
     """Collects what stands between the end of thinking and the written gold in a run's own correct answers.
 
@@ -72,7 +93,7 @@ class Introductions:
             text = record.answer
             if record.thinking_end is ThinkingEnd.FORCED:
                 text = text.removeprefix(self._prefix)  # the closing already writes it
-            at = text.rfind(gold.lead) if gold.lead else text.rfind(record.grade.answer or gold.text)
+            at = answer_at(text, record.grade.answer or gold.text, gold)
             self._seen[record.key.task, prompt][text[:at] if 0 <= at <= LONGEST else "\0"] += 1
 
     def of(self, task: str, prompt: str) -> str:
@@ -97,8 +118,8 @@ def answer_starts(tokenizer: Tokenizer, ids: Sequence[int], extracted: str | Non
     ids are those of a whole answer without thinking, whose words before the final answer are its reasoning.
     """
     text = tokenizer.decode(ids, skip_special_tokens=True)
-    ways = [gold.lead + extracted, gold.lead, extracted] if extracted else []
-    at = next((found for way in ways if way and (found := text.rfind(way)) >= 0), len(text))
+    at = answer_at(text, extracted, gold) if extracted else -1
+    at = len(text) if at < 0 else at
     at -= len(introduction) if introduction and text[:at].endswith(introduction) else 0
     low, high = 0, len(ids)  # the most ids whose text is not longer than what stands before
     while low < high:

@@ -25,7 +25,7 @@ class Shape:
     half is the value after half of the thinking.
 
     decided_at is the position from which the answer is decided for the rest, None if it is not at the end. commitments and
-    reversals count the crossings of count_crossings. With a single position, slope is NaN.
+    reversals count the crossings of count_crossings. A single position has no change: drop and slope are NaN.
     """
 
     start: float
@@ -48,7 +48,7 @@ def shape_of(positions: Sequence[int], values: Sequence[float] | FloatArray) -> 
         start=float(y[0]),
         half=float(np.interp(0.5, share, y)),
         final=float(y[-1]),
-        drop=float(y[0] - y[-1]),
+        drop=float(y[0] - y[-1]) if len(y) > 1 else math.nan,
         slope=slope_of(share, y),
         area=area_of(share, y),
         decided_at=decided_at(positions, y),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from raml_eval.budgets import OFF, THINKING
 from raml_eval.diagnostics.caveats import notes_of_skipped
 from raml_eval.diagnostics.curves.averages import (
     GRID,
+    SCORES,
     MeanCurve,
     auroc_rows,
     budget_rows,
@@ -26,6 +27,7 @@ from raml_eval.diagnostics.curves.figures import (
     draw_off,
     draw_trajectories,
     draw_within,
+    rarely_moving,
 )
 from raml_eval.diagnostics.curves.positions import Positions
 from raml_eval.diagnostics.curves.targets import Asking
@@ -45,6 +47,20 @@ LEAD = (
 SKEWED = (
     "All points have one method, the t-interval with a correction for skewness. Where few questions lie far above the others, "
     "an end lies far out, and it can jump from one point to the next though the mean does not."
+)
+
+DEFINED = (
+    "Numbers of a curve, in nats per token of the gold: start is its value right after the prompt, half after half of the "
+    "thinking, final after all of it. drop is start - final, positive if the curve fell. area is its mean value. slope is "
+    "that of its least-squares line, as a change over the whole thinking, negative if it falls. A curve of one position has no "
+    "change, so drop and slope are means over the others, and n/a if there are none.",
+    "With p the geometric mean probability of the gold's tokens, exp(-NLL): a curve is decided if p is above 0.5 at the "
+    "last position. It commits where p first exceeds 0.6; a reversal is where p then falls below 0.4.",
+    "AUROC within questions is the mean over the questions that have both verdicts, each counted once; a pair is a correct and "
+    "an incorrect trajectory of one question. The pooled one is of all trajectories, so it is confounded by difficulty. It has "
+    "no interval where it is 0 or 1, which every resample repeats, or where fewer than six questions, or too few with "
+    "one of the verdicts, are behind it. A mean of tasks is that of their values within questions, and has no pooled value, "
+    "because no pair is of two tasks.",
 )
 
 
@@ -109,7 +125,6 @@ def _tables(
     bins: Sequence[Mapping[str, Any]],
 ) -> list[SectionTable]:
     task, prompt = Column("task", "task"), Column("prompt", "prompt")
-    remarks = [Column("remark", "remark")] if any(row["remark"] for row in aurocs) else []
     return [
         SectionTable(
             "levels",
@@ -125,13 +140,11 @@ def _tables(
         ),
         SectionTable(
             "auroc",
-            "AUROC of a curve's numbers, correct against incorrect; within: the mean over questions that have both verdicts, "
-            "each counted once; pairs: of a correct and an incorrect trajectory of one question; pooled: all trajectories, "
-            "confounded by difficulty",
+            "AUROC of a curve's numbers, correct against incorrect",
             [
                 task, prompt, Column("number", "number"), _number("within", "within questions"),
                 Column("n_questions", "questions", "count"), Column("n_pairs", "pairs", "count"),
-                _number("pooled", "pooled (confounded)"), *remarks,
+                _number("pooled", "pooled (confounded)"),
             ],
             aurocs,
             3,
@@ -181,7 +194,7 @@ def _figures(
             "Means over trajectories, with 95 % intervals of each point of its own, clustered by question. "
             f"Correct and incorrect trajectories are of different questions, so their levels differ by difficulty, too. "
             f"{SKEWED}{more}",
-            draw_means(curves, tasks, main),
+            draw_means(drawn, curves, tasks, main),
         ),
         SectionFigure(
             "within-questions", "The same within questions that have both verdicts",
@@ -197,24 +210,41 @@ def _figures(
     ]  # fmt: skip
     if OFF in prompts and main != OFF:
         differing = _differing(asking, tasks, main)
-        about = "Means over all trajectories. A level line is of answers that reason nothing before their final answer."
+        about = _told_off(drawn, tasks)
         for words in dict.fromkeys(differing.values()):
             named = list_some([task for task, told in differing.items() if told == words], MOST_PANELS)
             about += f" In {named} the gold is introduced by {words}, so the levels of the two curves do not compare."
-        drawing = draw_off(curves, tasks, main, differing)
+        drawing = draw_off(drawn, curves, tasks, main, differing)
         figures.append(SectionFigure("thinking-and-off", "With and without thinking", f"{about}{more}", drawing))
     shown = [row for row in aurocs if row["prompt"] == main]
     if any(row["within"] is not None for row in shown):
-        about = (
-            "0.5 is chance. Hollow marks compare trajectories of different questions, and so measure difficulty, too. A mean "
-            "of tasks is the mean of the tasks' values within questions; no pair is of two tasks."
-            f"{more_than_panels(tasks, 'rows')}"
-        )
+        lines = " A mark without a line has no interval." if any(row["pooled_low"] is None for row in shown) else ""
+        about = f"0.5 is chance. Hollow marks pool all questions, and so measure difficulty, too.{lines}"
+        about += more_than_panels(tasks, "rows")
         figures.append(SectionFigure("auroc", "Correct against incorrect, by AUROC", about, draw_aurocs(shown)))
     if budgets:
         about = f"What the curve says where each budget ends, and how many samples were correct there.{more}"
         figures.append(SectionFigure("budgets", "The gold's probability and the accuracy", about, draw_budgets(budgets, tasks)))
     return figures
+
+
+def _told_off(drawn: Sequence[Drawn], tasks: Sequence[str]) -> str:
+    """What the figure of thinking and off shows, and of which tasks answers without thinking are a mark or level."""
+    still = rarely_moving(drawn)
+    marked: list[str] = []
+    level: list[str] = []
+    for task in tasks[:MOST_PANELS]:
+        own = [one for one in drawn if (one.task, one.prompt) == (task, OFF)]
+        if n_once := sum(not one.length for one in own):
+            (marked if (task, OFF) in still else level).append(f"{task} ({n_once:,} of {len(own):,})")
+    told = ["Means over all trajectories."]
+    if marked or level:
+        told.append("Answers without thinking that say nothing before their final answer have one position.")
+    if marked:
+        told.append(f"Where they are at least half, a mark is the mean right after the prompt: {', '.join(marked)}.")
+    if level:
+        told.append(f"In other curves they count as level: {', '.join(level)}.")
+    return " ".join(told)
 
 
 def _differing(asking: Asking, tasks: Sequence[str], main: str) -> dict[str, str]:
@@ -241,11 +271,7 @@ def _notes(drawn: Sequence[Drawn], asking: Asking, positions: Positions, skipped
         if positions.tolerance is None
         else f"Positions: refined where neighbouring values differ by more than {positions.tolerance} nats per token; straight "
         "lines between them are that exact only where the curve is monotone.",
-        "Numbers of a curve, in nats per token of the gold: start is its value right after the prompt, half after half of the "
-        "thinking, final after all of it. drop is start - final, positive if the curve fell. area is its mean value. slope is "
-        "that of its least-squares line, as a change over the whole thinking, negative if it falls.",
-        "With p the geometric mean probability of the gold's tokens, exp(-NLL): a curve is decided if p is above 0.5 at the "
-        "last position. It commits where p first exceeds 0.6; a reversal is where p then falls below 0.4.",
+        *DEFINED,
     ]
     apart = sum(not one.curve.together for one in drawn)
     if apart:
@@ -269,21 +295,31 @@ def told_introductions(asking: Asking) -> str:
 
 
 def _told_means(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Which tasks a mean of tasks leaves out and why, and where there is no mean of several tasks and why."""
+    """Which AUROCs within questions have no value and why, so that no mean of tasks holds them, and where there is no mean."""
     for prompt in dict.fromkeys(row["prompt"] for row in rows):
         own = [row for row in rows if row["prompt"] == prompt]
-        why = {row["task"]: row["remark"] for row in own if row["n_tasks"] == 1 and row["remark"]}
-        n_tasks = len({row["task"] for row in own if row["n_tasks"] == 1})
-        if n_tasks < 2:
-            continue
-        if all(row["n_tasks"] == 1 for row in own):
+        means = {row["number"] for row in own if row["n_tasks"] > 1}
+        tasks = dict.fromkeys(row["task"] for row in own if row["n_tasks"] == 1)
+        lacking = {task: _lacking(own, task, means) for task in tasks}
+        why = [f"{task}: {told}" for task, told in lacking.items() if told]
+        reasons = list_some(why, 8, "; ")
+        if len(tasks) > 1 and not means:
             yield (
-                f"AUROC, {prompt}: there is no mean of tasks, because fewer than two of the {n_tasks} tasks have a question "
-                f"with both correct and incorrect samples ({_reasons(why)})."
+                f"AUROC, {prompt}: there is no mean of tasks, because fewer than two of the {len(tasks)} tasks have a question "
+                f"with both correct and incorrect samples ({reasons})."
             )
         elif why:
-            yield f"AUROC, {prompt}: the mean of tasks leaves out what has no value within questions: {_reasons(why)}."
+            without = ", and no mean of tasks holds it" if means else ""
+            yield f"AUROC, {prompt}: what has no value within questions{without}: {reasons}."
 
 
-def _reasons(why: Mapping[str, str]) -> str:
-    return list_some([f"{task}: {reason}" for task, reason in why.items()], 8, "; ")
+def _lacking(own: Sequence[Mapping[str, Any]], task: str, means: Collection[str]) -> str:
+    """Why numbers of a task have no AUROC within questions, with their names if others have one; empty if all have."""
+    there = {row["number"]: row for row in own if row["task"] == task}
+    why = {number: row["remark"] for number, row in there.items() if row["within"] is None}
+    if "all" not in there:
+        why |= {name: "no trajectory has a second position" for name in SCORES if name in means and name not in there}
+    return "; ".join(
+        reason if {*why} >= {*there} else f"{', '.join(name for name in why if why[name] == reason)}: {reason}"
+        for reason in dict.fromkeys(why.values())
+    )

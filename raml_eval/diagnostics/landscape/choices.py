@@ -7,6 +7,7 @@ from typing import Literal
 
 from raml_eval.errors import ConfigError
 
+_OPTIONS = {"n_questions": "--first"}  # whose name is not the field's
 _WORDS = {"plane": ("random", "thinking"), "scale": ("tensor", "filter"), "given": ("prompt", "thinking")}
 
 
@@ -29,20 +30,21 @@ class Choices:
     def __post_init__(self) -> None:
         for name, known in _WORDS.items():
             if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be {' or '.join(known)}.")
+                raise ConfigError(f"--{name} is {getattr(self, name)!r}; it must be {' or '.join(known)}.")
         least = {"points": 2, "n_questions": 1, "steps": 2 if self.plane == "thinking" else 0}
         for name, value in least.items():
             if getattr(self, name) < value:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least {value}.")
+                option = _OPTIONS.get(name, f"--{name}")
+                raise ConfigError(f"{option} is {getattr(self, name)}; it must be at least {value}.")
         if self.questions and self.tasks:
             raise ConfigError("--question names the questions, so --task has no effect. Leave one of the two out.")
         if self.given == "thinking" and self.steps:
             raise ConfigError(
-                f"steps is {self.steps} and given is thinking, but a path begins where nothing has been thought. Choose steps "
-                "0, or given prompt."
+                f"--steps is {self.steps} and --given is thinking, but a path begins where nothing has been thought. Choose "
+                "--steps 0, or --given prompt."
             )
         if not 0 < self.radius < float("inf"):
-            raise ConfigError(f"radius is {self.radius}; it must be a number above 0.")
+            raise ConfigError(f"--radius is {self.radius}; it must be a number above 0.")
 
     @property
     def axis(self) -> tuple[float, ...]:

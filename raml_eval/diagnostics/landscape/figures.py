@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,13 @@ import numpy as np
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.section import SectionFigure
 from raml_eval.drawing import COLOURS, new_figure, plain_label
-from raml_eval.wording import count_noun
 
 _MAP = "cividis"  # light and dark follow the loss, and it reads alike with any colour vision
 _PATH = COLOURS[1]
 _NOT_FINITE = "0.85"
 _NOTHING = "The loss is not finite\nat any point of the grid."
 _LOSS = "loss of the gold answer (nats per token)"
+_WIDTH = 64  # characters of a line of the heading
 _DECADES = 1.0  # a range above this many powers of ten is shown on a logarithmic scale
 
 
@@ -26,25 +27,27 @@ _DECADES = 1.0  # a range above this many powers of ten is shown on a logarithmi
 class Picture:
     """What the figures show.
 
-    grid and way are the rows of the tables surface and path; way is empty without a path. unit holds the directions' norms as
+    questions says how many of which tasks. grid and way are the rows of the tables surface and path; way is empty without a
+    path. unit holds the directions' norms as
     shares of the norm of the weights that move.
     """
 
     run: str
     choices: Choices
-    n_questions: int
+    questions: str
     grid: Sequence[Mapping[str, Any]]
     way: Sequence[Mapping[str, Any]]
     unit: tuple[float, float]
 
     def title(self) -> str:
-        """The figures' heading, in two lines."""
+        """The figures' heading, in two lines or more."""
         choices = self.choices
         given = "after the prompt" if choices.given == "prompt" else "after prompt and thinking"
         plane = f"random directions, scaled per {choices.scale}, seed {choices.seed}"
         if choices.plane == "thinking":
             plane = "the principal directions of the thinking's steps"
-        return f"{plain_label(self.run)}: {count_noun(self.n_questions, 'question')}, {given}\n{plane}"
+        of = textwrap.fill(plain_label(f"{self.run}: {self.questions}, {given}"), _WIDTH, break_long_words=False)
+        return f"{of}\n{plane}"
 
     def label(self, axis: int) -> str:
         """The name of an axis, with what 1 stands for."""
@@ -62,22 +65,26 @@ class Picture:
         """What the path is, in words."""
         if not self.way:
             return "The dot is the model's own weights"
-        times = self.magnified()
-        longer = f", drawn {times:,} times longer than it is" if times > 1 else ""
-        return f"The line is the path of the thinking{longer}, from none of it (circle) to all of it (star)"
+        line = "is the path of the thinking, from none of it (circle) to all of it (star)"
+        if self.is_apart():
+            return f"The dot is the model's own weights. At the right {line}, on axes of its own: it lies within the dot"
+        return f"The line {line}"
 
-    def magnified(self) -> int:
-        """The power of ten by which the path is drawn longer than it is, so that it can be seen; 1 if it can be anyway."""
-        reach = max((abs(row[name]) for row in self.way for name in ("a", "b")), default=0.0)
-        if not 0 < reach < 0.05 * self.choices.radius:
-            return 1
-        return int(10 ** math.floor(math.log10(0.9 * self.choices.radius / reach)))
+    @property
+    def reach(self) -> float:
+        """How far the path goes along either axis."""
+        return max((abs(row[name]) for row in self.way for name in ("a", "b")), default=0.0)
+
+    def is_apart(self) -> bool:
+        """True if the path is too short to be seen on the plane, so that it has axes of its own, without the colours."""
+        return 0 < self.reach < 0.05 * self.choices.radius
 
 
 def draw_contour(picture: Picture) -> SectionFigure:
     """The plane from above: the loss as colour and contour lines, the model's weights, and the path."""
-    with new_figure(6.4, 5.2) as figure:
-        axes = figure.subplots()
+    apart = picture.is_apart()
+    with new_figure(10.6 if apart else 6.4, 5.2) as figure:
+        axes, *others = figure.subplots(1, 1 + apart, squeeze=False, width_ratios=(1.3, 1)[: 1 + apart]).flat
         values, axis = picture.values(), picture.choices.axis
         axes.set_facecolor(_NOT_FINITE)
         axes.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]))
@@ -85,21 +92,24 @@ def draw_contour(picture: Picture) -> SectionFigure:
             axes.text(0, axis[-1] / 2, _NOTHING, ha="center", va="center")
         else:
             _fill(figure, axes, axis, values)
-        if not picture.way:
+        if not picture.way or apart:
             axes.plot(0, 0, "o", color=_PATH, markeredgecolor="black", markersize=7, label="the model's weights")
         else:
             _draw_path(axes, picture)
-        axes.set_aspect("equal")
-        axes.set_xlabel(picture.label(0))
-        axes.set_ylabel(picture.label(1))
         axes.set_title(picture.title(), fontsize=9)
-        axes.locator_params(nbins=5)
-        marks = axes.get_legend_handles_labels()[0]
+        for other in others:
+            _draw_apart(other, picture)
+        for one in (axes, *others):
+            one.set_aspect("equal")
+            one.set_xlabel(picture.label(0))
+            one.set_ylabel(picture.label(1))
+            one.locator_params(nbins=5)
+        marks = [mark for one in (axes, *others) for mark in one.get_legend_handles_labels()[0]]
         if np.isnan(values).any():
             from matplotlib.patches import Patch
 
             marks.append(Patch(facecolor=_NOT_FINITE, edgecolor="black", linewidth=0.5, label="loss not finite"))
-        figure.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        figure.legend(handles=marks, loc="outside lower center", ncols=4 if apart else 3, frameon=False, fontsize=8)
     about = f"The loss as colour. {picture.tell_path()}"
     return SectionFigure("contour", "The plane from above", about, figure)
 
@@ -116,13 +126,23 @@ def _fill(figure: Any, axes: Any, axis: Sequence[float], values: Any) -> None:
 
 
 def _draw_path(axes: Any, picture: Picture) -> None:
-    times = picture.magnified()
-    a, b = ([times * row[name] for row in picture.way] for name in ("a", "b"))
-    longer = f", drawn {times:,} times longer" if times > 1 else ""
+    a, b = ([row[name] for row in picture.way] for name in ("a", "b"))
     axes.plot(a, b, "-", color="black", linewidth=3)
-    axes.plot(a, b, "-", color=_PATH, linewidth=1.6, marker="o", markersize=3.5, label=f"path of the thinking{longer}")
+    axes.plot(a, b, "-", color=_PATH, linewidth=1.6, marker="o", markersize=3.5, label="path of the thinking")
     axes.plot(a[0], b[0], "o", color="white", markeredgecolor="black", markersize=8, label="no thinking")
     axes.plot(a[-1], b[-1], "*", color="white", markeredgecolor="black", markersize=13, label="all of the thinking")
+
+
+def _draw_apart(axes: Any, picture: Picture) -> None:
+    """The path alone on axes of its own, around (0, 0) as the plane is."""
+    wide = 1.15 * picture.reach
+    axes.set(xlim=(-wide, wide), ylim=(-wide, wide))
+    axes.axhline(0, color="0.8", linewidth=0.8)
+    axes.axvline(0, color="0.8", linewidth=0.8)
+    _draw_path(axes, picture)
+    axes.ticklabel_format(style="sci", scilimits=(-2, 3), useMathText=True)
+    width = f"{100 * wide / picture.choices.radius:.2g} %"
+    axes.set_title(f"The path alone, without the loss,\non {width} of the plane's width", fontsize=9)
 
 
 def draw_surface(picture: Picture) -> SectionFigure:
@@ -164,7 +184,7 @@ def _draw_height(axes: Any, picture: Picture, values: Any) -> str:
     axes.set_zlabel(_LOSS + (", log scale" if logs else ""), fontsize=8, labelpad=4)
     if not picture.way:
         return ""
-    if picture.magnified() > 1:
+    if picture.is_apart():
         return ". The path of the thinking is too short to be seen on it"
     way_a, way_b, losses = ([row[name] for row in picture.way] for name in ("a", "b", "loss_on_surface"))
     label = "path of the thinking, drawn over what lies in front of it"

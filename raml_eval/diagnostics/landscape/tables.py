@@ -10,7 +10,7 @@ from raml_eval.diagnostics.folder import DiagnosisFolder
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.known import Known, ThinkingPath, find_path, mean_of
-from raml_eval.diagnostics.landscape.texts import Text
+from raml_eval.diagnostics.landscape.texts import Text, tell_tasks
 from raml_eval.diagnostics.landscape.told import notes_of
 from raml_eval.diagnostics.section import Column, SectionTable, write_section
 from raml_eval.errors import StoreError, writing
@@ -37,10 +37,12 @@ def write_landscape(
     with writing(folder.path / "surface.parquet", "Free disk space or choose a writable --out.", StoreError):
         pd.DataFrame(grid).to_parquet(folder.path / "surface.parquet", index=False)
     unit = _unit(known)
-    picture = Picture(run, choices, len(texts), grid, way, unit)
+    picture = Picture(run, choices, tell_tasks(texts), grid, way, unit)
     tables = [_summary(known, grid, path), *([_path_table(way)] if way else [])]
     figures = [draw_contour(picture), draw_surface(picture)]
     told = [*notes, *notes_of(choices, texts, known, path, grid, unit)]
+    if (same := same_on_surface(way)) is not None:
+        told.append(f"At each of the {len(way)} points of the path, the surface's loss is {same}.")
     write_section(folder, "Loss around the weights", LEAD, tables, figures, told)
 
 
@@ -78,13 +80,19 @@ def path_rows(known: Known, choices: Choices, texts: Sequence[Text], path: Think
     return rows
 
 
+def same_on_surface(way: Sequence[Row]) -> str | None:
+    """The surface's loss along the path, to three decimals, if it is the same at every point; otherwise None."""
+    shown = {f"{row['loss_on_surface']:.3f}" for row in way}
+    return shown.pop() if len(shown) == 1 else None
+
+
 def _path_table(way: Sequence[Row]) -> SectionTable:
-    columns = (
+    columns = [
         Column("share", "share of the thinking", "number", 2),
         Column("loss_given", "loss after it", "number", 3),
-        Column("loss_on_surface", "surface there", "number", 3),
+        *([Column("loss_on_surface", "surface there", "number", 3)] if same_on_surface(way) is None else []),
         Column("step_length", "step", "number", 4),
-    )
+    ]
     return SectionTable("path", "Path of the thinking, losses in nats per token", columns, way, brief=False)
 
 

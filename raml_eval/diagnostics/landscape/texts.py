@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from raml_eval.budgets import OFF
@@ -16,6 +17,9 @@ from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Scored
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import QuestionKey, TokenIds
+from raml_eval.wording import count_noun, list_some
+
+_NAMED_TASKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,10 @@ class Text:
     thinking: str | None = None
     correct: bool | None = None
 
+    @property
+    def task(self) -> str:
+        return self.name.partition("/")[0]
+
     def kept(self, share: float) -> int:
         """The tokens of that share of the thinking, to the nearest whole one."""
         return round(share * len(self.thinking_ids))
@@ -45,36 +53,53 @@ class Text:
 
 
 def choose_texts(run: RunReader, loaded: RunModel, choices: Choices, skipped: Counter[str]) -> list[Text]:
-    """The texts of the named questions (task/id, or an id), or of the first n_questions of the tasks that have a gold answer.
+    """The texts of the named questions (task/id, or an id), or of the first n_questions that have a gold answer.
 
-    Of a question's thinkings, the first that a correct sample reads is taken, or the first of all. skipped counts, by reason,
-    the questions left out. Raises ConfigError if a task or a named question is not there, if it has no gold, or if nothing is
-    left.
+    The first are taken from the tasks in turn, so that they spread over all of them. The texts are in the order of the run. Of
+    a question's thinkings, the first that a correct sample reads is taken, or the first of all. skipped counts, by reason, the
+    questions left out. Raises ConfigError if a task or a named question is not there, if it has no gold, or if nothing is left.
     """
-    texts: list[Text] = []
+    found: dict[QuestionKey, Text] = {}
     wanted, n_questions = choices.questions, choices.n_questions
     tasks = choose_names("task", choices.tasks, run.manifest["tasks"])
-    for key in _find(run, wanted):
-        if key[0] not in tasks:
-            continue
+    for key in _find(run, wanted) if wanted else _in_turn(run.questions, tasks):
         text = _text_of(run, loaded, key)
         if isinstance(text, Text):
-            texts.append(text)
+            found[key] = text
         elif wanted:
             raise ConfigError(f"question {key[0]}/{key[1]} cannot be used: {text}. Leave it out.")
         else:
             skipped[text] += 1
-        if not wanted and len(texts) == n_questions:
+        if not wanted and len(found) == n_questions:
             break
-    if not texts:
+    if not found:
         why = "; ".join(f"{reason}: {n}" for reason, n in skipped.items()) or "it has none"
         raise ConfigError(f"no question of {run.directory} can be used ({why}). Diagnose a run of a task with text answers.")
-    return texts
+    return [found[key] for key in (found if wanted else run.questions) if key in found]
+
+
+def _in_turn(questions: Iterable[QuestionKey], tasks: Sequence[str]) -> Iterator[QuestionKey]:
+    """The questions of the tasks: the first of each, then the second of each, and so on."""
+    by_task: dict[str, list[QuestionKey]] = {task: [] for task in tasks}
+    for key in questions:
+        if key[0] in by_task:
+            by_task[key[0]].append(key)
+    for row in itertools.zip_longest(*by_task.values()):
+        yield from (key for key in row if key is not None)
+
+
+def tell_tasks(texts: Sequence[Text]) -> str:
+    """How many questions of which tasks.
+
+    For example: 3 questions, 2 of sums, 1 of logic
+    """
+    counts = Counter(text.task for text in texts)
+    of = f" of {next(iter(counts))}" if len(counts) == 1 else ""
+    each = [] if of else [list_some([f"{n:,} of {task}" for task, n in counts.items()], _NAMED_TASKS)]
+    return ", ".join([f"{count_noun(len(texts), 'question')}{of}", *each])
 
 
 def _find(run: RunReader, wanted: Sequence[str]) -> Iterable[QuestionKey]:
-    if not wanted:
-        return list(run.questions)
     by_name = {name: key for key in run.questions for name in (f"{key[0]}/{key[1]}", key[1])}
     for name in wanted:
         if name not in by_name:

@@ -8,7 +8,7 @@ from typing import Any
 
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.known import Known, ThinkingPath, mean_of
-from raml_eval.diagnostics.landscape.texts import Text
+from raml_eval.diagnostics.landscape.texts import Text, tell_tasks
 from raml_eval.wording import count_noun, list_some
 
 _NAMED = 8  # questions
@@ -44,7 +44,7 @@ def _tell_texts(texts: Sequence[Text]) -> str:
     thinkings = [text for text in texts if text.thinking is not None]
     n_right = sum(bool(text.correct) for text in thinkings)
     led = f"{n_right:,} of the {count_noun(len(thinkings), 'thinking')} led to a correct answer"
-    return f"The loss is the mean over {count_noun(len(texts), 'question')}: {names}. {led[0].upper()}{led[1:]}."
+    return f"The loss is the mean over {tell_tasks(texts)}: {names}. {led[0].upper()}{led[1:]}."
 
 
 def _tell_loss(choices: Choices) -> str:

@@ -32,7 +32,7 @@ class Work:
         await session.start(engine)
         n_more = self.choices.steps + 1 if self.choices.steps else 0
         done = len(known.points) + len(known.gradients) + len(known.on_path)
-        with Progress(self.choices.points**2 + 2 * n_more, done, quiet=quiet, noun="points") as progress:
+        with Progress(self.choices.points**2 + 2 * n_more, done, quiet=quiet, noun="points", about="landscape: ") as progress:
             session.progress = progress
             await session.set_directions()
             await session.cross_grid()

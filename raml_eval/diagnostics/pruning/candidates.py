@@ -36,14 +36,21 @@ class Candidate:
         return next((one for one in self.subject.records if (one.thinking_end, one.n_thinking_tokens) == wanted), None)
 
 
-def read_candidates(run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]) -> Iterator[Candidate]:
-    """Every thinking that can be shortened, question by question. skipped counts the others by reason."""
+def read_candidates(
+    run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str], samples: int | None = None
+) -> Iterator[Candidate]:
+    """Every thinking that can be shortened, question by question, of so many samples of each (None: all).
+
+    skipped counts the others by reason.
+    """
     for key, question in questions.items():
         subjects = list(subjects_of(run, key, question, skipped))
         records: dict[int, dict[Budget, SampleRecord]] = defaultdict(dict)
         for record, _ in run.records(key):
             records[record.key.index][record.budget] = record
         for subject in subjects:
+            if samples is not None and subject.key.index >= samples:
+                continue
             if reason := _why_not(subject):
                 skipped[reason] += 1
             else:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from raml_eval.diagnostics.caveats import tell_part
+from raml_eval.diagnostics.caveats import tell_part, tell_rest
 from raml_eval.diagnostics.folder import PLACE, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, load_run_model
 from raml_eval.diagnostics.pruning.candidates import read_candidates
@@ -51,6 +51,7 @@ def prune_run(
     summary: SummarySettings | None = None,
     tasks: Sequence[str] = (),
     limit: int | None = None,
+    samples: int | None = None,
     changes: Mapping[str, Any] | None = None,
     out: Path | None = None,
     quiet: bool = False,
@@ -72,17 +73,17 @@ def prune_run(
         model, identity = load_summarizer(summary) if summary else (None, {})
         label = label_of(summary, identity) if summary else ""
         questions, skipped = choose_questions(run, tasks, limit), Counter[str]()
-        _check_any(run, questions, skipped)
+        _check_any(run, questions, skipped, samples)
         with DiagnosisFolder(out or directory / PLACE, KIND, _settings(run, loaded)) as folder:
             folder.keep_golds(questions.values())
             if summary:
                 folder.about.setdefault("summarizers", {})[label] = {**summary.record(), **identity}
             named = {label if rule.name == SUMMARY else rule.name: rule for rule in asked}
-            work = Work(run, loaded, folder, questions, named, quiet)
+            work = Work(run, loaded, folder, questions, named, quiet, samples)
             if summary:
                 asyncio.run(summarise_all(work, label, summary, model))
             asyncio.run(answer_all(work))
-            made_with = {"tasks": list(tasks), "limit": limit, "samples": None}
+            made_with = {"tasks": list(tasks), "limit": limit, "samples": samples}
             return _finish(work, skipped, stamp, made_with)
 
 
@@ -94,7 +95,8 @@ def _finish(work: Work, skipped: Counter[str], stamp: Mapping[str, Any], choice:
     collected = collect_outcomes(work.candidates(), read_journal(folder), work.rules, clusters)
     rows = summarise_outcomes(collected.outcomes)
     summarizers = folder.about.get("summarizers", {})
-    part = tell_part(work.run, len(work.questions), choice["tasks"], choice["limit"])
+    part = tell_part(work.run, len(work.questions), choice["tasks"], choice["limit"], choice["samples"])
+    part = " ".join(filter(None, (part, tell_rest(folder, work.questions, choice["samples"]))))
     told = Told(skipped, summarizers, _graders(work), manifest["engine"]["name"], work.loaded.config.backend, part)
     write_pruning(folder, collected, rows, told)
     n_owed = collected.owed.total()
@@ -135,9 +137,9 @@ def _settings(run: RunReader, loaded: RunModel) -> dict[str, Any]:
     }
 
 
-def _check_any(run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str]) -> None:
+def _check_any(run: RunReader, questions: Mapping[QuestionKey, Question], skipped: Counter[str], samples: int | None) -> None:
     """Raises StoreError if no thinking can be shortened. skipped counts those that cannot."""
-    if not sum(1 for _ in read_candidates(run, questions, skipped)):
+    if not sum(1 for _ in read_candidates(run, questions, skipped, samples)):
         told = "; ".join(f"{reason}: {n:,}" for reason, n in skipped.items()) or "it has none at all"
         raise StoreError(
             f"{run.directory} has no thinking that can be shortened ({told}). Prune a run whose samples think, at a "

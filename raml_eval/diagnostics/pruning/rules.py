@@ -76,7 +76,7 @@ def parse_rule(text: str) -> Rule:
     if kind == "share" and (share := _share(value)) is not None:
         about = f"Only the first tokens are kept, {100 * share:g} % of them, rounded down."
         return Rule(f"share:{share:g}", about, share=share)
-    raise ConfigError(f"rule {text!r} is not known; {_WANTED}, with K of 1 or more and S from 0 to 1.")
+    raise ConfigError(f"--by {text!r} is not a rule; {_WANTED}, with K of 1 or more and S from 0 to 1.")
 
 
 def is_cut(name: str) -> bool:

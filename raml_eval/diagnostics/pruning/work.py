@@ -53,12 +53,13 @@ class Work:
     questions: Mapping[QuestionKey, Question]
     rules: Mapping[str, Rule]
     quiet: bool
+    samples: int | None = None
     in_a_row: int = 0
     errors: list[str] = field(default_factory=list)
 
     def candidates(self) -> Iterator[Candidate]:
         """Every thinking that can be shortened."""
-        return read_candidates(self.run, self.questions, Counter())
+        return read_candidates(self.run, self.questions, Counter(), self.samples)
 
     async def attempt(self, one: Candidate, progress: Progress, work: Coroutine[Any, Any, Line]) -> Line | None:
         """The line that the work gives; None if it failed, which is told. GaveUp if too many failed in a row."""
@@ -86,7 +87,7 @@ class Work:
         """The journal of that name and the progress of filling it; both are closed at the end."""
         noun = "summaries" if name == SUMMARIES else "prunings"
         async with self.opened(name) as journal:
-            with Progress(total, quiet=self.quiet, noun=noun) as progress:
+            with Progress(total, quiet=self.quiet, noun=noun, about="pruning: ") as progress:
                 yield journal, progress
 
     @asynccontextmanager

@@ -108,7 +108,7 @@ def diagnose_roles(
         thoughts = read_thoughts(work.targets(surveyed.skipped), run.questions, asking.tokenizer, words, surveyed.skipped)
         found = choose_occurrences(thoughts, wanted.most, wanted.seed)
         folder, errors = asyncio.run(_score(work, found, held))
-        caveats = [*caveats_of(run, wanted.choice, loaded), *kept]
+        caveats = [*caveats_of(run, wanted.choice, loaded, folder), *kept]
         roles = (*words.names, *BREAKS, DELIMITER)
         spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped, caveats)
         values = read_values(folder)
@@ -164,7 +164,7 @@ async def _score(work: _Work, found: Found, held: ExitStack) -> tuple[DiagnosisF
         too_long: Skipped = {}
         journal = folder.journal()
         try:
-            with Progress(n_done + n_owed, n_done, quiet=work.quiet, noun="requests") as progress:
+            with Progress(n_done + n_owed, n_done, quiet=work.quiet, noun="requests", about=f"{KIND}: ") as progress:
                 missing = (_missing(request, stored) for request in _requests(work, found, needed))
                 requests = (one for one in missing if one is not None)
                 errors = await score_targets(scoring, requests, journal, progress, too_long)
