@@ -204,7 +204,7 @@ def test_what_is_up_to_date_is_not_shown_again(
     swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ends(monkeypatch, swept, tmp_path) == 0
-    assert "Trajectory statistics" in capsys.readouterr().out
+    assert "Statistics of thinking" in capsys.readouterr().out
     assert ends(monkeypatch, swept, tmp_path) == 0
     again = capsys.readouterr().out.splitlines()
     assert again[0] == f"statistics: up to date in {tmp_path / 'statistics'}"
@@ -213,7 +213,7 @@ def test_what_is_up_to_date_is_not_shown_again(
     place.write_text(json.dumps(json.loads(place.read_text()) | {"complete": False}))
     assert ends(monkeypatch, swept, tmp_path) == 0
     shown = capsys.readouterr().out
-    assert "Trajectory statistics" in shown
+    assert "Statistics of thinking" in shown
     assert f"statistics: made in {tmp_path / 'statistics'}" in shown
 
 
