@@ -70,8 +70,24 @@ def test_the_frame_has_the_published_values_marked_and_without_notes() -> None:
     assert {(row["source"], row["method"], tuple(row["notes"])) for row in rows} == {("A table", "published, not rerun", ())}
 
 
-def test_only_a_source_is_called_a_paper() -> None:
+def test_runs_of_other_tasks_have_a_table_of_their_own() -> None:
     run = run_of("mine", {"logic": "in_domain"})
+    told, own = assemble(definition(["avg@n", "pass@2"], {"sums": [50.0, 60.0]}), [run]).report.sections[0].tables
+    assert [cell.text for cell in told.header[3:]] == ["sums avg@n", "sums pass@2"]
+    assert [[cell.text for cell in row] for row in told.rows] == [["x", "", "published, not rerun", "50.00", "60.00"]]
+    assert [cell.text for cell in own.header[3:]] == ["logic avg@n", "logic pass@2"]
+    assert [row[2].text for row in own.rows] == ["this run"]
+
+
+def test_a_run_without_a_number_has_no_row() -> None:
+    run = run_of("mine", {"sums": "in_domain"})  # of two samples for each question
+    made = assemble(definition(["pass@16"], {"sums": [60.0]}), [run])
+    assert [row[2].text for row in table_of(made).rows] == ["published, not rerun"]
+    assert "pass@16 cannot be given: these runs have at most 2 samples" in made.report.sections[0].lead
+
+
+def test_only_a_source_is_called_a_paper() -> None:
+    run = run_of("mine", {"sums": "in_domain"})
     own, cited = (assemble(definition(["avg@n"], {"sums": [50.0]}, source=source), [run]) for source in ("", "A table"))
     assert "paper" not in table_of(own).title + own.report.sections[0].lead
     assert "Source" not in own.report.sections[0].lead

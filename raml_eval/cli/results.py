@@ -53,7 +53,8 @@ def report(
     """Tables and figures of stored runs."""
     from raml_eval.tables import build_frame, load_run
 
-    by_parts = report is not None or bool(about) or _needs_parts(format, out)
+    standard = template != "default" or contamination is not None or _is_printed(format, out)
+    by_parts = report is not None or bool(about) or not standard or _needs_parts(format, out)
     _check_options(
         f"--report {report}" if report else "a report with parts" if by_parts else "", template, contamination, cutoff, plot
     )
@@ -66,10 +67,12 @@ def report(
     if definition is not None:
         _define_and_write(definition, loaded, format, out, about=about or (), **shared)
     else:
-        from raml_eval.reporting.report import Contamination
+        from raml_eval.reporting.report import Contamination, render_report
 
         signs = Contamination(load_run(contamination), cutoff or "") if contamination else None
-        _write_standard(loaded, format, out, template=template, contamination=signs, **shared)
+        chosen = format or format_of(out)
+        text = render_report(loaded, template=template, format=chosen, contamination=signs, **shared)
+        _put(text, out)
     if plot is not None:
         from raml_eval.reporting.plots import plot_budget_curve
 
@@ -95,13 +98,18 @@ def _check_options(parts: str, template: str, contamination: Path | None, cutoff
         raise ConfigError(f"--plot {plot} ends in {plot.suffix or 'nothing'!r}; wanted .png or .svg.")
 
 
+def _is_printed(format: str | None, out: Path | None) -> bool:
+    """Whether a text is printed, or added to the summary of a step: then it is short, the standard report."""
+    return (out is None or is_summary(out)) and format not in ("html", "csv", "json")
+
+
 def _needs_parts(format: str | None, out: Path | None) -> bool:
-    """Whether only a report with parts can be written so: as a page, a picture, or into a folder."""
+    """Whether the standard report cannot be written so: as a page, a picture, Parquet, or into a folder."""
     from raml_eval.reporting.reports.files import is_folder
 
     if format == "html" or out is None or is_summary(out):
         return format == "html"
-    return is_folder(out, format) or out.suffix in (".html", ".svg", ".pdf", ".png")
+    return is_folder(out, format) or out.suffix in (".html", ".parquet", ".svg", ".pdf", ".png")
 
 
 def _find_definition(name: str) -> Definition:
@@ -117,17 +125,6 @@ def _check_out(out: Path | None, format: str | None) -> None:
     check_out(None if is_summary(out) else out, format)
 
 
-def _write_standard(runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:
-    """The standard report of these runs is printed, or written to --out."""
-    from raml_eval.reporting.report import render_report, write_frame
-
-    if out is not None and out.suffix == ".parquet":
-        print(write_frame(runs, out, **settings))
-    else:
-        text = render_report(runs, format=format or format_of(out), **settings)
-        print(text if out is None else write_text(out, text))
-
-
 def _define_and_write(definition: Definition, runs: list[Any], format: str | None, out: Path | None, **settings: Any) -> None:
     """The report of these runs is printed, or written to --out."""
     from raml_eval.reporting.reports.assemble import assemble
@@ -137,10 +134,15 @@ def _define_and_write(definition: Definition, runs: list[Any], format: str | Non
     made = assemble(definition, runs, short=shown == "terminal", **settings)
     if out is None or is_summary(out):
         text = text_of(made, shown or "markdown")
-        print(text if out is None else write_text(out, text))
+        _put(text, out)
     else:
         for path in write_report(made, out, format):
             print(path)
+
+
+def _put(text: str, out: Path | None) -> None:
+    """The text is printed, with one line break at its end, or stands in the file, whose name is printed."""
+    print(text.removesuffix("\n") if out is None else write_text(out, text))
 
 
 def format_of(out: Path | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raml_eval.errors import ConfigError, near_names
@@ -13,7 +12,7 @@ from raml_eval.reporting.diagnosed import Diagnosed, find_diagnosed
 from raml_eval.reporting.footnotes import Footnote, find_footnotes
 from raml_eval.reporting.gains import gain_footnotes
 from raml_eval.reporting.numbers import index_numbers
-from raml_eval.reporting.raw import RAW, render_raw, with_rows, write_parquet
+from raml_eval.reporting.raw import RAW, render_raw, with_rows
 from raml_eval.reporting.render import FORMATS, find_template, render
 from raml_eval.reporting.sections import Section, domain_section, draw_curve, means_section, tasks_of
 from raml_eval.reporting.sheets import metric_of
@@ -76,62 +75,25 @@ def render_report(
     known = (*FORMATS, *RAW)
     if format not in known:
         raise ConfigError(f"there is no report format {format!r}.{near_names(format, known)} Known: {', '.join(known)}.")
-    if format in RAW and template == "default":
-        return render_raw(runs, *_standard_frame(runs, format, k, base, allow_partial, contamination), format)
-    file = find_template(template, format)
-    frame = _numbers(runs, k, base, allow_partial)
-    report = build_report(runs, frame, base, short=format == "terminal", full=full)
-    if contamination is not None:
-        section = contamination_section(runs, contamination.reference, contamination.cutoff)
-        report = replace(report, sections=(*report.sections, section))
-    return render(file, format, report=report)
-
-
-def write_frame(
-    runs: Sequence[StoredRun],
-    path: Path,
-    template: str = "default",
-    k: Sequence[int] | None = None,
-    base: StoredRun | None = None,
-    allow_partial: bool = False,
-    contamination: Contamination | None = None,
-    full: bool = False,
-) -> Path:
-    """The standard report as Parquet: the rows of its csv. The frame has every metric, so full changes nothing.
-
-    Raises what render_report raises, and ConfigError for a file that cannot be written.
-    """
-    if template != "default":
-        raise ConfigError(f"template {template} has no form as Parquet. Leave --template out, or ask for {', '.join(FORMATS)}.")
-    return write_parquet(runs, *_standard_frame(runs, "Parquet", k, base, allow_partial, contamination), path)
-
-
-def _standard_frame(
-    runs: Sequence[StoredRun],
-    format: str,
-    k: Sequence[int] | None,
-    base: StoredRun | None,
-    allow_partial: bool,
-    contamination: Contamination | None,
-) -> tuple[pd.DataFrame, list[Footnote]]:
-    """The tidy frame with the numbers of the runs' diagnoses, and the notes on its rows."""
-    if contamination is not None:
+    raw = format in RAW and template == "default"
+    if raw and contamination is not None:
         raise ConfigError(f"the table of contamination has no form as {format}. Ask for {', '.join(FORMATS)}.")
-    frame = _numbers(runs, k, base, allow_partial)
-    found = _diagnosed(runs, short=False)
-    notes = [*find_footnotes(runs, frame), *gain_footnotes(runs, base, frame), *_diagnosis_notes(found)]
-    return with_rows(frame, found.rows), notes
-
-
-def _numbers(runs: Sequence[StoredRun], k: Sequence[int] | None, base: StoredRun | None, allow_partial: bool) -> pd.DataFrame:
-    """The frame of the runs. Raises ConfigError for a base without a gain over it."""
+    file = "" if raw else find_template(template, format)
     check_copies([*runs, *([base] if base is not None else [])])
     frame = build_frame(runs, k=k, base=base, allow_partial=allow_partial)
     if base is not None and not all(same_directory(run, base) for run in runs) and not (frame["metric"] == "gain").any():
         raise ConfigError(
             f"no gain over {base.name} can be given: it shares no question at any budget with these runs. Name another --base."
         )
-    return frame
+    if raw:
+        found = _diagnosed(runs, short=False)
+        notes = [*find_footnotes(runs, frame), *gain_footnotes(runs, base, frame), *_diagnosis_notes(found)]
+        return render_raw(runs, with_rows(frame, found.rows), notes, format)
+    report = build_report(runs, frame, base, short=format == "terminal", full=full)
+    if contamination is not None:
+        section = contamination_section(runs, contamination.reference, contamination.cutoff)
+        report = replace(report, sections=(*report.sections, section))
+    return render(file, format, report=report)
 
 
 def build_report(

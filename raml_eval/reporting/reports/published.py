@@ -27,28 +27,42 @@ def _domain(material: Material, label: str, task: str) -> str:
 def published(material: Material, part: Part) -> Built:
     """The published rows, then a row for each run and budget, in the same columns: the part's metrics of its tasks.
 
-    Runs without any of the tasks get columns of their own tasks, which the text calls an example. The rows of the frame are
-    the published values.
+    Runs without any of the tasks get a table of their own tasks, which the text calls an example. A run and budget without any
+    number has no row. The rows of the frame are the published values.
     """
     metrics = [material.measure(name) for name in part.metrics]
     others = _others(material, part)
-    tasks = [*part.tasks, *others]
-    header = ("model", "budget", "source", *(f"{task} {metric.name}" for task in tasks for metric in metrics))
     check_budgets(material, part)
     rows = []
     for row in part.published:
         values = [value for task in part.tasks for value in row.values.get(task, (None,) * len(metrics))]
         shown = ["" if value is None else f"{value:.2f}" for value in values]
-        rows.append(tuple(map(Cell, (row.name, "", MARK, *shown, *([""] * (len(others) * len(metrics)))))))
-    for label, budget in material.numbers.lines:
-        if part.budgets and budget not in part.budgets:
-            continue
-        cells = [_own(material, label, task, budget, metric) for task in tasks for metric in metrics]
-        rows.append((material.model(label), Cell(budget), Cell("this run"), *cells))
-    table = Table(f"{unit_of(metrics)}; {no_intervals(part)}", tuple(map(Cell, header)), tuple(rows), 3)
-    section = Section(part.title or "Published values", _lead(material, part, metrics, others), (table,))
+        rows.append(tuple(map(Cell, (row.name, "", MARK, *shown))))
+    own = _own_rows(material, part, others or part.tasks, metrics)
+    title = f"{unit_of(metrics)}; {no_intervals(part)}"
+    tables = [_table(title, part.tasks, metrics, [*rows, *([] if others else own.values())])]
+    if others and own:
+        tables.append(_table(f"{unit_of(metrics)}: other tasks, as an example", others, metrics, list(own.values())))
+    section = Section(part.title or "Published values", _lead(material, part, metrics, others), tuple(tables))
     with_row = {label for label, budget in material.numbers.lines if not part.budgets or budget in part.budgets}
     return Built(section, _rows(part, metrics), left_out=without_row(material, part, with_row))
+
+
+def _table(title: str, tasks: Sequence[str], metrics: Sequence[Measure], rows: Sequence[tuple[Cell, ...]]) -> Table:
+    header = ("model", "budget", "source", *(f"{task} {metric.name}" for task in tasks for metric in metrics))
+    return Table(title, tuple(map(Cell, header)), tuple(rows), 3)
+
+
+def _own_rows(
+    material: Material, part: Part, tasks: Sequence[str], metrics: Sequence[Measure]
+) -> dict[tuple[str, str], tuple[Cell, ...]]:
+    """The row of each run and budget that has a number in one of these columns."""
+    found = {}
+    for label, budget in material.numbers.lines:
+        cells = [_own(material, label, task, budget, metric) for task in tasks for metric in metrics]
+        if (not part.budgets or budget in part.budgets) and any(cell.text for cell in cells):
+            found[label, budget] = (material.model(label), Cell(budget), Cell("this run"), *cells)
+    return found
 
 
 def _own(material: Material, label: str, task: str, budget: str, metric: Measure) -> Cell:
@@ -78,7 +92,7 @@ def _lead(material: Material, part: Part, metrics: Sequence[Measure], others: Se
     if others:
         whose = "the paper's tasks" if part.source else "the published tasks"
         told += (
-            f" These runs hold none of {whose}: the columns of other tasks are an example of the table, and nothing in them "
+            f" These runs hold none of {whose}: the table of other tasks is an example, and nothing in it "
             "may be compared with the published values."
         )
     return told.strip()
