@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,8 @@ from raml_eval.diagnostics.curves.targets import Asking, Choice, Target, read_ta
 from raml_eval.diagnostics.folder import OtherSettings
 from raml_eval.diagnostics.model import load_run_model
 from raml_eval.exits import ExitCode
+from raml_eval.store.journal import encode_line, read_lines
+from raml_eval.store.lines import read_trajectory, trajectory_line
 from raml_eval.store.seeking import RunReader
 from tests.dying import command_that_dies_at
 from tests.scored import naive_logprobs
@@ -297,3 +300,34 @@ def test_kill_9_loses_nothing_and_scores_nothing_twice(run: Path, diagnosed: Pat
     killed, whole = journal(path.parent), journal(diagnosed)
     assert {*killed} == {*whole}
     assert all(killed[key]["nll"] == pytest.approx(whole[key]["nll"], abs=1e-3) for key in whole)
+
+
+def test_a_thinking_that_was_drawn_again_is_scored_again(run: Path, diagnosed: Path, tmp_path: Path) -> None:
+    """Under the same id and as long: the first two tokens of each thinking change places."""
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    path = copy / "trajectories.jsonl"
+    drawn = [read_trajectory(line) for _, line in read_lines(path)]
+    swapped = [replace(one, token_ids=(*one.token_ids[1::-1], *one.token_ids[2:])) for one in drawn]
+    assert sum(one != other for one, other in zip(drawn, swapped, strict=True)) > 20
+    path.write_bytes(b"".join(encode_line(trajectory_line(one)) for one in swapped))
+    for out in ((), ("--out", tmp_path / "fresh")):
+        assert cli(*DIAGNOSE, copy, *out, "--quiet").returncode == 0
+    again, fresh = (
+        pd.read_parquet(place / KIND / "trajectories.parquet") for place in (copy / "diagnostics", tmp_path / "fresh")
+    )
+    pd.testing.assert_frame_equal(again, fresh, check_exact=False, atol=1e-3)
+    assert not again["final"].equals(pd.read_parquet(diagnosed / "trajectories.parquet")["final"])
+
+
+def test_without_a_curve_the_section_says_so_and_no_older_table_is_left(run: Path, diagnosed: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    questions = [json.loads(line) for line in (copy / "questions.jsonl").read_text().splitlines()]
+    without = [{**one, "target": ""} if one["task"] == "pocket_logic" else one for one in questions]
+    (copy / "questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in without))
+    done = cli(*DIAGNOSE, copy, "--task", "pocket_logic", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert "0 curves" in done.stdout
+    section = json.loads((copy / "diagnostics" / KIND / "section.json").read_text())
+    assert (section["tables"], section["figures"]) == ([], [])
+    assert any("no gold" in note for note in section["notes"])
+    assert not list((copy / "diagnostics" / KIND).glob("*.parquet"))

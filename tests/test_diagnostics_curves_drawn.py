@@ -23,7 +23,7 @@ def target(sample: int, ids: tuple[int, ...], row: int = 0, probe: Probe = PROBE
 
 
 def curve(one: Target, nll: tuple[float, ...]) -> Curve:
-    return Curve(one.id, tuple(range(0, 2 * len(nll), 2)), nll, 2, 2, 10, True)
+    return Curve(one.id, tuple(range(0, 2 * len(nll), 2)), nll, 2, 2, 10, True, one.drawn)
 
 
 QUESTIONS = {("sums", f"{row}-aaaaaa"): make_question("sums", row, cluster="shared") for row in range(2)}

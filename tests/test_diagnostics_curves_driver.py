@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_a_line_that_is_no_curve_is_refused(name: str, value: object) -> None:
 
 
 def curve_of(one: Target) -> Curve:
-    return Curve(one.id, (0, one.length), (1.0, 1.0), 2, one.n_prompt, 9, True)
+    return Curve(one.id, (0, one.length), (1.0, 1.0), 2, one.n_prompt, 9, True, one.drawn)
 
 
 def test_progress_counts_what_these_targets_need() -> None:
@@ -154,4 +155,7 @@ def test_progress_counts_what_these_targets_need() -> None:
 def test_a_curve_that_ends_elsewhere_is_not_the_targets() -> None:
     assert is_scored(target(0), {target(0).id: curve_of(target(0))})
     assert not is_scored(target(0), {target(0).id: curve_of(target(0, 12))})
+    again = replace(target(0), token_ids=(*target(0).token_ids[:-1], 77))  # drawn again: as long, and under the same id
+    assert not is_scored(again, {target(0).id: curve_of(target(0))})
+    assert not is_scored(target(0), {target(0).id: replace(curve_of(target(0)), drawn="")})  # of an earlier version
     assert not is_scored(target(0), {})

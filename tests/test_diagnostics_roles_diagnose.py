@@ -92,10 +92,10 @@ def test_only_needed_positions_are_scored(run: Path, diagnosed: Path) -> None:
     n_natural = len(rows[rows.role == "end delimiter"])
     n_endings = len(pd.read_parquet(diagnosed / "endings.parquet"))
     assert scored <= 2 * (len(rows) + rows.n_null.sum()) + 4 * n_natural * n_endings
-    values = read_values(
-        DiagnosisFolder(diagnosed.parent, KIND, json.loads((diagnosed / "diagnosis.json").read_text())["settings"])
-    )
-    assert len(values) == n_endings
+    folder = DiagnosisFolder(diagnosed.parent, KIND, json.loads((diagnosed / "diagnosis.json").read_text())["settings"])
+    drawn = {str(line["id"]).partition("#")[0]: str(line["drawn"]) for line in lines_of(diagnosed)}
+    assert len(read_values(folder, drawn)) == n_endings
+    assert not read_values(folder, dict.fromkeys(drawn, "of other ids"))
 
 
 def test_the_section_names_files_that_are_there(diagnosed: Path) -> None:

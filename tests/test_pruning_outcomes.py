@@ -35,7 +35,7 @@ def collect(thinkings: list[Candidate], lines: dict[str, dict[str, Any]], asked:
 
 
 def test_answers_are_the_runs_own_or_the_journals(thinkings: list[Candidate]) -> None:
-    names = [one.subject.trajectory.id for one in thinkings]
+    names = [one.identity for one in thinkings]
     found = collect(thinkings, {names[0]: {"a": {"skipped": "why"}}, names[2]: {"a": line(2)}})
     (one,) = found.outcomes
     assert (one.task, one.question_id, one.cluster, one.rule) == ("sums", "2-abcdef", "c2", "a")
@@ -53,8 +53,8 @@ def test_what_the_run_has_by_now_counts_even_if_the_line_is_older(thinkings: lis
     n = len(whole.subject.trajectory.token_ids)
     own = {"budget": 64}  # the largest budget when the line was drawn
     lines = {
-        whole.subject.trajectory.id: {"a": line(n, n_kept=n, pruned=own, forced=own)},
-        cut.subject.trajectory.id: {"a": line(2, forced={"at": "z", "status": "timeout"})},
+        whole.identity: {"a": line(n, n_kept=n, pruned=own, forced=own)},
+        cut.identity: {"a": line(2, forced={"at": "z", "status": "timeout"})},
     }
     by_id = {one.trajectory: one for one in collect(thinkings, lines).outcomes}
     unchanged, first = by_id[whole.subject.trajectory.id], by_id[cut.subject.trajectory.id]
@@ -67,7 +67,7 @@ def test_what_the_run_has_by_now_counts_even_if_the_line_is_older(thinkings: lis
 
 
 def test_another_rule_is_shown_only_if_it_is_whole(thinkings: list[Candidate]) -> None:
-    names = [one.subject.trajectory.id for one in thinkings]
+    names = [one.identity for one in thinkings]
     lines = {name: {"a": line(2), "b": line(2)} for name in names}
     assert {one.rule for one in collect(thinkings, lines).outcomes} == {"a", "b"}
     del lines[names[1]]["b"]
@@ -76,6 +76,6 @@ def test_another_rule_is_shown_only_if_it_is_whole(thinkings: list[Candidate]) -
 
 
 def test_a_sample_that_is_gone_is_an_error(thinkings: list[Candidate]) -> None:
-    lines = {thinkings[0].subject.trajectory.id: {"a": line(0, pruned={"budget": 77})}}
+    lines = {thinkings[0].identity: {"a": line(0, pruned={"budget": 77})}}
     with pytest.raises(StoreError, match="at budget 77"):
         collect(thinkings, lines)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from raml_eval.errors import CorruptStore, StoreError
 from raml_eval.manifest import protocol_digest
 from raml_eval.store import RunDirectory, pack_ids, read_run, unpack_ids
+from raml_eval.store import journal as journal_module
 from raml_eval.store.journal import Journal, cut_torn_line, read_lines
 from raml_eval.types import Finish, Grade, Imported, Question, SampleKey, SampleRecord, Status, ThinkingEnd, Trajectory
 from tests.factory import describe_task
@@ -244,7 +245,31 @@ def test_a_full_disk_fails_every_append(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(StoreError, match="No space left on device"):
             asyncio.run(journal.append({"a": 1}))
+        with pytest.raises(StoreError, match="No space left on device"):
+            journal.append_all([{"a": 1}])
     journal.close()
+
+
+def test_nothing_is_written_behind_a_line_that_was_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = journal_module._write
+
+    def half(file: int, text: bytes) -> None:
+        write(file, text[: len(text) // 2])
+        raise OSError(28, "No space left on device")
+
+    for first in (lambda one: asyncio.run(one.append({"a": 1})), lambda one: one.append_all([{"a": 1}])):
+        journal = Journal(tmp_path / "x.jsonl")
+        monkeypatch.setattr(journal_module, "_write", half)
+        with pytest.raises(StoreError):
+            first(journal)
+        monkeypatch.setattr(journal_module, "_write", write)
+        with pytest.raises(StoreError):
+            journal.append_all([{"b": 2}])
+        with pytest.raises(StoreError):
+            asyncio.run(journal.append({"b": 2}))
+        journal.close()
+        assert (tmp_path / "x.jsonl").read_bytes() == b'{"a"'
+        (tmp_path / "x.jsonl").unlink()
 
 
 def test_a_write_that_fails_in_any_way_fails_every_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,11 @@ diagnosis.json is complete, and the samples are still those of its "samples" (st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from raml_eval.diagnostics.folder import DiagnosisFolder
@@ -28,6 +31,7 @@ from raml_eval.store.manifest_file import write_json
 
 SECTION_VERSION = 1
 ENDINGS = ("svg", "pdf", "png")  # every figure is stored in each: a page, LaTeX, a viewer
+_FILE = re.compile(r"[a-z0-9][a-z0-9_-]*\.(parquet|svg|pdf|png)")
 Form = Literal["text", "count", "number", "percent", "p"]
 
 
@@ -92,6 +96,8 @@ def write_section(
     Example: write_section(folder, "Pruning", "Each thinking was summarised.", [SectionTable(...)])
     """
     folder.reopen()
+    for path in _files_of(folder):  # a table or figure that an earlier session had and this one has not would be an old one
+        path.unlink(missing_ok=True)
     for table in tables:
         _write_table(folder, table)
     for figure in figures:
@@ -115,6 +121,17 @@ def write_section(
         "notes": [*notes, *notes_of_intervals(tables)],
     }
     write_json(folder.path / "section.json", content)
+
+
+def _files_of(folder: DiagnosisFolder) -> Iterator[Path]:
+    """The files that the section.json of an earlier session names; none if there is none that can be read."""
+    try:
+        stored = json.loads((folder.path / "section.json").read_text(encoding="utf-8"))
+        names = [str(one["file"]) for one in stored["tables"]]
+        names += [f"{one['name']}.{ending}" for one in stored["figures"] for ending in ENDINGS]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return
+    yield from (folder.path / name for name in names if _FILE.fullmatch(name))
 
 
 def _write_table(folder: DiagnosisFolder, table: SectionTable) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from raml_eval.errors import RamlError, choose_names
 from raml_eval.grading.kinds import KINDS, extract_answer
 from raml_eval.plan import select_questions
 from raml_eval.store.seeking import RunReader
-from raml_eval.types import Question, QuestionKey, SampleKey, SampleRecord, Status, Trajectory
+from raml_eval.types import Question, QuestionKey, SampleKey, SampleRecord, Status, TokenIds, Trajectory
 
 SHORTER = "a longer thinking of the same sample is there"
 
@@ -43,6 +45,14 @@ class Gold:
 
     lead: str
     text: str
+
+
+def digest_of_ids(ids: TokenIds) -> str:
+    """12 hex digits that tell which ids these are.
+
+    Example: digest_of_ids((1, 2)) != digest_of_ids((2, 1))
+    """
+    return hashlib.blake2b(array("q", ids).tobytes(), digest_size=6).hexdigest()
 
 
 def choose_questions(run: RunReader, tasks: Sequence[str], limit: int | None) -> dict[QuestionKey, Question]:

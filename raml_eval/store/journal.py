@@ -54,14 +54,20 @@ class Journal:
         return await done
 
     def append_all(self, lines: list[Mapping[str, Any]]) -> None:
-        """All lines are on the disk. Use this before or after the run, not at the same time as append."""
+        """All lines are on the disk. Use this before or after the run, not at the same time as append.
+
+        Raises StoreError if they could not be, and after any append that could not: a line might follow a torn one.
+        """
+        if self._failed is not None:
+            raise self._failed
         try:
             text = b"".join(map(encode_line, lines))
             _write(self._file, text)
             os.fsync(self._file)
             self._end += len(text)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            self._failed = _unwritable(self.path, error)
+            raise self._failed from error
 
     def close(self) -> None:
         """Everything that was appended is on the disk, and the file is closed. May be called again."""

@@ -84,7 +84,7 @@ def diagnose_curves(
         folder, errors = asyncio.run(_score(work, held))
         caveats = [*caveats_of(run, wanted.choice, loaded, folder), *kept]
         drawn = _read_drawn(directory, folder, work)
-        if drawn and not errors:
+        if not errors:
             write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
         if not errors:
             counts = {reason: len(keys) for reason, keys in found.skipped.items()}

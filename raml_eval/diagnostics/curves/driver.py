@@ -46,11 +46,13 @@ class Curve:
     n_prompt: int
     n_forwarded: int
     together: bool
+    drawn: str = ""  # the digest of the ids that it is of (Target.drawn); empty in lines of earlier versions
 
     def line(self, target: Target) -> dict[str, Any]:
         """The journal's line."""
         return {
             "id": self.id,
+            "drawn": self.drawn,
             "task": target.key.task,
             "question_id": target.key.question_id,
             "sample": target.key.index,
@@ -74,6 +76,7 @@ def read_curve(line: Mapping[str, Any]) -> Curve:
         n_prompt=count_of(line, "n_prompt"),
         n_forwarded=count_of(line, "n_forwarded"),
         together=flag_of(line, "together"),
+        drawn=text_of(line, "drawn") if "drawn" in line else "",
     )
     if len(curve.nll) != len(curve.positions):
         raise ValueError(f"nll has {len(curve.nll)} values for {len(curve.positions)} positions, wanted one for each")
@@ -85,10 +88,11 @@ def read_curve(line: Mapping[str, Any]) -> Curve:
 def is_scored(target: Target, curves: Mapping[str, Curve]) -> bool:
     """True if the curves have the target's.
 
-    One that ends elsewhere is not: since a regrading, the final answer of an answer without thinking may begin elsewhere.
+    One of other ids is not, whose name may be the same: a sample whose lines were deleted is drawn again, and since a
+    regrading the final answer of an answer without thinking may begin elsewhere.
     """
     curve = curves.get(target.id)
-    return curve is not None and (curve.n_prompt, curve.positions[-1]) == (target.n_prompt, target.length)
+    return curve is not None and (curve.n_prompt, curve.drawn) == (target.n_prompt, target.drawn)
 
 
 def count_targets(targets: Iterable[Target], curves: Mapping[str, Curve], context: int) -> tuple[int, int]:
@@ -177,4 +181,5 @@ async def score_target(scoring: Scoring, target: Target) -> Curve:
         n_prompt=target.n_prompt,
         n_forwarded=n_forwarded,
         together=target.probe.together,
+        drawn=target.drawn,
     )

@@ -74,8 +74,14 @@ def write_summary(
 ) -> None:
     """The folder holds the tables and figures of the curves, and section.json, whose notes begin with the caveats.
 
-    Raises StoreError if it cannot be written.
+    Without a curve, the section says that there is none. Raises StoreError if it cannot be written.
     """
+    if not drawn:
+        for name in ("curves", "trajectories", "means"):  # of an earlier session, which had some
+            (folder.path / f"{name}.parquet").unlink(missing_ok=True)
+        lead = "No trajectory that was asked for has a curve, so there is nothing to tell."
+        write_section(folder, TITLE, lead, notes=[*caveats, *notes_of_skipped(skipped)])
+        return
     curves = mean_curves(drawn)
     _write(folder, "curves", curve_columns(drawn))
     _write(folder, "trajectories", [trajectory_row(one) for one in drawn])

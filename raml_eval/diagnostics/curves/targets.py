@@ -9,7 +9,7 @@ from typing import Any
 
 from raml_eval.budgets import OFF, prompt_of
 from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe, lead_after
-from raml_eval.diagnostics.subjects import Gold, Subject, choose_questions, gold_of, subjects_of
+from raml_eval.diagnostics.subjects import Gold, Subject, choose_questions, digest_of_ids, gold_of, subjects_of
 from raml_eval.errors import ConfigError, near_names
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
@@ -90,6 +90,11 @@ class Target:
     @property
     def length(self) -> int:
         return len(self.token_ids) - self.n_prompt
+
+    @property
+    def drawn(self) -> str:
+        """Which ids the sequence has, after its prompt: what was drawn again under the same id has another."""
+        return digest_of_ids(self.token_ids[self.n_prompt :])
 
 
 @dataclass(slots=True)

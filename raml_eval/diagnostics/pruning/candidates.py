@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from raml_eval.budgets import OFF, THINKING
-from raml_eval.diagnostics.subjects import Subject, subjects_of
+from raml_eval.diagnostics.subjects import Subject, digest_of_ids, subjects_of
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Budget, Question, QuestionKey, SampleRecord, ThinkingEnd
 
@@ -26,6 +26,11 @@ class Candidate:
     records: dict[Budget, SampleRecord]
 
     @property
+    def identity(self) -> str:
+        """The thinking's id and which ids it has, by which the journals know it: it may be drawn again under the same id."""
+        return name_of(self.subject.trajectory.id, digest_of_ids(self.subject.trajectory.token_ids))
+
+    @property
     def off(self) -> SampleRecord | None:
         """The same sample without thinking, in the model's own mode, if the run has it."""
         return self.records.get(OFF)
@@ -34,6 +39,11 @@ class Candidate:
         """The run's own sample that reads the first n tokens of this thinking and was closed there, if there is one."""
         wanted = (ThinkingEnd.FORCED, n)
         return next((one for one in self.subject.records if (one.thinking_end, one.n_thinking_tokens) == wanted), None)
+
+
+def name_of(trajectory: str, drawn: str) -> str:
+    """The identity of the thinking with that id and that digest of its ids."""
+    return f"{trajectory} {drawn}"
 
 
 def read_candidates(

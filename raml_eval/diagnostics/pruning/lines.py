@@ -40,6 +40,8 @@ def read_attempt(line: Line) -> Line:
     """A line that names a thinking and a rule, as those of empty summaries do."""
     text_of(line, "trajectory")
     text_of(line, "rule")
+    if "drawn" in line:
+        text_of(line, "drawn")
     return line
 
 

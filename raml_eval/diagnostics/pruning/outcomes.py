@@ -64,17 +64,17 @@ def collect_outcomes(
 ) -> Collected:
     """The outcomes of all rules that were asked for, and of every other rule that has a line for each of the candidates.
 
-    lines are those of the journal, by trajectory and rule. Raises StoreError if a line names a sample that the run no longer
-    has.
+    lines are those of the journal, by thinking (Candidate.identity) and rule. Raises StoreError if a line names a sample that
+    the run no longer has.
     """
     thinkings = list(candidates)
-    known = dict.fromkeys(rule for one in thinkings for rule in lines.get(one.subject.trajectory.id, {}))
-    whole = [rule for rule in known if all(rule in lines.get(one.subject.trajectory.id, {}) for one in thinkings)]
+    known = dict.fromkeys(rule for one in thinkings for rule in lines.get(one.identity, {}))
+    whole = [rule for rule in known if all(rule in lines.get(one.identity, {}) for one in thinkings)]
     rules = list(dict.fromkeys((*whole, *asked)))
     found = Collected([], {rule: Counter() for rule in rules}, Counter())
     for one in thinkings:
         for rule in rules:
-            line = lines.get(one.subject.trajectory.id, {}).get(rule)
+            line = lines.get(one.identity, {}).get(rule)
             if line is None:
                 found.owed[rule] += 1
             elif "skipped" in line:

@@ -13,10 +13,11 @@ from raml_eval.concurrency import run_workers, settled_heap
 from raml_eval.diagnostics.folder import REPAIR, DiagnosisFolder
 from raml_eval.diagnostics.model import RunModel, open_engine
 from raml_eval.diagnostics.pruning.answers import Answering, Shortener, open_redrawing
-from raml_eval.diagnostics.pruning.candidates import Candidate, read_candidates
+from raml_eval.diagnostics.pruning.candidates import Candidate, name_of, read_candidates
 from raml_eval.diagnostics.pruning.lines import read_answers, read_attempt, read_summary
 from raml_eval.diagnostics.pruning.rules import SUMMARY, Rule
 from raml_eval.diagnostics.pruning.summarizers import EmptySummary, Summarizer, SummarySettings, TooLong, open_summarizer
+from raml_eval.diagnostics.subjects import digest_of_ids
 from raml_eval.errors import GaveUp, InputError, TaskError
 from raml_eval.grading import KINDS
 from raml_eval.grading.pool import GradingPool
@@ -107,10 +108,10 @@ def read_stored(folder: DiagnosisFolder, name: str) -> Iterator[dict[str, Any]]:
 
 
 def read_journal(folder: DiagnosisFolder, name: str = JOURNAL) -> Lines:
-    """The lines of a journal by trajectory and rule. Of two for one, the first counts."""
+    """The lines of a journal by thinking (Candidate.identity) and rule. Of two for one, the first counts."""
     found: Lines = defaultdict(dict)
     for line in read_stored(folder, name):
-        found[line["trajectory"]].setdefault(line["rule"], line)
+        found[_identity(line)].setdefault(line["rule"], line)
     return found
 
 
@@ -119,12 +120,12 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
     done = read_journal(work.folder, SUMMARIES)
 
     def owed() -> Iterator[Candidate]:
-        return (one for one in work.candidates() if label not in done.get(one.subject.trajectory.id, {}))
+        return (one for one in work.candidates() if label not in done.get(one.identity, {}))
 
     total, waiting = sum(1 for _ in owed()), owed()
     if not total:
         return
-    tried = Counter((line["trajectory"], line["rule"]) for line in read_stored(work.folder, EMPTY))
+    tried = Counter((_identity(line), line["rule"]) for line in read_stored(work.folder, EMPTY))
     async with (
         open_summarizer(summary, model) as summarizer,
         work.storing(SUMMARIES, total) as (journal, progress),
@@ -133,7 +134,7 @@ async def summarise_all(work: Work, label: str, summary: SummarySettings, model:
 
         async def take() -> None:
             for one in waiting:
-                n_before = tried[one.subject.trajectory.id, label]
+                n_before = tried[one.identity, label]
                 line = await work.attempt(one, progress, _summarise(summarizer, summary, one, label, n_before, empty))
                 if line is not None:
                     await journal.append({**_names(one, label), **line})
@@ -171,7 +172,7 @@ async def answer_all(work: Work) -> None:
 
     def owed() -> Iterator[tuple[Candidate, list[str]]]:
         for one in work.candidates():
-            lines, own = done.get(one.subject.trajectory.id, {}), summaries.get(one.subject.trajectory.id, {})
+            lines, own = done.get(one.identity, {}), summaries.get(one.identity, {})
             names = [name for name, rule in work.rules.items() if name not in lines and (rule.name != SUMMARY or name in own)]
             if names:
                 yield one, names
@@ -185,7 +186,7 @@ async def answer_all(work: Work) -> None:
 
         async def take() -> None:
             for one, names in waiting:
-                identity = one.subject.trajectory.id
+                identity = one.identity
                 shortener, answering = Shortener(one, drawing), Answering(drawing, one, done.get(identity, {}).values())
                 for name in names:
                     summary = summaries.get(identity, {}).get(name, {})
@@ -229,5 +230,11 @@ def _names(one: Candidate, rule: str) -> Line:
         "question_id": key.question_id,
         "sample": key.index,
         "trajectory": one.subject.trajectory.id,
+        "drawn": digest_of_ids(one.subject.trajectory.token_ids),
         "rule": rule,
     }
+
+
+def _identity(line: Line) -> str:
+    """The Candidate.identity of the thinking that a line is of; one of an earlier version lacks the digest, and is of none."""
+    return name_of(line["trajectory"], line.get("drawn", ""))

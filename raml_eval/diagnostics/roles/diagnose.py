@@ -111,7 +111,7 @@ def diagnose_roles(
         caveats = [*caveats_of(run, wanted.choice, loaded, folder), *kept]
         roles = (*words.names, *BREAKS, DELIMITER)
         spoken = Spoken(found, endings, roles, asking, wanted.most, surveyed.skipped, caveats)
-        values = read_values(folder)
+        values = read_values(folder, {one.id: one.drawn for one in found.thoughts})
         n_measured = 0
         if not errors:
             n_measured = write_summary(folder, spoken, values[""], {one.name: values[_tag(one)] for one in endings})
@@ -155,7 +155,7 @@ async def _score(work: _Work, found: Found, held: ExitStack) -> tuple[DiagnosisF
         questions = (work.run.questions[key] for key in work.surveyed.golds)
         folder = open_folder(held, work.out, KIND, work.settings(), backend, questions)
         scoring = Scoring(scorer, backend.description.context, AtMarks(), work.wanted.concurrency)
-        needed, stored = needed_positions(found), read_values(folder)
+        needed, stored = needed_positions(found), read_values(folder, {one.id: one.drawn for one in found.thoughts})
         n_done = n_owed = 0
         for request in _requests(work, found, needed):  # which are read again below: all at once would fill the memory
             owed = _missing(request, stored)
@@ -217,12 +217,17 @@ def _parts(id: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (id, "")
 
 
-def read_values(folder: DiagnosisFolder) -> defaultdict[str, dict[str, dict[int, float]]]:
-    """By ending (its tag; the run's own has the empty one), thinking and position: the gold's NLL in nats per token."""
-    found: defaultdict[str, dict[str, dict[int, float]]] = defaultdict(dict)
+def read_values(folder: DiagnosisFolder, drawn: Mapping[str, str]) -> defaultdict[str, dict[str, dict[int, float]]]:
+    """By ending (its tag; the run's own has the empty one), thinking and position: the gold's NLL in nats per token.
+
+    drawn tells of each thinking which ids it has: lines of one that was drawn again since are of others, and left out.
+    """
+    values: defaultdict[str, dict[str, dict[int, float]]] = defaultdict(dict)
     for curve in folder.read(read_curve):
         id, tag = _parts(curve.id)
-        own = found[tag].setdefault(id, {})
+        if curve.drawn != drawn.get(id):
+            continue
+        own = values[tag].setdefault(id, {})
         for at, value in zip(curve.positions, curve.nll, strict=True):
             own.setdefault(at, value / curve.n_scored)
-    return found
+    return values

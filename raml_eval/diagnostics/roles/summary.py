@@ -64,6 +64,7 @@ def write_summary(folder: DiagnosisFolder, spoken: Spoken, values: Values, by_en
     written.
     """
     if not spoken.found.thoughts:
+        (folder.path / "occurrences.parquet").unlink(missing_ok=True)  # of an earlier session, which had some
         lead = "No thinking with a graded answer is stored, so there is nothing to measure."
         write_section(folder, TITLE, lead, notes=spoken.caveats)
         return 0

@@ -14,6 +14,7 @@ from raml_eval.diagnostics.curves.targets import Skipped, Target
 from raml_eval.diagnostics.roles.null import IntArray, Pool, Span, seed_of
 from raml_eval.diagnostics.roles.occurrences import Occurrence, Words, find_occurrences
 from raml_eval.diagnostics.roles.places import text_and_ends
+from raml_eval.diagnostics.subjects import digest_of_ids
 from raml_eval.diagnostics.summary import in_words
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import Question, QuestionKey, SampleKey, Status, ThinkingEnd
@@ -33,6 +34,11 @@ class Thought:
     natural: bool
     ids: IntArray
     occurrences: tuple[Occurrence, ...]
+
+    @property
+    def drawn(self) -> str:
+        """The digest of its ids, as Target.drawn."""
+        return digest_of_ids(tuple(self.ids.tolist()))
 
     @property
     def task(self) -> str:
