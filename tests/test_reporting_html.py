@@ -130,6 +130,21 @@ def test_an_interval_is_drawn_to_the_scale_of_its_kind() -> None:
     assert gains.count('class="zero"') == 1
 
 
+@pytest.mark.parametrize(
+    ("texts", "lines"),
+    [
+        (("0.70 [0.52, 0.88]", "1.20 [0.90, 1.60]"), 0),  # AUROCs and ratios of lengths, whose null is not 0
+        (("0.70 [0.52, 0.88]", "0.10 [-0.20, 0.40]"), 2),
+        (("0.70 [0.52, 0.88]", "-0.10 [-0.20, 0.10]"), 2),
+        (("+0.70 [0.52, 0.88]", "+1.20 [0.90, 1.60]"), 2),
+    ],
+)
+def test_zero_is_marked_only_where_a_column_has_two_sides_of_it(texts: tuple[str, str], lines: int) -> None:
+    table = Table("AUROC", (Cell("task"), Cell("within")), tuple((Cell("a"), Cell(text)) for text in texts))
+    cells = TableCells(table)
+    assert sum('class="zero"' in cells.cell(row, 1) for row in table.rows) == lines
+
+
 def test_columns_of_other_units_have_scales_of_their_own() -> None:
     """Neither tokens nor a transfer ratio may squeeze the shares of the same table, nor be squeezed by them."""
     header = ("model", "avg@8", "pass@8", "thinking tokens", "transfer", "gain")
