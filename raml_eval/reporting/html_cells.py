@@ -90,7 +90,7 @@ class TableCells:
         return {unit: (0.0, 100.0) if unit == "share" else _around(of or [0.0]) for unit, of in ends.items()}
 
     def _has_zero_line(self, column: int) -> bool:
-        """True if 0 tells one side from the other in the column. No AUROC and no length ratio is below it, nor is 0 their null."""
+        """True if the column has two sides of 0. An AUROC or a ratio of lengths is never below it, and has another null."""
         unit = self._units[column]
         return unit.startswith("difference") or (unit.startswith("ratio") and min(self._ends(column)) < 0)
 
@@ -148,7 +148,10 @@ def _content(cell: Cell, is_label: bool = False) -> str:
 
 
 def _whisker(value: float, low: float, high: float, scale: tuple[float, float], has_zero: bool) -> str:
-    """The interval as a line with a point on its scale, and has_zero marks its 0. The cell's text says the same, so it is hidden from screen readers."""
+    """The interval as a line with a point on its scale, whose 0 is marked if has_zero.
+
+    The cell's text says the same, so it is hidden from screen readers.
+    """
 
     def place(number: float) -> str:
         share = (number - scale[0]) / (scale[1] - scale[0])
