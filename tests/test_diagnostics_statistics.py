@@ -187,6 +187,7 @@ def test_an_empty_run_says_so(tmp_path: Path) -> None:
     folder = diagnose_statistics(run, run / "diagnostics")
     assert section(folder)["tables"] == []
     assert "nothing to count" in section(folder)["lead"]
+    assert json.loads((run / "manifest.json").read_text())["name"] in section(folder)["lead"]
     about = json.loads((folder / "diagnosis.json").read_text())
     assert (about["complete"], about["n_subjects"], about["skipped"]) == (True, 0, {"no sample reads it": 1})
 

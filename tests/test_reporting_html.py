@@ -130,6 +130,21 @@ def test_an_interval_is_drawn_to_the_scale_of_its_kind() -> None:
     assert gains.count('class="zero"') == 1
 
 
+@pytest.mark.parametrize("about", ["It rises from 0 to 1", "It rises from 0 to 1."])
+@pytest.mark.parametrize(
+    ("form", "pictures", "told"),
+    [
+        ("terminal", "", "Figure: It rises from 0 to 1 (--out FOLDER draws it)."),
+        ("markdown", "", "Figure: It rises from 0 to 1."),
+        ("latex", "figures", "A line: It rises from 0 to 1."),
+    ],
+)
+def test_a_caption_ends_in_one_full_stop(form: str, pictures: str, told: str, about: str) -> None:
+    of = report(Figure("line", "A line", about, None))
+    text = render(f"default.{form}.jinja", form, report=of, pictures=pictures)
+    assert any(line.endswith(told) for line in text.splitlines())
+
+
 @pytest.mark.parametrize(
     ("texts", "lines"),
     [

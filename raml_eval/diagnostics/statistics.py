@@ -23,6 +23,7 @@ from raml_eval.diagnostics.statistics_figures import figures_of
 from raml_eval.diagnostics.subjects import Gold, choose_questions, gold_of, subjects_of
 from raml_eval.errors import StoreError, choose_names, writing
 from raml_eval.kept_text import token_at, tokenizer_at_hand
+from raml_eval.manifest import printable
 from raml_eval.prompts.tokenizer import load_tokenizer
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
@@ -96,15 +97,15 @@ def diagnose_statistics(
             if n:
                 _write_summary(folder, told)
             else:
-                _write_nothing(folder, directory, told)
+                _write_nothing(folder, printable(run.manifest["name"]), told)
             made = {"made_with": {"tasks": list(tasks), "limit": limit, "samples": None}}
             folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
             return folder.path
 
 
-def _write_nothing(folder: DiagnosisFolder, directory: Path, told: Told) -> None:
+def _write_nothing(folder: DiagnosisFolder, run: str, told: Told) -> None:
     """The section of a run without a thinking, which says why there is none."""
-    lead = f"No thinking of {directory.resolve().name} is stored, so there is nothing to count."
+    lead = f"No thinking of {run} is stored, so there is nothing to count."
     left = [f"{count_noun(n, 'thinking')} left out: {reason}" for reason, n in told.skipped.items()]
     write_section(folder, TITLE, lead, notes=[*([told.part] if told.part else []), *left])
 
