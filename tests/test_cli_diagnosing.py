@@ -217,6 +217,34 @@ def test_what_is_up_to_date_is_not_shown_again(
     assert f"statistics: made in {tmp_path / 'statistics'}" in shown
 
 
+@pytest.mark.parametrize("name", ["section.json", "lengths.parquet", "subjects.parquet"])
+def test_changed_tables_are_shown_again(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """As after a change of the program, or with a tokenizer that was not at hand before; diagnosis.json stays as it is."""
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    with (tmp_path / "statistics" / name).open("r+b") as file:
+        file.write(b"?")  # of the same size
+    capsys.readouterr()
+    assert ends(monkeypatch, swept, tmp_path) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Statistics of thinking")
+    assert f"statistics: made in {tmp_path / 'statistics'}" in shown
+
+
+def test_all_passes_the_model_to_statistics_unless_the_run_was_imported(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    monkeypatch.setattr(diagnosing, "statistics", lambda run, out, task, limit, model: given.append(model))
+    for name in ("pseudo_gradient", "token_roles", "pruning", "landscape"):
+        monkeypatch.setattr(diagnosing, name, stub(name, lambda: None))
+    diagnosing.diagnose_all(swept, out=tmp_path, model=str(POCKET))
+    monkeypatch.setattr(diagnosing, "_check_options", lambda *words: "")
+    diagnosing.diagnose_all(swept, out=tmp_path, model=str(POCKET))
+    assert given == [str(POCKET), None]
+
+
 def test_a_smaller_choice_says_what_else_was_computed(swept: Path, tmp_path: Path) -> None:
     words = ("diagnose", "pseudo-gradient", swept, "--out", tmp_path, "--quiet")
     assert "has computed" not in cli(*words).stdout

@@ -113,6 +113,21 @@ def test_several_tasks_have_a_mean() -> None:
     assert {row["pooled"] for row in means} == {None}
 
 
+def test_a_mean_of_tasks_says_why_it_has_no_interval_and_no_pooled_value() -> None:
+    for n, method, ends in ((1, "no interval: a task has none", False), (9, "MOVER over fixed tasks", True)):
+        own = [
+            drawn(q, s, status, (4.0, 4.0 + s * (q % 3 - 1)), task=task)
+            for task in ("a", "b")
+            for q in range(n)
+            for s, status in enumerate((RIGHT, WRONG))
+        ]
+        means = [row for row in auroc_rows(own) if row["n_tasks"] > 1]
+        assert means
+        assert {row["pooled_method"] for row in means} == {"not given: no pair is of two tasks"}
+        assert {row["within_method"] for row in means} == {method}
+        assert {row[f"within_{end}"] is not None for row in means for end in ("low", "high")} == {ends}
+
+
 def test_budgets_compare_the_golds_probability_with_the_accuracy() -> None:
     log2 = math.log(2)
     own = [

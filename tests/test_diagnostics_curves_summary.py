@@ -45,6 +45,13 @@ def test_what_is_left_out_and_how_the_gold_was_asked_for_is_told(tmp_path: Path)
     assert "AUROC" in render_diagnosis(tmp_path / "pseudo-gradient", "markdown")
 
 
+def test_the_page_has_the_headings_of_the_levels(tmp_path: Path) -> None:
+    tables = {one["file"]: one for one in write(tmp_path, FOUR)["tables"]}  # type: ignore[attr-defined]
+    headings = {one["name"]: one["heading"] for one in tables["levels.parquet"]["columns"]}
+    page = (Path(__file__).resolve().parents[1] / "docs" / "pseudo-gradient.md").read_text(encoding="utf-8")
+    assert f"| {headings['decided']} | `decided` |" in page
+
+
 def test_a_lead_of_ones_own_is_told(tmp_path: Path) -> None:
     section = write(tmp_path, FOUR, replace(ASKING, lead="It is "), Positions(1, 0.25))
     assert "'It is ' stands before the gold" in "\n".join(section["notes"])  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from transformers import AutoModelForCausalLM
 
 from raml_eval.backends.hf_weights import MovedWeights
 from raml_eval.cli.landscape import landscape as command
+from raml_eval.diagnostics.landscape import tables
 from raml_eval.diagnostics.landscape.choices import Choices
 from raml_eval.diagnostics.landscape.figures import Picture, draw_contour, draw_surface
 from raml_eval.diagnostics.landscape.surface import draw_landscape
@@ -248,6 +249,18 @@ def test_a_question_is_named_as_it_is_shown(run: Path, tmp_path: Path) -> None:
     assert [one["name"] for one in about(folder)["questions"]] == [names[2]]
     with pytest.raises(ConfigError, match="has no question 'pocket_chain/none'"):
         landscape(run, tmp_path, Choices(questions=("pocket_chain/none",)))
+
+
+def test_a_run_is_named_as_in_a_report_wherever_it_lies(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(run, tmp_path / "moved")
+    place = tmp_path / "moved" / "manifest.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"name": "stored-name"}))
+    shown: list[Picture] = []
+    monkeypatch.setattr(tables, "draw_contour", lambda one: shown.append(one) or draw_contour(one))  # type: ignore[func-returns-value]
+    folder = landscape(tmp_path / "moved", tmp_path / "out", Choices(n_questions=1, points=2, steps=1))
+    assert [one.title().partition(":")[0] for one in shown] == ["stored-name"]
+    columns = json.loads((folder / "section.json").read_text())["tables"][0]["columns"]
+    assert [one["digits"] for one in columns if one["name"] == "path_percent"] == [6]
 
 
 def picture(values: Any, way: Any = ()) -> Picture:

@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.diagnostics.statistics import diagnose_statistics
-from raml_eval.errors import ConfigError, CorruptStore, StoreError
+from raml_eval.errors import ConfigError, CorruptStore, ModelError, StoreError
+from raml_eval.prompts.tokenizer import load_tokenizer
+from raml_eval.store.lines import pack_ids
 from raml_eval.types import Grade, Status
 from tests.imports import import_lines, line
 from tests.stored import WRONG, Drawn, ask, store_run
@@ -103,6 +106,35 @@ def test_where_the_gold_stands(run: Path) -> None:
     assert (found["correct"]["at_token"], found["incorrect"]["named"]) == (None, 0.5)
 
 
+def test_the_tokenizer_of_a_named_model_tells_the_golds_token(tmp_path: Path) -> None:
+    text = "17+25=42"
+    samples = [Drawn("42", Grade(Status.CORRECT, "42"), thinking=text)]
+    run = store_run(tmp_path / "run", [ask(1, "42")], samples)
+    ids = load_tokenizer(find_checkpoint("pocket")).encode(text, add_special_tokens=False)
+    place = run / "trajectories.jsonl"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"token_ids": pack_ids(ids)}) + "\n")
+    folder = diagnose_statistics(run, tmp_path / "out")
+    assert [row["gold_at_token"] for row in table(folder, "subjects")] == [None]
+    assert any("--model says where the checkpoint" in note for note in section(folder)["notes"])
+    diagnose_statistics(run, tmp_path / "out", model="pocket")  # the folder is gone on with: a tokenizer is no setting
+    (row,) = table(folder, "subjects")
+    assert 0 < row["gold_at_token"] <= 6
+    assert {row["at_token"] for row in table(folder, "gold")} == {row["gold_at_token"]}
+    assert not any("no tokenizer" in note for note in section(folder)["notes"])
+    with pytest.raises(ModelError, match="/no/such/model"):
+        diagnose_statistics(run, tmp_path / "other", model="/no/such/model")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_note_counts_the_thinkings_that_the_table_of_golds_counts(tmp_path: Path) -> None:
+    asked = [ask(0, "7"), ask(5, "5")]  # the second question's own text holds its gold
+    samples = [Drawn("7", SEVEN, thinking="so 7"), Drawn("5", FIVE, question=1, thinking="so 5")]
+    folder = diagnose_statistics(store_run(tmp_path / "run", asked, samples), tmp_path / "out")
+    (row,) = [row for row in table(folder, "gold") if row["verdict"] == "all"]
+    assert (row["n_fresh"], row["n_given"], row["named"]) == (1, 1, 1.0)
+    assert any(note.startswith("1 thinking whose tokens no tokenizer") for note in section(folder)["notes"])
+
+
 def test_a_sweep_is_followed(tmp_path: Path) -> None:
     samples = [
         Drawn("7", SEVEN, budget=16, thinking="so it is 7"),
@@ -155,6 +187,7 @@ def test_an_empty_run_says_so(tmp_path: Path) -> None:
     folder = diagnose_statistics(run, run / "diagnostics")
     assert section(folder)["tables"] == []
     assert "nothing to count" in section(folder)["lead"]
+    assert json.loads((run / "manifest.json").read_text())["name"] in section(folder)["lead"]
     about = json.loads((folder / "diagnosis.json").read_text())
     assert (about["complete"], about["n_subjects"], about["skipped"]) == (True, 0, {"no sample reads it": 1})
 

@@ -51,6 +51,26 @@ def test_lengths_that_are_all_equal_have_a_mark() -> None:
     assert figure.drawing.axes[0].get_xlabel() == "length of the thinking (tokens, log scale)"
 
 
+@pytest.mark.parametrize(("n", "boxes", "marks"), [(1, 0, 1), (4, 0, 4), (5, 1, 1)])
+def test_fewer_than_five_thinkings_are_single_marks(n: int, boxes: int, marks: int) -> None:
+    few = [{"n_tokens": 10 + one, "verdict": "incorrect"} for one in range(n)]
+    figure = draw_lengths(frame(*({"n_tokens": 68 + one} for one in range(6)), *few))
+    axes = figure.drawing.axes[0]
+    assert len(axes.patches) == 1 + boxes
+    drawn = [line for line in axes.lines if line.get_marker() == MARK_OF["incorrect"]]
+    assert [len(line.get_xdata()) for line in drawn] == [marks]
+    assert ("fewer than 5 thinkings of a task have a verdict, each has a mark, and there is no box" in figure.about) is (
+        boxes == 0
+    )
+
+
+def test_the_caption_of_the_gold_says_whose_verdicts_are_counted() -> None:
+    figure = draw_gold(frame({"gold_in_question": False, "gold_at_share": 0.25}, {"gold_in_question": True}))
+    assert figure is not None
+    assert figure.drawing.axes[0].get_title().endswith("\n1 correct")
+    assert "questions whose text does not hold it. Below a task stands how many of these have each verdict" in figure.about
+
+
 def test_verdicts_differ_on_grey_paper_and_the_two_chances_do_not_meet() -> None:
     assert len({*HATCH_OF.values()}) == len({*MARK_OF.values()}) == len({*map(str, LINE_OF.values())}) == len(Status)
     subjects = frame(*({"question_id": "q", "cluster": "q", "verdict": one} for one in ("correct", "incorrect")))

@@ -130,6 +130,36 @@ def test_an_interval_is_drawn_to_the_scale_of_its_kind() -> None:
     assert gains.count('class="zero"') == 1
 
 
+@pytest.mark.parametrize("about", ["It rises from 0 to 1", "It rises from 0 to 1."])
+@pytest.mark.parametrize(
+    ("form", "pictures", "told"),
+    [
+        ("terminal", "", "Figure: It rises from 0 to 1 (--out FOLDER draws it)."),
+        ("markdown", "", "Figure: It rises from 0 to 1."),
+        ("latex", "figures", "A line: It rises from 0 to 1."),
+    ],
+)
+def test_a_caption_ends_in_one_full_stop(form: str, pictures: str, told: str, about: str) -> None:
+    of = report(Figure("line", "A line", about, None))
+    text = render(f"default.{form}.jinja", form, report=of, pictures=pictures)
+    assert any(line.endswith(told) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("texts", "lines"),
+    [
+        (("0.70 [0.52, 0.88]", "1.20 [0.90, 1.60]"), 0),  # AUROCs and ratios of lengths, whose null is not 0
+        (("0.70 [0.52, 0.88]", "0.10 [-0.20, 0.40]"), 2),
+        (("0.70 [0.52, 0.88]", "-0.10 [-0.20, 0.10]"), 2),
+        (("+0.70 [0.52, 0.88]", "+1.20 [0.90, 1.60]"), 2),
+    ],
+)
+def test_zero_is_marked_only_where_a_column_has_two_sides_of_it(texts: tuple[str, str], lines: int) -> None:
+    table = Table("AUROC", (Cell("task"), Cell("within")), tuple((Cell("a"), Cell(text)) for text in texts))
+    cells = TableCells(table)
+    assert sum('class="zero"' in cells.cell(row, 1) for row in table.rows) == lines
+
+
 def test_columns_of_other_units_have_scales_of_their_own() -> None:
     """Neither tokens nor a transfer ratio may squeeze the shares of the same table, nor be squeezed by them."""
     header = ("model", "avg@8", "pass@8", "thinking tokens", "transfer", "gain")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
+from hashlib import file_digest
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -43,6 +44,9 @@ def statistics(
     out: Annotated[Place, place_option("Folder for the diagnoses; RUN/diagnostics, which reports read, if not given.")] = None,
     task: Annotated[Texts, typer.Option(metavar="<task>", help="Only this task; repeatable.")] = None,
     limit: Annotated[Count, typer.Option(min=1, help="At most this many questions of each task.")] = None,
+    model: Annotated[
+        Text, typer.Option(help="Where the checkpoint that drew the run lies now; only its tokenizer is loaded.")
+    ] = None,
     quiet: Annotated[bool, typer.Option(help="No progress, as for the other diagnoses; this one shows none anyway.")] = False,
 ) -> None:
     """What the stored thinking shows, without an engine.
@@ -52,7 +56,7 @@ def statistics(
     from raml_eval.diagnostics.folder import PLACE
     from raml_eval.diagnostics.statistics import diagnose_statistics
 
-    print(_shown(diagnose_statistics(run, out or run / PLACE, tuple(task or ()), limit)))
+    print(_shown(diagnose_statistics(run, out or run / PLACE, tuple(task or ()), limit, model)))
 
 
 def _shown(folder: Path) -> str:
@@ -101,7 +105,7 @@ def diagnose_all(
     chosen: dict[str, Any] = {"task": task, "limit": limit, "samples": samples}
     on_hf: dict[str, Any] = {"backend": "hf", "backend_arg": backend_arg if (backend or own) == "hf" else None, "task": task}
     made: dict[str, Callable[[], object]] = {
-        "statistics": partial(statistics, run, out, task, None),
+        "statistics": partial(statistics, run, out, task, None, model if own else None),
         "pseudo-gradient": partial(pseudo_gradient, run, **shared, **engine, **chosen),
         "token-roles": partial(token_roles, run, **shared, **engine, **chosen),
         "pruning": partial(pruning, run, rules, **shared, **engine, **chosen),
@@ -181,8 +185,11 @@ def _try(kind: str, run: Path, folder: Path, diagnose: Callable[[], object]) -> 
     return ExitCode.DONE, f"{'made' if is_new else 'up to date'} in {folder}"
 
 
-def _state(folder: Path) -> tuple[Mapping[str, Any], dict[str, int]] | None:
-    """What a complete diagnosis was made of and the sizes of its journals, which only grow; None if it is not complete."""
+def _state(folder: Path) -> tuple[Mapping[str, Any], dict[str, int], dict[str, str]] | None:
+    """What a complete diagnosis was made of, the sizes of its journals, which only grow, and digests of what it shows.
+
+    None if it is not complete.
+    """
     from raml_eval.diagnostics.folder import read_about
 
     try:
@@ -191,7 +198,16 @@ def _state(folder: Path) -> tuple[Mapping[str, Any], dict[str, int]] | None:
         return None
     if about is None or not about["complete"]:
         return None
-    return about, {path.name: path.stat().st_size for path in folder.glob("*.jsonl")}
+    journals = {path.name: path.stat().st_size for path in folder.glob("*.jsonl")}
+    return about, journals, {path.name: _digest(path) for path in [folder / "section.json", *folder.glob("*.parquet")]}
+
+
+def _digest(path: Path) -> str:
+    """The digest of a file's bytes; empty if it is not there."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _tell_other(kind: str, run: Path, folder: Path, error: OtherSettings) -> tuple[ExitCode, str]:

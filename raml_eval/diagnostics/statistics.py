@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raml_eval.budgets import in_tokens, sort_budgets
+from raml_eval.checkpoint import find_checkpoint
 from raml_eval.columns import take_batches
 from raml_eval.diagnostics import summary
 from raml_eval.diagnostics.by_question import add_length, build_questions
@@ -22,6 +23,9 @@ from raml_eval.diagnostics.statistics_figures import figures_of
 from raml_eval.diagnostics.subjects import Gold, choose_questions, gold_of, subjects_of
 from raml_eval.errors import StoreError, choose_names, writing
 from raml_eval.kept_text import token_at, tokenizer_at_hand
+from raml_eval.manifest import printable
+from raml_eval.prompts.tokenizer import load_tokenizer
+from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
 from raml_eval.types import QuestionKey
@@ -45,31 +49,38 @@ BATCH = 4096  # rows that are written at once
 class Told:
     """What a reader is told beside the numbers: how many thinkings are planned, and by reason those left out and those
     about a question without a gold. only names the tasks if they are not all of the run's, and part says how many questions
-    they have. golds has an example of each task's golds that are looked for.
+    they have. golds has an example of each task's golds that are looked for. place says how the tokenizer can be found if it is
+    not at hand.
     """
 
     planned: int
     only: str
     part: str
+    place: str = ""
     skipped: Counter[str] = field(default_factory=Counter)
     without_gold: Counter[str] = field(default_factory=Counter)
     golds: dict[str, str] = field(default_factory=dict)
 
 
-def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = (), limit: int | None = None) -> Path:
+def diagnose_statistics(
+    directory: Path, out: Path, tasks: Sequence[str] = (), limit: int | None = None, model: str | None = None
+) -> Path:
     """The folder out/statistics, which holds the statistics of the run's thinking on these tasks (all, if none is named).
 
-    limit is the number of questions of each task, chosen as in a run; None is all.
+    limit is the number of questions of each task, chosen as in a run; None is all. model is where the checkpoint that drew the
+    run lies now, of which only the tokenizer is loaded; if it is not given, the run's own is taken if it is at hand.
 
     subjects.parquet has a row for each thinking, questions.parquet one for each question, and the other tables and figures
     are what section.json names. The run is read question by question and not changed. Raises ConfigError for an unknown task
-    and for a folder of other settings, StoreError and CorruptStore for a run that cannot be read.
+    and for a folder of other settings, ModelError for a model that is none, StoreError and CorruptStore for a run that cannot
+    be read.
 
     Example: diagnose_statistics(Path("runs/mine"), Path("runs/mine/diagnostics"))
     """
     stamp = stamp_samples(directory)  # before the lines are read: what is added meanwhile makes the diagnosis old, not wrong
     with RunReader(directory) as run:
         chosen = choose_names("task", tasks, run.manifest["tasks"])
+        tokenizer = load_tokenizer(find_checkpoint(model)) if model else None
         settings = {"tasks": list(chosen), "definitions": DEFINITIONS, **({"limit": limit} if limit else {})}
         with DiagnosisFolder(out, KIND, settings) as folder:
             folder.reopen()
@@ -79,28 +90,29 @@ def diagnose_statistics(directory: Path, out: Path, tasks: Sequence[str] = (), l
                 planned=run.manifest["plan"]["samples"] * len(keys),
                 only=", ".join(left),
                 part=tell_part(run, len(keys), tasks, limit),
+                place="" if run.manifest.get("imported") else "; --model says where the checkpoint that drew the run lies now",
             )
-            n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told))
+            token_of = _token_of(run, tokenizer)
+            n = _write_subjects(folder.path / "subjects.parquet", _measure_all(run, keys, told, token_of))
             if n:
                 _write_summary(folder, told)
             else:
-                _write_nothing(folder, directory, told)
+                _write_nothing(folder, printable(run.manifest["name"]), told)
             made = {"made_with": {"tasks": list(tasks), "limit": limit, "samples": None}}
             folder.finish(told.skipped, samples=stamp, n_subjects=n, without_gold=dict(told.without_gold), **made)
             return folder.path
 
 
-def _write_nothing(folder: DiagnosisFolder, directory: Path, told: Told) -> None:
+def _write_nothing(folder: DiagnosisFolder, run: str, told: Told) -> None:
     """The section of a run without a thinking, which says why there is none."""
-    lead = f"No thinking of {directory.resolve().name} is stored, so there is nothing to count."
+    lead = f"No thinking of {run} is stored, so there is nothing to count."
     left = [f"{count_noun(n, 'thinking')} left out: {reason}" for reason, n in told.skipped.items()]
     write_section(folder, TITLE, lead, notes=[*([told.part] if told.part else []), *left])
 
 
-def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told) -> Iterator[Measured]:
+def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told, token_of: TokenOf) -> Iterator[Measured]:
     """The rows of all subjects, question by question."""
     budgets = sort_budgets(filter(in_tokens, run.manifest["plan"]["budgets"]))
-    token_of = _token_of(run)
     with AnswerClasses(run) as classes:
         for key in keys:
             question = run.questions[key]
@@ -118,9 +130,9 @@ def _measure_all(run: RunReader, keys: Sequence[QuestionKey], told: Told) -> Ite
                 yield measure(subject, facts, budgets, token_of)
 
 
-def _token_of(run: RunReader) -> TokenOf:
-    """In which token a character lies, by the tokenizer of the run's model, which is loaded when it is first needed."""
-    load = lru_cache(maxsize=1)(lambda: tokenizer_at_hand(run.manifest, run.directory))
+def _token_of(run: RunReader, given: Tokenizer | None) -> TokenOf:
+    """In which token a character lies, by the given tokenizer or that of the run's model, which is loaded when first needed."""
+    load = lru_cache(maxsize=1)(lambda: given or tokenizer_at_hand(run.manifest, run.directory))
     return lambda trajectory, character: token_at(trajectory, character, load())
 
 
@@ -227,11 +239,12 @@ def _notes(subjects: pd.DataFrame, told: Told) -> Iterator[str]:
         yield f"{count_noun(n, 'thinking')} left out: {reason}"
     for reason, n in told.without_gold.items():
         yield f"{count_noun(n, 'thinking')} without a gold to look for: {reason}"
-    lost = int((subjects["gold_at_share"].notna() & subjects["gold_at_token"].isna() & subjects["n_tokens"].notna()).sum())
+    named = subjects[subjects["gold_in_question"].eq(False) & subjects["gold_at_share"].notna()]  # as the table counts them
+    lost = int((named["gold_at_token"].isna() & named["n_tokens"].notna()).sum())
     if lost:
         yield (
             f"{count_noun(lost, 'thinking')} whose tokens no tokenizer at hand gives the text of, so the gold's place is not "
-            "told in tokens"
+            f"told in tokens{told.place}"
         )
     blank = int((subjects["answer_changes"].isna()).sum())
     if 0 < blank < len(subjects):

@@ -18,27 +18,38 @@ from raml_eval.types import Status
 if TYPE_CHECKING:
     import pandas as pd
 
+LEAST_OF_BOX = 5  # thinkings; percentiles of fewer would be drawn between them, where none is
 MOST_GROUPS = 24  # rows of a figure; more tasks could not be read
 # Beside its colour each verdict has dashes, hatching and a mark, so that grey paper tells them apart, too.
 LINE_OF = dict(zip(map(str, Status), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), strict=True))
 HATCH_OF = dict(zip(map(str, Status), ("", "///", "...", "xxx", "---"), strict=True))
 MARK_OF = dict(zip(map(str, Status), ("o", "s", "^", "D", "v"), strict=True))
+SINGLE = f". Where fewer than {LEAST_OF_BOX} thinkings of a task have a verdict, each has a mark, and there is no box"
 
 
 def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
-    """Boxes of the lengths by verdict, a row for each task; a mark stands at each median, so that no box is too narrow."""
+    """Boxes of the lengths by verdict, a row for each task; a mark stands at each median, so that no box is too narrow.
+
+    Of fewer than LEAST_OF_BOX thinkings, each has a mark and there is no box.
+    """
     every = list(groups_in_order(subjects))
     groups = every[:MOST_GROUPS]
     present = [str(status) for status in Status if (subjects["verdict"] == str(status)).any()]
     with new_figure(7.2, 1.4 + max(0.9, 0.22 * len(present)) * len(groups)) as figure:
         axes = figure.subplots()
-        least = math.inf
+        least, has_single = math.inf, False
         for row, group in enumerate(groups):
             of_group = subjects[subjects["group"] == group]
             for at, verdict in enumerate(present):
                 lengths = of_group.loc[of_group["verdict"] == verdict, "length"].to_numpy()
-                if len(lengths):
-                    place = row + (at - (len(present) - 1) / 2) * 0.8 / len(present)
+                if not len(lengths):
+                    continue
+                place = row + (at - (len(present) - 1) / 2) * 0.8 / len(present)
+                if len(lengths) < LEAST_OF_BOX:
+                    has_single = True
+                    _mark(axes, lengths, place, verdict)
+                    least = min(least, float(lengths.min()))
+                else:
                     least = min(least, _draw_box(axes, lengths, place, 0.7 / len(present), verdict))
         _name_rows(axes, groups)
         is_log = least > 0
@@ -57,7 +68,7 @@ def draw_lengths(subjects: pd.DataFrame) -> SectionFigure:
         figure.legend(handles=marks, loc="outside upper center", ncols=5, frameon=False)
     about = (
         "Boxes hold the middle half of the thinkings with each verdict, lines reach from the 5th to the 95th percentile, and a "
-        f"mark stands at the median{_tell_more(every, MOST_GROUPS)}"
+        f"mark stands at the median{SINGLE if has_single else ''}{_tell_more(every, MOST_GROUPS)}"
     )
     return SectionFigure("lengths", "Length of the thinking by verdict", about, figure)
 
@@ -71,8 +82,13 @@ def _draw_box(axes: Any, lengths: Any, place: float, width: float, verdict: str)
         medianprops={"color": "black"}, manage_ticks=False,
     )  # fmt: skip
     drawn["boxes"][0].set(facecolor=COLOUR_OF[verdict], hatch=HATCH_OF[verdict], alpha=0.75)
-    axes.plot(middle, place, MARK_OF[verdict], color=COLOUR_OF[verdict], markeredgecolor="black", markersize=7, zorder=4)
+    _mark(axes, [middle], place, verdict)
     return float(low)
+
+
+def _mark(axes: Any, lengths: Any, place: float, verdict: str) -> None:
+    look = {"color": COLOUR_OF[verdict], "markeredgecolor": "black", "markersize": 7, "zorder": 4}
+    axes.plot(lengths, [place] * len(lengths), MARK_OF[verdict], **look)
 
 
 def draw_within(table: SectionTable) -> SectionFigure | None:
@@ -129,8 +145,9 @@ def draw_gold(subjects: pd.DataFrame) -> SectionFigure | None:
         names = [in_words(str(status)) for status in Status if in_words(str(status)) in handles]
         figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=5, frameon=False)
     about = (
-        "By each point of a thinking, the share that has named the gold as the task spells it, of questions whose text "
-        f"does not hold it. Below a task stands how many of its thinkings have each verdict{_tell_more(every, MOST_PANELS)}"
+        "By each point of a thinking, the share that has named the gold as the task spells it. It is looked for only in "
+        "thinkings about questions whose text does not hold it. Below a task stands how many of these have each verdict"
+        f"{_tell_more(every, MOST_PANELS)}"
     )
     return SectionFigure("gold", "Where the gold first stands", about, figure)
 

@@ -89,6 +89,11 @@ class TableCells:
             ends[unit] = [*ends.get(unit, zero), *self._ends(column)]
         return {unit: (0.0, 100.0) if unit == "share" else _around(of or [0.0]) for unit, of in ends.items()}
 
+    def _has_zero_line(self, column: int) -> bool:
+        """True if the column has two sides of 0. An AUROC or a ratio of lengths is never below it, and has another null."""
+        unit = self._units[column]
+        return unit.startswith("difference") or (unit.startswith("ratio") and min(self._ends(column)) < 0)
+
     def head(self, column: int) -> str:
         """The header of a column."""
         return f'<th scope="col"{self._classes(column, self.table.header[column])}>{_content(self.table.header[column])}</th>'
@@ -103,9 +108,8 @@ class TableCells:
             return f"<td{self._classes(column, cell)}>{_content(cell)}</td>"
         drawn = ""
         if reading.low is not None and reading.high is not None:
-            unit = self._units[column]
-            signed = unit.startswith(("difference", "ratio"))
-            drawn = _whisker(reading.value, reading.low, reading.high, self._scales[unit], signed)
+            scale = self._scales[self._units[column]]
+            drawn = _whisker(reading.value, reading.low, reading.high, scale, self._has_zero_line(column))
         return f'<td data-v="{reading.value:g}">{_content(cell)}{drawn}</td>'
 
     def _classes(self, column: int, cell: Cell) -> str:
@@ -143,8 +147,11 @@ def _content(cell: Cell, is_label: bool = False) -> str:
     return f"{text}<sup>{links}</sup>" if links else text
 
 
-def _whisker(value: float, low: float, high: float, scale: tuple[float, float], signed: bool) -> str:
-    """The interval as a line with a point on its scale. The cell's text says the same, so it is hidden from screen readers."""
+def _whisker(value: float, low: float, high: float, scale: tuple[float, float], has_zero: bool) -> str:
+    """The interval as a line with a point on its scale, whose 0 is marked if has_zero.
+
+    The cell's text says the same, so it is hidden from screen readers.
+    """
 
     def place(number: float) -> str:
         share = (number - scale[0]) / (scale[1] - scale[0])
@@ -152,7 +159,7 @@ def _whisker(value: float, low: float, high: float, scale: tuple[float, float], 
 
     middle = HEIGHT / 2
     left, right, at = place(low), place(high), place(value)
-    zero = f'<line class="zero" x1="{place(0)}" y1="0" x2="{place(0)}" y2="{HEIGHT}"/>' if signed else ""
+    zero = f'<line class="zero" x1="{place(0)}" y1="0" x2="{place(0)}" y2="{HEIGHT}"/>' if has_zero else ""
     ends = "".join(f'<line x1="{x}" y1="{middle - 2.5}" x2="{x}" y2="{middle + 2.5}"/>' for x in (left, right))
     return (
         f'<svg class="whisker" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true" focusable="false">'

@@ -23,6 +23,7 @@ GRID = np.linspace(0.0, 1.0, 51)
 # What a correct trajectory should have more of; the sign makes it so.
 SCORES = {"half": -1.0, "final": -1.0, "area": -1.0, "slope": -1.0, "drop": 1.0}
 BOTH = "questions with both verdicts"
+NOT_POOLED = Separation(Interval(math.nan, math.nan, math.nan, "not given: no pair is of two tasks"), 0, 0)  # of means of tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +175,13 @@ def _mean_rows(prompt: str, by_task: Mapping[str, Mapping[str, Separation]]) -> 
         if len(found) < 2:
             continue
         together = macro_mean([one.interval for one in found])
+        if math.isnan(together.low):
+            together = Interval(together.value, math.nan, math.nan, "no interval: a task has none")
         told = Separation(together, sum(one.n_questions for one in found), sum(one.n_pairs for one in found))
         without = [task for task, own in by_task.items() if name not in own]
         label = f"mean of {len(found)} of {len(by_task)} tasks" if without else f"mean of {len(found)} tasks"
         remark = f"without {list_some(without)}" if without else ""
-        yield _auroc_row(label, prompt, name, told, None, None, remark, len(found))
+        yield _auroc_row(label, prompt, name, told, NOT_POOLED, None, remark, len(found))
 
 
 def _auroc_row(

@@ -59,8 +59,7 @@ DEFINED = (
     "AUROC within questions is the mean over the questions that have both verdicts, each counted once; a pair is a correct and "
     "an incorrect trajectory of one question. The pooled one is of all trajectories, so it is confounded by difficulty. It has "
     "no interval where it is 0 or 1, which every resample repeats, or where fewer than six questions, or too few with "
-    "one of the verdicts, are behind it. A mean of tasks is that of their values within questions, and has no pooled value, "
-    "because no pair is of two tasks.",
+    "one of the verdicts, are behind it. A mean of tasks is that of their values within questions.",
 )
 
 
@@ -139,7 +138,7 @@ def _tables(
                 task, prompt, Column("verdict", "verdict"), Column("n_trajectories", "trajectories", "count"),
                 Column("n_questions", "questions", "count"), _number("start", "start"), _number("final", "final"),
                 _number("drop", "drop", signed=True), _number("slope", "slope", signed=True),
-                _number("decided", "share of them decided"), _number("reversals", "reversals"),
+                _number("decided", "share decided"), _number("reversals", "reversals"),
             ],
             levels,
             3,

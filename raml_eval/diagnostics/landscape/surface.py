@@ -23,6 +23,7 @@ from raml_eval.diagnostics.landscape.texts import choose_texts, digest_of
 from raml_eval.diagnostics.landscape.work import Work
 from raml_eval.diagnostics.model import RunModel, load_run_model, open_engine
 from raml_eval.errors import ConfigError, ModelError
+from raml_eval.manifest import printable
 from raml_eval.protocols import Backend, WeightAccess
 from raml_eval.store.seeking import RunReader
 from raml_eval.store.stamp import stamp_samples
@@ -59,7 +60,7 @@ def draw_landscape(
         if read_known(folder, choices).end is None:
             asyncio.run(_compute_all(folder, loaded, Work(choices, texts), quiet))
         known = read_known(folder, choices)
-        write_landscape(folder, run_directory.resolve().name, choices, texts, known, notes)
+        write_landscape(folder, printable(run.manifest["name"]), choices, texts, known, notes)
         folder.finish(skipped, samples=samples, **tell(texts, known))
         return folder.path
 

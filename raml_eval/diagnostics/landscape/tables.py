@@ -113,7 +113,7 @@ def _summary(known: Known, grid: Sequence[Row], path: ThinkingPath | None) -> Se
         Column("lowest", "lowest", "number", 3),
         Column("highest", "highest", "number", 3),
         Column("not_finite", "points not finite", "count"),
-        Column("path_percent", "% of the path in the plane", "number", 4),
+        Column("path_percent", "% of the path in the plane", "number", 6),
     )
     return SectionTable("summary", "Losses in nats per token", columns, [row])
 

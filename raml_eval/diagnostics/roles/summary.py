@@ -152,6 +152,14 @@ def _of(rows: Sequence[Mapping[str, Any]]) -> str:
     return "" if not rows else "over all tasks" if rows[0]["task"] == ALL else f"task {rows[0]['task']}"
 
 
+def tell_share(share: float) -> str:
+    """The share in percent, which says 100 only of all.
+
+    Example: tell_share(0.9966) == "over 99 %" and tell_share(0.986) == "99 %" and tell_share(1.0) == "100 %"
+    """
+    return "over 99 %" if share < 1 and round(100 * share) == 100 else f"{100 * share:.0f} %"
+
+
 def _notes(spoken: Spoken, rows: Sequence[Mapping[str, Any]], bare: Ending | None) -> Iterator[str]:
     yield from spoken.caveats
     counted = [row for row in rows if row["task"] == rows[0]["task"]]
@@ -175,7 +183,7 @@ def _notes(spoken: Spoken, rows: Sequence[Mapping[str, Any]], bare: Ending | Non
             f"{sum(row['n_zero'] for row in counted):,}."
         )
     shares = [
-        f"{row['largest_share']:.0%} of {row['role']} ({row['verdict']})"
+        f"{tell_share(row['largest_share'])} of {row['role']} ({row['verdict']})"
         for row in counted if row["largest_share"] is not None and row["n"] >= 10 and row["largest_share"] >= 0.25
     ]  # fmt: skip
     if shares:
