@@ -54,8 +54,8 @@ def tell_rest(folder: DiagnosisFolder, chosen: Collection[QuestionKey], samples:
         return ""
     return (
         f"The journal has values of {count_noun(len(there), 'sample')}, and the last command asked for {len(shown):,} of them, "
-        "so the tables and figures are of no others. What was computed is kept: the same command with a larger choice takes from "
-        "it what it needs, and computes only what is not there."
+        "so the tables and figures are of no others. What was computed is kept: the same command with a larger choice takes "
+        "from it what it needs, and computes only what is not there."
     )
 
 
