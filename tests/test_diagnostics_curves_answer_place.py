@@ -82,6 +82,8 @@ def test_a_formula(text: str, expected: str | None) -> None:
         ("The answer is red.", "The answer is "),
         ("**C**\nSince C is red.", "**"),
         ("B is none.\nC", "B is none.\n"),
+        ("C\nB is none.\nC", None),
+        ("I think \\boxed{B}. Wait, C is right: \\boxed{C}", "I think \\boxed{B}. Wait, C is right: "),
         ("C is red, so \\boxed{C. red}", "C is red, so "),
         ("<answer>C</answer>", "<answer>"),
         ("Option C is correct.", "Option "),
@@ -124,6 +126,8 @@ def test_a_text(text: str, expected: str) -> None:
 def test_brackets_with_their_lead() -> None:
     reads = partial(extract_answer, kind="bracket", options=())
     assert answer_at("7 it is, so [[7]].", "7", reads, "[[") == len("7 it is, so ")
+    assert answer_at("So [[7]]. 7", "7", reads, "[[") == len("So ")
+    assert answer_at("So [[7]] or [[8]].", "7 or 8", reads, "[[") == len("So ")
 
 
 def test_an_answer_that_the_grader_does_not_find_has_no_place() -> None:

@@ -71,20 +71,18 @@ def _find(text: str, found: Extraction, reads: Reads) -> int:
     if found.rule == "answer phrase":
         return next(_behind_phrases(text, found, reads), -1)
     if found.rule in ("first line", "last line"):
-        first, last = edge_lines(text, 4000)
-        for start, end in first if found.rule == "first line" else last:
-            if reads(text[start:end]).answer == answer:
-                return _begin(text, start, answer)
-        return -1
+        lines = {line for lines in edge_lines(text, 4000) for line in lines if reads(text[slice(*line)]).answer == answer}
+        return _begin(text, min(lines)[0], answer) if len(lines) == 1 else -1
     if found.rule == "whole answer":
         return _begin(text, 0, answer)
     rule = "JSON" if found.rule == "answer field" else found.rule
-    formal = [place for place in formal_places(text) if place.rule == rule]
-    for place in sorted(formal, key=place_order, reverse=True)[:MOST]:
+    formal = sorted((place for place in formal_places(text) if place.rule == rule), key=place_order, reverse=True)[:MOST]
+    for place in formal:
         content = text[place.at : place.end]
         if unwrap(content) == answer or reads(content).answer == answer:
             return place.start if rule.startswith("box") else _begin(text, place.at, answer)
-    return -1 if formal else _needed(text, answer, reads)
+    several = (place.start for place in formal if reads(text[place.start :]) == found)  # [[7]] or [[8]]
+    return next(several, -1) if formal else _needed(text, answer, reads)
 
 
 def _in_boxes(text: str, found: Extraction, reads: Reads) -> int:
