@@ -156,10 +156,11 @@ def read_targets(
     prompts: Mapping[QuestionKey, Prompts],
     asking: Asking,
     skipped: Skipped,
+    answers: bool = True,
 ) -> Iterator[Target]:
     """Every target of the choice, question by question: the thinking by sample, then the answers drawn without thinking.
 
-    Only one question's are in memory. skipped names what is left out, by reason.
+    Only one question's are in memory. skipped names what is left out, by reason. answers: whether those answers are wanted.
     """
     for key, question in choice.questions(run).items():
         if (gold := golds.get(key)) is None:
@@ -171,7 +172,7 @@ def read_targets(
                 yield _of_thinking(subject, prompts[key], probes)
         for reason, n in unread.items():
             skipped.setdefault(reason, []).extend(["/".join(key)] * n)
-        for record, _ in run.records(key):
+        for record, _ in run.records(key) if answers else ():
             if record.budget == OFF and choice.takes(record.key):
                 target = _of_answer(record, prompts[key], probes, asking, gold, _reader(question))
                 if target is None:
