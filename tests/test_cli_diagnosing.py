@@ -247,10 +247,10 @@ def test_all_passes_the_model_to_statistics_unless_the_run_was_imported(
 
 def test_a_smaller_choice_says_what_else_was_computed(swept: Path, tmp_path: Path) -> None:
     words = ("diagnose", "pseudo-gradient", swept, "--out", tmp_path, "--quiet")
-    assert "has computed" not in cli(*words).stdout
+    assert "The journal has" not in cli(*words).stdout
     told = " ".join(cli(*words, "--limit", "1", "--samples", "1").stdout.split())
-    assert "Of 48 samples that this diagnosis has computed, the tables and figures show 4, because" in told
-    assert "has computed" not in cli(*words).stdout
+    assert "The journal has values of 48 samples, and the last command asked for 4 of them, so the tables" in told
+    assert "The journal has" not in cli(*words).stdout
 
 
 def test_one_that_was_made_under_other_settings_is_kept_if_it_is_of_the_same_samples(

@@ -50,16 +50,25 @@ def test_a_diagnosis_of_a_part_says_so_and_stores_it(run: Path, tmp_path: Path) 
 def test_smaller_tables_do_not_pass_for_all_that_was_computed(run: Path, tmp_path: Path) -> None:
     whole = prune_run(run, ["last:1"], out=tmp_path, quiet=True)
     n = len({(one.task, one.question_id, one.sample) for one in whole.collected.outcomes})
-    assert not any("has computed" in note for note in notes(whole.folder))
+    assert not any("The journal has" in note for note in notes(whole.folder))
     done = prune_run(run, ["last:1"], limit=1, samples=1, out=tmp_path, quiet=True)
     shown = {(one.task, one.question_id, one.sample) for one in done.collected.outcomes}
     assert {sample for *_, sample in shown} == {0}
     assert notes(done.folder)[0].startswith(
         "Only 2 of 8 questions and 1 of 3 samples of each: --limit 1 --samples 1. "
-        f"Of {n} samples that this diagnosis has computed, the tables and figures show {len(shown)}, because"
+        f"The journal has values of {n} samples, and the last command asked for {len(shown)} of them, so the tables"
     )
     done = prune_run(run, ["last:1"], out=tmp_path, quiet=True)
-    assert not any("has computed" in note for note in notes(done.folder))
+    assert not any("The journal has" in note for note in notes(done.folder))
+
+
+def test_what_was_computed_under_other_rules_is_not_promised(run: Path, tmp_path: Path) -> None:
+    prune_run(run, ["last:1"], out=tmp_path, quiet=True)
+    done = prune_run(run, ["last:2"], limit=1, out=tmp_path, quiet=True)
+    assert "takes from it what it needs, and computes only what is not there." in notes(done.folder)[0]
+    n_lines = len((done.folder / "journal.jsonl").read_text().splitlines())
+    prune_run(run, ["last:2"], out=tmp_path, quiet=True)
+    assert len((done.folder / "journal.jsonl").read_text().splitlines()) > n_lines
 
 
 def test_statistics_take_a_limit(run: Path, tmp_path: Path) -> None:

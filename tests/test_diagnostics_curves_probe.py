@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from raml_eval.diagnostics.curves.probe import PAPER, Introductions, answer_starts, encode_probe, lead_after
 from raml_eval.diagnostics.subjects import Gold
+from raml_eval.grading.kinds import extract_answer
 from raml_eval.types import Grade, SampleRecord, Status, ThinkingEnd
 from tests.factory import make_record
 from tests.scripted import EOS, Letters
 
 BOX = Gold("\\boxed{", "12")
+MATH = partial(extract_answer, kind="math")
+LABEL = partial(extract_answer, kind="label", options=("True", "False"))
 
 
 class Pairs(Letters):
@@ -90,22 +94,32 @@ def answered(text: str, status: Status = Status.CORRECT, end: ThinkingEnd = Thin
         (["It is \\boxed{12}, not \\boxed{7}"], "It is "),
         (["It is \\boxed{12}, not \\boxed{120}"], "It is "),
         (["So 12"], "So "),
-        (["12. Check: 3 + 9 = 12."], ""),
-        (["12, and 120 is not."], ""),
+        (["12\n\nFor 3 + 9 = 12."], ""),
+        (["12 it is, so \\boxed{12}"], PAPER),  # an introduction never holds the answer
+        (["12 and 12 are 24."], PAPER),  # where the answer begins is not sure
         ([], PAPER),
     ],
 )
 def test_the_introduction_is_what_half_of_the_correct_answers_share(answers: list[str], expected: str) -> None:
     heard = Introductions("")
-    heard.add([answered(text) for text in answers], BOX)
-    heard.add([answered("wrong \\boxed{5}", Status.INCORRECT)] * 9, BOX)
+    heard.add([answered(text) for text in answers], BOX, MATH)
+    heard.add([answered("wrong \\boxed{5}", Status.INCORRECT)] * 9, BOX, MATH)
     assert heard.of("sums", "thinking") == expected
     assert heard.of("sums", "off") == expected  # none of its own, so that of plain thinking
 
 
 def test_what_the_closing_writes_is_not_written_twice() -> None:
     heard = Introductions("\n\n**Final Answer**\n")
-    heard.add([answered("\n\n**Final Answer**\n\\boxed{12}", end=ThinkingEnd.FORCED)], BOX)
+    heard.add([answered("\n\n**Final Answer**\n\\boxed{12}", end=ThinkingEnd.FORCED)], BOX, MATH)
+    assert heard.of("sums", "thinking") == ""
+
+
+def test_a_forced_answer_that_the_closing_begins_has_no_introduction() -> None:
+    closing = "\n\n**Final Answer**\n\\boxed{"
+    heard = Introductions(closing)
+    _, record = answered(f"{closing}True}}. The statement is True", end=ThinkingEnd.FORCED)
+    record = replace(record, grade=Grade(Status.CORRECT, "True"))
+    heard.add([("thinking", record)], Gold("\\boxed{", "True"), LABEL)
     assert heard.of("sums", "thinking") == ""
 
 
@@ -116,22 +130,16 @@ def test_what_the_closing_writes_is_not_written_twice() -> None:
         ("3+9 is 12, so \\boxed{12}", "12", "", "3+9 is 12, so "),
         ("3+9 is 12.\n\n\\boxed{12}", "12", "\n\n", "3+9 is 12."),
         ("It is 12.", "12", "", "It is "),
-        ("\\boxed{1} or \\boxed{12.0}", "12", "", "\\boxed{1} or "),
-        ("The answer is \\boxed{1}, not \\boxed{12}.", "1", "", "The answer is "),
-        ("12. Check: 3 + 9 = 12.", "12", "", ""),
-        ("12\n\nFor 3 + 9 = 12.", "12", "", ""),
-        ("12 is 3 + 9, so 12", "12", "", "12 is 3 + 9, so "),
-        ("It is 12, and 120 is not.", "12", "", "It is "),
-        ("x^2+1. For x^2+1 is it.", "x^2+1", "", ""),
         ("no idea", None, "", "no idea"),
+        ("It is \\boxed{7}.", "12", "", None),  # of another version of the grader
     ],
 )
 def test_an_answers_reasoning_ends_where_its_answer_begins(
-    text: str, extracted: str | None, introduction: str, before: str
+    text: str, extracted: str | None, introduction: str, before: str | None
 ) -> None:
     ids = (*map(ord, text), EOS)
-    n = answer_starts(Letters(), ids, extracted, BOX, introduction)
-    assert Letters().decode(ids[:n]) == before
+    n = answer_starts(Letters(), ids, extracted, MATH, BOX.lead, introduction)
+    assert (None if n is None else Letters().decode(ids[:n])) == before
 
 
 @pytest.mark.parametrize(
@@ -154,8 +162,8 @@ def test_a_gold_without_a_lead_keeps_the_introduction() -> None:
 
 def test_answers_without_thinking_have_their_own_introduction_if_they_share_one() -> None:
     heard = Introductions("")
-    heard.add([answered("\n\n\\boxed{12}")], BOX)
-    heard.add([("off", answered("So \\boxed{12}")[1]), ("effort:low", answered("x" * 61 + "\\boxed{12}")[1])], BOX)
+    heard.add([answered("\n\n\\boxed{12}")], BOX, MATH)
+    heard.add([("off", answered("So \\boxed{12}")[1]), ("effort:low", answered("x" * 61 + "\\boxed{12}")[1])], BOX, MATH)
     found = [heard.of("sums", prompt) for prompt in ("thinking", "off", "effort:low")]
     assert found == ["\n\n", "So ", "\n\n"]
     assert heard.of("logic", "off") == PAPER
@@ -163,5 +171,5 @@ def test_answers_without_thinking_have_their_own_introduction_if_they_share_one(
 
 def test_thinking_does_not_take_the_introduction_of_answers_without_it() -> None:
     heard = Introductions("")
-    heard.add([("off", answered("So \\boxed{12}")[1])], BOX)
+    heard.add([("off", answered("So \\boxed{12}")[1])], BOX, MATH)
     assert heard.of("sums", "thinking") == PAPER

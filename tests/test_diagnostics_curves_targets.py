@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from raml_eval.diagnostics.curves.targets import (
+    UNPLACED,
     Asking,
     Choice,
     Skipped,
@@ -50,6 +51,19 @@ def test_every_thinking_and_every_answer_without_one_is_a_target(run: Path) -> N
     assert len(targets) == 6 * 2 * 2
     assert [one.prompt for one in targets[:4]] == ["thinking", "thinking", "off", "off"]
     assert len({one.id for one in targets}) == len(targets)
+
+
+def test_an_answer_whose_place_is_not_sure_is_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("raml_eval.diagnostics.curves.targets.answer_starts", lambda *_: None)
+    targets, skipped = read(run)
+    assert len(targets) == 6 * 2
+    assert list(skipped) == [UNPLACED]
+    assert (len(skipped[UNPLACED]), skipped[UNPLACED][0].endswith("@off")) == (12, True)
+    with RunReader(run) as reader:  # where only thinkings are wanted, none is missed
+        found = survey(reader, ALL, PROMPTS, "")
+        asking = Asking(Letters(), (CLOSE,), found.introductions)
+        assert len(list(read_targets(reader, ALL, found.golds, PROMPTS, asking, found.skipped, answers=False))) == 12
+        assert not found.skipped
 
 
 def test_a_thinking_is_the_prompt_and_the_stored_ids(run: Path) -> None:

@@ -45,16 +45,17 @@ def notes_of_skipped(skipped: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def tell_rest(folder: DiagnosisFolder, chosen: Collection[QuestionKey], samples: int | None = None) -> str:
     """What the journal holds beyond the chosen questions and samples, so that smaller tables do not pass for all; or nothing.
 
-    A later command with a smaller --limit takes the place of larger tables, and the journal keeps what they were made from.
+    A later command with a smaller --limit takes the place of larger tables, and the journal keeps what they were made from. Its
+    samples may have been computed under other options, such as other rules, which need not do for the last command.
     """
     there = set(folder.read(_sample_of))
     shown = {(key, sample) for key, sample in there if key in chosen and (samples is None or sample < samples)}
     if len(shown) == len(there):
         return ""
     return (
-        f"Of {count_noun(len(there), 'sample')} that this diagnosis has computed, the tables and figures show {len(shown):,}, "
-        "because the last command asked for no more. The others are kept: the same command with a larger choice shows them "
-        "again, and computes nothing twice."
+        f"The journal has values of {count_noun(len(there), 'sample')}, and the last command asked for {len(shown):,} of them, "
+        "so the tables and figures are of no others. What was computed is kept: the same command with a larger choice takes "
+        "from it what it needs, and computes only what is not there."
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from raml_eval.budgets import THINKING
+from raml_eval.diagnostics.curves.answer_place import Reads, alone, answer_at
 from raml_eval.diagnostics.subjects import Gold
 from raml_eval.prompts.rendering import continuation_ids
 from raml_eval.protocols import Tokenizer
@@ -55,26 +55,6 @@ def lead_after(after: str, introduction: str, gold_lead: str) -> str:
     return lead[shared:]
 
 
-def answer_at(text: str, extracted: str, gold: Gold) -> int:
-    r"""Where the answer that was extracted from a text begins, with what leads to it; -1 if it does not stand there.
-
-    The last place with its lead counts, where no longer answer stands (\boxed{1} is not in \boxed{12}), or else the last lead.
-    Without any lead, a text that begins with its answer has it there, whatever it says later, and others have it last.
-
-    Example: answer_at("12. For 3 + 9 = 12.", "12", Gold("\\boxed{", "12")) == 0
-    """
-    alone = rf"(?<!\w){re.escape(extracted)}(?!\w)" if extracted.strip().isalnum() else re.escape(extracted)
-    own = [match.start() for match in re.finditer(alone, text)]
-    led = [at - len(gold.lead) for at in own if text.endswith(gold.lead, 0, at)] if gold.lead else []
-    if led:
-        return led[-1]
-    if gold.lead and (at := text.rfind(gold.lead)) >= 0:
-        return at
-    if own and re.match(rf"\s*{re.escape(extracted)}\s*(?:[.,;:!\n]|$)", text):
-        return own[0]
-    return own[-1] if own else text.rfind(extracted)
-
-
 class Introductions:
     """Collects what stands between the end of thinking and the written gold in a run's own correct answers.
 
@@ -85,16 +65,22 @@ class Introductions:
         self._prefix = answer_prefix
         self._seen: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
 
-    def add(self, records: Iterable[tuple[str, SampleRecord]], gold: Gold) -> None:
-        """The correct ones of the records, each with the prompt that it was drawn from, are counted."""
+    def add(self, records: Iterable[tuple[str, SampleRecord]], gold: Gold, reads: Reads) -> None:
+        """The correct ones of one question's records, each with the prompt that it was drawn from, are counted.
+
+        reads is what its grader finds in a text. An answer whose place is not sure, or is behind that of another such answer,
+        counts as one that shares nothing.
+        """
         for prompt, record in records:
             if record.status is not Status.CORRECT:
                 continue
-            text = record.answer
-            if record.thinking_end is ThinkingEnd.FORCED:
-                text = text.removeprefix(self._prefix)  # the closing already writes it
-            at = answer_at(text, record.grade.answer or gold.text, gold)
-            self._seen[record.key.task, prompt][text[:at] if 0 <= at <= LONGEST else "\0"] += 1
+            text, answer = record.answer, record.grade.answer or gold.text
+            forced = record.thinking_end is ThinkingEnd.FORCED and text.startswith(self._prefix)
+            written = len(self._prefix) if forced else 0  # by the closing, which may even begin the answer
+            at = answer_at(text, answer, reads, gold.lead)
+            before = text[written : max(at, written)]
+            shared = at >= 0 and len(before) <= LONGEST and not alone(before, answer)
+            self._seen[record.key.task, prompt][before if shared else "\0"] += 1
 
     def of(self, task: str, prompt: str) -> str:
         """The text that at least half of the task's correct answers to that prompt share.
@@ -112,14 +98,18 @@ class Introductions:
         return text if n and n >= HABIT * seen.total() else None
 
 
-def answer_starts(tokenizer: Tokenizer, ids: Sequence[int], extracted: str | None, gold: Gold, introduction: str) -> int:
+def answer_starts(
+    tokenizer: Tokenizer, ids: Sequence[int], extracted: str | None, reads: Reads, lead: str, introduction: str
+) -> int | None:
     """How many of an answer's ids stand before the answer that was extracted from it, with what leads to it; all if none was.
 
-    ids are those of a whole answer without thinking, whose words before the final answer are its reasoning.
+    None if it is not sure where that begins. ids are those of a whole answer without thinking, whose words before the final
+    answer are its reasoning; reads is what the question's grader finds in a text.
     """
     text = tokenizer.decode(ids, skip_special_tokens=True)
-    at = answer_at(text, extracted, gold) if extracted else -1
-    at = len(text) if at < 0 else at
+    at = len(text) if extracted is None else answer_at(text, extracted, reads, lead)
+    if at < 0:
+        return None
     at -= len(introduction) if introduction and text[:at].endswith(introduction) else 0
     low, high = 0, len(ids)  # the most ids whose text is not longer than what stands before
     while low < high:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from raml_eval.budgets import OFF, prompt_of
+from raml_eval.diagnostics.curves.answer_place import Reads
 from raml_eval.diagnostics.curves.probe import Introductions, Probe, answer_starts, encode_probe, lead_after
 from raml_eval.diagnostics.subjects import Gold, Subject, choose_questions, digest_of_ids, gold_of, subjects_of
 from raml_eval.errors import ConfigError, near_names
+from raml_eval.grading.kinds import extract_answer
 from raml_eval.protocols import Tokenizer
 from raml_eval.store.seeking import RunReader
 from raml_eval.types import Prompts, Question, QuestionKey, SampleKey, SampleRecord, TokenIds
 
 Skipped = dict[str, list[str]]  # by reason: the keys of what is left out
+UNPLACED = "where the final answer of an answer without thinking begins is not sure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def survey(run: RunReader, choice: Choice, prompts: Mapping[QuestionKey, Prompts
                 found.skipped.setdefault(gold, []).append("/".join(key))
             continue
         records = [record for record, _ in run.records(key)]
-        heard.add([(prompt_of(record.budget), record) for record in records], gold)
+        heard.add([(prompt_of(record.budget), record) for record in records], gold, _reader(question))
         pairs |= dict.fromkeys((key[0], prompt) for prompt in prompts[key])
         if key in chosen:
             found.golds[key] = gold
@@ -157,10 +161,11 @@ def read_targets(
     prompts: Mapping[QuestionKey, Prompts],
     asking: Asking,
     skipped: Skipped,
+    answers: bool = True,
 ) -> Iterator[Target]:
     """Every target of the choice, question by question: the thinking by sample, then the answers drawn without thinking.
 
-    Only one question's are in memory. skipped names what is left out, by reason.
+    Only one question's are in memory. skipped names what is left out, by reason. answers: whether those answers are wanted.
     """
     for key, question in choice.questions(run).items():
         if (gold := golds.get(key)) is None:
@@ -172,9 +177,13 @@ def read_targets(
                 yield _of_thinking(subject, prompts[key], probes)
         for reason, n in unread.items():
             skipped.setdefault(reason, []).extend(["/".join(key)] * n)
-        for record, _ in run.records(key):
+        for record, _ in run.records(key) if answers else ():
             if record.budget == OFF and choice.takes(record.key):
-                yield _of_answer(record, prompts[key], probes, asking, gold)
+                target = _of_answer(record, prompts[key], probes, asking, gold, _reader(question))
+                if target is None:
+                    skipped.setdefault(UNPLACED, []).append(f"{record.key}@{OFF}")
+                else:
+                    yield target
 
 
 def _of_thinking(subject: Subject, prompts: Prompts, probes: Mapping[str, Probe]) -> Target:
@@ -193,10 +202,19 @@ def _of_thinking(subject: Subject, prompts: Prompts, probes: Mapping[str, Probe]
     )
 
 
-def _of_answer(record: SampleRecord, prompts: Prompts, probes: Mapping[str, Probe], asking: Asking, gold: Gold) -> Target:
-    """What an answer without thinking says before its final answer is its reasoning."""
-    task = record.key.task
-    n = answer_starts(asking.tokenizer, record.answer_ids, record.grade.answer, gold, asking.introductions.get((task, OFF), ""))
+def _reader(question: Question) -> Reads:
+    """What the question's grader finds in a text."""
+    return partial(extract_answer, kind=question.grader, options=question.options)
+
+
+def _of_answer(
+    record: SampleRecord, prompts: Prompts, probes: Mapping[str, Probe], asking: Asking, gold: Gold, reads: Reads
+) -> Target | None:
+    """What an answer without thinking says before its final answer is its reasoning; None if that is not surely found."""
+    introduction = asking.introductions.get((record.key.task, OFF), "")
+    n = answer_starts(asking.tokenizer, record.answer_ids, record.grade.answer, reads, gold.lead, introduction)
+    if n is None:
+        return None
     return Target(
         id=f"{record.key}@{OFF}",
         key=record.key,

@@ -136,7 +136,9 @@ class _Work:
     quiet: bool
 
     def targets(self, skipped: Skipped) -> Iterator[Target]:
-        return read_targets(self.run, self.wanted.choice, self.surveyed.golds, self.loaded.prompts, self.asking, skipped)
+        """Only thinkings have roles."""
+        golds, prompts = self.surveyed.golds, self.loaded.prompts
+        return read_targets(self.run, self.wanted.choice, golds, prompts, self.asking, skipped, answers=False)
 
     def settings(self) -> dict[str, Any]:
         """Everything that a value depends on but for the engine. Words, seed and choice only say which values are wanted."""

@@ -96,13 +96,15 @@ def last_box(text: str) -> str | None:
 class FinalBoxes(NamedTuple):
     """The boxes that together are the answer.
 
-    before is the content of the box that stands before them, "" if none does; end is where the last of them ends.
+    before is the content of the box that stands before them, "" if none does; start and end are where the first of them
+    begins and the last ends.
     """
 
     rule: str
     contents: list[str]
     before: str = ""
     end: int = 0
+    start: int = 0
 
 
 def final_boxes(text: str) -> FinalBoxes:
@@ -122,19 +124,21 @@ def final_boxes(text: str) -> FinalBoxes:
         if unclosed is None:
             return FinalBoxes("unclosed box", [])
         if unclosed:  # an empty box says nothing either way
-            return FinalBoxes("box without its brace", [unclosed], end=match.end())
+            return FinalBoxes("box without its brace", [unclosed], end=match.end(), start=match.start())
     if not boxes:
         bare = list(_UNBRACED.finditer(text))[-1:]
         contents = [match[1] or match[2] for match in bare]
-        return FinalBoxes("bare box", contents, end=bare[0].end()) if bare else FinalBoxes("nothing found", [])
+        if not bare:
+            return FinalBoxes("nothing found", [])
+        return FinalBoxes("bare box", contents, end=bare[0].end(), start=bare[0].start())
     chosen = [boxes.pop()]
     while boxes and _is_joint(text[boxes[-1][2] + 1 : chosen[0][0]]):
         chosen.insert(0, boxes.pop())
     if len(chosen) == 1 and (parts := _named_parts(text, [*boxes, *chosen])):
-        return FinalBoxes("boxed, in parts", parts, end=after)
+        return FinalBoxes("boxed, in parts", parts, end=after, start=[*boxes, *chosen][-len(parts)][0])
     contents = list(dict.fromkeys(_content(text, box) for box in chosen))
     before = _content(text, boxes[-1]) if boxes else ""
-    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before, after)
+    return FinalBoxes("boxed" if len(contents) == 1 else "boxed, in parts", contents, before, after, chosen[0][0])
 
 
 def _named_parts(text: str, boxes: list[tuple[int, int, int]]) -> list[str]:
