@@ -123,7 +123,7 @@ def lost_numbers(report: Assembled) -> list[tuple[str, str, str]]:
     for column in COLUMNS:
         for value in report.frame.get(column, ()):
             if not pd.isna(value):
-                known |= {f"{scale * float(value):z.{digits}f}" for scale in (1, 100) for digits in (0, 1, 2, 3, 4)}
+                known |= {f"{scale * float(value):z.{digits}f}" for scale in (1, 100) for digits in range(7)}
                 known |= (
                     {"0.001" if float(value) < 0.001 else f"{float(value):.3f}"} if column in ("p_holm", "value") else set()
                 )

@@ -229,7 +229,7 @@ def unlike(sheet: Sheet) -> Iterator[tuple[str, str]]:
                 f"{scale * row[end]:z.{digits}f}"
                 for end in ("value", "low", "high")
                 for scale in (1, 100)
-                for digits in range(5)
+                for digits in range(7)
                 if row[end] is not None
             }
             named = row["metric"].endswith(f": {column}") and (row["value"] is None) == (cell.text == "n/a")
