@@ -86,7 +86,6 @@ def diagnose_curves(
         drawn = _read_drawn(directory, folder, work)
         if not errors:
             write_summary(folder, drawn, asking, wanted.positions, found.skipped, caveats)
-        if not errors:
             counts = {reason: len(keys) for reason, keys in found.skipped.items()}
             made = {"skipped_keys": found.skipped, "made_with": asdict(wanted.choice)}
             folder.finish(counts, samples=stamp, n_curves=len(drawn), **made)

@@ -67,14 +67,14 @@ def collect_outcomes(
     lines are those of the journal, by thinking (Candidate.identity) and rule. Raises StoreError if a line names a sample that
     the run no longer has.
     """
-    thinkings = list(candidates)
-    known = dict.fromkeys(rule for one in thinkings for rule in lines.get(one.identity, {}))
-    whole = [rule for rule in known if all(rule in lines.get(one.identity, {}) for one in thinkings)]
+    thinkings = [(one, lines.get(one.identity, {})) for one in candidates]
+    known = dict.fromkeys(rule for _, own in thinkings for rule in own)
+    whole = [rule for rule in known if all(rule in own for _, own in thinkings)]
     rules = list(dict.fromkeys((*whole, *asked)))
     found = Collected([], {rule: Counter() for rule in rules}, Counter())
-    for one in thinkings:
+    for one, own in thinkings:
         for rule in rules:
-            line = lines.get(one.identity, {}).get(rule)
+            line = own.get(rule)
             if line is None:
                 found.owed[rule] += 1
             elif "skipped" in line:

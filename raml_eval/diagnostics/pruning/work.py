@@ -172,7 +172,8 @@ async def answer_all(work: Work) -> None:
 
     def owed() -> Iterator[tuple[Candidate, list[str]]]:
         for one in work.candidates():
-            lines, own = done.get(one.identity, {}), summaries.get(one.identity, {})
+            identity = one.identity
+            lines, own = done.get(identity, {}), summaries.get(identity, {})
             names = [name for name, rule in work.rules.items() if name not in lines and (rule.name != SUMMARY or name in own)]
             if names:
                 yield one, names
