@@ -105,7 +105,7 @@ class Imitation:
         script = thinking_script(self.tokenizer, self.tokenizer.eos_token_id, opens=False)
         self.engine = FakeBackend(script, tokenizer=self.tokenizer, context=options.context)
         self.ignored = set(filter(None, options.ignores.split(",")))
-        self.n_asked, self.lock = 0, threading.Lock()
+        self.n_asked, self.n_versions, self.lock = 0, 0, threading.Lock()
 
     def fault(self, asked: dict[str, Any]) -> str:
         """What goes wrong with this request; empty if nothing does."""
@@ -116,8 +116,13 @@ class Imitation:
             log.write(json.dumps(asked) + "\n")
         if self.options.poison and self.options.poison in self.text_of(asked["prompt"]):
             return "500"
-        due = number > 0 and self.options.every and number % self.options.every == 0
+        due = 0 < number <= self.options.until and self.options.every and number % self.options.every == 0
         return str(self.options.fault) if due else ""
+
+    def fails_version(self) -> bool:
+        with self.lock:
+            self.n_versions += 1
+            return self.n_versions % 2 == 0
 
     def text_of(self, prompt: list[int] | str) -> str:
         return prompt if isinstance(prompt, str) else str(self.tokenizer.decode(prompt, skip_special_tokens=False))
@@ -171,10 +176,20 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
             if not self.allowed():
                 return
             if self.path == "/version":
-                self.send(200, {"version": options.version})
+                self.tell_version()
             else:
                 entry = {"owned_by": "imitation", "max_model_len": None if options.mute else options.context}
                 self.send(200, {"data": [{"id": name, **entry} for name in options.served.split(",")]})
+
+        def tell_version(self) -> None:
+            fault = options.version_fault if imitation.fails_version() else ""
+            if fault == "hang":
+                time.sleep(3600)
+            if fault == "reset":
+                self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+                return
+            self.send(int(fault or 200), {"version": options.version})
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -240,6 +255,8 @@ def main() -> None:
     parser.add_argument("--fault", default="", help="a status, or die, hang, reset, short, garbage, half")
     parser.add_argument("--every", type=int, default=0)
     parser.add_argument("--after", type=int, default=40, help="requests that succeed first, those of the probes among them")
+    parser.add_argument("--until", type=int, default=10**9, help="requests after which none fails any more, counted from there")
+    parser.add_argument("--version-fault", default="", help="a status, or hang, reset: every second answer at /version")
     parser.add_argument("--retry-after", default="")
     parser.add_argument("--latency-s", type=float, default=0.0)
     parser.add_argument("--context", type=int, default=1024)

@@ -83,6 +83,15 @@ def test_a_server_that_cannot_be_used_is_refused_at_the_start(
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize("fault", ["502", "503", "504", "429", "reset"])
+def test_a_server_that_is_busy_at_first_is_not_taken_for_one_that_cannot_read_ids(folder: Path, fault: str) -> None:
+    with (
+        serve(folder, fault=fault, every=1, after=0, until=3) as server,
+        pytest.raises(ConfigError, match="fails a first request"),
+    ):
+        open_at(server.url)
+
+
 @pytest.mark.parametrize("other", [{"version": "2"}, {"context": 512}, {"logprob": -2.0}, {"ignores": "min_p"}], ids=str)
 def test_servers_that_differ_are_refused(folder: Path, other: dict[str, Any]) -> None:
     with (

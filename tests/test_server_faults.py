@@ -148,7 +148,7 @@ def test_a_server_that_hangs_loses_its_work_to_the_other(tmp_path: Path, whole: 
 @pytest.mark.parametrize(
     ("other", "match"),
     [
-        (("--context", "512"), r"serves .*context=512.* now, and before .*context=1024"),
+        (("--context", "512"), r"serves tiny \(imitation 1, context 512\) now, and before tiny \(imitation 1, context 1024\)"),
         (("--logprob", "-2.5"), r"draws otherwise than the model of this run \(log-probability -2\.5, -0\.5\)"),
     ],
 )
@@ -189,6 +189,16 @@ def test_a_refusal_ends_the_run_at_once(fault: str, match: str, tmp_path: Path) 
         with pytest.raises(ConfigError, match=match):
             run(tmp_path / "run", server, limit=60)
         assert n_answered < len(server.asked()) <= n_answered + most_more
+
+
+@pytest.mark.parametrize("fault", ["reset", "hang", "503", "404"])
+def test_a_version_that_is_not_told_this_time_is_not_another_version(
+    fault: str, tmp_path: Path, whole: dict[Any, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A look at a server that draws ends after a second, so the draws take long enough for several looks.
+    with serve(tmp_path, latency_s=0.3, version_fault=fault) as server:
+        assert samples(run(tmp_path / "run", server)) == whole
+    assert "left out" not in capsys.readouterr().err
 
 
 def test_one_poisoned_prompt_fails_alone(tmp_path: Path, whole: dict[Any, Any]) -> None:

@@ -132,7 +132,7 @@ async def _open(servers: list[Server], checkpoint: Checkpoint, args: ServerArgs)
 
     async def look(server: Server) -> None:
         found = await identify(server, identity.model, timeout_s=max(1.0, args.watch_s))
-        if found != identity:
+        if not found.agrees(identity):
             raise EndpointRefused(f"{server.address} serves {found} now, and before {identity}.")
 
     async def look_closely(server: Server) -> None:
@@ -176,7 +176,7 @@ async def _agreed(servers: list[Server], args: ServerArgs) -> Identity:
         note(f"{failure}. It gets work when it answers")
     (first, identity), *others = found.items()
     for address, other in others:
-        if other != identity:
+        if not other.agrees(identity):
             raise ConfigError(f"the servers differ: {first} is {identity}, {address} is {other}. Give servers of one model.")
     return identity
 

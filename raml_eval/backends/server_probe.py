@@ -22,6 +22,7 @@ from raml_eval.types import SamplingParams
 PROBE = "Question: what is 12 + 30?\nAnswer: 42. Now count: 1 2 3"
 _N = 12  # tokens of a probe
 _TRIES = 3
+_UNREADABLE = (200, 500)  # a server may answer so, with garbage or an error, to a form of request that it cannot read
 _HOT = 2.0
 _TOLERANCE = 0.1  # nats, between two servers' log-probabilities of a first token: kernels differ by less, models by more
 _GREEDY = SamplingParams(
@@ -33,11 +34,28 @@ _NARROWEST: Mapping[str, Any] = {"top_k": 1, "top_p": 1e-6, "min_p": 1.0}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
-    """What a server says about itself: the model's name there, what it is (such as vllm 0.32.0), and its context in tokens."""
+    """What a server says about itself: the model's name there, whose it is (such as vllm), its version, its context in tokens.
+
+    A server need not tell its version, and a gateway may answer for it where it is asked for. So an empty one says nothing.
+    """
 
     model: str
-    software: str
+    owner: str
+    version: str
     context: int | None
+
+    @property
+    def software(self) -> str:
+        """Such as "vllm 0.32.0"."""
+        return " ".join(filter(None, (self.owner, self.version))) or "unknown"
+
+    def __str__(self) -> str:
+        return f"{self.model} ({self.software}, context {self.context})"
+
+    def agrees(self, other: Identity) -> bool:
+        """Nothing that both tell differs."""
+        same_version = self.version == other.version or not (self.version and other.version)
+        return same_version and (self.model, self.owner, self.context) == (other.model, other.owner, other.context)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +77,8 @@ class Drawn:
 
 
 async def identify(server: Server, served_model: str | None, timeout_s: float = 30.0) -> Identity:
-    """Who the server says it is. ConfigError if it serves another model, or several and none is named."""
+    """Who the server says it is. Raises what Connection.ask does; EndpointRefused also if it serves another model, or several
+    and none is named."""
 
     def read_models(reply: Any) -> list[dict[str, Any]]:
         return [dict(entry) for entry in reply["data"] if isinstance(entry["id"], str)]
@@ -79,16 +98,19 @@ async def identify(server: Server, served_model: str | None, timeout_s: float = 
     context = next((n for n in (entry.get("max_model_len"), (meta or {}).get("n_ctx")) if type(n) is int and n > 0), None)
     owner = entry.get("owned_by")
     version = await _version(server, timeout_s)
-    software = " ".join(filter(None, (redact(owner) if isinstance(owner, str) else "", redact(version)))) or "unknown"
-    return Identity(name, software, context)
+    return Identity(name, redact(owner) if isinstance(owner, str) else "", redact(version), context)
 
 
 async def _version(server: Server, timeout_s: float) -> str:
-    """What the server gives as its version at /version, as vLLM does; empty if it gives none."""
+    """What the server gives as its version at /version, as vLLM does; empty if it gives none. Unanswered without a reply."""
     address = f"{server.address.removesuffix('/v1')}/version"
     try:
         said = await server.connection.ask("GET", address, lambda reply: reply["version"], timeout_s=timeout_s)
-    except (Unanswered, RequestFailed, EndpointRefused):
+    except (RequestFailed, EndpointRefused):
+        return ""
+    except Unanswered as error:
+        if error.status is None:
+            raise
         return ""
     return said if isinstance(said, str) else ""
 
@@ -107,7 +129,7 @@ class Probe:
         """
         try:
             return await self._find_dialect()
-        except RequestFailed as error:
+        except (Unanswered, RequestFailed) as error:
             raise ConfigError(f"{error}. Mend the server, or give another.") from None
 
     async def _find_dialect(self) -> tuple[Dialect, float | None]:
@@ -125,16 +147,18 @@ class Probe:
         return dataclasses.replace(dialect, spelled=spelled, honoured=frozenset(honoured)), greedy.first_logprob
 
     async def first_logprob(self, dialect: Dialect) -> float | None:
-        """The log-probability of the first greedy token, None if the server does not tell. Raises RequestFailed."""
+        """The log-probability of the first greedy token, None if the server does not tell. Raises what Connection.ask does."""
         return (await self._draw(dialect, _GREEDY, logprobs=1)).first_logprob
 
     async def _first_draw(self) -> tuple[Dialect, Drawn]:
         """The richest dialect that the server understands, with its greedy draw."""
-        refusal: RequestFailed | None = None
+        refusal: Unanswered | RequestFailed | None = None
         for dialect in (Dialect(), Dialect(ids_in=False, ids_out=False), Dialect(False, False, extended=False)):
             try:
                 drawn = await self._draw(dialect, _GREEDY, logprobs=1)
-            except RequestFailed as error:
+            except (Unanswered, RequestFailed) as error:
+                if isinstance(error, Unanswered) and error.status not in _UNREADABLE:
+                    raise
                 refusal = refusal or error
                 continue
             if drawn.prompt_ids is not None and drawn.prompt_ids != self._ids:
@@ -220,7 +244,7 @@ class Probe:
                 attempt += 1
                 if attempt >= _TRIES:
                     told = f"the server at {self._server.address} fails a first request: {error}"
-                    raise RequestFailed(told) from None
+                    raise Unanswered(told, reached=error.reached, status=error.status, asked_s=error.asked_s) from None
                 pause_s = next_pause(attempt - 1, 1.0, error.asked_s)
                 self._server.connection.tell_pause(self._server.address, error, pause_s)
                 await asyncio.sleep(pause_s)
