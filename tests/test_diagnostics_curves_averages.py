@@ -11,6 +11,7 @@ import pytest
 from raml_eval.diagnostics.curves.averages import (
     BOTH,
     GRID,
+    UNMOVED,
     auroc_rows,
     budget_rows,
     calibration_rows,
@@ -100,10 +101,12 @@ def test_aurocs_look_within_questions() -> None:
     assert {row["within"] for row in turned.values()} == {0.0}
 
 
-def test_curves_without_a_second_position_have_a_final_value_alone() -> None:
-    own = [drawn(0, 0, RIGHT, (4.0,), prompt="off"), drawn(0, 1, WRONG, (4.0,), prompt="off")]
-    (row,) = auroc_rows(own)
-    assert (row["number"], row["within"]) == ("final", 0.5)
+def test_curves_without_a_second_position_have_a_pooled_final_value_alone() -> None:
+    """Both curves of a question are the same value, so within questions they could not differ."""
+    own = [drawn(q, s, status, (4.0 - q,), prompt="off") for q in (0, 1) for s, status in enumerate((RIGHT, WRONG))]
+    (row,) = auroc_rows([*own, drawn(1, 2, RIGHT, (3.0,), prompt="off")])
+    assert (row["number"], row["within"], row["n_questions"], row["remark"]) == ("final", None, 0, UNMOVED)
+    assert row["pooled"] == pytest.approx(3.5 / 6)
 
 
 def test_several_tasks_have_a_mean() -> None:
@@ -141,7 +144,7 @@ def test_budgets_compare_the_golds_probability_with_the_accuracy() -> None:
         pytest.approx(pair) for pair in ((0.25, 0.25), (0.5, 0.5), (1.0, 1.0))
     ]
     assert rows["0"]["difference"] == pytest.approx(0)
-    assert rows["0"]["within"] == 0.5  # one prefix, so nothing to tell apart
+    assert (rows["0"]["within"], rows["0"]["n_questions"]) == (None, 0)  # one prefix, so nothing to tell apart
     assert rows["10"]["n_questions"] == 0
     bins = {row["bin"]: row for row in calibration_rows(own)}
     assert {name: (row["n_samples"], row["accuracy"]) for name, row in bins.items()} == {

@@ -31,7 +31,7 @@ def test_within_questions_only_pairs_of_one_question_count(rows: list[tuple[int,
     scores, correct, names = zip(*rows, strict=True)
     own = [count_pairs([(s, right) for s, right, q in rows if q == name]) for name in "abc"]
     known = [value for value in own if not math.isnan(value)]
-    found = within_questions([float(s) for s in scores], correct, names, names)
+    found = within_questions([float(s) for s in scores], correct, names, names, [1] * len(rows))
     assert found.n_questions == len(known)
     assert found.interval.value == pytest.approx(np.mean(known) if known else math.nan, nan_ok=True)
     mixed = [[right for _, right, q in rows if q == name] for name in "abc"]
@@ -45,7 +45,7 @@ def test_difficulty_alone_separates_nothing_within_questions() -> None:
     difficulty = rng.uniform(size=40)[questions]
     correct = rng.uniform(size=320) < difficulty
     names = [str(q) for q in questions]
-    within = within_questions(difficulty, list(correct), names, names)
+    within = within_questions(difficulty, list(correct), names, names, [1] * 320)
     overall = pooled(difficulty, list(correct), names)
     assert within.interval.value == 0.5
     assert within.interval.low < 0.5 < within.interval.high
@@ -61,13 +61,13 @@ def test_the_interval_contains_the_truth() -> None:
         correct = rng.uniform(size=480) < 0.5
         scores = rng.normal(size=480) + correct + np.repeat(rng.normal(size=60), 8) * 5
         names = [str(q) for q in np.repeat(np.arange(60), 8)]
-        found = within_questions(scores, list(correct), names, names).interval
+        found = within_questions(scores, list(correct), names, names, [1] * 480).interval
         held += found.low <= 0.7602 <= found.high
     assert 88 <= held <= 100
 
 
 def test_trajectories_without_a_score_are_left_out() -> None:
-    found = within_questions([1.0, math.nan, 0.0], [True, True, False], ["a"] * 3, ["a"] * 3)
+    found = within_questions([1.0, math.nan, 0.0], [True, True, False], ["a"] * 3, ["a"] * 3, [1] * 3)
     assert (found.interval.value, found.n_pairs) == (1.0, 1)
     assert pooled([1.0, math.nan, 0.0], [True, True, False], ["a", "b", "c"]).interval.value == 1.0
 
@@ -75,7 +75,16 @@ def test_trajectories_without_a_score_are_left_out() -> None:
 def test_one_verdict_has_no_auroc() -> None:
     found = pooled([1.0, 2.0], [True, True], ["a", "b"])
     assert math.isnan(found.interval.value)
-    assert within_questions([1.0, 2.0], [True, True], ["a", "b"], ["a", "b"]).n_questions == 0
+    assert within_questions([1.0, 2.0], [True, True], ["a", "b"], ["a", "b"], [1, 1]).n_questions == 0
+
+
+@pytest.mark.parametrize(
+    ("n_before", "n_questions", "value"), [([0, 0], 1, 1.0), ([0, 5], 2, 0.5), ([5, 0], 2, 0.5), ([5, 5], 2, 0.5)]
+)
+def test_a_question_without_any_thinking_says_nothing(n_before: list[int], n_questions: int, value: float) -> None:
+    """The first question's scores separate, the second's are the wrong way round."""
+    found = within_questions([2.0, 1.0, 1.0, 2.0], [True, False] * 2, ["a", "a", "b", "b"], list("aabb"), [5, 5, *n_before])
+    assert (found.n_questions, found.n_pairs, found.interval.value) == (n_questions, n_questions, value)
 
 
 def test_resamples_with_one_verdict_do_not_pull_the_interval_to_chance() -> None:

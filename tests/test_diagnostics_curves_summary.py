@@ -103,13 +103,20 @@ def test_the_section_names_what_a_mean_of_tasks_leaves_out(tmp_path: Path) -> No
 
 
 def test_a_task_is_named_with_the_numbers_that_it_lacks_alone(tmp_path: Path) -> None:
-    off = [drawn(q, s, RIGHT if s else WRONG, (2.0 - s,), prompt="off") for q in range(2) for s in range(2)]
-    two = [*off, *(replace(one, task="more") for one in off), drawn(0, 2, RIGHT, (1.0, 3.0), prompt="off", task="more")]
+    off = [drawn(q, s, RIGHT if s else WRONG, (2.0, 1.5 - s), prompt="off") for q in range(2) for s in range(2)]
+    more = [drawn(0, 0, WRONG, (2.0,), prompt="off", task="more"), drawn(0, 1, RIGHT, (2.0, 1.0), prompt="off", task="more")]
+    two = [*off, *more]
     told = [note for note in write(tmp_path, two)["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
     assert told == [
         "AUROC, off: what has no value within questions, and no mean of tasks holds it: more: slope, drop: no question has "
         "this number for both verdicts."
     ]
+
+
+def test_a_task_whose_curves_have_one_position_says_so(tmp_path: Path) -> None:
+    one = [drawn(q, s, RIGHT if s else WRONG, (2.0,), prompt="off", task="one") for q in range(2) for s in range(2)]
+    told = [note for note in write(tmp_path, [*one, *both("a"), *both("b")])["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
+    assert told == ["AUROC, off: what has no value within questions: one: no trajectory has a second position."]
 
 
 def test_the_figure_of_off_says_where_there_is_one_position(tmp_path: Path) -> None:
@@ -133,8 +140,8 @@ def test_a_level_has_no_drop(tmp_path: Path) -> None:
 def test_the_section_says_why_there_is_no_mean(tmp_path: Path) -> None:
     told = [note for note in write(tmp_path, [*FOUR, *APART])["notes"] if note.startswith("AUROC, ")]  # type: ignore[attr-defined]
     assert told == [
-        "AUROC, thinking: there is no mean of tasks, because fewer than two of the 2 tasks have a question with both correct "
-        "and incorrect samples (apart: no question with both verdicts)."
+        "AUROC, thinking: there is no mean of tasks, because fewer than two of the 2 tasks have a value (apart: no "
+        "question with both verdicts)."
     ]
 
 

@@ -22,6 +22,7 @@ from raml_eval.wording import list_some
 GRID = np.linspace(0.0, 1.0, 51)
 # What a correct trajectory should have more of; the sign makes it so.
 SCORES = {"half": -1.0, "final": -1.0, "area": -1.0, "slope": -1.0, "drop": 1.0}
+UNMOVED = "no trajectory has a second position"
 BOTH = "questions with both verdicts"
 NOT_POOLED = Separation(Interval(math.nan, math.nan, math.nan, "not given: no pair is of two tasks"), 0, 0)  # of means of tasks
 
@@ -143,8 +144,8 @@ def lacking(own: Sequence[Drawn]) -> str:
 def auroc_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
     """One row for each task, prompt and number: how well it tells correct from incorrect, within questions and pooled.
 
-    Only samples with a graded answer count. Where no curve has a second position, only the final value has a row. remark says
-    why a row has no value within questions. Of a prompt that several tasks have, the means over tasks follow.
+    Only samples with a graded answer count. Where no curve has a second position, only the final value has a row, without a
+    value within questions. remark says why a row has none. Of a prompt that several tasks have, the means over tasks follow.
     """
     rows: list[dict[str, Any]] = []
     means: dict[str, dict[str, dict[str, Separation]]] = {}
@@ -159,9 +160,11 @@ def auroc_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
         moves = any(one.length for one in own)
         for name, sign in SCORES.items() if moves else [("final", SCORES["final"])]:
             scores = np.array([sign * getattr(one.shape, name) for one in own])
-            within = within_questions(scores, correct, [one.question for one in own], [one.cluster for one in own])
-            overall = pooled(scores, correct, [one.cluster for one in own])
-            told = "" if within.n_questions else why or "no question has this number for both verdicts"
+            clusters, lengths = [one.cluster for one in own], [one.length for one in own]
+            within = within_questions(scores, correct, [one.question for one in own], clusters, lengths)
+            overall = pooled(scores, correct, clusters)
+            lacks = "no question has this number for both verdicts" if moves else UNMOVED
+            told = "" if within.n_questions else why or lacks
             rows.append(_auroc_row(task, prompt, name, within, overall, len(own), told))
             if within.n_questions:
                 found[name] = within
@@ -224,7 +227,8 @@ def budget_rows(drawn: Sequence[Drawn]) -> list[dict[str, Any]]:
                 "difference", Interval(difference.value, difference.low, difference.high, difference.method)
             )
             scores = [-one.nll(at) for one, at, _ in read]
-            within = within_questions(scores, [correct for *_, correct in read], [one.question for one, _, _ in read], clusters)
+            questions, verdicts = [one.question for one, _, _ in read], [correct for *_, correct in read]
+            within = within_questions(scores, verdicts, questions, clusters, [at for _, at, _ in read])
             rows.append(row | interval_columns("within", within.interval) | {"n_questions": within.n_questions})
     return rows
 

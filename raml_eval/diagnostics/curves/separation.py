@@ -45,12 +45,18 @@ def auroc(scores: FloatArray, correct: BoolArray) -> float:
 
 
 def within_questions(
-    scores: Sequence[float] | FloatArray, correct: Sequence[bool], questions: Sequence[str], clusters: Sequence[str]
+    scores: Sequence[float] | FloatArray,
+    correct: Sequence[bool],
+    questions: Sequence[str],
+    clusters: Sequence[str],
+    n_before: Sequence[int],
 ) -> Separation:
     """The mean over questions of the AUROC among the question's own trajectories, with its clustered interval.
 
-    Each argument has one entry a trajectory. Only pairs of the same question count, so how hard a question is cannot help.
-    Questions with both verdicts count equally, however many pairs they have; the others say nothing and are left out.
+    Each argument has one entry a trajectory; n_before are the thinking tokens that its score was measured after. Only pairs of
+    the same question count, so how hard a question is cannot help. Questions with both verdicts count equally, however many
+    pairs they have; the others say nothing and are left out. So are those where nothing was thought before any score: what
+    was measured after the question alone is one value, and its AUROC would be 0.5 whatever the model does.
     Trajectories without a score (NaN) are left out. Scores that are equal to 4 decimals are ties.
     """
     score, right = _rounded(scores), np.asarray(correct, dtype=bool)
@@ -60,6 +66,8 @@ def within_questions(
             members.setdefault(name, []).append(place)
     values, names, n_pairs = [], [], 0
     for places in members.values():
+        if not any(n_before[place] for place in places):
+            continue
         own = right[places]
         value = auroc(score[places], own)
         if not math.isnan(value):

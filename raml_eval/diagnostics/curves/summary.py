@@ -11,6 +11,7 @@ from raml_eval.diagnostics.caveats import notes_of_skipped
 from raml_eval.diagnostics.curves.averages import (
     GRID,
     SCORES,
+    UNMOVED,
     MeanCurve,
     auroc_rows,
     budget_rows,
@@ -57,7 +58,8 @@ DEFINED = (
     "With p the geometric mean probability of the gold's tokens, exp(-NLL): a curve is decided if p is above 0.5 at the "
     "last position. It commits where p first exceeds 0.6; a reversal is where p then falls below 0.4.",
     "AUROC within questions is the mean over the questions that have both verdicts, each counted once; a pair is a correct and "
-    "an incorrect trajectory of one question. The pooled one is of all trajectories, so it is confounded by difficulty. It has "
+    "an incorrect trajectory of one question. Questions of which nothing was thought before the number are left out: their "
+    "trajectories share one value. The pooled one is of all trajectories, so it is confounded by difficulty. It has "
     "no interval where it is 0 or 1, which every resample repeats, or where fewer than six questions, or too few with "
     "one of the verdicts, are behind it. A mean of tasks is that of their values within questions.",
 )
@@ -310,8 +312,8 @@ def _told_means(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         reasons = list_some(why, 8, "; ")
         if len(tasks) > 1 and not means:
             yield (
-                f"AUROC, {prompt}: there is no mean of tasks, because fewer than two of the {len(tasks)} tasks have a question "
-                f"with both correct and incorrect samples ({reasons})."
+                f"AUROC, {prompt}: there is no mean of tasks, because fewer than two of the {len(tasks)} tasks have a value "
+                f"({reasons})."
             )
         elif why:
             without = ", and no mean of tasks holds it" if means else ""
@@ -323,7 +325,7 @@ def _lacking(own: Sequence[Mapping[str, Any]], task: str, means: Collection[str]
     there = {row["number"]: row for row in own if row["task"] == task}
     why = {number: row["remark"] for number, row in there.items() if row["within"] is None}
     if "all" not in there:
-        why |= {name: "no trajectory has a second position" for name in SCORES if name in means and name not in there}
+        why |= {name: UNMOVED for name in SCORES if name in means and name not in there}
     return "; ".join(
         reason if {*why} >= {*there} else f"{', '.join(name for name in why if why[name] == reason)}: {reason}"
         for reason in dict.fromkeys(why.values())
