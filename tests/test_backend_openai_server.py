@@ -83,6 +83,14 @@ def test_a_server_that_cannot_be_used_is_refused_at_the_start(
     assert KEY not in str(caught.value)
 
 
+def test_a_server_that_does_not_tell_its_version_agrees_with_one_that_does(folder: Path) -> None:
+    with serve(folder, version="") as mute, serve(folder) as one, serve(folder, version="2") as two:
+        assert open_at(mute.url, one.url).description == open_at(one.url, mute.url).description == open_at(one.url).description
+        assert open_at(mute.url).description.version == "imitation"
+        with pytest.raises(ConfigError, match=r"differ: .*imitation 1, context 1024\).*imitation 2, context 1024\)"):
+            open_at(mute.url, one.url, two.url)
+
+
 @pytest.mark.parametrize("fault", ["502", "503", "504", "429", "reset"])
 def test_a_server_that_is_busy_at_first_is_not_taken_for_one_that_cannot_read_ids(folder: Path, fault: str) -> None:
     with (

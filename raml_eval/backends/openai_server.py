@@ -174,8 +174,9 @@ async def _agreed(servers: list[Server], args: ServerArgs) -> Identity:
         raise ConfigError(f"{'; '.join(failures)}. Start a server there, or correct --base-url.")
     for failure in failures:
         note(f"{failure}. It gets work when it answers")
-    (first, identity), *others = found.items()
-    for address, other in others:
+    # One that tells its version is compared with all: two others that differ may both agree with one that does not.
+    first, identity = max(found.items(), key=lambda one: bool(one[1].version))
+    for address, other in found.items():
         if not other.agrees(identity):
             raise ConfigError(f"the servers differ: {first} is {identity}, {address} is {other}. Give servers of one model.")
     return identity
