@@ -2,7 +2,7 @@
 
 The judge's client and the backend of completion servers share it. What to do about a failure is theirs to decide:
 
-    Unanswered        transient: no connection, a lost one, no or a garbled reply in time, or a status in RETRIED
+    Unanswered        transient: no connection, a lost one, no or a garbled reply in time, or a status that may pass
     RequestFailed     permanent for this request alone (ONE_REQUEST)
     EndpointRefused   permanent for every request: a wrong key, address or model
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import errno
 import itertools
 import json
 import os
@@ -28,7 +29,8 @@ from raml_eval.progress import note
 if TYPE_CHECKING:
     import httpx2
 
-RETRIED = (408, 409, 425, 429, 500, 502, 503, 504, 529)
+RETRIED = (408, 409, 425, 429)  # and each from 500 on but NEVER: gateways have their own, such as 524, for a moment's fault
+NEVER = (501, 505)  # not implemented, and another version of HTTP
 ONE_REQUEST = (400, 413, 422)  # only this request cannot be answered: it is too long, or a filter refused it
 MAX_PAUSE_S = 120.0
 LONG_PAUSE_S = 10.0  # a longer pause is told
@@ -48,7 +50,14 @@ class RequestFailed(RamlError):
 
 
 class EndpointRefused(ConfigError):
-    """The endpoint will not answer any request like these."""
+    """The endpoint will not answer any request like these.
+
+    status is that of the reply which says so; None if it follows from what a good reply says, such as another model's name.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Unanswered(RamlError):
@@ -104,11 +113,12 @@ def read_key(variable: str | None) -> str | None:
 def next_pause(attempt: int, pause_s: float, asked_s: float | None = None) -> float:
     """The seconds before the try after this one; attempt counts from 0. At most MAX_PAUSE_S.
 
-    They are what the server asked for, otherwise pause_s, twice that, and so on, spread by half to either side.
+    They are pause_s, twice that, and so on, spread by half to either side. A server that asks for a pause gets at least that;
+    one that asks for none, or by a clock that is behind, must not use up all tries at once, so up to LONG_PAUSE_S the others
+    count too.
     """
-    if asked_s is not None:
-        return min(MAX_PAUSE_S, asked_s)
-    return float(min(MAX_PAUSE_S, pause_s * 2 ** min(attempt, 30) * _jitter.uniform(0.5, 1.5)))
+    own = pause_s * 2 ** min(attempt, 30) * _jitter.uniform(0.5, 1.5)
+    return float(min(MAX_PAUSE_S, own if asked_s is None else max(asked_s, min(own, LONG_PAUSE_S))))
 
 
 class Connection:
@@ -166,13 +176,13 @@ class Connection:
         read raises BadReply for a reply that it cannot use; a LookupError, TypeError or AttributeError counts as one too.
         """
         status, text, retry_after = await self._send(method, address, body, timeout_s or self.timeout_s)
-        if status in RETRIED:
+        if status in RETRIED or (status >= 500 and status not in NEVER):
             raise Unanswered(f"status {status}, {_shorten(text)}", status=status, asked_s=_retry_after(retry_after))
         if status in ONE_REQUEST:
             raise RequestFailed(f"{address} refuses a request with status {status}: {_shorten(text)}")
         if status != 200:
             hint = self._hints.get(status, self._other_hint)
-            raise EndpointRefused(f"{address} answers with status {status}: {_shorten(text)} {hint}.")
+            raise EndpointRefused(f"{address} answers with status {status}: {_shorten(text)} {hint}.", status=status)
         try:
             return read(json.loads(text))
         except BadReply as error:
@@ -192,6 +202,11 @@ class Connection:
         except TimeoutError:
             raise Unanswered(f"no complete reply within {timeout_s:g} s") from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            if _lacks_files(error):
+                raise EndpointRefused(
+                    f"{address} cannot be asked: this process may open no more files. Raise the limit (ulimit -n), or lower "
+                    "--concurrency."
+                ) from None
             raise Unanswered(self._tell(error), reached=False) from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             raise Unanswered(self._tell(error)) from None
@@ -221,6 +236,15 @@ class Connection:
     def redact(self, text: str) -> str:
         """The text without the key. What JSON escapes hid shows only after parsing, so parsed texts need this again."""
         return text.replace(self._key, "[key]") if self._key else text
+
+
+def _lacks_files(error: BaseException | None) -> bool:
+    """True if a connection failed because this process, or this machine, has too many files open."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _retry_after(header: str | None) -> float | None:

@@ -13,7 +13,15 @@ from raml_eval.checkpoint import Checkpoint, find_checkpoint
 from raml_eval.errors import ModelError, SwapRefused
 from raml_eval.fingerprint import Fingerprint
 from raml_eval.progress import note
-from raml_eval.protocols import Backend, NativeBudgets, PositionScorer, PositionScores, WeightSwap
+from raml_eval.protocols import (
+    Backend,
+    LimitedSampling,
+    NativeBudgets,
+    PositionScorer,
+    PositionScores,
+    Routed,
+    WeightSwap,
+)
 from raml_eval.types import BackendDescription, Completion, SamplingParams
 
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
@@ -37,9 +45,10 @@ class Lent:
         pass
 
 
-class LentCapped(Lent):
-    """An engine for one run, with its own thinking budgets."""
+# An object has a protocol by its methods, so what is lent is made of the parts for what the engine can do.
 
+
+class _Capped(Lent):
     async def generate_capped(
         self, prompt_ids: Sequence[int], params: SamplingParams, thinking_token_budget: int
     ) -> Completion:
@@ -47,9 +56,7 @@ class LentCapped(Lent):
         return await self._engine.generate_capped(prompt_ids, params, thinking_token_budget)
 
 
-class LentScoring(Lent):
-    """An engine for one run, which also scores continuations."""
-
+class _Scoring(Lent):
     async def score_at(
         self, token_ids: Sequence[int], positions: Sequence[int], continuation_ids: Sequence[int], n_scored: int
     ) -> PositionScores:
@@ -57,14 +64,29 @@ class LentScoring(Lent):
         return await self._engine.score_at(token_ids, positions, continuation_ids, n_scored)
 
 
-class LentCappedScoring(LentCapped, LentScoring):
-    """An engine for one run, with its own thinking budgets, which also scores continuations."""
+class _Routed(Lent):
+    def routed(self, question: str) -> Backend:
+        assert isinstance(self._engine, Routed)
+        return self._engine.routed(question)
 
 
-# By whether the engine has its own thinking budgets, and whether it scores: an object has a protocol by its methods.
-_LENT: Mapping[tuple[bool, bool], type[Lent]] = MappingProxyType(
-    {(False, False): Lent, (True, False): LentCapped, (False, True): LentScoring, (True, True): LentCappedScoring}
+class _Limited(Lent):
+    def check_sampling(self, params: SamplingParams) -> None:
+        assert isinstance(self._engine, LimitedSampling)
+        self._engine.check_sampling(params)
+
+
+_PARTS: Mapping[type, type[Lent]] = MappingProxyType(
+    {NativeBudgets: _Capped, PositionScorer: _Scoring, Routed: _Routed, LimitedSampling: _Limited}
 )
+
+
+def lend(engine: Backend) -> Lent:
+    """The engine for one run, with every ability that it has itself but to swap weights and to give access to them."""
+    parts = tuple(part for protocol, part in _PARTS.items() if isinstance(engine, protocol))
+    swapped = engine.swapped if isinstance(engine, WeightSwap) else {}
+    made: type[Lent] = type("Lent", (*parts, Lent), {})
+    return made(engine, swapped)
 
 
 async def open_checked(
@@ -118,9 +140,7 @@ class Engines:
             await self.aclose()
             self._engine = await open_checked(self._opener, name, checkpoint, fingerprint, args)
         self._asked, self._holds = asked, fingerprint.digest
-        swapped = self._engine.swapped if isinstance(self._engine, WeightSwap) else {}
-        lent = _LENT[isinstance(self._engine, NativeBudgets), isinstance(self._engine, PositionScorer)]
-        return lent(self._engine, swapped)
+        return lend(self._engine)
 
     async def _has(self, engine: Backend, checkpoint: Checkpoint, fingerprint: Fingerprint) -> bool:
         """Whether the open engine has these weights now. ModelError if they are broken; the engine then has the old ones.

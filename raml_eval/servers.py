@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from raml_eval.budgets import OFF
 from raml_eval.checkpoint import find_checkpoint
 from raml_eval.config import RunConfig
 from raml_eval.endpoint import read_key
-from raml_eval.errors import ConfigError
+from raml_eval.errors import ConfigError, StoreError
 from raml_eval.protocols import Backend, LimitedSampling
-from raml_eval.types import Budget, SamplingParams
+from raml_eval.types import BackendDescription, Budget, SamplingParams
 
 BACKEND = "openai_server"
 
@@ -65,6 +66,26 @@ def server_args(config: RunConfig) -> dict[str, Any]:
         return dict(config.backend_args)
     given = {"base_url": config.base_url, "api_key_env": config.api_key_env}
     return {**{name: value for name, value in given.items() if value}, **config.backend_args}
+
+
+def check_served(stored: Mapping[str, Any], engine: BackendDescription, directory: Path) -> None:
+    """Raises StoreError if a run directory was drawn from another model, or another kind of server, than answers now.
+
+    stored is the manifest's description of its engine. What it does not tell is not compared.
+    """
+    from raml_eval.backends.server_probe import same_model
+
+    there, here = dict(stored.get("details", {})), dict(engine.details)
+    if engine.name != BACKEND:
+        return
+    names = [name for name in ("served_model", "token_ids", "honoured") if name in there and there[name] != here[name]]
+    if not same_model(there.get("first_logprob"), here["first_logprob"]):
+        names.append("first_logprob")
+    if names:
+        told = "; ".join(f"{name} is {there[name]!r} there and {here[name]!r} here" for name in names)
+        raise StoreError(
+            f"run directory {directory} was drawn from another server: {told}. Choose another --out, or serve the former one."
+        )
 
 
 def check_engine(engine: Backend, budgets: Sequence[Budget], sampling: SamplingParams) -> None:

@@ -53,7 +53,7 @@ from raml_eval.protocols import Backend, NativeBudgets, WeightSwap
 from raml_eval.runner import Drawing, UnaskedThinking, count_so_far, run_all
 from raml_eval.sampling import with_sampling
 from raml_eval.sandbox.trial import open_sandbox
-from raml_eval.servers import check_engine, check_settings, server_args
+from raml_eval.servers import check_engine, check_served, check_settings, server_args
 from raml_eval.settings import check_together
 from raml_eval.store import (
     RunDirectory,
@@ -278,6 +278,8 @@ def _open_drawing(
     """The directory is open for samples, and everything that drawing one needs is ready."""
     policy = build_policy(config, loaded.model, backend.description.context)
     check_budgets(policy, plan.budgets, loaded.prompts)
+    if directory.stored is not None:
+        check_served(directory.stored.get("engine", {}), backend.description, directory.path)
     if course:
         manifest = _build_manifest(config, plan, drawn_inputs(loaded, course), backend.description)
         directory.open({**manifest, KEY: course.record})

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,7 +106,7 @@ class Imitation:
         script = thinking_script(self.tokenizer, self.tokenizer.eos_token_id, opens=False)
         self.engine = FakeBackend(script, tokenizer=self.tokenizer, context=options.context)
         self.ignored = set(filter(None, options.ignores.split(",")))
-        self.n_asked, self.n_versions, self.lock = 0, 0, threading.Lock()
+        self.n_asked, self.n_looks, self.lock = 0, Counter[str](), threading.Lock()
 
     def fault(self, asked: dict[str, Any]) -> str:
         """What goes wrong with this request; empty if nothing does."""
@@ -119,10 +120,10 @@ class Imitation:
         due = 0 < number <= self.options.until and self.options.every and number % self.options.every == 0
         return str(self.options.fault) if due else ""
 
-    def fails_version(self) -> bool:
+    def fails_look(self, at: str) -> bool:
         with self.lock:
-            self.n_versions += 1
-            return self.n_versions % 2 == 0
+            self.n_looks[at] += 1
+            return self.n_looks[at] % 2 == self.options.odd
 
     def text_of(self, prompt: list[int] | str) -> str:
         return prompt if isinstance(prompt, str) else str(self.tokenizer.decode(prompt, skip_special_tokens=False))
@@ -178,11 +179,16 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
             if self.path == "/version":
                 self.tell_version()
             else:
-                entry = {"owned_by": "imitation", "max_model_len": None if options.mute else options.context}
-                self.send(200, {"data": [{"id": name, **entry} for name in options.served.split(",")]})
+                self.tell_models()
+
+        def tell_models(self) -> None:
+            fault = options.models_fault if imitation.fails_look("models") else ""
+            entry = {"owned_by": "imitation", "max_model_len": None if options.mute else options.context}
+            served = [{"id": name, **entry} for name in options.served.split(",")]
+            self.send(int(fault or 200) if fault != "empty" else 200, {"data": [] if fault == "empty" else served})
 
         def tell_version(self) -> None:
-            fault = options.version_fault if imitation.fails_version() else ""
+            fault = options.version_fault if imitation.fails_look("version") else ""
             if fault == "hang":
                 time.sleep(3600)
             if fault == "reset":
@@ -205,7 +211,7 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
                 return
-            if fault in ("429", "500", "502", "503", "504", "401", "404"):
+            if fault.isdigit():
                 headers = {"Retry-After": options.retry_after} if options.retry_after else {}
                 self.send(int(fault), {"error": {"message": "as told"}}, headers)
                 return
@@ -257,6 +263,8 @@ def main() -> None:
     parser.add_argument("--after", type=int, default=40, help="requests that succeed first, those of the probes among them")
     parser.add_argument("--until", type=int, default=10**9, help="requests after which none fails any more, counted from there")
     parser.add_argument("--version-fault", default="", help="a status, or hang, reset: every second answer at /version")
+    parser.add_argument("--models-fault", default="", help="a status, or empty: every second answer at /models")
+    parser.add_argument("--odd", type=int, default=0, help="1: the first of these answers fails, not the second")
     parser.add_argument("--retry-after", default="")
     parser.add_argument("--latency-s", type=float, default=0.0)
     parser.add_argument("--context", type=int, default=1024)

@@ -100,6 +100,19 @@ def test_a_server_that_is_busy_at_first_is_not_taken_for_one_that_cannot_read_id
         open_at(server.url)
 
 
+@pytest.mark.parametrize("options", [{"fault": "500"}, {"fault": "garbage"}], ids=str)
+def test_a_failure_that_passes_is_no_ability_that_lacks(folder: Path, options: dict[str, str]) -> None:
+    with serve(folder, every=1, after=0, until=3, **options) as server:
+        found = open_at(server.url).description
+    assert found.ids_exact
+    assert found.details["honoured"] == sorted(["seed", "top_p", "stop_ids", "top_k", "min_p", "repetition_penalty"])
+
+
+def test_a_version_that_is_told_at_the_second_try_is_the_version(folder: Path) -> None:
+    with serve(folder, version_fault="503", odd=1) as server:
+        assert open_at(server.url).description.version == "imitation 1"
+
+
 @pytest.mark.parametrize("other", [{"version": "2"}, {"context": 512}, {"logprob": -2.0}, {"ignores": "min_p"}], ids=str)
 def test_servers_that_differ_are_refused(folder: Path, other: dict[str, Any]) -> None:
     with (

@@ -94,6 +94,13 @@ def test_a_senseless_retry_after_is_no_wait(chat: Chat, header: str) -> None:
     assert time.monotonic() - started < 10.0
 
 
+def test_a_server_that_asks_for_no_pause_does_not_use_up_all_tries_at_once(chat: Chat) -> None:
+    began = time.monotonic()
+    busy, good = Reply(status=503, headers={"Retry-After": "0"}), Reply("ok")
+    chat.answer = lambda asked, number: busy if time.monotonic() - began < 0.5 else good
+    assert ask(chat.url, attempts=9) == "ok"  # pauses of 0.01, 0.02, ... 1.28 s, give or take a half
+
+
 @pytest.mark.parametrize("slow", [Reply(before_s=8.0), Reply(drip_s=0.1)], ids=["silent", "dripping"])
 def test_the_limit_holds_for_the_whole_reply(chat: Chat, slow: Reply) -> None:
     chat.answer = first(slow)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from raml_eval.backends.server_probe import _SEEDS as SEEDS
 from raml_eval.config import build_config, load_preset, merge
 from raml_eval.errors import ConfigError, GaveUp, StoreError
 from raml_eval.session import run_session
@@ -68,7 +69,7 @@ def samples(stored: StoredRun) -> dict[Any, Any]:
     return {(record.key, record.budget): drawn(record) for record in stored.records}
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "502", "503", "504", "garbage", "half", "reset", "short"])
+@pytest.mark.parametrize("fault", ["429", "500", "502", "503", "504", "524", "garbage", "half", "reset", "short"])
 def test_every_seventh_request_fails(fault: str, tmp_path: Path, whole: dict[Any, Any]) -> None:
     with serve(tmp_path, fault=fault, every=7) as server:
         assert samples(run(tmp_path / "run", server)) == whole
@@ -149,6 +150,7 @@ def test_a_server_that_hangs_loses_its_work_to_the_other(tmp_path: Path, whole: 
     ("other", "match"),
     [
         (("--context", "512"), r"serves tiny \(imitation 1, context 512\) now, and before tiny \(imitation 1, context 1024\)"),
+        (("--ignores", "min_p"), r"is of another kind than at the start \(only the first honours min_p\)"),
         (("--logprob", "-2.5"), r"draws otherwise than the model of this run \(log-probability -2\.5, -0\.5\)"),
     ],
 )
@@ -189,6 +191,66 @@ def test_a_refusal_ends_the_run_at_once(fault: str, match: str, tmp_path: Path) 
         with pytest.raises(ConfigError, match=match):
             run(tmp_path / "run", server, limit=60)
         assert n_answered < len(server.asked()) <= n_answered + most_more
+
+
+def test_a_server_that_comes_back_without_its_context_is_the_same(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    """As one that still loads: what it does not tell is not another value."""
+    with serve(tmp_path, latency_s=0.1) as server:
+
+        def restart() -> None:
+            server.kill()
+            server.options = (*server.options, "--mute", "1")
+            server.start()
+
+        thread = meanwhile(server, 40, restart)
+        assert samples(run(tmp_path / "run", server)) == whole
+        thread.join()
+
+
+@pytest.mark.parametrize("fault", ["empty", "404", "524"])
+def test_one_look_that_is_refused_says_nothing(fault: str, tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, latency_s=0.3, models_fault=fault) as server:
+        assert samples(run(tmp_path / "run", server)) == whole
+
+
+def test_a_server_that_joins_late_is_tested_as_the_first_was(
+    tmp_path: Path, whole: dict[Any, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve(tmp_path, latency_s=0.2) as first, serve(tmp_path, ignores="min_p", models_fault="503", odd=1) as late:
+        assert samples(run(tmp_path / "run", late, first)) == whole
+        asked = late.asked()
+    assert "another kind than at the start" in capsys.readouterr().err
+    assert asked
+    assert {one["seed"] for one in asked} <= {1, *SEEDS}  # those of the tests alone
+
+
+def test_a_server_that_is_busy_at_the_start_joins_later(tmp_path: Path, whole: dict[Any, Any]) -> None:
+    with serve(tmp_path, latency_s=0.1) as first, serve(tmp_path, fault="503", every=1, after=0, until=3) as busy:
+        assert samples(run(tmp_path / "run", busy, first)) == whole
+        assert len(busy.asked()) > 50
+
+
+@pytest.mark.parametrize(
+    ("now", "match"),
+    [
+        ({"served": "base,tiny", "backend_args": {"served_model": "base"}}, "served_model is 'tiny' there and 'base' here"),
+        ({"ignores": "min_p"}, "honoured is "),
+        ({"text_only": 1}, "token_ids is 'in and out' there and 'none' here"),
+        ({"logprob": -2.5}, r"first_logprob is -0\.5 there and -2\.5 here"),
+    ],
+    ids=str,
+)
+def test_a_run_is_not_resumed_on_another_model(now: dict[str, Any], match: str, tmp_path: Path) -> None:
+    out, off = tmp_path / "run", {"thinking": {"budgets": ["off"]}, "sampling": {"temperature": 0.0}}
+    args = now.pop("backend_args", {})
+    with serve(tmp_path) as server:
+        run(out, server, limit=1, **off)
+    before = (out / "manifest.json").read_bytes()
+    with serve(tmp_path, **now) as server, pytest.raises(StoreError, match=match):
+        run(out, server, limit=2, backend_args=args, **off)
+    assert (out / "manifest.json").read_bytes() == before
+    with serve(tmp_path, logprob=-0.52) as server:
+        run(out, server, limit=2, **off)  # another machine's kernels
 
 
 @pytest.mark.parametrize("fault", ["reset", "hang", "503", "404"])
@@ -306,11 +368,16 @@ def test_the_command_refuses_a_server_that_is_not_there(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "manifest.json").exists()
 
 
-def test_what_a_dying_server_was_drawing_counts_as_redrawn_unless_its_seeds_reproduce(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("fault", "lost"), [("half", True), ("504", True), ("500", True), ("short", True), ("503", False)])
+def test_what_a_dying_server_was_drawing_counts_as_redrawn_unless_its_seeds_reproduce(
+    fault: str, lost: bool, tmp_path: Path
+) -> None:
+    """A gateway gives up on the longest draws, so what is drawn again for them is shorter. Who is too busy drew nothing."""
     counts = {}
     for reproducible in (False, True):
-        with serve(tmp_path, fault="half", every=9) as server:
+        with serve(tmp_path, fault=fault, every=9) as server:
             args = {"reproducible": reproducible}
             stored = run(tmp_path / f"{reproducible}", server, backend_args=args)
         counts[reproducible] = sum(one.redrawn for one in stored.trajectories.values())
-    assert counts[False] > 0 == counts[True]
+    assert (counts[False] > 0) is lost
+    assert counts[True] == 0

@@ -17,6 +17,7 @@ T = TypeVar("T")
 _REVIVAL_PAUSE_S = 10.0  # at most, between two looks at a server that is lost
 _MISSES = 3  # unanswered looks in a row after which a server that is drawing counts as lost
 _BUSY = 429
+_NOT_BEGUN = (409, 425, 429, 503, 529)  # nothing was drawn; any other failure may have lost a draw, which a long one does more
 _TROUBLED = 3  # failures in a row after which a server gets a rest
 
 
@@ -156,6 +157,8 @@ class ServerPool(Generic[M]):
             except Unanswered as error:
                 if self.closed:
                     raise self._closed() from None
+                if error.status != _BUSY:
+                    busy_until = time.monotonic() + self._patience_s
                 busy = error.status == _BUSY and time.monotonic() < busy_until
                 n_failed += error.reached
                 n_tries += error.reached and not busy
@@ -163,7 +166,7 @@ class ServerPool(Generic[M]):
                     told = f"{server.address} gave no answer in {n_failed} tries, the last time: {error}"
                     raise RequestFailed(told) from None
                 avoided = server
-                redrawn = redrawn or (error.reached and error.status is None)
+                redrawn = redrawn or (error.reached and error.status not in _NOT_BEGUN)
                 await self._heed(server, error, n_failed)
                 deadline = max(deadline, time.monotonic() + self._patience_s) if error.reached else deadline
             except EndpointRefused as error:
@@ -243,13 +246,16 @@ class ServerPool(Generic[M]):
 
     async def _revive(self, server: M) -> None:
         """The server is used again as soon as it answers, if it still serves the same model."""
-        attempt = 0
+        attempt = refusals = 0
         while server.lost:
             await asyncio.sleep(min(_REVIVAL_PAUSE_S, next_pause(attempt, self._pause_s)))
             attempt += 1
             try:
                 await self._look_closely(server)
             except EndpointRefused as error:
+                refusals += 1
+                if _may_pass(error, refusals):
+                    continue
                 server.lost, server.refused = False, error
                 note(f"{error} It is left out")
             except (Unanswered, RequestFailed):
@@ -261,20 +267,23 @@ class ServerPool(Generic[M]):
 
     async def _watch(self, server: M) -> None:
         """A server that hangs while it is drawing is lost."""
-        misses = 0
+        misses = refusals = 0
         while True:
             await asyncio.sleep(self._watch_s)
             if server.lost or server.refused or not server.tries:
-                misses = 0
+                misses = refusals = 0
                 continue
             try:
                 await self._look(server)
-                misses = 0
+                misses = refusals = 0
             except Unanswered as error:
                 misses += 1
                 if misses >= _MISSES or not error.reached:
                     self._lose(server, f"{error}, {misses} times in a row" if error.reached else str(error))
             except EndpointRefused as error:
+                refusals += 1
+                if _may_pass(error, refusals):
+                    continue
                 server.refused = error
                 note(f"{error} It is left out")
                 self._changed.set()
@@ -312,6 +321,11 @@ class ForQuestion:
 
     async def aclose(self) -> None:
         await self._backend.aclose()
+
+
+def _may_pass(error: EndpointRefused, in_a_row: int) -> bool:
+    """True for a refusal by status that has not come several times yet: a gateway refuses while the server behind restarts."""
+    return error.status is not None and in_a_row < _MISSES
 
 
 def _stop(task: asyncio.Task[Any]) -> None:

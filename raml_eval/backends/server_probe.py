@@ -36,7 +36,8 @@ _NARROWEST: Mapping[str, Any] = {"top_k": 1, "top_p": 1e-6, "min_p": 1.0}
 class Identity:
     """What a server says about itself: the model's name there, whose it is (such as vllm), its version, its context in tokens.
 
-    A server need not tell its version, and a gateway may answer for it where it is asked for. So an empty one says nothing.
+    What is empty says nothing: a server need not tell its version, a gateway may answer for it where it is asked for, and
+    one that still loads may not know its context.
     """
 
     model: str
@@ -54,8 +55,8 @@ class Identity:
 
     def agrees(self, other: Identity) -> bool:
         """Nothing that both tell differs."""
-        same_version = self.version == other.version or not (self.version and other.version)
-        return same_version and (self.model, self.owner, self.context) == (other.model, other.owner, other.context)
+        pairs = ((self.owner, other.owner), (self.version, other.version), (self.context, other.context))
+        return self.model == other.model and all(one == two for one, two in pairs if one and two)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,9 +77,10 @@ class Drawn:
         return self.text if self.ids is None else self.ids
 
 
-async def identify(server: Server, served_model: str | None, timeout_s: float = 30.0) -> Identity:
+async def identify(server: Server, served_model: str | None, timeout_s: float = 30.0, tries: int = 1) -> Identity:
     """Who the server says it is. Raises what Connection.ask does; EndpointRefused also if it serves another model, or several
-    and none is named."""
+    and none is named. tries are those for its version, which a server need not tell.
+    """
 
     def read_models(reply: Any) -> list[dict[str, Any]]:
         return [dict(entry) for entry in reply["data"] if isinstance(entry["id"], str)]
@@ -86,22 +88,24 @@ async def identify(server: Server, served_model: str | None, timeout_s: float = 
     redact = server.connection.redact
     entries = await server.connection.ask("GET", f"{server.address}/models", read_models, timeout_s=timeout_s)
     names = {redact(entry["id"]): entry for entry in entries}
+    if not names:
+        raise Unanswered(f"{server.address} serves no model yet", status=200)
     if served_model is None and len(names) != 1:
-        told = f"{', '.join(names)}. Name one with --backend-arg served_model=NAME" if names else "none"
+        told = f"{', '.join(names)}. Name one with --backend-arg served_model=NAME"
         raise EndpointRefused(f"{server.address} serves {len(names)} models: {told}.")
     name = served_model or next(iter(names))
     if name not in names:
         near = near_names(name, names)
-        raise EndpointRefused(f"{server.address} does not serve {name!r}, but {', '.join(names) or 'nothing'}.{near}")
+        raise EndpointRefused(f"{server.address} does not serve {name!r}, but {', '.join(names)}.{near}")
     entry = names[name]
     meta = entry.get("meta") if isinstance(entry.get("meta"), dict) else {}
     context = next((n for n in (entry.get("max_model_len"), (meta or {}).get("n_ctx")) if type(n) is int and n > 0), None)
     owner = entry.get("owned_by")
-    version = await _version(server, timeout_s)
+    version = await _version(server, timeout_s, tries)
     return Identity(name, redact(owner) if isinstance(owner, str) else "", redact(version), context)
 
 
-async def _version(server: Server, timeout_s: float) -> str:
+async def _version(server: Server, timeout_s: float, tries: int) -> str:
     """What the server gives as its version at /version, as vLLM does; empty if it gives none. Unanswered without a reply."""
     address = f"{server.address.removesuffix('/v1')}/version"
     try:
@@ -109,6 +113,9 @@ async def _version(server: Server, timeout_s: float) -> str:
     except (RequestFailed, EndpointRefused):
         return ""
     except Unanswered as error:
+        if tries > 1:
+            await asyncio.sleep(next_pause(_TRIES - tries, 1.0, error.asked_s))
+            return await _version(server, timeout_s, tries - 1)
         if error.status is None:
             raise
         return ""
@@ -126,10 +133,11 @@ class Probe:
         """How the server is asked, and the log-probability of its first greedy token, None if it does not tell.
 
         ConfigError if its tokenizer is another one, or if it refuses a request that every field of the sampling is in.
+        Unanswered if it gives no answer in several tries.
         """
         try:
             return await self._find_dialect()
-        except (Unanswered, RequestFailed) as error:
+        except RequestFailed as error:
             raise ConfigError(f"{error}. Mend the server, or give another.") from None
 
     async def _find_dialect(self) -> tuple[Dialect, float | None]:
@@ -146,12 +154,11 @@ class Probe:
         spelled = {name: honoured.get(name, names[0]) for name, names in SPELLINGS.items()}
         return dataclasses.replace(dialect, spelled=spelled, honoured=frozenset(honoured)), greedy.first_logprob
 
-    async def first_logprob(self, dialect: Dialect) -> float | None:
-        """The log-probability of the first greedy token, None if the server does not tell. Raises what Connection.ask does."""
-        return (await self._draw(dialect, _GREEDY, logprobs=1)).first_logprob
+    async def _first_draw(self, again: bool = True) -> tuple[Dialect, Drawn]:
+        """The richest dialect that the server understands, with its greedy draw in it.
 
-    async def _first_draw(self) -> tuple[Dialect, Drawn]:
-        """The richest dialect that the server understands, with its greedy draw."""
+        Where a richer one only failed, and a poorer one is understood, all are tried again: the failure may have passed.
+        """
         refusal: Unanswered | RequestFailed | None = None
         for dialect in (Dialect(), Dialect(ids_in=False, ids_out=False), Dialect(False, False, extended=False)):
             try:
@@ -161,6 +168,8 @@ class Probe:
                     raise
                 refusal = refusal or error
                 continue
+            if isinstance(refusal, Unanswered) and again:
+                return await self._first_draw(again=False)
             if drawn.prompt_ids is not None and drawn.prompt_ids != self._ids:
                 told = f"{self._ids[:8]}... as {drawn.prompt_ids[:8]}..." if dialect.ids_in else f"{PROBE!r} as other ids"
                 raise ConfigError(
@@ -171,8 +180,12 @@ class Probe:
                 continue
             echoes = drawn.ids is not None and drawn.prompt_ids is not None
             counts = drawn.n_drawn == _N and drawn.finish == "length"
-            ids_out = drawn.ids is not None
-            return dataclasses.replace(dialect, ids_out=ids_out, echoes=echoes, named=drawn.named, counts=counts), drawn
+            found = dataclasses.replace(dialect, ids_out=drawn.ids is not None, echoes=echoes, named=drawn.named, counts=counts)
+            if found.ids_out != dialect.ids_out:  # what ends a draw depends on it
+                drawn = await self._draw(found, _GREEDY, logprobs=1)
+            return found, drawn
+        if isinstance(refusal, Unanswered):
+            raise refusal
         raise ConfigError(f"{refusal or self._server.address}; no form of a completion request is taken there.")
 
     async def _check_tokenizer(self, dialect: Dialect, where: str, advice: str) -> None:

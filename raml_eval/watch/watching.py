@@ -29,7 +29,7 @@ from raml_eval.watch.headline import headline_numbers, headline_text
 from raml_eval.watch.history import BROKEN, DONE, GONE, OWED, SKIPPED, History
 from raml_eval.wording import count_noun, list_some, one_line
 
-TRIES = 3  # of a checkpoint whose samples fail, or whose files change while it is evaluated
+TRIES = 3  # of a checkpoint whose samples fail, whose engine does not start, or whose files change while it is evaluated
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,10 @@ class Watcher:
                 )
 
     def _is_open(self, arrival: Arrival) -> bool:
+        """A checkpoint that is there is open unless it is settled in this state. One that had gone may be back, whole."""
         line = self.history.lines.get(arrival.name)
-        return line is None or line.get("stamp") != arrival.stamp or arrival.name in self._retried
+        settled = line is not None and line["status"] != GONE and line.get("stamp") == arrival.stamp
+        return not settled or arrival.name in self._retried
 
     def _skip(self, arrivals: Sequence[Arrival]) -> list[Arrival]:
         """The arrivals without those that are too far behind, which are settled as skipped."""
@@ -255,8 +257,11 @@ class Watcher:
             same, problem = False, ""
         if not same:
             self._try_again(arrival, BROKEN, f"its files changed while it was evaluated ({error})")
-        elif isinstance(error, ModelError) or problem:
-            self._settle(arrival, BROKEN, problem or str(error))
+        elif problem:
+            self._settle(arrival, BROKEN, problem)
+        elif isinstance(error, ModelError):
+            await self._engines.aclose()  # its weights are whole: an engine may lack memory for a moment
+            self._try_again(arrival, BROKEN, str(error))
         elif not isinstance(error, OSError) and self.history.of(DONE):
             self._settle(arrival, BROKEN, str(error))  # the settings are good: others could be evaluated with them
         else:
