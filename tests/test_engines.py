@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import pytest
 from raml_eval.backends import open_backend
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.engines import Engines, Lent
-from raml_eval.errors import ModelError, SwapRefused
-from raml_eval.protocols import Backend, NativeBudgets, PositionScorer, PositionScores
+from raml_eval.errors import ConfigError, ModelError, SwapRefused
+from raml_eval.protocols import Backend, LimitedSampling, NativeBudgets, PositionScorer, PositionScores, Routed
 from raml_eval.types import Completion, SamplingParams
 from tests.backend_bench import POCKET
 
@@ -127,6 +128,9 @@ def test_weights_that_change_while_an_engine_loads_them_are_refused(tmp_path: Pa
     assert len(opener.engines) == 2
 
 
+GREEDY = SamplingParams(0.0, 1.0, 0, 0.0, 1.0, max_tokens=1, seed=0, stop_ids=())
+
+
 class Capped(Lent):
     async def generate_capped(self, prompt_ids: Sequence[int], params: SamplingParams, budget: int) -> Completion:
         raise NotImplementedError
@@ -142,7 +146,18 @@ class CappedScoring(Capped, Scoring):
     pass
 
 
-@pytest.mark.parametrize("kind", [Lent, Capped, Scoring, CappedScoring])
+class Served(Lent):
+    """As completion servers: it has a server for each question, and limits to the sampling."""
+
+    def routed(self, question: str) -> Backend:
+        return Lent(self._engine, {"question": question})
+
+    def check_sampling(self, params: SamplingParams) -> None:
+        if params.top_k:
+            raise ConfigError("top_k had no effect.")
+
+
+@pytest.mark.parametrize("kind", [Lent, Capped, Scoring, CappedScoring, Served])
 def test_what_is_lent_can_do_what_the_engine_can(kind: type[Lent]) -> None:
     async def lend() -> None:
         async def opener(name: str, model: str, **settings: Any) -> Backend:
@@ -155,6 +170,12 @@ def test_what_is_lent_can_do_what_the_engine_can(kind: type[Lent]) -> None:
             await lent.swap_weights(Checkpoint(str(POCKET)))  # type: ignore[attr-defined]
         assert isinstance(lent, NativeBudgets) == issubclass(kind, Capped)
         assert isinstance(lent, PositionScorer) == issubclass(kind, Scoring)
+        assert isinstance(lent, Routed) == isinstance(lent, LimitedSampling) == issubclass(kind, Served)
+        if isinstance(lent, Routed) and isinstance(lent, LimitedSampling):
+            assert lent.routed("q").swapped == {"question": "q"}  # type: ignore[attr-defined]
+            lent.check_sampling(GREEDY)
+            with pytest.raises(ConfigError, match="top_k had no effect"):
+                lent.check_sampling(replace(GREEDY, top_k=3))
         if isinstance(lent, PositionScorer):
             assert (await lent.score_at((5, 5), (2,), (9,), 1)).logprobs == ((-1.0,),)
 

@@ -20,7 +20,7 @@ pytest.importorskip("torch", reason="checkpoints are evaluated (pip install 'ram
 from raml_eval.backends import open_backend
 from raml_eval.cli.watching import _trackers
 from raml_eval.config import build_config
-from raml_eval.errors import ConfigError, GenerationError, StoreError
+from raml_eval.errors import ConfigError, GenerationError, ModelError, StoreError
 from raml_eval.matrix import Cell, expand
 from raml_eval.protocols import Backend
 from raml_eval.session import run_session
@@ -192,6 +192,45 @@ def test_one_that_is_deleted_while_it_is_evaluated_is_told(training: Path, tmp_p
     ending = watch(training, tmp_path / "out", opener=opener, run={"backend": "hf", "backend_args": dict(ENGINE_ARGS["hf"])})
     assert [(line["step"], line["status"]) for line in lines(tmp_path / "out")] == [(10, "gone"), (5, "done")]
     assert ending.owed == ()
+
+
+def test_a_folder_that_is_away_for_a_moment_loses_no_checkpoint(training: Path, tmp_path: Path) -> None:
+    """As a network drive that is mounted again: what was told as gone is there again."""
+    away, opened = tmp_path / "away", []
+
+    async def opener(name: str, model: str, **settings: Any) -> Backend:
+        opened.append(Path(model).name)
+        if len(opened) == 1:
+            training.rename(away)
+        return await open_backend("hf", model, **settings)  # which finds no files
+
+    run = {"backend": "hf", "backend_args": dict(ENGINE_ARGS["hf"])}
+    watch(training, tmp_path / "out", opener=opener, run=run)
+    assert {line["status"] for line in lines(tmp_path / "out")} == {"gone"}
+    away.rename(training)
+    assert watch(training, tmp_path / "out", opener=opener, run=run).owed == ()
+    done = [line["step"] for line in lines(tmp_path / "out") if line["status"] == "done"]
+    assert sorted(done) == [5, 10, 15]
+    n_lines = len(lines(tmp_path / "out"))
+    watch(training, tmp_path / "out", opener=opener, run=run)
+    assert len(lines(tmp_path / "out")) == n_lines
+
+
+@pytest.mark.parametrize(("n_failures", "status"), [(2, "done"), (9, "broken")])
+def test_an_engine_that_does_not_start_is_tried_again_but_not_for_ever(
+    n_failures: int, status: str, training: Path, tmp_path: Path
+) -> None:
+    opened = []
+
+    async def opener(name: str, model: str, **settings: Any) -> Backend:
+        opened.append(Path(model).name)
+        if len(opened) <= n_failures:
+            raise ModelError("free memory is less than desired.")
+        return await open_backend(name, model, **settings)
+
+    watch(training, tmp_path / "out", opener=opener)
+    assert [line["status"] for line in lines(tmp_path / "out")] == [status] * 3
+    assert len(opened) == (9 if status == "broken" else 2 + 1)  # one engine serves all that are alike
 
 
 def test_one_that_is_deleted_before_its_turn_is_told(training: Path, tmp_path: Path) -> None:

@@ -60,6 +60,10 @@ class Ending:
     regressed: bool
 
 
+class NotStarted(ModelError):
+    """The engine did not start on a checkpoint. If its files are whole, it may do so later: memory is lacking for a moment."""
+
+
 class Watcher:
     """Evaluates what arrives. make_cell gives the run of a checkpoint by name and model; track is told of each that is done."""
 
@@ -217,7 +221,10 @@ class Watcher:
 
     async def _open_engine(self, name: str, model: str, **where: Any) -> Backend:
         """The engine with the model's weights. Raises StoreError if it is another than that of the other runs."""
-        engine = await self._engines.open(name, model, **where)
+        try:
+            engine = await self._engines.open(name, model, **where)
+        except ModelError as error:
+            raise NotStarted(str(error)) from error
         self.history.keep_engine(engine.description)
         return engine
 
@@ -259,9 +266,11 @@ class Watcher:
             self._try_again(arrival, BROKEN, f"its files changed while it was evaluated ({error})")
         elif problem:
             self._settle(arrival, BROKEN, problem)
-        elif isinstance(error, ModelError):
-            await self._engines.aclose()  # its weights are whole: an engine may lack memory for a moment
+        elif isinstance(error, NotStarted):
+            await self._engines.aclose()
             self._try_again(arrival, BROKEN, str(error))
+        elif isinstance(error, ModelError):
+            self._settle(arrival, BROKEN, str(error))
         elif not isinstance(error, OSError) and self.history.of(DONE):
             self._settle(arrival, BROKEN, str(error))  # the settings are good: others could be evaluated with them
         else:
@@ -270,7 +279,7 @@ class Watcher:
     def _try_again(self, arrival: Arrival, status: str, why: str) -> None:
         self._tries[arrival.name] += 1
         if self._tries[arrival.name] < TRIES:
-            self._say(f"{arrival.name}: {why}. It is tried again.", always=True)
+            self._say(f"{arrival.name}: {why.rstrip('.')}. It is tried again.", always=True)
         else:
             self._settle(arrival, status, why)
 
