@@ -192,8 +192,7 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
             if fault == "hang":
                 time.sleep(3600)
             if fault == "reset":
-                self.connection.shutdown(socket.SHUT_RDWR)
-                self.close_connection = True
+                self.cut()
                 return
             self.send(int(fault or 200), {"version": options.version})
 
@@ -208,8 +207,7 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
             if fault == "hang":
                 time.sleep(3600)
             if fault == "reset":
-                self.connection.shutdown(socket.SHUT_RDWR)
-                self.close_connection = True
+                self.cut()
                 return
             if fault.isdigit():
                 headers = {"Retry-After": options.retry_after} if options.retry_after else {}
@@ -224,6 +222,10 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
                 ids = reply["choices"][0]["token_ids"]
                 reply["choices"][0] |= {"token_ids": ids[:-1], "finish_reason": "abort"}
             self.send(200, reply, damage=fault)
+
+        def cut(self) -> None:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
 
         def allowed(self) -> bool:
             good = not options.key or self.headers.get("Authorization") == f"Bearer {options.key}"
@@ -243,8 +245,7 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
             if damage == "half":
                 self.wfile.write(body[: len(body) // 2])
                 self.wfile.flush()
-                self.connection.shutdown(socket.SHUT_RDWR)
-                self.close_connection = True
+                self.cut()
                 return
             self.wfile.write(body)
 
