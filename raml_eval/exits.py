@@ -51,7 +51,8 @@ COMMANDS: Mapping[str, Mapping[ExitCode, str]] = MappingProxyType(
             ExitCode.DONE: "it ended by --until-step or --idle-timeout, and every checkpoint is evaluated, skipped or deleted",
             ExitCode.WORSE: "--stop-on-regression: the gate failed, for certain over all checkpoints so far",
             ExitCode.UNUSABLE: "a setting, base, gate or directory cannot be used, or the directory not written",
-            ExitCode.OWED: "a checkpoint is broken or not whole at the end, or its samples failed, or none ever came",
+            ExitCode.OWED: "a checkpoint is broken or not whole at the end, or gone together with its folder, or its samples "
+            "failed, or none ever came",
         },
         "merge": {
             ExitCode.DONE: "the merged run is written",

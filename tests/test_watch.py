@@ -205,8 +205,9 @@ def test_a_folder_that_is_away_for_a_moment_loses_no_checkpoint(training: Path, 
         return await open_backend("hf", model, **settings)  # which finds no files
 
     run = {"backend": "hf", "backend_args": dict(ENGINE_ARGS["hf"])}
-    watch(training, tmp_path / "out", opener=opener, run=run)
+    ending = watch(training, tmp_path / "out", opener=opener, run=run)
     assert {line["status"] for line in lines(tmp_path / "out")} == {"gone"}
+    assert ending.owed == (f"{training}: not there, and with it checkpoint-10, checkpoint-15, checkpoint-5",)
     away.rename(training)
     assert watch(training, tmp_path / "out", opener=opener, run=run).owed == ()
     done = [line["step"] for line in lines(tmp_path / "out") if line["status"] == "done"]

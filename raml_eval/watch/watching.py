@@ -352,8 +352,10 @@ class Watcher:
             )
         owed = [f"{line['name']}: {line['status']}: {line['why']}" for line in self.history.of(BROKEN, OWED)]
         owed += [f"{one.name}: not whole: {one.why}" for one in self._asked(arrivals) if one.state is State.WRITTEN]
+        folder = self.settings.arrivals.folder
+        if (gone := self.history.of(GONE)) and not folder.is_dir():  # not deleted one by one: the folder may come back
+            owed.append(f"{folder}: not there, and with it {list_some(sorted(line['name'] for line in gone))}")
         if not self.history.lines and not owed:
-            folder = self.settings.arrivals.folder
             owed.append(f"{folder}: {'no checkpoint came' if folder.is_dir() else 'there is no such folder'}")
         return Ending(
             tuple(self.out / line["run"] for line in done if line not in lost), tuple(owed), bool(self._regressions())
