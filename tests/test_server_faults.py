@@ -216,7 +216,7 @@ def test_one_look_that_is_refused_says_nothing(fault: str, tmp_path: Path, whole
 def test_a_server_that_joins_late_is_tested_as_the_first_was(
     tmp_path: Path, whole: dict[Any, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with serve(tmp_path, latency_s=0.2) as first, serve(tmp_path, ignores="min_p", models_fault="503", odd=1) as late:
+    with serve(tmp_path, latency_s=0.5) as first, serve(tmp_path, ignores="min_p", models_fault="503", odd=1) as late:
         assert samples(run(tmp_path / "run", late, first)) == whole
         asked = late.asked()
     assert "another kind than at the start" in capsys.readouterr().err
@@ -225,9 +225,9 @@ def test_a_server_that_joins_late_is_tested_as_the_first_was(
 
 
 def test_a_server_that_is_busy_at_the_start_joins_later(tmp_path: Path, whole: dict[Any, Any]) -> None:
-    with serve(tmp_path, latency_s=0.1) as first, serve(tmp_path, fault="503", every=1, after=0, until=3) as busy:
+    with serve(tmp_path, latency_s=0.5) as first, serve(tmp_path, fault="503", every=1, after=0, until=3) as busy:
         assert samples(run(tmp_path / "run", busy, first)) == whole
-        assert len(busy.asked()) > 50
+        assert {one["seed"] for one in busy.asked()} - {1, *SEEDS}  # draws, and not the tests alone
 
 
 @pytest.mark.parametrize(
