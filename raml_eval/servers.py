@@ -73,18 +73,13 @@ def check_served(stored: Mapping[str, Any], engine: BackendDescription, director
 
     stored is the manifest's description of its engine. What it does not tell is not compared.
     """
-    from raml_eval.backends.server_probe import same_model
+    from raml_eval.backends.server_probe import tell_servers
 
-    there, here = dict(stored.get("details", {})), dict(engine.details)
-    if engine.name != BACKEND:
-        return
-    names = [name for name in ("served_model", "token_ids", "honoured") if name in there and there[name] != here[name]]
-    if not same_model(there.get("first_logprob"), here["first_logprob"]):
-        names.append("first_logprob")
-    if names:
-        told = "; ".join(f"{name} is {there[name]!r} there and {here[name]!r} here" for name in names)
+    told = tell_servers(stored.get("details", {}), engine.details) if engine.name == BACKEND else []
+    if told:
         raise StoreError(
-            f"run directory {directory} was drawn from another server: {told}. Choose another --out, or serve the former one."
+            f"run directory {directory} was drawn from another server: {'; '.join(told)}. Choose another "
+            "--out, or serve the former one."
         )
 
 

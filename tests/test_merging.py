@@ -208,6 +208,11 @@ def in_line(**changes: Any) -> Callable[[list[str]], list[str]]:
     return lambda lines: [json.dumps(json.loads(lines[0]) | changes) + "\n", *lines[1:]]
 
 
+def served(name: str) -> Callable[[dict[str, Any]], None]:
+    """Drawn from completion servers, by a model of this name."""
+    return lambda manifest: manifest["engine"].update(name="openai_server", details={"served_model": name})
+
+
 def one_more(manifest: dict[str, Any]) -> None:
     manifest["plan"]["samples"] = 3
 
@@ -222,6 +227,10 @@ def other_step(manifest: dict[str, Any]) -> None:
         (
             {1: ("manifest.json", engine_version)},
             r"shard 2/3 .* as shard 1/3 .*protocol|engine.version is '1' there and '2' here",
+        ),
+        (
+            {0: ("manifest.json", served("a")), 1: ("manifest.json", served("b"))},
+            "served_model is 'a' there and 'b' here",
         ),
         ({1: ("manifest.json", one_more)}, "plan.samples is 2 there and 3 here"),
         ({1: ("manifest.json", drop_question)}, "hold 2 questions of pocket_sort together, wanted 3"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raml_eval.backends.server_pool import Server
@@ -29,6 +29,7 @@ _GREEDY = SamplingParams(
     temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, repetition_penalty=1.0, max_tokens=_N, seed=1, stop_ids=()
 )
 _SEEDS = (2**62 + 1, 2**62 + 1, 2**62 + 2)  # as large as those of a run
+_KEPT: Sequence[str] = ("served_model", "token_ids", "honoured")  # of the details of a description: the same to the end
 _NARROWEST: Mapping[str, Any] = {"top_k": 1, "top_p": 1e-6, "min_p": 1.0}
 
 
@@ -287,3 +288,17 @@ def _ids(value: Any) -> list[int] | None:
 def same_model(one: float | None, other: float | None) -> bool:
     """False if the first greedy tokens of two servers are too differently probable to come from the same weights."""
     return one is None or other is None or math.isclose(one, other, abs_tol=_TOLERANCE)
+
+
+def tell_servers(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """One text for each thing in which the servers of two sessions or shards differ, by the details of their descriptions.
+
+    What one of them does not tell is not compared.
+
+    Example: tell_servers({"served_model": "a"}, {"served_model": "b"}) == ["served_model is 'a' there and 'b' here"]
+    """
+    told = there.keys() & here.keys()
+    names = [name for name in _KEPT if name in told and there[name] != here[name]]
+    if not same_model(there.get("first_logprob"), here.get("first_logprob")):
+        names.append("first_logprob")
+    return [f"{name} is {there[name]!r} there and {here[name]!r} here" for name in names]
