@@ -75,8 +75,7 @@ def check_served(stored: Mapping[str, Any], engine: BackendDescription, director
     """
     from raml_eval.backends.server_probe import tell_servers
 
-    told = tell_servers(stored.get("details", {}), engine.details) if engine.name == BACKEND else []
-    if told:
+    if told := tell_servers(stored.get("details", {}), engine.details):
         raise StoreError(
             f"run directory {directory} was drawn from another server: {'; '.join(told)}. Choose another "
             "--out, or serve the former one."

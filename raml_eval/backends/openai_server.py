@@ -10,7 +10,7 @@ from typing import Any
 from raml_eval.backends.requests import check_request
 from raml_eval.backends.server_args import ServerArgs
 from raml_eval.backends.server_pool import ForQuestion, Server, ServerPool
-from raml_eval.backends.server_probe import Identity, Probe, identify, same_model
+from raml_eval.backends.server_probe import TRIES, Identity, Probe, identify, same_model
 from raml_eval.backends.server_requests import Dialect, difference, reply_reader, request_body
 from raml_eval.checkpoint import Checkpoint
 from raml_eval.endpoint import Connection, EndpointRefused, RequestFailed, Unanswered, read_key
@@ -180,7 +180,7 @@ async def _agreed(servers: list[Server], args: ServerArgs) -> Identity:
     failures: list[str] = []
     for server in servers:
         try:
-            found[server.address] = await identify(server, args.served_model, tries=3)
+            found[server.address] = await identify(server, args.served_model, tries=TRIES)
         except (Unanswered, RequestFailed) as error:
             server.lost = True
             failures.append(f"{server.address} cannot be used: {error}")

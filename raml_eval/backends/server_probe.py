@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from raml_eval.backends.server_pool import Server
 from raml_eval.backends.server_requests import SPELLINGS, Dialect, only_choice, request_body
@@ -19,9 +19,10 @@ from raml_eval.errors import ConfigError, near_names
 from raml_eval.protocols import Tokenizer
 from raml_eval.types import SamplingParams
 
+T = TypeVar("T")
 PROBE = "Question: what is 12 + 30?\nAnswer: 42. Now count: 1 2 3"
 _N = 12  # tokens of a probe
-_TRIES = 3
+TRIES = 3
 _UNREADABLE = (200, 500)  # a server may answer so, with garbage or an error, to a form of request that it cannot read
 _HOT = 2.0
 _TOLERANCE = 0.1  # nats, between two servers' log-probabilities of a first token: kernels differ by less, models by more
@@ -109,18 +110,31 @@ async def identify(server: Server, served_model: str | None, timeout_s: float = 
 async def _version(server: Server, timeout_s: float, tries: int) -> str:
     """What the server gives as its version at /version, as vLLM does; empty if it gives none. Unanswered without a reply."""
     address = f"{server.address.removesuffix('/v1')}/version"
+
+    def ask() -> Awaitable[Any]:
+        return server.connection.ask("GET", address, lambda reply: reply["version"], timeout_s=timeout_s)
+
     try:
-        said = await server.connection.ask("GET", address, lambda reply: reply["version"], timeout_s=timeout_s)
+        said = await _try(server, ask, tries)
     except (RequestFailed, EndpointRefused):
         return ""
     except Unanswered as error:
-        if tries > 1:
-            await asyncio.sleep(next_pause(_TRIES - tries, 1.0, error.asked_s))
-            return await _version(server, timeout_s, tries - 1)
         if error.status is None:
             raise
         return ""
     return said if isinstance(said, str) else ""
+
+
+async def _try(server: Server, ask: Callable[[], Awaitable[T]], tries: int) -> T:
+    """What is asked for, after pauses where it stays unanswered. Raises the last Unanswered."""
+    for attempt in range(tries - 1):
+        try:
+            return await ask()
+        except Unanswered as error:
+            pause_s = next_pause(attempt, 1.0, error.asked_s)
+            server.connection.tell_pause(server.address, error, pause_s)
+            await asyncio.sleep(pause_s)
+    return await ask()
 
 
 class Probe:
@@ -250,18 +264,11 @@ class Probe:
         body = request_body(self._model, self._ids, params, dialect, self._tokenizer) | more
         if not dialect.ids_in:
             body["prompt"] = PROBE
-        attempt = 0
-        while True:
-            try:
-                return await self._server.complete(body, self._read)
-            except Unanswered as error:
-                attempt += 1
-                if attempt >= _TRIES:
-                    told = f"the server at {self._server.address} fails a first request: {error}"
-                    raise Unanswered(told, reached=error.reached, status=error.status, asked_s=error.asked_s) from None
-                pause_s = next_pause(attempt - 1, 1.0, error.asked_s)
-                self._server.connection.tell_pause(self._server.address, error, pause_s)
-                await asyncio.sleep(pause_s)
+        try:
+            return await _try(self._server, lambda: self._server.complete(body, self._read), TRIES)
+        except Unanswered as error:
+            told = f"the server at {self._server.address} fails a first request: {error}"
+            raise Unanswered(told, reached=error.reached, status=error.status, asked_s=error.asked_s) from None
 
     def _read(self, reply: Any) -> Drawn:
         choice = only_choice(reply, Dialect())

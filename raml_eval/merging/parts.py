@@ -109,8 +109,7 @@ def _check_alike(first: Part, part: Part) -> None:
     ]
     limits = [{key: one.manifest["config"].get("grading", {}).get(key) for key in GRADING} for one in (first, part)]
     differing += tell_differing({"grading": limits[0]}, {"grading": limits[1]})
-    if first.manifest["engine"]["name"] == "openai_server":
-        differing += tell_servers(*(one.manifest["engine"].get("details", {}) for one in (first, part)))
+    differing += tell_servers(*(one.manifest["engine"].get("details", {}) for one in (first, part)))
     if suites[0] != suites[1]:
         differing.append(f"suites is {_told(suites[0])} there and {_told(suites[1])} here")
     if None not in records and records[0] != records[1]:

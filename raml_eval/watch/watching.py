@@ -264,13 +264,11 @@ class Watcher:
             same, problem = False, ""
         if not same:
             self._try_again(arrival, BROKEN, f"its files changed while it was evaluated ({error})")
-        elif problem:
-            self._settle(arrival, BROKEN, problem)
-        elif isinstance(error, NotStarted):
+        elif isinstance(error, NotStarted) and not problem:
             await self._engines.aclose()
             self._try_again(arrival, BROKEN, str(error))
-        elif isinstance(error, ModelError):
-            self._settle(arrival, BROKEN, str(error))
+        elif isinstance(error, ModelError) or problem:
+            self._settle(arrival, BROKEN, problem or str(error))
         elif not isinstance(error, OSError) and self.history.of(DONE):
             self._settle(arrival, BROKEN, str(error))  # the settings are good: others could be evaluated with them
         else:
