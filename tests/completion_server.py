@@ -66,7 +66,9 @@ class Served:
         self.process.send_signal(signal.SIGCONT)
 
     def asked(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        """The server may be in the midst of a line, which is left out."""
+        content = self.log.read_bytes() if self.log.exists() else b""
+        return [json.loads(line) for line in content.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 @contextlib.contextmanager
@@ -113,8 +115,8 @@ class Imitation:
         with self.lock:
             self.n_asked += 1
             number = self.n_asked - self.options.after
-        with self.lock, open(self.options.log, "a", encoding="utf-8") as log:
-            log.write(json.dumps(asked) + "\n")
+        with self.lock, open(self.options.log, "ab", buffering=0) as log:  # one write: a server that is killed leaves no part
+            log.write(json.dumps(asked).encode() + b"\n")
         if self.options.poison and self.options.poison in self.text_of(asked["prompt"]):
             return "500"
         due = 0 < number <= self.options.until and self.options.every and number % self.options.every == 0

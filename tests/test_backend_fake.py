@@ -169,7 +169,7 @@ def test_a_hub_out_of_reach_is_told_in_seconds(monkeypatch: Any) -> None:
     started = time.monotonic()
     with pytest.raises(ModelError, match="is not a folder here, and the hub"):
         open_it("fake", "nobody/no-such-model")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # asking in vain again and again took 46 s
 
 
 def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: Any) -> None:

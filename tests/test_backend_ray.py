@@ -30,7 +30,8 @@ from raml_eval.types import StoredRun
 from tests.backend_bench import POCKET, Bench, opened
 from tests.backend_contract import SamplingContract, close_and_check
 from tests.engines import ENGINE_ARGS, drawn
-from tests.ray_clusters import HEAD, Node, below, cluster, command, replicas, wait_for
+from tests.processes import below, command_of, wait_until
+from tests.ray_clusters import HEAD, Node, cluster, replicas
 
 LIMIT, SAMPLES, BUDGETS = 20, 2, (0, 16, "unlimited")
 HF = {"engine": "hf", "dtype": "float32", "replicas": 2, "pause_s": 0.2}
@@ -124,7 +125,7 @@ def test_closing_fails_what_is_under_way_and_ends_every_process() -> None:
     with opened("ray", POCKET, HF) as bench:
         assert len(replicas()) == 2
         close_and_check(bench)
-    wait_for(lambda: not [pid for pid in below(os.getpid()) if "ray" in command(pid)], 20)
+    wait_until(lambda: not [pid for pid in below(os.getpid()) if "ray" in command_of(pid)], 20)
 
 
 def settings(backend: str, out: Path, temperature: float, **more: Any) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def test_a_killed_replica_loses_nothing_and_is_replaced(
 ) -> None:
     def kill() -> None:
         victim = replicas()[0]
-        engine = next(pid for pid in below(victim) if "EngineCore" in command(pid))
+        engine = next(pid for pid in below(victim) if "EngineCore" in command_of(pid))
         os.kill(victim if which == "replica" else engine, signal.SIGKILL)
 
     before_draw(monkeypatch, 60, kill)
@@ -229,12 +230,12 @@ def test_a_replica_that_comes_back_with_another_model_is_left_out(tmp_path: Path
             told += capfd.readouterr().err
             return wanted in told
 
-        wait_for(lambda: again("answers again"))
+        wait_until(lambda: again("answers again"))
         assert victim not in replicas()
         assert len(replicas()) == 2
         shutil.copy(other / "model.safetensors", model)
         os.kill(replicas()[0], signal.SIGKILL)
-        wait_for(lambda: again("It is left out"))
+        wait_until(lambda: again("It is left out"))
         assert "is loaded with" in told
         assert bench.one("Compute 1+2.") == before
 
@@ -258,13 +259,13 @@ def test_a_killed_run_leaves_no_head_and_no_replica(tmp_path: Path) -> None:
         )
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
-        started = {pid: command(pid) for pid in below(process.pid)}
+        started = {pid: command_of(pid) for pid in below(process.pid)}
         started = {pid: text for pid, text in started.items() if any(word in text for word in (*HEAD, "ray::Replica"))}
         assert len(started) >= 4
         process.send_signal(number)
         process.wait()
         process.stdout.close()
-        wait_for(lambda started=started: not [pid for pid, text in started.items() if command(pid) == text], 30)
+        wait_until(lambda started=started: not [pid for pid, text in started.items() if command_of(pid) == text], 30)
 
 
 @on_ray
@@ -284,9 +285,9 @@ def test_replicas_join_and_leave_a_cluster_that_goes_on(tmp_path: Path, capfd: p
                 told += capfd.readouterr().err
                 return wanted in told
 
-            wait_for(lambda: seen("replica 2 answers again"))
+            wait_until(lambda: seen("replica 2 answers again"))
             node.kill()
-            wait_for(lambda: seen("is lost"))
+            wait_until(lambda: seen("is lost"))
         with opened("ray", POCKET, {**HF, "replicas": 1, "address": f"ray://127.0.0.1:{client}"}) as bench:
             assert bench.one("Compute 1+2.") == alone
 

@@ -24,6 +24,7 @@ from raml_eval.errors import ConfigError, GenerationError, ModelError, SwapRefus
 from tests.backend_bench import ROOT, Bench, checkpoint, opened, params, plain_model, plain_scores
 from tests.backend_contract import SamplingContract, SwapContract, VocabularyScoring, close_and_check, score, scoring_ids, swap
 from tests.checkpoints import variant
+from tests.processes import below, command_of, stat_of
 
 pytestmark = [
     pytest.mark.vllm,
@@ -230,34 +231,7 @@ def child(starting_child: subprocess.Popen[str]) -> subprocess.Popen[str]:
 
 def descendants(pid: int) -> dict[int, str]:
     """The processes below this one. The start time distinguishes a process from a later one with the same number."""
-    parents, found = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (stat := stat_of(int(entry.name))):
-            parents[int(entry.name)] = (int(stat[1]), stat[19])
-    below = {pid}
-    while True:
-        more = {child for child, (parent, _) in parents.items() if parent in below} - below
-        if not more:
-            return found
-        below |= more
-        found |= {child: parents[child][1] for child in more}
-
-
-def command_of(pid: int) -> str:
-    """The command line of a process; empty if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def stat_of(pid: int) -> list[str] | None:
-    """The fields of /proc/pid/stat from the state on; None if the process is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else fields
+    return {child: stat[19] for child in below(pid) if (stat := stat_of(child))}
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
@@ -305,4 +279,4 @@ def test_a_dead_engine_fails_what_is_under_way_and_what_comes_later(child: subpr
         if "resource_tracker" not in command_of(pid):
             os.kill(pid, signal.SIGKILL)
     assert child.stdout.read().split() == ["GenerationError", "GenerationError", "closed"]
-    assert child.wait(timeout=30) == 0
+    assert child.wait(timeout=60) == 0

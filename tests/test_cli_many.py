@@ -9,11 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from raml_eval.store.journal import count_lines
+from tests.processes import wait_until
 from tests.test_cli import POCKET, ROOT, cli, fails
 
 FAKE = [
@@ -165,14 +166,12 @@ def test_a_stopped_series_goes_on_where_it_was(training: Path, tmp_path: Path) -
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
         samples = out / "checkpoint-500" / "samples.jsonl"
-        deadline = time.monotonic() + 120
-        while not (samples.exists() and samples.read_text().count("\n")) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(lambda: process.poll() is not None or count_lines(samples))
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
     assert "the same command continues from there" in err
-    stored = samples.read_text().count("\n")
+    stored = count_lines(samples)
     assert 0 < stored < 24
     assert not (out / "checkpoint-1000").exists()
     fast = [word if word != "latency_s=1" else "latency_s=0" for word in slow]

@@ -18,6 +18,7 @@ from raml_eval.doctor.conflicts import CONFLICTS, Conflict, unmet_requirements
 from raml_eval.doctor.machine import GIB, cache_folders, find_disk, read_machine
 from raml_eval.doctor.probes import Answer, ask_all
 from raml_eval.doctor.text import WIDTH, render_findings
+from tests.processes import is_running, wait_until
 from tests.test_cli import Done, cli
 
 SHIPPED = Path(__file__).resolve().parents[1] / "raml_eval" / "pocket"
@@ -136,16 +137,12 @@ def test_an_import_that_hangs_ends_with_its_children_at_the_limit(broken_torch: 
     )
     started = time.monotonic()
     done = cli("doctor", "--backend", "hf")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60  # the child sleeps 600 s
     assert done.returncode == 2
     assert done.stdout.startswith("? it is not known whether a run on backend hf could start here")
     assert "importing torch gave no answer within 8 s" in done.stdout
     assert "→ raml-eval doctor --timeout 60\n" in done.stdout
-    stat = Path(f"/proc/{child.read_text()}/stat")
-    deadline = time.monotonic() + 10
-    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    wait_until(lambda: not is_running(int(child.read_text())), 10)
 
 
 def examined(

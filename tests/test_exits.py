@@ -21,7 +21,7 @@ from raml_eval.exits import ALWAYS, COMMANDS, MEANINGS, ExitCode
 from raml_eval.store.journal import count_lines
 from raml_eval.types import Grade, Status
 from tests.chat_server import Reply, serve_chat
-from tests.signals import take_interrupts
+from tests.processes import take_interrupts
 from tests.stored import Drawn, ask, store_run
 from tests.test_cli import FAKE, cli
 

@@ -15,8 +15,8 @@ import pytest
 from huggingface_hub import DatasetCard
 from pyarrow import parquet
 
+from tests.processes import take_interrupts
 from tests.shared_runs import HOSTILE, holds_nothing_private, private_run, share
-from tests.signals import take_interrupts
 from tests.test_cli import FAKE, cli, fails
 from tests.upload_hub import TOKEN, UploadHub, serve_uploads
 

@@ -18,7 +18,7 @@ import pytest
 from raml_eval.exits import ExitCode
 from raml_eval.sandbox import process_tree
 from raml_eval.store import read_run
-from tests.signals import take_interrupts
+from tests.processes import is_running, take_interrupts, wait_until
 from tests.test_cli import FAKE
 from tests.test_exits import COMMAND, one_line, raml_eval
 
@@ -60,10 +60,7 @@ def running(*words: str | Path, before: str = "", until: Callable[[], bool]) -> 
     settings = {"stderr": subprocess.PIPE, "text": True, "start_new_session": True, "preexec_fn": take_interrupts}
     with subprocess.Popen([*command, *map(str, words)], **settings) as process:  # type: ignore
         try:
-            deadline = time.monotonic() + 60
-            while process.poll() is None and not until():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_until(lambda: process.poll() is not None or until(), 60)
             yield process
         finally:
             process.kill()
@@ -199,7 +196,7 @@ def test_a_second_sigint_does_not_wait(first: signal.Signals, tmp_path: Path) ->
         stderr = process.communicate(timeout=30)[1]
     assert process.returncode == (ExitCode.INTERRUPTED if first is signal.SIGINT else ExitCode.TERMINATED), stderr
     assert "the same command continues" in one_line(stderr)
-    assert not any(os.path.exists(f"/proc/{pid}") for pid in children)
+    assert not any(map(is_running, children))
     assert raml_eval(*words).returncode == ExitCode.DONE
     assert sizes(out)["samples"] == N
 

@@ -125,7 +125,7 @@ def test_monsters_are_wrong_in_time(pool: GradingPool, answer: str) -> None:
     pool.grade_blocking(f"x+{pool.n_compared + 1}", r"\boxed{x}")  # never asked before: a killed worker is replaced now
     started = time.monotonic()
     verdict = pool.grade_blocking("7", rf"\boxed{{{answer}}}")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert verdict.status in WRONG
 
 

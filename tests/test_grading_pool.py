@@ -20,6 +20,7 @@ from raml_eval.errors import RamlError
 from raml_eval.grading import grade
 from raml_eval.grading.pool import MEMORY_BYTES, GradingPool
 from raml_eval.types import Finish, Grade, Question, Status
+from tests.processes import is_running, wait_until
 
 SLOW = r"\boxed{\sum_{n=1}^{999999} \frac{1}{n^2+1}}"  # minutes inside one call
 EQUAL = ("6", r"\boxed{\sum_{k=1}^{3} k}")
@@ -31,13 +32,6 @@ def pool() -> Iterator[GradingPool]:
     pool = GradingPool(workers=1, timeout_s=20.0)
     yield pool
     pool.close()
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def worker_pid(pool: GradingPool) -> int:
@@ -60,10 +54,10 @@ def test_a_slow_comparison_is_a_timeout_and_the_next_is_graded(pool: GradingPool
     pool.timeout_s = 1.0
     started = time.monotonic()
     verdict = pool.grade_blocking("5", SLOW)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert (verdict.status, verdict.answer) == (Status.TIMEOUT, SLOW[7:-1])
     assert "stopped after 1 s" in verdict.detail
-    assert not alive(first)
+    assert not is_running(first)
     pool.timeout_s = 20.0
     assert pool.grade_blocking("15", r"\boxed{\sum_{k=1}^{5} k}").correct
     assert worker_pid(pool) != first
@@ -91,7 +85,8 @@ def test_a_worker_killed_while_it_compares_is_retried_once_then_an_error(pool: G
     killed: set[int] = set()
 
     def kill_twice() -> None:
-        while len(killed) < 2:
+        deadline = time.monotonic() + 60
+        while len(killed) < 2 and time.monotonic() < deadline:
             time.sleep(0.5)
             for worker in list(pool._alive):
                 if worker.process.pid not in killed and worker.process.poll() is None:
@@ -163,7 +158,7 @@ def test_a_closed_pool_leaves_no_worker_and_refuses() -> None:
     pool.close()
     thread.join(5)
     assert len(failures) == 1
-    assert not alive(pid)
+    assert not is_running(pid)
     with pytest.raises(RamlError, match="closed"):
         pool.grade_blocking("45", r"\boxed{\sum_{k=1}^{9} k}")
 
@@ -192,12 +187,9 @@ def test_workers_die_with_a_killed_parent_while_they_compare(tmp_path: Path) -> 
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert alive(pid)
+        assert is_running(pid)
         parent.kill()
-        deadline = time.monotonic() + 3
-        while alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not alive(pid)
+        wait_until(lambda: not is_running(pid), 3)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from raml_eval.errors import ConfigError
 from raml_eval.sandbox import bubblewrap, process_tree, trial
 from raml_eval.sandbox.start import no_sandbox
 from raml_eval.types import Status
+from tests.processes import is_running, wait_until
 from tests.sandboxes import HOSTILE, MANY_FORKS, OK, WRONG, needs_sandbox, try_out
 
 
@@ -74,8 +74,4 @@ def test_a_sandbox_dies_with_a_killed_parent(tmp_path: Path) -> None:
         pids = [int(word) for word in parent.stdout.readline().split()]
         assert len(pids) >= 6  # two of bubblewrap, the tester with a fork, the starter with the program
         parent.kill()
-    for _ in range(100):
-        if not any(Path(f"/proc/{pid}").exists() for pid in pids):
-            break
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    wait_until(lambda: not any(map(is_running, pids)), 10)

@@ -23,7 +23,7 @@ from raml_eval.store import read_run
 from raml_eval.tables import load_run
 from raml_eval.types import Finish, Status, ThinkingEnd
 from tests.imports import FIXTURES, import_lines, line, write_log
-from tests.signals import take_interrupts
+from tests.processes import take_interrupts
 
 MATH = ImportSettings(grader="math")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +24,10 @@ from raml_eval.reporting.regraded import count_regraded
 from raml_eval.store import RunDirectory, read_run
 from raml_eval.store.grades import read_layers
 from raml_eval.types import Finish, Grade, Status
-from tests.signals import take_interrupts
+from tests.processes import below, is_running, take_interrupts, wait_until
 from tests.stored import WRONG, Drawn, ask, store_run
 from tests.test_cli import FAKE, cli, fails
-from tests.test_grading_pool import SLOW, alive
+from tests.test_grading_pool import SLOW
 
 HALF = ask(0, r"\frac{1}{2}")
 DAY = ask(1, "Monday", "exact")
@@ -211,22 +209,6 @@ def test_a_process_that_cannot_start_ends_the_regrading(stored: Path, monkeypatc
     assert files(stored) == before
 
 
-def children_of(pid: int) -> list[int]:
-    own = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
-                own.append(int(entry.name))
-    return own + [below for child in own for below in children_of(child)]
-
-
-def wait_until(happens: Callable[[], bool], limit_s: float = 60.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not happens():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     slow = [Drawn(f"{i} {SLOW}") for i in range(2)]
@@ -235,12 +217,12 @@ def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, se
     program = [sys.executable, "-m", "raml_eval", "regrade", str(path), "--workers", "1"]
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(program, stdout=nowhere, stderr=nowhere, preexec_fn=take_interrupts) as regrade:
-        wait_until(lambda: len(children_of(regrade.pid)) >= 2)  # a grading process, and the worker that compares for it
+        wait_until(lambda: len(below(regrade.pid)) >= 2)  # a grading process, and the worker that compares for it
         time.sleep(1.0)
-        below = children_of(regrade.pid)
+        left = below(regrade.pid)
         os.kill(regrade.pid, sent)
-        assert regrade.wait(20) == code
-        wait_until(lambda: not any(map(alive, below)), 5.0)
+        assert regrade.wait(60) == code
+        wait_until(lambda: not any(map(is_running, left)), 5.0)
     assert files(path) == before
     assert read_run(path).grader_versions == ("0",)
     done = again(path, timeout_s=0.5)

@@ -21,6 +21,7 @@ from raml_eval.types import StoredRun
 from tests.backend_bench import collect_connections
 from tests.completion_server import Served, free_port, serve
 from tests.engines import drawn
+from tests.processes import wait_until
 from tests.test_cli import cli, fails
 
 # A request that is cancelled while its server dies may leave its connection to the collector, which may run in mid-test.
@@ -108,8 +109,7 @@ def meanwhile(server: Served, n_asked: int, act: Callable[[], None]) -> threadin
     """A thread that acts as soon as the server has been asked so often."""
 
     def work() -> None:
-        while len(server.asked()) < n_asked:
-            time.sleep(0.02)
+        wait_until(lambda: len(server.asked()) >= n_asked)
         act()
 
     thread = threading.Thread(target=work)

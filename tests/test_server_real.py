@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from tests.backend_bench import POCKET, Bench, opened
 from tests.backend_contract import SamplingContract
 from tests.dying import dies_at
 from tests.engines import ENGINE_ARGS, drawn
+from tests.processes import wait_until
 from tests.vllm_server import VllmServer, serve_vllm
 
 pytestmark = [
@@ -115,8 +115,8 @@ def test_a_server_that_is_killed_and_started_again_loses_nothing(
     out = tmp_path / "run"
 
     def restart() -> None:
-        while count_lines(out / "trajectories.jsonl") < 20:  # samples come later, and may come all at once
-            time.sleep(0.01)
+        # Samples come later than trajectories, and may come all at once.
+        wait_until(lambda: count_lines(out / "trajectories.jsonl") >= 20)
         server.kill()
         server.launch()
 

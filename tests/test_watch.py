@@ -31,7 +31,7 @@ from tests.backend_bench import POCKET
 from tests.checkpoints import variant
 from tests.dying import command_that_dies_at
 from tests.engines import ENGINE_ARGS, drawn
-from tests.signals import take_interrupts
+from tests.processes import take_interrupts
 from tests.test_cli import cli, fails
 from tests.test_exits import one_line
 
