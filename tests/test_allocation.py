@@ -66,7 +66,7 @@ def test_chosen_budgets_are_those_of_a_search(accuracy: np.ndarray, costs: np.nd
         assert chosen == at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     SHARES,
     arrays.arrays(np.float64, (3, 4), elements=st.integers(1, 40).map(float)),

@@ -61,7 +61,7 @@ rows = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(rows, min_size=1, max_size=5))
 def test_each_row_of_a_batch_is_sampled_by_the_definitions(
     batch: list[tuple[list[float], SamplingParams, list[int], float]],

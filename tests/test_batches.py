@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.batches import FIRST, order_batches, order_digest
@@ -26,7 +26,6 @@ def clusters_of(sizes: dict[str, int], width: int = 1, shared: int = 0) -> dict[
     return found
 
 
-@settings(deadline=None)
 @given(SIZES, st.integers(1, 5), st.integers(0, 4), st.integers(1, 20), st.integers(0, 5))
 def test_batches_hold_each_question_once_and_no_cluster_twice(
     sizes: dict[str, int], width: int, shared: int, looks: int, seed: int

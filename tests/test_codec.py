@@ -77,7 +77,7 @@ TOKENIZER = load_library_tokenizer(POCKET)
 CODEC = codec_of(TOKENIZER)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(), st.lists(st.integers(0, 260)), st.booleans())
 def test_ids_and_texts_are_the_same(text: str, ids: list[int], special: bool) -> None:
     assert isinstance(CODEC, FastCodec)

@@ -106,7 +106,7 @@ def test_a_cell_without_an_interval_takes_no_share_of_the_correction() -> None:
     assert judge_gate([borderline, one("pass")]).cells[0].outcome == "inconclusive"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-0.03, 0.01), min_size=1, max_size=6))
 def test_failing_is_holms_procedure(means: list[float]) -> None:
     """Against the p-values of the same differences: failed is worse, rejected by Holm, and not shown within the margin."""

@@ -42,7 +42,7 @@ def auroc(right: list[int], wrong: list[int]) -> float:
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 6), st.sampled_from(["correct", "incorrect", "unfinished"])))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROWS.filter(bool))
 def test_each_question_is_what_its_pairs_say(rows: list[tuple[int, int, str]]) -> None:
     for found in build_questions(frame(rows)).to_dict("records"):
@@ -60,7 +60,7 @@ def test_each_question_is_what_its_pairs_say(rows: list[tuple[int, int, str]]) -
         assert found["longest_correct"] == pytest.approx(max(right, default=math.nan), nan_ok=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROWS.filter(bool))
 def test_the_pooled_effect_is_that_of_one_question(rows: list[tuple[int, int, str]]) -> None:
     lengths = np.array([length for _, length, _ in rows], dtype=float)

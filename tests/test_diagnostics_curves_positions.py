@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.diagnostics.curves.positions import Positions
@@ -22,7 +22,6 @@ def measure(positions: Positions, length: int, curve: Callable[[int], float]) ->
     return found
 
 
-@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 60), st.lists(st.integers(0, 500), max_size=5))
 def test_strides_have_both_ends_and_the_marks(length: int, stride: int, marks: list[int]) -> None:
     within = [mark for mark in marks if mark <= length]
@@ -32,7 +31,6 @@ def test_strides_have_both_ends_and_the_marks(length: int, stride: int, marks: l
     assert Positions(stride).next({0: 1.0, 100: 9.0}) == []
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 2**32), st.floats(0.01, 5))
 def test_neighbours_of_an_adaptive_curve_are_near_in_value_or_in_place(length: int, seed: int, tol: float) -> None:
     values = np.random.default_rng(seed).uniform(0, 10, 401).tolist()
@@ -41,7 +39,6 @@ def test_neighbours_of_an_adaptive_curve_are_near_in_value_or_in_place(length: i
         assert b - a == 1 or abs(found[a] - found[b]) <= tol
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 2**32), st.floats(0.05, 5))
 def test_the_error_on_a_monotone_curve_is_within_the_tolerance(length: int, seed: int, tol: float) -> None:
     curve = (50 - np.random.default_rng(seed).exponential(0.1, 401).cumsum()).tolist()

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.diagnostics.curves.separation import CONFOUNDED, auroc, pooled, within_questions
@@ -18,14 +18,12 @@ def count_pairs(rows: list[tuple[float, bool]]) -> float:
     return sum(pairs) / len(pairs) if pairs else math.nan
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_auroc_counts_pairs(rows: list[tuple[int, bool, str]]) -> None:
     found = auroc(np.array([s for s, _, _ in rows], dtype=float), np.array([right for _, right, _ in rows]))
     assert found == pytest.approx(count_pairs([(s, right) for s, right, _ in rows]), nan_ok=True)
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_within_questions_only_pairs_of_one_question_count(rows: list[tuple[int, bool, str]]) -> None:
     scores, correct, names = zip(*rows, strict=True)

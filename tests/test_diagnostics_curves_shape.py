@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.diagnostics.curves.shape import (
@@ -55,7 +55,6 @@ def test_positions_must_ascend(positions: list[int]) -> None:
         normalised(positions)
 
 
-@settings(deadline=None)
 @given(POSITIONS, st.floats(-5, 5), st.floats(-5, 5))
 def test_a_line_has_its_own_slope_and_level(positions: list[int], level: float, slope: float) -> None:
     share = normalised(positions)
@@ -64,7 +63,6 @@ def test_a_line_has_its_own_slope_and_level(positions: list[int], level: float, 
     assert area_of(share, values) == pytest.approx(level + slope / 2, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(curves())
 def test_slope_and_area_are_those_of_the_line_through_very_many_points(curve: tuple[list[int], list[float]]) -> None:
     positions, values = curve
@@ -74,7 +72,6 @@ def test_slope_and_area_are_those_of_the_line_through_very_many_points(curve: tu
     assert area_of(share, np.array(values)) == pytest.approx(dense.mean(), abs=1e-3)
 
 
-@settings(deadline=None)
 @given(curves(), st.integers(1, 399))
 def test_a_position_on_the_line_changes_nothing(curve: tuple[list[int], list[float]], at: int) -> None:
     positions, values = curve
@@ -87,7 +84,6 @@ def test_a_position_on_the_line_changes_nothing(curve: tuple[list[int], list[flo
     assert after.area == pytest.approx(before.area, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(curves(), st.floats(0.001, 1))
 def test_the_moving_average_stays_within_what_it_has_seen(curve: tuple[list[int], list[float]], alpha: float) -> None:
     positions, values = curve
@@ -110,14 +106,12 @@ def test_a_level_curve_forgets_as_much_at_a_wider_stride() -> None:
     assert wide.tolist() == pytest.approx([every[0], every[8], every[40]])
 
 
-@settings(deadline=None)
 @given(curves())
 def test_resampled_curves_keep_their_ends(curve: tuple[list[int], list[float]]) -> None:
     found = resampled(*curve, np.linspace(0, 1, 11))
     assert (found[0], found[-1]) == (curve[1][0], curve[1][-1])
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(nats(0.1, 0.45, 0.5, 0.55, 0.9)), min_size=1, max_size=12))
 def test_decided_at_is_the_first_of_a_tail_that_is_all_below(values: list[float]) -> None:
     tails = [i for i in range(len(values)) if all(value < math.log(2) for value in values[i:])]
@@ -139,7 +133,6 @@ def test_crossings_by_hand(probabilities: list[float], expected: tuple[int, int]
     assert count_crossings(nats(*probabilities)) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=30))
 def test_commitments_and_reversals_take_turns(probabilities: list[float]) -> None:
     commitments, reversals = count_crossings(nats(*probabilities))

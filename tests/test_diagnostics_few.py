@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.diagnostics.few import if_enough, mean_with_enough
@@ -13,7 +13,6 @@ from raml_eval.intervals import GAFFKE, mean_interval
 from raml_eval.types import Interval
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(0, 9)), min_size=1, max_size=25))
 def test_below_six_clusters_there_is_no_interval_and_from_six_on_it_is_the_usual_one(values: list[tuple[float, int]]) -> None:
     numbers, clusters = [value for value, _ in values], [str(cluster) for _, cluster in values]

@@ -26,7 +26,7 @@ def kept(gradients: Array, keep: int) -> list[list[float]]:
 
 
 @given(st.integers(0, 999), st.integers(2, 8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_each_step_changes_the_loss_to_first_order_as_the_thinking_did(seed: int, n: int) -> None:
     losses, gradients = drawn(seed, n)
     places = path_of(losses, gram_of(kept(gradients, n))) @ gradients
@@ -62,7 +62,7 @@ def test_a_gradient_of_zero_moves_nothing() -> None:
 
 
 @given(st.integers(0, 999))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_place_is_projected_to_the_nearest_point_of_a_plane_that_need_not_be_orthogonal(seed: int) -> None:
     rng = np.random.default_rng(seed)
     directions, places = rng.normal(size=(2, 30)), rng.normal(size=(5, 30))
@@ -77,7 +77,7 @@ def test_a_place_is_projected_to_the_nearest_point_of_a_plane_that_need_not_be_o
 
 
 @given(st.integers(0, 999), st.integers(3, 8))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_own_plane_is_that_of_the_singular_vectors(seed: int, n: int) -> None:
     losses, gradients = drawn(seed, n)
     gram = gradients @ gradients.T

@@ -36,7 +36,7 @@ def brute_force(x: list[int], repeats: int, cover: int, longest: int) -> list[Lo
 BLOCKS = st.lists(st.tuples(st.lists(st.integers(0, 2), min_size=1, max_size=5), st.integers(1, 7)), max_size=5)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(BLOCKS, st.integers(3, 5), st.integers(1, 20), st.integers(1, 9))
 def test_every_loop_is_found(parts: list[tuple[list[int], int]], repeats: int, cover: int, longest: int) -> None:
     x = [element for block, n in parts for element in block * n]

@@ -56,7 +56,7 @@ def frame(*rows: dict[str, Any]) -> pd.DataFrame:
     return add_length(pd.DataFrame(every))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=1, max_size=20))
 def test_a_mean_is_that_of_the_intervals(values: list[tuple[float, int]]) -> None:
     numbers, clusters = pd.Series([value for value, _ in values]), pd.Series([f"c{cluster}" for _, cluster in values])

@@ -28,7 +28,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(place=st.integers(0, SIZE - 1) | st.sampled_from([0, BLOCK - 1, BLOCK, SIZE - 6, SIZE - 1]))
 def test_one_byte_of_a_large_file_changes_it(large: Path, place: int) -> None:
     path, before = large / "model.safetensors", take_fingerprint(large)

@@ -53,7 +53,7 @@ def test_numbers_never_reach_sympy(gold: str, answer: str) -> None:
 
 
 @given(st.fractions(max_denominator=10**6), st.fractions(max_denominator=10**6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_fractions_compare_as_fractions(a: Fraction, b: Fraction) -> None:
     decision = quick_math(str(a), str(b))
     assert decision is not None
@@ -62,7 +62,7 @@ def test_fractions_compare_as_fractions(a: Fraction, b: Fraction) -> None:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.decimals(allow_nan=False, allow_infinity=False))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_decimals_compare_exactly_or_as_roundings(a: Decimal, b: Decimal) -> None:
     decision = quick_math(str(a), str(b))
     assert decision is not None

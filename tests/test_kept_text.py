@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raml_eval.checkpoint import find_checkpoint
@@ -61,7 +61,6 @@ class Bytes:
         return bytes(token_ids).decode("utf-8", "replace")
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.data())
 def test_a_character_begins_in_the_token_of_its_first_byte(text: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(text) - 1))

@@ -39,7 +39,7 @@ def entry_of(run: StoredRun, board: Board) -> RunEntry:
 
 
 @given(st.lists(st.lists(st.sampled_from(STATUSES), min_size=4, max_size=4), min_size=3, max_size=8), st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_numbers_are_those_of_the_frame(board: Board, drawn: list[list[Status]], per_cluster: int) -> None:
     run = make_run(
         lambda task, row, index, budget: drawn[row][(index + int(budget)) % 4],

@@ -50,7 +50,7 @@ KNOWN |= {"tr", "td", "th", "sup", "a", "ol", "ul", "li", "code", "span", "wbr"}
 
 
 @given(st.text(min_size=1, max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_stays_text(text: str) -> None:
     table = Table(text, (Cell("rank"), Cell("model"), Cell("x")), ((Cell("1"), Cell(text, (1,)), Cell(text)),), 2)
     read = Read()

@@ -35,7 +35,7 @@ def drawn(rng: np.random.Generator, task: str, rule: str, n: int = 12) -> list[O
     return [outcome(task, q, i, rule, **told()) for q in range(n) for i in range(1 + q % 3)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_means_are_over_questions_and_differences_are_paired(seed: int) -> None:
     outcomes = drawn(np.random.default_rng(seed), "a", "last:1")

@@ -169,7 +169,7 @@ def test_hostile_names_stay_text_in_every_form() -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_is_one_cell(text: str) -> None:
     table = Table("", (Cell("a"), Cell("b")), ((Cell(text), Cell("1")),))
     board = {"title": text, "description": ""}

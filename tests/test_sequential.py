@@ -48,7 +48,7 @@ def test_the_bounds_of_hwang_shih_and_decani() -> None:
     assert spend_bounds(thirds, [spent_by(t) for t in thirds]) == pytest.approx([3.0107, 2.5465, 1.9992], abs=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(GRIDS, LEVELS)
 def test_all_looks_together_spend_the_level(fractions: list[float], level: float) -> None:
     bounds = [float(norm.ppf((1 + each) / 2)) for each in look_levels(fractions, level)]
@@ -57,7 +57,7 @@ def test_all_looks_together_spend_the_level(fractions: list[float], level: float
     assert spent == pytest.approx([spent_by(t, level) for t in fractions], abs=1e-7)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(GRIDS, LEVELS)
 def test_a_level_depends_on_no_later_look(fractions: list[float], level: float) -> None:
     levels = look_levels(fractions, level)
