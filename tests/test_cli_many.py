@@ -154,7 +154,7 @@ def test_a_stopped_series_goes_on_where_it_was(training: Path, tmp_path: Path) -
         "--backend-arg",
         "latency_s=1",
         "--samples",
-        "8",
+        "40",
         "--concurrency",
         "4",
         "--checkpoints",
@@ -172,9 +172,9 @@ def test_a_stopped_series_goes_on_where_it_was(training: Path, tmp_path: Path) -
     assert process.returncode == 143, err
     assert "the same command continues from there" in err
     stored = count_lines(samples)
-    assert 0 < stored < 24
+    assert 0 < stored < 5 * 24
     assert not (out / "checkpoint-1000").exists()
     fast = [word if word != "latency_s=1" else "latency_s=0" for word in slow]
     assert cli(*fast, "--quiet").returncode == 0
     for step in (500, 1000):
-        assert (out / f"checkpoint-{step}" / "samples.jsonl").read_text().count("\n") == 24
+        assert (out / f"checkpoint-{step}" / "samples.jsonl").read_text().count("\n") == 5 * 24

@@ -34,7 +34,7 @@ def raml_eval(*words: str | Path, before: str = "", **more: object) -> subproces
     start = [sys.executable, "-c", f"{before}\nfrom raml_eval.cli import main\nmain()"] if before else COMMAND
     env = {**os.environ, "NO_PROXY": "127.0.0.1"}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
-    return subprocess.run([*start, *map(str, words)], text=True, env=env, timeout=120, check=False, **streams)  # type: ignore
+    return subprocess.run([*start, *map(str, words)], text=True, env=env, timeout=600, check=False, **streams)  # type: ignore
 
 
 def one_line(text: str) -> str:
@@ -274,9 +274,9 @@ def open_when_read(fifo: Path, process: subprocess.Popen[str]) -> int:
 def test_a_terminated_run_stops_cleanly_and_goes_on(ignored: bool, tmp_path: Path) -> None:
     """As `timeout` does it, to the whole group of a background job of a shell, which ignores SIGINT; or to the run alone."""
     out = tmp_path / "run"
-    words = [*FAKE, "--samples", "40", "--backend-arg", "latency_s=0.05", "--concurrency", "4", "--out", str(out)]
+    words = [*FAKE, "--samples", "40", "--concurrency", "4", "--out", str(out)]
     start = (lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else take_interrupts
-    with started(*words, preexec_fn=start) as process:
+    with started(*words, "--backend-arg", "latency_s=1", preexec_fn=start) as process:
         while process.poll() is None and not count_lines(out / "samples.jsonl"):
             time.sleep(0.02)
         for _ in range(2):

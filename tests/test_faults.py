@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from raml_eval.exits import ExitCode
-from raml_eval.sandbox import process_tree
 from raml_eval.store import read_run
-from tests.processes import is_running, take_interrupts, wait_until
+from tests.processes import take_interrupts, wait_until
 from tests.test_cli import FAKE
 from tests.test_exits import COMMAND, one_line, raml_eval
 
 N = 2 * 3 * 2 * 3  # samples of FAKE
 SLOW = ["--samples", "40", "--backend-arg", "latency_s=0.05"]
-SLOW_GRADING = """
-import asyncio
+# Grading waits for a file "go" in the folder. Each answer that is to be graded adds a line to "begun", and each answer whose
+# sample is cancelled meanwhile adds one to "waiting".
+HELD_GRADING = """
+import asyncio, pathlib
+from raml_eval import runner
 from raml_eval.grading.pool import GradingPool
-grade = GradingPool.grade_sample
-async def slow(self, *given):
-    await asyncio.sleep({seconds})
+runner.GRACE_S = 600.0
+folder, grade, wait = pathlib.Path({folder!r}), GradingPool.grade_sample, asyncio.wait
+def mark(name):
+    with open(folder / name, "a") as file:
+        file.write("\\n")
+async def held(self, *given):
+    mark("begun")
+    while not (folder / "go").exists():
+        await asyncio.sleep(0.02)
     return await grade(self, *given)
-GradingPool.grade_sample = slow
+async def waiting(*given, **more):
+    mark("waiting")
+    return await wait(*given, **more)
+GradingPool.grade_sample, asyncio.wait = held, waiting
 """
 # Every answer is compared by a grading worker, also those that their spelling decides.
 SYMBOLIC = """
@@ -39,6 +48,19 @@ from raml_eval.grading.pool import KINDS, GradingPool
 def decide(self, gold, answer, kind, options):
     return self._compare(KINDS[kind].symbolic_gold(gold), answer, either_order=False)
 GradingPool._decide = decide
+"""
+# A worker is killed while it has a request, at these calls. Stopped before, it cannot have replied by then.
+DYING_WORKERS = """
+import signal, threading
+from raml_eval.grading.pool import Worker
+compare, begun = Worker.compare, []
+def dying(self, *given):
+    begun.append(given)
+    if len(begun) in {calls}:
+        self.process.send_signal(signal.SIGSTOP)
+        threading.Timer(0.2, self.process.kill).start()
+    return compare(self, *given)
+Worker.compare = dying
 """
 
 
@@ -106,13 +128,19 @@ def test_a_second_run_on_a_directory_is_refused_and_disturbs_nothing(tmp_path: P
 
 
 def test_of_two_runs_that_start_at_once_one_draws(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    words = [*COMMAND, *FAKE, *SLOW, "--out", str(out)]
-    both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in both]
+    out, held = tmp_path / "run", HELD_GRADING.format(folder=str(tmp_path))
+    command = [sys.executable, "-c", f"{held}\nfrom raml_eval.cli import main\nmain()", *FAKE, "--out", str(out)]
+    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        wait_until(lambda: any(process.poll() is not None for process in both))
+        (tmp_path / "go").touch()  # the one that draws has not ended before the other began
+        ended = [(process.communicate(timeout=120)[1], process.returncode) for process in both]
+    finally:
+        for process in both:
+            process.kill()
     assert sorted(code for _, code in ended) == [ExitCode.DONE, ExitCode.UNUSABLE]
     assert any("is locked by process" in stderr for stderr, _ in ended)
-    assert sizes(out)["samples"] == 20 * N
+    assert sizes(out)["samples"] == N
 
 
 @pytest.mark.parametrize("seconds", [-7200, 7200])
@@ -140,39 +168,30 @@ manifest.now = lambda: (datetime.datetime.now(datetime.UTC) + datetime.timedelta
         assert all(taken >= 0 for taken in session["seconds"].values())
 
 
-def test_a_killed_grading_worker_changes_no_verdict(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+@pytest.mark.parametrize("calls", [(1, 4, 9), (3, 4)], ids=["one", "two in a row"])
+def test_a_killed_grading_worker_changes_no_verdict(calls: tuple[int, ...], tmp_path: Path) -> None:
+    out, dying = tmp_path / "run", SYMBOLIC + DYING_WORKERS.format(calls=calls)
     words = [*FAKE, "--tasks", "pocket_chain", "--limit", "12", "--samples", "3", "--out"]
     assert raml_eval(*words, tmp_path / "undisturbed", before=SYMBOLIC).returncode == ExitCode.DONE
-    killed: set[int] = set()
-    with running(*words, out, before=SYMBOLIC, until=lambda: has_lines(out / "trajectories.jsonl")) as process:
-        while process.poll() is None:
-            for pid in set(process_tree.descendants(process.pid)) - killed if len(killed) < 6 else ():
-                with contextlib.suppress(OSError):
-                    if b"grading" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                        time.sleep(0.2 * len(killed))  # while it loads, and while it compares
-                        os.kill(pid, signal.SIGKILL)
-                        killed.add(pid)
-            time.sleep(0.01)
-        stderr = process.communicate()[1]
-    assert killed
-    code = process.returncode
-    if code == ExitCode.OWED:  # two workers in a row died at one answer
-        assert "grading workers died" in stderr
-        code = raml_eval(*words, out, before=SYMBOLIC).returncode
-    assert code == ExitCode.DONE, stderr
+    done = raml_eval(*words, out, before=dying)
+    if calls == (3, 4):
+        assert done.returncode == ExitCode.OWED, done.stderr
+        assert "two grading workers died (killed by signal 9)" in done.stderr
+        assert 0 < len(read_run(out).records) < len(read_run(tmp_path / "undisturbed").records)
+        done = raml_eval(*words, out, before=SYMBOLIC)
+    assert done.returncode == ExitCode.DONE, done.stderr
     assert whole(out) == whole(tmp_path / "undisturbed")
 
 
 def test_sigterm_stores_what_was_drawn_and_only_had_to_be_graded(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+    out, held = tmp_path / "run", HELD_GRADING.format(folder=str(tmp_path))
     words = [*FAKE, "--concurrency", "4", "--out", out]
-    drawn = out / "trajectories.jsonl"
-    with running(*words, before=SLOW_GRADING.format(seconds=1.5), until=lambda: has_lines(drawn, 4)) as process:
-        time.sleep(0.5)  # the answers are drawn at once, and are being graded
+    with running(*words, before=held, until=lambda: has_lines(tmp_path / "begun", 4 * 3)) as process:
         assert not has_lines(out / "samples.jsonl")
         process.send_signal(signal.SIGTERM)
-        stderr = process.communicate(timeout=30)[1]
+        wait_until(lambda: has_lines(tmp_path / "waiting", 4 * 3))
+        (tmp_path / "go").touch()
+        stderr = process.communicate(timeout=60)[1]
     assert process.returncode == ExitCode.TERMINATED, stderr
     assert one_line(stderr).startswith("terminated; finished samples are stored")
     assert len(read_run(out).records) == 4 * 3
@@ -182,21 +201,16 @@ def test_sigterm_stores_what_was_drawn_and_only_had_to_be_graded(tmp_path: Path)
 
 @pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_sigint_does_not_wait(first: signal.Signals, tmp_path: Path) -> None:
-    out = tmp_path / "run"
+    out, held = tmp_path / "run", HELD_GRADING.format(folder=str(tmp_path))
     words = [*FAKE, "--concurrency", "4", "--out", str(out)]
-    drawn = out / "trajectories.jsonl"
-    patient = "import raml_eval.runner as runner\nrunner.GRACE_S = 60.0\n" + SLOW_GRADING.format(seconds=60)
-    with running(*words, before=patient, until=lambda: has_lines(drawn)) as process:
-        time.sleep(0.3)
-        children = set(process_tree.descendants(process.pid))
+    with running(*words, before=held, until=lambda: has_lines(tmp_path / "begun")) as process:
         process.send_signal(first)
-        time.sleep(0.5)
-        assert process.poll() is None  # it waits for what only has to be graded
+        wait_until(lambda: has_lines(tmp_path / "waiting"))
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        stderr = process.communicate(timeout=30)[1]
+        stderr = process.communicate(timeout=60)[1]
     assert process.returncode == (ExitCode.INTERRUPTED if first is signal.SIGINT else ExitCode.TERMINATED), stderr
     assert "the same command continues" in one_line(stderr)
-    assert not any(map(is_running, children))
     assert raml_eval(*words).returncode == ExitCode.DONE
     assert sizes(out)["samples"] == N
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -64,9 +62,9 @@ def test_killed_at_random_moments(engine: str, temperature: str, tmp_path: Path)
         wait_for_growth(process, out / "trajectories.jsonl")  # samples come later, and may come all at once
         time.sleep(rng.random() * 0.4)
         interrupted += process.poll() is None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 60
         while (left := alive(process.pid)) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not left, f"processes outlived their killed parent: {left}"

@@ -222,7 +222,7 @@ def test_a_regrading_that_is_stopped_leaves_the_run_as_it_was(tmp_path: Path, se
         left = below(regrade.pid)
         os.kill(regrade.pid, sent)
         assert regrade.wait(60) == code
-        wait_until(lambda: not any(map(is_running, left)), 5.0)
+        wait_until(lambda: not any(map(is_running, left)))
     assert files(path) == before
     assert read_run(path).grader_versions == ("0",)
     done = again(path, timeout_s=0.5)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +30,7 @@ from raml_eval.types import (
     StoredRun,
     ThinkingEnd,
 )
+from tests.dying import dies_at
 from tests.scripted import CLOSE, EOS, HINT, OPEN, run_scripted, solver
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -362,17 +361,10 @@ run_scripted(Path({path!r}), n_questions=30, latency_s=0.05)
 
 
 def test_killed_five_times_it_still_holds_every_sample_once(tmp_path: Path) -> None:
-    rng = random.Random(5)
-    command = [sys.executable, "-c", SLOW.format(path=str(tmp_path / "killed"))]
-    for _ in range(5):
-        process = subprocess.Popen(command, cwd=ROOT)
-        samples = tmp_path / "killed" / "samples.jsonl"
-        before = samples.stat().st_size if samples.exists() else 0
-        while process.poll() is None and not (samples.exists() and samples.stat().st_size > before):
-            time.sleep(0.01)
-        time.sleep(rng.random() * 0.3)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    for n in (1, 40, 100, 160, 230):
+        program = dies_at(tmp_path / "killed" / "samples.jsonl", n) + SLOW.format(path=str(tmp_path / "killed"))
+        process = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=120, check=False)
+        assert process.returncode == -signal.SIGKILL
     killed = run_scripted(tmp_path / "killed", n_questions=30)
     whole = run_scripted(tmp_path / "whole", n_questions=30)
     assert by_key(killed) == by_key(whole)

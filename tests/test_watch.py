@@ -147,9 +147,7 @@ def test_what_is_not_whole_is_waited_for_or_told(tmp_path: Path, training: Path)
 
 def test_what_is_waited_for_is_told_with_its_number(training: Path, tmp_path: Path) -> None:
     shutil.copytree(POCKET, training / "checkpoint-20")
-    done = cli(
-        *command(training, tmp_path / "out", "--ready-file", "DONE", "--idle-timeout", "0.5", "--poll", "0.1", loud=True)
-    )
+    done = cli(*command(training, tmp_path / "out", "--ready-file", "DONE", "--idle-timeout", "3", "--poll", "0.1", loud=True))
     assert done.returncode == 4
     assert "waits for checkpoint-20 (it has no DONE yet), checkpoint-15 (it has no DONE yet)," in done.stderr
     assert "(it has no DONE yet) and 1 more" in done.stderr
