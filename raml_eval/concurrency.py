@@ -12,14 +12,20 @@ T = TypeVar("T")
 
 
 async def run_workers(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
-    """n coroutines of work have run to their end. If one fails or the caller is cancelled, all the others are cancelled."""
+    """n coroutines of work have run to their end. If one fails or the caller is cancelled, all the others are cancelled.
+
+    Each is cancelled once, and waited for: what a cancelled one still finishes (finish_soon) may take longer than in another.
+    """
     workers = [asyncio.create_task(work()) for _ in range(n)]
     try:
-        await asyncio.gather(*workers)
+        await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        ended = [worker for worker in workers if worker.done()]
     finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+    for worker in ended:
+        worker.result()
 
 
 @contextmanager

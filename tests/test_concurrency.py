@@ -64,6 +64,47 @@ def test_what_is_nearly_done_is_finished_before_the_cancellation_passes(takes_s:
     assert bool(done) is finished
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["cancelled", "one fails"])
+def test_who_ends_first_does_not_cut_short_what_the_others_finish(fails: bool) -> None:
+    numbers, finished = iter(range(4)), []
+
+    async def nearly_done(number: int) -> None:
+        await asyncio.sleep(0.05 * number)
+        finished.append(number)
+
+    async def work() -> None:
+        number = next(numbers)
+        if fails and number == 0:
+            raise ValueError("the first")
+        await finish_soon(nearly_done(number), 60.0)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(run_workers(work, 4))
+        await asyncio.sleep(0.01)
+        if not fails:
+            task.cancel()
+        await task
+
+    with pytest.raises(ValueError if fails else asyncio.CancelledError):
+        asyncio.run(cancel())
+    assert finished == ([1, 2, 3] if fails else [0, 1, 2, 3])
+
+
+def test_a_second_cancellation_of_the_caller_waits_for_no_worker() -> None:
+    async def work() -> None:
+        await finish_soon(asyncio.sleep(60), 60.0)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(run_workers(work, 4))
+        for _ in range(2):
+            await asyncio.sleep(0.01)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 20)
+
+    asyncio.run(cancel())
+
+
 def test_a_second_cancellation_does_not_wait() -> None:
     async def cancel() -> None:
         task = asyncio.create_task(finish_soon(asyncio.sleep(60), 60.0))
