@@ -17,15 +17,14 @@ async def run_workers(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> 
     Each is cancelled once, and waited for: what a cancelled one still finishes (finish_soon) may take longer than in another.
     """
     workers = [asyncio.create_task(work()) for _ in range(n)]
+    together = asyncio.gather(*workers)
+    together.add_done_callback(lambda done: done.cancelled() or done.exception())  # or asyncio says that nobody asked for it
     try:
-        await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-        ended = [worker for worker in workers if worker.done()]
+        await asyncio.shield(together)  # alone, it would pass a cancellation on, before the one below
     finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    for worker in ended:
-        worker.result()
 
 
 @contextmanager
