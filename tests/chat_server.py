@@ -68,14 +68,15 @@ def serve_chat() -> Iterator[Chat]:
                 chat.at_once += 1
                 chat.most_at_once = max(chat.most_at_once, chat.at_once)
             try:
-                with contextlib.suppress(OSError):  # the client may have given up
-                    self._send(chat.answer(asked, number))
+                reply = chat.answer(asked, number)
+                time.sleep(reply.before_s)
             finally:
                 with lock:
-                    chat.at_once -= 1
+                    chat.at_once -= 1  # before the first byte: whoever has it may ask again
+            with contextlib.suppress(OSError):  # the client may have given up
+                self._send(reply)
 
         def _send(self, reply: Reply) -> None:
-            time.sleep(reply.before_s)
             body = reply.body()
             self.send_response(reply.status)
             for name, value in reply.headers.items():

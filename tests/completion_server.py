@@ -47,7 +47,7 @@ class Served:
         """The server answers."""
         command = [sys.executable, "-m", "tests.completion_server", "--port", str(self.port), "--log", str(self.log)]
         self.process = subprocess.Popen([*command, *self.options], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return
@@ -77,8 +77,8 @@ def serve(folder: Path, port: int | None = None, **options: Any) -> Iterator[Ser
     words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     port = port or free_port()
     server = Served(port, folder / f"{port}.jsonl", tuple(words))
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()
@@ -206,6 +206,8 @@ def make_handler(imitation: Imitation) -> type[BaseHTTPRequestHandler]:
             fault = imitation.fault(asked)
             if fault == "die":
                 os._exit(1)
+            if fault == "stop":  # it takes connections, and says nothing
+                os.kill(os.getpid(), signal.SIGSTOP)
             if fault == "hang":
                 time.sleep(3600)
             if fault == "reset":
@@ -261,7 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--log", required=True)
-    parser.add_argument("--fault", default="", help="a status, or die, hang, reset, short, garbage, half")
+    parser.add_argument("--fault", default="", help="a status, or die, stop, hang, reset, short, garbage, half")
     parser.add_argument("--every", type=int, default=0)
     parser.add_argument("--after", type=int, default=40, help="requests that succeed first, those of the probes among them")
     parser.add_argument("--until", type=int, default=10**9, help="requests after which none fails any more, counted from there")

@@ -38,9 +38,10 @@ class TestContract(BackendContract):
 
 def test_closing_fails_what_is_under_way(folder: Path) -> None:
     with (
-        serve(folder, context=4096, latency_s=0.5, after=0) as server,
+        serve(folder, context=4096) as server,
         opened("openai_server", POCKET, {"base_url": server.url}) as bench,
     ):
+        server.pause()
         close_and_check(bench)
 
 

@@ -10,7 +10,7 @@ import pytest
 from raml_eval.backends.server_pool import Member, ServerPool
 from raml_eval.endpoint import EndpointRefused, RequestFailed, Unanswered
 
-PATIENCE_S = 0.3
+PATIENCE_S = 1.5
 
 
 async def nothing(member: Member) -> None:
@@ -100,3 +100,27 @@ def test_a_look_that_is_refused_by_status_counts_when_it_comes_several_times(sta
 
     asyncio.run(main())
     assert looks == n_looks
+
+
+def test_looks_that_fail_in_two_ways_in_turn_are_not_three_in_a_row() -> None:
+    outcomes = [EndpointRefused("refused", status=404), Unanswered("no reply within 1 s")] * 4
+    looked = asyncio.Event()
+
+    async def look(member: Member) -> None:
+        if outcomes:
+            raise outcomes.pop(0)
+        looked.set()
+
+    async def draw(member: Member) -> str:
+        await looked.wait()
+        return "reply"
+
+    async def main() -> tuple[str, bool]:
+        pool = ServerPool([Member("one")], look, look, backend="b", advice="", attempts=2, patience_s=1, watch_s=0.02)
+        pool.start()
+        try:
+            return await asyncio.wait_for(pool.complete(draw, "question"), 60)
+        finally:
+            await pool.close()
+
+    assert asyncio.run(main()) == ("reply", False)

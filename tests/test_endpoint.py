@@ -69,7 +69,7 @@ def test_failures_say_whether_the_server_was_reached_and_what_it_replied(monkeyp
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     async def fail(address: str) -> Unanswered:
-        connection = Connection(timeout_s=5.0)
+        connection = Connection(timeout_s=60.0)
         connection.open()
         try:
             await connection.ask("POST", address, lambda reply: reply["choices"][0]["nothing"], {})
@@ -104,7 +104,7 @@ def test_a_gateways_own_statuses_may_pass(status: int, passes: bool, monkeypatch
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
     async def ask(address: str) -> None:
-        connection = Connection(timeout_s=5.0)
+        connection = Connection(timeout_s=60.0)
         connection.open()
         try:
             await connection.ask("POST", address, lambda reply: None, {})

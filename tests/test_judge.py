@@ -149,7 +149,7 @@ def test_an_endpoint_that_only_fails_ends_the_judging(tmp_path: Path, chat: Chat
 def test_a_limit_and_a_task_and_a_number_of_requests_at_a_time(tmp_path: Path, chat: Chat) -> None:
     many = [Drawn(rf"\boxed{{{i}}}", Grade(Status.INCORRECT, str(i)), question=i % 2) for i in range(24)]
     path = store_run(tmp_path / "run", [ask(0, "x"), ask(1, "y", task="more")], many)
-    chat.answer = lambda asked, number: Reply(NO, before_s=0.05)
+    chat.answer = lambda asked, number: Reply(NO, before_s=0.2)
     command = ["judge", path, "--endpoint", chat.url, "--model", "tiny", "--quiet", "--workers", "3"]
     done = cli(*command, "--max", "5", "--task", "more")
     assert "5 distinct answers judged now, 0 failed, 7 left" in " ".join(done.stdout.split())

@@ -259,7 +259,7 @@ class ServerPool(Generic[M]):
                 server.lost, server.refused = False, error
                 note(f"{error} It is left out")
             except (Unanswered, RequestFailed):
-                continue
+                refusals = 0
             else:
                 server.lost, server.n_troubled, server.rests_until = False, 0, 0.0
                 note(f"{server.address} answers again")
@@ -277,18 +277,18 @@ class ServerPool(Generic[M]):
                 await self._look(server)
                 misses = refusals = 0
             except Unanswered as error:
-                misses += 1
+                misses, refusals = misses + 1, 0
                 if misses >= _MISSES or not error.reached:
                     self._lose(server, f"{error}, {misses} times in a row" if error.reached else str(error))
             except EndpointRefused as error:
-                refusals += 1
+                misses, refusals = 0, refusals + 1
                 if _may_pass(error, refusals):
                     continue
                 server.refused = error
                 note(f"{error} It is left out")
                 self._changed.set()
             except RequestFailed:
-                misses = 0  # it answers, if only with a refusal
+                misses = refusals = 0  # it answers, if only with a refusal of this look
 
     def _closed(self) -> GenerationError:
         return GenerationError(f"the {self._backend} backend is closed. Open a new one.")
