@@ -267,13 +267,12 @@ def test_one_poisoned_prompt_fails_alone(tmp_path: Path, whole: dict[Any, Any]) 
 def test_all_draws_of_a_question_go_to_one_server(tmp_path: Path, whole: dict[Any, Any]) -> None:
     with serve(tmp_path, latency_s=0.02) as one, serve(tmp_path, latency_s=0.02) as other:
         assert samples(run(tmp_path / "run", one, other, backend_args={"watch_s": 60.0})) == whole
-        drawn_for = [
-            [asked["prompt"] for asked in server.asked() if asked["seed"] not in {1, *SEEDS}] for server in (one, other)
-        ]
+        draws = [[one for one in server.asked() if one["seed"] not in {1, *SEEDS}] for server in (one, other)]
         counts = [len(server.asked()) for server in (one, other)]
-    n_told = min(map(len, [*drawn_for[0], *drawn_for[1]]))  # of the shortest question, which tells it from the others
-    assert len({tuple(prompt[:n_told]) for prompt in drawn_for[0] + drawn_for[1]}) == LIMIT
-    assert not {tuple(prompt[:n_told]) for prompt in drawn_for[0]} & {tuple(prompt[:n_told]) for prompt in drawn_for[1]}
+    n_told = min(len(draw["prompt"]) for draw in [*draws[0], *draws[1]])  # so many tokens tell the questions from each other
+    questions = [{tuple(draw["prompt"][:n_told]) for draw in of} for of in draws]
+    assert len(questions[0] | questions[1]) == LIMIT
+    assert not questions[0] & questions[1]
     assert min(counts) > 0.1 * sum(counts)
 
 
