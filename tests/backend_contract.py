@@ -129,7 +129,8 @@ class BackendContract:
 
         for delay_s in self.cancel_after_s:
             drawn = bench.runner.run(cancel_one(delay_s))
-            assert isinstance(drawn[2], asyncio.CancelledError)
+            if not delay_s or drawn[2] != expected[2]:  # it may have been drawn by then
+                assert isinstance(drawn[2], asyncio.CancelledError)
             assert drawn[:2] + drawn[3:] == expected[:2] + expected[3:]
         collect_connections()
 

@@ -80,7 +80,7 @@ def run_scripted(
 
     async def sit() -> None:
         directory = RunDirectory(path)
-        pool = GradingPool(workers=1)
+        pool = GradingPool(workers=1, timeout_s=60.0)
         try:
             directory.open({**base, "plan": plan, "tasks": tasks})
             directory.begin_session({})

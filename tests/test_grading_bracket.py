@@ -24,7 +24,7 @@ CATEGORIES = ("cipher", "counterfactual", "logic", "operation", "puzzle")
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GradingPool]:
-    pool = GradingPool(workers=1)
+    pool = GradingPool(workers=1, timeout_s=60.0)
     yield pool
     pool.close()
 

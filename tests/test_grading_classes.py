@@ -86,7 +86,7 @@ def test_classes_are_values(answers: list[str]) -> None:
 
 def test_a_pool_forms_classes() -> None:
     async def main() -> dict[str, int]:
-        pool = GradingPool(workers=1)
+        pool = GradingPool(workers=1, timeout_s=60.0)
         try:
             return await pool.classes([r"\frac{1}{\sqrt2}", "3", r"\frac{\sqrt2}{2}", "x=3"])
         finally:

@@ -55,7 +55,7 @@ def test_no_reply_of_the_program_upsets_the_tester(reply: str) -> None:
         f"import os\ntext = {reply!r}.encode('latin-1')\ndef f(x):\n    os.write(3, len(text).to_bytes(8, 'big') + text)\n"
         "    while True: pass\n"
     )
-    verdict = try_out(program, [f"assert f([1]) == {SECRET}"], "python", names=["f"], wall_s=4.0)
+    verdict = try_out(program, [f"assert f([1]) == {SECRET}"], "python", names=["f"], wall_s=30.0)
     assert verdict.status is Status.INCORRECT, verdict
     assert verdict.detail.startswith("test 1 of 1"), verdict
 
@@ -85,7 +85,7 @@ def f(x):
         left = left[os.write(3, left):]
     while True: pass
 """
-    verdict = try_out(program, [f"assert len(set(f([1]))) == {SECRET}"], "python", names=["f"], wall_s=8.0)
+    verdict = try_out(program, [f"assert len(set(f([1]))) == {SECRET}"], "python", names=["f"], wall_s=60.0)
     assert verdict.status is Status.INCORRECT, verdict
     assert "hashes collide" in verdict.detail or "fraction of more than" in verdict.detail, verdict
 

@@ -37,7 +37,7 @@ CASES = [(section, *case) for section, cases in sections().items() for case in c
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GradingPool]:
-    pool = GradingPool(workers=1)
+    pool = GradingPool(workers=1, timeout_s=60.0)
     yield pool
     pool.close()
 

@@ -43,7 +43,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def grader(rules: Path) -> Iterator[RuleGrader]:
-    grader = RuleGrader(1, 2.0, rules=rules)
+    grader = RuleGrader(1, 60.0, rules=rules)
     yield grader
     grader.close()
 
@@ -106,7 +106,7 @@ def test_marks_around_the_whole_answer(answer: str, plain: str) -> None:
 def test_an_answer_is_scored_with_and_without_its_marks(tmp_path: Path) -> None:
     scoring = 'def score(tests, answer): return (1.0 if answer == "right" else 0.5 if "**" in answer else 0.25), "told"\n'
     (tmp_path / "marked.py").write_text(scoring)
-    grader = RuleGrader(1, 2.0, rules=tmp_path)
+    grader = RuleGrader(1, 60.0, rules=tmp_path)
     try:
         told = {
             text: grader.grade(rule(rule="marked"), f"<answer>{text}</answer>").result(60).score
@@ -168,10 +168,12 @@ def test_a_hostile_answer_gains_nothing_and_leaves_nothing(grader: RuleGrader, t
     with nothing_left():
         assert grade(grader, "share 1").correct
         process = next(iter(grader._alive)).process.pid
+        grader.limit_s = 2.0
         future = grader.grade(GOLD, HOSTILE[name])
         error = future.exception(60)
         assert error or future.result().status in (Status.INCORRECT, Status.TIMEOUT)
         assert error is None or re.search(r"two processes .* died|cannot score", str(error)), error
+        grader.limit_s = 60.0
         assert grade(grader, "share 0.5").score == 0.5
         assert grade(grader, "import os; assert os.listdir('/tmp') == os.listdir('/dev/shm') == []").score == 0.25
         assert next(iter(grader._alive)).process.pid == process
@@ -202,8 +204,10 @@ def test_an_answer_reaches_neither_the_first_process_nor_anything_outside(grader
 
 @needs_sandbox
 def test_a_slow_verifier_is_a_timeout_and_the_next_verdict_stands(grader: RuleGrader) -> None:
+    grader.limit_s = 2.0
     assert grade(grader, "while True: pass").status is Status.TIMEOUT
     assert grade(grader, "import time; time.sleep(99)").status is Status.TIMEOUT
+    grader.limit_s = 60.0
     assert grade(grader, "share 1").correct
 
 
@@ -230,15 +234,16 @@ def test_a_closed_grader_scores_nothing(grader: RuleGrader) -> None:
 
 def test_without_a_sandbox_it_is_refused_unless_allowed(rules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "working_sandbox", lambda: "none here")
-    grader = RuleGrader(1, 2.0, rules=rules)
+    grader = RuleGrader(1, 60.0, rules=rules)
     with pytest.raises(ConfigError, match="only in a sandbox"):
         grader.open()
     with pytest.raises(ConfigError, match="only in a sandbox"):
         grade(grader, "share 1")
     grader.close()
-    unsafe = RuleGrader(1, 2.0, allow_unsafe_code=True, rules=rules)
+    unsafe = RuleGrader(1, 60.0, allow_unsafe_code=True, rules=rules)
     assert unsafe.open() == no_sandbox().name
     assert grade(unsafe, "share 1").correct
+    unsafe.limit_s = 2.0
     assert grade(unsafe, "import time; time.sleep(99)").status is Status.TIMEOUT
     assert grade(unsafe, "share 0.5").score == 0.5
     unsafe.close()

@@ -24,7 +24,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[GradingPool]:
-    pool = GradingPool(workers=1)
+    pool = GradingPool(workers=1, timeout_s=60.0)
     yield pool
     pool.close()
 

@@ -29,7 +29,7 @@ def test_child_ends_with_a_killed_parent(arguments: str, work: str) -> None:
         time.sleep(1)  # ten looks
         assert is_running(pid)
         parent.kill()
-        wait_until(lambda: not is_running(pid), 3)
+        wait_until(lambda: not is_running(pid))
 
 
 def test_a_parent_that_died_before_the_watch_is_noticed() -> None:
