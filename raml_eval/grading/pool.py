@@ -10,10 +10,10 @@ import select
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from raml_eval.awake import AwakeTime
 from raml_eval.errors import RamlError
 from raml_eval.grading.answer_classes import answer_classes
 from raml_eval.grading.code.grader import CodeGrader
@@ -25,6 +25,7 @@ from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
 MEMORY_BYTES = 4 << 30
+POLL_S = 0.2
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -70,11 +71,12 @@ class Worker:
 
     def _read_line(self, limit_s: float) -> bytes:
         assert self.process.stdout is not None
-        deadline = time.monotonic() + limit_s
+        waited = AwakeTime()
         line = b""
         while not line.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+            if not select.select([self.process.stdout], [], [], min(limit_s, POLL_S))[0]:
+                if waited.look() < limit_s:
+                    continue
                 self.kill()
                 raise WorkerStopped
             chunk = os.read(self.process.stdout.fileno(), 65536)

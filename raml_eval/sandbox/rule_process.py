@@ -77,7 +77,9 @@ class RuleProcess:
         try:
             self._jobs.sendall(len(text).to_bytes(8, "big") + text)
         except OSError:
-            raise RuleProcessDied(self._last_words()) from None
+            why = self._last_words()
+            self.end()  # or the next try would meet it again
+            raise RuleProcessDied(why) from None
         reply = self._receive(limit_s + GRACE_S)
         if "broken" in reply:
             raise TaskError(

@@ -11,11 +11,11 @@ import os
 import select
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raml_eval.awake import AwakeTime
 from raml_eval.errors import ConfigError, RamlError, TaskError
 from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.bubblewrap import INSIDE, bubblewrap_problem
@@ -46,7 +46,7 @@ class Limits:
     slow is INCORRECT, as in the benchmarks that the tests come from. It is the program's own fault, and it comes out the
     same on every machine that is not far slower. As TIMEOUT, it would keep a run with many such answers from ever being
     compared. TIMEOUT is for what says nothing about the program: wall_s passed because the machine was busy with other
-    work, or because the tests themselves did not end.
+    work, or because the tests themselves did not end. While this process is suspended, no limit comes nearer.
     """
 
     wall_s: float
@@ -152,7 +152,7 @@ class _Clock:
     def __init__(self, trial: Trial, limits: Limits) -> None:
         self._processes = trial.program.pid, trial.tester.process.pid
         self._limits = limits
-        self._started = time.monotonic()
+        self._time = AwakeTime()
         self._test = 0
         self._before: tuple[process_tree.Usage, process_tree.Usage] | None = None
 
@@ -162,13 +162,13 @@ class _Clock:
         What was used before is measured only at the first check, so that quick tests cost nothing. The program then has up
         to POLL_S more.
         """
-        self._started = time.monotonic()
+        self._time = AwakeTime()
         self._test = test
         self._before = None
 
     def check(self) -> TrialResult | None:
         """The verdict if a limit is broken, otherwise None."""
-        wall_s = time.monotonic() - self._started
+        wall_s = self._time.look()
         if self._test == 0:
             if wall_s > START_LIMIT_S:
                 raise RamlError(f"a sandbox was not ready after {START_LIMIT_S:.0f} s; is the machine overloaded?")

@@ -1,0 +1,25 @@
+"""Time in which this process was not suspended."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+GAP_S = 2.0
+
+
+class AwakeTime:
+    """The seconds since the start, without gaps of more than GAP_S between two looks. Look more often than that.
+
+    In such a gap this process was suspended (by a scheduler that lets another job run, Ctrl-Z, a frozen container), and what it
+    started as a rule was too: a program that it waits for had no chance to end meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._started = self._last = monotonic()
+
+    def look(self) -> float:
+        now = monotonic()
+        if now - self._last > GAP_S:
+            self._started += now - self._last
+        self._last = now
+        return now - self._started
