@@ -16,7 +16,7 @@ from tests.hub import Hub, serve
 
 REAL_HUB = Path(__file__).resolve().parents[2] / "shared" / "hub_server.py"
 
-# A change that passes the tests passes them again: every run draws the same examples, and a busy machine fails none of them.
+# A commit that passes the tests passes them again: each run draws the same examples, and a busy machine fails none of them.
 # New examples are looked for with --hypothesis-profile search.
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", settings.get_profile("search"), derandomize=True)
