@@ -57,7 +57,7 @@ class History:
 
     def append(self, name: str, step: int, status: str, **more: Any) -> Mapping[str, Any]:
         """The line is on the disk, with the present time."""
-        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        at = datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds")  # compared with the times of files
         line = {"name": name, "step": step, "status": status, **more, "time": at}
         try:
             os.write(self._file, encode_line(line))
