@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "raml_eval"
 LAYERS = [
     [
         "types", "protocols", "errors", "config", "checkpoint", "exits", "gate_file", "manifest", "plan", "thinking_formats",
-        "awake", "codec", "columns", "concurrency", "budgets", "drawing", "endpoint", "fingerprint", "lazy", "metric_names",
+        "codec", "columns", "concurrency", "budgets", "drawing", "endpoint", "fingerprint", "lazy", "metric_names",
         "model_faults",
         "parent_watch", "plugins", "progress", "redaction", "reflection", "sandbox", "shards", "small_files", "window",
         "wording", "yaml_text",

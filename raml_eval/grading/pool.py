@@ -13,7 +13,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from raml_eval.awake import AwakeTime
 from raml_eval.errors import RamlError
 from raml_eval.grading.answer_classes import answer_classes
 from raml_eval.grading.code.grader import CodeGrader
@@ -21,11 +20,11 @@ from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.kinds import KINDS, Decision, grade_decided, grade_unread, kind_of, read_completion
 from raml_eval.grading.math.spelling import simplify_latex
 from raml_eval.grading.rule.grader import RuleGrader
+from raml_eval.sandbox.inside.awake import POLL_S, AwakeTime
 from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
 MEMORY_BYTES = 4 << 30
-POLL_S = 0.2
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "

@@ -11,7 +11,6 @@ import select
 import socket
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from raml_eval.errors import RamlError, TaskError
 from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.bubblewrap import HARNESS
+from raml_eval.sandbox.inside.awake import POLL_S, AwakeTime
 from raml_eval.sandbox.start import Sandbox, tail_of
 
 RULES = Path(__file__).resolve().parent / "rules"
@@ -94,12 +94,12 @@ class RuleProcess:
         return Scored(float(reply["score"]), str(reply["detail"]))
 
     def _receive(self, limit_s: float) -> dict[str, Any]:
-        deadline = time.monotonic() + limit_s
-        found = b""
+        found, waited = b"", AwakeTime()
         while len(found) < 8 or len(found) < 8 + int.from_bytes(found[:8], "big"):
-            left = deadline - time.monotonic()
             try:
-                ready = left > 0 and select.select([self._jobs], [], [], left)[0]
+                ready = select.select([self._jobs], [], [], POLL_S)[0]
+                if not ready and waited.look() < limit_s:
+                    continue
                 part = self._jobs.recv(65536) if ready else None
             except (OSError, ValueError):  # closed by another thread
                 part = b""

@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from raml_eval.awake import AwakeTime
 from raml_eval.errors import ConfigError, RamlError, TaskError
 from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.bubblewrap import INSIDE, bubblewrap_problem
+from raml_eval.sandbox.inside.awake import AwakeTime
 from raml_eval.sandbox.start import MEMORY_BYTES, PROCESSES, Sandbox, Tester, Trial, bubblewrap, no_sandbox, tail_of
 from raml_eval.types import Status
 

@@ -15,11 +15,11 @@ import os
 import select
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NoReturn
 
+from raml_eval.sandbox.inside.awake import POLL_S, AwakeTime
 from raml_eval.sandbox.inside.children import Settings, confine, empty, sweep, wipe
 from raml_eval.sandbox.inside.plain import read_message, write_message
 from raml_eval.sandbox.inside.privileges import hide_from_tracers, reap_orphans
@@ -62,7 +62,7 @@ def _reply(request: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         _score(module, tests, request["answer"], writing, math.ceil(limit_s), settings)
     os.close(writing)
     try:
-        line = _read_line(reading, time.monotonic() + limit_s)
+        line = _read_line(reading, limit_s)
     finally:
         os.close(reading)
         with contextlib.suppress(ProcessLookupError):
@@ -108,12 +108,13 @@ def _score(module: ModuleType, tests: Mapping[str, Any], answer: str, verdict: i
         os._exit(0)
 
 
-def _read_line(fd: int, deadline: float) -> bytes | None:
+def _read_line(fd: int, limit_s: float) -> bytes | None:
     """What the fork wrote up to its first line's end, or up to its own end; None if neither came in time."""
-    found = b""
+    found, waited = b"", AwakeTime()
     while b"\n" not in found and len(found) < LONGEST_VERDICT:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([fd], [], [], left)[0]:
+        if not select.select([fd], [], [], min(limit_s, POLL_S))[0]:
+            if waited.look() < limit_s:
+                continue
             return None
         part = os.read(fd, LONGEST_VERDICT)
         if not part:

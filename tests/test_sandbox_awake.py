@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 
 import pytest
 
-from raml_eval import awake
-from raml_eval.awake import GAP_S, AwakeTime
 from raml_eval.grading.pool import GradingPool
+from raml_eval.sandbox.inside import awake, rules
+from raml_eval.sandbox.inside.awake import GAP_S, AwakeTime
 from raml_eval.types import Status
 from tests.sandboxes import OK, here, needs_sandbox, try_out
 
@@ -47,6 +49,21 @@ def test_a_comparison_goes_on_after_a_suspension(monkeypatch: pytest.MonkeyPatch
         pool.close()
     assert verdict.status is Status.TIMEOUT
     assert clock.n_looks > 10
+
+
+def test_a_verifier_goes_on_after_a_suspension(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    late = threading.Timer(1.0, os.write, (writing, b"{}\n"))
+    clock = Clock(monkeypatch, jump_s=3600, after=2)
+    late.start()
+    try:
+        assert rules._read_line(reading, 60.0) == b"{}\n"
+        assert clock.n_looks > 2
+        assert rules._read_line(reading, 0.5) is None
+    finally:
+        late.join()
+        os.close(reading)
+        os.close(writing)
 
 
 @needs_sandbox

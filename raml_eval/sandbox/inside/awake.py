@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import monotonic
 
 GAP_S = 2.0
+POLL_S = 0.2  # between two looks of who waits for a reply
 
 
 class AwakeTime:
