@@ -16,6 +16,7 @@ from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.start import Sandbox, Tester
 from raml_eval.sandbox.trial import TrialResult, try_program, working_sandbox
 from raml_eval.types import Status
+from tests.processes import wait_until
 
 # Only where bubblewrap is not installed: one that is there and does not work is a failure.
 needs_sandbox = pytest.mark.skipif(
@@ -84,9 +85,14 @@ def nothing_left() -> Iterator[None]:
         over.set()
         looker.join()
     assert seen - known, "no sandbox was seen at work"
-    everybody = (int(name) for name in os.listdir("/proc") if name.isdigit())
-    assert not (set(_namespaces(everybody)) & (seen - known))
+    # What is left sleeps for longer. A sandbox of somebody else may have got the number of one that is gone.
+    wait_until(lambda: not (set(_namespaces(everybody())) & (seen - known)), 20.0)
     assert set(process_tree.descendants(os.getpid())) <= before
+
+
+def everybody() -> Iterator[int]:
+    """The processes of this machine."""
+    return (int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
 def _namespaces(pids: Iterable[int]) -> Iterator[str]:
