@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from huggingface_hub import DatasetCard
 from pyarrow import parquet
 
-from tests.processes import take_interrupts
+from tests.processes import stat_of, take_interrupts, wait_until
 from tests.shared_runs import HOSTILE, holds_nothing_private, private_run, share
 from tests.test_cli import FAKE, cli, fails
 from tests.upload_hub import TOKEN, UploadHub, serve_uploads
@@ -210,6 +211,10 @@ def test_an_interrupted_push_can_be_repeated(number: signal.Signals, run: Path, 
         piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": take_interrupts}
         with subprocess.Popen(**started(hub, run, "me/mine"), **piped) as push_of_ours:
             assert hub.reached.wait(60)
+            time.sleep(
+                1.0
+            )  # Python sees a signal that comes between the request and the wait for its reply only after the reply
+            wait_until(lambda: stat_of(push_of_ours.pid)[:1] == ["S"])
             push_of_ours.send_signal(number)
             _, told = push_of_ours.communicate(timeout=60)
         assert push_of_ours.returncode == 128 + number
