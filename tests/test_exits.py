@@ -21,7 +21,7 @@ from raml_eval.exits import ALWAYS, COMMANDS, MEANINGS, ExitCode
 from raml_eval.store.journal import count_lines
 from raml_eval.types import Grade, Status
 from tests.chat_server import Reply, serve_chat
-from tests.processes import take_interrupts
+from tests.processes import stat_of, take_interrupts, wait_until
 from tests.stored import Drawn, ask, store_run
 from tests.test_cli import FAKE, cli
 
@@ -265,7 +265,8 @@ def open_when_read(fifo: Path, process: subprocess.Popen[str]) -> int:
         except OSError:  # ENXIO: nobody reads
             time.sleep(0.02)
         else:
-            time.sleep(0.1)  # from open to read
+            time.sleep(0.5)  # from open to read; a signal that comes between the two is seen only after the read
+            wait_until(lambda: stat_of(process.pid)[:1] in ([], ["S"]))
             return writer
     raise AssertionError(f"the command ended: {process.communicate()[1]}")
 
