@@ -243,11 +243,12 @@ def serve(fail_first: int = 0, fail_with: int = 503, retry_after: str | None = N
 
 
 _LOAD = """
-import pickle, sys, time
+import os, pickle, sys, time
 from raml_eval.errors import TaskError
 from raml_eval.tasks.catalogue import load_catalogue
-from raml_eval.tasks import download
+from raml_eval.tasks import download, hub_client
 from raml_eval.tasks.load import load_task
+hub_client.PATIENCE_S = float(os.environ.get("TEST_PATIENCE_S", hub_client.PATIENCE_S))
 download.PROBE_S = 60.0  # a hub that serves may be slow on a busy machine
 catalogue, loaded = load_catalogue(), {}
 for name in sys.argv[2:]:

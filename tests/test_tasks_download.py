@@ -109,8 +109,9 @@ def test_the_pause_that_a_hub_asks_for(asked: str, seconds: float) -> None:
 
 def test_a_hub_that_is_down_is_given_up_on_in_seconds(tmp_path: Path) -> None:
     with serve(fail_first=10**6, fail_with=503) as down:
-        message, seconds = load_in_new_process(["aime24"], down.url, tmp_path / "home")["aime24"]
-    assert re.search("failed [45] times, with status 503 from", message)  # 4 where one of them took seconds
+        # Patient enough for all its tries, also on a busy machine.
+        message, seconds = load_in_new_process(["aime24"], down.url, tmp_path / "home", TEST_PATIENCE_S="60")["aime24"]
+    assert "failed 5 times, with status 503 from" in message
     assert seconds < 90  # about 10 on an idle machine
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import select
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from raml_eval.grading.extraction import Extraction
 from raml_eval.grading.kinds import KINDS, Decision, grade_decided, grade_unread, kind_of, read_completion
 from raml_eval.grading.math.spelling import simplify_latex
 from raml_eval.grading.rule.grader import RuleGrader
-from raml_eval.sandbox.inside.awake import POLL_S, AwakeTime
+from raml_eval.sandbox.inside.awake import AwakeTime
 from raml_eval.types import Finish, Grade, Question, Status
 
 START_LIMIT_S = 180.0  # importing sympy takes seconds; on a loaded machine many
@@ -73,9 +72,7 @@ class Worker:
         waited = AwakeTime()
         line = b""
         while not line.endswith(b"\n"):
-            if not select.select([self.process.stdout], [], [], min(limit_s, POLL_S))[0]:
-                if waited.look() < limit_s:
-                    continue
+            if not waited.readable(self.process.stdout, limit_s):
                 self.kill()
                 raise WorkerStopped
             chunk = os.read(self.process.stdout.fileno(), 65536)

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import json
 import re
-import select
 import socket
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 from raml_eval.errors import RamlError, TaskError
 from raml_eval.sandbox import process_tree
 from raml_eval.sandbox.bubblewrap import HARNESS
-from raml_eval.sandbox.inside.awake import POLL_S, AwakeTime
+from raml_eval.sandbox.inside.awake import AwakeTime
 from raml_eval.sandbox.start import Sandbox, tail_of
 
 RULES = Path(__file__).resolve().parent / "rules"
@@ -97,10 +96,7 @@ class RuleProcess:
         found, waited = b"", AwakeTime()
         while len(found) < 8 or len(found) < 8 + int.from_bytes(found[:8], "big"):
             try:
-                ready = select.select([self._jobs], [], [], POLL_S)[0]
-                if not ready and waited.look() < limit_s:
-                    continue
-                part = self._jobs.recv(65536) if ready else None
+                part = self._jobs.recv(65536) if waited.readable(self._jobs, limit_s) else None
             except (OSError, ValueError):  # closed by another thread
                 part = b""
             if not part:

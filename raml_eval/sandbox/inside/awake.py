@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import select
 from time import monotonic
+from typing import Any
 
 GAP_S = 2.0
-POLL_S = 0.2  # between two looks of who waits for a reply
+POLL_S = 0.2
 
 
 class AwakeTime:
@@ -24,3 +26,10 @@ class AwakeTime:
             self._started += now - self._last
         self._last = now
         return now - self._started
+
+    def readable(self, source: Any, limit_s: float) -> bool:
+        """True as soon as there is something to read; false if there is nothing limit_s seconds after the start."""
+        while not select.select([source], [], [], min(limit_s, POLL_S))[0]:
+            if self.look() >= limit_s:
+                return False
+        return True

@@ -12,14 +12,13 @@ import importlib
 import json
 import math
 import os
-import select
 import signal
 import sys
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NoReturn
 
-from raml_eval.sandbox.inside.awake import POLL_S, AwakeTime
+from raml_eval.sandbox.inside.awake import AwakeTime
 from raml_eval.sandbox.inside.children import Settings, confine, empty, sweep, wipe
 from raml_eval.sandbox.inside.plain import read_message, write_message
 from raml_eval.sandbox.inside.privileges import hide_from_tracers, reap_orphans
@@ -112,9 +111,7 @@ def _read_line(fd: int, limit_s: float) -> bytes | None:
     """What the fork wrote up to its first line's end, or up to its own end; None if neither came in time."""
     found, waited = b"", AwakeTime()
     while b"\n" not in found and len(found) < LONGEST_VERDICT:
-        if not select.select([fd], [], [], min(limit_s, POLL_S))[0]:
-            if waited.look() < limit_s:
-                continue
+        if not waited.readable(fd, limit_s):
             return None
         part = os.read(fd, LONGEST_VERDICT)
         if not part:
